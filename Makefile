@@ -1,0 +1,54 @@
+# Two commands set everything up: `make demo` shows the whole loop, `make test` runs the test suite.
+# Needs git, make and Python 3.11 or newer; everything else comes into .venv.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint check lock clean
+
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+help:
+	@echo 'make demo   set up .venv, then build, publish and install a package through an index on this machine'
+	@echo 'make test   set up .venv, then run the test suite'
+	@echo 'make lint   formatting, lint rules and types'
+	@echo 'make check  what CI runs'
+	@echo 'make lock   pin the dependencies anew (requirements/*.txt)'
+	@echo 'make clean  remove .venv and everything that was built'
+
+$(READY): pyproject.toml requirements/bootstrap.txt requirements/dev.txt
+	@test -n "$(PYTHON)" || { echo 'No Python 3.11 or newer found: install one, or name it: make PYTHON=/path/to/python3 ...' >&2; exit 1; }
+	@echo 'Setting up $(VENV) ...'
+	@$(PYTHON) -m venv --clear $(VENV) || { echo 'Python could not make a virtual environment (on Debian: apt install python3-venv)' >&2; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $(READY)
+
+demo: $(READY)
+	@$(BIN)/pypi-publish demo
+
+test: $(READY)
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+check:
+	@bash .ci/run
+
+LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command 'make lock'
+
+lock:
+	@test -x $(BIN)/uv || { $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet uv; }
+	@echo uv | $(LOCK) - --output-file requirements/bootstrap.txt
+	@$(LOCK) pyproject.toml --output-file requirements/publish.txt
+	@$(LOCK) pyproject.toml --extra server --output-file requirements/server.txt
+	@$(LOCK) pyproject.toml --extra server --group dev --output-file requirements/dev.txt
+
+clean:
+	rm -rf $(VENV) dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis

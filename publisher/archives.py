@@ -1,0 +1,160 @@
+"""Read members of a zip file or a gzipped tar file without trusting it."""
+
+import gzip
+import io
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+
+from publisher.errors import InvalidDistributionError
+
+EXPANSION_RATIO = 50
+"""How many times its own size an archive may expand to; the Python Package Index holds the same bound."""
+
+EXPANSION_FLOOR = 64 * 2**20
+"""Bytes that any archive may expand to, however small it is itself."""
+
+MEMBER_LIMIT = 16 * 2**20
+"""Bytes that one member read into memory (metadata) may have."""
+
+_ZIP_METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
+_CHUNK = 2**20
+
+
+def read_zip(path: Path, wanted: Callable[[list[str]], list[str]]) -> dict[str, bytes]:
+    """
+    Return the members that ``wanted`` picks from the list of all member names, as bytes.
+
+    Sizes are those that the central directory declares: members that are not wanted are not decompressed.
+
+    Raises InvalidDistributionError when the file is not a readable zip file, a member has a dangerous name, occurs
+    twice or is encrypted, or the archive expands beyond the bounds of this module.
+    """
+    with _readable("zip file"), zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+        names = [_safe_name(member.orig_filename) for member in members]
+        if len(set(names)) != len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise InvalidDistributionError(f"the archive has the member {twice!r} twice")
+        for member in members:
+            if member.compress_type not in _ZIP_METHODS:
+                raise InvalidDistributionError(f"{member.filename!r} is compressed with a method that installers lack")
+            if member.flag_bits & 0x1:
+                raise InvalidDistributionError(f"{member.filename!r} is encrypted")
+        _bound_expansion(sum(member.file_size for member in members), _expansion_limit(path))
+        sizes = dict(zip(names, (member.file_size for member in members), strict=True))
+        picked: dict[str, bytes] = {}
+        for name in wanted(names):
+            _bound_member(name, sizes[name])
+            picked[name] = archive.read(name)
+        return picked
+
+
+def read_tar(path: Path, wanted: Callable[[str], bool]) -> tuple[list[str], dict[str, bytes]]:
+    """
+    Return the names of all members of a gzipped tar file, and the bytes of the regular files that ``wanted`` accepts.
+
+    The whole stream is decompressed once, so a truncated or corrupt file is always noticed.
+
+    Raises InvalidDistributionError as `read_zip` does, and for device nodes and links that leave the archive.
+    """
+    names: list[str] = []
+    picked: dict[str, bytes] = {}
+    with _readable("gzipped tar file"), gzip.open(path, "rb") as stream:
+        bounded = _BoundedReader(stream, _expansion_limit(path))
+        with tarfile.open(fileobj=bounded, mode="r|") as archive:
+            for member in archive:
+                name = _safe_name(member.name)
+                names.append(name)
+                if member.isdev():
+                    raise InvalidDistributionError(f"{name!r} is a device node")
+                if member.issym() or member.islnk():
+                    _check_link(member)
+                if member.isfile() and wanted(name):
+                    if name in picked:
+                        raise InvalidDistributionError(f"the archive has the member {name!r} twice")
+                    _bound_member(name, member.size)
+                    extracted = archive.extractfile(member)
+                    picked[name] = extracted.read() if extracted is not None else b""
+        while bounded.read(_CHUNK):
+            pass  # to the end of the gzip stream: its checksum stands there
+    return names, picked
+
+
+def has_control_characters(text: str) -> bool:
+    """Tell whether a name holds characters that no file name needs and that terminals and headers act upon."""
+    return any(ord(character) < 32 or ord(character) == 127 for character in text)
+
+
+class _BoundedReader(io.BufferedIOBase):
+    """A reader that raises as soon as more was decompressed than the archive may expand to."""
+
+    def __init__(self, stream: io.BufferedIOBase, limit: int) -> None:
+        self._stream = stream
+        self._limit = limit
+        self._read = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        data = self._stream.read(-1 if size is None else size)
+        self._read += len(data)
+        _bound_expansion(self._read, self._limit)
+        return data
+
+
+@contextmanager
+def _readable(what: str) -> Iterator[None]:
+    """Turn every way in which the archive modules fail on bad bytes into one error."""
+    try:
+        yield
+    except (
+        zipfile.BadZipFile,
+        tarfile.TarError,
+        zlib.error,
+        gzip.BadGzipFile,
+        EOFError,
+        NotImplementedError,
+        ValueError,
+        OverflowError,
+        IndexError,
+    ) as error:
+        reason = str(error) or type(error).__name__
+        raise InvalidDistributionError(f"not a complete, readable {what}: {reason}") from error
+
+
+def _safe_name(name: str) -> str:
+    """Return a member's name; raise unless it stays inside the folder that the archive is unpacked to."""
+    if not name or has_control_characters(name):
+        raise InvalidDistributionError(f"the member name {name!r} has control characters or is empty")
+    if "\\" in name or name.startswith("/") or name[1:2] == ":":
+        raise InvalidDistributionError(f"the member name {name!r} is absolute or has a backslash")
+    if ".." in PurePosixPath(name).parts:
+        raise InvalidDistributionError(f"the member name {name!r} leaves the archive")
+    return name
+
+
+def _check_link(member: tarfile.TarInfo) -> None:
+    target = PurePosixPath(member.linkname)
+    depth = len(PurePosixPath(member.name).parent.parts) if member.issym() else 0
+    for part in target.parts:
+        depth += -1 if part == ".." else 1
+        if depth < 0:
+            break
+    if target.is_absolute() or depth < 0:
+        raise InvalidDistributionError(f"the link {member.name!r} leaves the archive")
+
+
+def _expansion_limit(path: Path) -> int:
+    return max(EXPANSION_FLOOR, EXPANSION_RATIO * path.stat().st_size)
+
+
+def _bound_expansion(expanded: int, limit: int) -> None:
+    if expanded > limit:
+        raise InvalidDistributionError(f"it expands to more than {limit} bytes, far more than packages do")
+
+
+def _bound_member(name: str, size: int) -> None:
+    if size > MEMBER_LIMIT:
+        raise InvalidDistributionError(f"{name!r} has {size} bytes; metadata may have {MEMBER_LIMIT}")

@@ -1,0 +1,72 @@
+"""The failures that a person can act on: one class per cause, one exit code each."""
+
+from typing import ClassVar
+
+
+class PublishError(Exception):
+    """
+    A failure that is told in one message: what failed and why, then what to do next.
+
+    ``message`` says what failed and why; ``hint`` is the next step, or None
+    when there is nothing to do but what the message already says.
+    """
+
+    exit_code: ClassVar[int] = 1
+    title: ClassVar[str] = "Failed"
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class ConfigurationError(PublishError):
+    """The project's or the command's configuration is invalid."""
+
+    exit_code = 2
+    title = "Invalid configuration"
+
+
+class BuildFailedError(PublishError):
+    """The build backend, or the set-up of its environment, failed; ``output`` is what it printed."""
+
+    exit_code = 3
+    title = "Build failed"
+
+    def __init__(self, message: str, *, hint: str | None = None, output: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.output = output
+
+
+class CredentialsError(PublishError):
+    """There are no credentials, or the index refused them."""
+
+    exit_code = 4
+    title = "Not authenticated"
+
+
+class ConflictError(PublishError):
+    """The index already has this file with other contents."""
+
+    exit_code = 5
+    title = "Already published"
+
+
+class IndexUnavailableError(PublishError):
+    """The index cannot be reached, or failed."""
+
+    exit_code = 6
+    title = "Index unavailable"
+
+
+class CheckFailedError(PublishError):
+    """A check of the files or of the tag failed before anything was sent."""
+
+    exit_code = 7
+    title = "Check failed"
+
+
+class InvalidDistributionError(CheckFailedError):
+    """A file is not the wheel or sdist that it claims to be."""
+
+    title = "Invalid distribution"

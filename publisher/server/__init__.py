@@ -1,0 +1,1 @@
+"""The index: everything here needs the extra ``[server]``."""
