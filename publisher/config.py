@@ -1,0 +1,82 @@
+"""What a project's ``[tool.pypi-publish]`` table says, proven."""
+
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from publisher.errors import ConfigurationError
+
+TABLE = "tool.pypi-publish"
+
+
+@dataclass(frozen=True)
+class ProjectConfig:
+    """The keys of ``[tool.pypi-publish]``; None where the table does not have the key."""
+
+    index_url: str | None = None
+    username: str | None = None
+    require_tag: bool | None = None
+    skip_existing: bool | None = None
+
+
+def _text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _flag(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+_KEYS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    "index-url": (_text, "a text"),
+    "username": (_text, "a text"),
+    "require-tag": (_flag, "true or false"),
+    "skip-existing": (_flag, "true or false"),
+}
+
+
+def read_project_config(project: Path) -> ProjectConfig:
+    """
+    Return what a project's pyproject.toml says to this tool; nothing where there is no such file or table.
+
+    Raises ConfigurationError when the file can't be read or is no TOML, when the table has an unknown key or a value
+    of the wrong type, and when it holds a password.
+    """
+    path = project / "pyproject.toml"
+    table = _read_toml(path).get("tool", {})
+    table = table.get("pypi-publish", {}) if isinstance(table, dict) else {}
+    if not isinstance(table, dict):
+        raise ConfigurationError(f"{path}: [{TABLE}] must be a table.")
+    for key, value in table.items():
+        _check_key(path, key, value)
+    return ProjectConfig(**{key.replace("-", "_"): value for key, value in table.items()})
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            return tomllib.load(file)
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except OSError as error:
+        raise ConfigurationError(f"{path} can't be read: {error.strerror}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path} is not valid TOML: {error}.", hint="Mend the line that it names.") from error
+
+
+def _check_key(path: Path, key: str, value: Any) -> None:
+    if key == "password":
+        raise ConfigurationError(
+            f"{path}: [{TABLE}] holds a password, and everybody who reads the repository reads it.",
+            hint="Take it out, change it on the index, and use `pypi-publish login` or PYPI_PUBLISH_PASSWORD.",
+        )
+    if key not in _KEYS:
+        close = get_close_matches(key, _KEYS, n=1)
+        hint = f"Did you mean {close[0]!r}?" if close else f"The keys are {', '.join(_KEYS)}."
+        raise ConfigurationError(f"{path}: [{TABLE}] has the unknown key {key!r}.", hint=hint)
+    proven, words = _KEYS[key]
+    if not proven(value):
+        raise ConfigurationError(f"{path}: {key!r} in [{TABLE}] must be {words}, not {value!r}.")

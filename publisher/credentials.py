@@ -1,0 +1,81 @@
+"""The chain in which credentials for an index are looked for."""
+
+import netrc
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from publisher import keyrings, logins
+from publisher.errors import CredentialsError
+from publisher.secret import Secret
+from publisher.urls import IndexUrl
+
+HOW_TO_LOG_IN = (
+    "Run `pypi-publish login`, which stores them in keyring; in CI set PYPI_PUBLISH_USERNAME and PYPI_PUBLISH_PASSWORD."
+)
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """A user name and password for one index, and the words for where they come from."""
+
+    username: str
+    password: Secret = field(repr=False)
+    source: str
+
+
+Prompt = Callable[[str | None], Credentials]
+"""Ask a person for what is missing; the argument is the user name when it is known already."""
+
+
+def find_credentials(
+    index: IndexUrl,
+    username: str | None,
+    password: Secret | None,
+    prompt: Prompt | None,
+) -> Credentials:
+    """
+    Return the credentials of the first place that has them: options and environment, keyring, netrc, a prompt.
+
+    ``username`` and ``password`` are what options and environment gave; ``prompt`` is None where nobody can be asked.
+
+    Raises CredentialsError when no place has them, or when one that should have them is broken.
+    """
+    username = username or index.username
+    password = password or index.password
+    if password:
+        if not username:
+            raise CredentialsError(
+                "There is a password but no user name.",
+                hint="Give it with --username, PYPI_PUBLISH_USERNAME, or `username` in [tool.pypi-publish].",
+            )
+        return Credentials(username, password, "options and environment")
+    found = _from_keyring(index, username) or _from_netrc(index, username)
+    if found is None and prompt is not None:
+        found = prompt(username)
+    if found is None:
+        who = f" of {username}" if username else ""
+        raise CredentialsError(f"There are no credentials{who} for {index}.", hint=HOW_TO_LOG_IN)
+    return found
+
+
+def _from_keyring(index: IndexUrl, username: str | None) -> Credentials | None:
+    found = keyrings.find(index.keyring_services, username or logins.remembered_username(index.root))
+    return Credentials(*found, source="keyring") if found else None
+
+
+def _from_netrc(index: IndexUrl, username: str | None) -> Credentials | None:
+    """Return the entry of the index's host in the file that curl, pip and requests read too."""
+    candidates = [Path(named)] if (named := os.environ.get("NETRC")) else [Path("~/.netrc"), Path("~/_netrc")]
+    try:
+        path = next((path for place in candidates if (path := place.expanduser()).is_file()), None)
+        entry = netrc.netrc(path).authenticators(index.host) if path else None
+    except (netrc.NetrcParseError, OSError, RuntimeError, UnicodeDecodeError) as error:
+        raise CredentialsError(
+            f"The netrc file cannot be used: {getattr(error, 'msg', error)}.",
+            hint="Mend it (mode 600, one `machine HOST login NAME password PASSWORD` for each host), or move it away.",
+        ) from error
+    if entry is None or not entry[0] or not entry[2] or username not in {None, entry[0]}:
+        return None
+    return Credentials(entry[0], Secret(entry[2]), source="netrc")

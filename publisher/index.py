@@ -1,0 +1,216 @@
+"""An index as its clients see it: which files of a project it has, and who somebody is there."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html.parser import HTMLParser
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import unquote, urljoin, urlsplit
+
+from publisher import http
+from publisher.credentials import HOW_TO_LOG_IN, Credentials
+from publisher.errors import CredentialsError, IndexUnavailableError
+from publisher.urls import IndexUrl
+
+SIMPLE_ACCEPT = "application/vnd.pypi.simple.v1+json, text/html;q=0.1"
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A file that the index has: its digests by algorithm, in lower-case hexadecimal, and whether it is yanked."""
+
+    filename: str
+    url: str
+    hashes: Mapping[str, str]
+    yanked: bool = False
+
+
+@dataclass(frozen=True)
+class Account:
+    """Who the index takes somebody for: a user name and what that user may do."""
+
+    username: str
+    rights: Sequence[str] | None
+    """Of download, list and update; None where the index does not tell."""
+
+
+class Index:
+    """A connection to one index, with the credentials of one user or none."""
+
+    def __init__(self, url: IndexUrl, credentials: Credentials | None) -> None:
+        self.url = url
+        self.credentials = credentials
+        auth = http.BasicAuth(credentials.username, credentials.password) if credentials else http.BasicAuth()
+        self._session = http.open_session(auth)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+    def files(self, project: str) -> dict[str, RemoteFile]:
+        """
+        Return what the index has of a project (its normalised name), by file name; nothing for an unknown project.
+
+        Reads the simple API as JSON (PEP 691) or HTML (PEP 503).
+
+        Raises CredentialsError when the index refuses the credentials, IndexUnavailableError when it fails.
+        """
+        url = self.url.project_api(project)
+        response = http.get(self._session, url, {"Accept": SIMPLE_ACCEPT, "Cache-Control": "no-cache"})
+        if response.status_code == HTTPStatus.NOT_FOUND or _leads_elsewhere(response, url):
+            return {}
+        expect_success(response, self.url, self.credentials)
+        try:
+            if "json" in response.headers.get("Content-Type", ""):
+                found = _files_of_json(response.json(), response.url)
+            else:
+                found = _files_of_html(response.text, response.url)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise IndexUnavailableError(
+                f"{url} is not a project page of a package index: {error}.",
+                hint="Give the index's root as the index URL; the pages are expected below its simple/.",
+            ) from error
+        return {file.filename: file for file in found}
+
+    def whoami(self) -> Account:
+        """
+        Prove the credentials to the index and return whom it takes them for.
+
+        Raises CredentialsError when it refuses them, or when it asks nobody for a password and so can't prove any;
+        IndexUnavailableError when it fails.
+        """
+        response = http.get(self._session, self.url.endpoint("whoami"), {"Accept": "application/json"})
+        if response.status_code == HTTPStatus.OK and "json" in response.headers.get("Content-Type", ""):
+            found = response.json()
+            return Account(found["username"], tuple(found.get("rights", ())))
+        if response.status_code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN} or response.status_code >= 500:
+            expect_success(response, self.url, self.credentials)
+        return self._whoami_of_another_index()
+
+    def _whoami_of_another_index(self) -> Account:
+        """Prove the credentials against the list of projects, the page that every index protects if it protects any."""
+        anonymous = http.open_session(http.BasicAuth())
+        try:
+            if http.get(anonymous, self.url.simple).status_code == HTTPStatus.OK:
+                raise CredentialsError(f"{self.url} shows its packages to everybody, so it can't prove a password.")
+        finally:
+            anonymous.close()
+        expect_success(http.get(self._session, self.url.simple), self.url, self.credentials)
+        if self.credentials is None:
+            raise CredentialsError(f"There are no credentials for {self.url}.", hint=HOW_TO_LOG_IN)
+        return Account(self.credentials.username, None)
+
+
+def expect_success(response: http.Response, index: IndexUrl, credentials: Credentials | None) -> None:
+    """
+    Return when a request succeeded.
+
+    Raises CredentialsError on 401 and 403, IndexUnavailableError on everything else that is not 2xx.
+    """
+    status = response.status_code
+    if status == HTTPStatus.UNAUTHORIZED:
+        if credentials is None:
+            raise CredentialsError(f"{index} asks for a password.", hint=HOW_TO_LOG_IN)
+        raise CredentialsError(
+            f"{index} refused the password of {credentials.username!r} (from {credentials.source}).",
+            hint="Run `pypi-publish login` to store the right one, or ask the index's administrator for an account.",
+        )
+    if status == HTTPStatus.FORBIDDEN:
+        who = repr(credentials.username) if credentials else "an anonymous user"
+        raise CredentialsError(
+            f"{index} knows {who} but does not allow this: {error_text(response)}",
+            hint="Ask the index's administrator for the right.",
+        )
+    if response.is_redirect:
+        raise IndexUnavailableError(
+            f"{index} redirects to {response.headers['Location']}.",
+            hint="Use the URL that it redirects to as the index URL.",
+        )
+    if not response.ok:
+        raise IndexUnavailableError(
+            f"{index} answered {status}: {error_text(response)}",
+            hint="Try again in a minute; if it stays so, the index's log says more (`pypi-publish doctor` helps).",
+        )
+
+
+def error_text(response: http.Response) -> str:
+    """Return what an index says of a failure: the message of its JSON, its plain text, or the HTTP reason."""
+    kind = response.headers.get("Content-Type", "")
+    if "json" in kind:
+        try:
+            found = response.json()
+        except ValueError:
+            found = None
+        if isinstance(found, dict):
+            text = found.get("message") or found.get("detail") or found.get("title")
+            if isinstance(text, str):
+                return text.strip()
+    if kind.startswith("text/plain") and (text := response.text.strip()):
+        return text
+    if kind.startswith("text/html") and (text := _title(response.text)):
+        return text
+    return f"{response.status_code} {response.reason}"
+
+
+def _leads_elsewhere(response: http.Response, url: str) -> bool:
+    """Tell whether an index sends to another one for a project that it does not have (pypiserver's fallback)."""
+    return response.is_redirect and not http.same_origin(url, urljoin(url, response.headers["Location"]))
+
+
+def _files_of_json(page: Any, base: str) -> list[RemoteFile]:
+    return [
+        RemoteFile(
+            file["filename"],
+            urljoin(base, file["url"]),
+            {algorithm: digest.lower() for algorithm, digest in file["hashes"].items()},
+            bool(file.get("yanked", False)),
+        )
+        for file in page["files"]
+    ]
+
+
+def _files_of_html(page: str, base: str) -> list[RemoteFile]:
+    parser = _Anchors()
+    parser.feed(page)
+    files = []
+    for link, yanked in parser.links:
+        parts = urlsplit(urljoin(base, link))
+        algorithm, _, digest = parts.fragment.partition("=")
+        files.append(
+            RemoteFile(
+                unquote(parts.path.rpartition("/")[2]),
+                parts._replace(fragment="").geturl(),
+                {algorithm: digest.lower()} if digest else {},
+                yanked,
+            )
+        )
+    return files
+
+
+def _title(page: str) -> str:
+    parser = _Anchors()
+    parser.feed(page)
+    return " ".join(parser.title.split())
+
+
+class _Anchors(HTMLParser):
+    """Collects the links of a page, each with whether it is yanked (PEP 592), and the page's title."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.links: list[tuple[str, bool]] = []
+        self.title = ""
+        self._in_title = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        attributes = dict(attrs)
+        if tag == "a" and (link := attributes.get("href")):
+            self.links.append((link, "data-yanked" in attributes))
+        self._in_title = tag == "title"
+
+    def handle_endtag(self, tag: str) -> None:
+        self._in_title = self._in_title and tag != "title"
+
+    def handle_data(self, data: str) -> None:
+        if self._in_title:
+            self.title += data

@@ -1,0 +1,39 @@
+"""A text that hides itself wherever it could be printed."""
+
+from typing import final
+
+
+@final
+class Secret:
+    """
+    A password or token: `reveal` is the only way to its text.
+
+    It does not show in ``repr``, ``str``, format strings, tracebacks with locals or pickles.
+    """
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """Return the text, for the one call that sends or stores it."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return "Secret('**********')"
+
+    def __str__(self) -> str:
+        return "**********"
+
+    def __bool__(self) -> bool:
+        return bool(self._text)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self._text == other._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __reduce__(self) -> str | tuple[object, ...]:
+        raise TypeError("a secret is not pickled")

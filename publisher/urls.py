@@ -1,0 +1,97 @@
+"""The URL of an index, and the URLs below it."""
+
+from dataclasses import dataclass, field
+from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
+
+from publisher.errors import ConfigurationError
+from publisher.secret import Secret
+
+_ENDPOINTS = ("/simple", "/+simple", "/legacy")
+_EXAMPLE = "Give the index's root, for example https://acme--pypiserver-server.modal.run/"
+
+
+@dataclass(frozen=True)
+class IndexUrl:
+    """
+    The root of an index without credentials, with its trailing slash: uploads go to it, `simple` is below it.
+
+    ``username`` and ``password`` are what stood in front of the ``@`` of the URL that was given.
+    """
+
+    root: str
+    username: str | None = None
+    password: Secret | None = field(default=None, repr=False)
+
+    @property
+    def simple(self) -> str:
+        """The list of projects (PEP 503), which installers are pointed at."""
+        return self.root + "simple/"
+
+    @property
+    def keyring_services(self) -> tuple[str, ...]:
+        """The names under which keyring holds the credentials: twine asks for the first, pip and uv for the second."""
+        return (self.root, self.simple)
+
+    @property
+    def host(self) -> str:
+        """The host alone, as a netrc file names it."""
+        return urlsplit(self.root).hostname or ""
+
+    def project_api(self, name: str) -> str:
+        """Return the URL of a project's files (PEP 503)."""
+        return f"{self.simple}{quote(name)}/"
+
+    def project_page(self, name: str) -> str:
+        """Return the URL of a project's page for people."""
+        return f"{self.root}projects/{quote(name)}/"
+
+    def endpoint(self, path: str) -> str:
+        """Return the URL of one of the index's own endpoints."""
+        return self.root + path
+
+    def __str__(self) -> str:
+        return self.root
+
+
+def parse_index_url(text: str) -> IndexUrl:
+    """
+    Return the index that a person named by its root, or by its ``simple`` or ``legacy`` URL.
+
+    Raises ConfigurationError when the text is no http or https URL.
+    """
+    shown = mask(text)
+    try:
+        parts = urlsplit(text.strip())
+        port = parts.port
+    except ValueError as error:
+        raise ConfigurationError(f"The index URL {shown!r} is not a URL: {error}.", hint=_EXAMPLE) from None
+    if parts.scheme.lower() not in {"http", "https"} or not parts.hostname:
+        raise ConfigurationError(f"The index URL {shown!r} has no http:// or https:// and host.", hint=_EXAMPLE)
+    if parts.query or parts.fragment:
+        raise ConfigurationError(f"The index URL {shown!r} has a query or fragment.", hint=_EXAMPLE)
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    netloc = host if port is None else f"{host}:{port}"
+    path = parts.path.rstrip("/")
+    for endpoint in _ENDPOINTS:
+        path = path.removesuffix(endpoint)
+    return IndexUrl(
+        urlunsplit((parts.scheme.lower(), netloc, path.rstrip("/") + "/", "", "")),
+        unquote(parts.username) if parts.username else None,
+        Secret(unquote(parts.password)) if parts.password else None,
+    )
+
+
+def mask(url: str) -> str:
+    """Return a URL without the password that it may hold, for messages."""
+    try:
+        parts = urlsplit(url)
+        if parts.password is None:
+            return url
+        return urlunsplit(parts._replace(netloc=_masked_netloc(parts)))
+    except ValueError:
+        return url.rpartition("@")[2]
+
+
+def _masked_netloc(parts: SplitResult) -> str:
+    userinfo, _, place = parts.netloc.rpartition("@")
+    return f"{userinfo.partition(':')[0]}:****@{place}"
