@@ -1,8 +1,8 @@
 """What a project's ``[tool.pypi-publish]`` table says, proven."""
 
 import tomllib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -80,3 +80,23 @@ def _check_key(path: Path, key: str, value: Any) -> None:
     proven, words = _KEYS[key]
     if not proven(value):
         raise ConfigurationError(f"{path}: {key!r} in [{TABLE}] must be {words}, not {value!r}.")
+
+
+def combine_configs(projects: Sequence[ProjectConfig], fallback: ProjectConfig) -> ProjectConfig:
+    """
+    Return what several projects that are published in one run say; where none says anything, ``fallback`` does.
+
+    Raises ConfigurationError when two of them say different things.
+    """
+    combined: dict[str, Any] = {}
+    for field in fields(ProjectConfig):
+        said = {value for project in projects if (value := getattr(project, field.name)) is not None}
+        if len(said) > 1:
+            key = field.name.replace("_", "-")
+            values = " and ".join(sorted(map(repr, said)))
+            raise ConfigurationError(
+                f"The projects disagree about {key!r}: {values}.",
+                hint="Publish them in runs of their own, or say it on the command line or in the environment.",
+            )
+        combined[field.name] = said.pop() if said else getattr(fallback, field.name)
+    return ProjectConfig(**combined)

@@ -29,21 +29,25 @@ Prompt = Callable[[str | None], Credentials]
 """Ask a person for what is missing; the argument is the user name when it is known already."""
 
 
-def find_credentials(
-    index: IndexUrl,
-    username: str | None,
-    password: Secret | None,
-    prompt: Prompt | None,
-) -> Credentials:
+@dataclass(frozen=True)
+class Target:
+    """An index, what options and environment say of the user there, and how to ask a person; None if nobody can be."""
+
+    index: IndexUrl
+    username: str | None = None
+    password: Secret | None = field(default=None, repr=False)
+    prompt: Prompt | None = None
+
+
+def find_credentials(target: Target) -> Credentials:
     """
     Return the credentials of the first place that has them: options and environment, keyring, netrc, a prompt.
 
-    ``username`` and ``password`` are what options and environment gave; ``prompt`` is None where nobody can be asked.
-
     Raises CredentialsError when no place has them, or when one that should have them is broken.
     """
-    username = username or index.username
-    password = password or index.password
+    index = target.index
+    username = target.username or index.username
+    password = target.password or index.password
     if password:
         if not username:
             raise CredentialsError(
@@ -52,8 +56,8 @@ def find_credentials(
             )
         return Credentials(username, password, "options and environment")
     found = _from_keyring(index, username) or _from_netrc(index, username)
-    if found is None and prompt is not None:
-        found = prompt(username)
+    if found is None and target.prompt is not None:
+        found = target.prompt(username)
     if found is None:
         who = f" of {username}" if username else ""
         raise CredentialsError(f"There are no credentials{who} for {index}.", hint=HOW_TO_LOG_IN)

@@ -14,7 +14,7 @@ class Observer:
     def building(self, project: Path) -> None:
         """A project's build begins."""
 
-    def built(self, project: Path, files: Sequence[Path]) -> None:
+    def built(self, files: Sequence[Path]) -> None:
         """A project's files are complete."""
 
     def checked(self, distributions: Sequence[Distribution], warnings: Sequence[str]) -> None:
@@ -32,3 +32,6 @@ class Observer:
 
     def retrying(self, filename: str, reason: str, pause: float) -> None:
         """A file will be sent again, after a pause in seconds, for a reason."""
+
+    def close(self) -> None:
+        """Nothing more comes, because all is done or because it failed."""

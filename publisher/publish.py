@@ -3,18 +3,17 @@
 import hashlib
 from collections.abc import Iterable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from publisher.building import BuildOptions, build_project
 from publisher.checking import check, warnings
-from publisher.credentials import Prompt, find_credentials
+from publisher.credentials import Target, find_credentials
 from publisher.dists import Distribution, Kind, read_distribution
 from publisher.errors import CheckFailedError, ConfigurationError, ConflictError, IndexUnavailableError, PublishError
 from publisher.index import Index, RemoteFile
 from publisher.progress import Observer
 from publisher.report import FileReport, Report, State
-from publisher.secret import Secret
 from publisher.tags import Tag, check_tag
 from publisher.uploading import Upload, Uploader, prepare
 from publisher.urls import IndexUrl
@@ -26,21 +25,11 @@ CONFLICT_HINT = (
 
 
 @dataclass(frozen=True)
-class Target:
-    """Where files go and as whom; ``prompt`` is None where nobody can be asked for credentials."""
-
-    index: IndexUrl
-    username: str | None = None
-    password: Secret | None = field(default=None, repr=False)
-    prompt: Prompt | None = None
-
-
-@dataclass(frozen=True)
 class PublishOptions:
     """
     What may differ from one publishing run to another.
 
-    ``skip_existing`` leaves a file of the same name alone whatever its contents; ``dry_run`` does everything but the sending.
+    ``skip_existing`` leaves a file of the same name alone whatever its contents; ``dry_run`` does all but the sending.
     """
 
     target: Target
@@ -61,7 +50,7 @@ def build_and_check(
     for project in projects:
         observer.building(project)
         files = build_project(project, out_dir or project / "dist", options)
-        observer.built(project, files)
+        observer.built(files)
         built += files
     return check_files(built, observer)
 
@@ -87,13 +76,13 @@ def publish(distributions: Sequence[Distribution], options: PublishOptions, obse
 
     Wheels go before sdists, so that an installer that comes in between does not build.
 
-    Raises CheckFailedError when the tag is another version's, CredentialsError, ConflictError (before the first byte is
-    sent, unless the conflict came up meanwhile), IndexUnavailableError; the error's hint names the files that were sent.
+    Raises CheckFailedError when the tag is another version's, CredentialsError, ConflictError (before the first byte
+    is sent, unless the conflict came up meanwhile), IndexUnavailableError; the hint names the files that were sent.
     """
     if options.tag is not None:
         check_tag(options.tag, distributions)
     target = options.target
-    credentials = find_credentials(target.index, target.username, target.password, target.prompt)
+    credentials = find_credentials(target)
     observer.connected(target.index, credentials)
     uploads = [prepare(each) for each in sorted(distributions, key=_sending_order)]
     with closing(Index(target.index, credentials)) as index:

@@ -1,0 +1,61 @@
+"""The command `pypi-publish publish`."""
+
+import json
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from publisher.cli.options import (
+    build_options,
+    json_option,
+    output_options,
+    project_config,
+    publish_options,
+    resolve_build,
+    resolve_publish,
+    target_options,
+)
+from publisher.cli.output import current_output
+from publisher.cli.progress import make_observer
+
+if TYPE_CHECKING:
+    from publisher.report import Report
+
+
+@click.command("publish")
+@click.argument("projects", metavar="[SRC]...", nargs=-1, type=click.Path(path_type=Path))
+@target_options
+@publish_options
+@build_options
+@json_option
+@output_options
+def command(projects: tuple[Path, ...], **options: Any) -> None:
+    """
+    Build projects and upload what the index does not have yet.
+
+    SRC is a folder with a pyproject.toml; without any it is the current folder. The built files are checked first, and
+    nothing is sent when one of them is wrong or is on the index with other contents.
+    """
+    from publisher.building import require_project
+    from publisher.publish import build_and_check, publish
+
+    sources = projects or (Path(),)
+    for source in sources:
+        require_project(source)
+    run = resolve_publish(options, project_config(sources))
+    with closing(make_observer(current_output())) as observer:
+        distributions = build_and_check(sources, options["out_dir"], resolve_build(options), observer)
+        report = publish(distributions, run, observer)
+    show(report)
+
+
+def show(report: "Report") -> None:
+    """Tell people and, with ``--json``, programs what became of the files."""
+    from publisher.cli.summary import show_report
+
+    output = current_output()
+    show_report(report, output)
+    if output.as_json:
+        click.echo(json.dumps(report.as_json(), indent=2))

@@ -1,0 +1,40 @@
+"""The table and the lines that a publishing run ends with."""
+
+from collections.abc import Sequence
+
+import click
+
+from publisher.cli.output import Output
+from publisher.cli.progress import human_size
+from publisher.report import Report, State
+
+_WORDS = {
+    State.UPLOADED: ("uploaded", "green"),
+    State.ALREADY_THERE: ("already there", "blue"),
+    State.SKIPPED: ("left as it is on the index", "yellow"),
+    State.WOULD_UPLOAD: ("would be uploaded", "cyan"),
+}
+
+
+def show_report(report: Report, output: Output) -> None:
+    """Tell people what became of each file, where the project's page is and how to install the release."""
+    rows = [(file.distribution.filename, human_size(file.size), *_WORDS[file.state]) for file in report.files]
+    output.say("")
+    for line in _table([(name, size, word) for name, size, word, _ in rows], [colour for *_, colour in rows]):
+        output.say(line)
+    for release in report.releases:
+        output.say("")
+        output.say(f"{release.display_name} {release.version}: {report.index.project_page(release.name)}")
+        output.say(f"  {report.install_command(release)}")
+    if report.dry_run:
+        output.say("\nThis was a dry run: nothing was sent.")
+
+
+def _table(rows: Sequence[tuple[str, str, str]], colours: Sequence[str]) -> list[str]:
+    """Return aligned lines under a heading: names to the left, sizes to the right, states coloured."""
+    heading = ("File", "Size", "State")
+    name_width, size_width = (max(len(row[column]) for row in [heading, *rows]) for column in (0, 1))
+    lines = [click.style(f"{heading[0]:<{name_width}}  {heading[1]:>{size_width}}  {heading[2]}", bold=True)]
+    for (name, size, state), colour in zip(rows, colours, strict=True):
+        lines.append(f"{name:<{name_width}}  {size:>{size_width}}  {click.style(state, fg=colour)}")
+    return lines

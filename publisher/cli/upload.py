@@ -1,0 +1,39 @@
+"""The command `pypi-publish upload`."""
+
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import click
+
+from publisher.cli.options import (
+    json_option,
+    output_options,
+    project_config,
+    publish_options,
+    resolve_publish,
+    target_options,
+)
+from publisher.cli.output import current_output
+from publisher.cli.progress import make_observer
+from publisher.cli.publish import show
+
+
+@click.command("upload")
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@target_options
+@publish_options
+@json_option
+@output_options
+def command(files: tuple[Path, ...], **options: Any) -> None:
+    """
+    Check built files and upload what the index does not have yet.
+
+    FILE is a wheel or an sdist, for example dist/*.
+    """
+    from publisher.publish import check_files, publish
+
+    run = resolve_publish(options, project_config([]))
+    with closing(make_observer(current_output())) as observer:
+        report = publish(check_files(files, observer), run, observer)
+    show(report)

@@ -1,0 +1,57 @@
+"""Who a person is at an index: logging in, logging out, asking."""
+
+from contextlib import closing
+from dataclasses import dataclass
+
+from publisher import keyrings, logins
+from publisher.credentials import Credentials, Target, find_credentials
+from publisher.index import Account, Index
+from publisher.urls import IndexUrl
+
+
+@dataclass(frozen=True)
+class Login:
+    """A successful login: the account, and the name of the keyring that holds the password."""
+
+    account: Account
+    keyring: str
+
+
+def log_in(index: IndexUrl, credentials: Credentials) -> Login:
+    """
+    Prove credentials against an index and store them in keyring.
+
+    Raises CredentialsError when the index refuses them or no keyring can hold them, IndexUnavailableError when the
+    index does not answer.
+    """
+    with closing(Index(index, credentials)) as connection:
+        account = connection.whoami()
+    keyring = keyrings.store(index.keyring_services, credentials.username, credentials.password)
+    logins.remember_username(index.root, credentials.username)
+    return Login(account, keyring)
+
+
+def log_out(index: IndexUrl, username: str | None) -> str | None:
+    """
+    Remove a user's password from keyring and return the user's name; None where there is no password.
+
+    Raises CredentialsError when the keyring fails.
+    """
+    if username is None:
+        found = keyrings.find(index.keyring_services, logins.remembered_username(index.root))
+        username = found[0] if found else None
+    forgotten = username is not None and keyrings.forget(index.keyring_services, username)
+    logins.forget_username(index.root)
+    return username if forgotten else None
+
+
+def who_am_i(target: Target) -> tuple[Account, str]:
+    """
+    Return whom the index takes the found credentials for, and where they were found.
+
+    Raises CredentialsError when there are none or the index refuses them, IndexUnavailableError when it does not
+    answer.
+    """
+    credentials = find_credentials(target)
+    with closing(Index(target.index, credentials)) as connection:
+        return connection.whoami(), credentials.source
