@@ -9,6 +9,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+WHEELS := $(VENV)/wheels
 
 help:
 	@echo 'make demo   set up .venv, then build, publish and install a package through an index on this machine'
@@ -27,10 +28,17 @@ $(READY): pyproject.toml requirements/bootstrap.txt requirements/dev.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $(READY)
 
+# what the tests' builds install: they run without a network
+$(WHEELS)/.ready: $(READY) requirements/backends.txt
+	@rm -rf $(WHEELS)
+	@$(BIN)/python -m pip download --quiet --disable-pip-version-check --only-binary :all: --require-hashes \
+		--dest $(WHEELS) -r requirements/backends.txt
+	@touch $@
+
 demo: $(READY)
 	@$(BIN)/pypi-publish demo
 
-test: $(READY)
+test: $(READY) $(WHEELS)/.ready
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 lint: $(READY)
@@ -48,6 +56,7 @@ lock:
 	@echo uv | $(LOCK) - --output-file requirements/bootstrap.txt
 	@$(LOCK) pyproject.toml --output-file requirements/publish.txt
 	@$(LOCK) pyproject.toml --extra server --output-file requirements/server.txt
+	@$(LOCK) --group backends --output-file requirements/backends.txt
 	@$(LOCK) pyproject.toml --extra server --group dev --output-file requirements/dev.txt
 
 clean:

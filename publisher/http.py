@@ -50,6 +50,18 @@ class BasicAuth(requests.auth.AuthBase):
         return request
 
 
+class BearerAuth(requests.auth.AuthBase):
+    """A bearer token (RFC 6750)."""
+
+    def __init__(self, token: Secret) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Add the header that authenticates the request."""
+        request.headers["Authorization"] = f"Bearer {self._token.reveal()}"
+        return request
+
+
 class SendHook(HTTPAdapter):
     """An adapter that shows each request's body to a function before it is sent."""
 
@@ -64,7 +76,7 @@ class SendHook(HTTPAdapter):
         return super().send(request, *args, **kwargs)
 
 
-def open_session(auth: BasicAuth) -> Session:
+def open_session(auth: BasicAuth | BearerAuth) -> Session:
     """Return a session that retries reads, takes proxies and certificates from the environment, and never redirects."""
     session = requests.Session()
     session.auth = auth

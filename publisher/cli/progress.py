@@ -47,10 +47,9 @@ class LineObserver(Observer):
         self._started = time.monotonic()
 
     def building(self, project: Path) -> None:
-        """Note when a project's build begins."""
+        """Tell that a project's build begins."""
         self._started = time.monotonic()
-        if self._output.shows_build_output:
-            self._line("Building", str(project))
+        self._line("Building", str(project))
 
     def built(self, files: Sequence[Path]) -> None:
         """Tell what a build made, and how long it took."""
@@ -94,7 +93,7 @@ class LiveObserver(LineObserver):
 
     def building(self, project: Path) -> None:
         """Show a spinner, unless the build's own output is shown."""
-        super().building(project)
+        self._started = time.monotonic()
         if not self._output.shows_build_output:
             from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn  # noqa: TID251
 

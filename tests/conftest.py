@@ -1,0 +1,44 @@
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+WHEELS = Path(sys.executable).parents[1] / "wheels"
+
+
+@pytest.fixture(autouse=True)
+def _own_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Give every test a home of its own, and keep the person's settings, keyring and network out of it."""
+    for name in os.environ:
+        if name.startswith(
+            ("PYPI_PUBLISH_", "PIP_", "UV_INDEX", "TWINE_", "GITHUB_", "AUTH_TOKEN", "SOURCE_DATE_EPOCH")
+        ):
+            monkeypatch.delenv(name)
+    home = tmp_path_factory.mktemp("home")
+    settings = {
+        "HOME": str(home),
+        "USERPROFILE": str(home),
+        "XDG_CONFIG_HOME": str(home / ".config"),
+        "XDG_DATA_HOME": str(home / ".local"),
+        "PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring",
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "PIP_CONFIG_FILE": os.devnull,
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        "PIP_NO_INDEX": "1",
+        "PIP_FIND_LINKS": str(WHEELS),
+        "UV_NO_INDEX": "1",
+        "UV_FIND_LINKS": str(WHEELS),
+        "UV_NO_CONFIG": "1",
+        "COLUMNS": "100",
+    }
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _build_requirements() -> None:
+    if not any(WHEELS.glob("hatchling-*.whl")):
+        pytest.exit(f"{WHEELS} lacks the build backends that tests build with: run the tests with `make test`.", 2)
