@@ -1,0 +1,35 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.helpers.index import RunningIndex
+
+USER, PASSWORD = "ada", "p:ä ß✓"
+
+
+@pytest.fixture(scope="session")
+def shared_index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningIndex]:
+    """Run one index for all tests of this process; each test takes project names of its own."""
+    index = RunningIndex.start(tmp_path_factory.mktemp("index"))
+    index.add_user(USER, PASSWORD)
+    yield index
+    index.stop()
+
+
+@pytest.fixture
+def index(shared_index: RunningIndex, monkeypatch: pytest.MonkeyPatch) -> RunningIndex:
+    """Return a running index, named and with credentials in the environment."""
+    monkeypatch.setenv("PYPI_PUBLISH_INDEX_URL", shared_index.url)
+    monkeypatch.setenv("PYPI_PUBLISH_USERNAME", USER)
+    monkeypatch.setenv("PYPI_PUBLISH_PASSWORD", PASSWORD)
+    return shared_index
+
+
+@pytest.fixture
+def keyring_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Choose a keyring backend that keeps its entries in a file of the test."""
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "publisher.demo_keyring.DemoKeyring")
+    monkeypatch.setenv("PYPI_PUBLISH_DEMO_KEYRING", str(tmp_path / "keyring.json"))
+    for name in ("PYPI_PUBLISH_USERNAME", "PYPI_PUBLISH_PASSWORD"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path / "keyring.json"
