@@ -12,7 +12,7 @@ from publisher.server.users import Change, InvalidAccountError, Users
 
 
 class Accounts:
-    """Answers ``/register``, ``/users``, ``/users/NAME``, ``/whoami`` and ``/password``; every change is committed first."""
+    """Answers ``/register``, ``/users``, ``/whoami`` and ``/password``; a change is committed before it is answered."""
 
     def __init__(
         self, settings: ServerSettings, authenticator: Authenticator, refresher: Refresher, store: Store

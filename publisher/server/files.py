@@ -7,6 +7,7 @@ import zipfile
 from collections import OrderedDict
 from dataclasses import dataclass
 from email.utils import formatdate
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -53,7 +54,7 @@ class Files:
         self._kept_size = 0
 
     async def answer(self, request: Request, url_path: str) -> "Response | LargeFile":
-        """Return a file, a part of it, or the metadata of a wheel; raise HttpError 404 where the index has no such file."""
+        """Return a file, a part of it, or the metadata of a wheel; HttpError 404 where the index has no such file."""
         known = await self._find(url_path)
         if known is not None:
             return await self._file(request, known, url_path)
@@ -169,9 +170,7 @@ class LargeFile:
         left = length
         while left:
             offset, size = first + length - left, min(CHUNK, left)
-            chunk = await self._store.in_thread(
-                lambda offset=offset, size=size: os.pread(self._file.fileno(), size, offset)
-            )
+            chunk = await self._store.in_thread(partial(os.pread, self._file.fileno(), size, offset))
             if not chunk:
                 raise OSError("the file became shorter while it was sent")
             left -= len(chunk)

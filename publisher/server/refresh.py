@@ -19,7 +19,8 @@ class Refresher:
     """
     Owns the reloading of one storage: nobody looks at its folder while it reloads.
 
-    Whoever reads or writes files does it inside `looking`; a reload waits until nobody does, and while it runs newcomers wait.
+    Whoever reads or writes files does it inside `looking`; a reload waits until nobody does, and while it runs
+    newcomers wait.
     """
 
     def __init__(self, storage: Storage, *, patience: float, interval: float) -> None:

@@ -7,8 +7,8 @@ class Storage(Protocol):
     """
     Makes changes durable, and brings in those that others made.
 
-    ``shared`` says that other machines write to it too, that their changes are seen only after `reload`, and that the folder may
-    look empty while a reload runs.
+    ``shared`` says that other machines write to it too, that their changes are seen only after `reload`, and that the
+    folder may look empty while a reload runs.
     """
 
     shared: bool
