@@ -5,6 +5,7 @@ import os
 import re
 import zipfile
 from collections import OrderedDict
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from email.utils import formatdate
 from functools import partial
@@ -23,6 +24,12 @@ SMALL = 2**20
 """Bytes up to which a file is read whole, and kept in memory for the next time."""
 
 CHUNK = 2**18
+
+SEND_FILE = "publisher.send_file"
+"""The extension of the ASGI scope under which a server offers to send a part of a file as the rest of the body."""
+
+SendFile = Callable[[int, int, int], Awaitable[None]]
+"""Send from a file descriptor, an offset and a number of bytes."""
 
 _RANGE = re.compile(rb"bytes=(\d*)-(\d*)")
 _IMMUTABLE: Headers = [
@@ -134,7 +141,7 @@ class Files:
 
 
 class LargeFile:
-    """An open file that is sent in pieces; it is closed when it has been sent."""
+    """An open file that is sent in pieces, or by the kernel where the server offers that; closed when it is sent."""
 
     def __init__(self, file: IO[bytes], size: int, headers: Headers, store: Store) -> None:
         self._file = file
@@ -145,44 +152,44 @@ class LargeFile:
     async def send(self, request: Request, send: Send) -> int:
         """Send the file, or the range that the request names; return the bytes of body that went out."""
         with self._file:
-            found = _range_of(request, self._size, dict(self._headers)[b"etag"])
-            if found is None:
-                status, first, length, headers = 200, 0, self._size, self._headers
-            else:
-                first, last = found
-                if first >= self._size:
-                    return await _unsatisfiable(self._size).send(request, send)
-                content_range = f"bytes {first}-{last}/{self._size}".encode()
-                status, length = 206, last - first + 1
-                headers = [*self._headers, (b"content-range", content_range)]
-            headers = [*headers, (b"content-length", str(length).encode())]
-            await send({"type": "http.response.start", "status": status, "headers": headers})
+            etag = dict(self._headers)[b"etag"]
+            if _has_it(request, etag):
+                return await Response(304, b"", self._headers).send(request, send)
+            found = _range_of(request, self._size, etag)
+            if found is not None and found[0] >= self._size:
+                return await _unsatisfiable(self._size).send(request, send)
+            first, last = found or (0, self._size - 1)
+            length = last - first + 1
+            headers = [*self._headers, (b"content-length", str(length).encode())]
+            if found is not None:
+                headers.append((b"content-range", f"bytes {first}-{last}/{self._size}".encode()))
+            await send({"type": "http.response.start", "status": 200 if found is None else 206, "headers": headers})
             if request.method == "HEAD":
                 await send({"type": "http.response.body", "body": b""})
                 return 0
             return await self._send_body(request, send, first, length)
 
     async def _send_body(self, request: Request, send: Send, first: int, length: int) -> int:
-        sendfile = request.scope.get("extensions", {}).get("publisher.sendfile")
-        if sendfile is not None:
-            sent: int = await sendfile(self._file, first, length)
-            return sent
-        left = length
-        while left:
-            offset, size = first + length - left, min(CHUNK, left)
-            chunk = await self._store.in_thread(partial(os.pread, self._file.fileno(), size, offset))
+        send_file: SendFile | None = request.scope.get("extensions", {}).get(SEND_FILE)
+        if send_file is not None:
+            await send_file(self._file.fileno(), first, length)
+            return length
+        offset, end = first, first + length
+        while offset < end:
+            chunk = await self._store.in_thread(
+                partial(os.pread, self._file.fileno(), min(CHUNK, end - offset), offset)
+            )
             if not chunk:
                 raise OSError("the file became shorter while it was sent")
-            left -= len(chunk)
-            await send({"type": "http.response.body", "body": chunk, "more_body": left > 0})
+            offset += len(chunk)
+            await send({"type": "http.response.body", "body": chunk, "more_body": offset < end})
         return length
 
 
 def _ranged(request: Request, whole: Response) -> Response:
     """Return a complete answer, the range of it that the request names, or that the client has it already."""
     etag = dict(whole.headers)[b"etag"]
-    match = request.headers.get(b"if-none-match")
-    if match is not None and (etag in match or match == b"*"):
+    if _has_it(request, etag):
         return Response(304, b"", whole.headers)
     found = _range_of(request, len(whole.body), etag)
     if found is None:
@@ -192,6 +199,11 @@ def _ranged(request: Request, whole: Response) -> Response:
         return _unsatisfiable(len(whole.body))
     content_range = f"bytes {first}-{last}/{len(whole.body)}".encode()
     return Response(206, whole.body[first : last + 1], [*whole.headers, (b"content-range", content_range)])
+
+
+def _has_it(request: Request, etag: bytes) -> bool:
+    match = request.headers.get(b"if-none-match")
+    return match is not None and (etag in match or match == b"*")
 
 
 def _range_of(request: Request, size: int, etag: bytes) -> tuple[int, int] | None:

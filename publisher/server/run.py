@@ -1,19 +1,27 @@
 """Serving an index with uvicorn until a signal ends it."""
 
 import asyncio
+import os
 import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from typing import Any
 
 import uvicorn  # noqa: TID251 - the only door to uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle  # noqa: TID251
 
 from publisher.errors import ConfigurationError
 from publisher.server.app import Index
+from publisher.server.files import SEND_FILE
 
 KEEP_ALIVE = 75
 """Seconds that an idle connection is kept."""
+
+STALLED = 60
+"""Seconds that a client may take nothing of a file that is sent to it."""
 
 GRACE = 120
 """Seconds that running uploads get to finish after a signal."""
@@ -45,7 +53,7 @@ def serve(app: Index, listener: socket.socket, root_path: str, on_ready: Callabl
         app,
         log_config=None,
         access_log=False,
-        http="httptools",
+        http=SendingProtocol,
         lifespan="on",
         root_path=root_path,
         server_header=False,
@@ -57,6 +65,60 @@ def serve(app: Index, listener: socket.socket, root_path: str, on_ready: Callabl
     server = _Server(config, on_ready)
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
         runner.run(server.serve([listener]))
+
+
+class SendingProtocol(HttpToolsProtocol):
+    """uvicorn's HTTP protocol, which also has the kernel send files straight from the disk to the connection."""
+
+    def on_headers_complete(self) -> None:
+        """Offer the application, in the scope, to send a file as the rest of its body."""
+        scope = self.scope
+        super().on_headers_complete()
+        extensions: Any = {SEND_FILE: partial(self._send_file, self.cycle)}
+        scope["extensions"] = extensions
+
+    async def _send_file(self, cycle: RequestResponseCycle, file: int, offset: int, length: int) -> None:
+        """
+        Send a part of a file as the rest of the body that the response's Content-Length announces.
+
+        Raises OSError when the client goes away or takes nothing for `STALLED` seconds.
+        """
+        while self.transport.get_write_buffer_size():  # noqa: ASYNC110 - the head goes first, and no event tells when
+            await asyncio.sleep(0.001)
+        connection = os.dup(self.transport.get_extra_info("socket").fileno())
+        try:
+            end = offset + length
+            while offset < end and not cycle.disconnected:
+                offset = await self.loop.run_in_executor(None, _send_some, connection, file, offset, end)
+                if offset < end:
+                    await asyncio.wait_for(_writable(self.loop, connection), STALLED)
+        finally:
+            os.close(connection)
+        cycle.expected_content_length = 0  # uvicorn has not seen those bytes
+        await cycle.send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def _send_some(connection: int, file: int, offset: int, end: int) -> int:
+    """Send until the connection takes no more, and return the offset that was reached."""
+    while offset < end:
+        try:
+            sent = os.sendfile(connection, file, offset, end - offset)
+        except BlockingIOError:
+            return offset
+        if sent == 0:
+            raise OSError("the file became shorter while it was sent")
+        offset += sent
+    return offset
+
+
+async def _writable(loop: asyncio.AbstractEventLoop, connection: int) -> None:
+    """Return when a connection takes bytes again."""
+    ready = asyncio.Event()
+    loop.add_writer(connection, ready.set)
+    try:
+        await ready.wait()
+    finally:
+        loop.remove_writer(connection)
 
 
 class _Server(uvicorn.Server):
