@@ -371,7 +371,7 @@ def installs(table: Table, work: Path, count: int) -> None:
             with TemporaryDirectory() as target:
                 full = url.replace("://", f"://{USER}:{PASSWORD.replace(' ', '%20')}@") + "simple/"
                 command = [
-                    "uv",
+                    UV,
                     "pip",
                     "install",
                     "-q",

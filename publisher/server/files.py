@@ -1,6 +1,7 @@
 """Sending the bytes of the index's files: whole or in ranges (RFC 9110, 14), and the metadata of wheels (PEP 658)."""
 
 import hashlib
+import io
 import os
 import re
 import zipfile
@@ -9,8 +10,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from email.utils import formatdate
 from functools import partial
-from pathlib import Path
-from typing import IO
 
 from publisher.server.filenames import SIGNATURE
 from publisher.server.http import Headers, HttpError, Request, Response, Send
@@ -74,7 +73,20 @@ class Files:
             raise busy()
         raise HttpError(404, f"This index has no file {url_path}.")
 
-    async def _find(self, url_path: str) -> Path | None:
+    def immediate(self, request: Request, url_path: str) -> Response | None:
+        """Return an answer that is in memory and still right; None when anything has to be waited for."""
+        kept = self._kept.get(url_path)
+        if kept is None or not self._store.is_fresh() or self._refresher.reloading:
+            return None
+        path = self._store.path_of(url_path)
+        try:
+            if path is None or kept.stamp != _stamp(os.stat(path)):  # noqa: PTH116 - the hot path
+                return None
+        except OSError:
+            return None
+        return _ranged(request, kept.response)
+
+    async def _find(self, url_path: str) -> str | None:
         """Return where a file lies; an unknown one is looked for on the disk and, where there is one, beyond."""
         await self._store.fresh()
         path = self._store.path_of(url_path)
@@ -86,18 +98,13 @@ class Files:
                 path = self._store.path_of(url_path)
         return path
 
-    async def _file(self, request: Request, path: Path, url_path: str) -> "Response | LargeFile":
-        if not self._refresher.reloading:
-            try:
-                status = os.stat(path)  # noqa: PTH116 - the hot path
-            except OSError:
-                status = None
-            kept = self._kept.get(url_path)
-            if kept is not None and status is not None and kept.stamp == _stamp(status):
-                return _ranged(request, kept.response)
+    async def _file(self, request: Request, path: str, url_path: str) -> "Response | LargeFile":
+        immediate = self.immediate(request, url_path)
+        if immediate is not None:
+            return immediate
         async with self._refresher.looking():
             try:
-                file = await self._store.in_thread(lambda: path.open("rb", buffering=0))
+                file = await self._store.in_thread(partial(io.FileIO, path))
             except FileNotFoundError:
                 await self._store.rescan()
                 if self._store.trouble is None and self._store.path_of(url_path) is None:
@@ -106,7 +113,7 @@ class Files:
             except OSError as error:
                 raise busy() from error
             status = os.fstat(file.fileno())
-            headers = _headers(path.name, status)
+            headers = _headers(url_path, status)
             if status.st_size > SMALL:
                 return LargeFile(file, status.st_size, headers, self._store)
             with file:
@@ -114,7 +121,7 @@ class Files:
             self._keep(url_path, _Kept(_stamp(status), response))
         return _ranged(request, response)
 
-    async def _metadata(self, request: Request, path: Path, url_path: str) -> Response:
+    async def _metadata(self, request: Request, path: str, url_path: str) -> Response:
         kept = self._kept.get(url_path)
         async with self._refresher.looking():
             try:
@@ -126,7 +133,9 @@ class Files:
                     kept = _Kept(_stamp(status), Response(200, body, headers))
                     self._keep(url_path, kept)
             except (zipfile.BadZipFile, KeyError, StopIteration, RuntimeError):
-                raise HttpError(404, f"The wheel {path.name} has no metadata that can be read.") from None
+                raise HttpError(
+                    404, f"The wheel {url_path.removesuffix(METADATA_SUFFIX)} has no metadata that can be read."
+                ) from None
             except OSError as error:
                 raise busy() from error
         return _ranged(request, kept.response)
@@ -143,7 +152,7 @@ class Files:
 class LargeFile:
     """An open file that is sent in pieces, or by the kernel where the server offers that; closed when it is sent."""
 
-    def __init__(self, file: IO[bytes], size: int, headers: Headers, store: Store) -> None:
+    def __init__(self, file: io.FileIO, size: int, headers: Headers, store: Store) -> None:
         self._file = file
         self._size = size
         self._headers = headers
@@ -239,7 +248,7 @@ def _stamp(status: os.stat_result) -> tuple[int, int, int]:
     return status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def _read_metadata(path: Path) -> bytes:
+def _read_metadata(path: str) -> bytes:
     """Return a wheel's METADATA byte for byte."""
     with zipfile.ZipFile(path) as wheel:
         return wheel.read(next(name for name in wheel.namelist() if _is_metadata(name)))

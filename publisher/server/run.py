@@ -20,6 +20,9 @@ from publisher.server.files import SEND_FILE
 KEEP_ALIVE = 75
 """Seconds that an idle connection is kept."""
 
+JOINED = 2**16
+"""Bytes of body up to which head and body are copied together instead of being handed over as two pieces."""
+
 STALLED = 60
 """Seconds that a client may take nothing of a file that is sent to it."""
 
@@ -68,14 +71,52 @@ def serve(app: Index, listener: socket.socket, root_path: str, on_ready: Callabl
 
 
 class SendingProtocol(HttpToolsProtocol):
-    """uvicorn's HTTP protocol, which also has the kernel send files straight from the disk to the connection."""
+    """uvicorn's HTTP protocol with two short cuts: answers from memory without a task, and files sent by the kernel."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._answered = False
+        """Whether the request whose end is still to come was answered at once."""
 
     def on_headers_complete(self) -> None:
-        """Offer the application, in the scope, to send a file as the rest of its body."""
-        scope = self.scope
-        super().on_headers_complete()
-        extensions: Any = {SEND_FILE: partial(self._send_file, self.cycle)}
-        scope["extensions"] = extensions
+        """Answer at once what the index has in memory; else start the application, which may have files sent."""
+        idle = self.cycle is None or self.cycle.response_complete
+        if idle and self.parser.get_method() == b"GET" and self.parser.should_keep_alive() and not self.root_path:
+            self._answered = self._answer_at_once()
+        if not self._answered:
+            scope = self.scope
+            super().on_headers_complete()
+            extensions: Any = {SEND_FILE: partial(self._send_file, self.cycle)}
+            scope["extensions"] = extensions
+
+    def on_body(self, body: bytes) -> None:
+        """Pass over the body of a request that was answered."""
+        if not self._answered:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """End a request."""
+        if self._answered:
+            self._answered = False
+            self.on_response_complete()
+        else:
+            super().on_message_complete()
+
+    def _answer_at_once(self) -> bool:
+        if b"%" in self.url or b"?" in self.url or self.transport.get_write_buffer_size():
+            return False
+        self.scope["method"] = "GET"
+        self.scope["path"] = self.url.decode("latin-1")
+        response = self.config.app.immediate(self.scope)  # type: ignore[union-attr]
+        if response is None:
+            return False
+        date = b"".join(b"%s: %s\r\n" % header for header in self.server_state.default_headers)
+        head = b"%s%s\r\n" % (response.head, date)
+        if len(response.body) < JOINED:
+            self.transport.write(head + response.body)
+        else:
+            self.transport.writelines([head, response.body])
+        return True
 
     async def _send_file(self, cycle: RequestResponseCycle, file: int, offset: int, length: int) -> None:
         """
