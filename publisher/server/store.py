@@ -450,7 +450,15 @@ class Store:
         return None
 
     def _place(self, temporary: Path, final: Path, project: str, facts: Facts) -> Facts:
-        """Give a file its name in one step, without ever replacing another, and record it."""
+        """
+        Record a file, then give it its name in one step, without ever replacing another.
+
+        The record goes first, so that whoever sees the file finds what is known of it.
+        """
+        status = temporary.stat()
+        stored = replace(facts, size=status.st_size, mtime_ns=status.st_mtime_ns, uploaded=time_text(status.st_mtime))
+        with suppress(OSError):  # a record only saves time
+            self.records.add(project, {final.name: stored})
         if self._settings.overwrite:
             temporary.replace(final)
             self.records.unmark(project, final.name, "deleted")
@@ -464,10 +472,6 @@ class Store:
                     raise FileExistsError(errno.EEXIST, "it came up meanwhile", str(final)) from error
                 temporary.replace(final)
         _sync_directory(final.parent)
-        status = final.stat()
-        stored = replace(facts, size=status.st_size, mtime_ns=status.st_mtime_ns)
-        with suppress(OSError):  # a record only saves time
-            self.records.add(project, {final.name: stored})
         return stored
 
     async def _release(self, name: str, version: str) -> list[str]:
