@@ -52,6 +52,11 @@ def listen(host: str, port: int) -> socket.socket:
 
 def serve(app: Index, listener: socket.socket, root_path: str, on_ready: Callable[[], None]) -> None:
     """Serve until SIGINT or SIGTERM, let running requests finish, and return."""
+    serving_server(app, root_path, on_ready).run([listener])
+
+
+def serving_server(app: Index, root_path: str, on_ready: Callable[[], None]) -> uvicorn.Server:
+    """Return the server of an index; it is stopped by a signal, or by setting its ``should_exit``."""
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -65,9 +70,7 @@ def serve(app: Index, listener: socket.socket, root_path: str, on_ready: Callabl
         timeout_graceful_shutdown=GRACE,
         backlog=2048,
     )
-    server = _Server(config, on_ready)
-    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-        runner.run(server.serve([listener]))
+    return _Server(config, on_ready)
 
 
 class SendingProtocol(HttpToolsProtocol):
