@@ -63,9 +63,8 @@ def main() -> None:
             thread.join()
         took = time.perf_counter() - began
         client = Client(index.url, (USER, PASSWORD))
-        listed = {
-            file["filename"]: file["hashes"]["sha256"] for n in range(8) for file in client.page(f"crowd{n}")["files"]
-        }
+        files = [file for number in range(8) for file in client.page(f"crowd{number}")["files"]]
+        listed = {file["filename"]: file["hashes"]["sha256"] for file in files}
         index.stop()
     failures = sum(count for status, count in statuses.items() if status >= 500)
     lost = [name for name, digest in published.items() if listed.get(name) != digest]
