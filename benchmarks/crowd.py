@@ -69,9 +69,7 @@ def main() -> None:
     failures = sum(count for status, count in statuses.items() if status >= 500)
     lost = [name for name, digest in published.items() if listed.get(name) != digest]
     print(f"{sum(statuses.values())} requests in {took:.1f} s: {dict(statuses)}")
-    print(
-        f"{len(published)} published, {failures} answers of 5xx, {len(lost)} lost, {len(wrong)} downloads of a wrong size"
-    )
+    print(f"{len(published)} published, {failures} answers of 5xx, {len(lost)} lost, {len(wrong)} of a wrong size")
     sys.exit(1 if failures or lost or wrong else 0)
 
 

@@ -57,7 +57,8 @@ def read_tar(path: Path, wanted: Callable[[str], bool]) -> tuple[list[str], dict
     """
     Return the names of all members of a gzipped tar file, and the bytes of the regular files that ``wanted`` accepts.
 
-    The whole stream is decompressed once, so a truncated or corrupt file is always noticed.
+    The whole stream is decompressed once, so a truncated or corrupt file is always noticed. Of a member that stands there
+    twice the last counts, as it does when the file is unpacked; backends write that when they build from an unpacked sdist.
 
     Raises InvalidDistributionError as `read_zip` does, and for device nodes and links that leave the archive.
     """
