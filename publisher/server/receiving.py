@@ -46,6 +46,7 @@ class Receiver:
         descriptor, name = mkstemp(prefix=_PREFIX, suffix=".part", dir=folder)
         self.path = Path(name)
         self._descriptor: int | None = descriptor
+        os.fchmod(descriptor, 0o644)  # like any file that is copied into the folder
         _lock(descriptor)
 
     def hash_with(self, algorithms: Iterable[str]) -> None:

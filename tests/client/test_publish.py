@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from tests.helpers.index import RunningIndex
 
 from tests.client.conftest import PASSWORD, USER
 from tests.helpers.dists import make_sdist, make_wheel, metadata
+from tests.helpers.index import RunningIndex
 from tests.helpers.projects import commit, git, make_project, write_backend
 from tests.helpers.tool import pypi_publish, run
 
@@ -129,6 +129,21 @@ def test_wrong_usage_is_told(tmp_path: Path, arguments: list[str], code: int, me
     assert result.code == code
     assert message in result.stderr
     assert "Traceback" not in result.stderr
+
+
+@pytest.mark.usefixtures("index")
+def test_flags_may_stand_before_the_command(tmp_path: Path) -> None:
+    wheel = make_wheel(tmp_path, "flagged")
+    quiet = pypi_publish("-q", "upload", wheel)
+    assert (quiet.code, quiet.everything) == (0, "")
+
+
+def test_the_help_names_every_command() -> None:
+    told = pypi_publish("--help").stdout
+    for command in ("publish", "login", "serve", "demo", "yank"):
+        assert f"  {command}" in told
+    assert pypi_publish("-h").stdout == told
+    assert pypi_publish("publish", "--help").stdout.startswith("Usage: pypi-publish publish [OPTIONS] [SRC]...")
 
 
 @pytest.mark.usefixtures("index")
