@@ -56,6 +56,7 @@ lock:
 	@echo uv | $(LOCK) - --output-file requirements/bootstrap.txt
 	@$(LOCK) pyproject.toml --output-file requirements/publish.txt
 	@$(LOCK) pyproject.toml --extra server --output-file requirements/server.txt
+	@$(LOCK) pyproject.toml --extra server --group modal --output-file requirements/modal.txt
 	@$(LOCK) --group backends --output-file requirements/backends.txt
 	@$(LOCK) pyproject.toml --extra server --group dev --output-file requirements/dev.txt
 
