@@ -24,7 +24,7 @@ DOORS = {
     "a2wsgi": "publisher.server.legacy",
     "passlib": "publisher.server.users",
     "bcrypt": "publisher.server.users",
-    "python_multipart": "publisher.server.uploads",
+    "python_multipart": "publisher.server.forms",
     "uvicorn": "publisher.server.run",
 }
 SECOND_DOORS = {

@@ -1,0 +1,257 @@
+"""The index as one ASGI application: its parts put together, and the way from a request to the part that answers it."""
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+from publisher.server.accesslog import LogFormat, log_request
+from publisher.server.accounts import Accounts
+from publisher.server.auth import Authenticator
+from publisher.server.files import Files, LargeFile
+from publisher.server.http import (
+    ClientGoneError,
+    HttpError,
+    Receive,
+    Request,
+    Response,
+    Scope,
+    Send,
+    error_response,
+    json_response,
+    redirect,
+)
+from publisher.server.managing import Managing
+from publisher.server.pages import HumanPages
+from publisher.server.records import DOT_FOLDER
+from publisher.server.refresh import Refresher
+from publisher.server.settings import Right, ServerSettings
+from publisher.server.simple import SimplePages
+from publisher.server.store import Store
+from publisher.server.uploads import Uploads
+
+PACKAGES_INTERVAL = 8.0
+"""Seconds between two reloads of a shared package volume."""
+
+CREDENTIALS_INTERVAL = 15.0
+"""Seconds between two reloads of a shared volume with the accounts."""
+
+Answer = Response | LargeFile
+Handler = Callable[[Request], Awaitable[Answer]]
+
+_READ = {"GET", "HEAD"}
+_log = logging.getLogger(__name__)
+
+
+class Index:
+    """The application; made by `create_app`."""
+
+    def __init__(self, settings: ServerSettings, log_format: LogFormat) -> None:
+        self._settings = settings
+        self._log_format: LogFormat = log_format
+        patience = settings.limits.waiting_for_folder
+        self._packages = Refresher(settings.packages_storage, patience=patience, interval=PACKAGES_INTERVAL)
+        self._credentials = Refresher(settings.credentials_storage, patience=patience, interval=CREDENTIALS_INTERVAL)
+        self.store = Store(settings, self._packages)
+        self._authenticator = Authenticator(settings, self._credentials)
+        self._simple = SimplePages(settings, self.store)
+        self._files = Files(settings.limits, self.store, self._packages)
+        self._uploads = Uploads(settings, self.store)
+        self._managing = Managing(self.store)
+        self._accounts = Accounts(settings, self._authenticator, self._credentials, self.store)
+        self._pages = HumanPages(self.store)
+        self._legacy: Any = None
+        self._started: asyncio.Task[None] | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or follow the server's start and end."""
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        elif scope["type"] == "http":
+            await self._http(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1000})
+
+    async def start(self) -> None:
+        """Read the package folders; happens once, at the server's start or at the first request."""
+        if self._started is None:
+            self._started = asyncio.create_task(self._start())
+        await asyncio.shield(self._started)
+
+    async def stop(self) -> None:
+        """End what runs in the background."""
+        await self._packages.stop()
+        await self._credentials.stop()
+        self._authenticator.close()
+        self.store.close()
+
+    async def _start(self) -> None:
+        await self.store.start()
+        await self._uploads.start()
+        self._packages.start()
+        self._credentials.start()
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                await self.start()
+                await send({"type": "lifespan.startup.complete"})
+            elif message["type"] == "lifespan.shutdown":
+                await self.stop()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = time.perf_counter()
+        request = Request(scope, receive)
+        status = sent = 0
+
+        async def watched(message: Any) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            if self._started is None or not self._started.done():
+                await self.start()
+            answer = await self._answer(request, watched)
+            if answer is not None:
+                sent = await answer.send(request, watched)
+        except HttpError as error:
+            sent = await error_response(request, error).send(request, watched)
+        except ClientGoneError:
+            status = 499  # what nginx logs for a client that went away
+        except Exception:
+            _log.exception("unexpected failure while answering %s %s", request.method, ascii(request.path))
+            if not status:
+                failure = HttpError(500, "The index failed unexpectedly; its log says why.")
+                sent = await error_response(request, failure).send(request, watched)
+        log_request(request, status, sent, started, self._log_format)
+
+    async def _answer(self, request: Request, send: Send) -> Answer | None:
+        """Return the answer of the part that the path names; None when it has been sent already."""
+        _, _, rest = request.path.partition("/")
+        first, slash, below = rest.partition("/")
+        if first in {"simple", "+simple"}:
+            await self._authenticator.require(request, Right.LIST)
+            _expect(request, _READ)
+            return await self._simple.answer(request, below) if slash else redirect(request, "simple/")
+        if first == "packages" and below:
+            await self._authenticator.require(request, Right.DOWNLOAD)
+            _expect(request, _READ)
+            return await self._files.answer(request, below)
+        handler = self._handlers().get(rest)
+        if handler is not None:
+            return await handler(request)
+        if first == "users" and below:
+            _expect(request, {"DELETE"})
+            return await self._accounts.remove(request, unquote(below))
+        if first == "projects" and below:
+            return await self._project(request, below)
+        return await self._pypiserver(request, send)
+
+    def _handlers(self) -> dict[str, Handler]:
+        """Return the parts that answer exactly one path."""
+        return {
+            "": self._root,
+            "legacy/": self._upload,
+            "legacy": self._legacy_redirect,
+            "health": self._health,
+            "register": lambda request: _post(request, self._accounts.register),
+            "users": self._list_users,
+            "whoami": self._whoami,
+            "password": lambda request: _post(request, self._accounts.change_password),
+            "favicon.ico": _no_icon,
+        }
+
+    async def _root(self, request: Request) -> Answer:
+        if request.method == "POST":
+            return await self._upload(request)
+        _expect(request, {*_READ, "POST"})
+        await self._authenticator.require(request, Right.LIST)
+        return await self._pages.home(request)
+
+    async def _upload(self, request: Request) -> Answer:
+        _expect(request, {"POST"})
+        await self._authenticator.require(request, Right.UPDATE)
+        return await self._uploads.answer(request)
+
+    async def _legacy_redirect(self, request: Request) -> Answer:
+        return redirect(request, "legacy/", 308)
+
+    async def _whoami(self, request: Request) -> Answer:
+        _expect(request, _READ)
+        return await self._accounts.whoami(request)
+
+    async def _list_users(self, request: Request) -> Answer:
+        _expect(request, _READ)
+        return await self._accounts.list(request)
+
+    async def _project(self, request: Request, path: str) -> Answer:
+        if request.method in _READ:
+            await self._authenticator.require(request, Right.LIST)
+            return await self._pages.project(request, path)
+        _expect(request, {*_READ, "PUT", "DELETE"})
+        await self._authenticator.require(request, Right.UPDATE)
+        return await self._managing.answer(request, path)
+
+    async def _health(self, request: Request) -> Answer:
+        """Say whether the index can do its work: read the package folder, and write to it."""
+        _expect(request, _READ)
+        await self.store.fresh()
+        trouble = self.store.trouble
+        if trouble is None:
+            trouble = await self.store.in_thread(lambda: _write_trouble(self.store.roots[0]))
+        if trouble is not None:
+            return json_response({"status": "unavailable", "reason": trouble}, 503)
+        return json_response({"status": "ok"})
+
+    async def _pypiserver(self, request: Request, send: Send) -> None:
+        """Hand everything else to pypiserver, which is imported when it is first needed."""
+        await self._authenticator.require(request, Right.LIST)
+        if request.method not in {*_READ, "POST"}:
+            raise HttpError(405, "This index does not support that method here.", [(b"allow", b"GET, HEAD, POST")])
+        await self.store.fresh()
+        if self._legacy is None:
+            from publisher.server.legacy import mount  # noqa: PLC0415 - a quarter of a second that few requests need
+
+            self._legacy = mount(self._settings, self.store, self._authenticator)
+        await self._legacy(request.scope, request.chunks, send)
+
+
+def create_app(settings: ServerSettings, log_format: LogFormat = "text") -> Index:
+    """Return the ASGI application of an index; reading the folders begins when it is served."""
+    return Index(settings, log_format)
+
+
+def _expect(request: Request, methods: set[str]) -> None:
+    if request.method not in methods:
+        allowed = ", ".join(sorted(methods))
+        raise HttpError(405, f"This URL understands {allowed}.", [(b"allow", allowed.encode())])
+
+
+async def _post(request: Request, handler: Handler) -> Answer:
+    _expect(request, {"POST"})
+    return await handler(request)
+
+
+async def _no_icon(request: Request) -> Answer:  # noqa: ARG001 - a handler
+    raise HttpError(404, "This index has no icon.")
+
+
+def _write_trouble(root: Path) -> str | None:
+    """Return why a file can't be written to the package folder, or None when it can."""
+    probe = root / DOT_FOLDER / f".health-{os.getpid()}"
+    try:
+        probe.parent.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(b"ok")
+        probe.unlink()
+    except OSError as error:
+        return f"the package folder can't be written: {error.strerror or error}"
+    return None

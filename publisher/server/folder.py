@@ -1,0 +1,109 @@
+"""Which files lie in the package folders, and whether that has changed since they were last read."""
+
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from publisher.server.filenames import SIGNATURE, guess
+from publisher.server.records import DOT_FOLDER
+
+RACY_NS = 2_000_000_000
+"""Nanoseconds that a directory's time may lag behind its contents: one that changed so recently is read again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One directory as it was read: its time in nanoseconds, whether that was too recent to trust, files and folders."""
+
+    mtime_ns: int
+    racy: bool
+    files: frozenset[str]
+    folders: tuple[str, ...]
+
+
+Listings = Mapping[str, Listing]
+
+
+class FolderLostError(OSError):
+    """The package folder can't be read, or is suddenly empty as that of an unmounted disk is."""
+
+
+def seems_unchanged(listings: Listings) -> bool:
+    """
+    Tell whether every directory still has the time it had when it was read: one system call a directory.
+
+    Raises FolderLostError when one can't be looked at.
+    """
+    try:
+        for path, listing in listings.items():
+            if listing.racy or os.stat(path).st_mtime_ns != listing.mtime_ns:  # noqa: PTH116 - the hot path
+                return False
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise FolderLostError(error.errno, f"the package folder can't be read: {error.strerror}") from error
+    return True
+
+
+def read(roots: Sequence[Path], known: Listings) -> dict[str, Listing]:
+    """
+    Return what lies in the folders and below them, taking from ``known`` the directories that did not change.
+
+    Hidden files and folders are left out. Raises FolderLostError when a root can't be read, or has lost everything, the
+    folder of the records included.
+    """
+    found: dict[str, Listing] = {}
+    for root in roots:
+        try:
+            found.update(_read_tree(str(root), known))
+        except OSError as error:
+            raise FolderLostError(error.errno, f"the package folder {root} can't be read: {error.strerror}") from error
+    if any(known[path].files for path in known) and not any(listing.files for listing in found.values()):
+        first = roots[0]
+        if not (first / DOT_FOLDER).is_dir():
+            raise FolderLostError(f"the package folder {first} is suddenly empty: is its disk mounted?")
+    return found
+
+
+def differences(before: Listings, after: Listings) -> Iterator[tuple[str, frozenset[str], frozenset[str]]]:
+    """Yield for every directory that changed its path, the files that came, and those that went."""
+    nothing: frozenset[str] = frozenset()
+    for path in before.keys() | after.keys():
+        old = before[path].files if path in before else nothing
+        new = after[path].files if path in after else nothing
+        if old is not new and old != new:
+            yield path, new - old, old - new
+
+
+def _read_tree(path: str, known: Listings) -> Iterator[tuple[str, Listing]]:
+    listing = _read_directory(path, known.get(path))
+    yield path, listing
+    for folder in listing.folders:
+        try:
+            yield from _read_tree(os.path.join(path, folder), known)  # noqa: PTH118 - text, for 100,000 files
+        except FileNotFoundError:
+            continue  # it went away between the two looks
+
+
+def _read_directory(path: str, known: Listing | None) -> Listing:
+    mtime_ns = os.stat(path).st_mtime_ns  # noqa: PTH116
+    if known is not None and not known.racy and known.mtime_ns == mtime_ns:
+        return known
+    racy = mtime_ns > time.time_ns() - RACY_NS
+    with os.scandir(path) as entries:
+        files: list[str] = []
+        folders: list[str] = []
+        for entry in entries:
+            name = entry.name
+            if name.startswith("."):
+                continue
+            if entry.is_dir():
+                folders.append(name)
+            elif guess(name.removesuffix(SIGNATURE)) is not None:
+                files.append(name)
+    found = frozenset(files)
+    if known is not None and known.files == found:
+        found = known.files
+    return Listing(mtime_ns, racy, found, tuple(sorted(folders)))

@@ -1,0 +1,170 @@
+"""Requests and responses of an ASGI server, without a framework in between."""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Headers = list[tuple[bytes, bytes]]
+
+BODY_LIMIT = 64 * 2**10
+"""Bytes that a body which is read whole (JSON, short forms) may have."""
+
+JSON_TYPE = b"application/json"
+TEXT_TYPE = b"text/plain; charset=utf-8"
+HTML_TYPE = b"text/html; charset=utf-8"
+
+
+class HttpError(Exception):
+    """An answer that is an error: its status, and a sentence that helps whoever reads it."""
+
+    def __init__(self, status: int, message: str, headers: Headers | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.headers = headers or []
+
+
+class ClientGoneError(Exception):
+    """The client closed the connection before its request was complete."""
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A complete answer; Content-Length is added when it is sent."""
+
+    status: int = 200
+    body: bytes = b""
+    headers: Headers = field(default_factory=list)
+
+    async def send(self, request: "Request", send: Send) -> int:
+        """Send it, without the body to a HEAD request; return the bytes of body that went out."""
+        headers = [*self.headers, (b"content-length", str(len(self.body)).encode())]
+        if self.status == HTTPStatus.NOT_MODIFIED:
+            headers = self.headers
+        body = b"" if request.method == "HEAD" or self.status == HTTPStatus.NOT_MODIFIED else self.body
+        await send({"type": "http.response.start", "status": self.status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+        return len(body)
+
+
+class Request:
+    """One request: what its line and headers say, and its body as it comes in."""
+
+    __slots__ = ("_headers", "_receive", "method", "path", "scope", "username")
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        self.scope = scope
+        self._receive = receive
+        self._headers: dict[bytes, bytes] | None = None
+        self.method: str = scope["method"]
+        self.path: str = _path_below_root(scope)
+        self.username: str | None = None
+        """The user, once authenticated."""
+
+    @property
+    def headers(self) -> Mapping[bytes, bytes]:
+        """The headers by lower-case name; of repeated ones the last."""
+        if self._headers is None:
+            self._headers = dict(self.scope["headers"])
+        return self._headers
+
+    def header(self, name: bytes) -> str:
+        """Return a header's value, or an empty text."""
+        return self.headers.get(name, b"").decode("latin-1")
+
+    @property
+    def client(self) -> str:
+        """The address of the client, as far as the server or its proxy tells."""
+        client = self.scope.get("client")
+        return client[0] if client else "-"
+
+    @property
+    def root_path(self) -> str:
+        """The path prefix that the index is mounted under, without a trailing slash; proxies name it in a header."""
+        prefix = self.header(b"x-forwarded-prefix") or self.scope.get("root_path", "")
+        return "/" + prefix.strip("/") if prefix.strip("/") else ""
+
+    @property
+    def base_url(self) -> str:
+        """The absolute URL of the index's root as the client sees it, with a trailing slash (``X-Forwarded-*``)."""
+        scheme = self.header(b"x-forwarded-proto").partition(",")[0].strip() or self.scope.get("scheme", "http")
+        host = self.header(b"x-forwarded-host").partition(",")[0].strip() or self.header(b"host") or "localhost"
+        return f"{scheme}://{host}{self.root_path}/"
+
+    def accepts_json_first(self) -> bool:
+        """Tell whether the client would rather read JSON than text."""
+        accepted = self.header(b"accept")
+        return "json" in accepted and not accepted.startswith("text/")
+
+    async def chunks(self) -> Message:
+        """Return the next piece of the body as the server gives it; raise ClientGoneError when the client went away."""
+        message = await self._receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGoneError
+        return message
+
+    async def body(self, limit: int = BODY_LIMIT) -> bytes:
+        """Return the whole body; raise HttpError 413 when it is longer than ``limit`` bytes."""
+        parts: list[bytes] = []
+        size = 0
+        more = True
+        while more:
+            message = await self.chunks()
+            part = message.get("body", b"")
+            size += len(part)
+            if size > limit:
+                raise HttpError(413, f"The request's body is longer than {limit} bytes.")
+            parts.append(part)
+            more = message.get("more_body", False)
+        return b"".join(parts)
+
+    async def json_object(self) -> dict[str, Any]:
+        """Return the body's JSON object; raise HttpError 422 when it is none."""
+        try:
+            found = json.loads(await self.body())
+        except (ValueError, RecursionError) as error:
+            raise HttpError(422, f"The body is not valid JSON: {error}") from error
+        if not isinstance(found, dict):
+            raise HttpError(422, "The body must be a JSON object.")
+        return found
+
+
+def json_response(found: Any, status: int = 200) -> Response:
+    """Return an answer in JSON that nobody may keep."""
+    body = json.dumps(found, ensure_ascii=False).encode()
+    return Response(status, body, [(b"content-type", JSON_TYPE), (b"cache-control", b"no-store")])
+
+
+def redirect(request: Request, path: str, status: int = 301) -> Response:
+    """Send the client to another path of this index; absolute, because uv takes nothing else."""
+    location = request.base_url + quote(path.lstrip("/"), safe="/+!~*'()")
+    return Response(status, b"", [(b"location", location.encode()), (b"vary", b"X-Forwarded-Proto, X-Forwarded-Host")])
+
+
+def error_response(request: Request, error: HttpError) -> Response:
+    """
+    Return an error as JSON or text, whichever the client would rather read.
+
+    The JSON has no charset and the key ``code`` because uv shows that key's text, and only from exactly this type.
+    """
+    if request.accepts_json_first():
+        title = HTTPStatus(error.status).phrase
+        told = {"message": error.message, "code": f"{error.status} {error.message}", "title": title}
+        body, kind = json.dumps(told, ensure_ascii=False).encode(), JSON_TYPE
+    else:
+        body, kind = f"{error.message}\n".encode(), TEXT_TYPE
+    headers = [(b"content-type", kind), (b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
+    return Response(error.status, body, headers + error.headers)
+
+
+def _path_below_root(scope: Scope) -> str:
+    path: str = scope["path"]
+    root: str = scope.get("root_path", "")
+    return path.removeprefix(root) or "/" if root and path.startswith(root) else path

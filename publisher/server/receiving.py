@@ -1,0 +1,142 @@
+"""Writing a file to disk while it comes in, and its digests at the same time."""
+
+import asyncio
+import hashlib
+import os
+import time
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from tempfile import mkstemp
+from typing import TYPE_CHECKING
+
+from publisher.server.http import HttpError
+from publisher.server.storage import Storage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+BLOCK = 2**20
+"""Bytes that are written and hashed at a time, while the next ones come in."""
+
+ABANDONED_AFTER = 6 * 3600.0
+"""Seconds after which a temporary file on a shared volume is nobody's: a lock there tells nothing."""
+
+_PREFIX = "upload-"
+
+
+class Receiver:
+    """One temporary file that is being written; `digests` are complete after `finish`."""
+
+    def __init__(self, folder: Path, limit: int, threads: ThreadPoolExecutor) -> None:
+        self._limit = limit
+        self._threads = threads
+        self._block = bytearray()
+        self._writing: asyncio.Future[None] | None = None
+        self._hashes: dict[str, hashlib._Hash] = {}
+        self.size = 0
+        descriptor, name = mkstemp(prefix=_PREFIX, suffix=".part", dir=folder)
+        self.path = Path(name)
+        self._descriptor: int | None = descriptor
+        _lock(descriptor)
+
+    def hash_with(self, algorithms: Iterable[str]) -> None:
+        """Choose the digests to compute, before the first byte."""
+        self._hashes = {algorithm: _new_hash(algorithm) for algorithm in algorithms}
+
+    def write(self, data: bytes) -> None:
+        """Take the next bytes; raises HttpError 413 when the file becomes too large."""
+        self.size += len(data)
+        if self.size > self._limit:
+            raise HttpError(413, f"The file is larger than the {self._limit} bytes that this index takes.")
+        self._block += data
+
+    async def drain(self) -> None:
+        """Hand a full block to a thread; wait for the one before it, so that memory stays bounded."""
+        if len(self._block) >= BLOCK:
+            await self._flush()
+
+    async def finish(self) -> dict[str, str]:
+        """Write what is left, make it durable, and return the digests in hexadecimal."""
+        await self._flush()
+        await self._wait()
+        descriptor = self._open_descriptor()
+        await asyncio.get_running_loop().run_in_executor(self._threads, os.fsync, descriptor)
+        return {algorithm: each.hexdigest() for algorithm, each in self._hashes.items()}
+
+    async def discard(self) -> None:
+        """Close the file and take it away, unless it has been moved."""
+        with suppress(OSError):
+            await self._wait()
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+        self.path.unlink(missing_ok=True)
+
+    async def _flush(self) -> None:
+        await self._wait()
+        block, self._block = self._block, bytearray()
+        if block:
+            self._writing = asyncio.get_running_loop().run_in_executor(self._threads, self._store, block)
+
+    async def _wait(self) -> None:
+        if self._writing is not None:
+            writing, self._writing = self._writing, None
+            await writing
+
+    def _store(self, block: bytearray) -> None:
+        view = memoryview(block)
+        descriptor = self._open_descriptor()
+        while view:
+            view = view[os.write(descriptor, view) :]
+        for each in self._hashes.values():
+            each.update(block)
+
+    def _open_descriptor(self) -> int:
+        assert self._descriptor is not None, "it is written before it is discarded"  # noqa: S101 - for the type checker
+        return self._descriptor
+
+
+def clean_up(folder: Path, storage: Storage) -> None:
+    """
+    Take away the temporary files of processes that are gone.
+
+    On a disk a lock tells whether somebody still writes; on a shared volume only age does.
+    """
+    for path in folder.glob(f"{_PREFIX}*.part"):
+        with suppress(OSError):
+            if storage.shared:
+                if time.time() - path.stat().st_mtime > ABANDONED_AFTER:
+                    path.unlink()
+                continue
+            descriptor = os.open(path, os.O_RDWR)
+            try:
+                if _lock(descriptor):
+                    path.unlink()
+            finally:
+                os.close(descriptor)
+
+
+def digest_file(path: Path, algorithm: str) -> str:
+    """Return a file's digest in hexadecimal, for one that was asked for after the file had come."""
+    with path.open("rb") as file:
+        make: Callable[[], hashlib._Hash] = lambda: _new_hash(algorithm)  # noqa: E731 - hashlib wants a callable
+        return hashlib.file_digest(file, make).hexdigest()
+
+
+def _new_hash(algorithm: str) -> "hashlib._Hash":
+    if algorithm == "blake2_256":
+        return hashlib.blake2b(digest_size=32)
+    return hashlib.new(algorithm, usedforsecurity=False)
+
+
+def _lock(descriptor: int) -> bool:
+    """Lock a file for this process, if nobody else has; the lock ends with the process."""
+    import fcntl  # noqa: PLC0415 - there is none on Windows, where the index does not run
+
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,142 @@
+"""What is known of the files of each project besides their bytes, kept in small files beside them."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+DOT_FOLDER = ".pypi-publish"
+
+_COMPACT_ABOVE = 64
+"""Lines that a record may have more than twice the files it describes before it is written anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """
+    What is expensive to find out about a file, and the size and time of the file that it was found out of.
+
+    ``size`` is in bytes, ``mtime_ns`` in nanoseconds since 1970, digests in hexadecimal, ``uploaded`` a time of RFC 3339 in UTC.
+    ``metadata_sha256`` is that of a wheel's METADATA (PEP 658).
+    """
+
+    size: int
+    mtime_ns: int
+    sha256: str
+    uploaded: str
+    requires_python: str | None = None
+    metadata_sha256: str | None = None
+    uploader: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What people have said of a project's files, which no file itself tells: yanked and deleted ones, with the reasons."""
+
+    yanked: Mapping[str, str]
+    deleted: Mapping[str, str]
+
+
+class Records:
+    """
+    The records of one package folder: facts in one append-only file a project, marks in one small file each.
+
+    Facts may be lost at any time and are found out again. Marks are files of their own, so that two writers on a shared
+    volume, of which the last one wins for each file, don't undo each other's.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.folder = root / DOT_FOLDER
+        self._facts = self.folder / "facts"
+        self._marks = self.folder / "marks"
+
+    def prepare(self) -> None:
+        """Make the folders; raise OSError when that can't be done."""
+        for folder in (self._facts, self._marks):
+            folder.mkdir(parents=True, exist_ok=True)
+
+    def knows(self, project: str) -> bool:
+        """Tell whether a project was ever published here."""
+        return (self._facts / f"{project}.jsonl").exists() or (self._marks / project).is_dir()
+
+    def load(self, project: str) -> dict[str, Facts]:
+        """Return the facts of a project's files by file name; torn and foreign lines are passed over."""
+        path = self._facts / f"{project}.jsonl"
+        try:
+            lines = path.read_bytes().split(b"\n")
+        except FileNotFoundError:
+            return {}
+        found: dict[str, Facts] = {}
+        for line in lines:
+            try:
+                fields = json.loads(line)
+                found[fields.pop("filename")] = Facts(**fields)
+            except (ValueError, TypeError, KeyError, AttributeError):
+                continue
+        if len(lines) > 2 * len(found) + _COMPACT_ABOVE:
+            self._write_all(path, found)
+        return found
+
+    def add(self, project: str, facts: Mapping[str, Facts]) -> None:
+        """Append the facts of some of a project's files."""
+        path = self._facts / f"{project}.jsonl"
+        with path.open("ab") as file:
+            torn = b"\n" if file.tell() and not _ends_with_newline(path) else b""
+            file.write(torn + b"".join(_line(filename, each) for filename, each in facts.items()))
+
+    def note_project(self, project: str) -> None:
+        """Note that a project was published here, even if none of its facts stay."""
+        (self._facts / f"{project}.jsonl").touch()
+
+    def marks(self, project: str) -> Marks:
+        """Return which of a project's files are yanked or deleted."""
+        found: dict[str, dict[str, str]] = {"yanked": {}, "deleted": {}}
+        try:
+            names = os.listdir(self._marks / project)  # noqa: PTH208 - names are all that is needed
+        except FileNotFoundError:
+            names = []
+        for name in names:
+            filename, _, kind = name.rpartition(".")
+            if kind in found:
+                found[kind][filename] = _reason(self._marks / project / name)
+        return Marks(found["yanked"], found["deleted"])
+
+    def mark(self, project: str, filename: str, kind: str, facts: Mapping[str, Any]) -> None:
+        """Mark a file ``yanked`` or ``deleted``, durably, with a reason and who said so."""
+        folder = self._marks / project
+        folder.mkdir(parents=True, exist_ok=True)
+        beside = folder / f".{filename}.{kind}.part"
+        with beside.open("w", encoding="utf-8") as file:
+            json.dump(dict(facts), file)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(folder / f"{filename}.{kind}")
+
+    def unmark(self, project: str, filename: str, kind: str) -> None:
+        """Take a mark away, if there is one."""
+        (self._marks / project / f"{filename}.{kind}").unlink(missing_ok=True)
+
+    def _write_all(self, path: Path, facts: Mapping[str, Facts]) -> None:
+        beside = path.with_suffix(".part")
+        beside.write_bytes(b"".join(_line(filename, each) for filename, each in facts.items()))
+        beside.replace(path)
+
+
+def _line(filename: str, facts: Facts) -> bytes:
+    fields = {"filename": filename, **{name: value for name, value in asdict(facts).items() if value is not None}}
+    return json.dumps(fields, separators=(",", ":")).encode() + b"\n"
+
+
+def _ends_with_newline(path: Path) -> bool:
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read() == b"\n"
+
+
+def _reason(path: Path) -> str:
+    try:
+        return str(json.loads(path.read_text("utf-8")).get("reason", ""))
+    except (OSError, ValueError, AttributeError):
+        return ""

@@ -1,0 +1,563 @@
+"""The projects and files of an index: what is in the folder, what is known of it, and every change to it."""
+
+import asyncio
+import errno
+import hashlib
+import logging
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TypeVar
+
+from packaging.version import InvalidVersion, Version
+
+from publisher.dists import Kind, read_distribution
+from publisher.errors import InvalidDistributionError
+from publisher.server import folder
+from publisher.server.filenames import SIGNATURE, guess, normalize
+from publisher.server.http import HttpError
+from publisher.server.records import Facts, Marks, Records
+from publisher.server.refresh import Refresher, busy
+from publisher.server.settings import ServerSettings
+
+CHECK_SHARE = 20
+"""Looking whether the folder changed may take one part in this many of the time."""
+
+INLINE_SCAN = 0.002
+"""Seconds: a folder that is read faster than this is read at once, a slower one in a thread."""
+
+VERIFY_AFTER = 2.0
+"""Seconds after which the sizes and times of a project's files are compared with its record again."""
+
+_log = logging.getLogger(__name__)
+_Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file of a project: where it lies, its path in URLs (as pypiserver has it), and what is known of it."""
+
+    filename: str
+    path: Path
+    url_path: str
+    version: str
+    facts: Facts
+    yanked: str | None = None
+    """The reason, maybe empty; None for a file that is not yanked."""
+
+
+@dataclass
+class Project:
+    """A project's files by name, and what is known of them once somebody asked."""
+
+    name: str
+    places: dict[str, str] = field(default_factory=dict)
+    """The directory of each file."""
+    files: dict[str, StoredFile] | None = None
+    marks: Marks | None = None
+    revision: int = 0
+    """Grows with every change, so that pages made from an older one are known to be old."""
+    verified: float = 0.0
+    loading: "asyncio.Task[None] | None" = None
+
+    def forget(self) -> None:
+        """Have what is known found out again."""
+        self.files = None
+        self.marks = None
+        self.revision += 1
+
+
+class Store:
+    """
+    The one owner of the package folders.
+
+    All state is changed in the event loop; what reads files runs in threads and changes nothing.
+    """
+
+    def __init__(self, settings: ServerSettings, refresher: Refresher) -> None:
+        self._settings = settings
+        self._refresher = refresher
+        self.roots = tuple(Path(os.path.abspath(root)) for root in settings.roots)  # noqa: PTH100 - keeps links
+        self.records = Records(self.roots[0])
+        self.projects: dict[str, Project] = {}
+        self.by_url: dict[str, str] = {}
+        """The directory of the file of every path below ``/packages/``."""
+        self.revision = 0
+        """Grows whenever a project comes or goes."""
+        self.trouble: str | None = "the package folder was not read yet"
+        """Why the folder can't be served, None while it can."""
+        self._listings: dict[str, folder.Listing] = {}
+        self._next_check = 0.0
+        self._scan_cost = 0.0
+        self._scanning: asyncio.Task[None] | None = None
+        self.threads = ThreadPoolExecutor(min(8, (os.cpu_count() or 1) + 4), "store")
+        self._locks: dict[str, asyncio.Lock] = {}
+        self._owned: set[str] = set()
+
+    async def start(self) -> None:
+        """Read the folders for the first time."""
+        with suppress(OSError):  # a folder that can only be read is served without records
+            await self.in_thread(self.records.prepare)
+        await self.rescan()
+
+    def close(self) -> None:
+        """End the threads."""
+        self.threads.shutdown(wait=False, cancel_futures=True)
+
+    async def in_thread(self, work: Callable[[], _Result]) -> _Result:
+        """Run what may block in a thread of the store's."""
+        return await asyncio.get_running_loop().run_in_executor(self.threads, work)
+
+    # What is there
+
+    async def fresh(self) -> None:
+        """
+        Return when memory and folder agree, as far as that is cheap to know.
+
+        A folder that takes long to read is read in the background, and what is known stays in use meanwhile.
+        """
+        now = time.monotonic()
+        if now < self._next_check or self._refresher.reloading:
+            return
+        try:
+            unchanged = folder.seems_unchanged(self._listings) and self.trouble is None
+        except OSError as error:
+            self._lose(error)
+            return
+        self._next_check = time.monotonic() + CHECK_SHARE * (time.monotonic() - now)
+        if unchanged:
+            return
+        if self._scan_cost < INLINE_SCAN:
+            self._scan_inline()
+        elif self._scanning is None or self._scanning.done():
+            self._scanning = asyncio.create_task(self.rescan())
+
+    async def rescan(self) -> None:
+        """Read what changed in the folders."""
+        async with self._refresher.looking():
+            started = time.monotonic()
+            try:
+                listings = await self.in_thread(lambda: folder.read(self.roots, self._listings))
+            except OSError as error:
+                self._lose(error)
+                return
+            self._apply(listings, time.monotonic() - started)
+
+    def _scan_inline(self) -> None:
+        started = time.monotonic()
+        try:
+            listings = folder.read(self.roots, self._listings)
+        except OSError as error:
+            self._lose(error)
+            return
+        self._apply(listings, time.monotonic() - started)
+
+    def _lose(self, error: OSError) -> None:
+        if self.trouble is None:
+            _log.error("%s", error)
+        self.trouble = str(error.strerror or error)
+        self._next_check = time.monotonic() + 0.5
+
+    def _apply(self, listings: dict[str, folder.Listing], cost: float) -> None:
+        """Take over what a scan found."""
+        for directory, came, went in folder.differences(self._listings, listings):
+            for filename in went:
+                self._take_out(directory, filename)
+            for filename in came:
+                self._put_in(directory, filename)
+        self._listings = listings
+        self._scan_cost = cost
+        self._next_check = time.monotonic() + CHECK_SHARE * cost
+        self.trouble = None
+
+    def _put_in(self, directory: str, filename: str) -> None:
+        guessed = guess(filename.removesuffix(SIGNATURE))
+        if guessed is None:
+            return
+        self.by_url.setdefault(self._url_path(directory, filename), directory)
+        if filename.endswith(SIGNATURE):
+            return
+        project = self.projects.get(guessed.project)
+        if project is None:
+            project = self.projects[guessed.project] = Project(guessed.project)
+            self.revision += 1
+        if project.places.setdefault(filename, directory) == directory:
+            project.forget()
+
+    def _take_out(self, directory: str, filename: str) -> None:
+        guessed = guess(filename.removesuffix(SIGNATURE))
+        if guessed is None:
+            return
+        self.by_url.pop(self._url_path(directory, filename), None)
+        project = self.projects.get(guessed.project)
+        if project is None or project.places.get(filename) != directory:
+            return
+        del project.places[filename]
+        project.forget()
+        self._owned.add(project.name)
+        if not project.places:
+            del self.projects[project.name]
+            self.revision += 1
+
+    def _url_path(self, directory: str, filename: str) -> str:
+        for root in map(str, self.roots):
+            if directory == root:
+                return filename
+            if directory.startswith(root + os.sep):
+                return f"{directory[len(root) + 1 :].replace(os.sep, '/')}/{filename}"
+        raise AssertionError("a scan reads below the roots only")
+
+    # What is known of it
+
+    async def find(self, name: str) -> Project | None:
+        """Return a project by its normalised name, looking again, and once more elsewhere, before there is none."""
+        await self.fresh()
+        project = self.projects.get(name)
+        if project is None:
+            await self.rescan()
+            project = self.projects.get(name)
+        if project is None and await self._refresher.on_miss():
+            await self.rescan()
+            project = self.projects.get(name)
+        return project
+
+    def path_of(self, url_path: str) -> Path | None:
+        """Return where the file of a URL path lies, or None for a file that is not listed."""
+        directory = self.by_url.get(url_path)
+        return Path(directory, url_path.rpartition("/")[2]) if directory is not None else None
+
+    async def files(self, project: Project) -> Mapping[str, StoredFile]:
+        """Return everything that is known of a project's files; the first time it is read, and recorded, in a thread."""
+        while project.files is None:
+            if project.loading is None or project.loading.done():
+                project.loading = asyncio.create_task(self._load(project))
+            await asyncio.shield(project.loading)
+        now = time.monotonic()
+        if now - project.verified > VERIFY_AFTER and (project.loading is None or project.loading.done()):
+            project.verified = now
+            project.loading = asyncio.create_task(self._verify(project))
+        return project.files
+
+    async def _load(self, project: Project) -> None:
+        revision, places = project.revision, dict(project.places)
+        async with self._refresher.looking():
+            try:
+                files, marks = await self.in_thread(lambda: self._gather(project.name, places))
+            except OSError as error:
+                self._lose(error)
+                raise busy() from error
+        if project.revision == revision:
+            project.files, project.marks, project.verified = files, marks, time.monotonic()
+
+    async def _verify(self, project: Project) -> None:
+        """Look whether files were overwritten in place, which no directory's time tells; the slower the rarer."""
+        files = dict(project.files or {})
+        started = time.monotonic()
+        async with self._refresher.looking():
+            changed = await self.in_thread(lambda: any(not _is_as_recorded(file) for file in files.values()))
+            marks = await self.in_thread(lambda: self.records.marks(project.name))
+        project.verified = time.monotonic() + CHECK_SHARE * (time.monotonic() - started)
+        if changed or marks != project.marks:
+            project.forget()
+
+    def _gather(self, name: str, places: Mapping[str, str]) -> tuple[dict[str, StoredFile], Marks]:
+        """Return the files of a project with their facts; what no record tells is found out and recorded."""
+        recorded = self.records.load(name)
+        marks = self.records.marks(name)
+        files: dict[str, StoredFile] = {}
+        learned: dict[str, Facts] = {}
+        for filename, directory in places.items():
+            path = Path(directory, filename)
+            try:
+                status = path.stat()
+            except FileNotFoundError:
+                continue
+            facts = recorded.get(filename)
+            if facts is None or (facts.size, facts.mtime_ns) != (status.st_size, status.st_mtime_ns):
+                try:
+                    facts = learned[filename] = find_facts(path, filename)
+                except FileNotFoundError:
+                    continue
+            files[filename] = self._stored(filename, directory, facts, marks.yanked.get(filename))
+        if learned:
+            with suppress(OSError):  # a record only saves time
+                self.records.add(name, learned)
+        return files, marks
+
+    def _stored(self, filename: str, directory: str, facts: Facts, yanked: str | None) -> StoredFile:
+        guessed = guess(filename)
+        version = guessed.version if guessed else ""
+        return StoredFile(
+            filename, Path(directory, filename), self._url_path(directory, filename), version, facts, yanked
+        )
+
+    async def owns(self, name: str) -> bool:
+        """Tell whether a name is this index's for good: published at any time, or reserved."""
+        if name in self.projects or name in self._owned or self.trouble is not None:
+            return True
+        if any(is_reserved(name, pattern) for pattern in self._settings.reserved):
+            return True
+        async with self._refresher.looking():
+            return await self.in_thread(lambda: self.records.knows(name))
+
+    # Changing it
+
+    async def add(self, temporary: Path, filename: str, facts: Facts) -> StoredFile:
+        """
+        Take a complete, checked file into the index: durable, committed and listed when this returns.
+
+        The same bytes under a name that is there are success, and change nothing.
+
+        Raises HttpError 409 when the name is taken by other bytes or was deleted, 503 or 507 when it can't be stored.
+        """
+        guessed = guess(filename)
+        assert guessed is not None, "an upload's name was parsed"  # noqa: S101 - for the type checker
+        async with self._lock(filename):
+            existing = await self._existing(guessed.project, filename, facts)
+            if existing is not None:
+                return existing
+            async with self._refresher.looking():
+                directory = self.roots[0]
+                try:
+                    stored = await self.in_thread(
+                        lambda: self._place(temporary, directory / filename, guessed.project, facts)
+                    )
+                except FileExistsError:
+                    stored = None
+                except OSError as error:
+                    raise storage_error(error) from error
+            if stored is None:  # another process was faster
+                await self.rescan()
+                existing = await self._existing(guessed.project, filename, facts)
+                if existing is not None:
+                    return existing
+                raise busy()
+            await self._commit(undo=lambda: (directory / filename).unlink(missing_ok=True))
+            project = self.projects.get(guessed.project)
+            known = dict(project.files) if project is not None and project.files is not None else None
+            self._put_in(str(directory), filename)
+            project = self.projects[guessed.project]
+            file = self._stored(filename, str(directory), stored, None)
+            if known is not None:
+                project.files = {**known, filename: file}
+                project.marks = await self.in_thread(lambda: self.records.marks(guessed.project))
+            return file
+
+    async def yank(self, name: str, version: str, reason: str, user: str | None) -> list[str]:
+        """Mark the files of a release as yanked (PEP 592) and return their names; HttpError 404 when there are none."""
+        filenames = await self._release(name, version)
+
+        def work() -> None:
+            for filename in filenames:
+                self.records.mark(name, filename, "yanked", {"reason": reason, "by": user, "at": now_text()})
+
+        await self._change(name, work)
+        return filenames
+
+    async def unyank(self, name: str, version: str) -> list[str]:
+        """Take the mark away again."""
+        filenames = await self._release(name, version)
+
+        def work() -> None:
+            for filename in filenames:
+                self.records.unmark(name, filename, "yanked")
+
+        await self._change(name, work)
+        return filenames
+
+    async def delete(self, name: str, version: str, filename: str | None, user: str | None) -> list[str]:
+        """
+        Delete a file or all files of a release, and return the names; they stay reserved.
+
+        Raises HttpError 404 when there is no such file or release.
+        """
+        filenames = await self._release(name, version)
+        if filename is not None:
+            if filename not in filenames:
+                raise HttpError(404, f"{name} {version} has no file {filename}.")
+            filenames = [filename]
+        places = {each: self.projects[name].places[each] for each in filenames}
+
+        def work() -> None:
+            for each, directory in places.items():
+                self.records.mark(name, each, "deleted", {"by": user, "at": now_text()})
+                Path(directory, each).unlink(missing_ok=True)
+                Path(directory, each + SIGNATURE).unlink(missing_ok=True)
+
+        await self._change(name, work)
+        await self.rescan()
+        return filenames
+
+    async def _change(self, name: str, work: Callable[[], None]) -> None:
+        async with self._lock(name):
+            async with self._refresher.looking():
+                try:
+                    await self.in_thread(work)
+                except OSError as error:
+                    raise storage_error(error) from error
+            await self._commit()
+            if name in self.projects:
+                self.projects[name].forget()
+
+    async def _commit(self, undo: Callable[[], object] = lambda: None) -> None:
+        """Commit the storage; when that fails, undo what was written and tell the client to come again."""
+        try:
+            await self._refresher.commit()
+        except Exception as error:
+            _log.exception("commit failed")
+            async with self._refresher.looking():
+                await self.in_thread(undo)
+            raise HttpError(
+                503, "The index could not make the change durable; nothing was changed. Try again."
+            ) from error
+
+    async def _existing(self, name: str, filename: str, facts: Facts) -> StoredFile | None:
+        """Return the file of that name when it has the same bytes; None when the name is free."""
+        project = await self.find(name)
+        files = await self.files(project) if project is not None else {}
+        file = files.get(filename)
+        if file is not None:
+            if file.facts.sha256 == facts.sha256:
+                return file
+            if self._settings.overwrite:
+                return None
+            raise HttpError(
+                409,
+                f"File already exists: {filename} is on this index with other contents (sha256 {file.facts.sha256}). "
+                "Publish the change under a new version.",
+            )
+        async with self._refresher.looking():
+            marks = await self.in_thread(lambda: self.records.marks(name))
+        if filename in marks.deleted and not self._settings.overwrite:
+            raise HttpError(
+                409,
+                f"File already exists: {filename} was deleted from this index, and its name is not given again. "
+                "Publish under a new version.",
+            )
+        return None
+
+    def _place(self, temporary: Path, final: Path, project: str, facts: Facts) -> Facts:
+        """Give a file its name in one step, without ever replacing another, and record it."""
+        if self._settings.overwrite:
+            temporary.replace(final)
+            self.records.unmark(project, final.name, "deleted")
+        else:
+            try:
+                os.link(temporary, final)
+            except OSError as error:
+                if error.errno not in {errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EXDEV, errno.EMLINK}:
+                    raise
+                if final.exists():  # a file system without links: this process's lock and this look must do
+                    raise FileExistsError(errno.EEXIST, "it came up meanwhile", str(final)) from error
+                temporary.replace(final)
+        _sync_directory(final.parent)
+        status = final.stat()
+        stored = replace(facts, size=status.st_size, mtime_ns=status.st_mtime_ns)
+        with suppress(OSError):  # a record only saves time
+            self.records.add(project, {final.name: stored})
+        return stored
+
+    async def _release(self, name: str, version: str) -> list[str]:
+        """Return the names of the files of a release."""
+        project = await self.find(name)
+        files = await self.files(project) if project is not None else {}
+        filenames = [file.filename for file in files.values() if same_version(file.version, version)]
+        if not filenames:
+            raise HttpError(404, f"This index has no {name} {version}.")
+        return sorted(filenames)
+
+    def _lock(self, key: str) -> asyncio.Lock:
+        if len(self._locks) > 1000:
+            self._locks = {name: lock for name, lock in self._locks.items() if lock.locked()}
+        return self._locks.setdefault(key, asyncio.Lock())
+
+
+def find_facts(path: Path, filename: str, uploader: str | None = None) -> Facts:
+    """
+    Find out what is to be known of a file by reading it.
+
+    A file that is no distribution by today's rules is served as it is, without metadata.
+    """
+    with path.open("rb") as file:
+        status = os.fstat(file.fileno())
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    uploaded = time_text(status.st_mtime)
+    facts = Facts(status.st_size, status.st_mtime_ns, digest, uploaded, uploader=uploader)
+    try:
+        distribution = read_distribution(path, filename)
+    except InvalidDistributionError:
+        return facts
+    wheel = distribution.kind is Kind.WHEEL
+    metadata = hashlib.sha256(distribution.metadata).hexdigest() if wheel else None
+    return replace(facts, requires_python=distribution.requires_python, metadata_sha256=metadata)
+
+
+def now_text() -> str:
+    """Return the time as the simple API writes it (PEP 700)."""
+    return time_text(time.time())
+
+
+def time_text(seconds: float) -> str:
+    """Return a time in seconds since 1970 as the simple API writes it (PEP 700)."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def same_version(one: str, other: str) -> bool:
+    """Tell whether two texts are the same version (PEP 440), or the same text where one is no version."""
+    try:
+        return Version(one) == Version(other)
+    except InvalidVersion:
+        return one == other
+
+
+def is_reserved(name: str, pattern: str) -> bool:
+    """Tell whether a normalised name matches a pattern; ``acme-*`` covers ``acme`` itself too, as in PEP 752."""
+    normalized = normalize(pattern)
+    return fnmatchcase(name, normalized) or name == normalized.removesuffix("-*")
+
+
+def storage_error(error: OSError) -> HttpError:
+    """Return the answer to a file that could not be written."""
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return HttpError(507, "The index has no space left; nothing was stored. Tell its administrator.")
+    _log.error("cannot write: %s", error)
+    return HttpError(503, "The index can't write to its package folder; nothing was stored. Tell its administrator.")
+
+
+def versions_of(files: Iterable[StoredFile]) -> list[str]:
+    """Return the versions of files, newest first; texts that are no version come last."""
+
+    def key(text: str) -> tuple[bool, Version | None, str]:
+        try:
+            return (True, Version(text), text)
+        except InvalidVersion:
+            return (False, None, text)
+
+    texts = {file.version for file in files if file.version}
+    valid = sorted((text for text in texts if key(text)[0]), key=lambda text: Version(text), reverse=True)
+    return valid + sorted(texts - set(valid), reverse=True)
+
+
+def _is_as_recorded(file: StoredFile) -> bool:
+    try:
+        status = os.stat(file.path)  # noqa: PTH116 - for every file of a project
+    except OSError:
+        return False
+    return (status.st_size, status.st_mtime_ns) == (file.facts.size, file.facts.mtime_ns)
+
+
+def _sync_directory(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in {errno.EINVAL, errno.ENOTSUP, errno.EBADF}:
+            raise
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,185 @@
+"""The accounts of an index: an htpasswd file, read again as soon as it changes and rewritten all at once."""
+
+import enum
+import os
+import unicodedata
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from publisher.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from passlib.apache import HtpasswdFile  # noqa: TID251 - the only door to passlib
+
+NAME_LIMIT = 128
+"""Characters that a user's name may have."""
+
+PASSWORD_LIMIT = 72
+"""Bytes that bcrypt looks at; what comes after them would not count, so longer passwords are refused."""
+
+PASSWORD_MINIMUM = 8
+"""Characters that a new password must have."""
+
+Stamp = tuple[int, int, int]
+"""What changes when a file changes: its inode, size in bytes and modification time in nanoseconds."""
+
+
+_Result = TypeVar("_Result")
+
+
+class Change(enum.StrEnum):
+    """What setting a password did."""
+
+    CREATED = "created"
+    CHANGED = "changed"
+    UNCHANGED = "unchanged"
+
+
+class InvalidAccountError(ValueError):
+    """A name or password that no account may have; the text says why."""
+
+
+class Users:
+    """
+    The accounts in one htpasswd file; entries of every kind that passlib reads are kept and work, new ones are bcrypt.
+
+    Every method may block for the time of a password hash (a quarter of a second): call them in a thread.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._stamp: Stamp | None = None
+        self._loaded: HtpasswdFile | None = None
+
+    def stamp(self) -> Stamp | None:
+        """Return what changes when the file changes, None while there is no file; costs one look at the directory."""
+        try:
+            found = os.stat(self._path)  # noqa: PTH116 - called for every request: a Path costs as much as the look
+        except FileNotFoundError:
+            return None
+        return found.st_ino, found.st_size, found.st_mtime_ns
+
+    def verify(self, username: str, password: str) -> bool:
+        """Tell whether a password is the user's; takes as long for an unknown user as for a known one."""
+        users = self._load()
+        try:
+            right = users.check_password(username, password)
+        except (ValueError, TypeError):
+            right = None  # an entry of a kind that nobody knows, or a password that no hash can have
+        if right is None:
+            users.context.dummy_verify()
+        return bool(right)
+
+    def names(self) -> list[str]:
+        """Return the names of all users, sorted."""
+        return sorted(self._load().users())
+
+    def set_password(self, username: str, password: str, *, new_name: bool = True) -> Change:
+        """
+        Create an account or change its password; an existing name is not checked where none may be new.
+
+        Raises InvalidAccountError when name or password break the rules, OSError when the file can't be written.
+        """
+        if new_name:
+            check_name(username)
+        check_password(password)
+
+        def change(users: "HtpasswdFile") -> Change:
+            known = username in users.users()
+            if known and self.verify(username, password):
+                return Change.UNCHANGED
+            users.set_password(username, password)
+            return Change.CHANGED if known else Change.CREATED
+
+        return self._change(change)
+
+    def remove(self, username: str) -> bool:
+        """Remove an account; tell whether there was one."""
+        return self._change(lambda users: bool(users.delete(username)))
+
+    def _load(self) -> "HtpasswdFile":
+        stamp = self.stamp()
+        if self._loaded is None or stamp != self._stamp:
+            self._loaded = _open(self._path if stamp else None)
+            self._stamp = stamp
+        return self._loaded
+
+    def _change(self, change: Callable[["HtpasswdFile"], _Result]) -> _Result:
+        """Apply a change to what the file holds now, and replace the file in one step if anything changed."""
+        with self._alone():
+            users = self._load()
+            before = users.to_string()
+            result = change(users)
+            if users.to_string() != before:
+                self._write(users.to_string())
+            return result
+
+    def _write(self, text: bytes) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with NamedTemporaryFile(dir=self._path.parent, prefix=f".{self._path.name}.", delete=False) as beside:
+            beside.write(text)
+            beside.flush()
+            os.fsync(beside.fileno())
+        os.replace(beside.name, self._path)  # noqa: PTH105 - the temporary file has a name, not a Path
+        self._stamp = self.stamp()
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep other processes of this machine from changing the file meanwhile."""
+        from filelock import FileLock  # noqa: PLC0415 - only when the file is changed
+
+        with FileLock(f"{self._path}.lock", timeout=30):
+            yield
+
+
+def check_name(username: str) -> None:
+    """Return when a name may be given to a new account; raise InvalidAccountError otherwise."""
+    if not username or len(username) > NAME_LIMIT:
+        raise InvalidAccountError(f"The username must have 1 to {NAME_LIMIT} characters.")
+    if ":" in username:
+        raise InvalidAccountError("The username must not contain ':', which ends the name in HTTP's Basic credentials.")
+    if username != username.strip() or _has_control_characters(username):
+        raise InvalidAccountError(
+            "The username must not contain control characters, nor begin or end with white space."
+        )
+    if username.startswith(("#", "__token__")):
+        raise InvalidAccountError("The username must not begin with '#' or be '__token__'.")
+
+
+def check_password(password: str) -> None:
+    """Return when a password may be given to an account; raise InvalidAccountError otherwise."""
+    if len(password) < PASSWORD_MINIMUM:
+        raise InvalidAccountError(f"The password must have at least {PASSWORD_MINIMUM} characters.")
+    if len(password.encode("utf-8", "surrogatepass")) > PASSWORD_LIMIT:
+        raise InvalidAccountError(
+            f"The password must have at most {PASSWORD_LIMIT} bytes in UTF-8: bcrypt ignores the rest."
+        )
+    if _has_control_characters(password):
+        raise InvalidAccountError("The password must not contain control characters.")
+
+
+def create_file(path: Path) -> None:
+    """
+    Make an htpasswd file without accounts, readable by its owner alone, unless there is one.
+
+    Raises ConfigurationError when it can't be made.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+    except OSError as error:
+        raise ConfigurationError(f"The htpasswd file {path} can't be made: {error.strerror or error}.") from error
+
+
+def _open(path: Path | None) -> "HtpasswdFile":
+    from passlib.apache import HtpasswdFile, htpasswd_context  # noqa: PLC0415, TID251 - the only door to passlib
+
+    context: Any = htpasswd_context.copy(default="bcrypt", bcrypt__rounds=12)
+    return HtpasswdFile(str(path) if path else None, context=context, encoding="utf-8", new=path is None)
+
+
+def _has_control_characters(text: str) -> bool:
+    return any(unicodedata.category(character) in {"Cc", "Cs"} for character in text)
