@@ -15,6 +15,9 @@ from publisher.server.app import Index
 KEEP_ALIVE = 75
 """Seconds that an idle connection is kept."""
 
+GRACE_IN_BACKGROUND = 25
+"""Seconds that they get where the host ends the process soon after its signal, as Modal does after 30."""
+
 GRACE = 120
 """Seconds that running uploads get to finish after a signal."""
 
@@ -41,7 +44,43 @@ def listen(host: str, port: int) -> socket.socket:
 
 def serve(app: Index, listener: socket.socket, root_path: str, on_ready: Callable[[], None]) -> None:
     """Serve until SIGINT or SIGTERM, let running requests finish, and return."""
-    config = uvicorn.Config(
+    config = _config(app, root_path)
+    server = _Server(config, on_ready)
+    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+        runner.run(server.serve([listener]))
+
+
+def serve_in_background(app: Index, listener: socket.socket) -> None:
+    """
+    Serve in a thread and return once it answers; at the end of the process, let running requests finish.
+
+    For a host that keeps the main thread and its signals for itself. Raises ConfigurationError when serving fails to start.
+    """
+    ready = threading.Event()
+    server = _Server(_config(app, ""), ready.set)
+
+    def run() -> None:
+        try:
+            asyncio.run(server.serve([listener]))
+        finally:
+            ready.set()
+
+    thread = threading.Thread(target=run, name="index", daemon=True)
+
+    def finish() -> None:
+        server.should_exit = True
+        thread.join(GRACE_IN_BACKGROUND)
+
+    # atexit would be too late: by then no thread pool takes work, and running uploads need theirs
+    threading._register_atexit(finish)  # type: ignore[attr-defined]  # noqa: SLF001 - what concurrent.futures uses too
+    thread.start()
+    ready.wait()
+    if not server.started:
+        raise ConfigurationError("The index could not be started; the log says why.")
+
+
+def _config(app: Index, root_path: str) -> uvicorn.Config:
+    return uvicorn.Config(
         app,
         log_config=None,
         access_log=False,
@@ -54,9 +93,6 @@ def serve(app: Index, listener: socket.socket, root_path: str, on_ready: Callabl
         timeout_graceful_shutdown=GRACE,
         backlog=2048,
     )
-    server = _Server(config, on_ready)
-    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-        runner.run(server.serve([listener]))
 
 
 class _Server(uvicorn.Server):

@@ -25,6 +25,7 @@ from publisher.server.http import HttpError
 from publisher.server.records import Facts, Marks, Records
 from publisher.server.refresh import Refresher, busy
 from publisher.server.settings import ServerSettings
+from publisher.server.staging import copied
 
 CHECK_SHARE = 20
 """Looking whether the folder changed may take one part in this many of the time."""
@@ -444,6 +445,12 @@ class Store:
 
     def _place(self, temporary: Path, final: Path, project: str, facts: Facts) -> Facts:
         """Give a file its name in one step, without ever replacing another, and record it."""
+        if self._refresher.shared:
+            with copied(temporary, self.records.folder) as copy:
+                return self._place_copy(copy, final, project, facts)
+        return self._place_copy(temporary, final, project, facts)
+
+    def _place_copy(self, temporary: Path, final: Path, project: str, facts: Facts) -> Facts:
         if self._settings.overwrite:
             temporary.replace(final)
             self.records.unmark(project, final.name, "deleted")
