@@ -94,7 +94,7 @@ image = (
 )
 
 with image.imports():
-    from fastapi import Depends, Request, Response
+    from fastapi import Body, Depends, Request, Response
     from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
     from pydantic import WithJsonSchema
 
@@ -171,7 +171,7 @@ def server() -> None:
         packages_storage=VolumeStorage(packages_volume, "packages"),
         credentials_storage=VolumeStorage(credentials_volume, "credentials"),
     )
-    serve_in_background(create_app(settings, "json"), listen("0.0.0.0", PORT))  # noqa: S104 - Modal connects to eth0
+    serve_in_background(create_app(settings, "json"), listen("0.0.0.0", PORT), scheme="https")  # noqa: S104 - Modal connects to eth0
 
 
 @app.function(
@@ -186,7 +186,7 @@ def server() -> None:
 @modal.fastapi_endpoint(method="POST", docs=True)
 async def register_user(
     request: Request,
-    account: Annotated[Any, WithJsonSchema(ACCOUNT_SCHEMA)],
+    account: Annotated[Any, Body(), WithJsonSchema(ACCOUNT_SCHEMA)],
     _token: Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False))],
 ) -> Response:
     """

@@ -6,11 +6,13 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import uvicorn  # noqa: TID251 - the only door to uvicorn
 
 from publisher.errors import ConfigurationError
 from publisher.server.app import Index
+from publisher.server.http import Receive, Scope, Send
 
 KEEP_ALIVE = 75
 """Seconds that an idle connection is kept."""
@@ -50,14 +52,21 @@ def serve(app: Index, listener: socket.socket, root_path: str, on_ready: Callabl
         runner.run(server.serve([listener]))
 
 
-def serve_in_background(app: Index, listener: socket.socket) -> None:
+def serve_in_background(app: Index, listener: socket.socket, scheme: str) -> None:
     """
     Serve in a thread and return once it answers; at the end of the process, let running requests finish.
 
-    For a host that keeps the main thread and its signals for itself. Raises ConfigurationError when serving fails to start.
+    For a host that keeps the main thread and its signals for itself, and that clients reach with the URL scheme given.
+    Raises ConfigurationError when serving fails to start.
     """
+
+    async def behind_host(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            scope["scheme"] = scheme
+        await app(scope, receive, send)
+
     ready = threading.Event()
-    server = _Server(_config(app, ""), ready.set)
+    server = _Server(_config(behind_host, ""), ready.set)
 
     def run() -> None:
         try:
@@ -79,7 +88,7 @@ def serve_in_background(app: Index, listener: socket.socket) -> None:
         raise ConfigurationError("The index could not be started; the log says why.")
 
 
-def _config(app: Index, root_path: str) -> uvicorn.Config:
+def _config(app: Any, root_path: str) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         log_config=None,

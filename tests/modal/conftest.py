@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.modal.api import LoopbackModal, new_api, running
+from tests.modal.api import LoopbackModal, Workspace, new_api, running
+from tests.modal.containers import Platform
 
 ROOT = Path(__file__).parents[2]
 IMAGE = Path(sys.executable).parents[1] / "image"
@@ -56,3 +57,20 @@ def run_deploy(
         timeout=60,
         check=False,
     )
+
+
+@pytest.fixture(scope="session")
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """Return what one deploy with nothing but defaults leaves behind."""
+    api = new_api()
+    with running(api) as url:
+        done = run_deploy(url, tmp_path_factory.mktemp("home"), {})
+    assert done.returncode == 0, done.stdout + done.stderr
+    return api.workspace
+
+
+@pytest.fixture
+def platform(deployed: Workspace, tmp_path: Path) -> Iterator[Platform]:
+    platform = Platform(deployed, tmp_path)
+    yield platform
+    platform.close()
