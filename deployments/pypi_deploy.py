@@ -1,8 +1,8 @@
 """
 The index on Modal: what it runs in, what it keeps, and the two functions that are reached from outside.
 
-`modal deploy deployments/pypi_deploy.py` puts it there. Every knob is an environment variable ``PYPI_DEPLOY_...`` at that time;
-docs/reference/modal.md lists them.
+`modal deploy deployments/pypi_deploy.py` puts it there. Every knob is an environment variable ``PYPI_DEPLOY_...`` at that
+time; docs/reference/modal.md lists them.
 """
 
 from __future__ import (
@@ -13,7 +13,6 @@ import json
 import os
 import time
 import uuid
-from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, fields
 from functools import cache
@@ -23,6 +22,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import modal
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping
+
     from publisher.server.accounts import Accounts
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -60,7 +61,9 @@ class Knobs:
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> Knobs:
         """Return the knobs that an environment sets; raise ValueError for one that does not exist or can't be read."""
-        kinds = {cls.PREFIX + field.name.upper(): (field.name, type(field.default)) for field in fields(cls)}
+        kinds: dict[str, tuple[str, Callable[[str], Any]]] = {
+            cls.PREFIX + field.name.upper(): (field.name, type(getattr(cls, field.name))) for field in fields(cls)
+        }
         chosen: dict[str, Any] = {}
         for variable, text in environment.items():
             if not variable.startswith(cls.PREFIX):
@@ -71,7 +74,7 @@ class Knobs:
             try:
                 chosen[name] = kind(text)
             except ValueError:
-                raise ValueError(f"{variable} must be {kind.__name__}, not {text!r}") from None
+                raise ValueError(f"{variable} must be a number, not {text!r}") from None
         return cls(**chosen)
 
     def variables(self) -> dict[str, str]:
@@ -110,7 +113,7 @@ class VolumeStorage:
 
     async def commit(self) -> None:
         """Commit; when only the reload that follows was refused because a file is open, the commit has succeeded."""
-        import asyncio  # noqa: PLC0415 - nothing that only the container needs is imported to deploy
+        import asyncio
 
         try:
             async with asyncio.timeout(COMMIT_TIMEOUT):
@@ -126,7 +129,7 @@ class VolumeStorage:
     @asynccontextmanager
     async def lock(self) -> AsyncIterator[None]:
         """Keep other containers from changing the same files; a lock whose holder died is taken over."""
-        import asyncio  # noqa: PLC0415
+        import asyncio
 
         mine = uuid.uuid4().hex
         while not await locks.put.aio(self._name, (mine, time.time() + LOCK_TIMEOUT), skip_if_exists=True):
@@ -157,10 +160,10 @@ class VolumeStorage:
 @modal.web_server(PORT, startup_timeout=60, custom_domains=knobs.domain.split(",") if knobs.domain else None)
 def server() -> None:
     """Serve the index in this process, which can commit and reload its volumes."""
-    from publisher.secret import Secret  # noqa: PLC0415
-    from publisher.server.app import create_app  # noqa: PLC0415
-    from publisher.server.run import listen, serve_in_background  # noqa: PLC0415
-    from publisher.server.settings import ServerSettings  # noqa: PLC0415
+    from publisher.secret import Secret
+    from publisher.server.app import create_app
+    from publisher.server.run import listen, serve_in_background
+    from publisher.server.settings import ServerSettings
 
     settings = ServerSettings(
         roots=(PACKAGES,),
@@ -192,9 +195,9 @@ async def register_user(
     """
     Create an account (201), or change its password (200); the answer's `status` is created, changed or unchanged.
 
-    Needs the administrator's token as `Authorization: Bearer TOKEN`. 422 says which rule the name or the password breaks.
+    Needs the administrator's token as `Authorization: Bearer TOKEN`. 422 says which rule the name or password breaks.
     """
-    from publisher.server.http import Request as IndexRequest  # noqa: PLC0415
+    from publisher.server.http import Request as IndexRequest
 
     async def body() -> dict[str, Any]:
         return {"type": "http.request", "body": json.dumps(account).encode()}
@@ -217,9 +220,9 @@ ACCOUNT_SCHEMA = {
 @cache
 def _accounts() -> Accounts:
     """Return the account API of this container."""
-    from publisher.secret import Secret  # noqa: PLC0415
-    from publisher.server.accounts import create_accounts  # noqa: PLC0415
-    from publisher.server.settings import ServerSettings  # noqa: PLC0415
+    from publisher.secret import Secret
+    from publisher.server.accounts import create_accounts
+    from publisher.server.settings import ServerSettings
 
     settings = ServerSettings(
         roots=(),

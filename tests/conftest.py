@@ -38,7 +38,8 @@ def _own_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.
         monkeypatch.setenv(name, value)
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _build_requirements() -> None:
+def pytest_configure() -> None:
     if not any(WHEELS.glob("hatchling-*.whl")):
-        pytest.exit(f"{WHEELS} lacks the build backends that tests build with: run the tests with `make test`.", 2)
+        raise pytest.UsageError(
+            f"{WHEELS} lacks the build backends that tests build with: run the tests with `make test`"
+        )

@@ -65,8 +65,8 @@ def command(host: str, port: int, root_path: str, log_format: Any, **options: An
     """
     Run the index on this machine.
 
-    The environment variable AUTH_TOKEN holds the administrator's token, which opens the account API; without it accounts
-    come from the htpasswd file alone.
+    The environment variable AUTH_TOKEN holds the administrator's token, which opens the account API; without it
+    accounts come from the htpasswd file alone.
     """
     from publisher.errors import ConfigurationError
 

@@ -22,7 +22,7 @@ _Result = TypeVar("_Result")
 
 
 class Accounts:
-    """Answers ``/register``, ``/users``, ``/users/NAME``, ``/whoami`` and ``/password``; every change is committed first."""
+    """Answers ``/register``, ``/users``, ``/whoami`` and ``/password``; a change is committed before it is answered."""
 
     def __init__(self, settings: ServerSettings, authenticator: Authenticator, refresher: Refresher) -> None:
         self._settings = settings

@@ -16,6 +16,7 @@ from publisher.server.files import Files, LargeFile
 from publisher.server.http import (
     ClientGoneError,
     HttpError,
+    MountedApp,
     Receive,
     Request,
     Response,
@@ -37,7 +38,7 @@ from publisher.server.uploads import Uploads
 PACKAGES_INTERVAL = 8.0
 """Seconds between two reloads of a shared package volume."""
 
-Answer = Response | LargeFile
+Answer = Response | LargeFile | MountedApp
 Handler = Callable[[Request], Awaitable[Answer]]
 
 _READ = {"GET", "HEAD"}
@@ -117,22 +118,21 @@ class Index:
         try:
             if self._started is None or not self._started.done():
                 await self.start()
-            answer = await self._answer(request, watched)
-            if answer is not None:
-                sent = await answer.send(request, watched)
+            answer = await self._answer(request)
+            sent = await answer.send(request, watched)
         except HttpError as error:
             sent = await error_response(request, error).send(request, watched)
         except ClientGoneError:
             status = 499  # what nginx logs for a client that went away
-        except Exception:
+        except Exception:  # noqa: BLE001 - the last resort: one request fails, the index goes on
             _log.exception("unexpected failure while answering %s %s", request.method, ascii(request.path))
             if not status:
                 failure = HttpError(500, "The index failed unexpectedly; its log says why.")
                 sent = await error_response(request, failure).send(request, watched)
         log_request(request, status, sent, started, self._log_format)
 
-    async def _answer(self, request: Request, send: Send) -> Answer | None:
-        """Return the answer of the part that the path names; None when it has been sent already."""
+    async def _answer(self, request: Request) -> Answer:
+        """Return the answer of the part that the path names."""
         _, _, rest = request.path.partition("/")
         first, slash, below = rest.partition("/")
         if first in {"simple", "+simple"}:
@@ -151,7 +151,7 @@ class Index:
             return await self._accounts.remove(request, unquote(below))
         if first == "projects" and below:
             return await self._project(request, below)
-        return await self._pypiserver(request, send)
+        return await self._pypiserver(request)
 
     def _handlers(self) -> dict[str, Handler]:
         """Return the parts that answer exactly one path."""
@@ -210,7 +210,7 @@ class Index:
             return json_response({"status": "unavailable", "reason": trouble}, 503)
         return json_response({"status": "ok"})
 
-    async def _pypiserver(self, request: Request, send: Send) -> None:
+    async def _pypiserver(self, request: Request) -> Answer:
         """Hand everything else to pypiserver, which is imported when it is first needed."""
         await self._authenticator.require(request, Right.LIST)
         if request.method not in {*_READ, "POST"}:
@@ -220,7 +220,7 @@ class Index:
             from publisher.server.legacy import mount  # noqa: PLC0415 - a quarter of a second that few requests need
 
             self._legacy = mount(self._settings, self.store, self._authenticator)
-        await self._legacy(request.scope, request.chunks, send)
+        return MountedApp(self._legacy)
 
 
 def create_app(settings: ServerSettings, log_format: LogFormat = "text") -> Index:

@@ -34,7 +34,7 @@ class Authenticator:
     """
     Verifies Basic credentials (RFC 7617) against the accounts, without blocking the event loop.
 
-    A verified pair is remembered for a while as a digest with a key of this process, and forgotten when the file changes.
+    A verified pair is remembered for a while as a digest with this process's key, and forgotten when the file changes.
     """
 
     def __init__(self, settings: ServerSettings, refresher: Refresher) -> None:
@@ -140,9 +140,7 @@ def require_admin(request: Request, settings: ServerSettings) -> None:
     scheme, _, token = request.header(b"authorization").partition(" ")
     challenge: Headers = [(b"www-authenticate", b'Bearer realm="pypi"')]
     if not settings.admin_token:
-        raise HttpError(
-            403, "This index has no administrator's token (AUTH_TOKEN), so its accounts can't be changed here."
-        )
+        raise HttpError(403, "This index has no administrator's token (AUTH_TOKEN): accounts can't be changed here.")
     if scheme.lower() != "bearer" or not token:
         raise HttpError(401, "The administrator's token is missing: send 'Authorization: Bearer TOKEN'.", challenge)
     if not hmac.compare_digest(token.strip().encode("latin-1"), settings.admin_token.reveal().encode()):

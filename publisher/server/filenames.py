@@ -36,7 +36,7 @@ class Guess(NamedTuple):
 
 @lru_cache(maxsize=200_000)
 def normalize(name: str) -> str:
-    """Return a project's normalised name (PEP 503); `packaging` does the same, with checks that cost at 100,000 files."""
+    """Return a project's normalised name (PEP 503), as `packaging` does, without checks that cost at 100,000 files."""
     return _SEPARATORS.sub("-", name).lower()
 
 

@@ -7,6 +7,7 @@ import zipfile
 from collections import OrderedDict
 from dataclasses import dataclass
 from email.utils import formatdate
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -54,7 +55,7 @@ class Files:
         self._kept_size = 0
 
     async def answer(self, request: Request, url_path: str) -> "Response | LargeFile":
-        """Return a file, a part of it, or the metadata of a wheel; raise HttpError 404 where the index has no such file."""
+        """Return a file, a part of it, or the metadata of a wheel; HttpError 404 where the index has no such file."""
         known = await self._find(url_path)
         if known is not None:
             return await self._file(request, known, url_path)
@@ -90,7 +91,7 @@ class Files:
                 return _ranged(request, kept.response)
         async with self._refresher.looking():
             try:
-                file = await self._store.in_thread(lambda: path.open("rb", buffering=0))
+                file: IO[bytes] = await self._store.in_thread(lambda: path.open("rb", buffering=0))
             except FileNotFoundError:
                 await self._store.rescan()
                 if self._store.trouble is None and self._store.path_of(url_path) is None:
@@ -106,7 +107,7 @@ class Files:
                         file = await self._store.in_thread(lambda: copy_of(file))
                 return LargeFile(file, status.st_size, headers, self._store)
             with file:
-                response = Response(200, await self._store.in_thread(file.readall), headers)
+                response = Response(200, await self._store.in_thread(file.read), headers)
             self._keep(url_path, _Kept(_stamp(status), response))
         return _ranged(request, response)
 
@@ -173,9 +174,7 @@ class LargeFile:
         left = length
         while left:
             offset, size = first + length - left, min(CHUNK, left)
-            chunk = await self._store.in_thread(
-                lambda offset=offset, size=size: os.pread(self._file.fileno(), size, offset)
-            )
+            chunk = await self._store.in_thread(partial(os.pread, self._file.fileno(), size, offset))
             if not chunk:
                 raise OSError("the file became shorter while it was sent")
             left -= len(chunk)

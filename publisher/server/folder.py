@@ -15,7 +15,7 @@ RACY_NS = 2_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """One directory as it was read: its time in nanoseconds, whether that was too recent to trust, files and folders."""
+    """One directory as it was read: its time in nanoseconds, whether that is too recent to trust, what is in it."""
 
     mtime_ns: int
     racy: bool

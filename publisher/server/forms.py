@@ -3,7 +3,7 @@
 import re
 from collections.abc import Awaitable
 from email.message import EmailMessage
-from typing import Protocol
+from typing import Any, Protocol
 
 from python_multipart.exceptions import FormParserError  # noqa: TID251 - the only door to python_multipart
 from python_multipart.multipart import MultipartParser  # noqa: TID251
@@ -58,7 +58,7 @@ class UploadForm:
         self._header_name = b""
         self._header_value = b""
         self._headers: dict[bytes, bytes] = {}
-        callbacks = {
+        callbacks: Any = {
             "on_part_begin": self._part_begin,
             "on_header_field": self._header_field,
             "on_header_value": self._header_value_part,
@@ -179,11 +179,10 @@ def _disposition(header: bytes) -> tuple[str, str | None]:
     try:
         message["content-disposition"] = header.decode("utf-8")
         disposition = message["content-disposition"]
-        if disposition.content_disposition != "form-data":
-            raise ValueError("not form-data")
-        name, filename = disposition.params.get("name"), disposition.params.get("filename")
+        kind, parameters = disposition.content_disposition, disposition.params
     except (ValueError, IndexError, LookupError, AttributeError):
-        raise HttpError(400, "A part of the form has no valid Content-Disposition.") from None
-    if not isinstance(name, str) or not name:
-        raise HttpError(400, "A part of the form has no name.")
+        kind, parameters = None, {}
+    name, filename = parameters.get("name"), parameters.get("filename")
+    if kind != "form-data" or not isinstance(name, str) or not name:
+        raise HttpError(400, "A part of the form has no valid Content-Disposition with a name.")
     return name, filename if isinstance(filename, str) else None

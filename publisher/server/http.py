@@ -54,6 +54,25 @@ class Response:
         return len(body)
 
 
+@dataclass(frozen=True, slots=True)
+class MountedApp:
+    """The answer of another ASGI application."""
+
+    app: Callable[[Scope, Receive, Send], Awaitable[None]]
+
+    async def send(self, request: "Request", send: Send) -> int:
+        """Have the application answer; return the bytes of body that went out."""
+        sent = 0
+
+        async def counted(message: Message) -> None:
+            nonlocal sent
+            sent += len(message.get("body", b""))
+            await send(message)
+
+        await self.app(request.scope, request.chunks, counted)
+        return sent
+
+
 class Request:
     """One request: what its line and headers say, and its body as it comes in."""
 

@@ -8,18 +8,25 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from tempfile import gettempdir, mkstemp
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from publisher.server.http import HttpError
 from publisher.server.storage import Storage
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 BLOCK = 2**20
 """Bytes that are written and hashed at a time, while the next ones come in."""
 
 _PREFIX = "upload-"
+
+
+class Digest(Protocol):
+    """A hash of `hashlib`, which grows with the bytes it is given."""
+
+    def update(self, data: bytes | bytearray, /) -> None:
+        """Take the next bytes."""
+
+    def hexdigest(self) -> str:
+        """Return the digest in hexadecimal."""
 
 
 class Receiver:
@@ -30,7 +37,7 @@ class Receiver:
         self._threads = threads
         self._block = bytearray()
         self._writing: asyncio.Future[None] | None = None
-        self._hashes: dict[str, hashlib._Hash] = {}
+        self._hashes: dict[str, Digest] = {}
         self.size = 0
         descriptor, name = mkstemp(prefix=_PREFIX, suffix=".part", dir=folder)
         self.path = Path(name)
@@ -98,8 +105,8 @@ def staging_folder(dot_folder: Path, storage: Storage) -> Path:
     """
     Return where files are written while they come in.
 
-    On a disk that is beside the packages, so that they need not be copied. A shared volume can't be reloaded while a file of
-    it is open, and a slow client keeps its file open for long: there it is a folder of this machine.
+    On a disk that is beside the packages, so that they need not be copied. A shared volume can't be reloaded while a file
+    of it is open, and a slow client keeps its file open for long: there it is a folder of this machine.
     """
     if storage.shared:
         return Path(gettempdir()) / "pypi-publish-uploads"
@@ -121,11 +128,13 @@ def clean_up(folder: Path) -> None:
 def digest_file(path: Path, algorithm: str) -> str:
     """Return a file's digest in hexadecimal, for one that was asked for after the file had come."""
     with path.open("rb") as file:
-        make: Callable[[], hashlib._Hash] = lambda: _new_hash(algorithm)  # noqa: E731 - hashlib wants a callable
-        return hashlib.file_digest(file, make).hexdigest()
+        found = _new_hash(algorithm)
+        while block := file.read(BLOCK):
+            found.update(block)
+        return found.hexdigest()
 
 
-def _new_hash(algorithm: str) -> "hashlib._Hash":
+def _new_hash(algorithm: str) -> Digest:
     if algorithm == "blake2_256":
         return hashlib.blake2b(digest_size=32)
     return hashlib.new(algorithm, usedforsecurity=False)

@@ -18,8 +18,8 @@ class Facts:
     """
     What is expensive to find out about a file, and the size and time of the file that it was found out of.
 
-    ``size`` is in bytes, ``mtime_ns`` in nanoseconds since 1970, digests in hexadecimal, ``uploaded`` a time of RFC 3339 in UTC.
-    ``metadata_sha256`` is that of a wheel's METADATA (PEP 658).
+    ``size`` is in bytes, ``mtime_ns`` in nanoseconds since 1970, digests in hexadecimal, ``uploaded`` a time of RFC
+    3339 in UTC. ``metadata_sha256`` is that of a wheel's METADATA (PEP 658).
     """
 
     size: int
@@ -33,7 +33,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """What people have said of a project's files, which no file itself tells: yanked and deleted ones, with the reasons."""
+    """What people have said of a project's files, which no file itself tells: yanked and deleted ones, and why."""
 
     yanked: Mapping[str, str]
     deleted: Mapping[str, str]

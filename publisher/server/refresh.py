@@ -11,7 +11,7 @@ from publisher.server.http import HttpError
 from publisher.server.storage import Storage
 
 BETWEEN_RELOADS = 0.25
-"""Seconds between two reloads that are asked for, so that a stream of misses does not keep everybody from the folder."""
+"""Seconds between two reloads that are asked for: a stream of misses must not keep everybody from the folder."""
 
 COMMIT_PATIENCE = 60.0
 """Seconds that a commit waits for those who look at the folder, before it fails."""
@@ -24,8 +24,8 @@ class Refresher:
     """
     Owns the commits and reloads of one storage: on a shared one nobody looks at the folder meanwhile.
 
-    Whoever reads or writes files does it inside `looking`; a commit or reload waits until nobody does, and while it runs
-    newcomers wait. Many that ask at a time share one run that began after they asked.
+    Whoever reads or writes files does it inside `looking`; a commit or reload waits until nobody does, and while it
+    runs newcomers wait. Many that ask at a time share one run that began after they asked.
     """
 
     def __init__(

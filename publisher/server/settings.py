@@ -35,9 +35,9 @@ class ServerSettings:
     """
     Everything that `publisher.server.app.create_app` needs to know.
 
-    ``roots`` are the package folders; uploads go to the first. ``authenticate`` names what needs an account; the rest is
-    open to everybody. ``admin_token`` opens the account API; without it the API refuses everybody. ``fallback_url`` is the
-    index that unknown names are sent to, None for none; names that match ``reserved`` (``acme-*``) never are.
+    ``roots`` are the package folders; uploads go to the first. ``authenticate`` names what needs an account; the rest
+    is open to everybody. ``admin_token`` opens the account API; without it the API refuses everybody. ``fallback_url``
+    is the index that unknown names are sent to, None for none; names that match ``reserved`` (``acme-*``) never are.
     """
 
     roots: tuple[Path, ...]

@@ -1,4 +1,4 @@
-"""The simple API: the list of projects and the files of each, in JSON and HTML (PEP 503, 592, 629, 658, 691, 700, 714)."""
+"""The simple API: all projects, and the files of each, in JSON and HTML (PEP 503, 592, 629, 658, 691, 700, 714)."""
 
 import gzip
 import hashlib
@@ -90,7 +90,7 @@ class Page:
 
 
 class SimplePages:
-    """Answers requests below ``/simple/``; every page is made once for each change and kept, as far as memory allows."""
+    """Answers requests below ``/simple/``; a page is made once for each change and kept, as far as memory allows."""
 
     def __init__(self, settings: ServerSettings, store: Store) -> None:
         self._settings = settings
@@ -138,7 +138,7 @@ class SimplePages:
         return page.answer(request)
 
     async def _unknown(self, name: str) -> Response:
-        """Answer for a name without files: a 404, or another index where the operator chose one and the name is not ours."""
+        """Answer for a name without files: 404, or another index if the operator chose one and the name is not ours."""
         if self._store.trouble is not None:
             raise busy()
         if self._settings.fallback_url is not None and not await self._store.owns(name):

@@ -13,7 +13,7 @@ _BLOCK = 2**22
 
 @contextmanager
 def copied(source: Path, folder: Path) -> Iterator[Path]:
-    """Copy a file durably into a folder under a hidden name of its own, and take the copy away in the end if it is still there."""
+    """Copy a file durably into a folder under a hidden name, and take what is left of the copy away in the end."""
     folder.mkdir(parents=True, exist_ok=True)
     with (
         NamedTemporaryFile(dir=folder, prefix=".upload-", suffix=".part", delete=False) as copy,

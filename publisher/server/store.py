@@ -234,7 +234,7 @@ class Store:
         return Path(directory, url_path.rpartition("/")[2]) if directory is not None else None
 
     async def files(self, project: Project) -> Mapping[str, StoredFile]:
-        """Return everything that is known of a project's files; the first time it is read, and recorded, in a thread."""
+        """Return what is known of a project's files; the first time they are read, and recorded, in a thread."""
         while project.files is None:
             if project.loading is None or project.loading.done():
                 project.loading = asyncio.create_task(self._load(project))
@@ -547,7 +547,7 @@ def versions_of(files: Iterable[StoredFile]) -> list[str]:
             return (False, None, text)
 
     texts = {file.version for file in files if file.version}
-    valid = sorted((text for text in texts if key(text)[0]), key=lambda text: Version(text), reverse=True)
+    valid = sorted((text for text in texts if key(text)[0]), key=Version, reverse=True)
     return valid + sorted(texts - set(valid), reverse=True)
 
 

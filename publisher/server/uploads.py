@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import re
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -140,11 +141,11 @@ class Uploads:
             given = form.text(field)
             if not given:
                 continue
-            found = digests.get(algorithm) or await self._store.in_thread(lambda a=algorithm: digest_file(path, a))
+            found = digests.get(algorithm) or await self._store.in_thread(partial(digest_file, path, algorithm))
             if not _HEXADECIMAL.fullmatch(given) or given.lower() != found:
                 raise HttpError(
                     400,
-                    f"The digest supplied does not match: {field} is {given[:130]!r}, the file that arrived has {found}. "
+                    f"The digest supplied does not match: {field} is {given[:130]!r}, what arrived has {found}. "
                     "Send it again.",
                 )
 

@@ -3,10 +3,9 @@
 import sys
 from pathlib import Path
 
-from tests.helpers.index import RunningIndex
-
 from tests.client.conftest import PASSWORD, USER
 from tests.helpers.dists import make_wheel
+from tests.helpers.index import RunningIndex
 from tests.helpers.tool import Result, pypi_publish, run
 
 
@@ -73,15 +72,17 @@ def test_login_without_a_terminal_says_what_is_missing(index: RunningIndex, keyr
 
 def test_pip_uv_and_twine_find_what_login_stored(index: RunningIndex, keyring_file: Path, tmp_path: Path) -> None:
     # slow (three foreign tools start): the promise of one login for all of them
-    assert _log_in().code == 0
+    user, password = "grace", "p:ä ß latin"  # twine takes no password beyond Latin-1
+    index.add_user(user, password)
+    assert pypi_publish("login", "-u", user, "--password-stdin", given=f"{password}\n").code == 0
     twine = [sys.executable, "-m", "twine", "upload", "--non-interactive", "--repository-url", index.url]
-    done = run([*twine, str(make_wheel(tmp_path, "found_by_all"))], env={"TWINE_USERNAME": USER})
+    done = run([*twine, str(make_wheel(tmp_path, "found_by_all"))], env={"TWINE_USERNAME": user})
     assert done.code == 0, done.everything
 
-    with_user = index.url.replace("://", f"://{USER}@") + "simple/"
+    with_user = index.url.replace("://", f"://{user}@") + "simple/"
     reachable = {"PIP_NO_INDEX": "0", "PIP_FIND_LINKS": "", "UV_NO_INDEX": "0", "UV_FIND_LINKS": ""}
     pip = [sys.executable, "-m", "pip", "download", "--no-deps", "--dest", str(tmp_path / "pip"), "found-by-all"]
-    env = {**reachable, "PIP_INDEX_URL": with_user, "PIP_KEYRING_PROVIDER": "subprocess"}
+    env = {**reachable, "PIP_INDEX_URL": with_user, "PIP_KEYRING_PROVIDER": "import"}
     done = run(pip, env=env)
     assert done.code == 0, done.everything
     uv = [

@@ -57,7 +57,11 @@ def make_sdist(
     filename: str | None = None,
 ) -> Path:
     """Write a .tar.gz sdist; ``members`` and symbolic ``links`` are added to PKG-INFO under their full names."""
-    contents = {f"{name}-{version}/PKG-INFO": metadata_bytes or metadata(name, version), **(members or {})}
+    contents = {
+        f"{name}-{version}/PKG-INFO": metadata_bytes or metadata(name, version),
+        f"{name}-{version}/pyproject.toml": b"",
+        **(members or {}),
+    }
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         for member, data in contents.items():

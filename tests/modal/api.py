@@ -1,7 +1,8 @@
-"""A Modal API on loopback: what `modal deploy` and a container ask for is recorded, and answered as briefly as they accept."""
+"""A Modal API on loopback: what `modal deploy` and containers ask for is recorded, and answered as briefly as may be."""
 
 import asyncio
 import hashlib
+import socket
 import threading
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -115,7 +116,7 @@ class LoopbackModal(api_grpc.ModalClientBase):
         return api_pb2.SecretGetOrCreateResponse(secret_id=f"st-{ask.deployment_name}")
 
     def _dict(self, ask: Any) -> Message:
-        self.workspace.dicts[f"di-{ask.deployment_name}"]  # noqa: B018 - a defaultdict makes it
+        self.workspace.dicts[f"di-{ask.deployment_name}"]
         return api_pb2.DictGetOrCreateResponse(dict_id=f"di-{ask.deployment_name}")
 
     def _dict_update(self, ask: Any) -> Message:
@@ -204,9 +205,7 @@ def running(api: LoopbackModal) -> Iterator[str]:
 
     async def start() -> tuple[grpclib.server.Server, int]:
         server = grpclib.server.Server([api])
-        await server.start("127.0.0.1", 0)
-        assert server._server is not None
-        return server, server._server.sockets[0].getsockname()[1]
+        return server, await listen(server)
 
     async def stop(server: grpclib.server.Server) -> None:
         server.close()
@@ -224,6 +223,14 @@ def running(api: LoopbackModal) -> Iterator[str]:
         loop.call_soon_threadsafe(loop.stop)
         thread.join(10)
         loop.close()
+
+
+async def listen(server: grpclib.server.Server) -> int:
+    """Start a server on a free port and return the port."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    await server.start(sock=listener)
+    port: int = listener.getsockname()[1]
+    return port
 
 
 def new_api() -> LoopbackModal:

@@ -1,4 +1,4 @@
-"""Containers as Modal runs them: its own entry point in a process, and a front door that turns HTTP requests into inputs."""
+"""Containers as Modal runs them: its own entry point in a process, and a front door that makes requests its inputs."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ from google.protobuf.empty_pb2 import Empty
 from modal._serialization import _deserialize_asgi, _serialize_asgi
 from modal_proto import api_pb2
 
-from tests.modal.api import LoopbackModal, Workspace, new_api
+from tests.modal.api import LoopbackModal, Workspace, listen, new_api
 from tests.modal.volumes import Mount, Volume
 
 IMAGE = Path(sys.executable).parents[1] / "image"
@@ -30,7 +30,7 @@ _Result = TypeVar("_Result")
 
 
 class Platform:
-    """One workspace's deployed app: the uploaded sources, its volumes, and one event loop for everything that serves it."""
+    """A deployed app: the uploaded sources, its volumes, and one event loop for all that serves its containers."""
 
     def __init__(self, deployed: Workspace, folder: Path) -> None:
         self.workspace = deployed
@@ -52,9 +52,10 @@ class Platform:
         """Run a coroutine in the platform's event loop and wait for it."""
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(120)
 
-    def start(self, function: str) -> "Container":
-        """Start a container of a function, and return it once it takes requests."""
+    def start(self, function: str, *, interval: float = 0.0) -> "Container":
+        """Start a container of a function and return it once it takes requests; it reloads at the interval, in seconds."""
         container = Container(self, function, self.folder / f"container-{next(self._numbers)}")
+        container.interval = interval
         self._containers.append(container)
         container.start()
         return container
@@ -99,11 +100,14 @@ class Container:
         self.folder = folder
         self.url = ""
         self.request_limit = 150.0
+        self.interval = 0.0
         self._inputs: asyncio.Queue[api_pb2.FunctionGetInputsItem] = asyncio.Queue()
         self._calls: dict[str, Call] = {}
         self._numbers = count(1)
         self.mounts: dict[str, Mount] = {
-            each.volume_id: platform.volumes[each.volume_id].mount(folder / each.mount_path.strip("/").replace("/", "-"))
+            each.volume_id: platform.volumes[each.volume_id].mount(
+                folder / each.mount_path.strip("/").replace("/", "-")
+            )
             for each in self.function.volume_mounts
         }
         self.api = self._new_api()
@@ -130,7 +134,7 @@ class Container:
             "MODAL_CONTAINER_ARGUMENTS_PATH": str(path),
             "MODAL_CONFIG_PATH": os.devnull,
             "AUTH_TOKEN": TOKEN,
-            "CONTAINER_PLACES": json.dumps({**places, "port": port}),
+            "CONTAINER_PLACES": json.dumps({**places, "port": port, "interval": self.interval}),
             "PYTHONPATH": str(self.platform.root),
             "TMPDIR": str(self.folder / "tmp"),
             "PATH": os.environ["PATH"],
@@ -173,16 +177,15 @@ class Container:
 
     async def _serve(self) -> str:
         self._server = grpclib.server.Server([self.api])
-        await self._server.start("127.0.0.1", 0)
+        port = await listen(self._server)
         app = web.Application(client_max_size=2**30)
         app.router.add_route("*", "/{path:.*}", self._answer)
         self._front = web.AppRunner(app, access_log=None)
         await self._front.setup()
         site = web.TCPSite(self._front, "127.0.0.1", 0)
         await site.start()
-        assert self._server._server is not None
         self.url = f"http://127.0.0.1:{self._front.addresses[0][1]}/"
-        return f"http://127.0.0.1:{self._server._server.sockets[0].getsockname()[1]}"
+        return f"http://127.0.0.1:{port}"
 
     def _new_api(self) -> LoopbackModal:
         api = new_api()

@@ -1,6 +1,5 @@
 """A Modal volume made of folders: one that holds what is committed, and one for each container that mounts it."""
 
-import os
 import shutil
 import threading
 import time
@@ -26,8 +25,8 @@ class Mount:
     """
     A container's view of a volume: changes are others' business once committed, and others' changes ours once reloaded.
 
-    As on Modal, the last writer of a file wins, a reload is refused while the container has a file of the volume open, and
-    the folder looks empty while it runs.
+    As on Modal, the last writer of a file wins, a reload is refused while the container has a file of the volume open,
+    and the folder looks empty while it runs.
     """
 
     def __init__(self, store: Path, folder: Path) -> None:
@@ -75,7 +74,7 @@ class Mount:
         found = []
         for entry in Path(f"/proc/{self.pid}/fd").iterdir() if self.pid else ():
             try:
-                target = os.readlink(entry)
+                target = str(entry.readlink())
             except OSError:
                 continue
             if target.startswith(f"{self.folder}/"):

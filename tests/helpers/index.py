@@ -1,0 +1,69 @@
+"""A real index in a process of its own."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from passlib.apache import HtpasswdFile
+
+ADMIN_TOKEN = "a-token-for-tests"
+START_LIMIT = 60
+
+
+class RunningIndex:
+    """An index that `pypi-publish serve` runs on a free port, over folders of the test."""
+
+    def __init__(self, process: subprocess.Popen[bytes], url: str, folder: Path) -> None:
+        self.process = process
+        self.url = url
+        self.folder = folder
+        self.root = folder / "packages"
+        self.htpasswd = folder / "htpasswd"
+        self.log = folder / "log"
+
+    @classmethod
+    def start(
+        cls, folder: Path, *options: str, roots: Iterable[Path] = (), env: Mapping[str, str] | None = None
+    ) -> "RunningIndex":
+        """Start an index over ``folder/packages`` (or other roots), and return it when it serves."""
+        folder.mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, "-m", "publisher.cli.main", "serve", "--port", "0"]
+        for root in roots or [folder / "packages"]:
+            command += ["--root", str(root)]
+        command += ["--htpasswd", str(folder / "htpasswd"), *options]
+        environment = {**os.environ, "AUTH_TOKEN": ADMIN_TOKEN, **(env or {})}
+        log = folder / "log"
+        with log.open("ab") as sink:
+            began = sink.tell()
+            process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink)
+        deadline = time.monotonic() + START_LIMIT
+        while process.poll() is None and time.monotonic() < deadline:
+            for line in log.read_bytes()[began:].decode().splitlines(keepends=True):
+                if line.startswith("Serving ") and line.endswith("\n"):
+                    return cls(process, line.rpartition(" on ")[2].strip(), folder)
+            time.sleep(0.01)
+        process.kill()
+        process.wait()
+        raise AssertionError(f"the index did not start:\n{log.read_text()}")
+
+    def add_user(self, username: str, password: str) -> None:
+        """Add an account with a hash that costs little, straight in the file."""
+        users = HtpasswdFile(str(self.htpasswd), new=not self.htpasswd.exists(), default_scheme="apr_md5_crypt")
+        users.set_password(username, password)
+        beside = self.htpasswd.with_suffix(".new")
+        users.save(str(beside))
+        beside.replace(self.htpasswd)
+
+    def stop(self) -> int:
+        """End the index kindly and return its exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout=30)
+
+    def kill(self) -> None:
+        """End the index as a power failure does."""
+        self.process.kill()
+        self.process.wait()
