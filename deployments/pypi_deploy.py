@@ -1,13 +1,12 @@
 """
 The index on Modal: what it runs in, what it keeps, and the two functions that are reached from outside.
 
-`modal deploy deployments/pypi_deploy.py` puts it there. Every knob is an environment variable ``PYPI_DEPLOY_...`` at that
-time; docs/reference/modal.md lists them.
+`modal deploy deployments/pypi_deploy.py` puts it there. Every knob is an environment variable ``PYPI_DEPLOY_...`` at
+that time; docs/reference/modal.md lists them.
 """
 
-from __future__ import (
-    annotations,
-)  # the types of FastAPI, which only the image has, stay text until the container reads them
+# the types of FastAPI, which only the image has, stay text until a container reads them
+from __future__ import annotations
 
 import json
 import os
@@ -96,7 +95,7 @@ image = (
     .add_local_dir(ROOT / "publisher", "/root/publisher", ignore=~modal.FilePatternMatcher("**/*.py"))
 )
 
-with image.imports():
+with image.imports():  # type: ignore[no-untyped-call]
     from fastapi import Body, Depends, Request, Response
     from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
     from pydantic import WithJsonSchema
@@ -117,14 +116,14 @@ class VolumeStorage:
 
         try:
             async with asyncio.timeout(COMMIT_TIMEOUT):
-                await self._volume.commit.aio()
+                await self._volume.commit.aio()  # type: ignore[no-untyped-call]
         except RuntimeError as error:
             if "open files" not in str(error):
                 raise
 
     async def reload(self) -> None:
         """Bring in what other containers have committed."""
-        await self._volume.reload.aio()
+        await self._volume.reload.aio()  # type: ignore[no-untyped-call]
 
     @asynccontextmanager
     async def lock(self) -> AsyncIterator[None]:

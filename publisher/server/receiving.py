@@ -105,8 +105,8 @@ def staging_folder(dot_folder: Path, storage: Storage) -> Path:
     """
     Return where files are written while they come in.
 
-    On a disk that is beside the packages, so that they need not be copied. A shared volume can't be reloaded while a file
-    of it is open, and a slow client keeps its file open for long: there it is a folder of this machine.
+    On a disk that is beside the packages, so that they need not be copied. A shared volume can't be reloaded while a
+    file of it is open, and a slow client keeps its file open for long: there it is a folder of this machine.
     """
     if storage.shared:
         return Path(gettempdir()) / "pypi-publish-uploads"

@@ -8,8 +8,8 @@ class Storage(Protocol):
     """
     Makes changes durable, and brings in those that others made.
 
-    ``shared`` says that other machines write to it too, that their changes are seen only after `reload`, that the folder
-    may look empty while `commit` or `reload` runs, and that both may be refused while a file of it is open.
+    ``shared`` says that other machines write to it too, that their changes are seen only after `reload`, that the
+    folder may look empty while `commit` or `reload` runs, and that both may be refused while a file of it is open.
     """
 
     shared: bool

@@ -1,4 +1,4 @@
-"""A Modal API on loopback: what `modal deploy` and containers ask for is recorded, and answered as briefly as may be."""
+"""A Modal API on loopback: what `modal deploy` and containers ask for is recorded, and answered briefly."""
 
 import asyncio
 import hashlib

@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.modal.api import LoopbackModal, Workspace, new_api, running
-from tests.modal.containers import Platform
+from tests.modal.api import LoopbackModal, new_api, running
+from tests.modal.containers import IMAGE, Platform
 
 ROOT = Path(__file__).parents[2]
-IMAGE = Path(sys.executable).parents[1] / "image"
 
 Deploy = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -60,17 +59,19 @@ def run_deploy(
 
 
 @pytest.fixture(scope="session")
-def deployed(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """Return what one deploy with nothing but defaults leaves behind."""
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> LoopbackModal:
+    """Return the API after one deploy with nothing but defaults."""
     api = new_api()
     with running(api) as url:
         done = run_deploy(url, tmp_path_factory.mktemp("home"), {})
     assert done.returncode == 0, done.stdout + done.stderr
-    return api.workspace
+    return api
 
 
 @pytest.fixture
-def platform(deployed: Workspace, tmp_path: Path) -> Iterator[Platform]:
-    platform = Platform(deployed, tmp_path)
+def platform(deployed: LoopbackModal, tmp_path: Path) -> Iterator[Platform]:
+    if not (IMAGE / ".ready").exists():
+        pytest.exit(f"{IMAGE} lacks the packages of the image: run the tests with `make test`.", 2)
+    platform = Platform(deployed.workspace, tmp_path)
     yield platform
     platform.close()

@@ -53,7 +53,7 @@ class Platform:
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(120)
 
     def start(self, function: str, *, interval: float = 0.0) -> "Container":
-        """Start a container of a function and return it once it takes requests; it reloads at the interval, in seconds."""
+        """Start a container of a function and return it once it takes requests; the interval is that of its reloads."""
         container = Container(self, function, self.folder / f"container-{next(self._numbers)}")
         container.interval = interval
         self._containers.append(container)
