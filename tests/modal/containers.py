@@ -25,7 +25,8 @@ from tests.modal.api import LoopbackModal, Workspace, listen, new_api
 from tests.modal.volumes import Mount, Volume
 
 IMAGE = Path(sys.executable).parents[1] / "image"
-TOKEN = "the administrator's token"
+HOP_BY_HOP = {"transfer-encoding", "connection", "keep-alive"}
+TOKEN = "made-up-admin-token"
 _Result = TypeVar("_Result")
 
 
@@ -89,6 +90,13 @@ class Call:
         self.item = item
         self.incoming: asyncio.Queue[Any] = asyncio.Queue()
         self.outgoing: asyncio.Queue[Any] = asyncio.Queue()
+        self.ended = False
+
+    async def put(self, message: Any) -> None:
+        """Hand a message to the client, not faster than it reads."""
+        while self.outgoing.qsize() > 4 and not self.ended:  # noqa: ASYNC110 - two conditions, and a test
+            await asyncio.sleep(0.01)
+        self.outgoing.put_nowait(message)
 
 
 class Container:
@@ -243,11 +251,11 @@ class Container:
             data = _serialize_asgi(message).SerializeToString()
             yield api_pb2.DataChunk(data_format=api_pb2.DATA_FORMAT_ASGI, data=data, index=index)
 
-    def _data_out(self, ask: Any) -> Any:
+    async def _data_out(self, ask: Any) -> Any:
         call = self._calls.get(ask.function_call_id)
         for chunk in ask.data_chunks:
             if call is not None and chunk.data_format == api_pb2.DATA_FORMAT_ASGI:
-                call.outgoing.put_nowait(_deserialize_asgi(api_pb2.Asgi.FromString(chunk.data)))
+                await call.put(_deserialize_asgi(api_pb2.Asgi.FromString(chunk.data)))
         return Empty()
 
     def _put_outputs(self, ask: Any) -> Any:
@@ -264,7 +272,11 @@ class Container:
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         """Make a request an input of the container, and its output the response."""
         number = next(self._numbers)
-        headers = [(name.lower().encode(), value.encode()) for name, value in request.headers.items()]
+        headers = [
+            (name.lower().encode(), value.encode())
+            for name, value in request.headers.items()
+            if name.lower() not in HOP_BY_HOP
+        ]
         scope = {
             "type": "http",
             "http_version": "1.1",
@@ -285,6 +297,7 @@ class Container:
             return await self._respond(request, call)
         finally:
             feeding.cancel()
+            call.ended = True
             call.incoming.put_nowait({"type": "http.disconnect"})
             call.incoming.put_nowait(None)
             del self._calls[item.function_call_id]
@@ -299,7 +312,7 @@ class Container:
             return web.Response(status=500, text="modal-http: internal error: the input failed")
         response = web.StreamResponse(status=start["status"])
         for name, value in start["headers"]:
-            if name.decode().lower() not in {"transfer-encoding", "connection", "date"}:
+            if name.decode().lower() not in HOP_BY_HOP:
                 response.headers.add(name.decode(), value.decode())
         await response.prepare(request)
         while True:

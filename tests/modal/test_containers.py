@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -67,8 +67,10 @@ def another(platform: Platform, server: Container) -> Container:  # noqa: ARG001
 def _install(container: Container, project: str, target: Path) -> "subprocess.CompletedProcess[str]":
     url = container.url.replace("http://", f"http://{ANN[0]}:{ANN[1].replace(' ', '%20')}@") + "simple/"
     environment = {**os.environ, "PIP_NO_INDEX": "0", "PIP_FIND_LINKS": ""}
-    command = [sys.executable, "-m", "pip", "install", "-q", "--no-cache-dir", "--target", target, "--index-url", url]
-    return subprocess.run([*command, project], env=environment, capture_output=True, text=True, check=False, timeout=60)
+    command = [sys.executable, "-m", "pip", "install", "-q", "--no-cache-dir", "--index-url", url, project]
+    return subprocess.run(
+        [*command, "--target", str(target)], env=environment, capture_output=True, text=True, check=False, timeout=60
+    )
 
 
 def test_register_here_and_log_in_there_at_once(platform: Platform) -> None:
@@ -197,7 +199,7 @@ def test_neither_slow_downloads_nor_slow_uploads_keep_the_volume_from_reloading(
     assert _upload(server, wheel).status_code == 200
     mount = server.mount("pypiserver-data")
 
-    def endless() -> "object":
+    def endless() -> Iterator[bytes]:
         yield b"--x\r\n"
         while mount.reloads < before + 2:
             time.sleep(0.05)
@@ -205,13 +207,14 @@ def test_neither_slow_downloads_nor_slow_uploads_keep_the_volume_from_reloading(
 
     with requests.get(server.url + f"packages/{wheel.name}", auth=ANN, stream=True, timeout=30) as slow:
         first = slow.raw.read(1000)
+        assert "/packages/" not in server.log.read_text()  # it is on its way
         before = mount.reloads
         with ThreadPoolExecutor(1) as threads:
             headers = {"Content-Type": "multipart/form-data; boundary=x"}
             job = threads.submit(requests.post, server.url, data=endless(), headers=headers, auth=ANN, timeout=30)
             for number in range(2):
                 assert _get(server, f"simple/unknown-{number}/").status_code == 404
-            assert job.result().status_code == 400
+            assert job.result().status_code == 400, job.result().text + server.log.read_text()
         assert mount.reloads >= before + 2
         assert mount.refused == 0
         assert first + slow.raw.read() == wheel.read_bytes()
@@ -224,10 +227,11 @@ def test_nothing_vanishes_while_the_volume_looks_empty(server: Container, tmp_pa
         assert _get(server, f"simple/acme-{wheel.name[5]}/").status_code == 200
     mount = server.mount("pypiserver-data")
     mount.trouble.slow_reload = 0.7
-    before, seen = mount.reloads, []
+    before = mount.reloads
+    seen: list[bool] = []
 
     def ask(number: int) -> None:
-        if number % 50 == 25:
+        if number % 200 == 25:
             seen.append(_get(server, f"simple/unknown-{number}/").status_code == 404)  # makes it reload
             return
         wheel = wheels[number % 4]
@@ -273,7 +277,7 @@ def test_an_interrupt_lets_an_upload_that_has_arrived_finish(
     mount.trouble.slow_commit = 1.5
     with ThreadPoolExecutor(1) as threads:
         job = threads.submit(_upload, server, wheel)
-        _wait_for(lambda: (mount.folder / wheel.name).exists())
+        _wait_for((mount.folder / wheel.name).exists)
         server.interrupt()
         assert server.process.wait(20) == 0, server.log.read_text()
         job.exception()  # Modal gives the input to another container: whatever this client saw, the file is there
@@ -284,7 +288,7 @@ def test_an_interrupt_lets_an_upload_that_has_arrived_finish(
 
 
 def test_an_interrupt_in_the_middle_of_an_upload_leaves_nothing(platform: Platform, server: Container) -> None:
-    def half() -> "object":
+    def half() -> Iterator[bytes]:
         yield b'--x\r\nContent-Disposition: form-data; name="content"; filename="acme-1.0-py3-none-any.whl"\r\n\r\nPK'
         server.interrupt()
         while server.process.poll() is None:
@@ -329,11 +333,12 @@ def test_a_request_that_takes_too_long_ends_in_a_redirect_and_can_be_repeated(
 
 def test_the_first_page_of_a_large_volume_comes_at_once(
     platform: Platform,
-    htpasswd: None,
-    tmp_path: Path,  # noqa: ARG001
+    htpasswd: None,  # noqa: ARG001
+    tmp_path: Path,
 ) -> None:
     store = platform.volumes["vo-pypiserver-data"].store
     wheel = make_wheel(tmp_path).read_bytes()
+    store.mkdir(parents=True)
     for number in range(3000):
         (store / f"acme_{number}-1.0-py3-none-any.whl").write_bytes(wheel)
     started = time.monotonic()
@@ -348,7 +353,7 @@ def test_nothing_but_what_serving_needs_is_imported(platform: Platform, server: 
         "import sys, pypi_deploy\n"
         "from publisher.server.app import create_app\n"
         "from publisher.server.run import serve_in_background\n"
-        "heavy = {'pypiserver', 'passlib', 'twine', 'keyring', 'build', 'rich_click', 'a2wsgi', 'requests'}\n"
+        "heavy = {'pypiserver', 'passlib', 'twine', 'keyring', 'build', 'requests'}\n"
         "print(sorted(heavy & set(sys.modules)))\n"
     )
     done = subprocess.run(
