@@ -170,10 +170,11 @@ def server() -> None:
         admin_token=Secret(os.environ["AUTH_TOKEN"]),
         fallback_url=knobs.fallback_url or None,
         reserved=tuple(pattern.strip() for pattern in knobs.reserve.split(",") if pattern.strip()),
+        scheme="https",
         packages_storage=VolumeStorage(packages_volume, "packages"),
         credentials_storage=VolumeStorage(credentials_volume, "credentials"),
     )
-    serve_in_background(create_app(settings, "json"), listen("0.0.0.0", PORT), scheme="https")  # noqa: S104 - Modal connects to eth0
+    serve_in_background(create_app(settings, "json"), listen("0.0.0.0", PORT))  # noqa: S104 - Modal connects to eth0
 
 
 @app.function(

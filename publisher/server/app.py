@@ -16,6 +16,7 @@ from publisher.server.files import Files, LargeFile
 from publisher.server.http import (
     ClientGoneError,
     HttpError,
+    Message,
     MountedApp,
     Receive,
     Request,
@@ -74,6 +75,26 @@ class Index:
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1000})
 
+    def immediate(self, scope: Scope) -> Response | None:
+        """
+        Return the answer to a GET request where it is in memory, proven to be still right without waiting for anything.
+
+        A server that calls this before it starts a task answers most requests in a fraction of the time.
+        """
+        if self._started is None or not self._started.done():
+            return None
+        first, _, below = scope["path"][1:].partition("/")
+        request = Request(scope, _nothing_to_receive)
+        if first == "simple" and self._authenticator.remembers(request, Right.LIST):
+            answer = self._simple.immediate(request, below) if below[-1:] in {"/", ""} else None
+        elif first == "packages" and below and self._authenticator.remembers(request, Right.DOWNLOAD):
+            answer = self._files.immediate(request, below)
+        else:
+            return None
+        if answer is not None:
+            log_request(request, answer.status, len(answer.body), time.perf_counter(), self._log_format)
+        return answer
+
     async def start(self) -> None:
         """Read the package folders; happens once, at the server's start or at the first request."""
         if self._started is None:
@@ -106,6 +127,8 @@ class Index:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
+        if self._settings.scheme:
+            scope["scheme"] = self._settings.scheme
         request = Request(scope, receive)
         status = sent = 0
 
@@ -237,6 +260,10 @@ def _expect(request: Request, methods: set[str]) -> None:
 async def _post(request: Request, handler: Handler) -> Answer:
     _expect(request, {"POST"})
     return await handler(request)
+
+
+async def _nothing_to_receive() -> Message:
+    raise ClientGoneError
 
 
 async def _no_icon(request: Request) -> Answer:  # noqa: ARG001 - a handler

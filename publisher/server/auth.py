@@ -64,6 +64,14 @@ class Authenticator:
             return
         await self.require_user(request)
 
+    def remembers(self, request: Request, right: Right) -> bool:
+        """Tell, without waiting for anything, whether the request may do what the right is for."""
+        if right not in self._settings.authenticate:
+            return True
+        header = request.headers.get(b"authorization")
+        request.username = self._recall(header) if header is not None else None
+        return request.username is not None
+
     async def require_user(self, request: Request) -> str:
         """Return the name of the request's user; raise HttpError 401 when credentials are missing or wrong."""
         header = request.headers.get(b"authorization")

@@ -1,15 +1,15 @@
 """Sending the bytes of the index's files: whole or in ranges (RFC 9110, 14), and the metadata of wheels (PEP 658)."""
 
 import hashlib
+import io
 import os
 import re
 import zipfile
 from collections import OrderedDict
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from email.utils import formatdate
 from functools import partial
-from pathlib import Path
-from typing import IO
 
 from publisher.server.filenames import SIGNATURE
 from publisher.server.http import Headers, HttpError, Request, Response, Send
@@ -24,6 +24,12 @@ SMALL = 2**20
 """Bytes up to which a file is read whole, and kept in memory for the next time."""
 
 CHUNK = 2**18
+
+SEND_FILE = "publisher.send_file"
+"""The extension of the ASGI scope under which a server offers to send a part of a file as the rest of the body."""
+
+SendFile = Callable[[int, int, int], Awaitable[None]]
+"""Send from a file descriptor, an offset and a number of bytes."""
 
 _RANGE = re.compile(rb"bytes=(\d*)-(\d*)")
 _IMMUTABLE: Headers = [
@@ -68,7 +74,20 @@ class Files:
             raise busy()
         raise HttpError(404, f"This index has no file {url_path}.")
 
-    async def _find(self, url_path: str) -> Path | None:
+    def immediate(self, request: Request, url_path: str) -> Response | None:
+        """Return an answer that is in memory and still right; None when anything has to be waited for."""
+        kept = self._kept.get(url_path)
+        if kept is None or not self._store.is_fresh() or self._refresher.reloading:
+            return None
+        path = self._store.path_of(url_path)
+        try:
+            if path is None or kept.stamp != _stamp(os.stat(path)):  # noqa: PTH116 - the hot path
+                return None
+        except OSError:
+            return None
+        return _ranged(request, kept.response)
+
+    async def _find(self, url_path: str) -> str | None:
         """Return where a file lies; an unknown one is looked for on the disk and, where there is one, beyond."""
         await self._store.fresh()
         path = self._store.path_of(url_path)
@@ -80,18 +99,13 @@ class Files:
                 path = self._store.path_of(url_path)
         return path
 
-    async def _file(self, request: Request, path: Path, url_path: str) -> "Response | LargeFile":
-        if not self._refresher.reloading:
-            try:
-                status = os.stat(path)  # noqa: PTH116 - the hot path
-            except OSError:
-                status = None
-            kept = self._kept.get(url_path)
-            if kept is not None and status is not None and kept.stamp == _stamp(status):
-                return _ranged(request, kept.response)
+    async def _file(self, request: Request, path: str, url_path: str) -> "Response | LargeFile":
+        immediate = self.immediate(request, url_path)
+        if immediate is not None:
+            return immediate
         async with self._refresher.looking():
             try:
-                file: IO[bytes] = await self._store.in_thread(lambda: path.open("rb", buffering=0))
+                file = await self._store.in_thread(partial(io.FileIO, path))
             except FileNotFoundError:
                 await self._store.rescan()
                 if self._store.trouble is None and self._store.path_of(url_path) is None:
@@ -100,18 +114,18 @@ class Files:
             except OSError as error:
                 raise busy() from error
             status = os.fstat(file.fileno())
-            headers = _headers(path.name, status)
+            headers = _headers(url_path, status)
             if status.st_size > SMALL:
                 if self._refresher.shared:
                     with file:
-                        file = await self._store.in_thread(lambda: copy_of(file))
+                        file = await self._store.in_thread(partial(copy_of, file))
                 return LargeFile(file, status.st_size, headers, self._store)
             with file:
-                response = Response(200, await self._store.in_thread(file.read), headers)
+                response = Response(200, await self._store.in_thread(file.readall), headers)
             self._keep(url_path, _Kept(_stamp(status), response))
         return _ranged(request, response)
 
-    async def _metadata(self, request: Request, path: Path, url_path: str) -> Response:
+    async def _metadata(self, request: Request, path: str, url_path: str) -> Response:
         kept = self._kept.get(url_path)
         async with self._refresher.looking():
             try:
@@ -123,7 +137,9 @@ class Files:
                     kept = _Kept(_stamp(status), Response(200, body, headers))
                     self._keep(url_path, kept)
             except (zipfile.BadZipFile, KeyError, StopIteration, RuntimeError):
-                raise HttpError(404, f"The wheel {path.name} has no metadata that can be read.") from None
+                raise HttpError(
+                    404, f"The wheel {url_path.removesuffix(METADATA_SUFFIX)} has no metadata that can be read."
+                ) from None
             except OSError as error:
                 raise busy() from error
         return _ranged(request, kept.response)
@@ -138,9 +154,9 @@ class Files:
 
 
 class LargeFile:
-    """An open file that is sent in pieces; it is closed when it has been sent."""
+    """An open file that is sent in pieces, or by the kernel where the server offers that; closed when it is sent."""
 
-    def __init__(self, file: IO[bytes], size: int, headers: Headers, store: Store) -> None:
+    def __init__(self, file: io.FileIO, size: int, headers: Headers, store: Store) -> None:
         self._file = file
         self._size = size
         self._headers = headers
@@ -149,44 +165,44 @@ class LargeFile:
     async def send(self, request: Request, send: Send) -> int:
         """Send the file, or the range that the request names; return the bytes of body that went out."""
         with self._file:
-            found = _range_of(request, self._size, dict(self._headers)[b"etag"])
-            if found is None:
-                status, first, length, headers = 200, 0, self._size, self._headers
-            else:
-                first, last = found
-                if first >= self._size:
-                    return await _unsatisfiable(self._size).send(request, send)
-                content_range = f"bytes {first}-{last}/{self._size}".encode()
-                status, length = 206, last - first + 1
-                headers = [*self._headers, (b"content-range", content_range)]
-            headers = [*headers, (b"content-length", str(length).encode())]
-            await send({"type": "http.response.start", "status": status, "headers": headers})
+            etag = dict(self._headers)[b"etag"]
+            if _has_it(request, etag):
+                return await Response(304, b"", self._headers).send(request, send)
+            found = _range_of(request, self._size, etag)
+            if found is not None and found[0] >= self._size:
+                return await _unsatisfiable(self._size).send(request, send)
+            first, last = found or (0, self._size - 1)
+            length = last - first + 1
+            headers = [*self._headers, (b"content-length", str(length).encode())]
+            if found is not None:
+                headers.append((b"content-range", f"bytes {first}-{last}/{self._size}".encode()))
+            await send({"type": "http.response.start", "status": 200 if found is None else 206, "headers": headers})
             if request.method == "HEAD":
                 await send({"type": "http.response.body", "body": b""})
                 return 0
             return await self._send_body(request, send, first, length)
 
     async def _send_body(self, request: Request, send: Send, first: int, length: int) -> int:
-        sendfile = request.scope.get("extensions", {}).get("publisher.sendfile")
-        if sendfile is not None:
-            sent: int = await sendfile(self._file, first, length)
-            return sent
-        left = length
-        while left:
-            offset, size = first + length - left, min(CHUNK, left)
-            chunk = await self._store.in_thread(partial(os.pread, self._file.fileno(), size, offset))
+        send_file: SendFile | None = request.scope.get("extensions", {}).get(SEND_FILE)
+        if send_file is not None:
+            await send_file(self._file.fileno(), first, length)
+            return length
+        offset, end = first, first + length
+        while offset < end:
+            chunk = await self._store.in_thread(
+                partial(os.pread, self._file.fileno(), min(CHUNK, end - offset), offset)
+            )
             if not chunk:
                 raise OSError("the file became shorter while it was sent")
-            left -= len(chunk)
-            await send({"type": "http.response.body", "body": chunk, "more_body": left > 0})
+            offset += len(chunk)
+            await send({"type": "http.response.body", "body": chunk, "more_body": offset < end})
         return length
 
 
 def _ranged(request: Request, whole: Response) -> Response:
     """Return a complete answer, the range of it that the request names, or that the client has it already."""
     etag = dict(whole.headers)[b"etag"]
-    match = request.headers.get(b"if-none-match")
-    if match is not None and (etag in match or match == b"*"):
+    if _has_it(request, etag):
         return Response(304, b"", whole.headers)
     found = _range_of(request, len(whole.body), etag)
     if found is None:
@@ -196,6 +212,11 @@ def _ranged(request: Request, whole: Response) -> Response:
         return _unsatisfiable(len(whole.body))
     content_range = f"bytes {first}-{last}/{len(whole.body)}".encode()
     return Response(206, whole.body[first : last + 1], [*whole.headers, (b"content-range", content_range)])
+
+
+def _has_it(request: Request, etag: bytes) -> bool:
+    match = request.headers.get(b"if-none-match")
+    return match is not None and (etag in match or match == b"*")
 
 
 def _range_of(request: Request, size: int, etag: bytes) -> tuple[int, int] | None:
@@ -231,7 +252,7 @@ def _stamp(status: os.stat_result) -> tuple[int, int, int]:
     return status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def _read_metadata(path: Path) -> bytes:
+def _read_metadata(path: str) -> bytes:
     """Return a wheel's METADATA byte for byte."""
     with zipfile.ZipFile(path) as wheel:
         return wheel.read(next(name for name in wheel.namelist() if _is_metadata(name)))

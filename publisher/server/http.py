@@ -3,6 +3,7 @@
 import json
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
@@ -35,13 +36,23 @@ class ClientGoneError(Exception):
     """The client closed the connection before its request was complete."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Response:
     """A complete answer; Content-Length is added when it is sent."""
 
     status: int = 200
     body: bytes = b""
     headers: Headers = field(default_factory=list)
+
+    @cached_property
+    def head(self) -> bytes:
+        """Status line and headers as HTTP/1.1 has them, without the last blank line."""
+        status = HTTPStatus(self.status)
+        lines = [b"HTTP/1.1 %d %s\r\n" % (status.value, status.phrase.encode())]
+        lines += [b"%s: %s\r\n" % header for header in self.headers]
+        if status is not HTTPStatus.NOT_MODIFIED:
+            lines.append(b"content-length: %d\r\n" % len(self.body))
+        return b"".join(lines)
 
     async def send(self, request: "Request", send: Send) -> int:
         """Send it, without the body to a HEAD request; return the bytes of body that went out."""

@@ -1,27 +1,36 @@
 """Serving an index with uvicorn until a signal ends it."""
 
 import asyncio
+import os
 import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import uvicorn  # noqa: TID251 - the only door to uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle  # noqa: TID251
 
 from publisher.errors import ConfigurationError
 from publisher.server.app import Index
-from publisher.server.http import Receive, Scope, Send
+from publisher.server.files import SEND_FILE
 
 KEEP_ALIVE = 75
 """Seconds that an idle connection is kept."""
 
-GRACE_IN_BACKGROUND = 25
-"""Seconds that they get where the host ends the process soon after its signal, as Modal does after 30."""
+JOINED = 2**16
+"""Bytes of body up to which head and body are copied together instead of being handed over as two pieces."""
+
+STALLED = 60
+"""Seconds that a client may take nothing of a file that is sent to it."""
 
 GRACE = 120
 """Seconds that running uploads get to finish after a signal."""
+
+GRACE_IN_BACKGROUND = 25
+"""Seconds that they get where the host ends the process soon after its signal, as Modal does after 30."""
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -52,25 +61,21 @@ def serve(app: Index, listener: socket.socket, root_path: str, on_ready: Callabl
         runner.run(server.serve([listener]))
 
 
-def serve_in_background(app: Index, listener: socket.socket, scheme: str) -> None:
+def serve_in_background(app: Index, listener: socket.socket) -> None:
     """
     Serve in a thread and return once it answers; at the end of the process, let running requests finish.
 
-    For a host that keeps the main thread and its signals for itself, and that clients reach with the URL scheme given.
-    Raises ConfigurationError when serving fails to start.
+    For a host that keeps the main thread and its signals for itself. Raises ConfigurationError when the server fails to
+    start.
     """
-
-    async def behind_host(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            scope["scheme"] = scheme
-        await app(scope, receive, send)
-
     ready = threading.Event()
-    server = _Server(_config(behind_host, ""), ready.set)
+    config = _config(app, "")
+    server = _Server(config, ready.set)
 
     def run() -> None:
         try:
-            asyncio.run(server.serve([listener]))
+            with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+                runner.run(server.serve([listener]))
         finally:
             ready.set()
 
@@ -88,12 +93,12 @@ def serve_in_background(app: Index, listener: socket.socket, scheme: str) -> Non
         raise ConfigurationError("The index could not be started; the log says why.")
 
 
-def _config(app: Any, root_path: str) -> uvicorn.Config:
+def _config(app: Index, root_path: str) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         log_config=None,
         access_log=False,
-        http="httptools",
+        http=SendingProtocol,
         lifespan="on",
         root_path=root_path,
         server_header=False,
@@ -102,6 +107,98 @@ def _config(app: Any, root_path: str) -> uvicorn.Config:
         timeout_graceful_shutdown=GRACE,
         backlog=2048,
     )
+
+
+class SendingProtocol(HttpToolsProtocol):
+    """uvicorn's HTTP protocol with two short cuts: answers from memory without a task, and files sent by the kernel."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._answered = False
+        """Whether the request whose end is still to come was answered at once."""
+
+    def on_headers_complete(self) -> None:
+        """Answer at once what the index has in memory; else start the application, which may have files sent."""
+        idle = self.cycle is None or self.cycle.response_complete
+        if idle and self.parser.get_method() == b"GET" and self.parser.should_keep_alive() and not self.root_path:
+            self._answered = self._answer_at_once()
+        if not self._answered:
+            scope = self.scope
+            super().on_headers_complete()
+            extensions: Any = {SEND_FILE: partial(self._send_file, self.cycle)}
+            scope["extensions"] = extensions
+
+    def on_body(self, body: bytes) -> None:
+        """Pass over the body of a request that was answered."""
+        if not self._answered:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """End a request."""
+        if self._answered:
+            self._answered = False
+            self.on_response_complete()
+        else:
+            super().on_message_complete()
+
+    def _answer_at_once(self) -> bool:
+        if b"%" in self.url or b"?" in self.url or self.transport.get_write_buffer_size():
+            return False
+        self.scope["method"] = "GET"
+        self.scope["path"] = self.url.decode("latin-1")
+        response = self.config.app.immediate(self.scope)  # type: ignore[union-attr]
+        if response is None:
+            return False
+        date = b"".join(b"%s: %s\r\n" % header for header in self.server_state.default_headers)
+        head = b"%s%s\r\n" % (response.head, date)
+        if len(response.body) < JOINED:
+            self.transport.write(head + response.body)
+        else:
+            self.transport.writelines([head, response.body])
+        return True
+
+    async def _send_file(self, cycle: RequestResponseCycle, file: int, offset: int, length: int) -> None:
+        """
+        Send a part of a file as the rest of the body that the response's Content-Length announces.
+
+        Raises OSError when the client goes away or takes nothing for `STALLED` seconds.
+        """
+        while self.transport.get_write_buffer_size():  # noqa: ASYNC110 - the head goes first, and no event tells when
+            await asyncio.sleep(0.001)
+        connection = os.dup(self.transport.get_extra_info("socket").fileno())
+        try:
+            end = offset + length
+            while offset < end and not cycle.disconnected:
+                offset = await self.loop.run_in_executor(None, _send_some, connection, file, offset, end)
+                if offset < end:
+                    await asyncio.wait_for(_writable(self.loop, connection), STALLED)
+        finally:
+            os.close(connection)
+        cycle.expected_content_length = 0  # uvicorn has not seen those bytes
+        await cycle.send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def _send_some(connection: int, file: int, offset: int, end: int) -> int:
+    """Send until the connection takes no more, and return the offset that was reached."""
+    while offset < end:
+        try:
+            sent = os.sendfile(connection, file, offset, end - offset)
+        except BlockingIOError:
+            return offset
+        if sent == 0:
+            raise OSError("the file became shorter while it was sent")
+        offset += sent
+    return offset
+
+
+async def _writable(loop: asyncio.AbstractEventLoop, connection: int) -> None:
+    """Return when a connection takes bytes again."""
+    ready = asyncio.Event()
+    loop.add_writer(connection, ready.set)
+    try:
+        await ready.wait()
+    finally:
+        loop.remove_writer(connection)
 
 
 class _Server(uvicorn.Server):

@@ -107,6 +107,20 @@ class SimplePages:
             return redirect(request, f"simple/{normalize(name.rstrip('/'))}/")
         return await self._project(request, name[:-1], kind)
 
+    def immediate(self, request: Request, name: str) -> Response | None:
+        """Return an answer that is in memory and still right; None when anything has to be waited for."""
+        if not self._store.is_fresh():
+            return None
+        key = (name[:-1], negotiate(request.header(b"accept")), request.root_path if name else "")
+        if not name:
+            page = self._recall(key, self._store.revision)
+        else:
+            project = self._store.projects.get(key[0])
+            if project is None or project.is_due():
+                return None
+            page = self._recall(key, project.revision)
+        return page.answer(request) if page is not None else None
+
     async def _index(self, request: Request, kind: str) -> Response:
         await self._store.fresh()
         key = ("", kind, "")

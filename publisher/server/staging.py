@@ -1,12 +1,12 @@
 """Copies between a shared volume, where no file may stay open for long, and this machine's disk."""
 
+import io
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import NamedTemporaryFile, TemporaryFile
-from typing import IO
+from tempfile import NamedTemporaryFile, mkstemp
 
 _BLOCK = 2**22
 
@@ -30,9 +30,10 @@ def copied(source: Path, folder: Path) -> Iterator[Path]:
         path.unlink(missing_ok=True)
 
 
-def copy_of(file: IO[bytes]) -> IO[bytes]:
+def copy_of(file: io.FileIO) -> io.FileIO:
     """Return a copy of an open file on this machine's disk; it is gone when it is closed."""
-    copy = TemporaryFile()  # noqa: SIM115 - whoever sends it closes it
+    descriptor, name = mkstemp(prefix="pypi-publish-")
+    Path(name).unlink()
+    copy = io.FileIO(descriptor, "r+")
     shutil.copyfileobj(file, copy, _BLOCK)
-    copy.flush()
     return copy

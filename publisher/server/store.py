@@ -67,6 +67,10 @@ class Project:
     verified: float = 0.0
     loading: "asyncio.Task[None] | None" = None
 
+    def is_due(self) -> bool:
+        """Tell whether the files should be compared with what is known of them."""
+        return time.monotonic() - self.verified > VERIFY_AFTER
+
     def forget(self) -> None:
         """Have what is known found out again."""
         self.files = None
@@ -117,22 +121,26 @@ class Store:
 
     # What is there
 
-    async def fresh(self) -> None:
-        """
-        Return when memory and folder agree, as far as that is cheap to know.
-
-        A folder that takes long to read is read in the background, and what is known stays in use meanwhile.
-        """
+    def is_fresh(self) -> bool:
+        """Tell whether memory and folder agree, as far as that is cheap to know."""
         now = time.monotonic()
         if now < self._next_check or self._refresher.reloading:
-            return
+            return True
         try:
             unchanged = folder.seems_unchanged(self._listings) and self.trouble is None
         except OSError as error:
             self._lose(error)
-            return
+            return True
         self._next_check = time.monotonic() + CHECK_SHARE * (time.monotonic() - now)
-        if unchanged:
+        return unchanged
+
+    async def fresh(self) -> None:
+        """
+        Make memory and folder agree.
+
+        A folder that takes long to read is read in the background, and what is known stays in use meanwhile.
+        """
+        if self.is_fresh():
             return
         if self._scan_cost < INLINE_SCAN:
             self._scan_inline()
@@ -228,10 +236,10 @@ class Store:
             project = self.projects.get(name)
         return project
 
-    def path_of(self, url_path: str) -> Path | None:
+    def path_of(self, url_path: str) -> str | None:
         """Return where the file of a URL path lies, or None for a file that is not listed."""
         directory = self.by_url.get(url_path)
-        return Path(directory, url_path.rpartition("/")[2]) if directory is not None else None
+        return f"{directory}/{url_path.rpartition('/')[2]}" if directory is not None else None
 
     async def files(self, project: Project) -> Mapping[str, StoredFile]:
         """Return what is known of a project's files; the first time they are read, and recorded, in a thread."""
@@ -239,9 +247,8 @@ class Store:
             if project.loading is None or project.loading.done():
                 project.loading = asyncio.create_task(self._load(project))
             await asyncio.shield(project.loading)
-        now = time.monotonic()
-        if now - project.verified > VERIFY_AFTER and (project.loading is None or project.loading.done()):
-            project.verified = now
+        if project.is_due() and (project.loading is None or project.loading.done()):
+            project.verified = time.monotonic()
             project.loading = asyncio.create_task(self._verify(project))
         return project.files
 

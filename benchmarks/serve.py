@@ -1,0 +1,423 @@
+"""
+Load this index, pypiserver and nginx with the same corpus in turn, and print a table of ratios.
+
+Needs nginx, wrk and htpasswd's format (Debian: nginx, wrk). Usage: python benchmarks/serve.py [--quick] [--only WORD]
+"""
+
+import argparse
+import base64
+import hashlib
+import json
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import requests
+from passlib.apache import HtpasswdFile
+
+from tests.helpers.dists import make_wheel
+from tests.helpers.http import JSON
+from tests.helpers.index import RunningIndex
+
+USER, PASSWORD = "bench", "correct horse"
+AUTHORIZATION = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+ROUNDS = 3
+UV = str(Path(sys.executable).with_name("uv"))
+
+
+class Table:
+    """Prints one row for each measurement, with what it must reach."""
+
+    def __init__(self) -> None:
+        print(f"{'measured':<58}{'ours':>12}{'other':>12}{'ratio':>9}  must be", flush=True)
+
+    def row(self, what: str, ours: float, other: float, bound: str, unit: str = "") -> None:
+        ratio = ours / other if other else float("inf")
+        shown = [f"{number:,.4g}{unit}" for number in (ours, other)]
+        verdict = "ok" if _holds(ratio, bound) else "NOT REACHED"
+        print(f"{what:<58}{shown[0]:>12}{shown[1]:>12}{ratio:>9.3g}  {bound} {verdict}", flush=True)
+
+
+def _holds(ratio: float, bound: str) -> bool:
+    sign, number = bound.split()
+    return ratio >= float(number.replace(",", "")) if sign == ">=" else ratio <= float(number.replace(",", ""))
+
+
+def wrk(url: str, path: str, accept: str = "*/*", seconds: int = 2) -> tuple[float, float]:
+    """Return requests and megabytes a second: one thread, 8 connections, every request authenticated."""
+    command = ["wrk", "-t1", "-c8", f"-d{seconds}s", "-H", f"Authorization: {AUTHORIZATION}", "-H", f"Accept: {accept}"]
+    told = subprocess.run([*command, url + path], capture_output=True, text=True, check=True).stdout
+    errors = re.search(r"Non-2xx or 3xx responses: (\d+)", told)
+    assert errors is None, told
+    requests_each = float(re.search(r"Requests/sec:\s+([\d.]+)", told)[1])  # type: ignore[index]
+    number, unit = re.search(r"Transfer/sec:\s+([\d.]+)([KMG]?B)", told).groups()  # type: ignore[union-attr]
+    return requests_each, float(number) * {"B": 1e-6, "KB": 1e-3, "MB": 1, "GB": 1e3}[unit]
+
+
+def rate(url: str, path: str, accept: str = "*/*") -> float:
+    """Return requests a second."""
+    return wrk(url, path, accept)[0]
+
+
+def in_turn(*measurements: Callable[[], float]) -> list[float]:
+    """Measure one after the other, several rounds, and return the median of each."""
+    found = [[measure() for measure in measurements] for _ in range(ROUNDS)]
+    return [statistics.median(column) for column in zip(*found, strict=True)]
+
+
+@contextmanager
+def our_index(folder: Path, root: Path) -> Iterator[RunningIndex]:
+    index = RunningIndex.start(folder, "--log-format", "none", "--max-size", "4000", roots=[root])
+    if not index.htpasswd.read_text():
+        index.add_user(USER, PASSWORD)
+    try:
+        yield index
+    finally:
+        index.stop()
+
+
+@contextmanager
+def pypiserver(folder: Path, root: Path) -> Iterator[str]:
+    """Run pypiserver as its users do."""
+    with _listening_port() as port:
+        pass
+    command = [str(Path(sys.executable).with_name("pypi-server")), "run", "-i", "127.0.0.1", "-p", str(port)]
+    command += ["-a", "download, list, update", "-P", str(folder / "htpasswd"), str(root)]
+    yield from _served(command, f"http://127.0.0.1:{port}/")
+
+
+@contextmanager
+def nginx(folder: Path, site: Path, *, auth: bool) -> Iterator[str]:
+    """Run nginx with one worker over a folder of static files."""
+    with _listening_port() as port:
+        pass
+    own = folder / f"nginx-{port}"
+    own.mkdir()
+    guard = f'auth_basic "x"; auth_basic_user_file {folder / "htpasswd"};' if auth else ""
+    (own / "nginx.conf").write_text(f"""
+        daemon off; worker_processes 1; pid {own}/pid; error_log {own}/error.log; user root;
+        events {{ worker_connections 512; }}
+        http {{
+            access_log off; sendfile on; tcp_nopush on; keepalive_requests 1000000000;
+            client_body_temp_path {own}; proxy_temp_path {own}; fastcgi_temp_path {own};
+            uwsgi_temp_path {own}; scgi_temp_path {own};
+            default_type application/octet-stream;
+            server {{
+                listen 127.0.0.1:{port} reuseport; root {site}; {guard}
+                location /simple/ {{ index index.json; types {{}} default_type {JSON}; }}
+                location /html/ {{ index index.html; types {{}} default_type "text/html; charset=utf-8"; }}
+            }}
+        }}
+    """)
+    yield from _served(["nginx", "-p", str(own), "-c", str(own / "nginx.conf")], f"http://127.0.0.1:{port}/")
+
+
+@contextmanager
+def _listening_port() -> Iterator[int]:
+    import socket  # noqa: PLC0415
+
+    with socket.socket() as reserved:
+        reserved.bind(("127.0.0.1", 0))
+        yield reserved.getsockname()[1]
+
+
+def _served(command: list[str], url: str) -> Iterator[str]:
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        while True:
+            with suppress(requests.ConnectionError):
+                requests.get(url, timeout=30)
+                break
+            assert process.poll() is None, command
+            time.sleep(0.05)
+        yield url
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def fill(root: Path, projects: int, files_each: int) -> None:
+    """Write small files with valid names; what is measured with them does not look inside."""
+    root.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(root / "a.zip", "w") as archive:
+        archive.writestr("x", "x")
+    data = (root / "a.zip").read_bytes()
+    (root / "a.zip").unlink()
+    for project in range(projects):
+        for file in range(files_each):
+            (root / f"project{project}-1.{file}-py3-none-any.whl").write_bytes(data)
+
+
+def copy_to_site(url: str, site: Path, paths: dict[str, tuple[str, str]]) -> None:
+    """Save what our index answers, so that nginx sends the same bytes."""
+    for target, (path, accept) in paths.items():
+        headers = {"Authorization": AUTHORIZATION, "Accept": accept}
+        answer = requests.get(url + path, headers=headers, timeout=600)
+        answer.raise_for_status()
+        (site / target).parent.mkdir(parents=True, exist_ok=True)
+        (site / target).write_bytes(answer.content)
+
+
+def pages(table: Table, work: Path, files: int, legacy_seconds: int) -> None:
+    root, site = work / "pages", work / "site-pages"
+    fill(root, 1, files)
+    with our_index(work / "ours-pages", root) as index:
+        shutil.copy(index.htpasswd, work / "htpasswd")
+        copy_to_site(
+            index.url,
+            site,
+            {
+                "simple/project0/index.json": ("simple/project0/", JSON),
+                "html/project0/index.html": ("simple/project0/", "text/html"),
+            },
+        )
+        with (
+            nginx(work, site, auth=False) as plain,
+            nginx(work, site, auth=True) as guarded,
+            pypiserver(work, root) as old,
+        ):
+            legacy = wrk(old, "simple/project0/", seconds=legacy_seconds)[0]
+            for form, accept, path in (("JSON", JSON, "simple/"), ("HTML", "text/html", "html/")):
+                ours, without, with_password = in_turn(
+                    partial(rate, index.url, "simple/project0/", accept),
+                    partial(rate, plain, f"{path}project0/"),
+                    partial(rate, guarded, f"{path}project0/"),
+                )
+                what = f"page of {files:,} files, {form}, requests/s, of nginx"
+                table.row(what, ours, without, ">= 0.5")
+                table.row(f"{what} auth_basic", ours, with_password, ">= 5")
+                table.row(f"page of {files:,} files, {form}, requests/s, of pypiserver", ours, legacy, ">= 3,000")
+
+
+def lists(table: Table, work: Path, counts: list[int]) -> None:
+    for count in counts:
+        root, site = work / f"list-{count}", work / f"site-list-{count}"
+        fill(root, count, 1)
+        with our_index(work / f"ours-list-{count}", root) as index:
+            copy_to_site(index.url, site, {"simple/index.json": ("simple/", JSON)})
+            with nginx(work, site, auth=False) as plain:
+                ours, other = in_turn(lambda: wrk(index.url, "simple/", JSON)[0], lambda: wrk(plain, "simple/")[0])
+                table.row(f"/simple/ with {count:,} projects, requests/s, of nginx", ours, other, ">= 0.4")
+
+
+def downloads(table: Table, work: Path, large: int) -> None:
+    root = work / "files"
+    root.mkdir()
+    (root / "small-1.0.tar.gz").write_bytes(os.urandom(20_000))
+    (root / "large-1.0.tar.gz").write_bytes(os.urandom(large))
+    (work / "site-files").mkdir()
+    (work / "site-files/packages").symlink_to(root)
+    site = work / "site-files"
+    with (
+        our_index(work / "ours-files", root) as index,
+        nginx(work, site, auth=False) as plain,
+        nginx(work, site, auth=True) as guarded,
+    ):
+        small = "packages/small-1.0.tar.gz"
+        ours, without, with_password = in_turn(
+            lambda: wrk(index.url, small)[0], lambda: wrk(plain, small)[0], lambda: wrk(guarded, small)[0]
+        )
+        table.row("a file of 20 KB, requests/s, of nginx", ours, without, ">= 0.2")
+        table.row("a file of 20 KB, requests/s, of nginx auth_basic", ours, with_password, ">= 1.5")
+        big = "packages/large-1.0.tar.gz"
+        ours, without = in_turn(lambda: wrk(index.url, big, seconds=4)[1], lambda: wrk(plain, big, seconds=4)[1])
+        table.row(f"a file of {large // 10**6} MB, MB/s, of nginx", ours, without, ">= 0.8")
+
+
+def growth(table: Table, work: Path, few: int, many: int) -> None:
+    """Compare a page of ten files in a small folder and a large one, and starts with an empty and the large one."""
+    small, large, empty = work / "few", work / "many", work / "none"
+    fill(small, few // 10, 10)
+    fill(large, many // 10, 10)
+    empty.mkdir()
+    with our_index(work / "ours-few", small) as one, our_index(work / "ours-many", large) as other:
+        shutil.copy(one.htpasswd, work / "htpasswd")
+        with_few, with_many = in_turn(
+            lambda: wrk(one.url, "simple/project1/", JSON)[0], lambda: wrk(other.url, "simple/project1/", JSON)[0]
+        )
+    table.row(f"page at {many:,} files, time, of {few:,} files", 1 / with_many, 1 / with_few, "<= 1.3", " s")
+
+    def start(folder: Path, root: Path, path: str) -> float:
+        (folder / "htpasswd").parent.mkdir(exist_ok=True)
+        shutil.copy(work / "htpasswd", folder / "htpasswd")
+        began = time.perf_counter()
+        with our_index(folder, root) as index:
+            requests.get(index.url + path, headers={"Authorization": AUTHORIZATION}, timeout=60).raise_for_status()
+            return time.perf_counter() - began
+
+    with_none, with_many = in_turn(
+        lambda: start(work / "ours-none", empty, "simple/"),
+        lambda: start(work / "ours-many", large, "simple/project1/"),
+    )
+    print(f"{'start until the first page, ' + format(many, ',') + ' files against none':<58}", end="")
+    print(f"{with_many:>11.3g}s{with_none:>11.3g}s{with_many - with_none:>+8.2f}s  <= +0.7 s", end="")
+    print(" ok" if with_many - with_none <= 0.7 else " NOT REACHED", flush=True)
+
+
+def adoption(table: Table, work: Path, size: int) -> None:
+    """Time the first page of a project whose files were just copied in, the next, and the first after a restart."""
+    root = work / "copied"
+    root.mkdir()
+    block = os.urandom(size)
+    with our_index(work / "ours-copied", root) as index:
+        for number in range(10):
+            (root / f"copied-1.{number}.tar.gz").write_bytes(block)
+
+        def page(url: str) -> float:
+            began = time.perf_counter()
+            requests.get(
+                f"{url}simple/copied/", headers={"Authorization": AUTHORIZATION}, timeout=600
+            ).raise_for_status()
+            return time.perf_counter() - began
+
+        first, again = page(index.url), page(index.url)
+    with our_index(work / "ours-copied", root) as index:
+        restarted = page(index.url)
+    table.row("page of 10 files just copied in, again, of the first", again, first, "<= 0.2", " s")
+    table.row("the same after a restart, of the first", restarted, first, "<= 0.2", " s")
+
+
+def upload(table: Table, work: Path, size: int) -> None:
+    root = work / "uploads"
+    root.mkdir()
+    source = make_wheel(work, "heavy", members={"heavy/data": os.urandom(2**20)})
+    with zipfile.ZipFile(source, "a", zipfile.ZIP_STORED) as archive:
+        block = os.urandom(2**20)
+        for number in range(size // 2**20):
+            archive.writestr(f"heavy/data{number}", block)
+    field = f"sha256_digest={hashlib.sha256(source.read_bytes()).hexdigest()}"
+    with our_index(work / "ours-uploads", root) as index:
+        requests.get(f"{index.url}simple/", headers={"Authorization": AUTHORIZATION}, timeout=60)
+        before = _peak_memory(index.process.pid)
+
+        def ours() -> float:
+            for old in root.glob("heavy*"):
+                old.unlink()
+            shutil.rmtree(root / ".pypi-publish/facts")
+            (root / ".pypi-publish/facts").mkdir()
+            command = ["curl", "-s", "-f", "-H", f"Authorization: {AUTHORIZATION}", "-F", ":action=file_upload"]
+            began = time.perf_counter()
+            subprocess.run([*command, "-F", field, "-F", f"content=@{source}", index.url], check=True)
+            return time.perf_counter() - began
+
+        def plain() -> float:
+            began = time.perf_counter()
+            subprocess.run(["sha256sum", str(source)], check=True, stdout=subprocess.DEVNULL)
+            subprocess.run(["cp", str(source), str(work / "copy")], check=True)
+            return time.perf_counter() - began
+
+        took, other = in_turn(ours, plain)
+        table.row(f"upload of {size // 10**6} MB, speed, of sha256sum + cp", 1 / took, 1 / other, ">= 0.6", "/s")
+        grown = (_peak_memory(index.process.pid) - before) / 2**20
+        print(f"{'memory that the uploads took more, MB':<58}{grown:>12.3g}{'':>12}{'':>9}  <= 64", end="")
+        print(" ok" if grown <= 64 else " NOT REACHED", flush=True)
+        _pages_meanwhile(index.url, ours)
+
+
+def _pages_meanwhile(url: str, work: Callable[[], float]) -> None:
+    import threading  # noqa: PLC0415
+
+    waits: list[float] = []
+    done = threading.Event()
+
+    def ask() -> None:
+        with requests.Session() as session:
+            while not done.is_set():
+                began = time.perf_counter()
+                session.get(f"{url}simple/", headers={"Authorization": AUTHORIZATION}, timeout=60).raise_for_status()
+                waits.append(time.perf_counter() - began)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    work()
+    done.set()
+    thread.join()
+    median, slowest = statistics.median(waits) * 1000, max(waits) * 1000
+    print(f"pages meanwhile: {len(waits)} answered, median {median:.1f} ms, slowest {slowest:.0f} ms")
+
+
+def _peak_memory(pid: int) -> int:
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) * 1024  # type: ignore[index]
+
+
+def installs(table: Table, work: Path, count: int) -> None:
+    """Time `uv pip install` of many small packages with a cold cache, from our index and from nginx."""
+    root, site = work / "small", work / "site-small"
+    root.mkdir()
+    names = [f"small{number}" for number in range(count)]
+    for name in names:
+        make_wheel(root, name)
+    with our_index(work / "ours-small", root) as index:
+        paths = {f"simple/{name}/index.json": (f"simple/{name}/", JSON) for name in names}
+        for name in names:
+            wheel = f"packages/{name}-1.0-py3-none-any.whl"
+            paths |= {wheel: (wheel, "*/*"), f"{wheel}.metadata": (f"{wheel}.metadata", "*/*")}
+        copy_to_site(index.url, site, paths)
+
+        def install(url: str) -> float:
+            with TemporaryDirectory() as target:
+                full = url.replace("://", f"://{USER}:{PASSWORD.replace(' ', '%20')}@") + "simple/"
+                command = [
+                    UV,
+                    "pip",
+                    "install",
+                    "-q",
+                    "--no-cache",
+                    "--target",
+                    target,
+                    "--default-index",
+                    full,
+                    *names,
+                ]
+                began = time.perf_counter()
+                subprocess.run(command, check=True)
+                return time.perf_counter() - began
+
+        with nginx(work, site, auth=False) as plain:
+            ours, other = in_turn(lambda: install(index.url), lambda: install(plain))
+    table.row(f"uv pip install of {count} packages, time, of nginx", ours, other, "<= 1.15", " s")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a tenth of the corpus, to try the script")
+    parser.add_argument("--only", default="", help="measure only what has this word in its name")
+    arguments = parser.parse_args()
+    scale = 10 if arguments.quick else 1
+    users = HtpasswdFile(default_scheme="apr_md5_crypt")
+    users.set_password(USER, PASSWORD)
+    with TemporaryDirectory(prefix="benchmark-") as folder:
+        work = Path(folder)
+        users.save(str(work / "htpasswd"))
+        table = Table()
+        measurements: dict[str, Callable[[], None]] = {
+            "pages": lambda: pages(table, work, 10_000 // scale, max(10 // scale, 2)),
+            "lists": lambda: lists(table, work, [1_000 // scale, 10_000 // scale]),
+            "downloads": lambda: downloads(table, work, 100_000_000 // scale),
+            "growth": lambda: growth(table, work, 1_000 // scale, 100_000 // scale),
+            "adoption": lambda: adoption(table, work, 100_000_000 // scale),
+            "upload": lambda: upload(table, work, 500_000_000 // scale),
+            "installs": lambda: installs(table, work, 50),
+        }
+        for name, measure in measurements.items():
+            if arguments.only in name:
+                measure()
+    versions = {"python": sys.version.split()[0], "cores": os.cpu_count()}
+    print(json.dumps(versions))
+
+
+if __name__ == "__main__":
+    main()
