@@ -65,7 +65,7 @@ class Knobs:
         }
         chosen: dict[str, Any] = {}
         for variable, text in environment.items():
-            if not variable.startswith(cls.PREFIX):
+            if not variable.startswith(cls.PREFIX) or not text:  # an unset variable of a workflow is empty
                 continue
             if variable not in kinds:
                 raise ValueError(f"{variable} is no knob of this deployment; these are: {', '.join(kinds)}")

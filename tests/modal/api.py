@@ -33,23 +33,24 @@ class Workspace:
     files: dict[str, bytes] = field(default_factory=dict)
     functions: dict[str, api_pb2.Function] = field(default_factory=dict)
     function_ids: dict[str, str] = field(default_factory=dict)
+    url: str = ""
+    """The URL of every function; a made-up one for each where it is empty."""
+
+    def web_url(self, function: str) -> str:
+        return self.url or f"https://acme--pypiserver-{function.replace('_', '-')}.modal.run"
 
     def layout(self) -> api_pb2.AppLayout:
         """Return what a container is told of the app's objects."""
         layout = api_pb2.AppLayout()
         for name, function_id in self.function_ids.items():
             layout.function_ids[name] = function_id
-            handle = api_pb2.FunctionHandleMetadata(function_name=name, web_url=web_url(name))
+            handle = api_pb2.FunctionHandleMetadata(function_name=name, web_url=self.web_url(name))
             layout.objects.add(object_id=function_id, function_handle_metadata=handle)
         for volume_id in self.volumes.values():
             layout.objects.add(object_id=volume_id, volume_metadata=api_pb2.VolumeMetadata())
         for object_id in [*(f"st-{name}" for name in self.secrets), *self.dicts, *self.mounts, *self.images]:
             layout.objects.add(object_id=object_id)
         return layout
-
-
-def web_url(function: str) -> str:
-    return f"https://acme--pypiserver-{function.replace('_', '-')}.modal.run"
 
 
 class LoopbackModal(api_grpc.ModalClientBase):
@@ -82,6 +83,7 @@ class LoopbackModal(api_grpc.ModalClientBase):
             ),
             "MountPutFile": self._put_file,
             "AppPublish": self._publish,
+            "FunctionGet": self._function_get,
         }
 
     def asked(self, name: str) -> list[Any]:
@@ -93,17 +95,28 @@ class LoopbackModal(api_grpc.ModalClientBase):
         known = self.workspace.function_ids.get(name)
         assert ask.existing_function_id in {"", known}
         function_id = self.workspace.function_ids.setdefault(name, f"fu-{name}")
-        handle = api_pb2.FunctionHandleMetadata(function_name=name, web_url=web_url(name))
+        handle = api_pb2.FunctionHandleMetadata(function_name=name, web_url=self.workspace.web_url(name))
         return api_pb2.FunctionPrecreateResponse(function_id=function_id, handle_metadata=handle)
 
     def _function_create(self, ask: Any) -> Message:
         self.workspace.functions[ask.function.function_name] = ask.function
         name = ask.function.function_name
-        handle = api_pb2.FunctionHandleMetadata(function_name=name, web_url=web_url(name))
+        handle = api_pb2.FunctionHandleMetadata(function_name=name, web_url=self.workspace.web_url(name))
         answer = api_pb2.FunctionCreateResponse(
             function_id=ask.existing_function_id, handle_metadata=handle, function=ask.function
         )
         answer.function_data.ranked_functions.add(function=ask.function)
+        return answer
+
+    def _function_get(self, ask: Any) -> Message:
+        assert ask.app_name in self.workspace.app_ids
+        handle = api_pb2.FunctionHandleMetadata(
+            function_name=ask.object_tag, web_url=self.workspace.web_url(ask.object_tag)
+        )
+        answer = api_pb2.FunctionGetResponse(
+            function_id=self.workspace.function_ids[ask.object_tag], handle_metadata=handle
+        )
+        answer.function.ranked_functions.add(function=self.workspace.functions[ask.object_tag])
         return answer
 
     def _volume(self, ask: Any) -> Message:
