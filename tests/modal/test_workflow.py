@@ -71,7 +71,7 @@ def test_the_workflow_tests_deploys_and_asks_the_index(
     done = _act(checkout, server_url)
     told = done.stdout + done.stderr
     assert done.returncode == 0, told
-    assert told.index("THE TESTS RAN WITHOUT SECRETS") < told.index("Created Function server")
+    assert told.index("THE TESTS RAN WITHOUT SECRETS") < told.index("Run Main Deploy")
     assert f"ok: {index.url}health answered 200" in told
     assert f"ok: {index.url}simple/ answered 401" in told
     assert [each.name for each in api.asked("AppPublish")] == ["pypiserver"]
