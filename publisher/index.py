@@ -9,7 +9,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 from publisher import http
 from publisher.credentials import HOW_TO_LOG_IN, Credentials
-from publisher.errors import CredentialsError, IndexUnavailableError
+from publisher.errors import ConfigurationError, CredentialsError, IndexUnavailableError
 from publisher.urls import IndexUrl
 
 SIMPLE_ACCEPT = "application/vnd.pypi.simple.v1+json, text/html;q=0.1"
@@ -71,6 +71,28 @@ class Index:
                 hint="Give the index's root as the index URL; the pages are expected below its simple/.",
             ) from error
         return {file.filename: file for file in found}
+
+    def projects(self) -> list[str]:
+        """Return the names of all projects; raises CredentialsError and IndexUnavailableError."""
+        response = http.get(self._session, self.url.simple, {"Accept": SIMPLE_ACCEPT})
+        expect_success(response, self.url, self.credentials)
+        if "json" in response.headers.get("Content-Type", ""):
+            return [project["name"] for project in response.json()["projects"]]
+        return [file.url.rstrip("/").rpartition("/")[2] for file in _files_of_html(response.text, response.url)]
+
+    def change(self, method: str, path: str, body: Mapping[str, Any] | None) -> Any:
+        """
+        Send a change of what is published and return the index's JSON answer.
+
+        Raises ConfigurationError when there is nothing of that name, CredentialsError, IndexUnavailableError.
+        """
+        url = self.url.endpoint(path)
+        with http.reaching(url):
+            response = self._session.request(method, url, json=body, allow_redirects=False, timeout=http.TIMEOUT)
+        if response.status_code in {HTTPStatus.NOT_FOUND, 422}:
+            raise ConfigurationError(error_text(response), hint="`pypi-publish list PROJECT` shows what there is.")
+        expect_success(response, self.url, self.credentials)
+        return response.json()
 
     def whoami(self) -> Account:
         """

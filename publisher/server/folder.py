@@ -1,5 +1,6 @@
 """Which files lie in the package folders, and whether that has changed since they were last read."""
 
+import enum
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,21 +31,32 @@ class FolderLostError(OSError):
     """The package folder can't be read, or is suddenly empty as that of an unmounted disk is."""
 
 
-def seems_unchanged(listings: Listings) -> bool:
+class Look(enum.Enum):
+    """What the times of the directories tell."""
+
+    SAME = enum.auto()
+    RACY = enum.auto()
+    """The same, but one had changed so shortly before it was read that it may have changed again unnoticed."""
+    CHANGED = enum.auto()
+
+
+def look(listings: Listings) -> Look:
     """
-    Tell whether every directory still has the time it had when it was read: one system call a directory.
+    Compare every directory's time with the one it had when it was read: one system call a directory.
 
     Raises FolderLostError when one can't be looked at.
     """
+    racy = False
     try:
         for path, listing in listings.items():
-            if listing.racy or os.stat(path).st_mtime_ns != listing.mtime_ns:  # noqa: PTH116 - the hot path
-                return False
+            if os.stat(path).st_mtime_ns != listing.mtime_ns:  # noqa: PTH116 - the hot path
+                return Look.CHANGED
+            racy = racy or listing.racy
     except FileNotFoundError:
-        return False
+        return Look.CHANGED
     except OSError as error:
         raise FolderLostError(error.errno, f"the package folder can't be read: {error.strerror}") from error
-    return True
+    return Look.RACY if racy else Look.SAME
 
 
 def read(roots: Sequence[Path], known: Listings) -> dict[str, Listing]:

@@ -66,7 +66,7 @@ class Records:
         path = self._facts / f"{project}.jsonl"
         try:
             lines = path.read_bytes().split(b"\n")
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return {}
         found: dict[str, Facts] = {}
         for line in lines:
@@ -95,7 +95,7 @@ class Records:
         found: dict[str, dict[str, str]] = {"yanked": {}, "deleted": {}}
         try:
             names = os.listdir(self._marks / project)  # noqa: PTH208 - names are all that is needed
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             names = []
         for name in names:
             filename, _, kind = name.rpartition(".")

@@ -55,10 +55,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 def serve(app: Index, listener: socket.socket, root_path: str, on_ready: Callable[[], None]) -> None:
     """Serve until SIGINT or SIGTERM, let running requests finish, and return."""
-    config = _config(app, root_path)
-    server = _Server(config, on_ready)
-    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-        runner.run(server.serve([listener]))
+    serving_server(app, root_path, on_ready).run([listener])
 
 
 def serve_in_background(app: Index, listener: socket.socket) -> None:
@@ -69,13 +66,11 @@ def serve_in_background(app: Index, listener: socket.socket) -> None:
     start.
     """
     ready = threading.Event()
-    config = _config(app, "")
-    server = _Server(config, ready.set)
+    server = serving_server(app, "", ready.set)
 
     def run() -> None:
         try:
-            with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-                runner.run(server.serve([listener]))
+            server.run([listener])
         finally:
             ready.set()
 
@@ -93,8 +88,9 @@ def serve_in_background(app: Index, listener: socket.socket) -> None:
         raise ConfigurationError("The index could not be started; the log says why.")
 
 
-def _config(app: Index, root_path: str) -> uvicorn.Config:
-    return uvicorn.Config(
+def serving_server(app: Index, root_path: str, on_ready: Callable[[], None]) -> uvicorn.Server:
+    """Return the server of an index; it is stopped by a signal, or by setting its ``should_exit``."""
+    config = uvicorn.Config(
         app,
         log_config=None,
         access_log=False,
@@ -107,6 +103,7 @@ def _config(app: Index, root_path: str) -> uvicorn.Config:
         timeout_graceful_shutdown=GRACE,
         backlog=2048,
     )
+    return _Server(config, on_ready)
 
 
 class SendingProtocol(HttpToolsProtocol):

@@ -141,7 +141,13 @@ class SimplePages:
             return await self._unknown(name)
         prefix = request.root_path
         key = (name, kind, prefix)
-        files = await self._store.files(project)
+        try:
+            files = await self._store.files(project)
+        except HttpError:
+            last = self._pages.get(key)
+            if last is None:
+                raise
+            return last.answer(request)  # the folder is lost for now: what was right before is better than nothing
         page = self._recall(key, project.revision)
         if page is None:
             make: Callable[..., bytes] = _project_json if kind == JSON else _project_html

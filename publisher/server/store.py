@@ -28,9 +28,9 @@ from publisher.server.settings import ServerSettings
 from publisher.server.staging import copied
 
 CHECK_SHARE = 20
-"""Looking whether the folder changed may take one part in this many of the time."""
+"""Looking whether the folder changed, and reading a large one again, may take one part in this many of the time."""
 
-INLINE_SCAN = 0.002
+INLINE_SCAN = 0.004
 """Seconds: a folder that is read faster than this is read at once, a slower one in a thread."""
 
 VERIFY_AFTER = 2.0
@@ -99,6 +99,7 @@ class Store:
         """Why the folder can't be served, None while it can."""
         self._listings: dict[str, folder.Listing] = {}
         self._next_check = 0.0
+        self._next_scan = 0.0
         self._scan_cost = 0.0
         self._scanning: asyncio.Task[None] | None = None
         self.threads = ThreadPoolExecutor(min(8, (os.cpu_count() or 1) + 4), "store")
@@ -127,12 +128,15 @@ class Store:
         if now < self._next_check or self._refresher.reloading:
             return True
         try:
-            unchanged = folder.seems_unchanged(self._listings) and self.trouble is None
+            found = folder.look(self._listings)
         except OSError as error:
             self._lose(error)
             return True
-        self._next_check = time.monotonic() + CHECK_SHARE * (time.monotonic() - now)
-        return unchanged
+        cheap = found is folder.Look.CHANGED and self._scan_cost < INLINE_SCAN
+        fresh = self.trouble is None if found is folder.Look.SAME else not cheap and now < self._next_scan
+        if fresh:
+            self._next_check = time.monotonic() + CHECK_SHARE * (time.monotonic() - now)
+        return fresh
 
     async def fresh(self) -> None:
         """
@@ -150,22 +154,25 @@ class Store:
     async def rescan(self) -> None:
         """Read what changed in the folders."""
         async with self._refresher.looking():
-            started = time.monotonic()
             try:
-                listings = await self.in_thread(lambda: folder.read(self.roots, self._listings))
+                scan = await self.in_thread(self._scan)
             except OSError as error:
                 self._lose(error)
-                return
-            self._apply(listings, time.monotonic() - started)
+            else:
+                self._apply(*scan)
 
     def _scan_inline(self) -> None:
-        started = time.monotonic()
         try:
-            listings = folder.read(self.roots, self._listings)
+            scan = self._scan()
         except OSError as error:
             self._lose(error)
-            return
-        self._apply(listings, time.monotonic() - started)
+        else:
+            self._apply(*scan)
+
+    def _scan(self) -> tuple[dict[str, folder.Listing], float]:
+        """Read the folders; return what lies there, and the seconds that it took."""
+        started = time.monotonic()
+        return folder.read(self.roots, self._listings), time.monotonic() - started
 
     def _lose(self, error: OSError) -> None:
         if self.trouble is None:
@@ -182,7 +189,7 @@ class Store:
                 self._put_in(directory, filename)
         self._listings = listings
         self._scan_cost = cost
-        self._next_check = time.monotonic() + CHECK_SHARE * cost
+        self._next_scan = time.monotonic() + CHECK_SHARE * cost
         self.trouble = None
 
     def _put_in(self, directory: str, filename: str) -> None:
@@ -247,7 +254,7 @@ class Store:
             if project.loading is None or project.loading.done():
                 project.loading = asyncio.create_task(self._load(project))
             await asyncio.shield(project.loading)
-        if project.is_due() and (project.loading is None or project.loading.done()):
+        if project.is_due() and self.trouble is None and (project.loading is None or project.loading.done()):
             project.verified = time.monotonic()
             project.loading = asyncio.create_task(self._verify(project))
         return project.files
@@ -260,6 +267,10 @@ class Store:
             except OSError as error:
                 self._lose(error)
                 raise busy() from error
+        if len(files) < len(places):
+            await self.rescan()
+        if self.trouble is not None:
+            raise busy()
         if project.revision == revision:
             project.files, project.marks, project.verified = files, marks, time.monotonic()
 
@@ -271,7 +282,9 @@ class Store:
             changed = await self.in_thread(lambda: any(not _is_as_recorded(file) for file in files.values()))
             marks = await self.in_thread(lambda: self.records.marks(project.name))
         project.verified = time.monotonic() + CHECK_SHARE * (time.monotonic() - started)
-        if changed or marks != project.marks:
+        if changed:
+            await self.rescan()  # a file that is not there may mean that the whole disk is not
+        if (changed and self.trouble is None) or marks != project.marks:
             project.forget()
 
     def _gather(self, name: str, places: Mapping[str, str]) -> tuple[dict[str, StoredFile], Marks]:
@@ -454,10 +467,19 @@ class Store:
         """Give a file its name in one step, without ever replacing another, and record it."""
         if self._refresher.shared:
             with copied(temporary, self.records.folder) as copy:
-                return self._place_copy(copy, final, project, facts)
-        return self._place_copy(temporary, final, project, facts)
+                return self._place_here(copy, final, project, facts)
+        return self._place_here(temporary, final, project, facts)
 
-    def _place_copy(self, temporary: Path, final: Path, project: str, facts: Facts) -> Facts:
+    def _place_here(self, temporary: Path, final: Path, project: str, facts: Facts) -> Facts:
+        """
+        Record a file, then give it its name in one step, without ever replacing another.
+
+        The record goes first, so that whoever sees the file finds what is known of it.
+        """
+        status = temporary.stat()
+        stored = replace(facts, size=status.st_size, mtime_ns=status.st_mtime_ns, uploaded=time_text(status.st_mtime))
+        with suppress(OSError):  # a record only saves time
+            self.records.add(project, {final.name: stored})
         if self._settings.overwrite:
             temporary.replace(final)
             self.records.unmark(project, final.name, "deleted")
@@ -471,10 +493,6 @@ class Store:
                     raise FileExistsError(errno.EEXIST, "it came up meanwhile", str(final)) from error
                 temporary.replace(final)
         _sync_directory(final.parent)
-        status = final.stat()
-        stored = replace(facts, size=status.st_size, mtime_ns=status.st_mtime_ns)
-        with suppress(OSError):  # a record only saves time
-            self.records.add(project, {final.name: stored})
         return stored
 
     async def _release(self, name: str, version: str) -> list[str]:

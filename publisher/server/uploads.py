@@ -17,7 +17,7 @@ from publisher.server.http import TEXT_TYPE, HttpError, Request, Response
 from publisher.server.receiving import Receiver, clean_up, digest_file, staging_folder
 from publisher.server.records import DOT_FOLDER, Facts
 from publisher.server.settings import ServerSettings
-from publisher.server.store import Store, now_text, storage_error
+from publisher.server.store import Store, storage_error
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -199,9 +199,9 @@ def _facts(distribution: Distribution, size: int, sha256: str, user: str | None)
     wheel = distribution.kind is Kind.WHEEL
     return Facts(
         size=size,
-        mtime_ns=0,  # known once the file has its name
+        mtime_ns=0,  # this and the next are the file's own
+        uploaded="",
         sha256=sha256,
-        uploaded=now_text(),
         requires_python=distribution.requires_python,
         metadata_sha256=hashlib.sha256(distribution.metadata).hexdigest() if wheel else None,
         uploader=user,

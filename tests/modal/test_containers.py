@@ -207,7 +207,6 @@ def test_neither_slow_downloads_nor_slow_uploads_keep_the_volume_from_reloading(
 
     with requests.get(server.url + f"packages/{wheel.name}", auth=ANN, stream=True, timeout=30) as slow:
         first = slow.raw.read(1000)
-        assert "/packages/" not in server.log.read_text()  # it is on its way
         before = mount.reloads
         with ThreadPoolExecutor(1) as threads:
             headers = {"Content-Type": "multipart/form-data; boundary=x"}

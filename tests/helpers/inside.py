@@ -1,0 +1,38 @@
+"""An index that is served by a thread of the test's own process, for settings that no option offers."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from passlib.apache import HtpasswdFile
+
+from publisher.server.app import create_app
+from publisher.server.run import listen, serving_server
+from publisher.server.settings import Limits, ServerSettings
+
+
+@contextmanager
+def serving(
+    folder: Path, settings: dict[str, Any] | None = None, **limits: Any
+) -> Iterator[tuple[tuple[str, int], Path]]:
+    """Serve ``folder/packages`` with an account, and yield the address and the root."""
+    root, htpasswd = folder / "packages", folder / "htpasswd"
+    root.mkdir()
+    users = HtpasswdFile(default_scheme="apr_md5_crypt")
+    users.set_password("ada", "correct horse")
+    users.save(str(htpasswd))
+    listener = listen("127.0.0.1", 0)
+    app = create_app(ServerSettings((root,), htpasswd, limits=Limits(**limits), **(settings or {})), "none")
+    ready = threading.Event()
+    server = serving_server(app, "", ready.set)
+    thread = threading.Thread(target=server.run, args=([listener],))
+    thread.start()
+    try:
+        assert ready.wait(30)
+        yield listener.getsockname(), root
+    finally:
+        server.should_exit = True
+        thread.join()
+        listener.close()
