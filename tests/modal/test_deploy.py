@@ -174,3 +174,25 @@ def test_the_file_imports_without_token_variables_or_fastapi() -> None:
         [sys.executable, "-c", code], env={}, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
     )
     assert float(done.stdout) < 1 + (time.monotonic() - started) / 10  # a second, or slower on a busy machine
+
+
+def test_every_knob_is_documented_with_its_default() -> None:
+    code = (
+        "import sys; sys.path.insert(0, 'deployments'); import pypi_deploy\n"
+        "for item in pypi_deploy.Knobs().variables().items(): print(*item)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    reference = (ROOT / "docs" / "reference" / "modal.md").read_text("utf-8")
+    for line in done.stdout.splitlines():
+        variable, _, default = line.partition(" ")
+        assert f"| `{variable}` | {f'`{default}`' if default else ''}" in reference
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*/*modal*.md")), ids=lambda page: page.stem)
+def test_links_of_the_pages_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\((?!https?:)([^)]+)\)", page.read_text("utf-8")):
+        name, _, anchor = target.partition("#")
+        linked = (page.parent / name).resolve() if name else page
+        headings = re.findall(r"^#+ (.+)$", linked.read_text("utf-8"), re.MULTILINE)
+        anchors = {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+        assert not anchor or anchor in anchors, target
