@@ -37,9 +37,10 @@ $(WHEELS)/.ready: $(READY) requirements/backends.txt
 		--dest $(WHEELS) -r requirements/backends.txt
 	@touch $@
 
-# what the functions on Modal find in their image, and nothing else: their tests run in it
+# what the functions on Modal find in their image (Python 3.12 where there is one), and nothing else: their tests run in it
 $(IMAGE)/.ready: $(READY) requirements/modal.txt requirements/deploy.txt
-	@$(BIN)/uv venv --quiet --clear --no-project --python $(BIN)/python $(IMAGE)
+	@$(BIN)/uv venv --quiet --clear --no-project $(IMAGE) \
+		--python "$$($(BIN)/uv python find --quiet --no-python-downloads 3.12 2>/dev/null || echo $(BIN)/python)"
 	@$(BIN)/uv pip install --quiet --python $(IMAGE)/bin/python --require-hashes \
 		-r requirements/modal.txt -r requirements/deploy.txt
 	@touch $@
