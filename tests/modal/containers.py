@@ -243,7 +243,10 @@ class Container:
         return api_pb2.FunctionGetInputsResponse(inputs=[item])
 
     async def _data_in(self, ask: Any) -> AsyncIterator[Any]:
-        queue = self._calls[ask.function_call_id].incoming
+        call = self._calls.get(ask.function_call_id)
+        if call is None:  # the client went away before the container looked
+            return
+        queue = call.incoming
         for index in count(1):
             message = await queue.get()
             if message is None:
