@@ -33,8 +33,8 @@ PORT = 8080
 COMMIT_TIMEOUT = 60
 """Seconds; Modal ends a web request after 150, and its client would go on trying for much longer."""
 
-LOCK_TIMEOUT = 30
-"""Seconds after which the lock of a container that died with it is taken over."""
+LOCK_TIMEOUT = 90
+"""Seconds after which the lock of a container that died with it is taken over; a living one commits in less."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,9 @@ class VolumeStorage:
         while not await locks.put.aio(self._name, (mine, time.time() + LOCK_TIMEOUT), skip_if_exists=True):
             holder = await locks.get.aio(self._name)
             if holder is not None and holder[1] < time.time():
-                await locks.pop.aio(self._name, None)
+                taken = await locks.pop.aio(self._name, None)
+                if taken is not None and taken != holder:  # somebody else was faster: that is a living lock
+                    await locks.put.aio(self._name, taken, skip_if_exists=True)
             await asyncio.sleep(0.1)
         try:
             yield

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import requests
+from modal._serialization import serialize
 from passlib.apache import HtpasswdFile
 
 from tests.helpers.dists import make_wheel
@@ -117,6 +118,15 @@ def test_two_containers_register_at_once_and_lose_no_account(platform: Platform)
         assert [job.result().status_code for job in jobs] == [201] * 6
     listed = requests.get(containers[1].url + "users", headers=BEARER, timeout=10).json()
     assert listed == {"users": [f"user{n}" for n in range(6)]}
+
+
+def test_the_lock_of_a_container_that_died_is_taken_over(platform: Platform) -> None:
+    registration = platform.start("register_user")
+    held = ("a container that is gone", time.time() - 1)
+    entries = platform.workspace.dicts["di-pypiserver-credentials-locks"]
+    entries[serialize("credentials")] = serialize(held)
+    assert _register(registration).status_code == 201
+    assert not entries
 
 
 def test_an_account_that_could_not_be_committed_does_not_exist(platform: Platform) -> None:
