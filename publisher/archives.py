@@ -57,7 +57,8 @@ def read_tar(path: Path, wanted: Callable[[str], bool]) -> tuple[list[str], dict
     """
     Return the names of all members of a gzipped tar file, and the bytes of the regular files that ``wanted`` accepts.
 
-    The whole stream is decompressed once, so a truncated or corrupt file is always noticed.
+    The whole stream is decompressed once, so a truncated or corrupt file is always noticed. Of a member that stands
+    there twice the last counts, as when the file is unpacked; backends that build from an unpacked sdist write that.
 
     Raises InvalidDistributionError as `read_zip` does, and for device nodes and links that leave the archive.
     """
@@ -74,8 +75,6 @@ def read_tar(path: Path, wanted: Callable[[str], bool]) -> tuple[list[str], dict
                 if member.issym() or member.islnk():
                     _check_link(member)
                 if member.isfile() and wanted(name):
-                    if name in picked:
-                        raise InvalidDistributionError(f"the archive has the member {name!r} twice")
                     _bound_member(name, member.size)
                     extracted = archive.extractfile(member)
                     picked[name] = extracted.read() if extracted is not None else b""

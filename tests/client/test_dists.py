@@ -120,6 +120,16 @@ def test_a_member_that_stands_twice_is_refused(tmp_path: Path) -> None:
         read_distribution(path)
 
 
+def test_of_a_pkg_info_that_stands_twice_the_last_counts(tmp_path: Path) -> None:
+    path = tmp_path / "acme_widgets-1.0.tar.gz"
+    with tarfile.open(path, "w:gz") as archive:
+        for data in (metadata("acme_widgets", "0.9"), metadata("acme_widgets", "1.0")):
+            info = tarfile.TarInfo("acme_widgets-1.0/PKG-INFO")
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    assert read_distribution(path).metadata == metadata("acme_widgets", "1.0")
+
+
 def test_a_second_dist_info_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidDistributionError, match="exactly one"):
         read_distribution(make_wheel(tmp_path, members={"other-1.0.dist-info/METADATA": b""}))
