@@ -23,7 +23,7 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "Publish": ("publish", "build", "check", "upload"),
     "Credentials": ("login", "logout", "whoami"),
     "Releases": ("list", "yank", "unyank", "delete"),
-    "Index": ("serve", "demo"),
+    "Index": ("serve", "users", "demo"),
 }
 """The subcommands by heading; each is the object ``command`` of the module of its name in this package."""
 
