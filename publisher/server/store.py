@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
+from stat import S_ISREG
 from typing import TypeVar
 
 from packaging.version import InvalidVersion, Version
@@ -294,16 +295,19 @@ class Store:
         learned: dict[str, Facts] = {}
         for filename, directory in places.items():
             path = Path(directory, filename)
+            facts = recorded.get(filename)
             try:
                 status = path.stat()
-            except FileNotFoundError:
-                continue
-            facts = recorded.get(filename)
-            if facts is None or (facts.size, facts.mtime_ns) != (status.st_size, status.st_mtime_ns):
-                try:
+                if facts is None or (facts.size, facts.mtime_ns) != (status.st_size, status.st_mtime_ns):
+                    if not S_ISREG(status.st_mode):
+                        continue  # opening a pipe would wait for ever
                     facts = learned[filename] = find_facts(path, filename)
-                except FileNotFoundError:
-                    continue
+            except (FileNotFoundError, PermissionError):
+                continue
+            except OSError as error:
+                if error.errno != errno.ELOOP:
+                    raise
+                continue
             files[filename] = self._stored(filename, directory, facts, marks.yanked.get(filename))
         if learned:
             with suppress(OSError):  # a record only saves time

@@ -2,6 +2,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from tests.helpers.index import RunningIndex
 
 USER, PASSWORD = "ada", "p:ä ß✓"

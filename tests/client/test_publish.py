@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from tests.helpers.index import RunningIndex
 
 from tests.client.conftest import PASSWORD, USER
 from tests.helpers.dists import make_sdist, make_wheel, metadata
+from tests.helpers.index import RunningIndex
 from tests.helpers.projects import commit, git, make_project, write_backend
 from tests.helpers.tool import pypi_publish, run
 

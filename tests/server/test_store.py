@@ -1,5 +1,6 @@
 """The folder is the truth: what others do to it, other processes, lost disks, records that are missing or torn."""
 
+import errno
 import json
 import os
 import shutil
@@ -9,6 +10,9 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import pytest
+
+from publisher.server import folder
 from tests.helpers.dists import make_sdist, make_wheel
 from tests.helpers.http import Client, sha256
 from tests.helpers.inside import serving
@@ -225,3 +229,38 @@ def test_the_log_holds_no_secret(own: OwnIndex, tmp_path: Path) -> None:
     assert lines[0]["ms"] > 0
     assert PASSWORD not in text
     assert "s3cret" not in text
+
+
+def test_what_can_not_be_read_does_not_take_the_rest_along(own: OwnIndex) -> None:
+    root = own.folder / "index/packages"
+    root.mkdir(parents=True)
+    make_wheel(root, "sound")
+    (root / "itself").symlink_to(root)
+    (root / "loop").symlink_to("loop")
+    (root / "sound-2.0-py3-none-any.whl").symlink_to("sound-2.0-py3-none-any.whl")
+    (root / "sound-3.0-py3-none-any.whl").symlink_to("nowhere")
+    os.mkfifo(root / "sound-4.0-py3-none-any.whl")
+    _, client = own.start()
+    assert client.filenames("sound") == ["sound-1.0-py3-none-any.whl"]
+    assert client.get("health").status_code == 200
+    assert client.get("packages/sound-4.0-py3-none-any.whl").status_code in {404, 503}
+
+
+def test_a_folder_that_is_forbidden_is_left_out_unless_it_was_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_wheel(tmp_path, "sound")
+    forbidden = tmp_path / "lost+found"
+    forbidden.mkdir()
+    allowed = os.scandir
+
+    def scandir(path: str) -> object:  # nothing is forbidden to root, as whom tests may run
+        if path == str(forbidden):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+        return allowed(path)
+
+    everything = folder.read([tmp_path], {})
+    monkeypatch.setattr(os, "scandir", scandir)
+    assert set(folder.read([tmp_path], {})) == {str(tmp_path)}
+    with pytest.raises(folder.FolderLostError):
+        folder.read([tmp_path], everything)
