@@ -13,6 +13,10 @@ from urllib.parse import urlsplit
 import pytest
 
 from publisher.server import folder
+from publisher.server.refresh import Refresher
+from publisher.server.settings import ServerSettings
+from publisher.server.storage import LocalDisk
+from publisher.server.store import Store
 from tests.helpers.dists import make_sdist, make_wheel
 from tests.helpers.http import Client, sha256
 from tests.helpers.inside import serving
@@ -264,3 +268,36 @@ def test_a_folder_that_is_forbidden_is_left_out_unless_it_was_listed(
     assert set(folder.read([tmp_path], {})) == {str(tmp_path)}
     with pytest.raises(folder.FolderLostError):
         folder.read([tmp_path], everything)
+
+
+def test_the_same_file_in_two_folders_is_listed_until_both_are_gone(own: OwnIndex, tmp_path: Path) -> None:
+    first, second = tmp_path / "one", tmp_path / "one-more"  # one name begins with the other
+    first.mkdir()
+    second.mkdir()
+    path = make_wheel(first, "twin")
+    shutil.copy(path, second)
+    make_wheel(second, "alone")
+    _, client = own.start(roots=(first, second))
+    assert client.filenames("twin") == [path.name]
+    assert 'href="/packages/alone-1.0-py3-none-any.whl' in client.get("packages/").text
+    path.unlink()
+    assert client.filenames("twin") == [path.name]
+    assert client.get(f"packages/{path.name}").status_code == 200
+    (second / path.name).unlink()
+    assert client.get("simple/twin/").status_code == 404
+    for root in (first, second):
+        make_wheel(root, "twin")
+    assert client.request("DELETE", "projects/twin/1.0").status_code == 200
+    assert not [*first.glob("twin*"), *second.glob("twin*")]
+    assert client.get("simple/twin/").status_code == 404
+
+
+def test_an_older_scan_does_not_undo_a_newer_one(tmp_path: Path) -> None:
+    refresher = Refresher(LocalDisk(), patience=1, interval=1)
+    store = Store(ServerSettings((tmp_path,)), refresher)
+    older = store._scan()
+    make_wheel(tmp_path, "sound")
+    store._apply(2, *store._scan())
+    store._apply(1, *older)
+    assert set(store.projects) == {"sound"}
+    store.close()
