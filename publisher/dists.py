@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from packaging.metadata import RawMetadata, parse_email
 from packaging.utils import (
+    InvalidName,
     InvalidSdistFilename,
     InvalidWheelFilename,
     NormalizedName,
@@ -106,11 +107,11 @@ def parse_filename(text: str) -> DistName:
     try:
         if text.endswith(".whl"):
             name, version, _, _ = parse_wheel_filename(text)
-            return DistName(text, Kind.WHEEL, name, version)
+            return DistName(text, Kind.WHEEL, _valid(name), version)
         if text.endswith((".tar.gz", ".zip")):
             name, version = parse_sdist_filename(text)
-            return DistName(text, Kind.SDIST, name, version)
-    except (InvalidWheelFilename, InvalidSdistFilename, InvalidVersion) as error:
+            return DistName(text, Kind.SDIST, _valid(name), version)
+    except (InvalidWheelFilename, InvalidSdistFilename, InvalidVersion, InvalidName) as error:
         raise InvalidDistributionError(f"{text!r} is not a valid distribution file name: {error}") from error
     raise InvalidDistributionError(
         f"{text!r} is neither a wheel (.whl) nor a source distribution (.tar.gz, .zip)",
@@ -194,6 +195,11 @@ def _check_agreement(file: DistName, metadata: bytes) -> None:
         raise InvalidDistributionError(f"its metadata is that of {fields['name']!r}, not of {file.name!r}")
     if not _same_version(fields["version"], file.version):
         raise InvalidDistributionError(f"its metadata has the version {fields['version']!r}, not {str(file.version)!r}")
+
+
+def _valid(name: str) -> NormalizedName:
+    """Return a project's name; raise InvalidName for one with other characters than the specification of names has."""
+    return canonicalize_name(name, validate=True)
 
 
 def _same_version(text: str, version: Version) -> bool:

@@ -80,8 +80,10 @@ class Authenticator:
         username = self._recall(header)
         if username is None:
             username, password = _parse(header)
+            stamp = self._stamp
             await self._verify(request.client, username, password)
-            self._remember(header, username)
+            if stamp == self._stamp:  # else the file changed meanwhile, and what was proven may be wrong by now
+                self._remember(header, username)
         request.username = username
         return username
 

@@ -4,6 +4,9 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
+from packaging.utils import is_normalized_name
+from packaging.version import InvalidVersion, Version
+
 SUFFIXES = (
     ".whl",
     ".tar.gz",
@@ -23,6 +26,9 @@ SUFFIXES = (
 
 SIGNATURE = ".asc"
 
+NAME_LIMIT = 240
+"""Characters that a project's name may have: file systems take no longer record of one."""
+
 _SEPARATORS = re.compile(r"[-_.]+")
 _LEGACY_VERSION = re.compile(r"-(?=v?\d)", re.IGNORECASE)
 
@@ -38,6 +44,11 @@ class Guess(NamedTuple):
 def normalize(name: str) -> str:
     """Return a project's normalised name (PEP 503), as `packaging` does, without checks that cost at 100,000 files."""
     return _SEPARATORS.sub("-", name).lower()
+
+
+def is_name(name: str) -> bool:
+    """Tell whether a normalised name is one that a project may have; others are never looked for on the disk."""
+    return len(name) <= NAME_LIMIT and is_normalized_name(name)
 
 
 def guess(filename: str) -> Guess | None:
@@ -56,8 +67,19 @@ def guess(filename: str) -> Guess | None:
     name, dash, version = stem.rpartition("-")
     if dash and version[:1].isdigit() and suffix in {".tar.gz", ".zip"} and not _LEGACY_VERSION.search(name):
         return Guess(normalize(name), version)
-    split = _LEGACY_VERSION.search(stem)
-    if split is None:
+    splits = list(_LEGACY_VERSION.finditer(stem))
+    if not splits:
         return Guess(normalize(stem), "")
-    version = stem[split.end() :]
-    return Guess(normalize(stem[: split.start()]), version.partition("-")[0] if suffix in {".egg", ".exe"} else version)
+    if suffix in {".egg", ".exe"}:
+        return Guess(normalize(stem[: splits[0].start()]), stem[splits[0].end() :].partition("-")[0])
+    # of python-3d-1.0 the version is 1.0, of foo-1.0-1 it is 1.0-1
+    split = next((split for split in splits if _is_version(stem[split.end() :])), splits[0])
+    return Guess(normalize(stem[: split.start()]), stem[split.end() :])
+
+
+def _is_version(text: str) -> bool:
+    try:
+        Version(text)
+    except InvalidVersion:
+        return False
+    return True

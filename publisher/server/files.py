@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from email.utils import formatdate
 from functools import partial
+from stat import S_ISREG
 
 from publisher.server.filenames import SIGNATURE
 from publisher.server.http import Headers, HttpError, Request, Response, Send
@@ -105,7 +106,7 @@ class Files:
             return immediate
         async with self._refresher.looking():
             try:
-                file = await self._store.in_thread(partial(io.FileIO, path))
+                file = await self._store.in_thread(lambda: _open(path))
             except FileNotFoundError:
                 await self._store.rescan()
                 if self._store.trouble is None and self._store.path_of(url_path) is None:
@@ -114,6 +115,9 @@ class Files:
             except OSError as error:
                 raise busy() from error
             status = os.fstat(file.fileno())
+            if not S_ISREG(status.st_mode):
+                file.close()
+                raise HttpError(404, f"This index has no file {url_path}.")
             headers = _headers(url_path, status)
             if status.st_size > SMALL:
                 if self._refresher.shared:
@@ -197,6 +201,11 @@ class LargeFile:
             offset += len(chunk)
             await send({"type": "http.response.body", "body": chunk, "more_body": offset < end})
         return length
+
+
+def _open(path: str) -> io.FileIO:
+    """Open a file without waiting, as a pipe with the name of a package would make us."""
+    return io.FileIO(path, opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))
 
 
 def _ranged(request: Request, whole: Response) -> Response:

@@ -1,10 +1,12 @@
 """Which files lie in the package folders, and whether that has changed since they were last read."""
 
 import enum
+import logging
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from publisher.server.filenames import SIGNATURE, guess
@@ -25,6 +27,10 @@ class Listing:
 
 
 Listings = Mapping[str, Listing]
+_Identity = tuple[int, int]
+"""The device and the inode of a directory."""
+
+_log = logging.getLogger(__name__)
 
 
 class FolderLostError(OSError):
@@ -69,7 +75,7 @@ def read(roots: Sequence[Path], known: Listings) -> dict[str, Listing]:
     found: dict[str, Listing] = {}
     for root in roots:
         try:
-            found.update(_read_tree(str(root), known))
+            found.update(_read_tree(str(root), known, frozenset()))
         except OSError as error:
             raise FolderLostError(error.errno, f"the package folder {root} can't be read: {error.strerror}") from error
     if any(known[path].files for path in known) and not any(listing.files for listing in found.values()):
@@ -89,18 +95,27 @@ def differences(before: Listings, after: Listings) -> Iterator[tuple[str, frozen
             yield path, new - old, old - new
 
 
-def _read_tree(path: str, known: Listings) -> Iterator[tuple[str, Listing]]:
-    listing = _read_directory(path, known.get(path))
+def _read_tree(path: str, known: Listings, above: frozenset[_Identity]) -> Iterator[tuple[str, Listing]]:
+    """Yield a directory and those below it; ``above`` are those it lies in, so that a link to one ends the way."""
+    status = os.stat(path)  # noqa: PTH116 - text, for 100,000 files
+    identity = status.st_dev, status.st_ino
+    if identity in above:
+        return
+    listing = _read_directory(path, status.st_mtime_ns, known.get(path))
     yield path, listing
     for folder in listing.folders:
+        below = os.path.join(path, folder)  # noqa: PTH118
         try:
-            yield from _read_tree(os.path.join(path, folder), known)  # noqa: PTH118 - text, for 100,000 files
+            yield from _read_tree(below, known, above | {identity})
         except FileNotFoundError:
             continue  # it went away between the two looks
+        except PermissionError:
+            if below in known:
+                raise  # what was listed must not vanish
+            _warn_unreadable(below)  # lost+found, say, which every ext4 disk has
 
 
-def _read_directory(path: str, known: Listing | None) -> Listing:
-    mtime_ns = os.stat(path).st_mtime_ns  # noqa: PTH116
+def _read_directory(path: str, mtime_ns: int, known: Listing | None) -> Listing:
     if known is not None and not known.racy and known.mtime_ns == mtime_ns:
         return known
     racy = mtime_ns > time.time_ns() - RACY_NS
@@ -111,7 +126,7 @@ def _read_directory(path: str, known: Listing | None) -> Listing:
             name = entry.name
             if name.startswith("."):
                 continue
-            if entry.is_dir():
+            if _is_folder(entry):
                 folders.append(name)
             elif guess(name.removesuffix(SIGNATURE)) is not None:
                 files.append(name)
@@ -119,3 +134,16 @@ def _read_directory(path: str, known: Listing | None) -> Listing:
     if known is not None and known.files == found:
         found = known.files
     return Listing(mtime_ns, racy, found, tuple(sorted(folders)))
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False  # a link that leads to itself
+
+
+@cache
+def _warn_unreadable(path: str) -> None:
+    """Say once that a folder is left out."""
+    _log.warning("the folder %s can't be read and is left out", path)

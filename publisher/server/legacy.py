@@ -84,9 +84,8 @@ class StoreBackend(Backend):  # type: ignore[misc]  # pypiserver has no types
         guessed = guess(filename)
         if guessed is None:
             return None
-        root = next(root for root in map(str, self._store.roots) if directory.startswith(root))
-        relative = f"{directory}/{filename}"[len(root) + 1 :]
-        return PkgFile(guessed.project, guessed.version, f"{directory}/{filename}", root, relative)
+        path, relative = f"{directory}/{filename}", self._store.url_path(directory, filename)
+        return PkgFile(guessed.project, guessed.version, path, path.removesuffix(f"/{relative}"), relative)
 
     def _wait(self, work: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()

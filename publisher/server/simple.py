@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from packaging.version import InvalidVersion, Version
 
-from publisher.server.filenames import normalize
+from publisher.server.filenames import is_name, normalize
 from publisher.server.http import Headers, HttpError, Request, Response, redirect
 from publisher.server.refresh import busy
 from publisher.server.settings import ServerSettings
@@ -161,7 +161,7 @@ class SimplePages:
         """Answer for a name without files: 404, or another index if the operator chose one and the name is not ours."""
         if self._store.trouble is not None:
             raise busy()
-        if self._settings.fallback_url is not None and not await self._store.owns(name):
+        if self._settings.fallback_url is not None and is_name(name) and not await self._store.owns(name):
             location = f"{self._settings.fallback_url.rstrip('/')}/{quote(name)}/"
             return Response(302, b"", [(b"location", location.encode()), (b"cache-control", b"no-store")])
         raise HttpError(404, f"This index has no project {name}.")
@@ -216,7 +216,7 @@ def _index_json(names: list[str]) -> bytes:
 
 
 def _index_html(names: list[str]) -> bytes:
-    links = "\n".join(f'<a href="{name}/">{name}</a><br>' for name in names)
+    links = "\n".join(f'<a href="{quote(name)}/">{html.escape(name)}</a><br>' for name in names)
     return _html("Simple index", links)
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import hashlib
+import itertools
 import logging
 import os
 import time
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
+from stat import S_ISREG
 from typing import TypeVar
 
 from packaging.version import InvalidVersion, Version
@@ -102,6 +104,8 @@ class Store:
         self._next_scan = 0.0
         self._scan_cost = 0.0
         self._scanning: asyncio.Task[None] | None = None
+        self._scans = itertools.count(1)
+        self._newest_scan = 0
         self.threads = ThreadPoolExecutor(min(8, (os.cpu_count() or 1) + 4), "store")
         self._locks: dict[str, asyncio.Lock] = {}
         self._owned: set[str] = set()
@@ -154,20 +158,22 @@ class Store:
     async def rescan(self) -> None:
         """Read what changed in the folders."""
         async with self._refresher.looking():
+            number = next(self._scans)
             try:
                 scan = await self.in_thread(self._scan)
             except OSError as error:
                 self._lose(error)
             else:
-                self._apply(*scan)
+                self._apply(number, *scan)
 
     def _scan_inline(self) -> None:
+        number = next(self._scans)
         try:
             scan = self._scan()
         except OSError as error:
             self._lose(error)
         else:
-            self._apply(*scan)
+            self._apply(number, *scan)
 
     def _scan(self) -> tuple[dict[str, folder.Listing], float]:
         """Read the folders; return what lies there, and the seconds that it took."""
@@ -180,23 +186,35 @@ class Store:
         self.trouble = str(error.strerror or error)
         self._next_check = time.monotonic() + 0.5
 
-    def _apply(self, listings: dict[str, folder.Listing], cost: float) -> None:
-        """Take over what a scan found."""
+    def _apply(self, number: int, listings: dict[str, folder.Listing], cost: float) -> None:
+        """Take over what a scan found, unless one that began later has been taken over: two may run at once."""
+        if number < self._newest_scan:
+            return
+        self._newest_scan = number
+        gone: list[str] = []
         for directory, came, went in folder.differences(self._listings, listings):
             for filename in went:
                 self._take_out(directory, filename)
+                gone.append(filename)
             for filename in came:
                 self._put_in(directory, filename)
         self._listings = listings
+        for filename in gone:  # a file of the same name in another folder takes its place
+            for directory in self._directories_of(filename):
+                self._put_in(directory, filename)
         self._scan_cost = cost
         self._next_scan = time.monotonic() + CHECK_SHARE * cost
         self.trouble = None
+
+    def _directories_of(self, filename: str) -> list[str]:
+        """Return every directory that has a file of a name."""
+        return [directory for directory, listing in self._listings.items() if filename in listing.files]
 
     def _put_in(self, directory: str, filename: str) -> None:
         guessed = guess(filename.removesuffix(SIGNATURE))
         if guessed is None:
             return
-        self.by_url.setdefault(self._url_path(directory, filename), directory)
+        self.by_url.setdefault(self.url_path(directory, filename), directory)
         if filename.endswith(SIGNATURE):
             return
         project = self.projects.get(guessed.project)
@@ -210,7 +228,7 @@ class Store:
         guessed = guess(filename.removesuffix(SIGNATURE))
         if guessed is None:
             return
-        self.by_url.pop(self._url_path(directory, filename), None)
+        self.by_url.pop(self.url_path(directory, filename), None)
         project = self.projects.get(guessed.project)
         if project is None or project.places.get(filename) != directory:
             return
@@ -221,7 +239,8 @@ class Store:
             del self.projects[project.name]
             self.revision += 1
 
-    def _url_path(self, directory: str, filename: str) -> str:
+    def url_path(self, directory: str, filename: str) -> str:
+        """Return the path of a file below ``/packages/``, as pypiserver has it: that below its root."""
         for root in map(str, self.roots):
             if directory == root:
                 return filename
@@ -295,16 +314,19 @@ class Store:
         learned: dict[str, Facts] = {}
         for filename, directory in places.items():
             path = Path(directory, filename)
+            facts = recorded.get(filename)
             try:
                 status = path.stat()
-            except FileNotFoundError:
-                continue
-            facts = recorded.get(filename)
-            if facts is None or (facts.size, facts.mtime_ns) != (status.st_size, status.st_mtime_ns):
-                try:
+                if facts is None or (facts.size, facts.mtime_ns) != (status.st_size, status.st_mtime_ns):
+                    if not S_ISREG(status.st_mode):
+                        continue  # opening a pipe would wait for ever
                     facts = learned[filename] = find_facts(path, filename)
-                except FileNotFoundError:
-                    continue
+            except (FileNotFoundError, PermissionError):
+                continue
+            except OSError as error:
+                if error.errno != errno.ELOOP:
+                    raise
+                continue
             files[filename] = self._stored(filename, directory, facts, marks.yanked.get(filename))
         if learned:
             with suppress(OSError):  # a record only saves time
@@ -315,7 +337,7 @@ class Store:
         guessed = guess(filename)
         version = guessed.version if guessed else ""
         return StoredFile(
-            filename, Path(directory, filename), self._url_path(directory, filename), version, facts, yanked
+            filename, Path(directory, filename), self.url_path(directory, filename), version, facts, yanked
         )
 
     async def owns(self, name: str) -> bool:
@@ -403,13 +425,14 @@ class Store:
             if filename not in filenames:
                 raise HttpError(404, f"{name} {version} has no file {filename}.")
             filenames = [filename]
-        places = {each: self.projects[name].places[each] for each in filenames}
+        places = {each: {self.projects[name].places[each], *self._directories_of(each)} for each in filenames}
 
         def work() -> None:
-            for each, directory in places.items():
+            for each, directories in places.items():
                 self.records.mark(name, each, "deleted", {"by": user, "at": now_text()})
-                Path(directory, each).unlink(missing_ok=True)
-                Path(directory, each + SIGNATURE).unlink(missing_ok=True)
+                for directory in directories:
+                    Path(directory, each).unlink(missing_ok=True)
+                    Path(directory, each + SIGNATURE).unlink(missing_ok=True)
 
         await self._change(name, work)
         await self.rescan()

@@ -12,6 +12,7 @@ from packaging.version import InvalidVersion, Version
 
 from publisher.dists import Distribution, Kind, parse_filename, read_distribution
 from publisher.errors import InvalidDistributionError
+from publisher.server.filenames import guess
 from publisher.server.forms import Fields, UploadForm
 from publisher.server.http import TEXT_TYPE, HttpError, Request, Response
 from publisher.server.receiving import Receiver, clean_up, digest_file, staging_folder
@@ -28,6 +29,9 @@ DIGESTS: "Mapping[str, str]" = {
     "md5_digest": "md5",
 }
 """The algorithm of each digest field of the form."""
+
+FILENAME_LIMIT = 240
+"""Bytes that a file's name may have, so that those of the marks beside it stay below the 255 of file systems."""
 
 _HEXADECIMAL = re.compile(r"[0-9a-fA-F]+")
 _UNSUPPORTED = {
@@ -47,9 +51,14 @@ class _Sink:
 
     def begin(self, filename: str, fields: Fields) -> None:
         try:
-            parse_filename(filename)
+            name = parse_filename(filename).name
         except InvalidDistributionError as error:
             raise HttpError(400, f"The file name is not acceptable: {error.message}.") from error
+        guessed = guess(filename)
+        if guessed is None or guessed.project != name:
+            raise HttpError(400, f"The file name {filename!r} is ambiguous; write it with '_' for '-' as PEP 625 says.")
+        if len(filename.encode()) > FILENAME_LIMIT:
+            raise HttpError(400, f"The file name is longer than {FILENAME_LIMIT} bytes.")
         self.filename = filename
         named = {algorithm for field, algorithm in DIGESTS.items() if any(fields.get(field, ()))}
         self._receiver.hash_with({"sha256"} | named)

@@ -65,10 +65,7 @@ class Users:
     def verify(self, username: str, password: str) -> bool:
         """Tell whether a password is the user's; takes as long for an unknown user as for a known one."""
         users = self._load()
-        try:
-            right = users.check_password(username, password)
-        except (ValueError, TypeError):
-            right = None  # an entry of a kind that nobody knows, or a password that no hash can have
+        right = _check(users, username, password)
         if right is None:
             users.context.dummy_verify()
         return bool(right)
@@ -89,7 +86,7 @@ class Users:
 
         def change(users: "HtpasswdFile") -> Change:
             known = username in users.users()
-            if known and self.verify(username, password):
+            if known and _check(users, username, password):
                 return Change.UNCHANGED
             users.set_password(username, password)
             return Change.CHANGED if known else Change.CREATED
@@ -125,7 +122,8 @@ class Users:
     def _change(self, change: Callable[["HtpasswdFile"], _Result]) -> _Result:
         """Apply a change to what the file holds now, and replace the file in one step if anything changed."""
         with self._alone():
-            users = self._load()
+            # a copy of its own: what can't be written must not be in use
+            users = _open(self._path if self._path.exists() else None)
             before = users.to_string()
             result = change(users)
             if users.to_string() != before:
@@ -133,13 +131,17 @@ class Users:
             return result
 
     def _write(self, text: bytes) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        with NamedTemporaryFile(dir=self._path.parent, prefix=f".{self._path.name}.", delete=False) as beside:
-            beside.write(text)
-            beside.flush()
-            os.fsync(beside.fileno())
-        os.replace(beside.name, self._path)  # noqa: PTH105 - the temporary file has a name, not a Path
-        self._stamp = self.stamp()
+        final = self._path.resolve()  # a link stays one
+        final.parent.mkdir(parents=True, exist_ok=True)
+        with NamedTemporaryFile(dir=final.parent, prefix=f".{final.name}.", delete=False) as beside:
+            try:
+                beside.write(text)
+                beside.flush()
+                os.fsync(beside.fileno())
+                Path(beside.name).replace(final)
+            except OSError:
+                Path(beside.name).unlink(missing_ok=True)
+                raise
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -194,6 +196,15 @@ def _open(path: Path | None) -> "HtpasswdFile":
 
     context: Any = htpasswd_context.copy(default="bcrypt", bcrypt__rounds=12)
     return HtpasswdFile(str(path) if path else None, context=context, encoding="utf-8", new=path is None)
+
+
+def _check(users: "HtpasswdFile", username: str, password: str) -> bool | None:
+    """Tell whether a password is the user's; None for no such user, or an entry or password of no known kind."""
+    try:
+        right: bool | None = users.check_password(username, password)
+    except (ValueError, TypeError):
+        return None
+    return right
 
 
 def _has_control_characters(text: str) -> bool:

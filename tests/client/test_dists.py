@@ -46,6 +46,10 @@ def test_a_file_under_a_temporary_name_is_read_under_its_own(tmp_path: Path) -> 
         "acme\x00-1.0.tar.gz",
         "",
         ".whl",
+        ".acme-1.0.tar.gz",
+        "<b>acme-1.0.tar.gz",
+        "-acme-1.0.zip",
+        "äcme-1.0-py3-none-any.whl",
         "a" * 300 + "-1.0.tar.gz",
     ],
 )

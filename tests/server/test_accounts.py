@@ -1,5 +1,9 @@
 """Accounts: the htpasswd file, the account API, and how passwords are verified."""
 
+import asyncio
+import base64
+import errno
+import os
 import threading
 import time
 from pathlib import Path
@@ -8,6 +12,11 @@ import bcrypt
 import pytest
 from passlib.apache import HtpasswdFile
 
+from publisher.server.auth import Authenticator
+from publisher.server.http import Message, Request
+from publisher.server.refresh import Refresher
+from publisher.server.settings import ServerSettings
+from publisher.server.storage import LocalDisk
 from publisher.server.users import Users
 from tests.helpers.http import Client
 from tests.helpers.index import ADMIN_TOKEN
@@ -184,3 +193,56 @@ def test_two_writers_lose_no_account(tmp_path: Path) -> None:
         thread.join()
     assert Users(path).names() == [f"user{number}" for number in range(6)]
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_an_account_that_could_not_be_written_is_not_in_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    users = Users(tmp_path / "htpasswd")
+    users.set_password("ada", "correct horse")
+
+    def full(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        users.set_password("eve", "battery staple")
+    assert users.names() == ["ada"]
+    assert not users.verify("eve", "battery staple")
+    assert {path.name for path in tmp_path.iterdir()} <= {"htpasswd", "htpasswd.lock"}
+
+
+def test_a_link_to_the_accounts_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    path = tmp_path / "htpasswd"
+    path.symlink_to(tmp_path / "elsewhere/accounts")
+    Users(path).set_password("ada", "correct horse")
+    assert path.is_symlink()
+    assert (tmp_path / "elsewhere/accounts").stat().st_mode & 0o777 == 0o600
+    assert Users(path).verify("ada", "correct horse")
+
+
+def test_a_password_proven_by_the_file_before_is_not_remembered(tmp_path: Path) -> None:
+    """The file changes while a password is hashed, and another request notices that first."""
+    path = tmp_path / "htpasswd"
+    Users(path).set_password("ada", "correct horse")
+    settings = ServerSettings((tmp_path,), path)
+
+    class Slow(Authenticator):
+        async def verify(self, username: str, password: str) -> bool:
+            right = await super().verify(username, password)
+            await asyncio.to_thread(Users(path).set_password, username, "battery staple")
+            self.knows("somebody", "else")
+            return right
+
+    async def ask() -> bool:
+        authenticator = Slow(settings, Refresher(LocalDisk(), patience=1, interval=1))
+        header = b"Basic " + base64.b64encode(b"ada:correct horse")
+        scope = {"type": "http", "method": "GET", "path": "/", "headers": [(b"authorization", header)]}
+        await authenticator.require_user(Request(scope, _nothing))
+        authenticator.close()
+        return authenticator.knows("ada", "correct horse")
+
+    assert not asyncio.run(ask())
+
+
+async def _nothing() -> Message:
+    raise AssertionError

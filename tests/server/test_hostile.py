@@ -115,6 +115,12 @@ FILENAMES = {
     "a record": ".pypi-publish/facts/evil.jsonl",
     "spaces": "evil -1.0-py3-none-any.whl",
     "not ASCII": "ëvil-1.0-py3-none-any.whl",
+    "hidden sdist": ".evil-1.0.tar.gz",
+    "a tag": "<b>evil-1.0.tar.gz",
+    "an option": "-evil-1.0.tar.gz",
+    "a quote": "evil'-1.0.tar.gz",
+    "an sdist that is not ASCII": "ëvil-1.0.tar.gz",
+    "too long to be marked": "evil" + "x" * 225 + "-1.0-py3-none-any.whl",
     "surrogates": "evil\udcff-1.0-py3-none-any.whl",
 }
 

@@ -4,6 +4,7 @@ import io
 from collections.abc import Callable
 from functools import partial
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -128,6 +129,22 @@ def test_guesses_agree_with_packaging_on_names_of_today(name: str, version: str)
         proven, guessed = parse_filename(filename), guess(filename)
         assert guessed is not None
         assert (guessed.project, guessed.version) == (proven.name, version)
+
+
+@pytest.mark.parametrize(
+    ("filename", "expected"),
+    [
+        ("foo-1.0-1.tar.gz", ("foo", "1.0-1")),
+        ("python-3d-1.0.tar.gz", ("python-3d", "1.0")),
+        ("python-3d-1.0-1.zip", ("python-3d", "1.0-1")),
+        ("foo-1.0-final.tgz", ("foo", "1.0-final")),
+        ("foo-bar-v2.tar.bz2", ("foo-bar", "v2")),
+        ("foo-1.0-py2.7.egg", ("foo", "1.0")),
+        ("foo.zip", ("foo", "")),
+    ],
+)
+def test_versions_begin_where_the_rest_is_one(filename: str, expected: tuple[str, str]) -> None:
+    assert guess(filename) == expected
 
 
 @settings(max_examples=300)

@@ -10,6 +10,7 @@ import pytest
 from publisher.server.simple import negotiate
 from tests.helpers.dists import make_sdist, make_wheel, metadata
 from tests.helpers.http import HTML, JSON, Client, sha256
+from tests.server.conftest import OwnIndex
 
 PIP = f"{JSON}, {HTML}; q=0.1, text/html; q=0.01"
 UV = f"{JSON}, {HTML};q=0.2, text/html;q=0.01"
@@ -178,3 +179,13 @@ def test_the_alias_that_hatch_reads(client: Client, tmp_path: Path) -> None:
 def test_an_unknown_project_is_a_404_only_with_a_password(client: Client) -> None:
     assert client.get("simple/nobody-has-this/").status_code == 404
     assert Client(client.url, ("ada", "wrong")).get("simple/nobody-has-this/").status_code == 401
+
+
+def test_names_that_no_project_has_are_unknown_and_never_leave(own: OwnIndex) -> None:
+    _, client = own.start("--fallback-url", "http://public.invalid/simple")
+    for name in ("x" * 500, "/etc", "..%2f..%2fetc", "a%00b", "%ff", "a b", "-"):
+        response = client.get(f"simple/{name}/")
+        while response.status_code == 301:
+            response = client.get(response.headers["Location"].removeprefix(client.url))
+        assert response.status_code == 404, name
+    assert client.get("simple/some-name/").status_code == 302

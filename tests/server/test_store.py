@@ -1,5 +1,6 @@
 """The folder is the truth: what others do to it, other processes, lost disks, records that are missing or torn."""
 
+import errno
 import json
 import os
 import shutil
@@ -10,7 +11,14 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import pytest
+
+from publisher.server import folder
 from publisher.server.records import Facts, Records
+from publisher.server.refresh import Refresher
+from publisher.server.settings import ServerSettings
+from publisher.server.storage import LocalDisk
+from publisher.server.store import Store
 from tests.helpers.dists import make_sdist, make_wheel
 from tests.helpers.http import Client, sha256
 from tests.helpers.inside import serving
@@ -255,3 +263,71 @@ def test_the_log_holds_no_secret(own: OwnIndex, tmp_path: Path) -> None:
     assert lines[0]["ms"] > 0
     assert PASSWORD not in text
     assert "s3cret" not in text
+
+
+def test_what_can_not_be_read_does_not_take_the_rest_along(own: OwnIndex) -> None:
+    root = own.folder / "index/packages"
+    root.mkdir(parents=True)
+    make_wheel(root, "sound")
+    (root / "itself").symlink_to(root)
+    (root / "loop").symlink_to("loop")
+    (root / "sound-2.0-py3-none-any.whl").symlink_to("sound-2.0-py3-none-any.whl")
+    (root / "sound-3.0-py3-none-any.whl").symlink_to("nowhere")
+    os.mkfifo(root / "sound-4.0-py3-none-any.whl")
+    _, client = own.start()
+    assert client.filenames("sound") == ["sound-1.0-py3-none-any.whl"]
+    assert client.get("health").status_code == 200
+    assert client.get("packages/sound-4.0-py3-none-any.whl").status_code in {404, 503}
+
+
+def test_a_folder_that_is_forbidden_is_left_out_unless_it_was_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_wheel(tmp_path, "sound")
+    forbidden = tmp_path / "lost+found"
+    forbidden.mkdir()
+    allowed = os.scandir
+
+    def scandir(path: str) -> object:  # nothing is forbidden to root, as whom tests may run
+        if path == str(forbidden):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+        return allowed(path)
+
+    everything = folder.read([tmp_path], {})
+    monkeypatch.setattr(os, "scandir", scandir)
+    assert set(folder.read([tmp_path], {})) == {str(tmp_path)}
+    with pytest.raises(folder.FolderLostError):
+        folder.read([tmp_path], everything)
+
+
+def test_the_same_file_in_two_folders_is_listed_until_both_are_gone(own: OwnIndex, tmp_path: Path) -> None:
+    first, second = tmp_path / "one", tmp_path / "one-more"  # one name begins with the other
+    first.mkdir()
+    second.mkdir()
+    path = make_wheel(first, "twin")
+    shutil.copy(path, second)
+    make_wheel(second, "alone")
+    _, client = own.start(roots=(first, second))
+    assert client.filenames("twin") == [path.name]
+    assert 'href="/packages/alone-1.0-py3-none-any.whl' in client.get("packages/").text
+    path.unlink()
+    assert client.filenames("twin") == [path.name]
+    assert client.get(f"packages/{path.name}").status_code == 200
+    (second / path.name).unlink()
+    assert client.get("simple/twin/").status_code == 404
+    for root in (first, second):
+        make_wheel(root, "twin")
+    assert client.request("DELETE", "projects/twin/1.0").status_code == 200
+    assert not [*first.glob("twin*"), *second.glob("twin*")]
+    assert client.get("simple/twin/").status_code == 404
+
+
+def test_an_older_scan_does_not_undo_a_newer_one(tmp_path: Path) -> None:
+    refresher = Refresher(LocalDisk(), patience=1, interval=1)
+    store = Store(ServerSettings((tmp_path,)), refresher)
+    older = store._scan()
+    make_wheel(tmp_path, "sound")
+    store._apply(2, *store._scan())
+    store._apply(1, *older)
+    assert set(store.projects) == {"sound"}
+    store.close()
