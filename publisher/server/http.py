@@ -119,7 +119,7 @@ class Request:
     def root_path(self) -> str:
         """The path prefix that the index is mounted under, without a trailing slash; proxies name it in a header."""
         prefix = self.header(b"x-forwarded-prefix") or self.scope.get("root_path", "")
-        return "/" + prefix.strip("/") if prefix.strip("/") else ""
+        return "/" + quote(prefix.strip("/"), safe="/%+~") if prefix.strip("/") else ""
 
     @property
     def base_url(self) -> str:
