@@ -2,7 +2,7 @@
 # Needs git, make and Python 3.11 or newer; everything else comes into .venv.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint check lock clean
+.PHONY: help demo test deploy lint check lock clean
 
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -10,10 +10,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 WHEELS := $(VENV)/wheels
+IMAGE := $(VENV)/image
 
 help:
 	@echo 'make demo   set up .venv, then build, publish and install a package through an index on this machine'
 	@echo 'make test   set up .venv, then run the test suite'
+	@echo 'make deploy put the index on Modal, with the credentials of `modal token new` or MODAL_TOKEN_ID and _SECRET'
 	@echo 'make lint   formatting, lint rules and types'
 	@echo 'make check  what CI runs'
 	@echo 'make lock   pin the dependencies anew (requirements/*.txt)'
@@ -35,11 +37,22 @@ $(WHEELS)/.ready: $(READY) requirements/backends.txt
 		--dest $(WHEELS) -r requirements/backends.txt
 	@touch $@
 
+# what the functions on Modal find in their image (Python 3.12 where there is one), and nothing else: their tests run in it
+$(IMAGE)/.ready: $(READY) requirements/modal.txt requirements/deploy.txt
+	@$(BIN)/uv venv --quiet --clear --no-project $(IMAGE) \
+		--python "$$($(BIN)/uv python find --quiet --no-python-downloads 3.12 2>/dev/null || echo $(BIN)/python)"
+	@$(BIN)/uv pip install --quiet --python $(IMAGE)/bin/python --require-hashes \
+		-r requirements/modal.txt -r requirements/deploy.txt
+	@touch $@
+
 demo: $(READY)
 	@$(BIN)/pypi-publish demo
 
-test: $(READY) $(WHEELS)/.ready
+test: $(READY) $(WHEELS)/.ready $(IMAGE)/.ready
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+deploy: $(READY)
+	@$(BIN)/modal deploy deployments/pypi_deploy.py
 
 lint: $(READY)
 	$(BIN)/ruff format --check .
@@ -56,6 +69,8 @@ lock:
 	@echo uv | $(LOCK) - --output-file requirements/bootstrap.txt
 	@$(LOCK) pyproject.toml --output-file requirements/publish.txt
 	@$(LOCK) pyproject.toml --extra server --output-file requirements/server.txt
+	@$(LOCK) pyproject.toml --extra server --group modal --output-file requirements/modal.txt
+	@$(LOCK) --group deploy --output-file requirements/deploy.txt
 	@$(LOCK) --group backends --output-file requirements/backends.txt
 	@$(LOCK) pyproject.toml --extra server --group dev --output-file requirements/dev.txt
 

@@ -6,6 +6,7 @@ import sys
 import traceback
 from collections.abc import Mapping
 from importlib import import_module
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,13 @@ from publisher.cli.output import Output
 from publisher.errors import BuildFailedError, PublishError
 
 DEFAULT_COMMAND = "publish"
+VERBOSITY_FLAGS = frozenset({"-q", "--quiet", "-v", "-vv", "--verbose"})
 
 COMMANDS: Mapping[str, tuple[str, ...]] = {
     "Publish": ("publish", "build", "check", "upload"),
     "Credentials": ("login", "logout", "whoami"),
     "Releases": ("list", "yank", "unyank", "delete"),
-    "Index": ("serve", "demo"),
+    "Index": ("serve", "users", "demo"),
 }
 """The subcommands by heading; each is the object ``command`` of the module of its name in this package."""
 
@@ -42,9 +44,12 @@ class PublishGroup(click.Group):
         return command
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Put the default command in front of arguments that begin with none."""
-        first = args[0] if args else None
-        if first not in {*self.list_commands(ctx), "--help", "-h", "--version"}:
+        """Put the default command in front of arguments that begin with none; ``-q`` and ``-v`` may stand before it."""
+        flags = list(takewhile(VERBOSITY_FLAGS.__contains__, args))
+        first = args[len(flags)] if len(args) > len(flags) else None
+        if first in self.list_commands(ctx):
+            args = [str(first), *flags, *args[len(flags) + 1 :]]
+        elif first not in {"--help", "-h", "--version"}:
             self._expect_no_typo(first)
             args = [DEFAULT_COMMAND, *args]
         return super().parse_args(ctx, args)

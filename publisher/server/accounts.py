@@ -1,26 +1,33 @@
 """The account API: registering, listing and removing users, and changing one's own password."""
 
-from collections.abc import Mapping
-from typing import Any
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
 
 from publisher.server.auth import Authenticator, require_admin
-from publisher.server.http import HttpError, Request, Response, json_response
+from publisher.server.http import HttpError, Request, Response, error_response, json_response
 from publisher.server.refresh import Refresher
 from publisher.server.settings import ServerSettings
-from publisher.server.store import Store, storage_error
+from publisher.server.store import storage_error
 from publisher.server.users import Change, InvalidAccountError, Users
+
+CREDENTIALS_INTERVAL = 15.0
+"""Seconds between two reloads of a shared volume with the accounts."""
+
+BETWEEN_RELOADS = 1.0
+"""Seconds between two reloads that wrong passwords and unknown users cause: anybody can send those."""
+
+_Result = TypeVar("_Result")
 
 
 class Accounts:
     """Answers ``/register``, ``/users``, ``/whoami`` and ``/password``; a change is committed before it is answered."""
 
-    def __init__(
-        self, settings: ServerSettings, authenticator: Authenticator, refresher: Refresher, store: Store
-    ) -> None:
+    def __init__(self, settings: ServerSettings, authenticator: Authenticator, refresher: Refresher) -> None:
         self._settings = settings
         self._authenticator = authenticator
         self._refresher = refresher
-        self._store = store
 
     @property
     def _users(self) -> Users:
@@ -38,24 +45,28 @@ class Accounts:
         status = 201 if change is Change.CREATED else 200
         return json_response({"username": username, "status": change.value}, status)
 
+    async def answer_registration(self, request: Request) -> Response:
+        """Do what `register` does where no index stands around it: errors are answers too."""
+        try:
+            return await self.register(request)
+        except HttpError as error:
+            return error_response(request, error)
+
     async def list(self, request: Request) -> Response:
         """Name all users."""
         require_admin(request, self._settings)
         users = self._users
-        return json_response({"users": await self._store.in_thread(users.names)})
+        await self._refresher.on_miss()
+        async with self._refresher.looking():
+            names = await asyncio.to_thread(users.names)
+        return json_response({"users": names})
 
     async def remove(self, request: Request, username: str) -> Response:
         """Remove a user; 404 when there is none of that name."""
         require_admin(request, self._settings)
-        users = self._users
-        try:
-            async with self._refresher.looking():
-                removed = await self._store.in_thread(lambda: users.remove(username))
-        except OSError as error:
-            raise storage_error(error) from error
-        if not removed:
-            raise HttpError(404, f"There is no user {username}.")
-        await self._commit()
+        async with self._changing() as change:
+            if not await change(lambda users: users.remove(username)):
+                raise HttpError(404, f"There is no user {username}.")
         return json_response({"username": username, "status": "removed"})
 
     async def whoami(self, request: Request) -> Response:
@@ -73,23 +84,60 @@ class Accounts:
         return json_response({"username": username, "status": change.value})
 
     async def _set_password(self, username: str, password: str, *, new_name: bool = True) -> Change:
-        users = self._users
-        await self._refresher.on_miss()  # what other containers registered is kept
-        try:
-            async with self._refresher.looking():
-                change = await self._store.in_thread(lambda: users.set_password(username, password, new_name=new_name))
-        except InvalidAccountError as error:
-            raise HttpError(422, str(error)) from error
-        except OSError as error:
-            raise storage_error(error) from error
-        await self._commit()
-        return change
+        async with self._changing() as change:
+            return await change(lambda users: users.set_password(username, password, new_name=new_name))
 
-    async def _commit(self) -> None:
-        try:
-            await self._refresher.commit()
-        except Exception as error:
-            raise HttpError(503, "The index could not make the change durable. Try again.") from error
+    @asynccontextmanager
+    async def _changing(self) -> "AsyncIterator[_Changer]":
+        """Change the accounts as all machines know them; when the change can't be committed, it is taken back."""
+        changer = _Changer(self._users, self._refresher)
+        async with self._refresher.lock():
+            await self._refresher.on_miss()  # what other containers registered is kept
+            try:
+                yield changer
+            except InvalidAccountError as error:
+                raise HttpError(422, str(error)) from error
+            except OSError as error:
+                raise storage_error(error) from error
+            try:
+                await self._refresher.commit()
+            except Exception as error:
+                await changer.undo()
+                raise HttpError(503, "The index could not make the change durable. Try again.") from error
+
+
+class _Changer:
+    """Changes accounts in a thread, and can take the last change back."""
+
+    def __init__(self, users: Users, refresher: Refresher) -> None:
+        self._users = users
+        self._refresher = refresher
+        self._before: bytes | None = None
+
+    async def __call__(self, change: Callable[[Users], _Result]) -> _Result:
+        async with self._refresher.looking():
+            self._before = await asyncio.to_thread(self._users.text)
+            return await asyncio.to_thread(change, self._users)
+
+    async def undo(self) -> None:
+        async with self._refresher.looking():
+            await asyncio.to_thread(self._users.restore, self._before)
+
+
+def create_accounts(settings: ServerSettings) -> Accounts:
+    """Return the account API for a server that has no index."""
+    refresher = create_credentials_refresher(settings)
+    return Accounts(settings, Authenticator(settings, refresher), refresher)
+
+
+def create_credentials_refresher(settings: ServerSettings) -> Refresher:
+    """Return what owns the reloading of the accounts."""
+    return Refresher(
+        settings.credentials_storage,
+        patience=settings.limits.waiting_for_folder,
+        interval=CREDENTIALS_INTERVAL,
+        between_reloads=BETWEEN_RELOADS,
+    )
 
 
 def _text(found: Mapping[str, Any], key: str) -> str:

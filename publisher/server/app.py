@@ -9,7 +9,7 @@ from tempfile import TemporaryFile
 from typing import Any
 
 from publisher.server.accesslog import LogFormat, log_request
-from publisher.server.accounts import Accounts
+from publisher.server.accounts import Accounts, create_credentials_refresher
 from publisher.server.auth import Authenticator
 from publisher.server.files import Files, LargeFile
 from publisher.server.http import (
@@ -38,9 +38,6 @@ from publisher.server.uploads import Uploads
 PACKAGES_INTERVAL = 8.0
 """Seconds between two reloads of a shared package volume."""
 
-CREDENTIALS_INTERVAL = 15.0
-"""Seconds between two reloads of a shared volume with the accounts."""
-
 Answer = Response | LargeFile | MountedApp
 Handler = Callable[[Request], Awaitable[Answer]]
 
@@ -56,14 +53,14 @@ class Index:
         self._log_format: LogFormat = log_format
         patience = settings.limits.waiting_for_folder
         self._packages = Refresher(settings.packages_storage, patience=patience, interval=PACKAGES_INTERVAL)
-        self._credentials = Refresher(settings.credentials_storage, patience=patience, interval=CREDENTIALS_INTERVAL)
+        self._credentials = create_credentials_refresher(settings)
         self.store = Store(settings, self._packages)
         self._authenticator = Authenticator(settings, self._credentials)
         self._simple = SimplePages(settings, self.store)
         self._files = Files(settings.limits, self.store, self._packages)
         self._uploads = Uploads(settings, self.store)
         self._managing = Managing(self.store)
-        self._accounts = Accounts(settings, self._authenticator, self._credentials, self.store)
+        self._accounts = Accounts(settings, self._authenticator, self._credentials)
         self._pages = HumanPages(self.store)
         self._legacy: Any = None
         self._started: asyncio.Task[None] | None = None
@@ -130,6 +127,8 @@ class Index:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
+        if self._settings.scheme:
+            scope["scheme"] = self._settings.scheme
         request = Request(scope, receive)
         status = sent = 0
 
@@ -228,7 +227,8 @@ class Index:
         await self.store.fresh()
         trouble = self.store.trouble
         if trouble is None:
-            trouble = await self.store.in_thread(lambda: _write_trouble(self.store.roots[0]))
+            async with self._packages.looking():
+                trouble = await self.store.in_thread(lambda: _write_trouble(self.store.roots[0]))
         if trouble is not None:
             return json_response({"status": "unavailable", "reason": trouble}, 503)
         return json_response({"status": "ok"})

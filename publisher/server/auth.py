@@ -101,7 +101,8 @@ class Authenticator:
         if self.users is None or not username or not password:
             return False
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._hashing, self.users.verify, username, password)
+        async with self._refresher.looking():
+            return await loop.run_in_executor(self._hashing, self.users.verify, username, password)
 
     async def _verify(self, client: str, username: str, password: str) -> None:
         if await self.verify(username, password):
@@ -128,7 +129,7 @@ class Authenticator:
         return hashlib.blake2b(header, key=self._key, digest_size=32).digest()
 
     def _recall(self, header: bytes) -> str | None:
-        stamp = self.users.stamp() if self.users else None
+        stamp = self.users.stamp() if self.users and not self._refresher.reloading else self._stamp
         if stamp != self._stamp:
             self._remembered.clear()
             self._stamp = stamp

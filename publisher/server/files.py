@@ -17,6 +17,7 @@ from publisher.server.filenames import SIGNATURE
 from publisher.server.http import Headers, HttpError, Request, Response, Send
 from publisher.server.refresh import Refresher, busy
 from publisher.server.settings import Limits
+from publisher.server.staging import copy_of
 from publisher.server.store import Store
 
 METADATA_SUFFIX = ".metadata"
@@ -120,6 +121,9 @@ class Files:
                 raise HttpError(404, f"This index has no file {url_path}.")
             headers = _headers(url_path, status)
             if status.st_size > SMALL:
+                if self._refresher.shared:
+                    with file:
+                        file = await self._store.in_thread(partial(copy_of, file))
                 return LargeFile(file, status.st_size, headers, self._store)
             with file:
                 response = Response(200, await self._store.in_thread(file.readall), headers)

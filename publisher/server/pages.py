@@ -91,9 +91,9 @@ pypi-publish PROJECT_FOLDER</pre>
 <h1>{html.escape(name)} {html.escape(newest)}</h1>
 <p>{html.escape(summary)}</p>
 <pre>pip install --index-url {html.escape(request.base_url)}simple/ {html.escape(requirement)}</pre>
-{f"<h2>Description</h2><pre>{html.escape(description)}</pre>" if description else ""}
 <h2>Files</h2>
 <table><thead><tr><th>File</th><th>Uploaded</th><th>Python</th><th>Size</th></tr></thead>{groups}</table>
+{f"<h2>Description</h2><pre>{html.escape(description)}</pre>" if description else ""}
 """
         return _page(name, body)
 

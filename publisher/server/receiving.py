@@ -3,12 +3,11 @@
 import asyncio
 import hashlib
 import os
-import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from tempfile import mkstemp
+from tempfile import gettempdir, mkstemp
 from typing import Protocol
 
 from publisher.server.http import HttpError
@@ -16,9 +15,6 @@ from publisher.server.storage import Storage
 
 BLOCK = 2**20
 """Bytes that are written and hashed at a time, while the next ones come in."""
-
-ABANDONED_AFTER = 6 * 3600.0
-"""Seconds after which a temporary file on a shared volume is nobody's: a lock there tells nothing."""
 
 _PREFIX = "upload-"
 
@@ -46,6 +42,7 @@ class Receiver:
         descriptor, name = mkstemp(prefix=_PREFIX, suffix=".part", dir=folder)
         self.path = Path(name)
         self._descriptor: int | None = descriptor
+        os.fchmod(descriptor, 0o644)  # like any file that is copied into the folder
         _lock(descriptor)
 
     def hash_with(self, algorithms: Iterable[str]) -> None:
@@ -105,18 +102,22 @@ class Receiver:
         return self._descriptor
 
 
-def clean_up(folder: Path, storage: Storage) -> None:
+def staging_folder(dot_folder: Path, storage: Storage) -> Path:
     """
-    Take away the temporary files of processes that are gone.
+    Return where files are written while they come in.
 
-    On a disk a lock tells whether somebody still writes; on a shared volume only age does.
+    On a disk that is beside the packages, so that they need not be copied. A shared volume can't be reloaded while a
+    file of it is open, and a slow client keeps its file open for long: there it is a folder of this machine.
     """
+    if storage.shared:
+        return Path(gettempdir()) / "pypi-publish-uploads"
+    return dot_folder / "uploads"
+
+
+def clean_up(folder: Path) -> None:
+    """Take away the temporary files of processes that are gone: nobody holds their lock."""
     for path in folder.glob(f"{_PREFIX}*.part"):
         with suppress(OSError):
-            if storage.shared:
-                if time.time() - path.stat().st_mtime > ABANDONED_AFTER:
-                    path.unlink()
-                continue
             descriptor = os.open(path, os.O_RDWR)
             try:
                 if _lock(descriptor):

@@ -72,7 +72,8 @@ class Records:
         for line in lines:
             try:
                 fields = json.loads(line)
-                found[fields.pop("filename")] = Facts(**fields)
+                filename = fields.pop("filename")
+                found[filename] = Facts(**fields)
             except (ValueError, TypeError, KeyError, AttributeError):
                 continue
         if len(lines) > 2 * len(found) + _COMPACT_ABOVE:

@@ -29,6 +29,9 @@ STALLED = 60
 GRACE = 120
 """Seconds that running uploads get to finish after a signal."""
 
+GRACE_IN_BACKGROUND = 25
+"""Seconds that they get where the host ends the process soon after its signal, as Modal does after 30."""
+
 
 def listen(host: str, port: int) -> socket.socket:
     """
@@ -53,6 +56,36 @@ def listen(host: str, port: int) -> socket.socket:
 def serve(app: Index, listener: socket.socket, root_path: str, on_ready: Callable[[], None]) -> None:
     """Serve until SIGINT or SIGTERM, let running requests finish, and return."""
     serving_server(app, root_path, on_ready).run([listener])
+
+
+def serve_in_background(app: Index, listener: socket.socket) -> None:
+    """
+    Serve in a thread and return once it answers; at the end of the process, let running requests finish.
+
+    For a host that keeps the main thread and its signals for itself. Raises ConfigurationError when the server fails to
+    start.
+    """
+    ready = threading.Event()
+    server = serving_server(app, "", ready.set)
+
+    def run() -> None:
+        try:
+            server.run([listener])
+        finally:
+            ready.set()
+
+    thread = threading.Thread(target=run, name="index", daemon=True)
+
+    def finish() -> None:
+        server.should_exit = True
+        thread.join(GRACE_IN_BACKGROUND)
+
+    # atexit would be too late: by then no thread pool takes work, and running uploads need theirs
+    threading._register_atexit(finish)  # type: ignore[attr-defined]  # noqa: SLF001 - what concurrent.futures uses too
+    thread.start()
+    ready.wait()
+    if not server.started:
+        raise ConfigurationError("The index could not be started; the log says why.")
 
 
 def serving_server(app: Index, root_path: str, on_ready: Callable[[], None]) -> uvicorn.Server:

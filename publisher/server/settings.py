@@ -38,6 +38,7 @@ class ServerSettings:
     ``roots`` are the package folders; uploads go to the first. ``authenticate`` names what needs an account; the rest
     is open to everybody. ``admin_token`` opens the account API; without it the API refuses everybody. ``fallback_url``
     is the index that unknown names are sent to, None for none; names that match ``reserved`` (``acme-*``) never are.
+    ``scheme`` is that of the URL that clients use, where what stands in front ends TLS without saying so.
     """
 
     roots: tuple[Path, ...]
@@ -47,6 +48,7 @@ class ServerSettings:
     overwrite: bool = False
     fallback_url: str | None = None
     reserved: tuple[str, ...] = ()
+    scheme: str | None = None
     limits: Limits = Limits()
     packages_storage: Storage = field(default_factory=LocalDisk)
     credentials_storage: Storage = field(default_factory=LocalDisk)

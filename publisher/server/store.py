@@ -27,6 +27,7 @@ from publisher.server.http import HttpError
 from publisher.server.records import Facts, Marks, Records
 from publisher.server.refresh import Refresher, busy
 from publisher.server.settings import ServerSettings
+from publisher.server.staging import copied
 
 CHECK_SHARE = 20
 """Looking whether the folder changed, and reading a large one again, may take one part in this many of the time."""
@@ -486,6 +487,13 @@ class Store:
         return None
 
     def _place(self, temporary: Path, final: Path, project: str, facts: Facts) -> Facts:
+        """Give a file its name in one step, without ever replacing another, and record it."""
+        if self._refresher.shared:
+            with copied(temporary, self.records.folder) as copy:
+                return self._place_here(copy, final, project, facts)
+        return self._place_here(temporary, final, project, facts)
+
+    def _place_here(self, temporary: Path, final: Path, project: str, facts: Facts) -> Facts:
         """
         Record a file, then give it its name in one step, without ever replacing another.
 

@@ -15,7 +15,7 @@ from publisher.errors import InvalidDistributionError
 from publisher.server.filenames import guess
 from publisher.server.forms import Fields, UploadForm
 from publisher.server.http import TEXT_TYPE, HttpError, Request, Response
-from publisher.server.receiving import Receiver, clean_up, digest_file
+from publisher.server.receiving import Receiver, clean_up, digest_file, staging_folder
 from publisher.server.records import DOT_FOLDER, Facts
 from publisher.server.settings import ServerSettings
 from publisher.server.store import Store, storage_error
@@ -76,12 +76,12 @@ class Uploads:
     def __init__(self, settings: ServerSettings, store: Store) -> None:
         self._settings = settings
         self._store = store
-        self._folder = store.roots[0] / DOT_FOLDER / "uploads"
+        self._folder = staging_folder(store.roots[0] / DOT_FOLDER, settings.packages_storage)
         self._places = asyncio.Semaphore(settings.limits.parallel_uploads)
 
     async def start(self) -> None:
         """Take away what killed processes left; a folder that can't be written is told at the first upload."""
-        await self._store.in_thread(lambda: clean_up(self._folder, self._settings.packages_storage))
+        await self._store.in_thread(lambda: clean_up(self._folder))
 
     async def answer(self, request: Request) -> Response:
         """Take in one file, or do what else the form asks for; raise HttpError for everything that is refused."""

@@ -97,6 +97,21 @@ class Users:
         """Remove an account; tell whether there was one."""
         return self._change(lambda users: bool(users.delete(username)))
 
+    def text(self) -> bytes | None:
+        """Return what the file holds, None while there is no file."""
+        try:
+            return self._path.read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def restore(self, text: bytes | None) -> None:
+        """Put back what `text` returned."""
+        with self._alone():
+            if text is None:
+                self._path.unlink(missing_ok=True)
+            else:
+                self._write(text)
+
     def _load(self) -> "HtpasswdFile":
         stamp = self.stamp()
         if self._loaded is None or stamp != self._stamp:

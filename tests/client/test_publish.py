@@ -132,6 +132,21 @@ def test_wrong_usage_is_told(tmp_path: Path, arguments: list[str], code: int, me
 
 
 @pytest.mark.usefixtures("index")
+def test_flags_may_stand_before_the_command(tmp_path: Path) -> None:
+    wheel = make_wheel(tmp_path, "flagged")
+    quiet = pypi_publish("-q", "upload", wheel)
+    assert (quiet.code, quiet.everything) == (0, "")
+
+
+def test_the_help_names_every_command() -> None:
+    told = pypi_publish("--help").stdout
+    for command in ("publish", "login", "serve", "demo", "yank"):
+        assert f"  {command}" in told
+    assert pypi_publish("-h").stdout == told
+    assert pypi_publish("publish", "--help").stdout.startswith("Usage: pypi-publish publish [OPTIONS] [SRC]...")
+
+
+@pytest.mark.usefixtures("index")
 def test_a_broken_pyproject_is_told(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text("[project\n")
     result = pypi_publish(cwd=tmp_path)

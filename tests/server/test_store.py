@@ -10,6 +10,7 @@ import socket
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -18,6 +19,7 @@ import pytest
 from publisher.server import folder
 from publisher.server.accesslog import log_request
 from publisher.server.http import Message, Request
+from publisher.server.records import Facts, Records
 from publisher.server.refresh import Refresher
 from publisher.server.settings import ServerSettings
 from publisher.server.storage import LocalDisk
@@ -142,6 +144,34 @@ def test_records_that_are_torn_stale_or_missing_are_made_anew(own: OwnIndex, tmp
     shutil.rmtree(record.parent)
     _, client = own.start()
     assert client.page("recorded") == before
+
+
+def test_what_is_recorded_is_not_found_out_again(own: OwnIndex, tmp_path: Path) -> None:
+    index, client = own.start()
+    client.upload(make_wheel(tmp_path, "remembered"))
+    make_wheel(index.root, "adopted")
+    client.page("adopted")
+    index.stop()
+    for name in ("remembered", "adopted"):
+        record = index.root / f".pypi-publish/facts/{name}.jsonl"
+        assert len(record.read_text().splitlines()) == 1
+        facts = json.loads(record.read_text())
+        record.write_text(json.dumps(facts | {"sha256": "f" * 64}) + "\n")
+    index, client = own.start()
+    for name in ("remembered", "adopted"):
+        assert client.page(name)["files"][0]["hashes"]["sha256"] == "f" * 64  # believed, not hashed
+
+
+def test_a_record_that_grew_is_written_anew(tmp_path: Path) -> None:
+    records = Records(tmp_path)
+    records.prepare()
+    facts = Facts(1, 2, "0" * 64, "2026-01-01T00:00:00.000000Z")
+    for number in range(200):
+        records.add("grown", {"a-1.0.tar.gz": replace(facts, size=number)})
+    assert records.load("grown") == {"a-1.0.tar.gz": replace(facts, size=199)}
+    assert len((records.folder / "facts/grown.jsonl").read_text().splitlines()) == 1
+    assert records.knows("grown")
+    assert not records.knows("unknown")
 
 
 def test_a_folder_that_can_not_be_written_is_served(own: OwnIndex, tmp_path: Path) -> None:

@@ -1,0 +1,235 @@
+"""
+The index on Modal: what it runs in, what it keeps, and the two functions that are reached from outside.
+
+`modal deploy deployments/pypi_deploy.py` puts it there. Every knob is an environment variable ``PYPI_DEPLOY_...`` at
+that time; docs/reference/modal.md lists them.
+"""
+
+# the types of FastAPI, which only the image has, stay text until a container reads them
+from __future__ import annotations
+
+import json
+import os
+import time
+import uuid
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, fields
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import modal
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping
+
+    from publisher.server.accounts import Accounts
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = Path("/data/packages")
+CREDENTIALS = Path("/credentials")
+PORT = 8080
+
+COMMIT_TIMEOUT = 60
+"""Seconds; Modal ends a web request after 150, and its client would go on trying for much longer."""
+
+LOCK_TIMEOUT = 90
+"""Seconds after which the lock of a container that died with it is taken over; a living one commits in less."""
+
+
+@dataclass(frozen=True)
+class Knobs:
+    """What an operator may choose; the name of each in capitals after ``PYPI_DEPLOY_`` is its variable."""
+
+    app: str = "pypiserver"
+    data_volume: str = "pypiserver-data"
+    credentials_volume: str = "pypiserver-credentials"
+    secret: str = "pypi-auth-token"  # noqa: S105 - the secret's name
+    min_containers: int = 0
+    max_containers: int = 1
+    scaledown_window: int = 300
+    cpu: float = 0.5
+    memory: int = 512
+    region: str = ""
+    domain: str = ""
+    fallback_url: str = ""
+    reserve: str = ""
+
+    PREFIX = "PYPI_DEPLOY_"
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str]) -> Knobs:
+        """Return the knobs that an environment sets; raise ValueError for one that does not exist or can't be read."""
+        kinds: dict[str, tuple[str, Callable[[str], Any]]] = {
+            cls.PREFIX + field.name.upper(): (field.name, type(getattr(cls, field.name))) for field in fields(cls)
+        }
+        chosen: dict[str, Any] = {}
+        for variable, text in environment.items():
+            if not variable.startswith(cls.PREFIX) or not text:  # an unset variable of a workflow is empty
+                continue
+            if variable not in kinds:
+                raise ValueError(f"{variable} is no knob of this deployment; these are: {', '.join(kinds)}")
+            name, kind = kinds[variable]
+            try:
+                chosen[name] = kind(text)
+            except ValueError:
+                raise ValueError(f"{variable} must be a number, not {text!r}") from None
+        return cls(**chosen)
+
+    def variables(self) -> dict[str, str]:
+        """Return what makes `read` choose the same: the container reads this file again."""
+        return {self.PREFIX + field.name.upper(): str(getattr(self, field.name)) for field in fields(self)}
+
+
+knobs = Knobs.read(os.environ)
+app = modal.App(knobs.app)
+packages_volume = modal.Volume.from_name(knobs.data_volume, create_if_missing=True)
+credentials_volume = modal.Volume.from_name(knobs.credentials_volume, create_if_missing=True)
+locks = modal.Dict.from_name(f"{knobs.credentials_volume}-locks", create_if_missing=True)
+secret = modal.Secret.from_name(knobs.secret, required_keys=["AUTH_TOKEN"])
+image = (
+    modal.Image.debian_slim(python_version="3.12")
+    .pip_install_from_requirements(str(ROOT / "requirements" / "modal.txt"), extra_options="--require-hashes")
+    .env(knobs.variables())
+    # this checkout's sources, whatever other version the deploying environment has installed
+    .add_local_dir(ROOT / "publisher", "/root/publisher", ignore=~modal.FilePatternMatcher("**/*.py"))
+)
+
+with image.imports():  # type: ignore[no-untyped-call]
+    from fastapi import Body, Depends, Request, Response
+    from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+    from pydantic import WithJsonSchema
+
+
+class VolumeStorage:
+    """A Modal volume as the index's storage (`publisher.server.storage.Storage`)."""
+
+    shared = True
+
+    def __init__(self, volume: modal.Volume, name: str) -> None:
+        self._volume = volume
+        self._name = name
+
+    async def commit(self) -> None:
+        """Commit; when only the reload that follows was refused because a file is open, the commit has succeeded."""
+        import asyncio
+
+        try:
+            async with asyncio.timeout(COMMIT_TIMEOUT):
+                await self._volume.commit.aio()  # type: ignore[no-untyped-call]
+        except RuntimeError as error:
+            if "open files" not in str(error):
+                raise
+
+    async def reload(self) -> None:
+        """Bring in what other containers have committed."""
+        await self._volume.reload.aio()  # type: ignore[no-untyped-call]
+
+    @asynccontextmanager
+    async def lock(self) -> AsyncIterator[None]:
+        """Keep other containers from changing the same files; a lock whose holder died is taken over."""
+        import asyncio
+
+        mine = uuid.uuid4().hex
+        while not await locks.put.aio(self._name, (mine, time.time() + LOCK_TIMEOUT), skip_if_exists=True):
+            holder = await locks.get.aio(self._name)
+            if holder is not None and holder[1] < time.time():
+                taken = await locks.pop.aio(self._name, None)
+                if taken is not None and taken != holder:  # somebody else was faster: that is a living lock
+                    await locks.put.aio(self._name, taken, skip_if_exists=True)
+            await asyncio.sleep(0.1)
+        try:
+            yield
+        finally:
+            if (await locks.get.aio(self._name) or ("",))[0] == mine:
+                await locks.pop.aio(self._name, None)
+
+
+@app.function(
+    image=image,
+    volumes={str(PACKAGES): packages_volume, str(CREDENTIALS): credentials_volume},
+    secrets=[secret],
+    min_containers=knobs.min_containers,
+    max_containers=knobs.max_containers,
+    scaledown_window=knobs.scaledown_window,
+    cpu=knobs.cpu,
+    memory=knobs.memory,
+    region=knobs.region.split(",") if knobs.region else None,
+    timeout=600,
+)
+@modal.concurrent(max_inputs=200, target_inputs=100)
+@modal.web_server(PORT, startup_timeout=60, custom_domains=knobs.domain.split(",") if knobs.domain else None)
+def server() -> None:
+    """Serve the index in this process, which can commit and reload its volumes."""
+    from publisher.secret import Secret
+    from publisher.server.app import create_app
+    from publisher.server.run import listen, serve_in_background
+    from publisher.server.settings import ServerSettings
+
+    settings = ServerSettings(
+        roots=(PACKAGES,),
+        htpasswd=CREDENTIALS / ".htpasswd",
+        admin_token=Secret(os.environ["AUTH_TOKEN"]),
+        fallback_url=knobs.fallback_url or None,
+        reserved=tuple(pattern.strip() for pattern in knobs.reserve.split(",") if pattern.strip()),
+        scheme="https",
+        packages_storage=VolumeStorage(packages_volume, "packages"),
+        credentials_storage=VolumeStorage(credentials_volume, "credentials"),
+    )
+    serve_in_background(create_app(settings, "json"), listen("0.0.0.0", PORT))  # noqa: S104 - Modal connects to eth0
+
+
+@app.function(
+    image=image,
+    volumes={str(CREDENTIALS): credentials_volume},
+    secrets=[secret],
+    region=knobs.region.split(",") if knobs.region else None,
+    max_containers=1,
+    timeout=150,
+)
+@modal.concurrent(max_inputs=20)
+@modal.fastapi_endpoint(method="POST", docs=True)
+async def register_user(
+    request: Request,
+    account: Annotated[Any, Body(), WithJsonSchema(ACCOUNT_SCHEMA)],
+    _token: Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False))],
+) -> Response:
+    """
+    Create an account (201), or change its password (200); the answer's `status` is created, changed or unchanged.
+
+    Needs the administrator's token as `Authorization: Bearer TOKEN`. 422 says which rule the name or password breaks.
+    """
+    from publisher.server.http import Request as IndexRequest
+
+    async def body() -> dict[str, Any]:
+        return {"type": "http.request", "body": json.dumps(account).encode()}
+
+    answer = await _accounts().answer_registration(IndexRequest(request.scope, body))
+    return Response(answer.body, answer.status, {name.decode(): value.decode() for name, value in answer.headers})
+
+
+ACCOUNT_SCHEMA = {
+    "type": "object",
+    "title": "Account",
+    "required": ["username", "password"],
+    "properties": {
+        "username": {"type": "string", "maxLength": 128},
+        "password": {"type": "string", "format": "password", "minLength": 8, "maxLength": 72, "writeOnly": True},
+    },
+}
+
+
+@cache
+def _accounts() -> Accounts:
+    """Return the account API of this container."""
+    from publisher.secret import Secret
+    from publisher.server.accounts import create_accounts
+    from publisher.server.settings import ServerSettings
+
+    settings = ServerSettings(
+        roots=(),
+        htpasswd=CREDENTIALS / ".htpasswd",
+        admin_token=Secret(os.environ["AUTH_TOKEN"]),
+        credentials_storage=VolumeStorage(credentials_volume, "credentials"),
+    )
+    return create_accounts(settings)

@@ -1,0 +1,198 @@
+"""What `modal deploy` sends: the real client, run on the deployment file against an API on loopback."""
+
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from modal_proto import api_pb2
+
+from tests.modal.api import LoopbackModal
+from tests.modal.conftest import ROOT, Deploy
+
+
+def _function(api: LoopbackModal, name: str) -> Any:
+    return api.workspace.functions[name]
+
+
+def _commands(api: LoopbackModal) -> list[str]:
+    return [command for image in api.workspace.images.values() for command in image.dockerfile_commands]
+
+
+def _uploaded(api: LoopbackModal) -> set[str]:
+    return {name for files in api.workspace.mounts.values() for name in files}
+
+
+def test_app_functions_volumes_and_secret_have_their_fixed_names(deployed: LoopbackModal) -> None:
+    (published,) = deployed.asked("AppPublish")
+    assert published.name == "pypiserver"
+    assert set(published.function_ids) == {"server", "register_user"}
+    assert set(deployed.workspace.volumes) == {"pypiserver-data", "pypiserver-credentials"}
+    assert all(
+        ask.object_creation_type == api_pb2.OBJECT_CREATION_TYPE_CREATE_IF_MISSING
+        for ask in deployed.asked("VolumeGetOrCreate")
+    )
+    (secret,) = {(ask.deployment_name, *ask.required_keys) for ask in deployed.asked("SecretGetOrCreate")}
+    assert secret == ("pypi-auth-token", "AUTH_TOKEN")
+
+
+def test_the_server_listens_on_8080_with_both_volumes(deployed: LoopbackModal) -> None:
+    function = _function(deployed, "server")
+    assert function.webhook_config.type == api_pb2.WEBHOOK_TYPE_WEB_SERVER
+    assert function.webhook_config.web_server_port == 8080
+    assert function.webhook_config.web_server_startup_timeout >= 30
+    assert not function.webhook_config.requires_proxy_auth  # pip can't send what that wants
+    assert {each.mount_path: each.volume_id for each in function.volume_mounts} == {
+        "/data/packages": "vo-pypiserver-data",
+        "/credentials": "vo-pypiserver-credentials",
+    }
+    assert list(function.secret_ids) == ["st-pypi-auth-token"]
+
+
+def test_limits_of_the_server(deployed: LoopbackModal) -> None:
+    function = _function(deployed, "server")
+    assert function.max_concurrent_inputs == 200
+    assert function.target_concurrent_inputs == 100
+    assert function.timeout_secs == 600
+    assert function.resources.memory_mb == 512
+    settings = function.autoscaler_settings
+    assert (settings.min_containers, settings.max_containers, settings.scaledown_window) == (0, 1, 300)
+
+
+def test_registration_is_a_documented_post_endpoint_with_the_accounts_alone(deployed: LoopbackModal) -> None:
+    function = _function(deployed, "register_user")
+    assert function.webhook_config.type == api_pb2.WEBHOOK_TYPE_FUNCTION
+    assert function.webhook_config.method == "POST"
+    assert function.webhook_config.web_endpoint_docs
+    assert {each.mount_path: each.volume_id for each in function.volume_mounts} == {
+        "/credentials": "vo-pypiserver-credentials"
+    }
+    assert list(function.secret_ids) == ["st-pypi-auth-token"]
+
+
+def test_the_image_has_the_locked_requirements(deployed: LoopbackModal) -> None:
+    commands = _commands(deployed)
+    assert any(re.match(r"FROM python:3\.12\.\d+-slim", command) for command in commands)
+    assert any("pip install -r /.requirements.txt --require-hashes" in command for command in commands)
+    (requirements,) = {
+        each.data
+        for image in deployed.workspace.images.values()
+        for each in image.context_files
+        if each.filename == "/.requirements.txt"
+    }
+    assert requirements == (ROOT / "requirements" / "modal.txt").read_bytes()
+
+
+def test_only_sources_are_uploaded(deployed: LoopbackModal) -> None:
+    ours = {f"/root/{path.relative_to(ROOT)}" for path in (ROOT / "publisher").rglob("*.py")}
+    assert _uploaded(deployed) == {"/root/pypi_deploy.py"} | ours
+    assert not any(image.secret_ids for image in deployed.workspace.images.values())
+    everything = b"".join(message.SerializeToString() for _, message in deployed.calls)
+    assert b"as-made-up" not in everything
+
+
+def test_deploying_again_keeps_the_ids(api: LoopbackModal, deploy: Deploy) -> None:
+    deploy()
+    before = dict(api.workspace.function_ids), dict(api.workspace.volumes)
+    done = deploy()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(api.asked("AppCreate")) == 1
+    first, second = api.asked("AppPublish")
+    assert first.app_id == second.app_id
+    assert dict(first.function_ids) == dict(second.function_ids)
+    assert before == (dict(api.workspace.function_ids), dict(api.workspace.volumes))
+
+
+def test_it_deploys_from_any_folder(api: LoopbackModal, deploy: Deploy, tmp_path: Path) -> None:
+    done = deploy(cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "/root/publisher/server/app.py" in _uploaded(api)
+
+
+def test_a_missing_secret_is_named(api: LoopbackModal, deploy: Deploy) -> None:
+    api.workspace.secrets.clear()
+    done = deploy()
+    assert done.returncode != 0
+    assert "Secret 'pypi-auth-token' not found" in done.stdout + done.stderr
+    assert not api.asked("AppPublish")
+
+
+def test_the_knobs_reach_the_functions_and_their_containers(api: LoopbackModal, deploy: Deploy) -> None:
+    done = deploy(
+        {
+            "PYPI_DEPLOY_APP": "pypiserver-staging",
+            "PYPI_DEPLOY_DATA_VOLUME": "staging-data",
+            "PYPI_DEPLOY_CREDENTIALS_VOLUME": "staging-credentials",
+            "PYPI_DEPLOY_MIN_CONTAINERS": "1",
+            "PYPI_DEPLOY_MAX_CONTAINERS": "3",
+            "PYPI_DEPLOY_REGION": "eu-west,eu-north",
+            "PYPI_DEPLOY_DOMAIN": "pypi.acme.example",
+            "PYPI_DEPLOY_RESERVE": "acme-*",
+        }
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    (published,) = api.asked("AppPublish")
+    assert published.name == "pypiserver-staging"
+    assert set(api.workspace.volumes) == {"staging-data", "staging-credentials"}
+    function = _function(api, "server")
+    settings = function.autoscaler_settings
+    assert (settings.min_containers, settings.max_containers) == (1, 3)
+    assert list(function.scheduler_placement.regions) == ["eu-west", "eu-north"]
+    assert [each.name for each in function.webhook_config.custom_domains] == ["pypi.acme.example"]
+    assert "ENV PYPI_DEPLOY_RESERVE='acme-*'" in _commands(api)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "told"),
+    [
+        ("PYPI_DEPLOY_MAX_CONTAINER", "3", "PYPI_DEPLOY_MAX_CONTAINER is no knob of this deployment"),
+        ("PYPI_DEPLOY_MAX_CONTAINERS", "many", "PYPI_DEPLOY_MAX_CONTAINERS must be a number, not 'many'"),
+    ],
+)
+def test_a_mistaken_knob_is_refused(api: LoopbackModal, deploy: Deploy, variable: str, value: str, told: str) -> None:
+    done = deploy({variable: value})
+    assert done.returncode != 0
+    assert told in " ".join((done.stdout + done.stderr).replace("│", " ").split())
+    assert not api.asked("AppCreate")
+
+
+def test_the_file_imports_without_token_variables_or_fastapi() -> None:
+    code = (
+        "import sys, time, modal\n"
+        "sys.modules['fastapi'] = None\n"
+        "started = time.perf_counter()\n"
+        "sys.path.insert(0, 'deployments')\n"
+        "import pypi_deploy\n"
+        "assert not [name for name in sys.modules if name.startswith(('publisher', 'uvicorn', 'pypiserver'))]\n"
+        "print(time.perf_counter() - started)\n"
+    )
+    started = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={}, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert float(done.stdout) < 1 + (time.monotonic() - started) / 10  # a second, or slower on a busy machine
+
+
+def test_every_knob_is_documented_with_its_default() -> None:
+    code = (
+        "import sys; sys.path.insert(0, 'deployments'); import pypi_deploy\n"
+        "for item in pypi_deploy.Knobs().variables().items(): print(*item)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    reference = (ROOT / "docs" / "reference" / "modal.md").read_text("utf-8")
+    for line in done.stdout.splitlines():
+        variable, _, default = line.partition(" ")
+        assert f"| `{variable}` | {f'`{default}`' if default else ''}" in reference
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*/*modal*.md")), ids=lambda page: page.stem)
+def test_links_of_the_pages_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\((?!https?:)([^)]+)\)", page.read_text("utf-8")):
+        name, _, anchor = target.partition("#")
+        linked = (page.parent / name).resolve() if name else page
+        headings = re.findall(r"^#+ (.+)$", linked.read_text("utf-8"), re.MULTILINE)
+        anchors = {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+        assert not anchor or anchor in anchors, target

@@ -1,0 +1,121 @@
+"""The deploy workflow, run by `act` on this machine: Modal is an API on loopback, the deployed index is one here."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.helpers.index import RunningIndex
+from tests.modal.api import LoopbackModal
+from tests.modal.conftest import ROOT
+
+WORKFLOW = ROOT / ".github" / "workflows" / "deploy-modal.yaml"
+NOTHING = "true"
+# every entry a link of its own: whatever clears that folder leaves the real one alone
+ENVIRONMENT = "mkdir .venv && ln -s {0}/bin {0}/lib {0}/pyvenv.cfg .venv/ && touch .venv/.ready"
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A clone's files, as they are here, with tests that only say that they ran."""
+    place = tmp_path / "checkout"
+    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True)
+    for name in listed.stdout.decode().split():
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, place / name)
+    (place / ".ci" / "run").write_text("test -z ${MODAL_TOKEN_ID-} && echo THE TESTS RAN WITHOUT SECRETS\n")
+    git = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "init.defaultBranch=main"]
+    for arguments in (["init", "-q"], ["add", "."], ["commit", "-qm", "all"]):
+        subprocess.run([*git, *arguments], cwd=place, check=True)
+    subprocess.run(["git", "remote", "add", "origin", "https://github.com/acme/index.git"], cwd=place, check=True)
+    return place
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> Iterator[RunningIndex]:
+    index = RunningIndex.start(tmp_path / "index")
+    yield index
+    index.stop()
+
+
+def _act(checkout: Path, server_url: str) -> "subprocess.CompletedProcess[str]":
+    actions = checkout.parent / "actions"
+    pinned = re.findall(r"uses: (\S+@[0-9a-f]{40}) ", WORKFLOW.read_text())
+    command = [str(Path(sys.executable).parent / "act"), "push", "-W", ".github/workflows/deploy-modal.yaml"]
+    command += ["--platform", "ubuntu-24.04=-self-hosted", "--action-cache-path", str(checkout.parent / "cache")]
+    for action in set(pinned):
+        stand_in = actions / action.replace("/", "-")
+        stand_in.mkdir(parents=True)
+        does = ENVIRONMENT.format(Path(sys.executable).parents[1]) if "setup-python" in action else NOTHING
+        (stand_in / "action.yml").write_text(
+            "name: stand-in\ndescription: stand-in\n"
+            f"runs: {{using: composite, steps: [{{run: '{does}', shell: bash}}]}}\n"
+        )
+        command += ["--local-repository", f"{action}={stand_in}"]
+    command += ["--secret", "MODAL_TOKEN_ID=ak-made-up", "--secret", "MODAL_TOKEN_SECRET=as-made-up"]
+    command += ["--env", f"MODAL_SERVER_URL={server_url}", "--env", f"MODAL_CONFIG_PATH={os.devnull}"]
+    return subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False, timeout=120)
+
+
+def test_the_workflow_tests_deploys_and_asks_the_index(
+    api: LoopbackModal, server_url: str, index: RunningIndex, checkout: Path
+) -> None:
+    api.workspace.url = index.url
+    done = _act(checkout, server_url)
+    told = done.stdout + done.stderr
+    assert done.returncode == 0, told
+    assert told.index("THE TESTS RAN WITHOUT SECRETS") < told.index("Run Main Deploy")
+    assert f"ok: {index.url}health answered 200" in told
+    assert f"ok: {index.url}simple/ answered 401" in told
+    assert [each.name for each in api.asked("AppPublish")] == ["pypiserver"]
+    assert "as-made-up" not in told
+
+
+def test_a_deployed_index_that_does_not_work_is_told_with_the_way_back(
+    api: LoopbackModal, server_url: str, index: RunningIndex, checkout: Path
+) -> None:
+    api.workspace.url = index.url + "simple"  # answers, and is no index
+    done = _act(checkout, server_url)
+    told = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert "WRONG" in told
+    assert "modal app rollback pypiserver" in told
+
+
+def _workflow() -> Any:
+    return yaml.safe_load(WORKFLOW.read_text())
+
+
+def test_the_workflow_is_careful() -> None:
+    workflow = _workflow()
+    assert workflow["permissions"] == {}
+    assert workflow["concurrency"] == {"group": "deploy-modal", "cancel-in-progress": False}
+    assert workflow[True] == {"push": {"branches": ["main"]}, "workflow_dispatch": None}  # YAML's `on`
+    assert workflow["jobs"]["deploy"]["needs"] == "test"
+    for job in workflow["jobs"].values():
+        assert job["permissions"] == {"contents": "read"}
+        assert job["timeout-minutes"] <= 60
+        for step in job["steps"]:
+            assert "${{" not in step.get("run", "")
+            if "uses" in step:
+                assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", step["uses"])
+            if step.get("uses", "").startswith("actions/checkout"):
+                assert step["with"]["persist-credentials"] is False
+    for line in WORKFLOW.read_text().splitlines():
+        assert "uses:" not in line or re.search(r"# v\d+\.\d+\.\d+$", line)
+    assert "secrets." not in str(workflow["jobs"]["test"])
+
+
+def test_every_knob_can_be_set_for_the_workflow() -> None:
+    code = "import sys; sys.path.insert(0, 'deployments'); import pypi_deploy; print(*pypi_deploy.knobs.variables())"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    environment = _workflow()["jobs"]["deploy"]["env"]
+    assert set(done.stdout.split()) == {name for name in environment if name.startswith("PYPI_DEPLOY_")}
+    assert all(value == f"${{{{ vars.{name} }}}}" for name, value in environment.items())
