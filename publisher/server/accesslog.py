@@ -3,10 +3,10 @@
 import json
 import sys
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Literal
 
-from publisher.archives import has_control_characters
 from publisher.server.http import Request
 
 LogFormat = Literal["text", "json", "none"]
@@ -21,7 +21,7 @@ def log_request(request: Request, status: int, sent: int, started: float, form: 
     if form == "none":
         return
     milliseconds = (time.perf_counter() - started) * 1000
-    path = request.path if not has_control_characters(request.path) else ascii(request.path)
+    path = request.path if request.path.isprintable() else ascii(request.path)
     user = request.username or "-"
     if form == "json":
         told = {
@@ -36,5 +36,7 @@ def log_request(request: Request, status: int, sent: int, started: float, form: 
         }
         line = json.dumps(told)
     else:
-        line = f'{request.client} {user} "{request.method} {path}" {status} {sent} {milliseconds:.1f}ms'
-    sys.stderr.write(line + "\n")
+        quoted = path.replace('"', "%22")
+        line = f'{request.client} {user} "{request.method} {quoted}" {status} {sent} {milliseconds:.1f}ms'
+    with suppress(OSError, ValueError):  # whoever read the log went away: that is no reason to stop serving
+        sys.stderr.write(line + "\n")

@@ -2,12 +2,11 @@
 
 import asyncio
 import logging
-import os
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
-from urllib.parse import unquote
 
 from publisher.server.accesslog import LogFormat, log_request
 from publisher.server.accounts import Accounts, create_credentials_refresher
@@ -83,6 +82,7 @@ class Index:
         """
         if self._started is None or not self._started.done():
             return None
+        started = time.perf_counter()
         first, _, below = scope["path"][1:].partition("/")
         request = Request(scope, _nothing_to_receive)
         if first == "simple" and self._authenticator.remembers(request, Right.LIST):
@@ -92,7 +92,7 @@ class Index:
         else:
             return None
         if answer is not None:
-            log_request(request, answer.status, len(answer.body), time.perf_counter(), self._log_format)
+            log_request(request, answer.status, len(answer.body), started, self._log_format)
         return answer
 
     async def start(self) -> None:
@@ -171,7 +171,7 @@ class Index:
             return await handler(request)
         if first == "users" and below:
             _expect(request, {"DELETE"})
-            return await self._accounts.remove(request, unquote(below))
+            return await self._accounts.remove(request, below)
         if first == "projects" and below:
             return await self._project(request, below)
         return await self._pypiserver(request)
@@ -272,11 +272,11 @@ async def _no_icon(request: Request) -> Answer:  # noqa: ARG001 - a handler
 
 def _write_trouble(root: Path) -> str | None:
     """Return why a file can't be written to the package folder, or None when it can."""
-    probe = root / DOT_FOLDER / f".health-{os.getpid()}"
     try:
-        probe.parent.mkdir(parents=True, exist_ok=True)
-        probe.write_bytes(b"ok")
-        probe.unlink()
+        (root / DOT_FOLDER).mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=root / DOT_FOLDER) as probe:
+            probe.write(b"ok")
+            probe.flush()
     except OSError as error:
         return f"the package folder can't be written: {error.strerror or error}"
     return None

@@ -5,6 +5,7 @@ import io
 import os
 import re
 import zipfile
+import zlib
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -32,7 +33,7 @@ SEND_FILE = "publisher.send_file"
 SendFile = Callable[[int, int, int], Awaitable[None]]
 """Send from a file descriptor, an offset and a number of bytes."""
 
-_RANGE = re.compile(rb"bytes=(\d*)-(\d*)")
+_RANGE = re.compile(rb"bytes=(\d{0,18})-(\d{0,18})")
 _IMMUTABLE: Headers = [
     (b"cache-control", b"private, max-age=365000000, immutable"),
     (b"accept-ranges", b"bytes"),
@@ -140,7 +141,7 @@ class Files:
                     headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"etag", etag), *_IMMUTABLE]
                     kept = _Kept(_stamp(status), Response(200, body, headers))
                     self._keep(url_path, kept)
-            except (zipfile.BadZipFile, KeyError, StopIteration, RuntimeError):
+            except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, StopIteration, RuntimeError):
                 raise HttpError(
                     404, f"The wheel {url_path.removesuffix(METADATA_SUFFIX)} has no metadata that can be read."
                 ) from None

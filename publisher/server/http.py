@@ -119,7 +119,7 @@ class Request:
     def root_path(self) -> str:
         """The path prefix that the index is mounted under, without a trailing slash; proxies name it in a header."""
         prefix = self.headers.get(b"x-forwarded-prefix", b"").decode("latin-1") or self.scope.get("root_path", "")
-        return "/" + stripped if (stripped := prefix.strip("/")) else ""
+        return "/" + quote(stripped, safe="/%+~") if (stripped := prefix.strip("/")) else ""
 
     @property
     def base_url(self) -> str:

@@ -1,7 +1,5 @@
 """Yanking and deleting what was published, over HTTP with the right to update."""
 
-from urllib.parse import unquote
-
 from publisher.server.filenames import normalize
 from publisher.server.http import HttpError, Request, Response, json_response
 from publisher.server.store import Store
@@ -22,7 +20,7 @@ class Managing:
 
         ``PUT`` and ``DELETE NAME/VERSION/yanked`` yank and unyank; ``DELETE NAME/VERSION[/FILE]`` deletes.
         """
-        name, version, *rest = [unquote(part) for part in path.split("/")] if path.count("/") in {1, 2} else ("", "")
+        name, version, *rest = path.split("/") if path.count("/") in {1, 2} else ("", "")
         if not name or not version:
             raise HttpError(404, "Name a release as /projects/NAME/VERSION.")
         name = normalize(name)

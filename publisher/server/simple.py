@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import html
 import json
+import re
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -64,6 +65,16 @@ def negotiate(accept: str) -> str:
     return _OFFERS[best] if accept and quality_of(best) > 0 else TEXT_HTML
 
 
+@lru_cache(maxsize=256)
+def accepts_gzip(accept_encoding: bytes) -> bool:
+    """Tell whether a client takes a page zipped; ``gzip;q=0`` says that it does not."""
+    for part in accept_encoding.lower().split(b","):
+        name, *parameters = (piece.strip() for piece in part.split(b";"))
+        if name == b"gzip":
+            return not any(re.fullmatch(rb"q=0(\.0*)?", text) for text in parameters)
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """A page as it is sent, and what it was made from; ``plain`` and ``zipped`` are complete answers."""
@@ -84,7 +95,7 @@ class Page:
         match = request.headers.get(b"if-none-match")
         if match is not None and (self.etag in match or match == b"*"):
             return self.unmodified
-        if self.zipped is not self.plain and b"gzip" in request.headers.get(b"accept-encoding", b""):
+        if self.zipped is not self.plain and accepts_gzip(request.headers.get(b"accept-encoding", b"")):
             return self.zipped
         return self.plain
 

@@ -246,3 +246,12 @@ def test_a_password_proven_by_the_file_before_is_not_remembered(tmp_path: Path) 
 
 async def _nothing() -> Message:
     raise AssertionError
+
+
+def test_a_name_with_percent_signs_is_removed_as_it_is(own: OwnIndex) -> None:
+    index, client = own.start()
+    index.add_user("50%41", "correct horse")
+    index.add_user("50A", "correct horse")
+    anonymous = Client(client.url, None)
+    assert anonymous.request("DELETE", "users/50%2541", headers=ADMIN).status_code == 200
+    assert set(anonymous.get("users", ADMIN).json()["users"]) == {USER, "50A"}

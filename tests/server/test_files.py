@@ -2,6 +2,7 @@
 
 import base64
 import random
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from tests.helpers.dists import make_sdist, make_wheel
 from tests.helpers.http import Client, raw_request
 from tests.helpers.index import RunningIndex
+from tests.server.conftest import OwnIndex
 
 
 @pytest.fixture(params=[100, 2 * 2**20], ids=["small", "large"])
@@ -91,3 +93,23 @@ def test_a_signature_beside_a_file_is_served_and_not_listed(
     (shared_index.root / f"{sdist.name}.asc").write_text("a signature")
     assert client.get(f"packages/{sdist.name}.asc").text == "a signature"
     assert client.filenames("signed") == [sdist.name]
+
+
+def test_numbers_beyond_all_files_are_no_failure(client: Client, file: Path) -> None:
+    for header in ("bytes=" + "9" * 5000 + "-", "bytes=-" + "9" * 5000, "bytes=0-" + "9" * 5000):
+        assert client.get(f"packages/{file.name}", {"Range": header}).status_code == 200
+
+
+def test_a_wheel_with_damaged_metadata_is_served_without_it(own: OwnIndex) -> None:
+    index, client = own.start()
+    path = make_wheel(index.root, "damaged")
+    with zipfile.ZipFile(path) as archive:
+        where = (
+            archive.getinfo("damaged-1.0.dist-info/METADATA").header_offset + 30 + len("damaged-1.0.dist-info/METADATA")
+        )
+    data = bytearray(path.read_bytes())
+    data[where : where + 20] = b"\xff" * 20
+    path.write_bytes(data)
+    assert "core-metadata" not in client.page("damaged")["files"][0]
+    assert client.get(f"packages/{path.name}").content == data
+    assert client.get(f"packages/{path.name}.metadata").status_code == 404

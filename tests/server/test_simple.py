@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from publisher.server.simple import negotiate
+from publisher.server.simple import accepts_gzip, negotiate
 from tests.helpers.dists import make_sdist, make_wheel, metadata
 from tests.helpers.http import HTML, JSON, Client, sha256
 from tests.server.conftest import OwnIndex
@@ -189,3 +189,23 @@ def test_names_that_no_project_has_are_unknown_and_never_leave(own: OwnIndex) ->
             response = client.get(response.headers["Location"].removeprefix(client.url))
         assert response.status_code == 404, name
     assert client.get("simple/some-name/").status_code == 302
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        (b"gzip, deflate, zstd", True),
+        (b"deflate, GZIP;q=0.5", True),
+        (b"gzip;q=0", False),
+        (b"identity, gzip; q=0.000", False),
+        (b"x-gzip-like", False),
+        (b"", False),
+    ],
+)
+def test_pages_are_zipped_for_those_who_take_it(header: bytes, *, expected: bool) -> None:
+    assert accepts_gzip(header) is expected
+
+
+def test_a_prefix_is_never_markup(client: Client) -> None:
+    home = client.get("", {"X-Forwarded-Prefix": '/"><script>alert(1)</script>', "Accept": "text/html"})
+    assert "<script>" not in home.text
