@@ -21,6 +21,9 @@ REMEMBERED_FOR = 300.0
 REMEMBERED_PAIRS = 4096
 """How many verified passwords are remembered at a time."""
 
+LOOK_SHARE = 20
+"""Looking whether the file changed may take one part in this many of the time: microseconds between two looks."""
+
 FIRST_DELAY, LONGEST_DELAY = 0.1, 3.0
 """Seconds that the first and the worst failed attempts of a user from an address are answered late."""
 
@@ -44,6 +47,7 @@ class Authenticator:
         self._key = os.urandom(32)
         self._remembered: OrderedDict[bytes, tuple[str, float]] = OrderedDict()
         self._stamp: Stamp | None = None
+        self._next_look = 0.0
         self._failures: OrderedDict[tuple[str, str], tuple[int, float]] = OrderedDict()
         self._hashing = ThreadPoolExecutor(2, "passwords")
 
@@ -129,15 +133,15 @@ class Authenticator:
         return hashlib.blake2b(header, key=self._key, digest_size=32).digest()
 
     def _recall(self, header: bytes) -> str | None:
-        stamp = self.users.stamp() if self.users and not self._refresher.reloading else self._stamp
-        if stamp != self._stamp:
-            self._remembered.clear()
-            self._stamp = stamp
-            return None
+        now = time.monotonic()
+        if now >= self._next_look and self.users is not None and not self._refresher.reloading:
+            stamp = self.users.stamp()
+            if stamp != self._stamp:
+                self._remembered.clear()
+                self._stamp = stamp
+            self._next_look = now + LOOK_SHARE * (time.monotonic() - now)
         found = self._remembered.get(self._digest(header))
-        if found is None or found[1] < time.monotonic():
-            return None
-        return found[0]
+        return found[0] if found is not None and found[1] > now else None
 
     def _remember(self, header: bytes, username: str) -> None:
         self._remembered[self._digest(header)] = (username, time.monotonic() + REMEMBERED_FOR)

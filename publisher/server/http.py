@@ -118,8 +118,8 @@ class Request:
     @property
     def root_path(self) -> str:
         """The path prefix that the index is mounted under, without a trailing slash; proxies name it in a header."""
-        prefix = self.header(b"x-forwarded-prefix") or self.scope.get("root_path", "")
-        return "/" + quote(prefix.strip("/"), safe="/%+~") if prefix.strip("/") else ""
+        prefix = self.headers.get(b"x-forwarded-prefix", b"").decode("latin-1") or self.scope.get("root_path", "")
+        return "/" + quote(stripped, safe="/%+~") if (stripped := prefix.strip("/")) else ""
 
     @property
     def base_url(self) -> str:

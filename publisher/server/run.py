@@ -7,7 +7,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import uvicorn  # noqa: TID251 - the only door to uvicorn
@@ -192,12 +192,11 @@ class SendingProtocol(HttpToolsProtocol):
         response = self.config.app.immediate(self.scope)  # type: ignore[union-attr]
         if response is None:
             return False
-        date = b"".join(b"%s: %s\r\n" % header for header in self.server_state.default_headers)
-        head = b"%s%s\r\n" % (response.head, date)
+        pieces = (response.head, _header_lines(tuple(self.server_state.default_headers)), response.body)
         if len(response.body) < JOINED:
-            self.transport.write(head + response.body)
+            self.transport.write(b"".join(pieces))
         else:
-            self.transport.writelines([head, response.body])
+            self.transport.writelines(pieces)
         return True
 
     async def _send_file(self, cycle: RequestResponseCycle, file: int, offset: int, length: int) -> None:
@@ -223,6 +222,12 @@ class SendingProtocol(HttpToolsProtocol):
             os.close(connection)
         cycle.expected_content_length = 0  # uvicorn has not seen those bytes
         await cycle.send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+@lru_cache(maxsize=1)
+def _header_lines(headers: tuple[tuple[bytes, bytes], ...]) -> bytes:
+    """Return the headers that every answer has, the date above all, and the blank line after them."""
+    return b"".join(b"%s: %s\r\n" % header for header in headers) + b"\r\n"
 
 
 def _send_some(connection: int, file: int, offset: int, end: int) -> int:

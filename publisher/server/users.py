@@ -51,13 +51,14 @@ class Users:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._name = os.fspath(path)
         self._stamp: Stamp | None = None
         self._loaded: HtpasswdFile | None = None
 
     def stamp(self) -> Stamp | None:
         """Return what changes when the file changes, None while there is no file; costs one look at the directory."""
         try:
-            found = os.stat(self._path)  # noqa: PTH116 - called for every request: a Path costs as much as the look
+            found = os.stat(self._name)  # noqa: PTH116 - the hot path
         except FileNotFoundError:
             return None
         return found.st_ino, found.st_size, found.st_mtime_ns
