@@ -50,6 +50,7 @@ class Index:
 
     def __init__(self, settings: ServerSettings, log_format: LogFormat) -> None:
         self._settings = settings
+        self.limits = settings.limits
         self._log_format: LogFormat = log_format
         patience = settings.limits.waiting_for_folder
         self._packages = Refresher(settings.packages_storage, patience=patience, interval=PACKAGES_INTERVAL)

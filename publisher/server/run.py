@@ -16,15 +16,14 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from publisher.errors import ConfigurationError
 from publisher.server.app import Index
 from publisher.server.files import SEND_FILE
+from publisher.server.http import TEXT_TYPE, ClientGoneError, Response
+from publisher.server.settings import Limits
 
 KEEP_ALIVE = 75
 """Seconds that an idle connection is kept."""
 
 JOINED = 2**16
 """Bytes of body up to which head and body are copied together instead of being handed over as two pieces."""
-
-STALLED = 60
-"""Seconds that a client may take nothing of a file that is sent to it."""
 
 GRACE = 120
 """Seconds that running uploads get to finish after a signal."""
@@ -107,15 +106,62 @@ def serving_server(app: Index, root_path: str, on_ready: Callable[[], None]) -> 
 
 
 class SendingProtocol(HttpToolsProtocol):
-    """uvicorn's HTTP protocol with two short cuts: answers from memory without a task, and files sent by the kernel."""
+    """
+    uvicorn's HTTP protocol with two short cuts: answers from memory without a task, and files sent by the kernel.
+
+    It also bounds what uvicorn does not: the size of a request's head, the time it takes to come, and the time that a
+    client takes nothing of its answer.
+    """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        self._limits: Limits = self.config.app.limits  # type: ignore[union-attr]
         self._answered = False
         """Whether the request whose end is still to come was answered at once."""
+        self._head_since: float | None = self.loop.time()
+        """Since when the end of a request's head is waited for; None while a request is answered, or none has begun."""
+        self._head_size = 0
+        self._unsent = (0, 0.0)
+        """How many bytes wait to be sent, and since when there are that many."""
+
+    def on_message_begin(self) -> None:
+        """Begin a request."""
+        super().on_message_begin()
+        self._head_since = self.loop.time()
+        self._head_size = 0
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes of a request; refuse a head that grows too large."""
+        if self.timeout_keep_alive_task is not None:  # an idle connection: a head is owed from now on
+            self._head_since = self.loop.time()
+        super().data_received(data)
+        if self._head_since is not None:
+            self._head_size += len(data)
+            if self._head_size > self._limits.head_size:
+                self._refuse(431, f"The request's head is larger than {self._limits.head_size} bytes.")
+
+    def let_go_if_slow(self, now: float) -> None:
+        """End the connection of a client that is too slow; called once a second, ``now`` is the event loop's time."""
+        unsent = self.transport.get_write_buffer_size()
+        if unsent != self._unsent[0]:
+            self._unsent = unsent, now
+        elif unsent and now - self._unsent[1] > self._limits.stalled_download:
+            self.transport.abort()
+        if self._head_since is not None and now - self._head_since > self._limits.slow_head:
+            self._refuse(408, "The request's head did not come in time.")
+
+    def _refuse(self, status: int, message: str) -> None:
+        """Answer what is no complete request, and close the connection."""
+        if not self.transport.is_closing():
+            headers = [(b"content-type", TEXT_TYPE), (b"connection", b"close")]
+            response = Response(status, message.encode(), headers)
+            if self.cycle is None or self.cycle.response_complete:
+                self.transport.write(response.head + b"\r\n" + response.body)
+            self.transport.close()
 
     def on_headers_complete(self) -> None:
         """Answer at once what the index has in memory; else start the application, which may have files sent."""
+        self._head_since = None
         idle = self.cycle is None or self.cycle.response_complete
         if idle and self.parser.get_method() == b"GET" and self.parser.should_keep_alive() and not self.root_path:
             self._answered = self._answer_at_once()
@@ -157,7 +203,7 @@ class SendingProtocol(HttpToolsProtocol):
         """
         Send a part of a file as the rest of the body that the response's Content-Length announces.
 
-        Raises OSError when the client goes away or takes nothing for `STALLED` seconds.
+        Raises ClientGoneError when the client goes away, or takes nothing for so long that it is sent away.
         """
         while self.transport.get_write_buffer_size():  # noqa: ASYNC110 - the head goes first, and no event tells when
             await asyncio.sleep(0.001)
@@ -167,7 +213,11 @@ class SendingProtocol(HttpToolsProtocol):
             while offset < end and not cycle.disconnected:
                 offset = await self.loop.run_in_executor(None, _send_some, connection, file, offset, end)
                 if offset < end:
-                    await asyncio.wait_for(_writable(self.loop, connection), STALLED)
+                    await asyncio.wait_for(_writable(self.loop, connection), self._limits.stalled_download)
+        except (ConnectionError, TimeoutError) as error:
+            cycle.disconnected = True
+            self.transport.abort()
+            raise ClientGoneError from error
         finally:
             os.close(connection)
         cycle.expected_content_length = 0  # uvicorn has not seen those bytes
@@ -215,6 +265,15 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             self._on_ready()
+
+    async def on_tick(self, counter: int) -> bool:
+        """Look after slow clients once a second; a tick is a tenth of one."""
+        if counter % 10 == 0:
+            now = asyncio.get_running_loop().time()
+            for connection in list(self.server_state.connections):
+                if isinstance(connection, SendingProtocol):
+                    connection.let_go_if_slow(now)
+        return await super().on_tick(counter)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

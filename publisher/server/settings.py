@@ -25,6 +25,9 @@ class Limits:
     upload_size: int = 2048 * MEGABYTE
     parallel_uploads: int = 16
     stalled_upload: float = 60.0
+    stalled_download: float = 60.0
+    slow_head: float = 30.0
+    head_size: int = 64 * 2**10
     waiting_for_folder: float = 20.0
     page_memory: int = 256 * MEGABYTE
     file_memory: int = 64 * MEGABYTE
