@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from publisher.server import store
+from publisher.server.storage import LocalDisk
 from tests.helpers.dists import make_sdist, make_wheel
 from tests.helpers.http import Client, sha256
 from tests.helpers.inside import serving
@@ -115,12 +117,13 @@ def test_a_right_to_read_is_not_needed_for_what_is_open(own: OwnIndex, tmp_path:
     assert stranger.upload(make_wheel(tmp_path, "by_stranger")).status_code == 401
 
 
-@pytest.mark.parametrize("call", ["write", "fsync", "link"])
+@pytest.mark.parametrize("call", ["write", "fsync", "link", "_sync_directory"])
 @pytest.mark.parametrize(("number", "status"), [(errno.ENOSPC, 507), (errno.EDQUOT, 507), (errno.EIO, 503)])
 def test_a_full_or_broken_disk_refuses_and_keeps_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, number: int, status: int
 ) -> None:
-    allowed = getattr(os, call)
+    module = store if call.startswith("_") else os
+    allowed = getattr(module, call)
     broken = threading.Event()
 
     def refuse(*arguments: Any, **options: Any) -> Any:
@@ -128,7 +131,7 @@ def test_a_full_or_broken_disk_refuses_and_keeps_nothing(
             raise OSError(number, os.strerror(number))
         return allowed(*arguments, **options)
 
-    monkeypatch.setattr(os, call, refuse)
+    monkeypatch.setattr(module, call, refuse)
     path = make_wheel(tmp_path, "full")
     with serving(tmp_path) as ((host, port), root):
         client = Client(f"http://{host}:{port}/", ("ada", "correct horse"))
@@ -140,3 +143,26 @@ def test_a_full_or_broken_disk_refuses_and_keeps_nothing(
         broken.clear()
         assert client.upload(path).status_code == 200
         assert client.filenames("full") == [path.name]
+
+
+class FailingDisk(LocalDisk):
+    failing = False
+
+    async def commit(self) -> None:
+        if self.failing:
+            raise OSError("the volume is gone")
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_failed_commit_is_told_and_loses_nothing(tmp_path: Path, *, overwrite: bool) -> None:
+    disk = FailingDisk()
+    with serving(tmp_path, {"packages_storage": disk, "overwrite": overwrite}) as ((host, port), root):
+        client = Client(f"http://{host}:{port}/", ("ada", "correct horse"))
+        assert client.upload(make_wheel(tmp_path, "kept")).status_code == 200
+        disk.failing = True
+        again = make_wheel(tmp_path, "kept", "1.0" if overwrite else "1.1", members={"kept/more": b""})
+        assert client.upload(again).status_code == 503
+        assert [path.name for path in root.glob("*.whl")] == client.filenames("kept") == ["kept-1.0-py3-none-any.whl"]
+        disk.failing = False
+        assert client.upload(again).status_code == 200
+        assert client.get(f"packages/{again.name}").content == again.read_bytes()
