@@ -2,7 +2,7 @@
 # Needs git, make and Python 3.11 or newer; everything else comes into .venv.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test deploy lint check lock clean
+.PHONY: help demo test deploy lint check docs lock clean
 
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -16,8 +16,9 @@ help:
 	@echo 'make demo   set up .venv, then build, publish and install a package through an index on this machine'
 	@echo 'make test   set up .venv, then run the test suite'
 	@echo 'make deploy put the index on Modal, with the credentials of `modal token new` or MODAL_TOKEN_ID and _SECRET'
-	@echo 'make lint   formatting, lint rules and types'
+	@echo 'make lint   formatting, lint rules, types, workflows'
 	@echo 'make check  what CI runs'
+	@echo 'make docs   write the reference of the command line anew'
 	@echo 'make lock   pin the dependencies anew (requirements/*.txt)'
 	@echo 'make clean  remove .venv and everything that was built'
 
@@ -58,11 +59,16 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yaml
+	$(BIN)/zizmor --quiet --offline --persona auditor .github
 
 check:
 	@bash .ci/run
 
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command 'make lock'
+
+docs: $(READY)
+	@$(BIN)/python docs/generate_cli.py
 
 lock:
 	@test -x $(BIN)/uv || { $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet uv; }
