@@ -58,3 +58,11 @@ def test_every_page_is_linked_from_the_overview() -> None:
     overview = (ROOT / "docs/README.md").read_text("utf-8")
     for page in ROOT.glob("docs/*/*.md"):
         assert f"({page.relative_to(ROOT / 'docs').as_posix()})" in overview, page.name
+
+
+def test_every_test_that_the_docs_name_exists() -> None:
+    page = (ROOT / "docs/reference/protocols.md").read_text("utf-8")
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", page)
+    assert len(named) > 20
+    for path, test in named:
+        assert f"\ndef {test}(" in (ROOT / path).read_text("utf-8"), f"{path}::{test}"

@@ -2,7 +2,7 @@
 
 import html
 from collections.abc import Iterable
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 from packaging.metadata import parse_email
 
@@ -73,7 +73,7 @@ pypi-publish PROJECT_FOLDER</pre>
 
     async def project(self, request: Request, path: str) -> Response:
         """Show a project's newest release, its description, and its files."""
-        name = unquote(path.rstrip("/"))
+        name = path.rstrip("/")
         if not path.endswith("/") or name != normalize(name):
             return redirect(request, f"projects/{normalize(name)}/")
         project = await self._store.find(name)

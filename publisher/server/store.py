@@ -381,7 +381,7 @@ class Store:
                 if existing is not None:
                     return existing
                 raise busy()
-            await self._commit(undo=lambda: self._take_back(directory / filename))
+            await self._commit(lambda: self._take_back(directory / filename), "nothing was stored. Send it again.")
             project = self.projects.get(guessed.project)
             known = dict(project.files) if project is not None and project.files is not None else None
             self._put_in(str(directory), filename)
@@ -445,21 +445,20 @@ class Store:
                     await self.in_thread(work)
                 except OSError as error:
                     raise storage_error(error) from error
-            await self._commit()
+            # marks and deletions are not taken back: they are what was wanted, and the next commit carries them
+            await self._commit(lambda: None, "it holds here, but may be lost. Look, and ask for it again if it is.")
             if name in self.projects:
                 self.projects[name].forget()
 
-    async def _commit(self, undo: Callable[[], object] = lambda: None) -> None:
-        """Commit the storage; when that fails, undo what was written and tell the client to come again."""
+    async def _commit(self, undo: Callable[[], object], outcome: str) -> None:
+        """Commit the storage; when that fails, undo what was written and tell the client what holds now."""
         try:
             await self._refresher.commit()
         except Exception as error:
             _log.exception("commit failed")
             async with self._refresher.looking():
                 await self.in_thread(undo)
-            raise HttpError(
-                503, "The index could not make the change durable; nothing was changed. Try again."
-            ) from error
+            raise HttpError(503, f"The index could not make the change durable; {outcome}") from error
 
     async def _existing(self, name: str, filename: str, facts: Facts) -> StoredFile | None:
         """Return the file of that name when it has the same bytes; None when the name is free."""
