@@ -11,6 +11,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 WHEELS := $(VENV)/wheels
 IMAGE := $(VENV)/image
+CLIENTS := $(VENV)/clients
 
 help:
 	@echo 'make demo   set up .venv, then build, publish and install a package through an index on this machine'
@@ -46,10 +47,16 @@ $(IMAGE)/.ready: $(READY) requirements/modal.txt requirements/deploy.txt
 		-r requirements/modal.txt -r requirements/deploy.txt
 	@touch $@
 
+# the publishing tools of others that the index is tested with; their requirements clash with ours
+$(CLIENTS)/.ready: $(READY) requirements/clients.txt
+	@$(BIN)/uv venv --quiet --clear --no-project --python $(BIN)/python $(CLIENTS)
+	@$(BIN)/uv pip install --quiet --python $(CLIENTS)/bin/python --require-hashes -r requirements/clients.txt
+	@touch $@
+
 demo: $(READY)
 	@$(BIN)/pypi-publish demo
 
-test: $(READY) $(WHEELS)/.ready $(IMAGE)/.ready
+test: $(READY) $(WHEELS)/.ready $(IMAGE)/.ready $(CLIENTS)/.ready
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 deploy: $(READY)
@@ -77,6 +84,7 @@ lock:
 	@$(LOCK) pyproject.toml --extra server --output-file requirements/server.txt
 	@$(LOCK) pyproject.toml --extra server --group modal --output-file requirements/modal.txt
 	@$(LOCK) --group deploy --output-file requirements/deploy.txt
+	@$(LOCK) --group clients --output-file requirements/clients.txt
 	@$(LOCK) --group backends --output-file requirements/backends.txt
 	@$(LOCK) pyproject.toml --extra server --group dev --output-file requirements/dev.txt
 

@@ -381,7 +381,7 @@ class Store:
                 if existing is not None:
                     return existing
                 raise busy()
-            await self._commit(undo=lambda: (directory / filename).unlink(missing_ok=True))
+            await self._commit(undo=lambda: self._take_back(directory / filename))
             project = self.projects.get(guessed.project)
             known = dict(project.files) if project is not None and project.files is not None else None
             self._put_in(str(directory), filename)
@@ -515,8 +515,17 @@ class Store:
                 if final.exists():  # a file system without links: this process's lock and this look must do
                     raise FileExistsError(errno.EEXIST, "it came up meanwhile", str(final)) from error
                 temporary.replace(final)
-        _sync_directory(final.parent)
+        try:
+            _sync_directory(final.parent)
+        except OSError:
+            self._take_back(final)
+            raise
         return stored
+
+    def _take_back(self, final: Path) -> None:
+        """Take away a file whose client is told to come again, unless it replaced another: then it is all there is."""
+        if not self._settings.overwrite:
+            final.unlink(missing_ok=True)
 
     async def _release(self, name: str, version: str) -> list[str]:
         """Return the names of the files of a release."""

@@ -1,12 +1,19 @@
 """Uploading: what is taken, what is refused, and what happens to names that are there already."""
 
+import errno
 import hashlib
+import os
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from publisher.server import store
+from publisher.server.storage import LocalDisk
 from tests.helpers.dists import make_sdist, make_wheel
 from tests.helpers.http import Client, sha256
+from tests.helpers.inside import serving
 from tests.server.conftest import OwnIndex
 
 
@@ -108,3 +115,54 @@ def test_a_right_to_read_is_not_needed_for_what_is_open(own: OwnIndex, tmp_path:
     assert stranger.get("packages/open_to_all-1.0-py3-none-any.whl").status_code == 200
     assert stranger.filenames("open-to-all") == ["open_to_all-1.0-py3-none-any.whl"]
     assert stranger.upload(make_wheel(tmp_path, "by_stranger")).status_code == 401
+
+
+@pytest.mark.parametrize("call", ["write", "fsync", "link", "_sync_directory"])
+@pytest.mark.parametrize(("number", "status"), [(errno.ENOSPC, 507), (errno.EDQUOT, 507), (errno.EIO, 503)])
+def test_a_full_or_broken_disk_refuses_and_keeps_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, number: int, status: int
+) -> None:
+    module = store if call.startswith("_") else os
+    allowed = getattr(module, call)
+    broken = threading.Event()
+
+    def refuse(*arguments: Any, **options: Any) -> Any:
+        if broken.is_set() and threading.current_thread().name.startswith("store"):
+            raise OSError(number, os.strerror(number))
+        return allowed(*arguments, **options)
+
+    monkeypatch.setattr(module, call, refuse)
+    path = make_wheel(tmp_path, "full")
+    with serving(tmp_path) as ((host, port), root):
+        client = Client(f"http://{host}:{port}/", ("ada", "correct horse"))
+        broken.set()
+        refused = client.upload(path)
+        assert (refused.status_code, "nothing was stored" in refused.text) == (status, True)
+        assert not list(root.rglob("*.whl")) + list(root.rglob("upload-*"))
+        assert client.get("simple/full/").status_code == 404
+        broken.clear()
+        assert client.upload(path).status_code == 200
+        assert client.filenames("full") == [path.name]
+
+
+class FailingDisk(LocalDisk):
+    failing = False
+
+    async def commit(self) -> None:
+        if self.failing:
+            raise OSError("the volume is gone")
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_failed_commit_is_told_and_loses_nothing(tmp_path: Path, *, overwrite: bool) -> None:
+    disk = FailingDisk()
+    with serving(tmp_path, {"packages_storage": disk, "overwrite": overwrite}) as ((host, port), root):
+        client = Client(f"http://{host}:{port}/", ("ada", "correct horse"))
+        assert client.upload(make_wheel(tmp_path, "kept")).status_code == 200
+        disk.failing = True
+        again = make_wheel(tmp_path, "kept", "1.0" if overwrite else "1.1", members={"kept/more": b""})
+        assert client.upload(again).status_code == 503
+        assert [path.name for path in root.glob("*.whl")] == client.filenames("kept") == ["kept-1.0-py3-none-any.whl"]
+        disk.failing = False
+        assert client.upload(again).status_code == 200
+        assert client.get(f"packages/{again.name}").content == again.read_bytes()
