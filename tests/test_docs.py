@@ -1,26 +1,32 @@
 """The docs are checked like code."""
 
+import ast
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
 from publisher import errors
+from publisher.cli.main import group
 from publisher.config import _KEYS
+from publisher.server.app import create_app
+from publisher.server.settings import ServerSettings
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("docs/**/*.md"), ROOT / "README.md", ROOT / "CHANGELOG.md"])
-SOURCES = [*ROOT.glob("publisher/**/*.py"), ROOT / "deployments/pypi_deploy.py"]
+SOURCES = [*ROOT.glob("publisher/**/*.py")]
+HIDDEN_VARIABLES = {
+    "PATH",  # the demo hands it on
+    "PYPI_PUBLISH_DEMO_KEYRING",  # the demo tells its own keyring with it
+}
+ABOUT_THE_COMMAND = {"--help", "--version", "--verbose"}
 
 
 def _names(page: Path) -> str:
     return page.relative_to(ROOT).as_posix()
-
-
-def _all_text() -> str:
-    return "\n".join(page.read_text("utf-8") for page in PAGES)
 
 
 def test_the_reference_of_the_command_line_is_fresh() -> None:
@@ -37,14 +43,67 @@ def test_every_exit_code_is_explained() -> None:
 
 def test_every_key_and_variable_is_explained() -> None:
     page = (ROOT / "docs/reference/configuration.md").read_text("utf-8")
-    for key in _KEYS:
-        assert f"`{key}`" in page
-    text = _all_text()
-    sources = "\n".join(source.read_text("utf-8") for source in SOURCES)
-    variables = set(re.findall(r'"((?:PYPI_PUBLISH|AUTH)_[A-Z_]+)"', sources)) - {"PYPI_PUBLISH_DEMO_KEYRING"}
-    assert variables
-    for variable in variables:
-        assert f"`{variable}" in text or f"${variable}" in text or f"{variable}=" in text, variable
+    variables = {name for path in SOURCES for name in _variables_read(path)} | _variables_of_options()
+    assert {"AUTH_TOKEN", "NETRC", "PYPI_PUBLISH_PASSWORD", "PYPI_PUBLISH_TAG"} <= variables  # both ways find some
+    for name in {*_KEYS, *variables - HIDDEN_VARIABLES}:
+        assert f"`{name}`" in page, name
+
+
+def _variables_read(path: Path) -> set[str]:
+    """Return the variables that a module gets or takes out of an environment, by their text or a constant's."""
+    tree = ast.parse(path.read_text("utf-8"))
+    constants = {
+        target.id: node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(func=ast.Attribute(value=source, attr="get"), args=[key, *_]):
+                pass
+            case ast.Subscript(value=source, slice=key) if isinstance(node.ctx, ast.Load):
+                pass
+            case ast.Compare(left=key, ops=[ast.In() | ast.NotIn()], comparators=[source]):
+                pass
+            case _:
+                continue
+        if ast.unparse(source) in {"os.environ", "environment"}:
+            value = constants.get(key.id, key) if isinstance(key, ast.Name) else key
+            found.add(ast.literal_eval(value))
+    return found
+
+
+def _variables_of_options() -> set[str]:
+    """Return the variables that click reads for the options of all commands."""
+    root = click.Context(group)
+    commands = [command for name in group.list_commands(root) if (command := group.get_command(root, name)) is not None]
+    for command in commands:  # grows while it is walked
+        if isinstance(command, click.Group):
+            commands.extend(command.commands.values())
+    given = [option.envvar for command in commands for option in command.params if option.envvar]
+    return {name for each in given for name in ([each] if isinstance(each, str) else each)}
+
+
+def test_every_route_of_the_index_is_explained(tmp_path: Path) -> None:
+    page = (ROOT / "docs/reference/index.md").read_text("utf-8")
+    paths = create_app(ServerSettings(roots=(tmp_path,)))._handlers()
+    assert "register" in paths
+    for path in paths:
+        assert re.search(rf"[ `]/{re.escape(path)}`", page), path
+
+
+def test_every_option_of_pypiserver_has_its_line() -> None:
+    page = (ROOT / "docs/how-to/move-from-pypiserver.md").read_text("utf-8")
+    shown = subprocess.run(
+        [sys.executable, "-m", "pypiserver", "run", "--help"], capture_output=True, text=True, check=True
+    ).stdout
+    options = set(re.findall(r"^  (?:-\w[^-\n]*, )*(--[a-z-]+)", shown, re.MULTILINE)) - ABOUT_THE_COMMAND
+    assert "--overwrite" in options
+    for option in options:
+        assert f"`{option}" in page, option
 
 
 @pytest.mark.parametrize("page", PAGES, ids=_names)
