@@ -109,6 +109,8 @@ class Store:
         self.threads = ThreadPoolExecutor(min(8, (os.cpu_count() or 1) + 4), "store")
         self._locks: dict[str, asyncio.Lock] = {}
         self._owned: set[str] = set()
+        self._to_note: set[str] = set()
+        self._noting: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Read the folders for the first time."""
@@ -205,10 +207,25 @@ class Store:
         self._scan_cost = cost
         self._next_scan = time.monotonic() + CHECK_SHARE * cost
         self.trouble = None
+        if self._settings.fallback_url is not None and self._to_note and (self._noting is None or self._noting.done()):
+            self._noting = asyncio.create_task(self._note_projects())
 
     def _directories_of(self, filename: str) -> list[str]:
         """Return every directory that has a file of a name."""
         return [directory for directory, listing in self._listings.items() if filename in listing.files]
+
+    async def _note_projects(self) -> None:
+        """Note names that nobody may ask for while their files are here: they are this index's for good all the same."""
+        names, self._to_note = self._to_note, set()
+
+        def note() -> None:
+            for name in names:
+                if not self.records.knows(name):
+                    self.records.note_project(name)
+
+        async with self._refresher.looking():
+            with suppress(OSError):  # a folder that can only be read remembers as long as the process lives
+                await self.in_thread(note)
 
     def _put_in(self, directory: str, filename: str) -> None:
         guessed = guess(filename.removesuffix(SIGNATURE))
@@ -221,6 +238,7 @@ class Store:
         if project is None:
             project = self.projects[guessed.project] = Project(guessed.project)
             self.revision += 1
+            self._to_note.add(project.name)
         if project.places.setdefault(filename, directory) == directory:
             project.forget()
 

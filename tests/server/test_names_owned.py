@@ -84,6 +84,17 @@ def test_unknown_names_are_redirected_and_ours_are_not(own: OwnIndex, hostile: s
     assert client.get("simple/owned/").status_code == 404
 
 
+def test_a_name_that_nobody_asked_for_is_owned_too(own: OwnIndex, hostile: str) -> None:
+    index, client = own.start("--fallback-url", hostile)
+    wheel = make_wheel(index.root, "owned", "1.1.0")
+    assert client.get("simple/").status_code == 200
+    assert eventually((index.root / ".pypi-publish/facts/owned.jsonl").exists)
+    index.stop()
+    wheel.unlink()
+    _, client = own.start("--fallback-url", hostile)
+    assert client.get("simple/owned/").status_code == 404
+
+
 @pytest.mark.parametrize("tool", ["pip", "uv"])
 def test_installers_never_get_the_strangers_version(own: OwnIndex, hostile: str, tmp_path: Path, tool: str) -> None:
     # slow (a real installer, once for each state): the attack that all this is about
