@@ -215,7 +215,7 @@ class Store:
         return [directory for directory, listing in self._listings.items() if filename in listing.files]
 
     async def _note_projects(self) -> None:
-        """Note names that nobody may ask for while their files are here: they are this index's for good all the same."""
+        """Note the names that have files, whether anybody asks for them or not: they are this index's for good."""
         names, self._to_note = self._to_note, set()
 
         def note() -> None:
