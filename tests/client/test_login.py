@@ -72,7 +72,7 @@ def test_login_without_a_terminal_says_what_is_missing(index: RunningIndex, keyr
 
 def test_pip_uv_and_twine_find_what_login_stored(index: RunningIndex, keyring_file: Path, tmp_path: Path) -> None:
     # slow (three foreign tools start): the promise of one login for all of them
-    user, password = "grace", "p:ä ß latin"  # twine takes no password beyond Latin-1
+    user, password = "hopper", "p:ä ß latin"  # twine takes no password beyond Latin-1
     index.add_user(user, password)
     assert pypi_publish("login", "-u", user, "--password-stdin", given=f"{password}\n").code == 0
     twine = [sys.executable, "-m", "twine", "upload", "--non-interactive", "--repository-url", index.url]
