@@ -60,7 +60,9 @@ test: $(READY) $(WHEELS)/.ready $(IMAGE)/.ready $(CLIENTS)/.ready
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 deploy: $(READY)
-	@$(BIN)/modal deploy deployments/pypi_deploy.py
+	@$(BIN)/modal deploy deployments/pypi_deploy.py || { \
+		echo 'If the secret is missing: modal secret create pypi-auth-token AUTH_TOKEN=$$(openssl rand -hex 32)' >&2; \
+		echo 'If the token is: modal token new. More: docs/tutorial/private-index-on-modal.md' >&2; exit 1; }
 
 lint: $(READY)
 	$(BIN)/ruff format --check .
