@@ -22,8 +22,6 @@ USER_AGENT = f"pypi-publish/{__version__}"
 TIMEOUT = (10.0, 60.0)
 """Seconds to connect, and seconds without a byte while reading."""
 
-REDIRECTS = range(300, 400)
-
 _RETRIES = urllib3.Retry(
     total=4,
     connect=1,

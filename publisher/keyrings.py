@@ -66,13 +66,6 @@ def forget(services: Sequence[str], username: str) -> bool:
     return found
 
 
-def backend_name() -> str | None:
-    """Return the name of the keyring backend in use, or None when there is no usable one."""
-    with _door() as keyring:
-        backend = keyring.get_keyring()
-        return str(backend.name) if backend.priority > 0 else None
-
-
 @contextmanager
 def _door() -> Iterator[ModuleType]:
     """Import keyring, which starts its backends, and turn what a backend raises into one error."""
