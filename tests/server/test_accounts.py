@@ -255,3 +255,22 @@ def test_a_name_with_percent_signs_is_removed_as_it_is(own: OwnIndex) -> None:
     anonymous = Client(client.url, None)
     assert anonymous.request("DELETE", "users/50%2541", headers=ADMIN).status_code == 200
     assert set(anonymous.get("users", ADMIN).json()["users"]) == {USER, "50A"}
+
+
+def test_unknown_users_cost_as_much_time_as_known_ones(tmp_path: Path) -> None:
+    # slow (real bcrypt, several times): who has an account must not be told by the clock
+    path = tmp_path / "htpasswd"
+    Users(path).set_password("modern", "long enough")
+    old = HtpasswdFile(str(path), default_scheme="apr_md5_crypt")
+    old.set_password("old", "long enough")
+    old.save()
+    users = Users(path)
+
+    def took(username: str) -> float:
+        began = time.process_time()
+        assert not users.verify(username, "a wrong guess")
+        return time.process_time() - began
+
+    took("modern")
+    times = [took(username) for username in ("modern", "old", "unknown", "not:possible")]
+    assert max(times) < 3 * min(times)
