@@ -9,8 +9,8 @@ from publisher.server.auth import Authenticator, require_admin
 from publisher.server.http import HttpError, Request, Response, error_response, json_response
 from publisher.server.refresh import Refresher
 from publisher.server.settings import ServerSettings
-from publisher.server.store import storage_error
 from publisher.server.users import Change, InvalidAccountError, Users
+from publisher.server.writing import storage_error
 
 CREDENTIALS_INTERVAL = 15.0
 """Seconds between two reloads of a shared volume with the accounts."""

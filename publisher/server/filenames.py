@@ -1,6 +1,7 @@
-"""Which project and version a file in a package folder belongs to, by its name alone."""
+"""Names: which project and version a file belongs to by its name, and which names are valid or reserved."""
 
 import re
+from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -49,6 +50,12 @@ def normalize(name: str) -> str:
 def is_name(name: str) -> bool:
     """Tell whether a normalised name is one that a project may have; others are never looked for on the disk."""
     return len(name) <= NAME_LIMIT and is_normalized_name(name)
+
+
+def is_reserved(name: str, pattern: str) -> bool:
+    """Tell whether a normalised name matches a pattern; ``acme-*`` covers ``acme`` itself too, as in PEP 752."""
+    normalized = normalize(pattern)
+    return fnmatchcase(name, normalized) or name == normalized.removesuffix("-*")
 
 
 def guess(filename: str) -> Guess | None:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from publisher.server.filenames import SIGNATURE, guess
 from publisher.server.records import DOT_FOLDER
 
 RACY_NS = 2_000_000_000
@@ -128,7 +127,7 @@ def _read_directory(path: str, mtime_ns: int, known: Listing | None) -> Listing:
                 continue
             if _is_folder(entry):
                 folders.append(name)
-            elif guess(name.removesuffix(SIGNATURE)) is not None:
+            else:
                 files.append(name)
     found = frozenset(files)
     if known is not None and known.files == found:

@@ -13,10 +13,11 @@ from pypiserver.config import Config, RunConfig  # noqa: TID251
 from pypiserver.core import PkgFile  # noqa: TID251
 
 from publisher.server.auth import Authenticator
+from publisher.server.facts import find_facts
 from publisher.server.filenames import guess
 from publisher.server.records import DOT_FOLDER
 from publisher.server.settings import ServerSettings
-from publisher.server.store import Store, find_facts
+from publisher.server.store import Store
 
 
 class StoreBackend(Backend):  # type: ignore[misc]  # pypiserver has no types

@@ -10,8 +10,10 @@ from publisher.dists import read_distribution
 from publisher.errors import InvalidDistributionError
 from publisher.server.filenames import normalize
 from publisher.server.http import HTML_TYPE, Headers, HttpError, Request, Response, redirect
+from publisher.server.projects import StoredFile
 from publisher.server.simple import file_url
-from publisher.server.store import Store, StoredFile, same_version, versions_of
+from publisher.server.store import Store
+from publisher.server.versions import newest_first, same_version
 
 _HEADERS: Headers = [
     (b"content-type", HTML_TYPE),
@@ -80,8 +82,8 @@ pypi-publish PROJECT_FOLDER</pre>
         if project is None:
             raise HttpError(404, f"This index has no project {name}.")
         files = await self._store.files(project)
-        versions = versions_of(files.values())
-        live = versions_of(file for file in files.values() if file.yanked is None)
+        versions = newest_first(file.version for file in files.values())
+        live = newest_first(file.version for file in files.values() if file.yanked is None)
         newest = (live or versions or [""])[0]
         summary, description = await self._store.in_thread(lambda: _describe(files.values(), newest))
         requirement = f"{name}=={newest}" if newest else name

@@ -16,9 +16,11 @@ from packaging.version import InvalidVersion, Version
 
 from publisher.server.filenames import is_name, normalize
 from publisher.server.http import Headers, HttpError, Request, Response, redirect
+from publisher.server.projects import StoredFile
 from publisher.server.refresh import busy
 from publisher.server.settings import ServerSettings
-from publisher.server.store import Store, StoredFile, versions_of
+from publisher.server.store import Store
+from publisher.server.versions import newest_first
 
 API_VERSION = "1.4"
 
@@ -235,7 +237,7 @@ def _project_json(name: str, files: list[StoredFile], prefix: str) -> bytes:
     page = {
         "meta": {"api-version": API_VERSION},
         "name": name,
-        "versions": versions_of(files)[::-1],
+        "versions": newest_first(file.version for file in files)[::-1],
         "files": [_file_json(file, prefix) for file in files],
     }
     return _json(page)

@@ -2,32 +2,29 @@
 
 import asyncio
 import errno
-import hashlib
 import itertools
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from fnmatch import fnmatchcase
+from dataclasses import replace
 from pathlib import Path
 from stat import S_ISREG
 from typing import TypeVar
 
-from packaging.version import InvalidVersion, Version
-
-from publisher.dists import Kind, read_distribution
-from publisher.errors import InvalidDistributionError
 from publisher.server import folder
-from publisher.server.filenames import SIGNATURE, guess, normalize
+from publisher.server.facts import find_facts, now_text, time_text
+from publisher.server.filenames import SIGNATURE, guess, is_reserved
 from publisher.server.http import HttpError
+from publisher.server.projects import Project, StoredFile
 from publisher.server.records import Facts, Marks, Records
 from publisher.server.refresh import Refresher, busy
 from publisher.server.settings import ServerSettings
 from publisher.server.staging import copied
+from publisher.server.versions import same_version
+from publisher.server.writing import storage_error, sync_directory
 
 CHECK_SHARE = 20
 """Looking whether the folder changed, and reading a large one again, may take one part in this many of the time."""
@@ -35,49 +32,8 @@ CHECK_SHARE = 20
 INLINE_SCAN = 0.004
 """Seconds: a folder that is read faster than this is read at once, a slower one in a thread."""
 
-VERIFY_AFTER = 2.0
-"""Seconds after which the sizes and times of a project's files are compared with its record again."""
-
 _log = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
-
-
-@dataclass(frozen=True, slots=True)
-class StoredFile:
-    """A file of a project: where it lies, its path in URLs (as pypiserver has it), and what is known of it."""
-
-    filename: str
-    path: Path
-    url_path: str
-    version: str
-    facts: Facts
-    yanked: str | None = None
-    """The reason, maybe empty; None for a file that is not yanked."""
-
-
-@dataclass
-class Project:
-    """A project's files by name, and what is known of them once somebody asked."""
-
-    name: str
-    places: dict[str, str] = field(default_factory=dict)
-    """The directory of each file."""
-    files: dict[str, StoredFile] | None = None
-    marks: Marks | None = None
-    revision: int = 0
-    """Grows with every change, so that pages made from an older one are known to be old."""
-    verified: float = 0.0
-    loading: "asyncio.Task[None] | None" = None
-
-    def is_due(self) -> bool:
-        """Tell whether the files should be compared with what is known of them."""
-        return time.monotonic() - self.verified > VERIFY_AFTER
-
-    def forget(self) -> None:
-        """Have what is known found out again."""
-        self.files = None
-        self.marks = None
-        self.revision += 1
 
 
 class Store:
@@ -100,6 +56,7 @@ class Store:
         self.trouble: str | None = "the package folder was not read yet"
         """Why the folder can't be served, None while it can."""
         self._listings: dict[str, folder.Listing] = {}
+        self._prefixes: dict[str, str] = {}
         self._next_check = 0.0
         self._next_scan = 0.0
         self._scan_cost = 0.0
@@ -155,7 +112,7 @@ class Store:
         if self._scan_cost < INLINE_SCAN:
             self._scan_inline()
         elif self._scanning is None or self._scanning.done():
-            self._scanning = asyncio.create_task(self.rescan())
+            self._scanning = _in_background(self.rescan())
 
     async def rescan(self) -> None:
         """Read what changed in the folders."""
@@ -208,7 +165,7 @@ class Store:
         self._next_scan = time.monotonic() + CHECK_SHARE * cost
         self.trouble = None
         if self._settings.fallback_url is not None and self._to_note and (self._noting is None or self._noting.done()):
-            self._noting = asyncio.create_task(self._note_projects())
+            self._noting = _in_background(self._note_projects())
 
     def _directories_of(self, filename: str) -> list[str]:
         """Return every directory that has a file of a name."""
@@ -259,11 +216,17 @@ class Store:
 
     def url_path(self, directory: str, filename: str) -> str:
         """Return the path of a file below ``/packages/``, as pypiserver has it: that below its root."""
+        prefix = self._prefixes.get(directory)
+        if prefix is None:
+            prefix = self._prefixes[directory] = self._url_prefix(directory)
+        return prefix + filename
+
+    def _url_prefix(self, directory: str) -> str:
         for root in map(str, self.roots):
             if directory == root:
-                return filename
+                return ""
             if directory.startswith(root + os.sep):
-                return f"{directory[len(root) + 1 :].replace(os.sep, '/')}/{filename}"
+                return directory[len(root) + 1 :].replace(os.sep, "/") + "/"
         raise AssertionError("a scan reads below the roots only")
 
     # What is known of it
@@ -293,7 +256,7 @@ class Store:
             await asyncio.shield(project.loading)
         if project.is_due() and self.trouble is None and (project.loading is None or project.loading.done()):
             project.verified = time.monotonic()
-            project.loading = asyncio.create_task(self._verify(project))
+            project.loading = _in_background(self._verify(project))
         return project.files
 
     async def _load(self, project: Project) -> None:
@@ -533,7 +496,7 @@ class Store:
                     raise FileExistsError(errno.EEXIST, "it came up meanwhile", str(final)) from error
                 temporary.replace(final)
         try:
-            _sync_directory(final.parent)
+            sync_directory(final.parent)
         except OSError:
             self._take_back(final)
             raise
@@ -559,70 +522,14 @@ class Store:
         return self._locks.setdefault(key, asyncio.Lock())
 
 
-def find_facts(path: Path, filename: str, uploader: str | None = None) -> Facts:
-    """
-    Find out what is to be known of a file by reading it.
+def _in_background(work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+    """Start work that nobody waits for; that the folder is busy for long is no failure of it, it is tried again."""
 
-    A file that is no distribution by today's rules is served as it is, without metadata.
-    """
-    with path.open("rb") as file:
-        status = os.fstat(file.fileno())
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    uploaded = time_text(status.st_mtime)
-    facts = Facts(status.st_size, status.st_mtime_ns, digest, uploaded, uploader=uploader)
-    try:
-        distribution = read_distribution(path, filename)
-    except InvalidDistributionError:
-        return facts
-    wheel = distribution.kind is Kind.WHEEL
-    metadata = hashlib.sha256(distribution.metadata).hexdigest() if wheel else None
-    return replace(facts, requires_python=distribution.requires_python, metadata_sha256=metadata)
+    async def quietly() -> None:
+        with suppress(HttpError):
+            await work
 
-
-def now_text() -> str:
-    """Return the time as the simple API writes it (PEP 700)."""
-    return time_text(time.time())
-
-
-def time_text(seconds: float) -> str:
-    """Return a time in seconds since 1970 as the simple API writes it (PEP 700)."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-def same_version(one: str, other: str) -> bool:
-    """Tell whether two texts are the same version (PEP 440), or the same text where one is no version."""
-    try:
-        return Version(one) == Version(other)
-    except InvalidVersion:
-        return one == other
-
-
-def is_reserved(name: str, pattern: str) -> bool:
-    """Tell whether a normalised name matches a pattern; ``acme-*`` covers ``acme`` itself too, as in PEP 752."""
-    normalized = normalize(pattern)
-    return fnmatchcase(name, normalized) or name == normalized.removesuffix("-*")
-
-
-def storage_error(error: OSError) -> HttpError:
-    """Return the answer to a file that could not be written."""
-    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return HttpError(507, "The index has no space left; nothing was stored. Tell its administrator.")
-    _log.error("cannot write: %s", error)
-    return HttpError(503, "The index can't write to its package folder; nothing was stored. Tell its administrator.")
-
-
-def versions_of(files: Iterable[StoredFile]) -> list[str]:
-    """Return the versions of files, newest first; texts that are no version come last."""
-
-    def key(text: str) -> tuple[bool, Version | None, str]:
-        try:
-            return (True, Version(text), text)
-        except InvalidVersion:
-            return (False, None, text)
-
-    texts = {file.version for file in files if file.version}
-    valid = sorted((text for text in texts if key(text)[0]), key=Version, reverse=True)
-    return valid + sorted(texts - set(valid), reverse=True)
+    return asyncio.create_task(quietly())
 
 
 def _is_as_recorded(file: StoredFile) -> bool:
@@ -631,14 +538,3 @@ def _is_as_recorded(file: StoredFile) -> bool:
     except OSError:
         return False
     return (status.st_size, status.st_mtime_ns) == (file.facts.size, file.facts.mtime_ns)
-
-
-def _sync_directory(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno not in {errno.EINVAL, errno.ENOTSUP, errno.EBADF}:
-            raise
-    finally:
-        os.close(descriptor)

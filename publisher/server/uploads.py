@@ -18,7 +18,8 @@ from publisher.server.http import TEXT_TYPE, HttpError, Request, Response
 from publisher.server.receiving import Receiver, clean_up, digest_file, staging_folder
 from publisher.server.records import DOT_FOLDER, Facts
 from publisher.server.settings import ServerSettings
-from publisher.server.store import Store, storage_error
+from publisher.server.store import Store
+from publisher.server.writing import storage_error
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

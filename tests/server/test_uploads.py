@@ -117,12 +117,12 @@ def test_a_right_to_read_is_not_needed_for_what_is_open(own: OwnIndex, tmp_path:
     assert stranger.upload(make_wheel(tmp_path, "by_stranger")).status_code == 401
 
 
-@pytest.mark.parametrize("call", ["write", "fsync", "link", "_sync_directory"])
+@pytest.mark.parametrize("call", ["write", "fsync", "link", "sync_directory"])
 @pytest.mark.parametrize(("number", "status"), [(errno.ENOSPC, 507), (errno.EDQUOT, 507), (errno.EIO, 503)])
 def test_a_full_or_broken_disk_refuses_and_keeps_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, number: int, status: int
 ) -> None:
-    module = store if call.startswith("_") else os
+    module = store if call == "sync_directory" else os
     allowed = getattr(module, call)
     broken = threading.Event()
 
