@@ -16,11 +16,12 @@ def same_version(one: str, other: str) -> bool:
 def newest_first(texts: Iterable[str]) -> list[str]:
     """Return different versions, the newest first; texts that are no version come last."""
     different = set(filter(None, texts))
-    valid = sorted((text for text in different if _is_version(text)), key=Version, reverse=True)
+    valid = sorted((text for text in different if is_version(text)), key=Version, reverse=True)
     return valid + sorted(different - set(valid), reverse=True)
 
 
-def _is_version(text: str) -> bool:
+def is_version(text: str) -> bool:
+    """Tell whether a text is a version (PEP 440)."""
     try:
         Version(text)
     except InvalidVersion:
