@@ -32,11 +32,12 @@ $(READY): pyproject.toml requirements/bootstrap.txt requirements/dev.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $(READY)
 
-# what the tests' builds install: they run without a network
-$(WHEELS)/.ready: $(READY) requirements/backends.txt
+# what the tests' builds and environments install: they run without a network
+$(WHEELS)/.ready: $(READY) requirements/backends.txt requirements/action.txt
 	@rm -rf $(WHEELS)
-	@$(BIN)/python -m pip download --quiet --disable-pip-version-check --only-binary :all: --require-hashes \
-		--dest $(WHEELS) -r requirements/backends.txt
+	@for lock in backends action; do \
+		$(BIN)/python -m pip download --quiet --disable-pip-version-check --only-binary :all: --require-hashes \
+			--dest $(WHEELS) -r requirements/$$lock.txt || exit 1; done
 	@touch $@
 
 # what the functions on Modal find in their image (Python 3.12 where there is one), and nothing else: their tests run in it
@@ -83,6 +84,7 @@ lock:
 	@test -x $(BIN)/uv || { $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet uv; }
 	@echo uv | $(LOCK) - --output-file requirements/bootstrap.txt
 	@$(LOCK) pyproject.toml --output-file requirements/publish.txt
+	@$(LOCK) pyproject.toml --group action --output-file requirements/action.txt
 	@$(LOCK) pyproject.toml --extra server --output-file requirements/server.txt
 	@$(LOCK) pyproject.toml --extra server --group modal --output-file requirements/modal.txt
 	@$(LOCK) --group deploy --output-file requirements/deploy.txt
