@@ -1,6 +1,5 @@
 """What a project's ``[tool.pypi-publish]`` table says, proven."""
 
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from publisher.errors import ConfigurationError
+from publisher.pyproject import FILENAME, read_pyproject
 
 TABLE = "tool.pypi-publish"
 
@@ -45,26 +45,14 @@ def read_project_config(project: Path) -> ProjectConfig:
     Raises ConfigurationError when the file can't be read or is no TOML, when the table has an unknown key or a value
     of the wrong type, and when it holds a password.
     """
-    path = project / "pyproject.toml"
-    table = _read_toml(path).get("tool", {})
+    path = project / FILENAME
+    table = read_pyproject(project).get("tool", {})
     table = table.get("pypi-publish", {}) if isinstance(table, dict) else {}
     if not isinstance(table, dict):
-        raise ConfigurationError(f"{path}: [{TABLE}] must be a table.")
+        raise ConfigurationError(f"{path}: [{TABLE}] must be a table.", path=path)
     for key, value in table.items():
         _check_key(path, key, value)
     return ProjectConfig(**{key.replace("-", "_"): value for key, value in table.items()})
-
-
-def _read_toml(path: Path) -> dict[str, Any]:
-    try:
-        with path.open("rb") as file:
-            return tomllib.load(file)
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
-    except OSError as error:
-        raise ConfigurationError(f"{path} can't be read: {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path} is not valid TOML: {error}.", hint="Mend the line that it names.") from error
 
 
 def _check_key(path: Path, key: str, value: Any) -> None:
@@ -72,14 +60,15 @@ def _check_key(path: Path, key: str, value: Any) -> None:
         raise ConfigurationError(
             f"{path}: [{TABLE}] holds a password, and everybody who reads the repository reads it.",
             hint="Take it out, change it on the index, and use `pypi-publish login` or PYPI_PUBLISH_PASSWORD.",
+            path=path,
         )
     if key not in _KEYS:
         close = get_close_matches(key, _KEYS, n=1)
         hint = f"Did you mean {close[0]!r}?" if close else f"The keys are {', '.join(_KEYS)}."
-        raise ConfigurationError(f"{path}: [{TABLE}] has the unknown key {key!r}.", hint=hint)
+        raise ConfigurationError(f"{path}: [{TABLE}] has the unknown key {key!r}.", hint=hint, path=path)
     proven, words = _KEYS[key]
     if not proven(value):
-        raise ConfigurationError(f"{path}: {key!r} in [{TABLE}] must be {words}, not {value!r}.")
+        raise ConfigurationError(f"{path}: {key!r} in [{TABLE}] must be {words}, not {value!r}.", path=path)
 
 
 def combine_configs(projects: Sequence[ProjectConfig], fallback: ProjectConfig) -> ProjectConfig:

@@ -1,5 +1,6 @@
 """The failures that a person can act on: one class per cause, one exit code each."""
 
+from pathlib import Path
 from typing import ClassVar
 
 
@@ -7,17 +8,22 @@ class PublishError(Exception):
     """
     A failure that is told in one message: what failed and why, then what to do next.
 
-    ``message`` says what failed and why; ``hint`` is the next step, or None
-    when there is nothing to do but what the message already says.
+    ``message`` says what failed and why; ``hint`` is the next step, or None when there is nothing to do but what the
+    message already says; ``path`` is the file of the project that has to be mended, where one is known, and ``line``
+    the line in it, counted from 1.
     """
 
     exit_code: ClassVar[int] = 1
     title: ClassVar[str] = "Failed"
 
-    def __init__(self, message: str, *, hint: str | None = None) -> None:
+    def __init__(
+        self, message: str, *, hint: str | None = None, path: Path | None = None, line: int | None = None
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.path = path
+        self.line = line
 
 
 class ConfigurationError(PublishError):

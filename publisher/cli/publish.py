@@ -21,6 +21,8 @@ from publisher.cli.output import current_output
 from publisher.cli.progress import make_observer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from publisher.report import Report
 
 
@@ -36,17 +38,22 @@ def command(projects: tuple[Path, ...], **options: Any) -> None:
     Build projects and upload what the index does not have yet.
 
     SRC is a folder with a pyproject.toml; without any it is the current folder. The built files are checked first, and
-    nothing is sent when one of them is wrong or is on the index with other contents.
+    nothing is sent when one of them is wrong or is on the index with other contents. A tag that names a project chooses
+    that project.
     """
     from publisher.building import require_project
     from publisher.publish import build_and_check, publish
+    from publisher.pyproject import read_source
+    from publisher.tags import select_sources
 
-    sources = projects or (Path(),)
-    for source in sources:
-        require_project(source)
-    run = resolve_publish(options, project_config(sources))
+    folders: Sequence[Path] = projects or (Path(),)
+    for folder in folders:
+        require_project(folder)
+    run = resolve_publish(options, project_config(folders))
+    if run.tag is not None:
+        folders = [source.folder for source in select_sources(run.tag, [read_source(folder) for folder in folders])]
     with closing(make_observer(current_output())) as observer:
-        distributions = build_and_check(sources, options["out_dir"], resolve_build(options), observer)
+        distributions = build_and_check(folders, options["out_dir"], resolve_build(options), observer)
         report = publish(distributions, run, observer)
     show(report)
 

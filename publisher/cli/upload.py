@@ -29,11 +29,14 @@ def command(files: tuple[Path, ...], **options: Any) -> None:
     """
     Check built files and upload what the index does not have yet.
 
-    FILE is a wheel or an sdist, for example dist/*.
+    FILE is a wheel or an sdist, for example dist/*. A tag that names a project chooses that project's files.
     """
     from publisher.publish import check_files, publish
+    from publisher.tags import select_distributions
 
     run = resolve_publish(options, project_config([]))
     with closing(make_observer(current_output())) as observer:
-        report = publish(check_files(files, observer), run, observer)
+        distributions = check_files(files, observer)
+        chosen = select_distributions(run.tag, distributions) if run.tag else distributions
+        report = publish(chosen, run, observer)
     show(report)
