@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 import tarfile
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -96,7 +97,7 @@ def _build(source: Path, kind: Kind, out_dir: Path, options: BuildOptions, envir
 
 
 class _Runner:
-    """Runs the backend's hooks: quiet unless they fail, or passing their output on to standard error."""
+    """Runs the backend's hooks, and passes their output on to standard error where that is wanted."""
 
     def __init__(self, environment: Mapping[str, str], *, show_output: bool) -> None:
         self._environment = environment
@@ -107,15 +108,17 @@ class _Runner:
     ) -> None:
         """Run one hook; raises subprocess.CalledProcessError, with the output, when it fails."""
         environment = {**os.environ, **(extra_environ or {}), **self._environment}
-        sink = 2 if self._show_output else subprocess.PIPE
-        subprocess.run(  # noqa: S603 - the command is pyproject_hooks' own
-            cmd,
-            cwd=cwd,
-            env=environment,
-            stdout=sink,
-            stderr=subprocess.STDOUT if sink == subprocess.PIPE else None,
-            check=True,
-        )
+        lines: list[bytes] = []
+        with subprocess.Popen(  # noqa: S603 - the command is pyproject_hooks' own
+            cmd, cwd=cwd, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        ) as process:
+            for line in process.stdout or ():
+                lines.append(line)
+                if self._show_output:
+                    sys.stderr.buffer.write(line)
+                    sys.stderr.buffer.flush()
+        if process.returncode:
+            raise subprocess.CalledProcessError(process.returncode, cmd, b"".join(lines))
 
 
 @contextmanager
