@@ -20,6 +20,8 @@ DOORS = {
     "requests": "publisher.http",
     "urllib3": "publisher.http",
     "platformdirs": "publisher.logins",
+    "tomlkit": "publisher.toml_edit",
+    "yaml": "publisher.pre_commit",
     "pypiserver": "publisher.server.legacy",
     "a2wsgi": "publisher.server.legacy",
     "passlib": "publisher.server.users",
