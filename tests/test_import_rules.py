@@ -20,6 +20,7 @@ DOORS = {
     "requests": "publisher.http",
     "urllib3": "publisher.http",
     "platformdirs": "publisher.logins",
+    "configupdater": "publisher.ini_edit",
     "tomlkit": "publisher.toml_edit",
     "yaml": "publisher.pre_commit",
     "pypiserver": "publisher.server.legacy",
