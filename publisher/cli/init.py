@@ -65,7 +65,7 @@ def command(  # noqa: PLR0913 - one argument for each option
     changes = [draft for draft in drafts if draft.changes]
     output = current_output()
     for draft in changes:
-        _show(draft.diff(repository.root), output)
+        show_diff(draft.diff(repository.root), output)
     if dry_run or not changes:
         output.say("This was a dry run: nothing was written." if changes else "Everything is in place already.")
         return
@@ -124,7 +124,8 @@ def _agreed(changes: "Sequence[Draft]", *, yes: bool, force: bool) -> "list[Draf
     return agreed
 
 
-def _show(diff: "Sequence[str]", output: Output) -> None:
+def show_diff(diff: "Sequence[str]", output: Output) -> None:
+    """Show people what is to change in a file."""
     for line in diff:
         output.say(click.style(line, fg=_COLOURS.get(line[:1]), bold=line.startswith(("+++", "---"))))
     output.say("")

@@ -55,7 +55,7 @@ def test_one_project_gets_all_of_it(repository: Path) -> None:
     hooks = yaml.safe_load((repository / ".pre-commit-config.yaml").read_text())["repos"]
     assert hooks[0]["repo"] == "https://github.com/acme/index"
     for line in (
-        f"+++ b/{WORKFLOW}",
+        f"+++ {WORKFLOW}",
         f'+index-url = "{URL}"',
         "gh secret set PYPI_PUBLISH_PASSWORD --env release",
         "git tag v1.0 && git push origin v1.0",
@@ -125,7 +125,7 @@ def test_nothing_is_written_without_consent(repository: Path) -> None:
     for arguments, code in (((), 2), (("--dry-run",), 0)):
         done = _init(repository, *arguments)
         assert done.code == code
-        assert f"+++ b/{WORKFLOW}" in done.stderr
+        assert f"+++ {WORKFLOW}" in done.stderr
         assert not (repository / WORKFLOW).exists()
         assert (repository / "pyproject.toml").read_bytes() == before
 
