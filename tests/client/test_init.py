@@ -205,16 +205,26 @@ def test_a_release_knows_its_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         assert find_origin() is None
 
 
-def test_an_installation_from_git_knows_its_commit(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("url", "known"),
+    [
+        ("https://github.com/acme/index.git", True),
+        ("ssh://git@github.com/acme/index", True),
+        ("https://git.example/acme/index.git", False),
+        ("https://github.com.example/acme/index", False),
+        ("file:///acme/index", False),
+    ],
+)
+def test_an_installation_from_github_knows_its_commit(tmp_path: Path, url: str, *, known: bool) -> None:
     information = tmp_path / "pypi_publish-9.dist-info"
     information.mkdir()
     (information / "METADATA").write_text("Metadata-Version: 2.1\nName: pypi-publish\nVersion: 9\n")
-    noted = {"url": "https://github.com/acme/index.git", "vcs_info": {"vcs": "git", "commit_id": "0b" * 20}}
+    noted = {"url": url, "vcs_info": {"vcs": "git", "commit_id": "0b" * 20}}
     (information / "direct_url.json").write_text(json.dumps(noted))
     code = "from publisher.origin import find_origin; print(find_origin())"
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == str(parse_origin(f"acme/index@{'0b' * 20}"))
+    assert done.stdout.strip() == str(parse_origin(f"acme/index@{'0b' * 20}") if known else None)
 
 
 TABLE = ("tool", "pypi-publish")
