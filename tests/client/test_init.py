@@ -292,10 +292,16 @@ def test_hooks_that_cannot_be_added_are_told(text: str) -> None:
         add_hooks(text, "R", "0a" * 20, "1", ["a"])
 
 
-@pytest.mark.parametrize("folder", ['quo"te', "$(touch x)", "a: b", "ä"])
-def test_odd_folders_stay_data(folder: str) -> None:
-    text = Workflow(parse_origin(ACTION), "1", "release", [folder]).render()
-    assert yaml.safe_load(text)["jobs"]["publish"]["steps"][1]["with"]["package-dir"] == folder
+@pytest.mark.parametrize(
+    "name", ['quo"te', "$(touch x)", "a: b", "a #b", "ä", "1.10", "0x1f", "1_0", ".5", ".inf", "on", "No", "null", "~"]
+)
+def test_odd_names_stay_data(name: str) -> None:
+    job = yaml.safe_load(Workflow(parse_origin(ACTION), "1", name, [name]).render())["jobs"]["publish"]
+    assert job["environment"] == name
+    assert job["steps"][1]["with"]["package-dir"] == name
+    several = Workflow(parse_origin(ACTION), "1", "release", [name, "on"]).render()
+    step = yaml.safe_load(several)["jobs"]["publish"]["steps"][1]
+    assert step["with"]["package-dir"].splitlines() == [name, "on"]
 
 
 def test_files_are_written_all_or_none_and_through_links(tmp_path: Path) -> None:
