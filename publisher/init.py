@@ -95,11 +95,16 @@ def _projects(folder: Path) -> Iterator[Path]:
         yield folder
         return
     for below in sorted(os.scandir(folder), key=lambda entry: entry.name):
-        if below.is_dir(follow_symlinks=False) and below.name not in _NO_PROJECTS and below.name[0] not in "._":
+        if below.is_dir(follow_symlinks=False) and not _is_foreign(Path(below)):
             yield from _projects(Path(below))
 
 
+def _is_foreign(folder: Path) -> bool:
+    """Tell whether a folder holds what is not published from here: tools' own, a virtual environment, a submodule."""
+    if folder.name in _NO_PROJECTS or folder.name[0] in "._":
+        return True
+    return (folder / "pyvenv.cfg").exists() or (folder / ".git").exists()
+
+
 def _is_project(folder: Path) -> bool:
-    if (folder / "pyvenv.cfg").exists():
-        return False
     return bool({"project", "build-system"} & read_pyproject(folder).keys()) or (folder / "setup.py").is_file()

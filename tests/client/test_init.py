@@ -90,10 +90,10 @@ def test_a_second_time_there_is_nothing_to_do(repository: Path) -> None:
 def test_several_projects_below_a_root_without_one(repository: Path) -> None:
     for name in ("a", "b"):
         make_project(repository / "packages" / name, name)
-    for name in ("node_modules/x", ".venv/y", "dist/z", "env/lib"):
+    for name in ("node_modules/x", ".venv/y", "dist/z", "env/src/editable", "vendored"):
         make_project(repository / name, "no")
     (repository / "env" / "pyvenv.cfg").touch()
-    (repository / "env" / "lib" / "pyproject.toml").unlink()
+    (repository / "vendored" / ".git").write_text("gitdir: ../.git/modules/vendored\n")  # as in a submodule
     assert _init(repository, "--yes").code == 0
     text = (repository / WORKFLOW).read_text()
     assert "          package-dir: |\n            packages/a\n            packages/b\n" in text
