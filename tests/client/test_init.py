@@ -112,6 +112,25 @@ def test_the_tables_are_the_roots_where_it_has_a_pyproject(repository: Path) -> 
     assert "index-url" not in (repository / "packages" / "a" / "pyproject.toml").read_text()
 
 
+def test_the_tag_to_push_is_that_of_a_project_with_a_name(repository: Path) -> None:
+    (repository / "a").mkdir()
+    (repository / "a" / "setup.py").write_text("from setuptools import setup\nsetup()\n")
+    assert "git tag v1.0.0 && git push origin v1.0.0" in _init(repository, "--yes").stderr
+    (repository / "b").mkdir()
+    (repository / "b" / "setup.py").write_text("from setuptools import setup\nsetup()\n")
+    assert "git tag v1.0.0 && git push origin v1.0.0" in _init(repository, "--force").stderr
+    dynamic = make_project(repository / "c", "acme-dynamic", backend="setuptools") / "pyproject.toml"
+    dynamic.write_text(dynamic.read_text().replace('version = "1.0"', 'dynamic = ["version"]'))
+    assert "git tag acme-dynamic-v1.0.0 && git push" in _init(repository, "--force").stderr
+
+
+def test_an_environment_of_two_words_stays_one_in_the_lines_to_run(repository: Path) -> None:
+    make_project(repository)
+    told = _init(repository, "--yes", "--environment", "our release").stderr
+    assert "/environments/our%20release --silent" in told
+    assert "gh secret set PYPI_PUBLISH_USERNAME --env 'our release'" in told
+
+
 def test_a_project_in_a_subfolder(repository: Path) -> None:
     project = make_project(repository / "python" / "widgets")
     assert _init(project, "--yes").code == 0
@@ -143,13 +162,12 @@ def test_a_workflow_of_somebodys_own_is_replaced_with_force_only(repository: Pat
     assert (repository / WORKFLOW).read_text().startswith("name: Publish\n")
 
 
-@pytest.mark.parametrize(("answer", "written"), [("y\n", True), ("n\n", False)])
-def test_on_a_terminal_a_person_is_asked(repository: Path, answer: str, *, written: bool) -> None:
-    make_project(repository)
-    command = [sys.executable, "-m", "publisher.cli.main", "init", "--action", ACTION]
+def _init_on_a_terminal(folder: Path, *arguments: str, typed: str) -> bytes:
+    """Run the command where a person types, and return what the person sees."""
+    command = [sys.executable, "-m", "publisher.cli.main", "init", "--action", ACTION, *arguments]
     ours, theirs = pty.openpty()
-    with subprocess.Popen(command, cwd=repository, stdin=theirs, stdout=theirs, stderr=theirs):
-        os.write(ours, f"{URL}\n{answer}".encode())
+    with subprocess.Popen(command, cwd=folder, stdin=theirs, stdout=theirs, stderr=theirs):
+        os.write(ours, typed.encode())
         os.close(theirs)
         shown = b""
         try:
@@ -158,9 +176,39 @@ def test_on_a_terminal_a_person_is_asked(repository: Path, answer: str, *, writt
         except OSError:  # the terminal's other end is closed
             pass
     os.close(ours)
+    return shown
+
+
+@pytest.mark.parametrize(("answer", "written"), [("y\n", True), ("n\n", False)])
+def test_on_a_terminal_a_person_is_asked(repository: Path, answer: str, *, written: bool) -> None:
+    make_project(repository)
+    shown = _init_on_a_terminal(repository, typed=f"{URL}\n{answer}")
     assert b"Index URL" in shown
     assert b"Write this?" in shown
     assert (repository / WORKFLOW).exists() == written
+
+
+@pytest.mark.parametrize(("answer", "replaced"), [("y\n", True), ("n\n", False)])
+def test_a_workflow_of_somebodys_own_has_a_question_of_its_own(
+    repository: Path, answer: str, *, replaced: bool
+) -> None:
+    make_project(repository)
+    _init(repository, "--yes")
+    (repository / WORKFLOW).write_text("mine\n")
+    shown = _init_on_a_terminal(repository, typed=f"y\n{answer}")
+    assert b"which differs?" in shown
+    assert ((repository / WORKFLOW).read_text() != "mine\n") == replaced
+
+
+def test_yes_asks_nothing_on_a_terminal_either(repository: Path) -> None:
+    make_project(repository)
+    _init(repository, "--yes")
+    (repository / WORKFLOW).write_text("mine\n")
+    shown = _init_on_a_terminal(repository, "--yes", typed="y\n")
+    assert b"which differs?" not in shown
+    assert b"differs and is left as it is" in shown
+    assert b"Nothing was written." in shown
+    assert (repository / WORKFLOW).read_text() == "mine\n"
 
 
 @pytest.mark.parametrize(
