@@ -334,6 +334,31 @@ def test_hooks_are_added_and_the_rest_stays(before: str | None, after: str | Non
     assert add_hooks(added, "R", "0b" * 20, "2", ["a"]) == added
 
 
+@pytest.mark.parametrize(
+    ("url", "same"),
+    [
+        ("https://github.com/acme/index", True),
+        ("https://github.com/acme/index.git", True),
+        ("https://github.com/Acme/Index/", True),
+        ("git@github.com:acme/index.git", True),
+        ("ssh://git@github.com/acme/index", True),
+        ("https://github.com/acme/index2", False),
+        ("https://git.example/acme/index", False),
+        ("local", False),
+    ],
+)
+def test_a_repository_has_its_hooks_once_however_it_is_written(url: str, *, same: bool) -> None:
+    text = f"repos:\n  - repo: {url}\n    rev: v1\n    hooks: []\n"
+    assert (add_hooks(text, "https://github.com/acme/index", "0a" * 20, "1", ["a"]) == text) == same
+
+
+def test_a_comment_stays_above_the_key_that_it_is_about() -> None:
+    text = "repos:\n- repo: x\n  hooks: []\n\n# about\n# ci\nci: {}\n"
+    added = add_hooks(text, "R", "0a" * 20, "1", ["a"])
+    assert added.endswith("    - id: a\n\n# about\n# ci\nci: {}\n")
+    assert added.startswith("repos:\n- repo: x\n  hooks: []\n- repo: R\n")
+
+
 @pytest.mark.parametrize("text", ["repos: [{repo: x, hooks: []}]\n", "repos: {}\n", "a: [\n", "- 1\n", "repos:\n"])
 def test_hooks_that_cannot_be_added_are_told(text: str) -> None:
     with pytest.raises(ConfigurationError, match="can't be added"):
