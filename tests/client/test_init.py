@@ -77,6 +77,14 @@ def test_the_workflow_passes_the_strictest_checks(repository: Path) -> None:
     assert "*/v[0-9]*" in workflow[True]["push"]["tags"]
 
 
+def test_a_password_in_the_url_reaches_no_file_and_no_screen(repository: Path) -> None:
+    make_project(repository)
+    done = _init(repository, "--yes", "--index-url", "https://ada:s3cret@acme.example/")
+    assert done.code == 0
+    assert "s3cret" not in done.everything
+    assert not [path for path in repository.rglob("*") if path.is_file() and b"s3cret" in path.read_bytes()]
+
+
 def test_a_second_time_there_is_nothing_to_do(repository: Path) -> None:
     make_project(repository)
     _init(repository, "--yes")
