@@ -74,8 +74,8 @@ def draft_files(repository: Repository, options: InitOptions) -> list[Draft]:
     path = repository.root / PATH
     drafts = [Draft(path, read_text(path), workflow.render())]
     for path in _tables(repository):
-        before = read_text(path) or ""
-        drafts.append(Draft(path, before, set_keys(before, TABLE.split("."), options.keys)))
+        table_before = read_text(path)
+        drafts.append(Draft(path, table_before, set_keys(table_before or "", TABLE.split("."), options.keys)))
     if options.hooks:
         path = repository.root / HOOKS_FILE
         before_hooks = read_text(path)

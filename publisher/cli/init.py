@@ -94,9 +94,11 @@ def _action(given: str | None) -> "Origin":
     from publisher.errors import ConfigurationError
     from publisher.origin import find_origin, parse_origin
 
+    origin = None if given else find_origin()
+    if not given and origin is None and can_ask():
+        given = click.prompt("Publish action, OWNER/REPOSITORY@COMMIT", err=True)
     if given:
         return parse_origin(given)
-    origin = find_origin()
     if origin is None:
         raise ConfigurationError(
             "It is not known which repository holds the publish action: this is no release and no clone from GitHub.",

@@ -123,7 +123,9 @@ def test_the_tables_are_the_roots_where_it_has_a_pyproject(repository: Path) -> 
 def test_the_tag_to_push_is_that_of_a_project_with_a_name(repository: Path) -> None:
     (repository / "a").mkdir()
     (repository / "a" / "setup.py").write_text("from setuptools import setup\nsetup()\n")
-    assert "git tag v1.0.0 && git push origin v1.0.0" in _init(repository, "--yes").stderr
+    done = _init(repository, "--yes")
+    assert "git tag v1.0.0 && git push origin v1.0.0" in done.stderr
+    assert done.stderr.count("--- /dev/null\n") == 3  # the workflow, the hooks, and a pyproject.toml for the table
     (repository / "b").mkdir()
     (repository / "b" / "setup.py").write_text("from setuptools import setup\nsetup()\n")
     assert "git tag v1.0.0 && git push origin v1.0.0" in _init(repository, "--force").stderr
@@ -172,7 +174,7 @@ def test_a_workflow_of_somebodys_own_is_replaced_with_force_only(repository: Pat
 
 def _init_on_a_terminal(folder: Path, *arguments: str, typed: str) -> bytes:
     """Run the command where a person types, and return what the person sees."""
-    command = [sys.executable, "-m", "publisher.cli.main", "init", "--action", ACTION, *arguments]
+    command = [sys.executable, "-m", "publisher.cli.main", "init", *arguments]
     ours, theirs = pty.openpty()
     with subprocess.Popen(command, cwd=folder, stdin=theirs, stdout=theirs, stderr=theirs):
         os.write(ours, typed.encode())
@@ -190,8 +192,9 @@ def _init_on_a_terminal(folder: Path, *arguments: str, typed: str) -> bytes:
 @pytest.mark.parametrize(("answer", "written"), [("y\n", True), ("n\n", False)])
 def test_on_a_terminal_a_person_is_asked(repository: Path, answer: str, *, written: bool) -> None:
     make_project(repository)
-    shown = _init_on_a_terminal(repository, typed=f"{URL}\n{answer}")
+    shown = _init_on_a_terminal(repository, typed=f"{URL}\n{ACTION}\n{answer}")
     assert b"Index URL" in shown
+    assert b"Publish action, OWNER/REPOSITORY@COMMIT" in shown
     assert b"Write this?" in shown
     assert (repository / WORKFLOW).exists() == written
 
@@ -203,7 +206,7 @@ def test_a_workflow_of_somebodys_own_has_a_question_of_its_own(
     make_project(repository)
     _init(repository, "--yes")
     (repository / WORKFLOW).write_text("mine\n")
-    shown = _init_on_a_terminal(repository, typed=f"y\n{answer}")
+    shown = _init_on_a_terminal(repository, "--action", ACTION, typed=f"y\n{answer}")
     assert b"which differs?" in shown
     assert ((repository / WORKFLOW).read_text() != "mine\n") == replaced
 
@@ -212,7 +215,7 @@ def test_yes_asks_nothing_on_a_terminal_either(repository: Path) -> None:
     make_project(repository)
     _init(repository, "--yes")
     (repository / WORKFLOW).write_text("mine\n")
-    shown = _init_on_a_terminal(repository, "--yes", typed="y\n")
+    shown = _init_on_a_terminal(repository, "--action", ACTION, "--yes", typed="y\n")
     assert b"which differs?" not in shown
     assert b"differs and is left as it is" in shown
     assert b"Nothing was written." in shown
