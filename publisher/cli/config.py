@@ -142,24 +142,26 @@ def _write(
     from publisher.errors import ConfigurationError
     from publisher.tools.configure import draft_setup
 
-    drafts = []
+    drafts: dict[Path, Draft] = {}
     for tool, scope in scoped:
         try:
-            drafts += draft_setup(tool, setup, machine, scope)
+            drafts = draft_setup(tool, setup, machine, scope, drafts)
         except ConfigurationError as error:
             if not skip:
                 raise
             current_output().warn(f"{tool.name} is left as it is. {error.message}")
         else:
             _note(tool, setup, scope)
-    _change(drafts, machine, dry_run=dry_run)
+    _change(list(drafts.values()), machine, dry_run=dry_run)
 
 
 def _remove(scoped: "Sequence[tuple[Tool, str]]", machine: "Machine", *, dry_run: bool) -> None:
     from publisher.tools.configure import draft_removal
 
-    drafts = [draft for tool, scope in scoped for draft in draft_removal(tool, machine, scope)]
-    _change(drafts, machine, dry_run=dry_run)
+    drafts: dict[Path, Draft] = {}
+    for tool, scope in scoped:
+        drafts = draft_removal(tool, machine, scope, drafts)
+    _change(list(drafts.values()), machine, dry_run=dry_run)
 
 
 def _change(drafts: "Sequence[Draft]", machine: "Machine", *, dry_run: bool) -> None:

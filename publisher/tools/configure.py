@@ -4,6 +4,7 @@ import re
 import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 from publisher.blocks import MARKS, remove_blocks
@@ -54,31 +55,45 @@ def look_at_index(index: IndexUrl, credentials: Credentials) -> tuple[bool, list
         return connection.whoami().passes_on, sorted(connection.projects())
 
 
-def draft_setup(tool: Tool, setup: Setup, machine: Machine, scope: str) -> list[Draft]:
+def draft_setup(
+    tool: Tool, setup: Setup, machine: Machine, scope: str, earlier: Mapping[Path, Draft] | None = None
+) -> dict[Path, Draft]:
     """
     Return the files that are to be written so that a tool uses an index; one that is right already does not change.
 
+    They come on top of ``earlier`` drafts, which are in the result: several tools share a project's file.
+
     Raises ConfigurationError when a file can't be read or added to.
     """
-    drafts = []
+    drafts = dict(earlier or {})
     for edit in tool.edits(setup, machine, scope):
-        before = read_text(edit.path)
+        draft = _draft_of(edit.path, drafts)
         try:
-            after = edit.put(None if before is None else remove_blocks(before))
+            after = edit.put(None if draft.after is None else remove_blocks(draft.after, tool.name))
         except ConfigurationError as error:
             raise ConfigurationError(f"{edit.path}: {error.message}", hint=error.hint, path=edit.path) from error
-        drafts.append(Draft(edit.path, before, after, edit.holds_secret))
+        drafts[edit.path] = replace(draft, after=after, private=edit.holds_secret or draft.private)
     return drafts
 
 
-def draft_removal(tool: Tool, machine: Machine, scope: str) -> list[Draft]:
-    """Return the files that are to be written, or removed, so that nothing of `draft_setup` is left."""
-    drafts = []
+def draft_removal(
+    tool: Tool, machine: Machine, scope: str, earlier: Mapping[Path, Draft] | None = None
+) -> dict[Path, Draft]:
+    """Return the files that are to be written, or removed, so that nothing of `draft_setup` is left of a tool."""
+    drafts = dict(earlier or {})
     for path in tool.paths(machine, scope):
-        before = read_text(path)
-        if before is not None:
-            drafts.append(Draft(path, before, remove_blocks(before)))
+        draft = _draft_of(path, drafts)
+        if draft.after is not None:
+            drafts[path] = replace(draft, after=remove_blocks(draft.after, tool.name))
     return drafts
+
+
+def _draft_of(path: Path, drafts: Mapping[Path, Draft]) -> Draft:
+    """Return what is to become of a file so far; of one that no draft is about, nothing."""
+    if path in drafts:
+        return drafts[path]
+    text = read_text(path)
+    return Draft(path, text, text)
 
 
 def print_setup(tool: Tool, setup: Setup, machine: Machine, scope: str) -> list[tuple[Path, str]]:

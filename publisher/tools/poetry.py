@@ -37,7 +37,8 @@ class Poetry:
         edits = [FileEdit(project, lambda text: _put_into_project(text, setup))]
         if setup.password is not None:
             said = {"username": setup.username or "", "password": setup.password.reveal()}
-            edits.append(FileEdit(auth, lambda text: put_tables(text, tables={f"http-basic.{setup.name}": said}), True))  # noqa: FBT003
+            tables = {f"http-basic.{setup.name}": said}
+            edits.append(FileEdit(auth, lambda text: put_tables(text, "poetry", tables=tables), holds_secret=True))
         return edits
 
     def variables(self, setup: Setup) -> Mapping[str, str]:
@@ -78,7 +79,7 @@ def _put_into_project(text: str | None, setup: Setup) -> str:
     known = table_at(document, "tool.poetry.dependencies")
     private = {name: {"source": setup.name} for name in _dependencies(document) & set(setup.packages) - known.keys()}
     tables = {"tool.poetry.dependencies": private} if private and not setup.passes_on else {}
-    return put_tables(text, arrays={"tool.poetry.source": source}, tables=tables)
+    return put_tables(text, "poetry", arrays={"tool.poetry.source": source}, tables=tables)
 
 
 def _dependencies(document: Mapping[str, Any]) -> set[str]:
