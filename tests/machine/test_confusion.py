@@ -20,8 +20,10 @@ from tests.helpers.tool import Result
 from tests.machine.conftest import CLIENTS, PASSWORD, USER, LogIn, Person
 from tests.machine.test_tools import BIN, PIP, PROJECT
 
-STATES = ("as it should be", "401", "404", "503", "deleted")
+STATES = ("as it should be", "401", "404", "503", "deleted", "what it needs is deleted")
+MODES = ("beside-public", "passes-on")
 PRIVATE, STRANGE = "1.1.0", "99.0.0"
+METADATA = f"Metadata-Version: 2.4\nName: acme-widgets\nVersion: {PRIVATE}\nRequires-Dist: acme-core\n"
 
 
 @pytest.fixture(scope="module")
@@ -29,18 +31,20 @@ def public(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningIndex]:
     """What is the public index to every tool here."""
     index = RunningIndex.start(tmp_path_factory.mktemp("public"), "--authenticate", ".")
     make_wheel(index.root, version=STRANGE)
+    make_wheel(index.root, "acme_core", STRANGE)
     make_wheel(index.root, "other", "3.0")
     yield index
     index.stop()
 
 
-@pytest.fixture(params=[False, True], ids=["beside-public", "passes-on"])
+@pytest.fixture(params=[mode == "passes-on" for mode in MODES], ids=MODES)
 def private(request: pytest.FixtureRequest, tmp_path: Path, public: RunningIndex) -> Iterator[RunningIndex]:
     """The private index, which leaves public names alone, or passes them on."""
     options = ["--fallback-url", f"{public.url}simple/"] if request.param else []
     index = RunningIndex.start(tmp_path / "private", *options)
     index.add_user(USER, PASSWORD)
-    make_wheel(index.root, version=PRIVATE)
+    make_wheel(index.root, version=PRIVATE, metadata_bytes=METADATA.encode())
+    make_wheel(index.root, "acme_core", PRIVATE)
     yield index
     index.stop()
 
@@ -61,11 +65,9 @@ def _somebody(log_in: LogIn, private: RunningIndex, front: Front) -> Person:
 
 def _turn(state: str, private: RunningIndex, front: Front) -> None:
     """Bring the private index into a state."""
-    if state == "deleted":
-        assert (
-            Client(private.url, (USER, PASSWORD)).request("DELETE", f"projects/acme-widgets/{PRIVATE}").status_code
-            == 200
-        )
+    if state.endswith("deleted"):
+        path = f"projects/{'acme-widgets' if state == 'deleted' else 'acme-core'}/{PRIVATE}"
+        assert Client(private.url, (USER, PASSWORD)).request("DELETE", path).status_code == 200
     elif state.isdigit():
         front.status = int(state)
 
@@ -96,7 +98,6 @@ def test_pip(log_in: LogIn, private: RunningIndex, public: RunningIndex, front: 
         "--no-cache-dir",
         "--retries",
         "0",
-        "--no-deps",
         "--target",
         there,
         "acme-widgets",
