@@ -22,10 +22,14 @@ def project_dependencies(document: Mapping[str, Any]) -> set[str]:
     return _names_in([project.get("dependencies"), *table_at(project, "optional-dependencies").values()])
 
 
+def standard_dependencies(document: Mapping[str, Any]) -> set[str]:
+    """Return the normalised names that a ``pyproject.toml`` requires by the standards, in groups too (PEP 735)."""
+    return project_dependencies(document) | _names_in(table_at(document, "dependency-groups").values())
+
+
 def direct_dependencies(document: Mapping[str, Any]) -> set[str]:
-    """Return the normalised names that a ``pyproject.toml`` requires anywhere, in groups too (PEP 735, poetry's)."""
-    groups = _names_in(table_at(document, "dependency-groups").values())
-    return project_dependencies(document) | groups | poetry_dependencies(document).keys()
+    """Return the normalised names that a ``pyproject.toml`` requires anywhere, in poetry's own tables too."""
+    return standard_dependencies(document) | poetry_dependencies(document).keys()
 
 
 def poetry_dependencies(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from publisher.drafts import read_text
 from publisher.pyproject import FILENAME
 from publisher.toml_edit import put_tables, read_toml, table_at
 from publisher.tools.machine import Machine
-from publisher.tools.needed import direct_dependencies, needed_through_others
+from publisher.tools.needed import needed_through_others, standard_dependencies
 from publisher.tools.setup import FileEdit, Finding, Setup
 from publisher.urls import mask
 
@@ -110,7 +110,7 @@ def _put_into_project(text: str | None, setup: Setup) -> str:
     known = {canonicalize_name(name) for name in named if isinstance(name, str)}
     sources = {name: {"index": setup.name} for name in setup.packages if canonicalize_name(name) not in known}
     tables: dict[str, Mapping[str, Any]] = {"tool.uv.sources": sources} if sources else {}
-    if through_others := needed_through_others(direct_dependencies(document), setup.needs):
+    if through_others := needed_through_others(standard_dependencies(document), setup.needs):
         tables["dependency-groups"] = {setup.group: through_others}  # sources are heeded for what a project names
     return put_tables(text, "uv", arrays={"tool.uv.index": index}, tables=tables)
 
