@@ -183,7 +183,7 @@ class Store:
         async with self._refresher.looking():
             try:
                 await self.in_thread(note)
-            except OSError:  # the next scan tries again; a folder that can only be read remembers while the process lives
+            except OSError:  # the next scan tries again; a folder that can only be read remembers while this runs
                 self._to_note |= names
 
     def _put_in(self, directory: str, filename: str) -> None:
