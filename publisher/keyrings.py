@@ -33,7 +33,7 @@ def find(services: Sequence[str], username: str | None) -> tuple[str, Secret] | 
 
 def store(services: Sequence[str], username: str, password: Secret) -> str:
     """
-    Put a user's password under every service, and return the backend's name.
+    Put a user's password under every service, and return the name of the backend that holds it.
 
     Raises CredentialsError when no backend can hold it.
     """
@@ -45,7 +45,12 @@ def store(services: Sequence[str], username: str, password: Secret) -> str:
             raise CredentialsError(
                 "There is no keyring on this machine to keep the password in.", hint=NO_BACKEND_HINT
             ) from None
-        return str(keyring.get_keyring().name)
+        chosen = keyring.get_keyring()
+        for backend in getattr(chosen, "backends", [chosen]):
+            if all(backend.get_password(service, username) == password.reveal() for service in services):
+                return str(backend.name)
+        # a chain whose backends all decline, and the null backend, take a password without a word
+        raise CredentialsError(f"The keyring {chosen.name} did not keep the password.", hint=NO_BACKEND_HINT)
 
 
 def forget(services: Sequence[str], username: str) -> bool:
