@@ -9,12 +9,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from tests.actions.conftest import PASSWORD, RELEASE, REPOSITORY, USER, Act, write_workflow
 from tests.helpers.http import Client
 from tests.helpers.index import RunningIndex
-from tests.helpers.projects import commit, git, make_project, write_backend
+from tests.helpers.projects import commit, make_project, write_backend
 
 WHEEL, SDIST = "acme_widgets-1.0-py3-none-any.whl", "acme_widgets-1.0.tar.gz"
 
@@ -254,13 +252,3 @@ def test_a_build_that_fails_shows_its_log_folded(act: Act, index: RunningIndex, 
     assert begin < run.log.index("a helpful line") < end
     assert "::error title=Build failed::" in run.annotations[0]
     assert "the compiler is missing" in run.annotations[0]
-
-
-@pytest.mark.parametrize("name", ["require-tag", "dry-run", "build"])
-def test_a_flag_that_is_none_is_refused(act: Act, index: RunningIndex, tmp_path: Path, name: str) -> None:
-    del act
-    from publisher.action import read_inputs, variable
-    from publisher.errors import ConfigurationError
-
-    with pytest.raises(ConfigurationError, match=f"The input {name} must be true or false, not 'maybe'"):
-        read_inputs({variable(name): "maybe"})
