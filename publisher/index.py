@@ -9,7 +9,8 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 from publisher import http
 from publisher.credentials import HOW_TO_LOG_IN, Credentials
-from publisher.errors import ConfigurationError, CredentialsError, IndexUnavailableError
+from publisher.errors import ConfigurationError, CredentialsError, IndexUnavailableError, NotOfferedError
+from publisher.secret import Secret
 from publisher.urls import IndexUrl
 
 SIMPLE_ACCEPT = "application/vnd.pypi.simple.v1+json, text/html;q=0.1"
@@ -93,6 +94,27 @@ class Index:
             raise ConfigurationError(error_text(response), hint="`pypi-publish list PROJECT` shows what there is.")
         expect_success(response, self.url, self.credentials)
         return response.json()
+
+    def change_password(self, new: Secret) -> None:
+        """
+        Change the password of the user whose credentials the connection has.
+
+        Raises ConfigurationError when the new one breaks the index's rules, CredentialsError when the credentials are
+        refused, NotOfferedError when the index has no way to change one, IndexUnavailableError when it fails.
+        """
+        url = self.url.endpoint("password")
+        with http.reaching(url):
+            response = self._session.post(
+                url, json={"password": new.reveal()}, allow_redirects=False, timeout=http.TIMEOUT
+            )
+        if response.status_code == HTTPStatus.UNPROCESSABLE_ENTITY:
+            raise ConfigurationError(f"{self.url} does not take the new password: {error_text(response)}")
+        if response.status_code in {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}:
+            raise NotOfferedError(
+                f"{self.url} lets nobody change a password over the network.",
+                hint="Its administrator changes it; then run `pypi-publish login` with the new one.",
+            )
+        expect_success(response, self.url, self.credentials)
 
     def whoami(self) -> Account:
         """
