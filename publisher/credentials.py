@@ -80,9 +80,8 @@ def in_netrc(index: IndexUrl, username: str | None) -> Credentials | None:
 
     Raises CredentialsError when there is such a file and it can't be used.
     """
-    candidates = [Path(named)] if (named := os.environ.get("NETRC")) else [Path("~/.netrc"), Path("~/_netrc")]
     try:
-        path = next((path for place in candidates if (path := place.expanduser()).is_file()), None)
+        path = netrc_file()
         entry = netrc.netrc(path).authenticators(index.host) if path else None
     except (netrc.NetrcParseError, OSError, RuntimeError, UnicodeDecodeError) as error:
         raise CredentialsError(
@@ -92,3 +91,9 @@ def in_netrc(index: IndexUrl, username: str | None) -> Credentials | None:
     if entry is None or not entry[0] or not entry[2] or username not in {None, entry[0]}:
         return None
     return Credentials(entry[0], Secret(entry[2]), source="netrc")
+
+
+def netrc_file() -> Path | None:
+    """Return the netrc file that is in force, or None; raise RuntimeError where there is no home to look in."""
+    candidates = [Path(named)] if (named := os.environ.get("NETRC")) else [Path("~/.netrc"), Path("~/_netrc")]
+    return next((path for place in candidates if (path := place.expanduser()).is_file()), None)

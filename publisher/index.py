@@ -33,6 +33,8 @@ class Account:
     username: str
     rights: Sequence[str] | None
     """Of download, list and update; None where the index does not tell."""
+    version: str | None = None
+    """Of the pypi-publish that the index runs; None where it is another index."""
 
 
 class Index:
@@ -126,7 +128,7 @@ class Index:
         response = http.get(self._session, self.url.endpoint("whoami"), {"Accept": "application/json"})
         if response.status_code == HTTPStatus.OK and "json" in response.headers.get("Content-Type", ""):
             found = response.json()
-            return Account(found["username"], tuple(found.get("rights", ())))
+            return Account(found["username"], tuple(found.get("rights", ())), found.get("version"))
         if response.status_code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN} or response.status_code >= 500:
             expect_success(response, self.url, self.credentials)
         return self._whoami_of_another_index()
@@ -194,6 +196,22 @@ def error_text(response: http.Response) -> str:
     if kind.startswith("text/html") and (text := _title(response.text)):
         return text
     return f"{response.status_code} {response.reason}"
+
+
+def is_project_list(response: http.Response) -> bool:
+    """
+    Tell whether a successful answer is an index's list of projects, in JSON (PEP 691) or HTML (PEP 503).
+
+    An HTML list is a page of links; what asks for a sign-in or runs a script is another page in the index's place.
+    """
+    kind = response.headers.get("Content-Type", "")
+    if "json" in kind:
+        try:
+            return isinstance(response.json()["projects"], list)
+        except (ValueError, TypeError, KeyError):
+            return False
+    page = response.text.lower()
+    return "html" in kind and not any(sign in page for sign in ("<form", "<script", 'http-equiv="refresh'))
 
 
 def _leads_elsewhere(response: http.Response, url: str) -> bool:

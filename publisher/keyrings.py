@@ -7,6 +7,9 @@ from types import ModuleType
 from publisher.errors import CredentialsError
 from publisher.secret import Secret
 
+_EMPTY = ("fail ", "null ", "chainer ", "pypi-publish ")
+"""How the names of backends begin that hold nothing; the last one is our own."""
+
 NO_BACKEND_HINT = (
     "In CI, set PYPI_PUBLISH_USERNAME and PYPI_PUBLISH_PASSWORD instead. On a headless machine, install "
     "keyrings.alt beside pypi-publish, or name a backend in PYTHON_KEYRING_BACKEND (`keyring --list-backends` "
@@ -69,6 +72,18 @@ def forget(services: Sequence[str], username: str) -> bool:
             except (keyring.errors.NoKeyringError, keyring.errors.PasswordDeleteError):
                 continue
     return found
+
+
+def holders() -> list[str]:
+    """
+    Return the names of the backends that can hold passwords, the preferred one first; nothing where there is none.
+
+    Raises CredentialsError when the backend that is asked for can't be loaded.
+    """
+    with _door() as keyring:
+        chosen = keyring.get_keyring()
+        names = [str(backend.name) for backend in getattr(chosen, "backends", [chosen])]
+    return [name for name in names if not name.startswith(_EMPTY)]
 
 
 @contextmanager

@@ -26,6 +26,11 @@ def remembered_username(index: str) -> str | None:
     return _read().get(index)
 
 
+def remembered_logins() -> list[RememberedLogin]:
+    """Return every index that somebody logged in to on this machine, with the user of the last login."""
+    return list(_remembered())
+
+
 def find_login(name: str, username: str | None) -> RememberedLogin | None:
     """
     Return the login at the index that a program means by a URL or by a bare host; None where nobody logged in there.

@@ -21,7 +21,7 @@ VERBOSITY_FLAGS = frozenset({"-q", "--quiet", "-v", "-vv", "--verbose"})
 
 COMMANDS: Mapping[str, tuple[str, ...]] = {
     "Publish": ("publish", "build", "check", "upload"),
-    "Credentials": ("login", "logout", "whoami", "passwd"),
+    "Credentials": ("login", "logout", "whoami", "passwd", "doctor"),
     "Releases": ("list", "yank", "unyank", "delete"),
     "Index": ("serve", "users", "demo"),
 }
