@@ -45,7 +45,7 @@ def check_index(index: IndexUrl, limits: Limits) -> Generator[Finding, None, Rea
             yield _INDEX.problem("reachable", error.message, error.hint)
             return Reached(answers=False)
         yield from _check_speed(index, first, again, limits)
-        yield from _check_certificate(again, limits)
+        yield from _check_certificate(index, again, limits)
         yield from _check_clock(again, limits)
         reached = yield from _check_answer(index, again)
         if reached.answers or again.status >= 500:
@@ -71,8 +71,12 @@ def _check_speed(index: IndexUrl, first: http.Probe, again: http.Probe, limits: 
         yield _INDEX.ok("reachable", words)
 
 
-def _check_certificate(probe: http.Probe, limits: Limits) -> Iterator[Finding]:
+def _check_certificate(index: IndexUrl, probe: http.Probe, limits: Limits) -> Iterator[Finding]:
+    """Judge a certificate that the connection has accepted; its end is not known where the server hung up at once."""
+    if not index.root.startswith("https:"):
+        return
     if probe.certificate_end is None:
+        yield _INDEX.ok("encrypted", "Its TLS certificate is trusted.")
         return
     days = (probe.certificate_end - _now()).days
     words = f"Its TLS certificate is trusted, for {days} more days."

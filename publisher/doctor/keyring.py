@@ -53,11 +53,9 @@ def _check_command(index: IndexUrl, accepted: Accepted) -> Iterator[Finding]:
         )
     elif "--mode" in outcome.stderr:
         yield _KEYRING.problem("command", f"{command} is too old for pip, which needs 25.2.1 or newer.", _INSTALL)
-    elif outcome.code != 0 or not (told := _read(outcome)):
-        yield _KEYRING.problem(
-            "command",
-            f"{command} does not find the password that this program finds: {outcome.last_line}.",
-            f"It is in another environment, with other backends: {_INSTALL}.",
+    elif (told := _read(outcome)) is None:
+        yield _missing(
+            command, run_program([*get, index.simple, accepted.credentials.username], time_limit=_TIME_LIMIT)
         )
     elif told != (accepted.credentials.username, accepted.credentials.password.reveal()):
         yield _KEYRING.problem(
@@ -70,9 +68,24 @@ def _check_command(index: IndexUrl, accepted: Accepted) -> Iterator[Finding]:
         yield from _check_plug_in([*get, urlsplit(index.root).netloc])
 
 
+def _missing(command: Path, with_the_name: Outcome) -> Finding:
+    """Tell apart a command that needs the user's name from one that has no password."""
+    if _read(with_the_name) is None:
+        return _KEYRING.problem(
+            "command",
+            f"{command} does not find the password that this program finds: {with_the_name.last_line}.",
+            f"It is in another environment, with other backends: {_INSTALL}.",
+        )
+    return _KEYRING.warning(
+        "command",
+        f"{command} finds the password only for tools that give the user name.",
+        f"It lacks our plug-in: {_INSTALL}, and no PYTHON_KEYRING_BACKEND or keyringrc.cfg that names one backend. "
+        "Or put the name into the tools' index URLs.",
+    )
+
+
 def _check_plug_in(command: Sequence[str | Path]) -> Iterator[Finding]:
-    outcome = run_program(command, time_limit=_TIME_LIMIT)
-    if outcome.code != 0 or not _read(outcome):
+    if _read(run_program(command, time_limit=_TIME_LIMIT)) is None:
         yield _KEYRING.note(
             "plug-in",
             "The `keyring` command lacks our plug-in, so it knows the index by two of its names only.",
@@ -81,6 +94,8 @@ def _check_plug_in(command: Sequence[str | Path]) -> Iterator[Finding]:
 
 
 def _read(outcome: Outcome) -> tuple[str, str] | None:
+    if outcome.code != 0:
+        return None
     try:
         found = json.loads(outcome.stdout)
         return found["username"], found["password"]

@@ -28,11 +28,13 @@ def answering(answer: Callable[[Request], Answer | None], tls: ssl.SSLContext | 
     """Serve on a free port and yield the URL; where there is no answer, the connection is closed."""
 
     class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
         def _handle(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             found = answer(Request(self.command, self.path, dict(self.headers), body))
-            self.close_connection = True
             if found is None:
+                self.close_connection = True
                 return
             self.send_response_only(found.status)
             for name, value in {"Content-Length": str(len(found.body)), **found.headers}.items():
