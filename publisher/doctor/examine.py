@@ -11,6 +11,7 @@ from publisher.doctor.findings import Area, Finding, Reporter
 from publisher.doctor.index import Limits, check_index
 from publisher.doctor.keyring import check_keyring
 from publisher.doctor.project import check_project
+from publisher.doctor.tools.examine import check_tools
 from publisher.errors import ConfigurationError
 from publisher.logins import remembered_logins
 from publisher.secret import Secret
@@ -41,6 +42,7 @@ def examine(patient: Patient, limits: Limits) -> Generator[Finding, None, IndexU
     target = Target(index, patient.username or config.username, patient.password)
     accepted = yield from check_credentials(target, reached)
     yield from check_keyring(index, accepted)
+    yield from check_tools(index, patient.folder, accepted)
     return index
 
 
