@@ -5,8 +5,6 @@ Every run takes some seconds: it makes the action's environment and builds, as o
 """
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 from tests.actions.conftest import PASSWORD, RELEASE, REPOSITORY, USER, Act, write_workflow
@@ -234,12 +232,6 @@ def test_a_project_below_the_workflows_folder(act: Act, index: RunningIndex, tmp
     run = act.run(repository)
     assert run.code == 0, run.log
     assert _published(index) == [WHEEL, SDIST]
-    target = tmp_path / "installed"
-    url = index.url.replace("://", f"://{USER}:correct%20horse%25%26%C3%A9@")
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--index-url", f"{url}simple/"]
-    environment = {"PATH": "", "HOME": str(tmp_path)}
-    subprocess.run([*command, "--target", target, "acme-widgets==1.0"], env=environment, check=True)
-    assert (target / "acme_widgets" / "__init__.py").exists()
 
 
 def test_a_build_that_fails_shows_its_log_folded(act: Act, index: RunningIndex, tmp_path: Path) -> None:

@@ -5,8 +5,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import tomlkit
-
 from publisher.doctor.findings import Finding
 from publisher.doctor.programs import run_program
 from publisher.doctor.tools.poetry import locked_version
@@ -25,6 +23,7 @@ from publisher.doctor.tools.sources import (
 )
 from publisher.errors import ConfigurationError
 from publisher.pyproject import FILENAME, read_pyproject
+from publisher.toml_edit import to_toml
 
 _TIME_LIMIT = 60.0
 _DEFAULT = "pypi"
@@ -90,7 +89,7 @@ def _try(tool: Tool, tables: list[dict[str, Any]], candidate: Candidate) -> Iter
     }
     with TemporaryDirectory(prefix="pypi-publish-") as temporary:
         folder = Path(temporary)
-        (folder / FILENAME).write_text(tomlkit.dumps(project), "utf-8")
+        (folder / FILENAME).write_text(to_toml(project), "utf-8")
         outcome = run_program(
             [tool.program, "--non-interactive", "lock"],
             folder=folder,

@@ -1,11 +1,10 @@
 """The checks of poetry, which takes its indexes from each project."""
 
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
-
-import tomlkit
 
 from publisher.doctor.findings import Finding
 from publisher.doctor.programs import run_program
@@ -24,6 +23,7 @@ from publisher.doctor.tools.sources import (
 )
 from publisher.errors import ConfigurationError
 from publisher.pyproject import FILENAME, read_pyproject
+from publisher.toml_edit import to_toml
 
 _TIME_LIMIT = 60.0
 
@@ -92,7 +92,7 @@ def _try(tool: Tool, own: dict[str, Any], tables: list[dict[str, Any]], candidat
     }
     with TemporaryDirectory(prefix="pypi-publish-") as temporary:
         folder = Path(temporary)
-        (folder / FILENAME).write_text(tomlkit.dumps(project), "utf-8")
+        (folder / FILENAME).write_text(to_toml(project), "utf-8")
         outcome = run_program([tool.program, "lock", "--no-interaction"], folder=folder, time_limit=_TIME_LIMIT)
         found = locked_version(folder / "poetry.lock", candidate.name)
     hint = f"Let it in: `poetry config http-basic.{own['name']} USER`, or keyring; `poetry lock -vvv` says more."
@@ -103,5 +103,5 @@ def locked_version(lock: Path, name: str) -> str | None:
     """Return the version that a lock file has of a package."""
     if not lock.exists():
         return None
-    packages = tomlkit.parse(lock.read_text("utf-8")).unwrap().get("package", [])
+    packages = tomllib.loads(lock.read_text("utf-8")).get("package", [])
     return next((str(package["version"]) for package in packages if package["name"] == name), None)

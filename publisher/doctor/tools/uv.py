@@ -8,8 +8,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import tomlkit
-
 from publisher.doctor.findings import Finding
 from publisher.doctor.programs import run_program
 from publisher.doctor.tools.sources import (
@@ -27,6 +25,7 @@ from publisher.doctor.tools.sources import (
     tell_place,
     tell_trial,
 )
+from publisher.toml_edit import to_toml
 
 
 @dataclass(frozen=True)
@@ -164,7 +163,7 @@ def _try(tool: Tool, own: UvSource, examined: Examined, settings: UvSettings) ->
     assert candidate is not None  # noqa: S101 - for the type checker
     with TemporaryDirectory(prefix="pypi-publish-") as temporary:
         project = Path(temporary) / "pyproject.toml"
-        project.write_text(tomlkit.dumps(_project(candidate, own, settings)), "utf-8")
+        project.write_text(to_toml(_project(candidate, own, settings)), "utf-8")
         command: list[str | Path] = [
             tool.program,
             "pip",
