@@ -10,6 +10,8 @@ from pathlib import Path
 TIME_LIMIT = 30.0
 """Seconds that a program may take; one that waits for a person waits for ever."""
 
+_ADVICE = ("WARNING:", "INFO:", "hint:", "See ", "[notice]")
+
 OUR_OWN = ("PYPI_PUBLISH_",)
 """Beginnings of the variables that other programs do not know."""
 
@@ -24,9 +26,10 @@ class Outcome:
 
     @property
     def last_line(self) -> str:
-        """What it said last, which is where programs say why they failed."""
+        """What it said last, but for its advice, which is where programs say why they failed."""
         lines = [line.strip() for line in (self.stderr or self.stdout).splitlines() if line.strip()]
-        return lines[-1] if lines else "it said nothing"
+        grave = [line for line in lines if not line.startswith(_ADVICE)]
+        return (grave or lines or ["it said nothing"])[-1]
 
 
 def find_program(name: str) -> Path | None:

@@ -1,6 +1,7 @@
 """Which tools are examined, and with which package they are tried."""
 
 from collections.abc import Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from publisher.doctor.findings import Finding
 from publisher.doctor.tools.pdm import check_pdm
 from publisher.doctor.tools.pip import check_pip
 from publisher.doctor.tools.poetry import check_poetry
-from publisher.doctor.tools.sources import TOOLS, Candidate, Examined
+from publisher.doctor.tools.sources import TOOLS, Candidate, Examined, ToolCheck
 from publisher.doctor.tools.twine import check_twine
 from publisher.doctor.tools.uv import check_uv
 from publisher.errors import PublishError
@@ -34,15 +35,27 @@ def check_tools(index: IndexUrl, folder: Path, accepted: Accepted | None) -> Ite
     """Yield what is found; with credentials that the index accepted, each tool that knows it is tried."""
     candidate = (yield from _find_candidate(index, accepted)) if accepted is not None else None
     examined = Examined(index, folder, candidate)
-    known = False
-    for check in _CHECKS:
-        known = (yield from check(examined)) or known
-    if not known:
+    known = []
+    with ThreadPoolExecutor() as pool:  # each tool takes seconds, most of them to start
+        for findings, knows_it in pool.map(lambda check: _run(check(examined)), _CHECKS):
+            yield from findings
+            known.append(knows_it)
+    if True not in known and False in known:
         yield TOOLS.warning(
             "configured",
             "None of the tools on this machine knows the index.",
             "Set up those that you use: `pypi-publish config --all --write`.",
         )
+
+
+def _run(check: ToolCheck) -> tuple[list[Finding], bool | None]:
+    """Return what a check yields, and then what it returns."""
+    findings = []
+    while True:
+        try:
+            findings.append(next(check))
+        except StopIteration as end:
+            return findings, end.value
 
 
 def _find_candidate(index: IndexUrl, accepted: Accepted) -> Generator[Finding, None, Candidate | None]:

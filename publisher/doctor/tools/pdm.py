@@ -1,5 +1,7 @@
 """The checks of pdm, which takes its indexes from a project, and the first of them from its own configuration."""
 
+import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,6 +28,7 @@ from publisher.pyproject import FILENAME, read_pyproject
 from publisher.toml_edit import to_toml
 
 _TIME_LIMIT = 60.0
+_QUIETLY = {"PDM_CHECK_UPDATE": "false"}
 _DEFAULT = "pypi"
 """The name of the source that every project has; one of that name in a project takes its place."""
 
@@ -34,7 +37,7 @@ def check_pdm(examined: Examined) -> ToolCheck:
     """Yield what is found; return whether pdm asks the index."""
     tool = yield from find_tool("pdm")
     if tool is None:
-        return False
+        return None
     tables = _tables(examined.folder)
     sources = [Source(str(table.get("url", "")), str((examined.folder / FILENAME).resolve())) for table in tables]
     if not any(table["name"] == _DEFAULT for table in tables):
@@ -60,11 +63,11 @@ def _tables(folder: Path) -> list[dict[str, Any]]:
 
 def _default(tool: Tool) -> Source:
     """Return what stands in for the public index, which pdm tells itself."""
-    outcome = run_program([tool.program, "config", "pypi.url"])
-    url = outcome.stdout.strip()
-    shown = run_program([tool.program, "config"]).stdout
-    configured = outcome.code == 0 and "pypi.url" in shown.partition("Home configuration")[2]
-    return Source(url, "`pdm config pypi.url`") if configured else Source(PUBLIC, "its default")
+    if url := os.environ.get("PDM_PYPI_URL"):
+        return Source(url, "PDM_PYPI_URL")
+    shown = run_program([tool.program, "config"], environment=_QUIETLY).stdout
+    configured = re.search(r"^pypi\.url = (\S+)", shown.partition("Home configuration")[2], re.MULTILINE)
+    return Source(configured[1], "`pdm config pypi.url`") if configured else Source(PUBLIC, "its default")
 
 
 def _check_leak(
@@ -93,8 +96,12 @@ def _try(tool: Tool, tables: list[dict[str, Any]], candidate: Candidate) -> Iter
         outcome = run_program(
             [tool.program, "--non-interactive", "lock"],
             folder=folder,
-            environment={"PDM_CHECK_UPDATE": "false"},
+            environment=_QUIETLY,
             time_limit=_TIME_LIMIT,
         )
         found = locked_version(folder / "pdm.lock", candidate.name)
-    yield from tell_trial(tool, candidate, outcome, found, "`pdm lock -v` says more.")
+    hint = (
+        "If it is not let in: its own keyring lacks our plug-in (`uv tool install pdm --with pypi-publish`), or put "
+        "the user name into the source's URL. `pdm lock -v` says more."
+    )
+    yield from tell_trial(tool, candidate, outcome, found, hint)

@@ -28,7 +28,7 @@ def check_pip(examined: Examined) -> ToolCheck:
     """Yield what is found; return whether pip asks the index."""
     tool = yield from find_tool("pip")
     if tool is None:
-        return False
+        return None
     sources = _sources(tool)
     own = [source for source in sources if source.is_index(examined.index)]
     others = [source for source in sources if not source.is_index(examined.index)]
@@ -82,7 +82,10 @@ def _variable(option: str) -> str:
 
 def _try(tool: Tool, candidate: Candidate) -> Iterator[Finding]:
     options = ["--pre", "--ignore-requires-python", "--disable-pip-version-check"]
-    outcome = run_program([tool.program, "index", "versions", *options, candidate.name])
+    outcome = run_program(
+        [tool.program, "index", "versions", *options, candidate.name],
+        environment={"PIP_RETRIES": "0", "PIP_DEFAULT_TIMEOUT": "10"},
+    )
     newest = re.match(r"\S+ \(([^)]+)\)", outcome.stdout)
     hint = "If it is not let in: `pip config set global.keyring-provider subprocess`."
     yield from tell_trial(tool, candidate, outcome, newest[1] if newest else None, hint)

@@ -32,7 +32,7 @@ def check_poetry(examined: Examined) -> ToolCheck:
     """Yield what is found; return whether poetry asks the index in this project."""
     tool = yield from find_tool("poetry")
     if tool is None:
-        return False
+        return None
     tables = _tables(examined.folder)
     own = [table for table in tables if _source(table, examined.folder).is_index(examined.index)]
     sources = [_source(table, examined.folder) for table in tables]
@@ -95,7 +95,7 @@ def _try(tool: Tool, own: dict[str, Any], tables: list[dict[str, Any]], candidat
         (folder / FILENAME).write_text(to_toml(project), "utf-8")
         outcome = run_program([tool.program, "lock", "--no-interaction"], folder=folder, time_limit=_TIME_LIMIT)
         found = locked_version(folder / "poetry.lock", candidate.name)
-    hint = f"Let it in: `poetry config http-basic.{own['name']} USER`, or keyring; `poetry lock -vvv` says more."
+    hint = f"If it is not let in: `poetry config http-basic.{own['name']} USER`. `poetry lock -vvv` says more."
     yield from tell_trial(tool, candidate, outcome, found, hint)
 
 

@@ -74,8 +74,8 @@ class Tool:
         return f"{self.name} {self.version}"
 
 
-ToolCheck = Generator[Finding, None, bool]
-"""Yields findings and returns whether the tool has anything to do with the index."""
+ToolCheck = Generator[Finding, None, bool | None]
+"""Yields findings and returns whether the tool installs from the index; None where there is no such tool."""
 
 
 def find_tool(name: str) -> Generator[Finding, None, Tool | None]:

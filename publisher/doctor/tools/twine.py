@@ -7,18 +7,18 @@ from publisher.doctor.tools.sources import TOOLS, Examined, Source, ToolCheck, f
 
 
 def check_twine(examined: Examined) -> ToolCheck:
-    """Yield what is found; return whether twine knows the index by a name."""
+    """Yield what is found."""
     path = Path("~/.pypirc").expanduser()
     tool = yield from find_tool("twine")
     if not path.exists():
         if tool is not None:
             yield TOOLS.note("twine", f"{tool} knows this index by its URL alone.", how_to_configure("pypirc"))
-        return False
+        return None
     try:
         sections = _sections(path)
     except (configparser.Error, UnicodeDecodeError, OSError) as error:
         yield TOOLS.problem("pypirc", f"{path} can't be read: {' '.join(str(error).split())}", "Mend it.")
-        return False
+        return None
     own = [
         name for name, url in sections.items() if Source(url.get("repository", ""), str(path)).is_index(examined.index)
     ]
@@ -30,7 +30,7 @@ def check_twine(examined: Examined) -> ToolCheck:
         yield TOOLS.warning(
             "pypirc-mode", f"{path} holds passwords, and others on this machine can read it.", f"chmod 600 {path}"
         )
-    return bool(own)
+    return None  # it uploads: whether anything installs from the index is for the others to say
 
 
 def _sections(path: Path) -> dict[str, dict[str, str]]:

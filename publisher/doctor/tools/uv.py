@@ -52,7 +52,7 @@ def check_uv(examined: Examined) -> ToolCheck:
     """Yield what is found; return whether uv asks the index."""
     tool = yield from find_tool("uv")
     if tool is None:
-        return False
+        return None
     try:
         settings = read_settings(examined.folder)
     except (OSError, ValueError) as error:
