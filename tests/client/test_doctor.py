@@ -2,7 +2,6 @@
 
 import datetime as dt
 import json
-import os
 import ssl
 import stat
 import sys
@@ -32,6 +31,15 @@ ROOT = Path(__file__).parents[2]
 LATIN = "p:ä ß latin"  # the keyring command prints it, pip and twine send it
 
 _Told = dict[str, Any]
+
+
+@pytest.fixture(autouse=True)
+def _keyring_is_the_only_tool(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the tools to tests of their own: they take seconds to start."""
+    folder = tmp_path_factory.mktemp("path")
+    (folder / "keyring").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m keyring "$@"\n')
+    (folder / "keyring").chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder))
 
 
 def _doctor(*options: str, cwd: Path | None = None, env: dict[str, str] | None = None) -> Result:
@@ -301,10 +309,12 @@ def test_netrc_is_broken(logged_in: RunningIndex) -> None:
 def test_rights_that_are_missing(keyring_file: Path, rights: list[str], verdict: Verdict, words: str) -> None:
     account = {"username": USER, "rights": rights, "index": "pypi-publish", "version": "9.9"}
 
+    pages: dict[str, _Told] = {"/whoami": account, "/simple/": {"projects": []}}
+
     def answer(request: Request) -> Answer:
-        if "Authorization" in request.headers and request.path == "/whoami":
-            return Answer(200, json.dumps(account).encode(), {"Content-Type": "application/json"})
-        return Answer(401)
+        if "Authorization" not in request.headers:
+            return Answer(401)
+        return Answer(200, json.dumps(pages[request.path]).encode(), {"Content-Type": "application/json"})
 
     with answering(answer) as url:
         done = _doctor("--index-url", url, env={"PYPI_PUBLISH_USERNAME": USER, "PYPI_PUBLISH_PASSWORD": "x"})
@@ -338,7 +348,7 @@ def _path_with(folder: Path, script: str | None) -> dict[str, str]:
     if script is not None:
         (folder / "keyring").write_text(script)
         (folder / "keyring").chmod(0o755)
-    return {"PATH": os.pathsep.join([str(folder), "/usr/bin", "/bin"])}
+    return {"PATH": str(folder)}
 
 
 _ELSEWHERE: dict[str, tuple[str | None, Verdict, str]] = {
@@ -366,7 +376,7 @@ def test_a_keyring_that_waits_for_a_person(
     logged_in: RunningIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(keyring, "_TIME_LIMIT", 0.2)
-    for name, value in _path_with(tmp_path / "bin", "#!/bin/sh\nexec sleep 60\n").items():
+    for name, value in _path_with(tmp_path / "bin", "#!/bin/sh\nexec /bin/sleep 60\n").items():
         monkeypatch.setenv(name, value)
     accepted = Accepted(Credentials("hopper", Secret(LATIN), "keyring"), Account("hopper", ()))
     found = [finding.what for finding in keyring.check_keyring(parse_index_url(logged_in.url), accepted)]

@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from publisher.doctor.findings import Finding
 from publisher.doctor.programs import run_program
@@ -86,6 +87,8 @@ def _try(tool: Tool, candidate: Candidate) -> Iterator[Finding]:
         [tool.program, "index", "versions", *options, candidate.name],
         environment={"PIP_RETRIES": "0", "PIP_DEFAULT_TIMEOUT": "10"},
     )
+    if "EOFError" in outcome.stderr:  # it asked for a user name, and nobody was there
+        outcome = replace(outcome, stderr="it found no password that the index accepts.")
     newest = re.match(r"\S+ \(([^)]+)\)", outcome.stdout)
     hint = "If it is not let in: `pip config set global.keyring-provider subprocess`."
     yield from tell_trial(tool, candidate, outcome, newest[1] if newest else None, hint)
