@@ -35,6 +35,8 @@ class Account:
     """Of download, list and update; None where the index does not tell."""
     version: str | None = None
     """Of the pypi-publish that the index runs; None where it is another index."""
+    passes_on: bool = False
+    """Whether the index sends installers to another one for names that it does not own."""
 
 
 class Index:
@@ -128,7 +130,12 @@ class Index:
         response = http.get(self._session, self.url.endpoint("whoami"), {"Accept": "application/json"})
         if response.status_code == HTTPStatus.OK and "json" in response.headers.get("Content-Type", ""):
             found = response.json()
-            return Account(found["username"], tuple(found.get("rights", ())), found.get("version"))
+            return Account(
+                found["username"],
+                tuple(found.get("rights", ())),
+                version=found.get("version"),
+                passes_on=found.get("passes-on") is True,
+            )
         if response.status_code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN} or response.status_code >= 500:
             expect_success(response, self.url, self.credentials)
         return self._whoami_of_another_index()
