@@ -74,3 +74,15 @@ def remove_blocks(text: str) -> str | None:
     if unended:
         found = found.removesuffix("\n").removesuffix("\r")
     return None if made and not found else found
+
+
+def added_lines(text: str) -> list[str]:
+    """Return the lines that were put in, without those that they hid."""
+    added = []
+    inside = False
+    for line in split_lines(text):
+        if line.startswith(MARKS):
+            inside = line.startswith(_BEGIN)
+        elif inside and not line.startswith(_HIDDEN):
+            added.append(line)
+    return added

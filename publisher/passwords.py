@@ -1,15 +1,17 @@
 """Changing one's own password, on the index and in keyring, with one that works known at every moment."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
 from publisher import keyrings, logins
-from publisher.credentials import Credentials, Target, find_credentials, in_netrc
+from publisher.credentials import Credentials, Target, find_credentials
 from publisher.errors import CredentialsError, IndexUnavailableError, NotOfferedError, PublishError
 from publisher.identity import prove
 from publisher.index import Index
 from publisher.secret import Secret
+from publisher.tools.configure import files_with_passwords
+from publisher.tools.machine import this_machine
 from publisher.urls import IndexUrl
 
 
@@ -99,6 +101,5 @@ def _outdated(credentials: Credentials, index: IndexUrl, keyring: str | None) ->
         yield "PYPI_PUBLISH_PASSWORD, or wherever it was taken from"
     if credentials.source == "keyring" and keyring is None:
         yield "keyring"
-    with suppress(CredentialsError):  # a netrc file that can't be read gives nobody a password
-        if in_netrc(index, credentials.username) is not None:
-            yield "the netrc file"
+    for path in files_with_passwords(index, this_machine()):
+        yield str(path)

@@ -3,10 +3,10 @@
 import re
 import shutil
 from collections.abc import Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
-from publisher.blocks import MARKS, remove_blocks
+from publisher.blocks import MARKS, added_lines, remove_blocks
 from publisher.credentials import Credentials
 from publisher.drafts import Draft, read_text
 from publisher.errors import ConfigurationError
@@ -23,12 +23,32 @@ from publisher.urls import IndexUrl
 
 TOOLS: Mapping[str, Tool] = {tool.name: tool for tool in (Pip(), Uv(), Poetry(), Pdm(), Pypirc(), Netrc())}
 
+PERSONAL = "user"
+"""The scope of the files in a person's home."""
+
 _UNTELLING = frozenset({"www", "localhost", "pypi", "packages", "index", "simple"})
 
 
 def found_tools(path: str | None = None) -> list[Tool]:
     """Return the tools that are on the path (``PATH``, unless another one is given)."""
     return [tool for tool in TOOLS.values() if tool.command and shutil.which(tool.command, path=path)]
+
+
+def unset_tools(setup: Setup, machine: Machine) -> list[Tool]:
+    """
+    Return the found tools whose file in a person's home can be set up for an index, and is not.
+
+    pip is one of them only for an index that passes public names on: it would be its only one, in every project.
+    """
+    tools = [tool for tool in found_tools() if PERSONAL in tool.scopes]
+    return [tool for tool in tools if (setup.passes_on or tool.name != "pip") and _is_unset(tool, setup, machine)]
+
+
+def _is_unset(tool: Tool, setup: Setup, machine: Machine) -> bool:
+    try:
+        return any(draft.changes for draft in draft_setup(tool, setup, machine, PERSONAL))
+    except ConfigurationError:
+        return False
 
 
 def default_scope(tool: Tool, machine: Machine) -> str:
@@ -79,6 +99,40 @@ def draft_removal(tool: Tool, machine: Machine, scope: str) -> list[Draft]:
         if before is not None:
             drafts.append(Draft(path, before, remove_blocks(before)))
     return drafts
+
+
+def draft_forgetting(index: IndexUrl, machine: Machine) -> list[Draft]:
+    """
+    Return the files to be written so that nothing of `draft_setup` for an index is left in a person's own files.
+
+    Those are the ones at home and in the active virtual environment; a project's are its team's.
+    """
+    scopes = [PERSONAL, "site"] if machine.environment.get("VIRTUAL_ENV") else [PERSONAL]
+    scoped = [(tool, scope) for tool in TOOLS.values() for scope in scopes if scope in tool.scopes]
+    drafts = [draft for tool, scope in scoped for draft in draft_removal(tool, machine, scope)]
+    return [draft for draft in drafts if _was_set_up(draft, index)]
+
+
+def _was_set_up(draft: Draft, index: IndexUrl) -> bool:
+    """Tell whether a file was set up for an index: by its URL, or by the bare host that a netrc file names."""
+    _, _, place = index.root.partition("://")
+    lines = added_lines(draft.before or "")
+    return any(
+        f"//{place}" in line or f"@{place}" in line or line.split()[:2] == ["machine", index.host] for line in lines
+    )
+
+
+def files_with_passwords(index: IndexUrl, machine: Machine) -> list[Path]:
+    """Return the tools' files that hold a password for an index, as far as they can be read."""
+    found: dict[Path, None] = {}
+    for tool in TOOLS.values():
+        with suppress(ConfigurationError):
+            found |= {
+                finding.path: None
+                for finding in tool.read(machine)
+                if finding.holds_secret and (index.is_meant_by(finding.url) or finding.url == index.host)
+            }
+    return list(found)
 
 
 def print_setup(tool: Tool, setup: Setup, machine: Machine, scope: str) -> list[tuple[Path, str]]:

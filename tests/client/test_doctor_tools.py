@@ -249,6 +249,19 @@ def test_uv_that_asks_no_keyring_is_told_what_to_do(own_index: RunningIndex, tmp
     assert "Let it ask keyring" in str(trial.remedy)
 
 
+def test_uv_that_is_told_of_the_index_by_projects_alone(
+    own_index: RunningIndex, tmp_path: Path, keyring_chain: Path
+) -> None:
+    login = pypi_publish("login", "-u", USER, "--password-stdin", "--index-url", own_index.url, given=f"{LATIN}\n")
+    assert login.code == 0, login.stderr
+    _home(".config/uv/uv.toml", 'keyring-provider = "subprocess"\n')
+    findings, known = _examine(check_uv, tmp_path, own_index.url, CANDIDATE)
+    assert known is True
+    assert "asks keyring for passwords" in _told(findings, "uv")
+    assert "finds widgets 1.1.0 here" in _told(findings, "uv-trial")
+    assert keyring_chain.exists()
+
+
 def _sources(tool: str, *sources: tuple[str, str, str]) -> str:
     return "".join(f'[[tool.{tool}.source]]\nname = "{name}"\nurl = "{url}"\n{more}\n' for name, url, more in sources)
 

@@ -203,5 +203,5 @@ def test_places_with_the_old_password_are_named(index: RunningIndex, person: str
     done = _change(env={"PYPI_PUBLISH_USERNAME": person, "PYPI_PUBLISH_PASSWORD": OLD})
     assert done.code == 0, done.stderr
     assert "still in PYPI_PUBLISH_PASSWORD" in done.stderr
-    assert "still in the netrc file" in done.stderr
+    assert f"still in {netrc}" in done.stderr
     assert index.url

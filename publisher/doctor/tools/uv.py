@@ -26,6 +26,7 @@ from publisher.doctor.tools.sources import (
     tell_trial,
 )
 from publisher.toml_edit import to_toml
+from publisher.urls import IndexUrl
 
 
 @dataclass(frozen=True)
@@ -59,13 +60,25 @@ def check_uv(examined: Examined) -> ToolCheck:
         yield TOOLS.problem("uv", f"{tool} has a file that can't be read: {error}.", "Mend it, or move it away.")
         return False
     own = [source for source in settings.sources if source.is_index(examined.index)]
-    yield from tell_place(tool, own, f"it installs from {' and '.join(map(str, settings.sources))}")
+    if own or not settings.keyring:
+        yield from tell_place(tool, own, f"it installs from {' and '.join(map(str, settings.sources))}")
+    else:
+        yield TOOLS.ok("uv", f"{tool} asks keyring for passwords; what comes from this index is said in each project.")
     yield from tell_passwords(tool, settings.sources)
     if own:
         yield from _check_leak(tool, own[0], settings)
-        if examined.candidate is not None:
-            yield from _try(tool, own[0], examined, settings)
+    if not own and settings.keyring:
+        own = [_named_by_a_project(examined.index)]
+        settings = replace(settings, sources=[*settings.sources, *own])
+    if own and examined.candidate is not None:
+        yield from _try(tool, own[0], examined.candidate, settings)
     return bool(own)
+
+
+def _named_by_a_project(index: IndexUrl) -> UvSource:
+    """Return the index as `pypi-publish config uv` puts it into a project."""
+    table = {"name": "private", "url": index.simple, "explicit": True, "authenticate": "always"}
+    return UvSource(index.simple, "a project", "private", explicit=True, table=table)
 
 
 def _check_leak(tool: Tool, own: UvSource, settings: UvSettings) -> Iterator[Finding]:
@@ -157,10 +170,8 @@ def _from_table(path: Path, table: Mapping[str, Any]) -> Iterator[UvSource]:
         yield UvSource(str(url), str(path), default=True)
 
 
-def _try(tool: Tool, own: UvSource, examined: Examined, settings: UvSettings) -> Iterator[Finding]:
+def _try(tool: Tool, own: UvSource, candidate: Candidate, settings: UvSettings) -> Iterator[Finding]:
     """Resolve a package as a project would that gets it from the index: an explicit one has to be named for it."""
-    candidate = examined.candidate
-    assert candidate is not None  # noqa: S101 - for the type checker
     with TemporaryDirectory(prefix="pypi-publish-") as temporary:
         project = Path(temporary) / "pyproject.toml"
         project.write_text(to_toml(_project(candidate, own, settings)), "utf-8")
