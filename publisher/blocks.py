@@ -55,7 +55,7 @@ def insert_blocks(text: str | None, edits: Iterable[Edit], owner: str) -> str:
 
 def remove_blocks(text: str, owner: str) -> str | None:
     """Return a text without an owner's lines, and with those that they hid; None for a file that was made of them."""
-    begin, end = re.compile(f"{_BEGIN}{owner}(:|\\s|$)"), re.compile(f"{_END}{owner}\\s*$")
+    begin, end = _marks(owner)
     kept: list[str] = []
     notes = ""
     inside = made = unended = False
@@ -75,3 +75,20 @@ def remove_blocks(text: str, owner: str) -> str | None:
     if unended:
         found = found.removesuffix("\n").removesuffix("\r")
     return None if made and not found else found
+
+
+def _marks(owner: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    return re.compile(f"{_BEGIN}{owner}(:|\\s|$)"), re.compile(f"{_END}{owner}\\s*$")
+
+
+def added_lines(text: str, owner: str) -> list[str]:
+    """Return an owner's lines, without those that they hid."""
+    begin, end = _marks(owner)
+    added = []
+    inside = False
+    for line in split_lines(text.removeprefix(BYTE_ORDER_MARK)):
+        if begin.match(line) or end.match(line):
+            inside = begin.match(line) is not None
+        elif inside and not line.startswith(_HIDDEN):
+            added.append(line)
+    return added

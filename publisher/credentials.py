@@ -55,7 +55,7 @@ def find_credentials(target: Target) -> Credentials:
                 hint="Give it with --username, PYPI_PUBLISH_USERNAME, or `username` in [tool.pypi-publish].",
             )
         return Credentials(username, password, "options and environment")
-    found = _from_keyring(index, username) or _from_netrc(index, username)
+    found = in_keyring(index, username) or in_netrc(index, username)
     if found is None and target.prompt is not None:
         found = target.prompt(username)
     if found is None:
@@ -64,16 +64,24 @@ def find_credentials(target: Target) -> Credentials:
     return found
 
 
-def _from_keyring(index: IndexUrl, username: str | None) -> Credentials | None:
+def in_keyring(index: IndexUrl, username: str | None) -> Credentials | None:
+    """
+    Return what keyring has for an index: of the user who is named, or else of the one who logged in last.
+
+    Raises CredentialsError when there is a keyring and it fails.
+    """
     found = keyrings.find(index.keyring_services, username or logins.remembered_username(index.root))
     return Credentials(*found, source="keyring") if found else None
 
 
-def _from_netrc(index: IndexUrl, username: str | None) -> Credentials | None:
-    """Return the entry of the index's host in the file that curl, pip and requests read too."""
-    candidates = [Path(named)] if (named := os.environ.get("NETRC")) else [Path("~/.netrc"), Path("~/_netrc")]
+def in_netrc(index: IndexUrl, username: str | None) -> Credentials | None:
+    """
+    Return the entry of the index's host in the file that curl, pip and requests read too.
+
+    Raises CredentialsError when there is such a file and it can't be used.
+    """
     try:
-        path = next((path for place in candidates if (path := place.expanduser()).is_file()), None)
+        path = netrc_file()
         entry = netrc.netrc(path).authenticators(index.host) if path else None
     except (netrc.NetrcParseError, OSError, RuntimeError, UnicodeDecodeError) as error:
         raise CredentialsError(
@@ -83,3 +91,9 @@ def _from_netrc(index: IndexUrl, username: str | None) -> Credentials | None:
     if entry is None or not entry[0] or not entry[2] or username not in {None, entry[0]}:
         return None
     return Credentials(entry[0], Secret(entry[2]), source="netrc")
+
+
+def netrc_file() -> Path | None:
+    """Return the netrc file that is in force, or None; raise RuntimeError where there is no home to look in."""
+    candidates = [Path(named)] if (named := os.environ.get("NETRC")) else [Path("~/.netrc"), Path("~/_netrc")]
+    return next((path for place in candidates if (path := place.expanduser()).is_file()), None)

@@ -69,6 +69,12 @@ class IndexUnavailableError(PublishError):
     title = "Index unavailable"
 
 
+class NotOfferedError(IndexUnavailableError):
+    """The index can be reached and has no way to do this."""
+
+    title = "Not offered by the index"
+
+
 class CheckFailedError(PublishError):
     """A check of the files or of the tag failed before anything was sent."""
 

@@ -1,8 +1,12 @@
 """One HTTP session with an index: sending a request, and saying why it could not be sent."""
 
+import datetime as dt
 import socket
+import ssl
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -76,14 +80,69 @@ class SendHook(HTTPAdapter):
         return super().send(request, *args, **kwargs)
 
 
-def open_session(auth: BasicAuth | BearerAuth) -> Session:
+@dataclass(frozen=True)
+class Probe:
+    """One answer and what it tells of the connection: seconds until it came, the server's clock, its certificate."""
+
+    response: Response
+    certificate_end: dt.datetime | None
+    """When the certificate expires; None without TLS."""
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+        return self.response.status_code
+
+    @property
+    def seconds(self) -> float:
+        """How long the answer took, the connection included."""
+        return self.response.elapsed.total_seconds()
+
+    @property
+    def date(self) -> dt.datetime | None:
+        """The server's time when it answered; None where it does not tell."""
+        try:
+            return parsedate_to_datetime(self.response.headers.get("Date", ""))
+        except ValueError:
+            return None
+
+    @property
+    def json(self) -> Any:
+        """What it says in JSON; None when it is something else."""
+        try:
+            return self.response.json()
+        except ValueError:
+            return None
+
+
+def open_session(auth: BasicAuth | BearerAuth, *, retries: bool = True) -> Session:
     """Return a session that retries reads, takes proxies and certificates from the environment, and never redirects."""
     session = requests.Session()
     session.auth = auth
     session.headers["User-Agent"] = USER_AGENT
     for scheme in ("http://", "https://"):
-        session.mount(scheme, HTTPAdapter(max_retries=_RETRIES))
+        session.mount(scheme, HTTPAdapter(max_retries=_RETRIES if retries else 0))
     return session
+
+
+def probe(session: Session, url: str, accept: str) -> Probe:
+    """
+    Return the answer to one GET, whatever its status, and what it tells of the connection.
+
+    Raises IndexUnavailableError when there is no answer.
+    """
+    with reaching(url):
+        response = session.get(url, headers={"Accept": accept}, allow_redirects=False, timeout=TIMEOUT, stream=True)
+        certificate_end = _certificate_end(response)  # known as long as the body is not read
+        _ = response.content
+    return Probe(response, certificate_end)
+
+
+def _certificate_end(response: Response) -> dt.datetime | None:
+    socket_ = getattr(getattr(response.raw, "connection", None), "sock", None)
+    if not isinstance(socket_, ssl.SSLSocket) or not (certificate := socket_.getpeercert()):
+        return None
+    return dt.datetime.fromtimestamp(ssl.cert_time_to_seconds(str(certificate["notAfter"])), dt.UTC)
 
 
 def get(session: Session, url: str, headers: Mapping[str, str] | None = None) -> Response:
@@ -134,10 +193,8 @@ def _explain(error: Exception, url: str) -> tuple[str, str]:
             f"there is no host named {host!r}",
             "Check the spelling of the index URL, and the network.",
         ),
-        (
-            "CERTIFICATE_VERIFY_FAILED" in text,
-            "its TLS certificate is not trusted",
-            "Set REQUESTS_CA_BUNDLE to the certificate authority's file.",
+        *_explain_certificate(
+            next((cause for cause in causes if isinstance(cause, ssl.SSLCertVerificationError)), None)
         ),
         (
             any(sign in text for sign in ("WRONG_VERSION_NUMBER", "wrong version number", "RECORD_LAYER_FAILURE")),
@@ -163,6 +220,22 @@ def _explain(error: Exception, url: str) -> tuple[str, str]:
         (True, "the connection broke off", broken),
     ]
     return next((reason, hint) for applies, reason, hint in explanations if applies)
+
+
+def _explain_certificate(error: ssl.SSLCertVerificationError | None) -> Iterator[tuple[bool, str, str]]:
+    """Yield what is wrong with a certificate, by the code that OpenSSL gives it (X509_V_ERR_...)."""
+    if error is None:
+        return
+    code = error.verify_code
+    renew = "Whoever runs the index has to renew it; if today's date is wrong on this machine, set its clock."
+    yield code == 10, "its TLS certificate has expired", renew
+    yield code == 9, "its TLS certificate is not valid yet", renew
+    yield code in {62, 64}, "its TLS certificate is another host's", "Use the host name that the certificate is for."
+    yield (
+        True,
+        f"its TLS certificate is not trusted ({error.verify_message})",
+        "Set REQUESTS_CA_BUNDLE to the certificate authority's file (pip: PIP_CERT, uv: SSL_CERT_FILE).",
+    )
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -13,7 +13,8 @@ from packaging.version import Version
 
 from publisher import http
 from publisher.credentials import HOW_TO_LOG_IN, Credentials
-from publisher.errors import ConfigurationError, CredentialsError, IndexUnavailableError
+from publisher.errors import ConfigurationError, CredentialsError, IndexUnavailableError, NotOfferedError
+from publisher.secret import Secret
 from publisher.urls import IndexUrl
 
 SIMPLE_ACCEPT = "application/vnd.pypi.simple.v1+json, text/html;q=0.1"
@@ -36,6 +37,8 @@ class Account:
     username: str
     rights: Sequence[str] | None
     """Of download, list and update; None where the index does not tell."""
+    version: str | None = None
+    """Of the pypi-publish that the index runs; None where it is another index."""
     passes_on: bool = False
     """Whether the index sends installers to another one for names that it does not own."""
 
@@ -118,6 +121,27 @@ class Index:
         expect_success(response, self.url, self.credentials)
         return response.json()
 
+    def change_password(self, new: Secret) -> None:
+        """
+        Change the password of the user whose credentials the connection has.
+
+        Raises ConfigurationError when the new one breaks the index's rules, CredentialsError when the credentials are
+        refused, NotOfferedError when the index has no way to change one, IndexUnavailableError when it fails.
+        """
+        url = self.url.endpoint("password")
+        with http.reaching(url):
+            response = self._session.post(
+                url, json={"password": new.reveal()}, allow_redirects=False, timeout=http.TIMEOUT
+            )
+        if response.status_code == HTTPStatus.UNPROCESSABLE_ENTITY:
+            raise ConfigurationError(f"{self.url} does not take the new password: {error_text(response)}")
+        if response.status_code in {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}:
+            raise NotOfferedError(
+                f"{self.url} lets nobody change a password over the network.",
+                hint="Its administrator changes it; then run `pypi-publish login` with the new one.",
+            )
+        expect_success(response, self.url, self.credentials)
+
     def whoami(self) -> Account:
         """
         Prove the credentials to the index and return whom it takes them for.
@@ -128,7 +152,12 @@ class Index:
         response = http.get(self._session, self.url.endpoint("whoami"), {"Accept": "application/json"})
         if response.status_code == HTTPStatus.OK and "json" in response.headers.get("Content-Type", ""):
             found = response.json()
-            return Account(found["username"], tuple(found.get("rights", ())), found.get("passes-on") is True)
+            return Account(
+                found["username"],
+                tuple(found.get("rights", ())),
+                version=found.get("version"),
+                passes_on=found.get("passes-on") is True,
+            )
         if response.status_code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN} or response.status_code >= 500:
             expect_success(response, self.url, self.credentials)
         return self._whoami_of_another_index()
@@ -196,6 +225,22 @@ def error_text(response: http.Response) -> str:
     if kind.startswith("text/html") and (text := _title(response.text)):
         return text
     return f"{response.status_code} {response.reason}"
+
+
+def is_project_list(response: http.Response) -> bool:
+    """
+    Tell whether a successful answer is an index's list of projects, in JSON (PEP 691) or HTML (PEP 503).
+
+    An HTML list is a page of links; what asks for a sign-in or runs a script is another page in the index's place.
+    """
+    kind = response.headers.get("Content-Type", "")
+    if "json" in kind:
+        try:
+            return isinstance(response.json()["projects"], list)
+        except (ValueError, TypeError, KeyError):
+            return False
+    page = response.text.lower()
+    return "html" in kind and not any(sign in page for sign in ("<form", "<script", 'http-equiv="refresh'))
 
 
 def _leads_elsewhere(response: http.Response, url: str) -> bool:

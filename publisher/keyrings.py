@@ -7,6 +7,9 @@ from types import ModuleType
 from publisher.errors import CredentialsError
 from publisher.secret import Secret
 
+_EMPTY = ("fail ", "null ", "chainer ", "pypi-publish ")
+"""How the names of backends begin that hold nothing; the last one is our own."""
+
 NO_BACKEND_HINT = (
     "In CI, set PYPI_PUBLISH_USERNAME and PYPI_PUBLISH_PASSWORD instead. On a headless machine, install "
     "keyrings.alt beside pypi-publish, or name a backend in PYTHON_KEYRING_BACKEND (`keyring --list-backends` "
@@ -33,7 +36,7 @@ def find(services: Sequence[str], username: str | None) -> tuple[str, Secret] | 
 
 def store(services: Sequence[str], username: str, password: Secret) -> str:
     """
-    Put a user's password under every service, and return the backend's name.
+    Put a user's password under every service, and return the name of the backend that holds it.
 
     Raises CredentialsError when no backend can hold it.
     """
@@ -45,7 +48,12 @@ def store(services: Sequence[str], username: str, password: Secret) -> str:
             raise CredentialsError(
                 "There is no keyring on this machine to keep the password in.", hint=NO_BACKEND_HINT
             ) from None
-        return str(keyring.get_keyring().name)
+        chosen = keyring.get_keyring()
+        for backend in getattr(chosen, "backends", [chosen]):
+            if all(backend.get_password(service, username) == password.reveal() for service in services):
+                return str(backend.name)
+        # a chain whose backends all decline, and the null backend, take a password without a word
+        raise CredentialsError(f"The keyring {chosen.name} did not keep the password.", hint=NO_BACKEND_HINT)
 
 
 def forget(services: Sequence[str], username: str) -> bool:
@@ -64,6 +72,18 @@ def forget(services: Sequence[str], username: str) -> bool:
             except (keyring.errors.NoKeyringError, keyring.errors.PasswordDeleteError):
                 continue
     return found
+
+
+def holders() -> list[str]:
+    """
+    Return the names of the backends that can hold passwords, the preferred one first; nothing where there is none.
+
+    Raises CredentialsError when the backend that is asked for can't be loaded.
+    """
+    with _door() as keyring:
+        chosen = keyring.get_keyring()
+        names = [str(backend.name) for backend in getattr(chosen, "backends", [chosen])]
+    return [name for name in names if not name.startswith(_EMPTY)]
 
 
 @contextmanager

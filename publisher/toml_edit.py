@@ -160,3 +160,8 @@ def _table(document: dict[str, Any], path: Sequence[str]) -> dict[str, Any]:
             raise ConfigurationError(f"{'.'.join(path)} is no table in it.", hint="Mend it first.")
         found = below
     return found
+
+
+def to_toml(document: Mapping[str, object]) -> str:
+    """Return a document that nobody has written by hand as TOML."""
+    return tomlkit.dumps(document)

@@ -7,6 +7,7 @@ from publisher.errors import ConfigurationError
 from publisher.secret import Secret
 
 _ENDPOINTS = ("/simple", "/+simple", "/legacy")
+_DEFAULT_PORTS = {"http": 80, "https": 443}
 _EXAMPLE = "Give the index's root, for example https://acme--pypiserver-server.modal.run/"
 
 
@@ -42,6 +43,24 @@ class IndexUrl:
     def host(self) -> str:
         """The host alone, as a netrc file names it."""
         return urlsplit(self.root).hostname or ""
+
+    def is_meant_by(self, name: str) -> bool:
+        """
+        Tell whether a program that looks for credentials means this index: by a URL at or below the root, or the host.
+
+        The host stands alone or with its port, as pip and uv ask for it when they find nothing under a URL. A URL must
+        have the same scheme, host and port: what is kept for https is not sent over http.
+        """
+        own = urlsplit(self.root)
+        if "://" not in name:
+            return name.lower() in {own.netloc, f"{own.netloc}:{_DEFAULT_PORTS.get(own.scheme)}"}
+        try:
+            other = urlsplit(name)
+            same_origin = _origin(own) == _origin(other)
+        except ValueError:
+            return False
+        climbs = not {".", ".."}.isdisjoint(unquote(other.path).split("/"))
+        return same_origin and not climbs and f"{other.path.rstrip('/')}/".startswith(own.path)
 
     def project_api(self, name: str) -> str:
         """Return the URL of a project's files (PEP 503)."""
@@ -85,6 +104,11 @@ def parse_index_url(text: str) -> IndexUrl:
         unquote(parts.username) if parts.username else None,
         Secret(unquote(parts.password)) if parts.password else None,
     )
+
+
+def _origin(parts: SplitResult) -> tuple[str, str | None, int | None]:
+    scheme = parts.scheme.lower()
+    return scheme, parts.hostname, parts.port or _DEFAULT_PORTS.get(scheme)
 
 
 def mask(url: str) -> str:

@@ -32,6 +32,7 @@ DOORS = {
 }
 SECOND_DOORS = {
     ("publisher.demo_keyring", "keyring"): "a plug-in that keyring loads",
+    ("publisher.keyring_backend", "keyring"): "a plug-in that keyring loads",
     ("publisher.uploading", "rich"): "silences the console that twine prints to",
 }
 SERVER_USERS = ("publisher.server", "publisher.cli.serve", "publisher.cli.users")

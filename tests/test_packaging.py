@@ -43,4 +43,6 @@ def test_the_core_needs_nothing_of_the_index(wheel: zipfile.ZipFile) -> None:
 
 def test_the_command_is_installed(wheel: zipfile.ZipFile) -> None:
     name = next(name for name in wheel.namelist() if name.endswith("entry_points.txt"))
-    assert "pypi-publish = publisher.cli.main:main" in wheel.read(name).decode()
+    entry_points = wheel.read(name).decode()
+    assert "[console_scripts]\npypi-publish = publisher.cli.main:main" in entry_points
+    assert "[keyring.backends]\npypi-publish = publisher.keyring_backend" in entry_points

@@ -72,7 +72,7 @@ def command(tool: str | None, *, everything: bool, **options: Any) -> None:
     if options["as_variables"]:
         click.echo("\n".join(export_lines(tools, setup)))
     elif options["write"] or options["dry_run"]:
-        _write(scoped, setup, machine, skip=everything, dry_run=options["dry_run"])
+        write_setup(scoped, setup, machine, skip=everything, dry_run=options["dry_run"])
     else:
         _print(scoped, setup, machine)
 
@@ -158,7 +158,7 @@ def _print(scoped: "Sequence[tuple[Tool, str]]", setup: "Setup", machine: "Machi
             click.echo(f"# {path}\n{text}", nl=False)
 
 
-def _write(
+def write_setup(
     scoped: "Sequence[tuple[Tool, str]]", setup: "Setup", machine: "Machine", *, skip: bool, dry_run: bool
 ) -> None:
     """Write what tools are told; with ``skip``, a tool that can't be set up does not keep the others from it."""

@@ -1,19 +1,32 @@
 """The command `pypi-publish login`."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from publisher.cli.options import ask, can_ask, output_options, project_config, resolve_target, target_options
 from publisher.cli.output import current_output
 
+if TYPE_CHECKING:
+    from publisher.index import Account
+    from publisher.urls import IndexUrl
+
 
 @click.command("login")
 @target_options
+@click.option(
+    "--configure/--no-configure",
+    default=None,
+    help="Set up the tools on this machine for the index, in files of your own.  [default: ask, on a terminal]",
+)
 @output_options
-def command(**options: Any) -> None:
-    """Store your password for an index in keyring, after the index has accepted it."""
+def command(*, configure: bool | None, **options: Any) -> None:
+    """
+    Store your password for an index in keyring, after the index has accepted it.
+
+    `pypi-publish config` sets up single tools, and tells more of the choices that are made.
+    """
     from publisher.credentials import Credentials
     from publisher.errors import CredentialsError
     from publisher.identity import log_in
@@ -38,3 +51,22 @@ def command(**options: Any) -> None:
     output.say(f"Logged in to {target.index} as {login.account.username}; the password is in {login.keyring}.")
     if login.account.rights is not None:
         output.say(f"Rights: {', '.join(login.account.rights) or 'none'}")
+    if configure or (configure is None and can_ask()):
+        _configure(target.index, login.account, ask_first=configure is None)
+
+
+def _configure(index: "IndexUrl", account: "Account", *, ask_first: bool) -> None:
+    """Set up the tools that are not set up yet."""
+    from publisher.cli.config import write_setup
+    from publisher.tools.configure import PERSONAL, index_name, unset_tools
+    from publisher.tools.machine import this_machine
+    from publisher.tools.setup import Setup
+
+    machine = this_machine()
+    setup = Setup(index, index_name(index), account.username, passes_on=account.passes_on)
+    tools = unset_tools(setup, machine)
+    names = ", ".join(tool.name for tool in tools)
+    if not tools:
+        current_output().say("The tools on this machine need no set-up.")
+    elif not ask_first or click.confirm(f"Set up {names} for it?", default=True, err=True):
+        write_setup([(tool, PERSONAL) for tool in tools], setup, machine, skip=True, dry_run=False)

@@ -21,8 +21,8 @@ VERBOSITY_FLAGS = frozenset({"-q", "--quiet", "-v", "-vv", "--verbose"})
 
 COMMANDS: Mapping[str, tuple[str, ...]] = {
     "Publish": ("publish", "build", "check", "upload", "init"),
-    "Credentials": ("login", "logout", "whoami"),
-    "This machine": ("config",),
+    "Credentials": ("login", "logout", "whoami", "passwd"),
+    "This machine": ("config", "doctor"),
     "Releases": ("list", "yank", "unyank", "delete"),
     "Index": ("serve", "users", "demo"),
 }

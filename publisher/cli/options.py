@@ -229,12 +229,19 @@ def given_password(*, password_stdin: bool) -> "Secret | None":
     from publisher.secret import Secret
 
     if password_stdin:
-        text = sys.stdin.buffer.readline().decode("utf-8", "surrogateescape").rstrip("\r\n")
-        if not text:
-            raise click.UsageError("--password-stdin was given, and stdin is empty.")
-        return Secret(text)
+        return read_secret("--password-stdin")
     text = os.environ.pop(PASSWORD_VARIABLE, "")  # what runs below, a build backend say, does not get to see it
     return Secret(text) if text else None
+
+
+def read_secret(option: str) -> "Secret":
+    """Return the next line of stdin, which an option promised; raise UsageError when there is none."""
+    from publisher.secret import Secret
+
+    text = sys.stdin.buffer.readline().decode("utf-8", "surrogateescape").rstrip("\r\n")
+    if not text:
+        raise click.UsageError(f"{option} was given, and stdin is empty.")
+    return Secret(text)
 
 
 def can_ask() -> bool:

@@ -3,15 +3,16 @@
 import re
 import shutil
 from collections.abc import Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 
-from publisher.blocks import MARKS, remove_blocks
+from publisher.blocks import MARKS, added_lines, remove_blocks
 from publisher.credentials import Credentials
 from publisher.drafts import Draft, read_text
 from publisher.errors import ConfigurationError
 from publisher.index import Index
+from publisher.pyproject import FILENAME
 from publisher.tools.machine import Machine
 from publisher.tools.netrcs import Netrc
 from publisher.tools.pdm import Pdm
@@ -24,12 +25,32 @@ from publisher.urls import IndexUrl
 
 TOOLS: Mapping[str, Tool] = {tool.name: tool for tool in (Pip(), Uv(), Poetry(), Pdm(), Pypirc(), Netrc())}
 
+PERSONAL = "user"
+"""The scope of the files in a person's home."""
+
 _UNTELLING = frozenset({"www", "localhost", "pypi", "packages", "index", "simple"})
 
 
 def found_tools(path: str | None = None) -> list[Tool]:
     """Return the tools that are on the path (``PATH``, unless another one is given)."""
     return [tool for tool in TOOLS.values() if tool.command and shutil.which(tool.command, path=path)]
+
+
+def unset_tools(setup: Setup, machine: Machine) -> list[Tool]:
+    """
+    Return the found tools whose file in a person's home can be set up for an index, and is not.
+
+    pip is one of them only for an index that passes public names on: it would be its only one, in every project.
+    """
+    tools = [tool for tool in found_tools() if PERSONAL in tool.scopes]
+    return [tool for tool in tools if (setup.passes_on or tool.name != "pip") and _is_unset(tool, setup, machine)]
+
+
+def _is_unset(tool: Tool, setup: Setup, machine: Machine) -> bool:
+    try:
+        return any(draft.changes for draft in draft_setup(tool, setup, machine, PERSONAL).values())
+    except ConfigurationError:
+        return False
 
 
 def default_scope(tool: Tool, machine: Machine) -> str:
@@ -94,6 +115,54 @@ def _draft_of(path: Path, drafts: Mapping[Path, Draft]) -> Draft:
         return drafts[path]
     text = read_text(path)
     return Draft(path, text, text)
+
+
+def draft_forgetting(index: IndexUrl, machine: Machine) -> list[Draft]:
+    """
+    Return the files to be written so that nothing of `draft_setup` for an index is left in a person's own files.
+
+    Those are the ones at home and in the active virtual environment; a project's are its team's.
+    """
+    drafts: dict[Path, Draft] = {}
+    for tool in TOOLS.values():
+        for path in _personal_files(tool, machine):
+            draft = _draft_of(path, drafts)
+            if draft.after is not None and _was_set_up(draft.after, tool, index):
+                drafts[path] = replace(draft, after=remove_blocks(draft.after, tool.name))
+    return list(drafts.values())
+
+
+def _personal_files(tool: Tool, machine: Machine) -> list[Path]:
+    scopes = [scope for scope in tool.scopes if scope != "global"]
+    if not machine.environment.get("VIRTUAL_ENV"):
+        scopes = [scope for scope in scopes if scope != "site"]
+    paths = [path for scope in scopes for path in tool.paths(machine, scope)]
+    return [path for path in paths if path.name != FILENAME]
+
+
+def _was_set_up(text: str, tool: Tool, index: IndexUrl) -> bool:
+    """Tell whether a tool was set up for an index: by its URL, the host that netrc names, or poetry's name for it."""
+    _, _, place = index.root.partition("://")
+    return any(
+        f"//{place}" in line
+        or f"@{place}" in line
+        or line.split()[:2] == ["machine", index.host]
+        or line.rstrip() == f"[http-basic.{index_name(index)}]"
+        for line in added_lines(text, tool.name)
+    )
+
+
+def files_with_passwords(index: IndexUrl, machine: Machine) -> list[Path]:
+    """Return the tools' files that hold a password for an index, as far as they can be read."""
+    found: dict[Path, None] = {}
+    for tool in TOOLS.values():
+        with suppress(ConfigurationError):
+            found |= {
+                finding.path: None
+                for finding in tool.read(machine)
+                if finding.holds_secret and (index.is_meant_by(finding.url) or finding.url == index.host)
+            }
+    return list(found)
 
 
 def print_setup(tool: Tool, setup: Setup, machine: Machine, scope: str) -> list[tuple[Path, str]]:

@@ -1,3 +1,5 @@
+import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,3 +36,19 @@ def keyring_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("PYPI_PUBLISH_USERNAME", "PYPI_PUBLISH_PASSWORD"):
         monkeypatch.delenv(name, raising=False)
     return tmp_path / "keyring.json"
+
+
+@pytest.fixture
+def keyring_chain(monkeypatch: pytest.MonkeyPatch) -> Path:
+    """
+    Let keyring choose for itself, as on a person's machine: its chain, with a plain file in the test's home.
+
+    Return that file.
+    """
+    if sys.platform in {"darwin", "win32"}:
+        pytest.skip("keyring would take the person's own keychain")
+    monkeypatch.delenv("PYTHON_KEYRING_BACKEND")
+    monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent")
+    for name in ("PYPI_PUBLISH_USERNAME", "PYPI_PUBLISH_PASSWORD"):
+        monkeypatch.delenv(name, raising=False)
+    return Path(os.environ["XDG_DATA_HOME"]) / "python_keyring/keyring_pass.cfg"

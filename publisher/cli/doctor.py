@@ -1,0 +1,85 @@
+"""The command `pypi-publish doctor`."""
+
+import json
+import shutil
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from publisher.cli.options import given_password, json_option, output_options, target_options
+from publisher.cli.output import Output, current_output
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from publisher.doctor.findings import Area, Finding, Verdict
+
+_SIGNS = {"ok": ("✓", "green"), "note": ("·", "cyan"), "warning": ("!", "yellow"), "problem": ("✗", "red")}
+
+
+@click.command("doctor")
+@target_options
+@json_option
+@output_options
+def command(**options: Any) -> None:
+    """
+    Find out what keeps this machine, an index and your tools from working together.
+
+    Nothing is changed. Every line has a verdict, and what to do where something is wrong; the exit code is 0 only when
+    all is well, else that of the first trouble.
+    """
+    from publisher.doctor.examine import Patient, examine
+    from publisher.doctor.index import Limits
+
+    password = given_password(password_stdin=options["password_stdin"])
+    patient = Patient(Path(), options["index_url"], options["username"], password)
+    output = current_output()
+    findings = list(_shown(examine(patient, Limits()), output))
+    trouble = [finding for finding in findings if not finding.verdict.is_well]
+    if output.as_json:
+        told = {"well": not trouble, "findings": [finding.as_json() for finding in findings]}
+        click.echo(json.dumps(told, indent=2))
+    _conclude([finding.verdict for finding in trouble], output)
+    if trouble:
+        click.get_current_context().exit(trouble[0].area.exit_code)
+
+
+def _shown(findings: "Iterator[Finding]", output: Output) -> "Iterator[Finding]":
+    """Pass findings on, each told as soon as it is there; quietly, those that are well are left out."""
+    area: Area | None = None
+    for finding in findings:
+        if not (output.is_quiet and finding.verdict.is_well):
+            if finding.area is not area:
+                area = finding.area
+                click.echo(f"\n{click.style(area.title, bold=True)}", err=True)
+            for line in _lines(finding):
+                click.echo(line, err=True)
+        yield finding
+
+
+def _lines(finding: "Finding") -> "Iterator[str]":
+    sign, colour = _SIGNS[finding.verdict.value]
+    first, *rest = _wrap(finding.what, 4)
+    yield f"  {click.style(sign, fg=colour, bold=True)} {first}"
+    yield from (f"    {line}" for line in rest)
+    if finding.remedy:
+        first, *rest = _wrap(finding.remedy, 6)
+        yield f"    {click.style('→', fg='cyan')} {first}"
+        yield from (f"      {line}" for line in rest)
+
+
+def _wrap(text: str, indent: int) -> list[str]:
+    width = min(shutil.get_terminal_size().columns, 110) - indent
+    # commands and URLs are for copying: a long one is not cut into two
+    return textwrap.wrap(text, max(width, 40), break_long_words=False, break_on_hyphens=False) or [""]
+
+
+def _conclude(trouble: "list[Verdict]", output: Output) -> None:
+    if not trouble:
+        output.say(f"\n{click.style('All is well.', fg='green', bold=True)}")
+        return
+    counts = [(kind, sum(verdict.value == kind for verdict in trouble)) for kind in ("problem", "warning")]
+    words = " and ".join(f"{count} {kind}{'s' if count > 1 else ''}" for kind, count in counts if count)
+    click.echo(f"\n{click.style(f'{words}.', fg=_SIGNS[trouble[0].value][1], bold=True)}", err=True)

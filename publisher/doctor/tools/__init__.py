@@ -1,0 +1,1 @@
+"""The checks of the tools that install and upload: one module for each."""

@@ -1,0 +1,32 @@
+"""Keyring backends that fail as real ones do, for PYTHON_KEYRING_BACKEND."""
+
+import os
+
+from keyring.errors import KeyringLocked, PasswordSetError
+
+from publisher.demo_keyring import DemoKeyring
+
+
+class KeepsTheOld(DemoKeyring):
+    """Takes only the password in the variable REFUSED_ALL_BUT: as a keychain that locks itself in between."""
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        if password != os.environ["REFUSED_ALL_BUT"]:
+            raise PasswordSetError("the keychain was locked in between")
+        super().set_password(service, username, password)
+
+
+class ReadOnly(DemoKeyring):
+    """Gives and does not take."""
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        del service, username, password
+        raise PasswordSetError("it is read-only")
+
+
+class Locked(DemoKeyring):
+    """Is there and gives nothing."""
+
+    def get_credential(self, service: str, username: str | None) -> None:
+        del service, username
+        raise KeyringLocked("the keychain is locked")

@@ -1,0 +1,60 @@
+"""The real command on a terminal, with somebody who answers what it asks."""
+
+import os
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+
+PATIENCE = 60.0
+
+
+def typed(
+    arguments: Sequence[str], conversation: Sequence[tuple[str, str]], env: Mapping[str, str] | None = None
+) -> tuple[str, int]:
+    """
+    Run `pypi-publish` on a terminal and type each answer when its question has been asked.
+
+    Return what the terminal showed, and the exit code.
+    """
+    import pty  # noqa: PLC0415 - not on Windows
+
+    ours, its = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "publisher.cli.main", *arguments],
+        stdin=its,
+        stdout=its,
+        stderr=its,
+        env={**os.environ, **(env or {})},
+        start_new_session=True,
+    )
+    os.close(its)
+    shown, seen = "", 0
+    deadline = time.monotonic() + PATIENCE
+    try:
+        for question, answer in conversation:
+            while question not in shown[seen:]:
+                chunk = _read(ours)
+                assert chunk, f"it ended before it asked {question!r}:\n{shown}"
+                assert time.monotonic() < deadline, f"it does not ask {question!r}:\n{shown}"
+                shown += chunk
+            seen = shown.index(question, seen) + len(question)
+            os.write(ours, f"{answer}\n".encode())
+        while chunk := _read(ours):
+            assert time.monotonic() < deadline, f"it does not end:\n{shown}"
+            shown += chunk
+        return shown.replace("\r\n", "\n"), process.wait(timeout=PATIENCE)
+    finally:
+        process.kill()
+        process.wait()
+        os.close(ours)
+
+
+def _read(terminal: int) -> str:
+    """Return what is shown next, or nothing when the program has ended."""
+    ready, _, _ = select.select([terminal], [], [], PATIENCE)
+    with suppress(OSError):  # Linux: EIO when the last program has closed it
+        return os.read(terminal, 4096).decode(errors="replace") if ready else ""
+    return ""
