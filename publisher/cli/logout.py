@@ -21,7 +21,7 @@ def command(index_url: str | None, username: str | None) -> None:
     from publisher.tools.machine import this_machine
 
     config = project_config([])
-    index = resolve_index(index_url, config)
+    index = resolve_index(index_url, config, or_login=True)
     machine = this_machine()
     drafts = draft_forgetting(index, machine)
     write_drafts(drafts)

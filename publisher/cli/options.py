@@ -193,33 +193,40 @@ def project_config(projects: Sequence[Path]) -> "ProjectConfig":
     return combine_configs([read_project_config(project) for project in projects], read_project_config(Path()))
 
 
-def resolve_index(index_url: str | None, config: "ProjectConfig") -> "IndexUrl":
+def resolve_index(index_url: str | None, config: "ProjectConfig", *, or_login: bool = False) -> "IndexUrl":
     """
-    Return the index that option, environment or project name.
+    Return the index that option, environment or project name; with ``or_login``, else the only one logged in to.
 
     Raises ConfigurationError when nobody names one.
     """
     from publisher.errors import ConfigurationError
+    from publisher.logins import remembered_logins
     from publisher.urls import parse_index_url
 
     if named := index_url or config.index_url:
         return parse_index_url(named)
+    logins = remembered_logins()
+    if or_login and len(logins) == 1:
+        return logins[0].index
+    known = f" You are logged in to {' and '.join(login.index.root for login in logins)}." if logins else ""
     raise ConfigurationError(
-        "No index is named.",
+        f"No index is named.{known}",
         hint="Give --index-url URL, set PYPI_PUBLISH_INDEX_URL, or put `index-url` under [tool.pypi-publish] in "
         "pyproject.toml.",
     )
 
 
-def resolve_target(options: Mapping[str, Any], config: "ProjectConfig") -> "Target":
+def resolve_target(options: Mapping[str, Any], config: "ProjectConfig", *, or_login: bool = False) -> "Target":
     """
-    Return where and as whom to publish, from the values of `target_options` or a ``password`` in its place.
+    Return which index and as whom, from the values of `target_options` or a ``password`` in its place.
+
+    ``or_login`` is for commands about a person's own account: nothing is published to an index that nobody named.
 
     Raises ConfigurationError when no index is named.
     """
     from publisher.credentials import Target
 
-    index = resolve_index(options["index_url"], config)
+    index = resolve_index(options["index_url"], config, or_login=or_login)
     password = options.get("password") or given_password(password_stdin=options["password_stdin"])
     return Target(index, options["username"] or config.username, password, prompt_or_none(index))
 
