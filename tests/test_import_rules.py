@@ -29,6 +29,7 @@ DOORS = {
 }
 SECOND_DOORS = {
     ("publisher.demo_keyring", "keyring"): "a plug-in that keyring loads",
+    ("publisher.environments", "build"): "makes the environments that building builds in",
     ("publisher.uploading", "rich"): "silences the console that twine prints to",
 }
 SERVER_USERS = ("publisher.server", "publisher.cli.serve", "publisher.cli.users")
