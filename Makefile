@@ -70,7 +70,8 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yaml
-	$(BIN)/zizmor --quiet --offline --persona auditor .github
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-actions github-actions/*/action.yml
+	$(BIN)/zizmor --quiet --offline --persona auditor .github github-actions
 
 check:
 	@bash .ci/run

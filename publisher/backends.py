@@ -2,24 +2,38 @@
 
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO, Any, Protocol
+from typing import Any, Protocol
 
 CAN_FORK = sys.platform == "linux"
 """Whether a process that has imported a backend may be forked; Windows can't, and the libraries of macOS object."""
 
+_OUTPUT_INTERVAL = 0.1
+"""Seconds after which what a hook printed is passed on while it runs."""
+
 _SERVER = Path(__file__).with_name("hook_server.py")
+
+
+Tell = Callable[[bytes], object]
+"""Is told what a hook prints, soon after it is printed."""
+
+
+def ignore(_: bytes) -> None:
+    """Tell nobody."""
 
 
 class HookRunner(Protocol):
     """What pypa/build hands the hooks' commands to, and what is closed when nothing more comes."""
+
+    tell: Tell
 
     def __call__(
         self, cmd: Sequence[str], cwd: str | None = None, extra_environ: Mapping[str, str] | None = None
@@ -36,42 +50,38 @@ class HookRunner(Protocol):
         """End every process that is left."""
 
 
-def open_runner(python: str, environment: Mapping[str, str], *, show_output: bool) -> HookRunner:
-    """
-    Return what runs hooks with an isolated environment's interpreter and these variables.
-
-    ``show_output`` passes what the hooks print on to standard error.
-    """
-    if CAN_FORK:
-        return ForkingRunner(python, environment, show_output=show_output)
-    return StartingRunner(environment, show_output=show_output)
+def open_runner(python: str, environment: Mapping[str, str]) -> HookRunner:
+    """Return what runs hooks with an isolated environment's interpreter and these variables."""
+    return ForkingRunner(python, environment) if CAN_FORK else StartingRunner(environment)
 
 
 class StartingRunner:
     """Starts an interpreter for each hook."""
 
-    def __init__(self, environment: Mapping[str, str], *, show_output: bool) -> None:
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self.tell: Tell = ignore
         self._environment = environment
-        self._show_output = show_output
         self._running: subprocess.Popen[bytes] | None = None
 
     def __call__(
         self, cmd: Sequence[str], cwd: str | None = None, extra_environ: Mapping[str, str] | None = None
     ) -> None:
         """Run one hook; raises subprocess.CalledProcessError, with the output, when it fails."""
-        sink = 2 if self._show_output else subprocess.PIPE
+        lines: list[bytes] = []
         with subprocess.Popen(  # noqa: S603 - the command is pyproject_hooks' own
             cmd,
             cwd=cwd,
             env={**self._environment, **(extra_environ or {})},
             stdin=subprocess.DEVNULL,
-            stdout=sink,
-            stderr=subprocess.STDOUT if sink == subprocess.PIPE else None,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
         ) as process:
             self._running = process
-            output, _ = process.communicate()
+            for line in process.stdout or ():
+                lines.append(line)
+                self.tell(line)
         if process.returncode:
-            raise subprocess.CalledProcessError(process.returncode, cmd, output)
+            raise subprocess.CalledProcessError(process.returncode, cmd, b"".join(lines))
 
     def import_beforehand(self, modules: Collection[str]) -> None:
         """Do nothing: no process of this runner outlives its hook."""
@@ -97,18 +107,19 @@ class ForkingRunner:
     that runs when this process is gone.
     """
 
-    def __init__(self, python: str, environment: Mapping[str, str], *, show_output: bool) -> None:
+    def __init__(self, python: str, environment: Mapping[str, str]) -> None:
+        self.tell: Tell = ignore
         self._control, theirs = socket.socketpair()
         self._answers = self._control.makefile("r", encoding="utf-8")
-        self._output: IO[bytes] | None = None if show_output else TemporaryFile()  # noqa: SIM115 - closed by `close`
+        self._output = TemporaryFile()  # noqa: SIM115 - closed by `close`
         self._imported: dict[str, None] = {}
         with theirs:
             self._server = subprocess.Popen(  # noqa: S603 - this package's own program
                 [python, str(_SERVER), str(theirs.fileno())],
                 env=environment,
                 stdin=subprocess.DEVNULL,
-                stdout=self._output or 2,
-                stderr=subprocess.STDOUT if self._output else None,
+                stdout=self._output,
+                stderr=subprocess.STDOUT,
                 pass_fds=[theirs.fileno()],
                 process_group=0,
             )
@@ -117,19 +128,13 @@ class ForkingRunner:
         self, cmd: Sequence[str], cwd: str | None = None, extra_environ: Mapping[str, str] | None = None
     ) -> None:
         """Run one hook; raises subprocess.CalledProcessError, with the output, when it fails."""
-        began = os.fstat(self._output.fileno()).st_size if self._output else 0
+        output = _Tail(self._output.fileno(), self.tell)
         environment = dict(extra_environ or {})
         self._send({"arguments": list(cmd[1:]), "folder": str(cwd or Path.cwd()), "environment": environment})
-        try:
-            line = self._answers.readline()
-        except OSError:
-            line = ""
-        answer: Mapping[str, Any] = (
-            json.loads(line) if line else {"code": self._server.wait() or 1, "modules": ()}
-        )  # it is gone
+        answer = self._wait_for_answer(output)
         self._imported.update(dict.fromkeys(answer["modules"]))
         if answer["code"]:
-            raise subprocess.CalledProcessError(answer["code"], list(cmd), self._read(began))
+            raise subprocess.CalledProcessError(answer["code"], list(cmd), output.whole)
 
     def import_beforehand(self, modules: Collection[str]) -> None:
         """Have the server import modules while nothing else is asked of it."""
@@ -150,14 +155,43 @@ class ForkingRunner:
             with suppress(ProcessLookupError):
                 os.killpg(self._server.pid, signal.SIGKILL)
             self._server.wait()
-        if self._output:
-            self._output.close()
+        self._output.close()
 
     def _send(self, request: Mapping[str, object]) -> None:
         with suppress(OSError):  # a server that is gone is noticed when it does not answer
             self._control.sendall(json.dumps(request).encode() + b"\n")
 
-    def _read(self, began: int) -> bytes:
-        if self._output is None:
-            return b""
-        return os.pread(self._output.fileno(), os.fstat(self._output.fileno()).st_size - began, began)
+    def _wait_for_answer(self, output: "_Tail") -> Mapping[str, Any]:
+        """Return the answer, or what stands for it when the server is gone; pass on what is printed until then."""
+        line = ""
+        with suppress(OSError, ValueError):  # closed meanwhile
+            while not select.select([self._control], [], [], None if self.tell is ignore else _OUTPUT_INTERVAL)[0]:
+                output.follow()
+            line = self._answers.readline()
+        answer: Mapping[str, Any] = json.loads(line) if line else {"code": self._server.wait() or 1, "modules": ()}
+        with suppress(OSError, ValueError):
+            output.follow()
+        return answer
+
+
+class _Tail:
+    """What is written to a file from now on."""
+
+    def __init__(self, descriptor: int, tell: Tell) -> None:
+        self._descriptor = descriptor
+        self._began = self._end = os.fstat(descriptor).st_size
+        self._tell = tell
+
+    @property
+    def whole(self) -> bytes:
+        """All that was written so far."""
+        try:
+            return os.pread(self._descriptor, os.fstat(self._descriptor).st_size - self._began, self._began)
+        except OSError:
+            return b""  # closed meanwhile
+
+    def follow(self) -> None:
+        """Tell what was written since the last time."""
+        if new := os.pread(self._descriptor, os.fstat(self._descriptor).st_size - self._end, self._end):
+            self._end += len(new)
+            self._tell(new)

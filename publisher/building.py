@@ -3,18 +3,19 @@
 import os
 import shutil
 import subprocess
+import sys
 import tarfile
 import threading
 import zipfile
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Literal
 
-from publisher.backends import HookRunner, open_runner
+from publisher.backends import HookRunner, Tell, ignore, open_runner
 from publisher.dists import Kind
 from publisher.environments import Environments, Installer
 from publisher.epoch import source_date_epoch
@@ -33,13 +34,23 @@ _IDLE_LIMIT = 4
 _HOOK_NAMES: Mapping[Kind, Literal["sdist", "wheel"]] = {Kind.SDIST: "sdist", Kind.WHEEL: "wheel"}
 
 
+def usable_processors() -> int:
+    """Return how many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+
+
 @dataclass(frozen=True)
 class BuildOptions:
-    """How to build: what installs the requirements, which kinds, and whether the backend's output is passed on."""
+    """
+    How to build: what installs the requirements, which kinds, and whether the backend's output is passed on.
+
+    ``jobs`` is how many projects are built at the same time.
+    """
 
     installer: Installer
     kinds: frozenset[Kind] = frozenset(Kind)
     show_output: bool = False
+    jobs: int = field(default_factory=usable_processors)
 
 
 def default_installer() -> Installer:
@@ -63,28 +74,28 @@ class Builder:
     def __init__(self, options: BuildOptions) -> None:
         self._kinds = options.kinds
         self._environments = Environments(options.installer)
-        self._runners = _Runners(show_output=options.show_output)
+        self._runners = _Runners()
 
-    def build(self, project: Path, out_dir: Path) -> list[Path]:
+    def build(self, project: Path, out_dir: Path, tell: Tell = ignore) -> list[Path]:
         """
         Build a project's sdist and, from that sdist, its wheel, and return the files, which then are in ``out_dir``.
 
         The files appear in ``out_dir`` when all of them are complete. Uses pypa/build's `ProjectBuilder` with any PEP
-        517 backend; the backend sees SOURCE_DATE_EPOCH (see `publisher.epoch`).
+        517 backend; the backend sees SOURCE_DATE_EPOCH (see `publisher.epoch`). ``tell`` gets what the backend prints.
 
         Raises ConfigurationError when the folder is no Python project or its ``[build-system]`` is invalid,
         BuildFailedError when an environment can't be set up or the backend fails.
         """
         require_project(project)
-        epoch = source_date_epoch(project)
+        manner = _Manner(source_date_epoch(project), tell)
         with TemporaryDirectory(prefix="pypi-publish-") as temporary:
             built: list[Path] = []
             source = project
             if Kind.SDIST in self._kinds:
-                built.append(self._build_one(project, Kind.SDIST, Path(temporary, "sdist"), epoch))
+                built.append(self._build_one(project, Kind.SDIST, Path(temporary, "sdist"), manner))
                 source = _unpack(built[0], Path(temporary, "source")) if Kind.WHEEL in self._kinds else source
             if Kind.WHEEL in self._kinds:
-                built.append(self._build_one(source, Kind.WHEEL, Path(temporary, "wheel"), epoch))
+                built.append(self._build_one(source, Kind.WHEEL, Path(temporary, "wheel"), manner))
             return _move(built, out_dir)
 
     def close(self) -> None:
@@ -92,27 +103,35 @@ class Builder:
         self._runners.close()
         self._environments.close()
 
-    def _build_one(self, source: Path, kind: Kind, out_dir: Path, epoch: str | None) -> Path:
+    def _build_one(self, source: Path, kind: Kind, out_dir: Path, manner: "_Manner") -> Path:
         """Build one distribution in an environment that has what its ``[build-system]`` and its backend require."""
         import build  # noqa: PLC0415, TID251 - the only door to build, opened when it is needed
 
         name = _HOOK_NAMES[kind]
         with _told_as_failure(name, build):
             required = build.ProjectBuilder(source).build_system_requires  # proves [build-system]; runs no hook
-            with self._builder(required, source, epoch) as builder:
+            with self._builder(required, source, manner) as builder:
                 more = builder.get_requires_for_build(name) - required
                 if not more:
                     return Path(builder.build(name, out_dir))
-            with self._builder(required | more, source, epoch) as builder:
+            with self._builder(required | more, source, manner) as builder:
                 return Path(builder.build(name, out_dir))
 
     @contextmanager
-    def _builder(self, requirements: set[str], source: Path, epoch: str | None) -> Iterator["ProjectBuilder"]:
+    def _builder(self, requirements: set[str], source: Path, manner: "_Manner") -> Iterator["ProjectBuilder"]:
         import build  # noqa: PLC0415, TID251
 
         isolated = self._environments.get(requirements)
-        with self._runners.taken(isolated, source, epoch) as runner:
+        with self._runners.taken(isolated, source, manner) as runner:
             yield build.ProjectBuilder.from_isolated_env(isolated, source, runner)
+
+
+@dataclass(frozen=True)
+class _Manner:
+    """What is particular to the build of one project: its SOURCE_DATE_EPOCH, and who is told what is printed."""
+
+    epoch: str | None
+    tell: Tell
 
 
 @dataclass(frozen=True)
@@ -131,23 +150,26 @@ class _Runners:
     What the hooks of one build imported, the runners of the others import beforehand.
     """
 
-    def __init__(self, *, show_output: bool) -> None:
-        self._show_output = show_output
+    def __init__(self) -> None:
+        self._is_closed = False
         self._lock = threading.Lock()
         self._busy: set[HookRunner] = set()
         self._idle: list[tuple[_HooksOf, HookRunner]] = []
         self._modules: dict[tuple[str, str], Collection[str]] = {}
 
     @contextmanager
-    def taken(self, isolated: "IsolatedEnv", source: Path, epoch: str | None) -> Iterator[HookRunner]:
+    def taken(self, isolated: "IsolatedEnv", source: Path, manner: "_Manner") -> Iterator[HookRunner]:
         """Lend what runs the hooks of a source folder's backend in an environment."""
-        wanted = _HooksOf(isolated.python_executable, _backend_module(source), epoch)
+        wanted = _HooksOf(isolated.python_executable, _backend_module(source), manner.epoch)
         with self._lock:
             found = next((pair for pair in self._idle if pair[0] == wanted), None)
             if found:
                 self._idle.remove(found)
-        runner = found[1] if found else self._open(wanted, isolated)
-        self._busy.add(runner)
+            if self._is_closed:
+                raise BuildFailedError("The build was stopped.")
+            runner = found[1] if found else self._open(wanted, isolated)
+            self._busy.add(runner)
+        runner.tell = manner.tell
         try:
             yield runner
         finally:
@@ -155,6 +177,8 @@ class _Runners:
 
     def close(self) -> None:
         """End the processes."""
+        with self._lock:
+            self._is_closed = True
         for runner in [*self._busy, *(runner for _, runner in self._idle)]:
             runner.close()
 
@@ -170,7 +194,7 @@ class _Runners:
     def _open(self, wanted: _HooksOf, isolated: "IsolatedEnv") -> HookRunner:
         variables = {} if wanted.epoch is None else {"SOURCE_DATE_EPOCH": wanted.epoch}
         environment = {**os.environ, **(isolated.make_extra_environ() or {}), **variables}
-        runner = open_runner(wanted.python, environment, show_output=self._show_output)
+        runner = open_runner(wanted.python, environment)
         if wanted.backend is not None:
             runner.import_beforehand(self._modules.get((wanted.python, wanted.backend), [wanted.backend]))
         return runner

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from publisher import keyrings, logins
-from publisher.errors import CredentialsError
+from publisher.errors import CredentialsError, NoCredentialsError
 from publisher.secret import Secret
 from publisher.urls import IndexUrl
 
@@ -60,7 +60,7 @@ def find_credentials(target: Target) -> Credentials:
         found = target.prompt(username)
     if found is None:
         who = f" of {username}" if username else ""
-        raise CredentialsError(f"There are no credentials{who} for {index}.", hint=HOW_TO_LOG_IN)
+        raise NoCredentialsError(f"There are no credentials{who} for {index}.", hint=HOW_TO_LOG_IN)
     return found
 
 

@@ -51,6 +51,10 @@ class CredentialsError(PublishError):
     title = "Not authenticated"
 
 
+class NoCredentialsError(CredentialsError):
+    """No place has credentials."""
+
+
 class ConflictError(PublishError):
     """The index already has this file with other contents."""
 

@@ -29,13 +29,15 @@ class PublishOptions:
     """
     What may differ from one publishing run to another.
 
-    ``skip_existing`` leaves a file of the same name alone whatever its contents; ``dry_run`` does all but the sending.
+    ``skip_existing`` leaves a file of the same name alone whatever its contents; ``dry_run`` does all but the sending;
+    ``locate`` asks the index in the end where it serves the files.
     """
 
     target: Target
     tag: Tag | None = None
     skip_existing: bool = False
     dry_run: bool = False
+    locate: bool = False
 
 
 def build_and_check(
@@ -90,8 +92,9 @@ def publish(distributions: Sequence[Distribution], options: PublishOptions, obse
         if not options.dry_run and State.WOULD_UPLOAD in states:
             with closing(Uploader(target.index, credentials, observer)) as uploader:
                 states = _send_all(uploads, states, uploader, index, skip_existing=options.skip_existing)
+        urls = _locate(uploads, index) if options.locate else {}
     files = [
-        FileReport(upload.distribution, upload.size, upload.sha256, state)
+        FileReport(upload.distribution, upload.size, upload.sha256, state, urls.get(upload.distribution.filename))
         for upload, state in zip(uploads, states, strict=True)
     ]
     return Report(target.index, files, options.dry_run)
@@ -178,6 +181,12 @@ def _send(upload: Upload, uploader: Uploader, index: Index, *, skip_existing: bo
             error.hint = CONFLICT_HINT
         raise
     return State.UPLOADED
+
+
+def _locate(uploads: Sequence[Upload], index: Index) -> dict[str, str]:
+    """Return the URLs of files by name, as far as the index tells them."""
+    projects = {upload.distribution.name for upload in uploads}
+    return {file.filename: file.url for project in projects for file in index.files(project).values()}
 
 
 def _look(upload: Upload, index: Index) -> RemoteFile | None:

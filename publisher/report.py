@@ -22,12 +22,17 @@ class State(enum.StrEnum):
 
 @dataclass(frozen=True)
 class FileReport:
-    """One file: its size in bytes, its SHA-256 digest in hexadecimal, and what became of it."""
+    """
+    One file: its size in bytes, its SHA-256 digest in hexadecimal, and what became of it.
+
+    ``url`` is where the index serves it, as far as it was asked.
+    """
 
     distribution: Distribution
     size: int
     sha256: str
     state: State
+    url: str | None = None
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,7 @@ class Report:
                     "size": file.size,
                     "sha256": file.sha256,
                     "status": file.state.value,
+                    "url": file.url,
                 }
                 for file in self.files
             ],

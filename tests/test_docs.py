@@ -62,7 +62,7 @@ def _variables_read(path: Path) -> set[str]:
     found: set[str] = set()
     for node in ast.walk(tree):
         match node:
-            case ast.Call(func=ast.Attribute(value=source, attr="get"), args=[key, *_]):
+            case ast.Call(func=ast.Attribute(value=source, attr="get" | "pop"), args=[key, *_]):
                 pass
             case ast.Subscript(value=source, slice=key) if isinstance(node.ctx, ast.Load):
                 pass

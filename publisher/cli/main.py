@@ -27,6 +27,9 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
 }
 """The subcommands by heading; each is the object ``command`` of the module of its name in this package."""
 
+UNLISTED = ("action",)
+"""The subcommands for other programs: `action` is what github-actions/publish runs."""
+
 
 class PublishGroup(click.Group):
     """Imports a subcommand when it is asked for, and takes everything that is no subcommand as what to publish."""
@@ -37,7 +40,7 @@ class PublishGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return the subcommand of that name, or None."""
-        if cmd_name not in self.list_commands(ctx):
+        if cmd_name not in {*self.list_commands(ctx), *UNLISTED}:
             return None
         command = import_module(f"publisher.cli.{cmd_name}").command
         assert isinstance(command, click.Command)  # noqa: S101 - for the type checker
@@ -47,7 +50,7 @@ class PublishGroup(click.Group):
         """Put the default command in front of arguments that begin with none; ``-q`` and ``-v`` may stand before it."""
         flags = list(takewhile(VERBOSITY_FLAGS.__contains__, args))
         first = args[len(flags)] if len(args) > len(flags) else None
-        if first in self.list_commands(ctx):
+        if first in {*self.list_commands(ctx), *UNLISTED}:
             args = [str(first), *flags, *args[len(flags) + 1 :]]
         elif first not in {"--help", "-h", "--version"}:
             self._expect_no_typo(first)
@@ -92,9 +95,9 @@ def _tell(error: PublishError, output: Output) -> None:
     """Print a failure for people to stderr and, with ``--json``, for programs to stdout."""
     if output.shows_tracebacks:
         traceback.print_exception(error)
-    if isinstance(error, BuildFailedError) and error.output:
+    if isinstance(error, BuildFailedError) and error.output and not output.shows_build_output:
         output.block(error.output)
-    output.error(error.message, error.hint)
+    output.failure(error)
     if output.as_json:
         told = {"exit-code": error.exit_code, "title": error.title, "message": error.message, "hint": error.hint}
         click.echo(json.dumps({"error": told}, indent=2))

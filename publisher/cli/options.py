@@ -174,6 +174,7 @@ def resolve_publish(options: Mapping[str, Any], config: "ProjectConfig") -> "Pub
         tag,
         skip_existing=_decide(options["skip_existing"], config.skip_existing),
         dry_run=options["dry_run"],
+        locate=current_output().runner is not None,
     )
 
 
@@ -212,14 +213,14 @@ def resolve_index(index_url: str | None, config: "ProjectConfig") -> "IndexUrl":
 
 def resolve_target(options: Mapping[str, Any], config: "ProjectConfig") -> "Target":
     """
-    Return where and as whom to publish, from the values of `target_options`.
+    Return where and as whom to publish, from the values of `target_options` or a ``password`` in its place.
 
     Raises ConfigurationError when no index is named.
     """
     from publisher.credentials import Target
 
     index = resolve_index(options["index_url"], config)
-    password = given_password(password_stdin=options["password_stdin"])
+    password = options.get("password") or given_password(password_stdin=options["password_stdin"])
     return Target(index, options["username"] or config.username, password, prompt_or_none(index))
 
 
@@ -232,13 +233,13 @@ def given_password(*, password_stdin: bool) -> "Secret | None":
         if not text:
             raise click.UsageError("--password-stdin was given, and stdin is empty.")
         return Secret(text)
-    text = os.environ.get(PASSWORD_VARIABLE, "")
+    text = os.environ.pop(PASSWORD_VARIABLE, "")  # what runs below, a build backend say, does not get to see it
     return Secret(text) if text else None
 
 
 def can_ask() -> bool:
-    """Tell whether a person sits at the terminal."""
-    return sys.stdin.isatty() and sys.stderr.isatty()
+    """Tell whether a person sits at the terminal; a runner's terminal has nobody."""
+    return current_output().runner is None and sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def prompt_or_none(index: "IndexUrl") -> "Prompt | None":

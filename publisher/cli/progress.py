@@ -1,13 +1,16 @@
 """Showing a run's steps while they happen: live on a terminal, plain lines elsewhere."""
 
+import base64
 import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import click
 
+from publisher import github
 from publisher.cli.output import Output
 from publisher.progress import Observer
 
@@ -25,6 +28,8 @@ _LABEL_WIDTH = 10
 
 def make_observer(output: Output) -> Observer:
     """Return what shows the steps in the way that fits where stderr goes."""
+    if output.runner is not None:
+        return FoldingObserver(output)
     if output.is_quiet:
         return Observer()
     return LiveObserver(output) if sys.stderr.isatty() else LineObserver(output)
@@ -82,6 +87,42 @@ class LineObserver(Observer):
 
     def _line(self, label: str, text: str) -> None:
         self._output.say(f"{click.style(label.rjust(_LABEL_WIDTH), fg='green', bold=True)} {text}")
+
+
+class FoldingObserver(LineObserver):
+    """Writes the same lines for GitHub's log, in which a build's own output is folded and a password is stars."""
+
+    def __init__(self, output: Output) -> None:
+        super().__init__(output)
+        self._quotation: github.Quotation | None = None
+
+    def building(self, project: Path) -> None:
+        """Begin a group in which nothing that the build prints is a command to the runner."""
+        super().building(project)
+        self._quotation = github.Quotation()
+        self._output.command(github.group(f"The build of {project} in full"))
+        self._output.command(self._quotation.begin)
+
+    def built(self, files: Sequence[Path]) -> None:
+        """End the group."""
+        self.close()
+        super().built(files)
+
+    def connected(self, index: "IndexUrl", credentials: "Credentials") -> None:
+        """Have the runner show stars for the password, wherever it comes from, as itself and as it goes into requests."""
+        password = credentials.password.reveal()
+        header = base64.b64encode(f"{credentials.username}:{password}".encode()).decode()
+        for text in (password, quote(password, safe=""), header):
+            for command in github.mask(text):
+                self._output.command(command)
+        super().connected(index, credentials)
+
+    def close(self) -> None:
+        """End a group that a failure left open."""
+        if self._quotation is not None:
+            self._output.command(self._quotation.end)
+            self._output.command(github.END_GROUP)
+            self._quotation = None
 
 
 class LiveObserver(LineObserver):

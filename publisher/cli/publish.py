@@ -21,7 +21,7 @@ from publisher.cli.output import current_output
 from publisher.cli.progress import make_observer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from publisher.report import Report
 
@@ -41,12 +41,16 @@ def command(projects: tuple[Path, ...], **options: Any) -> None:
     nothing is sent when one of them is wrong or is on the index with other contents. A tag that names a project chooses
     that project.
     """
+    publish_projects(projects or (Path(),), options)
+
+
+def publish_projects(folders: "Sequence[Path]", options: "Mapping[str, Any]") -> "Report":
+    """Build projects, publish them, and tell what became of them; the options are those of `publish`."""
     from publisher.building import require_project
     from publisher.publish import build_and_check, publish
     from publisher.pyproject import read_source
     from publisher.tags import select_sources
 
-    folders: Sequence[Path] = projects or (Path(),)
     for folder in folders:
         require_project(folder)
     run = resolve_publish(options, project_config(folders))
@@ -56,13 +60,18 @@ def command(projects: tuple[Path, ...], **options: Any) -> None:
         distributions = build_and_check(folders, options["out_dir"], resolve_build(options), observer)
         report = publish(distributions, run, observer)
     show(report)
+    return report
 
 
 def show(report: "Report") -> None:
-    """Tell people and, with ``--json``, programs what became of the files."""
+    """Tell people, in GitHub Actions the runner, and with ``--json`` programs what became of the files."""
+    from publisher.cli.step_summary import outputs_of, summary_of
     from publisher.cli.summary import show_report
 
     output = current_output()
     show_report(report, output)
+    if output.runner is not None:
+        output.runner.set_outputs(outputs_of(report))
+        output.runner.add_summary(summary_of(report))
     if output.as_json:
         click.echo(json.dumps(report.as_json(), indent=2))

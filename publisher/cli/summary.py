@@ -13,17 +13,18 @@ from publisher.report import Report, State
 if TYPE_CHECKING:
     from publisher.managing import Changed
 
-_WORDS = {
+WORDS = {
     State.UPLOADED: ("uploaded", "green"),
     State.ALREADY_THERE: ("already there", "blue"),
     State.SKIPPED: ("left as it is on the index", "yellow"),
     State.WOULD_UPLOAD: ("would be uploaded", "cyan"),
 }
+"""What people read for each state, and its colour."""
 
 
 def show_report(report: Report, output: Output) -> None:
     """Tell people what became of each file, where the project's page is and how to install the release."""
-    rows = [(file.distribution.filename, human_size(file.size), *_WORDS[file.state]) for file in report.files]
+    rows = [(file.distribution.filename, human_size(file.size), *WORDS[file.state]) for file in report.files]
     output.say("")
     for line in _table([(name, size, word) for name, size, word, _ in rows], [colour for *_, colour in rows]):
         output.say(line)

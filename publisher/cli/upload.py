@@ -2,7 +2,7 @@
 
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,6 +18,11 @@ from publisher.cli.output import current_output
 from publisher.cli.progress import make_observer
 from publisher.cli.publish import show
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from publisher.report import Report
+
 
 @click.command("upload")
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
@@ -31,6 +36,11 @@ def command(files: tuple[Path, ...], **options: Any) -> None:
 
     FILE is a wheel or an sdist, for example dist/*. A tag that names a project chooses that project's files.
     """
+    upload_files(files, options)
+
+
+def upload_files(files: "Sequence[Path]", options: "Mapping[str, Any]") -> "Report":
+    """Publish built files and tell what became of them; the options are those of `upload`."""
     from publisher.publish import check_files, publish
     from publisher.tags import select_distributions
 
@@ -40,3 +50,4 @@ def command(files: tuple[Path, ...], **options: Any) -> None:
         chosen = select_distributions(run.tag, distributions) if run.tag else distributions
         report = publish(chosen, run, observer)
     show(report)
+    return report

@@ -1,0 +1,64 @@
+"""What a publishing run leaves on GitHub: the outputs of the step, and the page that people read after it."""
+
+import json
+from typing import TYPE_CHECKING
+
+from publisher.cli.progress import human_size
+from publisher.cli.summary import WORDS
+from publisher.report import State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from publisher.report import Report
+
+
+def outputs_of(report: "Report") -> dict[str, str]:
+    """
+    Return the outputs by name.
+
+    ``name``, ``version`` and ``project-url`` are empty where the projects of the run differ in them; ``files`` is a
+    JSON list with all of them.
+    """
+    told = report.as_json()
+    states = [file.state for file in report.files]
+    keys = ("filename", "project", "version", "size", "sha256", "status", "url")
+    return {
+        "published": str(told["published"]).lower(),
+        "uploaded": str(states.count(State.UPLOADED)),
+        "skipped-count": str(len(states) - states.count(State.UPLOADED)),
+        "name": _same(release.display_name for release in report.releases),
+        "version": _same(str(release.version) for release in report.releases),
+        "files": json.dumps([{key: file[key] for key in keys} for file in told["files"]]),
+        "index-url": report.index.root,
+        "project-url": _same(project["url"] for project in told["projects"]),
+    }
+
+
+def summary_of(report: "Report") -> str:
+    """Return the step summary in Markdown: a table of the files, and how to install each release."""
+    lines = [f"### {_heading(report)}", "", "| File | Size | SHA-256 | State |", "|---|--:|---|---|"]
+    lines += [
+        f"| `{file.distribution.filename}` | {human_size(file.size)} | `{file.sha256}` | {WORDS[file.state][0]} |"
+        for file in report.files
+    ]
+    for release in report.releases:
+        page = report.index.project_page(release.name)
+        lines += ["", f"[{release.display_name} {release.version} on the index]({page})", ""]
+        lines += ["```console", report.install_command(release), "```"]
+    return "\n".join([*lines, ""])
+
+
+def _heading(report: "Report") -> str:
+    releases = ", ".join(f"{release.display_name} {release.version}" for release in report.releases)
+    if report.dry_run:
+        return f"🔍 Dry run, nothing was sent: {releases}"
+    if any(file.state is State.UPLOADED for file in report.files):
+        return f"✅ Published {releases}"
+    return f"✅ Nothing new: {releases} is on the index already"
+
+
+def _same(values: "Iterable[str]") -> str:
+    """Return the value that all have, or nothing where they differ."""
+    found = set(values)
+    return found.pop() if len(found) == 1 else ""

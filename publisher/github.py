@@ -1,0 +1,108 @@
+"""What a step says to its GitHub Actions runner: annotations, folded groups, masks, outputs and the step summary."""
+
+import secrets
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+SUMMARY_LIMIT = 1024 * 1024
+"""Bytes that GitHub shows of one step's summary; of a longer one it shows nothing."""
+
+_CUT = "\n\n*The rest did not fit.*\n"
+
+
+@dataclass(frozen=True)
+class Runner:
+    """
+    The runner of the step that this process is, with the files that it reads when the step is over.
+
+    See https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands.
+    """
+
+    workspace: Path
+    output_file: Path | None = None
+    summary_file: Path | None = None
+
+    def annotation(
+        self, level: Literal["error", "warning"], title: str, message: str, path: Path | None, line: int | None
+    ) -> str:
+        """Return the command that shows a message beside the run and, with a path in the workspace, in the diff."""
+        properties = {"title": title, "file": self._in_workspace(path), "line": line if path else None}
+        said = ",".join(f"{name}={_escape_property(str(value))}" for name, value in properties.items() if value)
+        return f"::{level} {said}::{_escape(message)}"
+
+    def set_outputs(self, outputs: Mapping[str, str]) -> None:
+        """Set outputs of the step; a value may be of any text, also of several lines."""
+        if self.output_file is None:
+            return
+        with self.output_file.open("a", encoding="utf-8", newline="\n") as file:
+            for name, value in outputs.items():
+                end = f"end-{secrets.token_hex(16)}"
+                file.write(f"{name}<<{end}\n{value}\n{end}\n")
+
+    def add_summary(self, markdown: str) -> None:
+        """Append to the step's summary what fits into it."""
+        if self.summary_file is None:
+            return
+        with self.summary_file.open("ab") as file:
+            room = SUMMARY_LIMIT - file.tell()
+            text = f"{markdown}\n".encode()
+            if len(text) > room:
+                kept = text[: max(0, room - len(_CUT))].decode(errors="ignore").rpartition("\n")[0]
+                text = f"{kept}{_CUT}".encode()[: max(0, room)]
+            file.write(text)
+
+    def _in_workspace(self, path: Path | None) -> str | None:
+        """Return a path as annotations name it; None for one outside the workspace."""
+        if path is None:
+            return None
+        try:
+            return path.resolve().relative_to(self.workspace.resolve()).as_posix()
+        except (ValueError, OSError):
+            return None
+
+
+def find_runner(environment: Mapping[str, str]) -> Runner | None:
+    """Return the runner that an environment tells of; None outside GitHub Actions."""
+    if environment.get("GITHUB_ACTIONS") != "true":
+        return None
+    return Runner(
+        Path(environment.get("GITHUB_WORKSPACE") or "."),
+        _path(environment.get("GITHUB_OUTPUT")),
+        _path(environment.get("GITHUB_STEP_SUMMARY")),
+    )
+
+
+def mask(text: str) -> Iterator[str]:
+    """Yield the commands after which the runner shows stars for a text, in whose lines it looks for it."""
+    yield from (f"::add-mask::{_escape(line)}" for line in text.splitlines() if line.strip())
+
+
+def group(title: str) -> str:
+    """Return the command below which the log is folded."""
+    return f"::group::{_escape(title)}"
+
+
+END_GROUP = "::endgroup::"
+
+
+class Quotation:
+    """The pair of commands between which another program's output is no command, whatever it holds."""
+
+    def __init__(self) -> None:
+        token = secrets.token_hex(16)
+        self.begin = f"::stop-commands::{token}"
+        self.end = f"::{token}::"
+
+
+def _path(text: str | None) -> Path | None:
+    return Path(text) if text else None
+
+
+def _escape(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _escape_property(text: str) -> str:
+    return _escape(text).replace(":", "%3A").replace(",", "%2C")

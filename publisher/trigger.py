@@ -1,0 +1,58 @@
+"""What started a run on GitHub Actions, and which tag it is for."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Trigger:
+    """
+    An event of GitHub's, the ref that the run is for, and the tag where it is for one.
+
+    ``from_fork`` says that it is a pull request of a fork, which GitHub gives no secrets.
+    """
+
+    event: str
+    ref: str
+    tag: str | None = None
+    from_fork: bool = False
+
+    @property
+    def is_pull_request(self) -> bool:
+        """Whether the run is for code that nobody has merged."""
+        return self.event.startswith("pull_request")
+
+
+def read_trigger(environment: Mapping[str, str]) -> Trigger:
+    """
+    Return what the runner's variables and the event's payload say.
+
+    The tag is that of the ref, else that of a release; see
+    https://docs.github.com/en/actions/reference/workflows-and-actions/variables.
+    """
+    payload = _payload(environment.get("GITHUB_EVENT_PATH"))
+    ref = environment.get("GITHUB_REF_NAME", "")
+    released = _at(payload, "release", "tag_name")
+    tag = ref if environment.get("GITHUB_REF_TYPE") == "tag" else released
+    return Trigger(
+        environment.get("GITHUB_EVENT_NAME", ""),
+        ref,
+        tag if isinstance(tag, str) and tag else None,
+        _at(payload, "pull_request", "head", "repo", "fork") is True,
+    )
+
+
+def _payload(path: str | None) -> Any:
+    try:
+        return json.loads(Path(path).read_text("utf-8")) if path else None
+    except (OSError, ValueError):
+        return None  # the payload adds to the variables, which are always there
+
+
+def _at(document: Any, *keys: str) -> Any:
+    for key in keys:
+        document = document.get(key) if isinstance(document, dict) else None
+    return document

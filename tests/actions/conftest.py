@@ -1,0 +1,153 @@
+"""Workflows run by `act` on this machine, with the actions as they are here; only setup-uv is another."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.helpers.index import RunningIndex
+from tests.helpers.projects import commit, git
+
+ROOT = Path(__file__).parents[2]
+REPOSITORY = "acme/index"
+RELEASE = "0123456789abcdef0123456789abcdef01234567"
+USER, PASSWORD = "publisher", "correct horse%&é"
+CHECKOUT = "actions/checkout@08c6903cd8c0fde910a37f88322edcfb5dd907a8"
+SETUP_UV = "name: stand-in\ndescription: uv is here already\n" + (
+    "runs: {using: composite, steps: [{run: 'uv --version', shell: bash}]}\n"
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a workflow's run did: its log, the step summary, and the outputs where the workflow kept them."""
+
+    code: int
+    log: str
+    outputs: Mapping[str, str]
+
+    @property
+    def summary(self) -> str:
+        """The first summary that a step wrote."""
+        found = re.search(r"Summary - (.*?)\n\[publish\.yml/", self.log, re.DOTALL)
+        return found[1] if found else ""
+
+    @property
+    def annotations(self) -> list[str]:
+        return re.findall(r"^\[\S+\] +\S+ +(::(?:error|warning) .*)", self.log, re.MULTILINE)
+
+    @property
+    def statuses(self) -> dict[str, str]:
+        """What became of the files, by name."""
+        return {file["filename"]: file["status"] for file in json.loads(self.outputs["files"])}
+
+
+@dataclass
+class Act:
+    """Runs workflows as GitHub does, with this repository's actions as a release of theirs."""
+
+    released: Path
+    home: Path
+    repositories: dict[str, Path] = field(default_factory=dict)
+    """Other repositories' actions by ``owner/name@ref``."""
+
+    def run(
+        self,
+        repository: Path,
+        event: str = "push",
+        *,
+        ref: str = "refs/tags/v1.0",
+        payload: Mapping[str, Any] | None = None,
+        secrets: Mapping[str, str] | None = None,
+        workflow: str = "publish.yml",
+    ) -> Run:
+        """Run one workflow for an event; a step may write what is to be looked at to the file ``$OUTPUTS_FILE``."""
+        place = self.home / "act"
+        shutil.rmtree(place, ignore_errors=True)
+        place.mkdir()
+        (place / "event.json").write_text(json.dumps({"ref": ref, **(payload or {})}))
+        given = {"PYPI_PUBLISH_USERNAME": USER, "PYPI_PUBLISH_PASSWORD": PASSWORD} if secrets is None else secrets
+        lines = [f"{name}={json.dumps(value, ensure_ascii=False)}\n" for name, value in given.items()]
+        (place / "secrets").write_text("".join(lines), "utf-8")
+        command = [str(Path(sys.executable).parent / "act"), event, "--workflows", f".github/workflows/{workflow}"]
+        command += ["--eventpath", str(place / "event.json"), "--secret-file", str(place / "secrets")]
+        command += ["--action-cache-path", str(place / "cache"), "--env", f"OUTPUTS_FILE={place / 'outputs'}"]
+        command += ["--platform", "ubuntu-24.04=-self-hosted"]
+        for name, folder in {f"{REPOSITORY}@{RELEASE}": self.released, **self.repositories, **self._setup_uv()}.items():
+            command += ["--local-repository", f"{name}={folder}"]
+        done = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False, timeout=180)
+        outputs = (place / "outputs").read_text() if (place / "outputs").exists() else "{}"
+        return Run(done.returncode, done.stdout + done.stderr, json.loads(outputs))
+
+    def _setup_uv(self) -> dict[str, Path]:
+        text = "".join(path.read_text() for path in self.released.glob("github-actions/*/action.yml"))
+        folder = self.home / "setup-uv"
+        folder.mkdir(exist_ok=True)
+        (folder / "action.yml").write_text(SETUP_UV)
+        return dict.fromkeys(re.findall(r"uses: (astral-sh/setup-uv@\S+)", text), folder)
+
+
+def write_workflow(
+    repository: Path, index_url: str, inputs: str = "", *, before: str = "", on: str = "push: {tags: ['*', '*/*']}"
+) -> None:
+    """Write a workflow that checks out, runs ``before``, publishes, and keeps the outputs; then commit everything."""
+    folder = repository / ".github" / "workflows"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "publish.yml").write_text(f"""\
+on: {{{on}}}
+permissions: {{}}
+jobs:
+  publish:
+    runs-on: ubuntu-24.04
+    steps:
+      - uses: {CHECKOUT} # v5.0.0
+{before}
+      - uses: {REPOSITORY}/github-actions/publish@{RELEASE}
+        id: publish
+        with:
+          index-url: {index_url}
+          username: ${{{{ secrets.PYPI_PUBLISH_USERNAME }}}}
+          password: ${{{{ secrets.PYPI_PUBLISH_PASSWORD }}}}
+{inputs}
+      - run: printf '%s' "$OUTPUTS" > "$OUTPUTS_FILE"
+        if: always()
+        env:
+          OUTPUTS: ${{{{ toJSON(steps.publish.outputs) }}}}
+""")
+    commit(repository)
+    if "origin" not in git(repository, "remote"):
+        git(repository, "remote", "add", "origin", "https://github.com/acme/widgets.git")
+
+
+@pytest.fixture(scope="session")
+def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a checkout of this repository holds."""
+    place = tmp_path_factory.mktemp("released")
+    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True)
+    for name in listed.stdout.decode().split():
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, place / name)
+    subprocess.run(["git", "init", "-q"], cwd=place, env={**os.environ, "GIT_CONFIG_GLOBAL": os.devnull}, check=True)
+    commit(place)
+    return place
+
+
+@pytest.fixture
+def act(released: Path, tmp_path: Path) -> Act:
+    return Act(released, tmp_path)
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> Iterator[RunningIndex]:
+    index = RunningIndex.start(tmp_path / "index")
+    index.add_user(USER, PASSWORD)
+    yield index
+    index.stop()
