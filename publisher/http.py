@@ -1,9 +1,8 @@
 """One HTTP session with an index: sending a request, and saying why it could not be sent."""
 
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
 from urllib.parse import urlsplit
 
 import requests  # noqa: TID251 - the only door to requests
@@ -60,20 +59,6 @@ class BearerAuth(requests.auth.AuthBase):
         """Add the header that authenticates the request."""
         request.headers["Authorization"] = f"Bearer {self._token.reveal()}"
         return request
-
-
-class SendHook(HTTPAdapter):
-    """An adapter that shows each request's body to a function before it is sent."""
-
-    def __init__(self, hook: Callable[[Any], None]) -> None:
-        super().__init__()
-        self._hook = hook
-
-    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> Response:
-        """Send one request, with a timeout where the caller gave none."""
-        self._hook(request.body)
-        kwargs["timeout"] = kwargs.get("timeout") or TIMEOUT
-        return super().send(request, *args, **kwargs)
 
 
 def open_session(auth: BasicAuth | BearerAuth) -> Session:

@@ -1,6 +1,6 @@
 """An index as its clients see it: which files of a project it has, and who somebody is there."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from http import HTTPStatus
@@ -35,7 +35,7 @@ class Account:
 
 
 class Index:
-    """A connection to one index, with the credentials of one user or none."""
+    """The connections to one index, with the credentials of one user or none; several threads may use them."""
 
     def __init__(self, url: IndexUrl, credentials: Credentials | None) -> None:
         self.url = url
@@ -79,6 +79,18 @@ class Index:
         if "json" in response.headers.get("Content-Type", ""):
             return [project["name"] for project in response.json()["projects"]]
         return [file.url.rstrip("/").rpartition("/")[2] for file in _files_of_html(response.text, response.url)]
+
+    def post(self, form: Iterable[bytes], content_type: str) -> http.Response:
+        """
+        Send an upload form to the index's root and return the answer, whatever its status.
+
+        Raises IndexUnavailableError when there is no answer.
+        """
+        headers = {"Content-Type": content_type}
+        with http.reaching(self.url.root):
+            return self._session.post(
+                self.url.root, data=form, headers=headers, allow_redirects=False, timeout=http.TIMEOUT
+            )
 
     def change(self, method: str, path: str, body: Mapping[str, Any] | None) -> Any:
         """

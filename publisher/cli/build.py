@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from publisher.cli.options import build_options, json_option, output_options, resolve_build
+from publisher.cli.options import build_options, jobs_option, json_option, output_options, resolve_build
 from publisher.cli.output import current_output
 from publisher.cli.progress import make_observer
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 @click.command("build")
 @click.argument("projects", metavar="[SRC]...", nargs=-1, type=click.Path(path_type=Path))
 @build_options
+@jobs_option
 @json_option
 @output_options
 def command(projects: tuple[Path, ...], **options: Any) -> None:
@@ -28,7 +29,7 @@ def command(projects: tuple[Path, ...], **options: Any) -> None:
 
     SRC is a folder with a pyproject.toml; without any it is the current folder.
     """
-    from publisher.publish import build_and_check
+    from publisher.making import build_and_check
 
     with closing(make_observer(current_output())) as observer:
         built = build_and_check(projects or (Path(),), options["out_dir"], resolve_build(options), observer)

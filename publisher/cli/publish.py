@@ -9,6 +9,7 @@ import click
 
 from publisher.cli.options import (
     build_options,
+    jobs_option,
     json_option,
     output_options,
     project_config,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 @target_options
 @publish_options
 @build_options
+@jobs_option
 @json_option
 @output_options
 def command(projects: tuple[Path, ...], **options: Any) -> None:
@@ -46,19 +48,25 @@ def command(projects: tuple[Path, ...], **options: Any) -> None:
 
 def publish_projects(folders: "Sequence[Path]", options: "Mapping[str, Any]") -> "Report":
     """Build projects, publish them, and tell what became of them; the options are those of `publish`."""
+    from publisher.ahead import Ahead
     from publisher.building import require_project
-    from publisher.publish import build_and_check, publish
+    from publisher.making import build_and_check
     from publisher.pyproject import read_source
     from publisher.tags import select_sources
 
     for folder in folders:
         require_project(folder)
     run = resolve_publish(options, project_config(folders))
+    sources = [read_source(folder) for folder in folders]
     if run.tag is not None:
-        folders = [source.folder for source in select_sources(run.tag, [read_source(folder) for folder in folders])]
-    with closing(make_observer(current_output())) as observer:
+        sources = select_sources(run.tag, sources)
+    ahead = Ahead(run.target, (source.name for source in sources if source.name))
+    with closing(ahead), closing(make_observer(current_output())) as observer:
+        folders = [source.folder for source in sources]
         distributions = build_and_check(folders, options["out_dir"], resolve_build(options), observer)
-        report = publish(distributions, run, observer)
+        from publisher.publish import publish  # now: what it needs was imported while the build ran
+
+        report = publish(distributions, run, observer, ahead)
     show(report)
     return report
 

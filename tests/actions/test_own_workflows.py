@@ -1,0 +1,112 @@
+"""
+This repository's own workflows that use its actions.
+
+`act` knows neither ``$/`` (this repository, at this commit) nor GitHub's artifacts: the first is written ``./`` here,
+the second are copied to a folder. `gh` writes down what it is asked. Each run makes environments and builds, and so
+takes some seconds.
+"""
+
+import os
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.actions.conftest import PASSWORD, Act
+from tests.helpers.index import RunningIndex
+from tests.helpers.projects import commit, git
+
+ENVIRONMENT = Path(sys.executable).parents[1]
+STAND_INS = {
+    # every entry a link of its own: whatever clears the folder leaves the real one alone
+    "actions/setup-python": "mkdir -p .venv && ln -sf {0}/bin {0}/lib {0}/pyvenv.cfg .venv/ && touch .venv/.ready",
+    "actions/upload-artifact": 'mkdir -p "$ARTIFACTS/$NAME" && cp -r "$FOLDER"/. "$ARTIFACTS/$NAME"',
+    "actions/download-artifact": 'mkdir -p "$FOLDER" && cp -r "$ARTIFACTS/$NAME"/. "$FOLDER"',
+}
+STAND_IN = """\
+name: stand-in
+description: stand-in
+inputs:
+  name: {description: x}
+  path: {description: x}
+  python-version: {description: x}
+  if-no-files-found: {description: x}
+runs:
+  using: composite
+  steps:
+    - run: >-
+        %s
+      shell: bash
+      env:
+        NAME: ${{ inputs.name }}
+        FOLDER: ${{ inputs.path }}
+"""
+
+
+@pytest.fixture
+def own(released: Path, act: Act, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A clone with the environment that `make` would set up, and stand-ins for what only GitHub has."""
+    place = tmp_path / "own"
+    shutil.copytree(released, place)
+    pinned: set[str] = set()
+    for workflow in (place / ".github" / "workflows").iterdir():
+        text = workflow.read_text()
+        pinned |= set(re.findall(r"uses: (\S+@[0-9a-f]{40}) ", text))
+        workflow.write_text(text.replace("uses: $/", "uses: ./"))
+    for action in pinned:
+        if does := STAND_INS.get(action.partition("@")[0]):
+            folder = tmp_path / action.replace("/", "-")
+            folder.mkdir()
+            (folder / "action.yml").write_text(STAND_IN % does.format(ENVIRONMENT))
+            act.repositories[action] = folder
+    gh = tmp_path / "bin" / "gh"
+    gh.parent.mkdir()
+    gh.write_text('#!/bin/sh\necho "$@" >> "$GH_LOG"\ntest "$2" != view\n')
+    gh.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{gh.parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("ARTIFACTS", str(tmp_path / "artifacts"))
+    monkeypatch.setenv("GH_LOG", str(tmp_path / "gh"))
+    git(place, "remote", "add", "origin", "https://github.com/acme/index.git")
+    commit(place)
+    return place
+
+
+def test_ci_publishes_this_package_and_installs_it(act: Act, own: Path) -> None:
+    options = ["--job", "action", "--env", "PIP_NO_INDEX=0"]
+    run = act.run(own, ref="refs/heads/main", workflow="ci.yaml", options=options)
+    assert run.code == 0, run.log
+    assert run.summary.startswith("### ✅ Published pypi-publish ")
+    assert "The following steps install from" in run.log
+    assert "Success - Main Install what was published" in run.log
+
+    pull = act.run(own, "pull_request", ref="refs/pull/1/merge", workflow="ci.yaml", options=options)
+    assert pull.code == 0, pull.log
+    assert pull.summary.startswith("### 🔍 Dry run")
+
+
+def test_a_tag_is_built_once_tested_published_and_announced(
+    act: Act, own: Path, index: RunningIndex, tmp_path: Path
+) -> None:
+    changelog = own / "CHANGELOG.md"
+    changelog.write_text(re.sub(r"## 0\.1\.0 \(.*\)", "## 0.1.0 (2026-11-23)", changelog.read_text()))
+    commit(own)
+    variables = ["--var", f"PYPI_PUBLISH_INDEX_URL={index.url}"]
+    run = act.run(own, ref="refs/tags/v0.1.0", workflow="release.yaml", options=variables)
+    assert run.code == 0, run.log
+    assert run.log.index("Success - Main Test the wheel") < run.log.index("Published pypi-publish 0.1.0")
+    built = sorted(path.name for path in (tmp_path / "artifacts" / "dist").iterdir())
+    assert built == ["pypi_publish-0.1.0-py3-none-any.whl", "pypi_publish-0.1.0.tar.gz"]
+    assert sorted(path.name for path in index.root.iterdir() if path.is_file()) == built
+    assert (tmp_path / "artifacts" / "notes" / "notes.md").read_text().startswith("### The index")
+    asked = [line for line in (tmp_path / "gh").read_text().splitlines() if line.startswith("release ")]
+    assert asked[0] == "release view v0.1.0"
+    assert asked[1].startswith("release create v0.1.0 dist/pypi_publish-0.1.0-py3-none-any.whl")
+    assert PASSWORD not in run.log
+
+
+def test_a_version_that_the_changelog_does_not_date_is_not_released(act: Act, own: Path) -> None:
+    run = act.run(own, ref="refs/tags/v0.1.0", workflow="release.yaml", options=["--job", "build"])
+    assert run.code != 0
+    assert "put the date of the release there" in run.annotations[0]
