@@ -34,6 +34,7 @@ BIN = Path(sys.executable).parent
 WHEELS = BIN.parent / "wheels"
 OURS, UV, TWINE, PYTHON = (str(BIN / name) for name in ("pypi-publish", "uv", "twine", "python"))
 BACKENDS = ("hatchling", "setuptools", "uv_build")
+REPRODUCIBLE = ("hatchling", "uv_build")  # without SOURCE_DATE_EPOCH, which uv does not set
 MEGABYTE = 2**20
 
 Command = list[str]
@@ -58,7 +59,7 @@ class Bench:
         self.rounds = rounds
         self.number = 0
         self.environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith(("UV_", "PIP_", "TWINE_"))},
+            **{name: value for name, value in os.environ.items() if not name.startswith(("UV_", "PIP_", "TWINE_", "PYTHON"))},
             "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
             "UV_NO_INDEX": "1",
             "UV_FIND_LINKS": str(WHEELS),
@@ -136,6 +137,9 @@ def single(bench: Bench) -> None:
         row(f"{backend}: build and publish, of uv build && uv publish", ours.wall, uv.wall, 1.0)
         row(f"{backend}: the same, of build with uv && twine", ours.wall, with_uv.wall, 0.6)
         row(f"{backend}: the same, of build with pip && twine", ours.wall, with_pip.wall, 0.35)
+
+        if backend not in REPRODUCIBLE:
+            continue
 
         def again(commands: Sequence[Command], folder: Path = folder) -> Took:
             return bench.run((folder, command) for command in _with_files(commands, folder))

@@ -10,14 +10,13 @@ import zipfile
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Literal
 
 from publisher.backends import HookRunner, Tell, ignore, open_runner
 from publisher.dists import Kind
-from publisher.environments import Environments, Installer
+from publisher.environments import Environments, Installer, find_uv
 from publisher.epoch import source_date_epoch
 from publisher.errors import BuildFailedError, ConfigurationError
 from publisher.pyproject import read_pyproject
@@ -55,7 +54,7 @@ class BuildOptions:
 
 def default_installer() -> Installer:
     """Return uv where it is on the path or importable, else pip."""
-    return "uv" if shutil.which("uv") or find_spec("uv") else "pip"
+    return "uv" if find_uv() else "pip"
 
 
 def build_project(project: Path, out_dir: Path, options: BuildOptions) -> list[Path]:
@@ -75,6 +74,11 @@ class Builder:
         self._kinds = options.kinds
         self._environments = Environments(options.installer)
         self._runners = _Runners()
+
+    def get_ready(self, projects: Iterable[Path]) -> None:
+        """Begin to make the environments that the projects' tables ask for; what is wrong with them `build` tells."""
+        for requirements in {frozenset(required) for project in projects if (required := _declared(project))}:
+            self._environments.begin(requirements)
 
     def build(self, project: Path, out_dir: Path, tell: Tell = ignore) -> list[Path]:
         """
@@ -198,6 +202,17 @@ class _Runners:
         if wanted.backend is not None:
             runner.import_beforehand(self._modules.get((wanted.python, wanted.backend), [wanted.backend]))
         return runner
+
+
+def _declared(project: Path) -> list[str] | None:
+    """Return the requirements that ``[build-system]`` declares; None where it does not in a valid way."""
+    try:
+        match read_pyproject(project):
+            case {"build-system": {"requires": [*required]}} if all(isinstance(each, str) for each in required):
+                return required
+    except ConfigurationError:
+        pass
+    return None
 
 
 def _backend_module(source: Path) -> str | None:

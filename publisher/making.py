@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 
 from publisher.building import Builder, BuildOptions
-from publisher.checking import check, warnings
 from publisher.dists import Distribution, read_distribution
 from publisher.errors import BuildFailedError, CheckFailedError, ConfigurationError
 from publisher.progress import Observer, OneAtATime
@@ -22,6 +21,7 @@ def build_and_check(
     Raises what `publisher.building.Builder.build` and `check_files` raise.
     """
     with closing(Builder(options)) as builder:
+        builder.get_ready(projects)
         if len(projects) == 1 or options.jobs == 1:
             built = [_build_shown(builder, project, out_dir, options, observer) for project in projects]
         else:
@@ -35,6 +35,8 @@ def check_files(files: Iterable[Path], observer: Observer) -> list[Distribution]
 
     Raises ConfigurationError for a file that isn't there, CheckFailedError for every other reason not to publish.
     """
+    from publisher.checking import check, warnings  # noqa: PLC0415 - takes its time, which the build covers
+
     distributions = [_read(path) for path in dict.fromkeys(path.absolute() for path in files)]
     names = [distribution.filename for distribution in distributions]
     if twice := sorted({name for name in names if names.count(name) > 1}):
