@@ -1,6 +1,6 @@
-"""What the inputs of the action `github-actions/publish` mean."""
+"""What the inputs of the actions in github-actions/ mean."""
 
-from collections.abc import Mapping
+from collections.abc import MutableMapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from publisher.trigger import Trigger
 
 _TRUE = frozenset({"true", "1", "yes", "on"})
 _FALSE = frozenset({"false", "0", "no", "off"})
+PASSWORD_VARIABLE = "INPUT_PASSWORD"  # noqa: S105 - the variable's name
 _MAGIC = frozenset("*?[")
 _SUFFIXES = (".whl", ".tar.gz", ".zip")
 
@@ -21,6 +22,7 @@ class Inputs:
     index_url: str | None
     username: str | None
     password: Secret | None = field(repr=False)
+    only_index: bool
     package_dirs: tuple[str, ...]
     packages_dir: Path | None
     builds: bool
@@ -37,15 +39,15 @@ def variable(name: str) -> str:
     return f"INPUT_{name.replace('-', '_').upper()}"
 
 
-PASSWORD_VARIABLE = variable("password")
-
-
-def read_inputs(environment: Mapping[str, str]) -> Inputs:
+def read_inputs(environment: MutableMapping[str, str]) -> Inputs:
     """
     Return what an environment says in ``INPUT_...``, where an input that is empty was not given.
 
+    The password is taken out of the environment: what runs below, a build backend say, does not get to see it.
+
     Raises ConfigurationError when a flag is neither true nor false, or an input and its other name disagree.
     """
+    password = environment.pop(PASSWORD_VARIABLE, "").rstrip("\r\n")
     given = {name: value for name, value in environment.items() if name.startswith("INPUT_") and value.strip()}
 
     def text(*names: str) -> str | None:
@@ -60,12 +62,13 @@ def read_inputs(environment: Mapping[str, str]) -> Inputs:
             raise ConfigurationError(f"The input {name} must be true or false, not {text(name)!r}.")
         return value in _TRUE if value else None
 
-    packages_dir, build, password = text("packages-dir"), flag("build"), given.get(PASSWORD_VARIABLE)
+    packages_dir, build = text("packages-dir"), flag("build")
     builds = build if build is not None else packages_dir is None
     return Inputs(
         index_url=text("index-url", "repository-url"),
         username=text("username", "user"),
-        password=Secret(password.rstrip("\r\n")) if password else None,
+        password=Secret(password) if password else None,
+        only_index=flag("only-index") is not False,
         package_dirs=tuple(line.strip() for line in (text("package-dir") or ".").splitlines() if line.strip()),
         packages_dir=Path(packages_dir or "dist") if packages_dir or not builds else None,
         builds=builds,

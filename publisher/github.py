@@ -23,6 +23,9 @@ class Runner:
     workspace: Path
     output_file: Path | None = None
     summary_file: Path | None = None
+    environment_file: Path | None = None
+    temporary: Path | None = None
+    """A folder that GitHub empties when the job is over."""
 
     def annotation(
         self, level: Literal["error", "warning"], title: str, message: str, path: Path | None, line: int | None
@@ -34,12 +37,11 @@ class Runner:
 
     def set_outputs(self, outputs: Mapping[str, str]) -> None:
         """Set outputs of the step; a value may be of any text, also of several lines."""
-        if self.output_file is None:
-            return
-        with self.output_file.open("a", encoding="utf-8", newline="\n") as file:
-            for name, value in outputs.items():
-                end = f"end-{secrets.token_hex(16)}"
-                file.write(f"{name}<<{end}\n{value}\n{end}\n")
+        _append(self.output_file, outputs)
+
+    def set_variables(self, variables: Mapping[str, str]) -> None:
+        """Set environment variables of the steps that follow; every process of theirs sees them."""
+        _append(self.environment_file, variables)
 
     def add_summary(self, markdown: str) -> None:
         """Append to the step's summary what fits into it."""
@@ -71,6 +73,8 @@ def find_runner(environment: Mapping[str, str]) -> Runner | None:
         Path(environment.get("GITHUB_WORKSPACE") or "."),
         _path(environment.get("GITHUB_OUTPUT")),
         _path(environment.get("GITHUB_STEP_SUMMARY")),
+        _path(environment.get("GITHUB_ENV")),
+        _path(environment.get("RUNNER_TEMP")),
     )
 
 
@@ -94,6 +98,16 @@ class Quotation:
         token = secrets.token_hex(16)
         self.begin = f"::stop-commands::{token}"
         self.end = f"::{token}::"
+
+
+def _append(file: Path | None, values: Mapping[str, str]) -> None:
+    """Append names and values to one of the runner's files, each value between two lines that it can't hold itself."""
+    if file is None:
+        return
+    with file.open("a", encoding="utf-8", newline="\n") as lines:
+        for name, value in values.items():
+            end = f"end-{secrets.token_hex(16)}"
+            lines.write(f"{name}<<{end}\n{value}\n{end}\n")
 
 
 def _path(text: str | None) -> Path | None:

@@ -17,6 +17,16 @@ class Login:
     keyring: str
 
 
+def prove(index: IndexUrl, credentials: Credentials) -> Account:
+    """
+    Return whom the index takes credentials for.
+
+    Raises CredentialsError when it refuses them, IndexUnavailableError when it does not answer.
+    """
+    with closing(Index(index, credentials)) as connection:
+        return connection.whoami()
+
+
 def log_in(index: IndexUrl, credentials: Credentials) -> Login:
     """
     Prove credentials against an index and store them in keyring.
@@ -24,8 +34,7 @@ def log_in(index: IndexUrl, credentials: Credentials) -> Login:
     Raises CredentialsError when the index refuses them or no keyring can hold them, IndexUnavailableError when the
     index does not answer.
     """
-    with closing(Index(index, credentials)) as connection:
-        account = connection.whoami()
+    account = prove(index, credentials)
     keyring = keyrings.store(index.keyring_services, credentials.username, credentials.password)
     logins.remember_username(index.root, credentials.username)
     return Login(account, keyring)
@@ -53,5 +62,4 @@ def who_am_i(target: Target) -> tuple[Account, str]:
     answer.
     """
     credentials = find_credentials(target)
-    with closing(Index(target.index, credentials)) as connection:
-        return connection.whoami(), credentials.source
+    return prove(target.index, credentials), credentials.source

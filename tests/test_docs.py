@@ -34,6 +34,11 @@ def test_the_reference_of_the_command_line_is_fresh() -> None:
     assert done.returncode == 0, "run `make docs`"
 
 
+def test_the_reference_of_the_actions_is_fresh() -> None:
+    done = subprocess.run([sys.executable, ROOT / "docs/generate_actions.py", "--check"], check=False)
+    assert done.returncode == 0, "run `make docs`"
+
+
 def test_every_exit_code_is_explained() -> None:
     page = (ROOT / "docs/reference/exit-codes.md").read_text("utf-8")
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.PublishError)]

@@ -1,6 +1,8 @@
-"""The command `pypi-publish action`, which github-actions/publish runs: inputs in the environment, no arguments."""
+"""The command `pypi-publish action`, which the actions in github-actions/ run: inputs in the environment."""
 
 import os
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -9,46 +11,98 @@ from publisher import github
 from publisher.cli.output import Output, current_output
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from publisher.action import Inputs
     from publisher.report import Report
-    from publisher.trigger import Trigger
 
 
-@click.command("action", hidden=True)
+@click.group("action", hidden=True)
 def command() -> None:
-    """Publish as the inputs of the action say (environment variables ``INPUT_...``)."""
-    from publisher.action import PASSWORD_VARIABLE, read_inputs
+    """Do what a step of GitHub Actions asks for with the inputs of an action (variables ``INPUT_...``)."""
+
+
+@command.command("publish")
+def publish() -> None:
+    """Publish as the inputs of github-actions/publish say."""
+    inputs, _ = _begin()
+    output = current_output()
+    output.verbosity += 2 * inputs.verbose
+    report = _publish(inputs)
+    if inputs.print_hash:
+        _print_hashes(report, output)
+
+
+@command.command("configure")
+def configure() -> None:
+    """Let the following steps install from an index, as the inputs of github-actions/configure say."""
+    from publisher.cli.options import resolve_target
+    from publisher.config import ProjectConfig
+    from publisher.credentials import find_credentials
+    from publisher.identity import prove
+    from publisher.job import set_up_job
+
+    inputs, runner = _begin()
+    target = resolve_target(_options(inputs, None), ProjectConfig())
+    with _told_for_workflows():
+        credentials = find_credentials(target)
+    account = prove(target.index, credentials)
+    existing = Path(os.environ.get("NETRC") or "~/.netrc").expanduser()
+    setup = set_up_job(
+        target.index,
+        credentials,
+        runner.temporary or Path(),
+        existing,
+        only_index=inputs.only_index,
+    )
+    runner.set_variables(setup.variables)
+    runner.set_outputs({"index-url": target.index.simple, "netrc": str(setup.netrc)})
+    current_output().say(f"The following steps install from {target.index} as {account.username}.")
+
+
+def _begin() -> "tuple[Inputs, github.Runner]":
+    """
+    Return the inputs, and the runner, which shows stars for the password from now on.
+
+    Raises ConfigurationError outside GitHub Actions.
+    """
+    from publisher.action import read_inputs
     from publisher.errors import ConfigurationError
-    from publisher.trigger import read_trigger
 
     output = current_output()
     if output.runner is None:
         raise ConfigurationError("This is a step of GitHub Actions.", hint="Elsewhere, use `pypi-publish publish`.")
     inputs = read_inputs(os.environ)
-    os.environ.pop(PASSWORD_VARIABLE, None)  # a build backend does not get to see it
     if inputs.password is not None:
         for line in github.mask(inputs.password.reveal()):
             output.command(line)
-    output.verbosity += 2 * inputs.verbose
-    report = _publish(inputs, read_trigger(os.environ))
-    if inputs.print_hash:
-        _print_hashes(report, output)
+    return inputs, output.runner
 
 
-def _publish(inputs: "Inputs", trigger: "Trigger") -> "Report":
-    from publisher.action import find_files, find_projects, missing_credentials_hint, release_tag
+def _publish(inputs: "Inputs") -> "Report":
+    from publisher.action import find_files, find_projects, release_tag
     from publisher.cli.publish import publish_projects
     from publisher.cli.upload import upload_files
-    from publisher.errors import ConflictError, NoCredentialsError
+    from publisher.trigger import read_trigger
 
-    options = _options(inputs, release_tag(inputs, trigger, os.environ.get("PYPI_PUBLISH_TAG")))
-    try:
+    options = _options(inputs, release_tag(inputs, read_trigger(os.environ), os.environ.get("PYPI_PUBLISH_TAG")))
+    with _told_for_workflows():
         if inputs.builds:
             return publish_projects(find_projects(inputs.package_dirs), options)
-        assert inputs.packages_dir is not None  # noqa: S101 - for the type checker: `read_inputs` sees to it
-        return upload_files(find_files(inputs.packages_dir), options)
+        return upload_files(find_files(inputs.packages_dir or Path("dist")), options)
+
+
+@contextmanager
+def _told_for_workflows() -> "Iterator[None]":
+    """Say what to do about a failure where that is to be done in a workflow and its settings."""
+    from publisher.action import missing_credentials_hint
+    from publisher.errors import ConflictError, NoCredentialsError
+    from publisher.trigger import read_trigger
+
+    try:
+        yield
     except NoCredentialsError as error:
-        error.hint = missing_credentials_hint(trigger)
+        error.hint = missing_credentials_hint(read_trigger(os.environ))
         raise
     except ConflictError as error:
         error.hint = f"{error.hint}\nIn a workflow that is `skip-existing: true`."

@@ -20,7 +20,7 @@ DEFAULT_COMMAND = "publish"
 VERBOSITY_FLAGS = frozenset({"-q", "--quiet", "-v", "-vv", "--verbose"})
 
 COMMANDS: Mapping[str, tuple[str, ...]] = {
-    "Publish": ("publish", "build", "check", "upload"),
+    "Publish": ("publish", "build", "check", "upload", "init"),
     "Credentials": ("login", "logout", "whoami"),
     "Releases": ("list", "yank", "unyank", "delete"),
     "Index": ("serve", "users", "demo"),

@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,9 +21,11 @@ REPOSITORY = "acme/index"
 RELEASE = "0123456789abcdef0123456789abcdef01234567"
 USER, PASSWORD = "publisher", "correct horse%&é"
 CHECKOUT = "actions/checkout@08c6903cd8c0fde910a37f88322edcfb5dd907a8"
-SETUP_UV = "name: stand-in\ndescription: uv is here already\n" + (
-    "runs: {using: composite, steps: [{run: 'uv --version', shell: bash}]}\n"
-)
+SETUP_UV = """\
+name: stand-in
+description: uv is here already
+runs: {using: composite, steps: [{run: uv --version, shell: bash}]}
+"""
 
 
 @dataclass(frozen=True)
@@ -37,12 +39,12 @@ class Run:
     @property
     def summary(self) -> str:
         """The first summary that a step wrote."""
-        found = re.search(r"Summary - (.*?)\n\[publish\.yml/", self.log, re.DOTALL)
+        found = re.search(r"Summary - (.*?)\n\[[^\]]+\] ", self.log, re.DOTALL)
         return found[1] if found else ""
 
     @property
     def annotations(self) -> list[str]:
-        return re.findall(r"^\[\S+\] +\S+ +(::(?:error|warning) .*)", self.log, re.MULTILINE)
+        return re.findall(r"^\[[^\]]+\] +\S+ +(::(?:error|warning) .*)", self.log, re.MULTILINE)
 
     @property
     def statuses(self) -> dict[str, str]:
@@ -68,6 +70,7 @@ class Act:
         payload: Mapping[str, Any] | None = None,
         secrets: Mapping[str, str] | None = None,
         workflow: str = "publish.yml",
+        options: Sequence[str] = (),
     ) -> Run:
         """Run one workflow for an event; a step may write what is to be looked at to the file ``$OUTPUTS_FILE``."""
         place = self.home / "act"
@@ -80,7 +83,7 @@ class Act:
         command = [str(Path(sys.executable).parent / "act"), event, "--workflows", f".github/workflows/{workflow}"]
         command += ["--eventpath", str(place / "event.json"), "--secret-file", str(place / "secrets")]
         command += ["--action-cache-path", str(place / "cache"), "--env", f"OUTPUTS_FILE={place / 'outputs'}"]
-        command += ["--platform", "ubuntu-24.04=-self-hosted"]
+        command += ["--platform", "ubuntu-24.04=-self-hosted", *options]
         for name, folder in {f"{REPOSITORY}@{RELEASE}": self.released, **self.repositories, **self._setup_uv()}.items():
             command += ["--local-repository", f"{name}={folder}"]
         done = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False, timeout=180)

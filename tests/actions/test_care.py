@@ -11,7 +11,7 @@ import yaml
 ROOT = Path(__file__).parents[2]
 WORKFLOWS = sorted(ROOT.glob(".github/workflows/*"))
 ACTIONS = sorted(ROOT.glob("github-actions/*/action.yml"))
-OUR_OWN = "./github-actions/"
+OUR_OWN = "$/github-actions/"
 
 
 def _name(path: Path) -> str:

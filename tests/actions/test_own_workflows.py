@@ -6,10 +6,12 @@ the second are copied to a folder. `gh` writes down what it is asked. Each run m
 takes some seconds.
 """
 
+import json
 import os
 import re
 import shutil
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -99,6 +101,9 @@ def test_a_tag_is_built_once_tested_published_and_announced(
     built = sorted(path.name for path in (tmp_path / "artifacts" / "dist").iterdir())
     assert built == ["pypi_publish-0.1.0-py3-none-any.whl", "pypi_publish-0.1.0.tar.gz"]
     assert sorted(path.name for path in index.root.iterdir() if path.is_file()) == built
+    with zipfile.ZipFile(tmp_path / "artifacts" / "dist" / built[0]) as wheel:
+        release = json.loads(wheel.read("publisher/release.json"))
+    assert release == {"repository": "acme/index", "commit": git(own, "rev-parse", "HEAD")}
     assert (tmp_path / "artifacts" / "notes" / "notes.md").read_text().startswith("### The index")
     asked = [line for line in (tmp_path / "gh").read_text().splitlines() if line.startswith("release ")]
     assert asked[0] == "release view v0.1.0"

@@ -1,0 +1,64 @@
+"""The entry of a repository's hooks in .pre-commit-config.yaml."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import yaml  # noqa: TID251 - the only door to yaml
+
+from publisher.errors import ConfigurationError
+
+FILENAME = ".pre-commit-config.yaml"
+
+_ITEM = re.compile(r"^( *)- +repo:", re.MULTILINE)
+_REPOS = re.compile(r"^repos:[ \t]*(#.*)?\r?$", re.MULTILINE)
+_TOP_LEVEL = re.compile(r"^[^\s#-]", re.MULTILINE)
+
+
+def add_hooks(text: str | None, repository: str, revision: str, version: str, hooks: Sequence[str]) -> str:
+    """
+    Return a configuration in which a repository's hooks stand, pinned as ``pre-commit autoupdate --freeze`` does it.
+
+    A repository that is there already is left alone, and so is everything else, byte for byte.
+
+    Raises ConfigurationError when the text is no such configuration, or is written in a way that can't be added to.
+    """
+    if text is None or all(line.strip()[:1] in {"", "#"} for line in text.splitlines()):
+        return f"{text or ''}repos:\n{_entry('  ', repository, revision, version, hooks)}"
+    before = _parse(text)
+    if any(isinstance(repo, dict) and repo.get("repo") == repository for repo in before["repos"]):
+        return text
+    place = _REPOS.search(text)
+    if place is None:
+        raise _by_hand("`repos:` has no line of its own")
+    following = _TOP_LEVEL.search(text, place.end())
+    end = len(text[: following.start() if following else len(text)].rstrip())
+    items = _ITEM.findall(text, place.end(), end)
+    newline = "\r\n" if "\r\n" in text else "\n"
+    entry = _entry(items[-1] if items else "  ", repository, revision, version, hooks).replace("\n", newline)
+    after = f"{text[:end]}{newline}{entry}{text[end:].removeprefix(newline)}"
+    added = {"repo": repository, "rev": revision, "hooks": [{"id": hook} for hook in hooks]}
+    if _parse(after) != {**before, "repos": [*before["repos"], added]}:
+        raise _by_hand("its `repos` are written in a way of their own")
+    return after
+
+
+def _entry(indent: str, repository: str, revision: str, version: str, hooks: Sequence[str]) -> str:
+    lines = [f"- repo: {repository}", f"  rev: {revision}  # frozen: v{version}", "  hooks:"]
+    return "".join(f"{indent}{line}\n" for line in [*lines, *(f"    - id: {hook}" for hook in hooks)])
+
+
+def _parse(text: str) -> dict[str, Any]:
+    try:
+        document = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise _by_hand(f"it is no YAML ({error})") from error
+    if not isinstance(document, dict) or not isinstance(document.get("repos"), list):
+        raise _by_hand("it has no list of `repos`")
+    return document
+
+
+def _by_hand(reason: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"The hooks can't be added to {FILENAME}: {reason}.", hint="Mend it, or leave the hooks out with --no-hooks."
+    )

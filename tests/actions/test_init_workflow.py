@@ -1,0 +1,40 @@
+"""What `pypi-publish init` writes, run as it is; takes some seconds, as on GitHub."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.actions.conftest import RELEASE, REPOSITORY, USER, Act
+from tests.helpers.index import RunningIndex
+from tests.helpers.projects import commit, git, make_project
+from tests.helpers.tool import pypi_publish
+
+
+@pytest.mark.parametrize(
+    ("folders", "tag"), [(["."], "v1.0"), (["packages/widgets", "packages/more gadgets"], "acme-widgets-v1.0")]
+)
+def test_a_tag_puts_the_package_where_pip_finds_it(
+    act: Act, index: RunningIndex, tmp_path: Path, folders: list[str], tag: str
+) -> None:
+    repository = tmp_path / "repository"
+    for folder, name in zip(folders, ["acme-widgets", "acme-gadgets"], strict=False):
+        make_project(repository / folder, name)
+    git(repository, "init", "-q")
+    done = pypi_publish(
+        "init", "--yes", "--index-url", index.url, "--action", f"{REPOSITORY}@{RELEASE}", cwd=repository
+    )
+    assert done.code == 0, done.stderr
+    commit(repository)
+    git(repository, "remote", "add", "origin", "https://github.com/acme/widgets.git")
+    run = act.run(repository, ref=f"refs/tags/{tag}")
+    assert run.code == 0, run.log
+    assert run.summary.startswith("### ✅ Published acme-widgets 1.0\n")
+
+    url = index.url.replace("://", f"://{USER}:correct%20horse%25%26%C3%A9@")
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(tmp_path / "installed")]
+    environment = {**os.environ, "PIP_NO_INDEX": "0", "PIP_FIND_LINKS": ""}
+    subprocess.run([*command, "--index-url", f"{url}simple/", "acme-widgets==1.0"], env=environment, check=True)
+    assert (tmp_path / "installed" / "acme_widgets" / "__init__.py").exists()
