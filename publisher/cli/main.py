@@ -47,12 +47,16 @@ class PublishGroup(click.Group):
         return command
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Put the default command in front of arguments that begin with none; ``-q`` and ``-v`` may stand before it."""
+        """
+        Put the default command in front of arguments that begin with none; ``-q`` and ``-v`` may stand before it.
+
+        A shell that completes the first word is offered the commands.
+        """
         flags = list(takewhile(VERBOSITY_FLAGS.__contains__, args))
         first = args[len(flags)] if len(args) > len(flags) else None
         if first in {*self.list_commands(ctx), *UNLISTED}:
             args = [str(first), *flags, *args[len(flags) + 1 :]]
-        elif first not in {"--help", "-h", "--version"}:
+        elif first not in {"--help", "-h", "--version"} and not (first is None and ctx.resilient_parsing):
             self._expect_no_typo(first)
             args = [DEFAULT_COMMAND, *args]
         return super().parse_args(ctx, args)
