@@ -35,6 +35,7 @@ WHEELS = BIN.parent / "wheels"
 OURS, UV, TWINE, PYTHON = (str(BIN / name) for name in ("pypi-publish", "uv", "twine", "python"))
 BACKENDS = ("hatchling", "setuptools", "uv_build")
 REPRODUCIBLE = ("hatchling", "uv_build")  # without SOURCE_DATE_EPOCH, which uv does not set
+FOREIGN = ("UV_", "PIP_", "TWINE_", "PYTHON")  # settings of this machine: without bytecode Python starts half as fast
 MEGABYTE = 2**20
 
 Command = list[str]
@@ -59,7 +60,7 @@ class Bench:
         self.rounds = rounds
         self.number = 0
         self.environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith(("UV_", "PIP_", "TWINE_", "PYTHON"))},
+            **{name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)},
             "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
             "UV_NO_INDEX": "1",
             "UV_FIND_LINKS": str(WHEELS),
