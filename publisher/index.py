@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from html.parser import HTMLParser
 from http import HTTPStatus
 from typing import Any
@@ -17,12 +18,18 @@ SIMPLE_ACCEPT = "application/vnd.pypi.simple.v1+json, text/html;q=0.1"
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file that the index has: its digests by algorithm, in lower-case hexadecimal, and whether it is yanked."""
+    """
+    A file that the index has.
+
+    ``hashes`` are its digests by algorithm, in lower-case hexadecimal; ``uploaded`` is None where the index does not
+    tell when it was (PEP 700).
+    """
 
     filename: str
     url: str
     hashes: Mapping[str, str]
     yanked: bool = False
+    uploaded: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -198,6 +205,7 @@ def _files_of_json(page: Any, base: str) -> list[RemoteFile]:
             urljoin(base, file["url"]),
             {algorithm: digest.lower() for algorithm, digest in file["hashes"].items()},
             bool(file.get("yanked", False)),
+            datetime.fromisoformat(file["upload-time"]) if file.get("upload-time") else None,
         )
         for file in page["files"]
     ]

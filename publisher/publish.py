@@ -114,13 +114,13 @@ def _send_all(uploads: Sequence[Upload], index: Index, options: PublishOptions, 
 
 def _told(uploads: Sequence[Upload], done: Mapping[str, State]) -> str:
     """Return what went up and what did not, before a failure; nothing when nothing did."""
-    sent = [name for name, state in done.items() if state is State.UPLOADED]
-    if not sent:
+    if State.UPLOADED not in done.values():
         return ""
-    missing = [upload.distribution.filename for upload in uploads if upload.distribution.filename not in done]
+    files = [upload.distribution.filename for upload in uploads]
+    sent = [name for name in files if done.get(name) is State.UPLOADED]
+    rest = [name for name in files if name not in done]
     return (
-        f"{', '.join(sent)} went up before that; running the same command again finishes the rest "
-        f"({', '.join(missing)})."
+        f"{', '.join(sent)} went up before that; running the same command again finishes the rest ({', '.join(rest)})."
     )
 
 

@@ -27,12 +27,15 @@ def command(projects: tuple[Path, ...], **options: Any) -> None:
     """
     Build sdist and wheel of projects, check them, and print the files' paths.
 
-    SRC is a folder with a pyproject.toml; without any it is the current folder.
+    SRC is a folder with a pyproject.toml; without any it is the current folder. The root of a workspace stands for its
+    projects.
     """
     from publisher.making import build_and_check
+    from publisher.workspace import find_projects
 
+    folders = find_projects(projects or (Path(),))
     with closing(make_observer(current_output())) as observer:
-        built = build_and_check(projects or (Path(),), options["out_dir"], resolve_build(options), observer)
+        built = build_and_check(folders, options["out_dir"], resolve_build(options), observer)
     print_files(built)
 
 

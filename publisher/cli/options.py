@@ -198,15 +198,18 @@ def _decide(option: bool | None, key: bool | None) -> bool:  # noqa: FBT001 - on
     return option if option is not None else bool(key)
 
 
-def project_config(projects: Sequence[Path]) -> "ProjectConfig":
+def project_config(projects: Sequence[Path], roots: Sequence[Path] = ()) -> "ProjectConfig":
     """
-    Return what the projects' tables say together; what a project leaves open, the current folder's table says.
+    Return what the projects' tables say together; what they leave open, the tables of roots and current folder say.
 
     Raises ConfigurationError when a table is invalid or two projects disagree.
     """
     from publisher.config import combine_configs, read_project_config
 
-    return combine_configs([read_project_config(project) for project in projects], read_project_config(Path()))
+    fallback = read_project_config(Path())
+    for folders in (roots, projects):
+        fallback = combine_configs([read_project_config(folder) for folder in folders], fallback)
+    return fallback
 
 
 def resolve_index(index_url: str | None, config: "ProjectConfig") -> "IndexUrl":

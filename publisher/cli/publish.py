@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 @target_options
 @publish_options
 @build_options
+@click.option("--since", metavar="REF", help="Take only projects with changes since a commit, tag or branch.")
 @jobs_option
 @json_option
 @output_options
@@ -39,34 +40,33 @@ def command(projects: tuple[Path, ...], **options: Any) -> None:
     """
     Build projects and upload what the index does not have yet.
 
-    SRC is a folder with a pyproject.toml; without any it is the current folder. The built files are checked first, and
-    nothing is sent when one of them is wrong or is on the index with other contents. A tag that names a project chooses
-    that project.
+    SRC is a folder with a pyproject.toml; without any it is the current folder. The root of a workspace stands for its
+    projects. The built files are checked first, and nothing is sent when one of them is wrong or is on the index with
+    other contents. A tag that names a project chooses that project.
     """
     publish_projects(projects or (Path(),), options)
 
 
 def publish_projects(folders: "Sequence[Path]", options: "Mapping[str, Any]") -> "Report":
     """Build projects, publish them, and tell what became of them; the options are those of `publish`."""
-    from publisher.ahead import Ahead
     from publisher.building import require_project
-    from publisher.making import build_and_check
+    from publisher.history import is_changed_since
     from publisher.pyproject import read_source
+    from publisher.release import release
     from publisher.tags import select_sources
+    from publisher.workspace import find_projects
 
     for folder in folders:
         require_project(folder)
-    run = resolve_publish(options, project_config(folders))
-    sources = [read_source(folder) for folder in folders]
+    projects = find_projects(folders)
+    run = resolve_publish(options, project_config(projects, folders))
+    if ref := options.get("since"):
+        projects = [project for project in projects if is_changed_since(project, ref)]
+    sources = [read_source(project) for project in projects]
     if run.tag is not None:
         sources = select_sources(run.tag, sources)
-    ahead = Ahead(run.target, (source.name for source in sources if source.name))
-    with closing(ahead), closing(make_observer(current_output())) as observer:
-        folders = [source.folder for source in sources]
-        distributions = build_and_check(folders, options["out_dir"], resolve_build(options), observer)
-        from publisher.publish import publish  # now: what it needs was imported while the build ran
-
-        report = publish(distributions, run, observer, ahead)
+    with closing(make_observer(current_output())) as observer:
+        report = release(sources, options["out_dir"], resolve_build(options), run, observer)
     show(report)
     return report
 

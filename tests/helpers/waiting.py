@@ -6,11 +6,11 @@ from collections.abc import Callable
 PATIENCE = 20.0
 
 
-def eventually(check: Callable[[], bool]) -> bool:
-    """Ask until it is true; the time is bounded, not measured."""
-    deadline = time.monotonic() + PATIENCE
+def eventually(check: Callable[[], bool], *, step: float = 0.05, patience: float = PATIENCE) -> bool:
+    """Ask until it is true, every so many seconds; the time is bounded, not measured."""
+    deadline = time.monotonic() + patience
     while not check():
         if time.monotonic() > deadline:
             return False
-        time.sleep(0.05)
+        time.sleep(step)
     return True
