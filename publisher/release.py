@@ -7,6 +7,7 @@ from pathlib import Path
 
 from publisher.ahead import Ahead
 from publisher.building import BuildOptions
+from publisher.errors import StoppedError
 from publisher.making import build_and_check
 from publisher.options import PublishOptions
 from publisher.progress import Observer
@@ -27,7 +28,10 @@ def release(
         folders = [source.folder for source in sources if source not in unchanged]
         if not folders:
             return Report(options.target.index, [], options.dry_run, unchanged)
-        distributions = build_and_check(folders, out_dir, build, observer)
+        try:
+            distributions = build_and_check(folders, out_dir, build, observer)
+        except KeyboardInterrupt:
+            raise StoppedError("Interrupted while building: nothing was sent.") from None
         from publisher.publish import publish  # noqa: PLC0415 - what it needs was imported while the build ran
 
         return replace(publish(distributions, options, observer, ahead), unchanged=unchanged)

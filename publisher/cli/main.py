@@ -14,7 +14,7 @@ import click
 
 from publisher import __version__
 from publisher.cli.output import Output
-from publisher.errors import BuildFailedError, PublishError
+from publisher.errors import BuildFailedError, PublishError, StoppedError
 
 DEFAULT_COMMAND = "publish"
 VERBOSITY_FLAGS = frozenset({"-q", "--quiet", "-v", "-vv", "--verbose"})
@@ -80,6 +80,9 @@ class PublishGroup(click.Group):
             ctx.exit(error.exit_code)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
+        except KeyboardInterrupt:
+            _tell(StoppedError("Interrupted."), output)
+            ctx.exit(StoppedError.exit_code)
         except Exception as error:
             if output.shows_tracebacks:
                 raise

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from publisher.backends import CAN_FORK, ForkingRunner, HookRunner, StartingRunner, open_runner
-from tests.helpers.waiting import eventually
+from tests.helpers.waiting import eventually, is_running
 
 needs_fork = pytest.mark.skipif(not CAN_FORK, reason="this system starts an interpreter for each hook")
 
@@ -120,15 +120,7 @@ def test_closing_ends_a_hook_that_runs(runner: HookRunner, tmp_path: Path) -> No
     runner.close()
     thread.join(timeout=30)
     assert len(failures) == 1
-    assert eventually(lambda: not _is_running(int(pid.read_text())))
-
-
-def _is_running(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return "(zombie)" not in Path(f"/proc/{pid}/status").read_text() if Path("/proc/self").exists() else True
+    assert eventually(lambda: not is_running(int(pid.read_text())))
 
 
 @needs_fork

@@ -3,11 +3,13 @@
 import email
 import hashlib
 import os
+import re
 import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, cast
@@ -24,7 +26,9 @@ from publisher.uploading import Upload
 from tests.client.conftest import PASSWORD, USER
 from tests.helpers.dists import make_sdist, make_wheel, metadata
 from tests.helpers.index import RunningIndex
+from tests.helpers.projects import make_project, write_backend
 from tests.helpers.tool import pypi_publish
+from tests.helpers.waiting import eventually, is_running
 
 
 def _parts(form: Form) -> list[tuple[str, bytes]]:
@@ -209,6 +213,47 @@ def test_ctrl_c_ends_the_run_and_says_what_is_published(slow: ThreadingHTTPServe
     assert f"{wheel.name} went up before that" in told
     assert f"finishes the rest ({sdist.name})" in told
     assert "Traceback" not in told
+
+
+def test_ctrl_c_ends_a_build_and_what_it_started(index: RunningIndex, tmp_path: Path) -> None:
+    begun = tmp_path / "pid"
+    statement = f"open({str(begun)!r}, 'w').write(str(os.getpid())); __import__('time').sleep(600)"
+    project = write_backend(tmp_path / "project", statement)
+    command = [sys.executable, "-m", "publisher.cli.main", str(project)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert eventually(lambda: begun.exists() and bool(begun.read_text()))
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "Interrupted while building: nothing was sent." in told
+    assert eventually(lambda: not is_running(int(begun.read_text())))
+    assert not list(index.root.glob("acme_widgets*"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no terminals like that")
+def test_a_terminal_shows_every_build_and_upload_while_it_goes_on(index: RunningIndex, tmp_path: Path) -> None:
+    # slow (two real builds): the only test of what is shown live
+    import pty  # noqa: PLC0415 - not on Windows
+
+    projects = [make_project(tmp_path / name, f"live-{name}", backend="flit_core") for name in ("one", "two")]
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "publisher.cli.main", *map(str, projects)]
+    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "150"}
+    with subprocess.Popen(command, stdin=theirs, stderr=theirs, stdout=theirs, env=environment) as process:
+        os.close(theirs)
+        shown = b""
+        with suppress(OSError):  # how a terminal ends
+            while piece := os.read(ours, 65536):
+                shown += piece
+    os.close(ours)
+    assert process.returncode == 0
+    text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown.decode())
+    for name in ("one", "two"):
+        assert re.search(rf"Building \S*/{name} ", text)
+        assert f"Built live_{name}-1.0.tar.gz" in text
+        assert re.search(rf"Uploading live_{name}-1.0.tar.gz .*(bytes|kB)", text)
+        assert f"Uploaded live_{name}-1.0.tar.gz" in text
+    assert index.url
 
 
 def test_connections_are_kept(slow: ThreadingHTTPServer, tmp_path: Path) -> None:

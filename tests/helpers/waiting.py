@@ -1,7 +1,9 @@
 """Waiting for what another process does in its own time."""
 
+import os
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 PATIENCE = 20.0
 
@@ -14,3 +16,13 @@ def eventually(check: Callable[[], bool], *, step: float = 0.05, patience: float
             return False
         time.sleep(step)
     return True
+
+
+def is_running(pid: int) -> bool:
+    """Tell whether a process is there and has not ended."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    status = Path(f"/proc/{pid}/status")
+    return not status.exists() or "(zombie)" not in status.read_text()
