@@ -71,7 +71,7 @@ class Builder:
     """
 
     def __init__(self, options: BuildOptions) -> None:
-        self._kinds = options.kinds
+        self.options = options
         self._environments = Environments(options.installer)
         self._runners = _Runners()
 
@@ -95,10 +95,10 @@ class Builder:
         with TemporaryDirectory(prefix="pypi-publish-") as temporary:
             built: list[Path] = []
             source = project
-            if Kind.SDIST in self._kinds:
+            if Kind.SDIST in self.options.kinds:
                 built.append(self._build_one(project, Kind.SDIST, Path(temporary, "sdist"), manner))
-                source = _unpack(built[0], Path(temporary, "source")) if Kind.WHEEL in self._kinds else source
-            if Kind.WHEEL in self._kinds:
+                source = _unpack(built[0], Path(temporary, "source")) if Kind.WHEEL in self.options.kinds else source
+            if Kind.WHEEL in self.options.kinds:
                 built.append(self._build_one(source, Kind.WHEEL, Path(temporary, "wheel"), manner))
             return _move(built, out_dir)
 
@@ -183,7 +183,8 @@ class _Runners:
         """End the processes."""
         with self._lock:
             self._is_closed = True
-        for runner in [*self._busy, *(runner for _, runner in self._idle)]:
+            runners = [*self._busy, *(runner for _, runner in self._idle)]
+        for runner in runners:
             runner.close()
 
     def _take_back(self, wanted: _HooksOf, runner: HookRunner) -> None:

@@ -15,17 +15,22 @@ from publisher.progress import Observer, OneAtATime
 def build_and_check(
     projects: Sequence[Path], out_dir: Path | None, options: BuildOptions, observer: Observer
 ) -> list[Distribution]:
+    """Build projects and check their files as `make` does, with environments of their own."""
+    with closing(Builder(options)) as builder:
+        builder.get_ready(projects)
+        return make(builder, projects, out_dir, observer)
+
+
+def make(builder: Builder, projects: Sequence[Path], out_dir: Path | None, observer: Observer) -> list[Distribution]:
     """
     Build projects, each into ``out_dir`` or its own ``dist`` folder, and check the files of all of them.
 
     Raises what `publisher.building.Builder.build` and `check_files` raise.
     """
-    with closing(Builder(options)) as builder:
-        builder.get_ready(projects)
-        if len(projects) == 1 or options.jobs == 1:
-            built = [_build_shown(builder, project, out_dir, options, observer) for project in projects]
-        else:
-            built = _build_at_once(builder, projects, out_dir, options, observer)
+    if len(projects) == 1 or builder.options.jobs == 1:
+        built = [_build_shown(builder, project, out_dir, observer) for project in projects]
+    else:
+        built = _build_at_once(builder, projects, out_dir, observer)
     return check_files((file for files in built for file in files), observer)
 
 
@@ -46,19 +51,17 @@ def check_files(files: Iterable[Path], observer: Observer) -> list[Distribution]
     return distributions
 
 
-def _build_shown(
-    builder: Builder, project: Path, out_dir: Path | None, options: BuildOptions, observer: Observer
-) -> list[Path]:
+def _build_shown(builder: Builder, project: Path, out_dir: Path | None, observer: Observer) -> list[Path]:
     """Build one project while nothing else is built: what its backend prints is shown when it comes."""
     observer.building(project)
     tell = partial(observer.output, project)
-    files = builder.build(project, out_dir or project / "dist", *([tell] if options.show_output else []))
+    files = builder.build(project, out_dir or project / "dist", *([tell] if builder.options.show_output else []))
     observer.built(project, files)
     return files
 
 
 def _build_at_once(
-    builder: Builder, projects: Sequence[Path], out_dir: Path | None, options: BuildOptions, shown: Observer
+    builder: Builder, projects: Sequence[Path], out_dir: Path | None, shown: Observer
 ) -> list[list[Path]]:
     """Build several projects at the same time; the first failure stops all of them."""
     observer = OneAtATime(shown)
@@ -74,13 +77,13 @@ def _build_at_once(
             raise
         finally:
             with observer.together():
-                if options.show_output and printed:
+                if builder.options.show_output and printed:
                     observer.output(project, bytes(printed))
                 if files:
                     observer.built(project, files)
         return files
 
-    with ThreadPoolExecutor(options.jobs) as pool:
+    with ThreadPoolExecutor(builder.options.jobs) as pool:
         futures = [pool.submit(build, project) for project in projects]
         try:
             wait(futures, return_when=FIRST_EXCEPTION)

@@ -6,9 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from publisher.ahead import Ahead
-from publisher.building import BuildOptions
+from publisher.building import Builder, BuildOptions
 from publisher.errors import StoppedError
-from publisher.making import build_and_check
+from publisher.making import make
 from publisher.options import PublishOptions
 from publisher.progress import Observer
 from publisher.pyproject import Source
@@ -21,20 +21,24 @@ def release(
     """
     Build projects and upload what the index does not have; of several, leave out those that were not changed.
 
-    Raises what `publisher.making.build_and_check` and `publisher.publish.publish` raise.
+    Raises what `publisher.making.make` and `publisher.publish.publish` raise.
     """
-    with closing(Ahead(options.target, (source.name for source in sources if source.name))) as ahead:
-        unchanged = _find_unchanged(sources, build, options, ahead) if len(sources) > 1 else []
-        folders = [source.folder for source in sources if source not in unchanged]
-        if not folders:
-            return Report(options.target.index, [], options.dry_run, unchanged)
-        try:
-            distributions = build_and_check(folders, out_dir, build, observer)
-        except KeyboardInterrupt:
-            raise StoppedError("Interrupted while building: nothing was sent.") from None
-        from publisher.publish import publish  # noqa: PLC0415 - what it needs was imported while the build ran
+    with closing(Builder(build)) as builder:
+        if len(sources) == 1:
+            builder.get_ready([sources[0].folder])  # uv begins to work before anything else is imported
+        with closing(Ahead(options.target, (source.name for source in sources if source.name))) as ahead:
+            unchanged = _find_unchanged(sources, build, options, ahead) if len(sources) > 1 else []
+            folders = [source.folder for source in sources if source not in unchanged]
+            if not folders:
+                return Report(options.target.index, [], options.dry_run, unchanged)
+            try:
+                distributions = make(builder, folders, out_dir, observer)
+            except KeyboardInterrupt:
+                raise StoppedError("Interrupted while building: nothing was sent.") from None
+            builder.close()
+            from publisher.publish import publish  # noqa: PLC0415 - what it needs was imported while the build ran
 
-        return replace(publish(distributions, options, observer, ahead), unchanged=unchanged)
+            return replace(publish(distributions, options, observer, ahead), unchanged=unchanged)
 
 
 def _find_unchanged(
