@@ -1,7 +1,9 @@
 """Changes to text files that are shown before they are made."""
 
 import difflib
+import errno
 import os
+import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +14,12 @@ from publisher.errors import ConfigurationError
 
 @dataclass(frozen=True)
 class Draft:
-    """A file as it is, None where there is none, and as it shall be."""
+    """A file as it is and as it shall be, each None where there is none; ``private`` makes it the owner's alone."""
 
     path: Path
     before: str | None
-    after: str
+    after: str | None
+    private: bool = False
 
     @property
     def changes(self) -> bool:
@@ -25,10 +28,10 @@ class Draft:
 
     def diff(self, root: Path) -> list[str]:
         """Return the lines of a unified diff, with paths below ``root``."""
-        name = self.path.relative_to(root).as_posix()
-        old = (self.before or "").splitlines()
-        before = "/dev/null" if self.before is None else f"a/{name}"
-        return list(difflib.unified_diff(old, self.after.splitlines(), before, f"b/{name}", lineterm=""))
+        name = self.path.relative_to(root).as_posix() if self.path.is_relative_to(root) else self.path.as_posix()
+        before, after = ("/dev/null" if text is None else name for text in (self.before, self.after))
+        old, new = ((text or "").splitlines() for text in (self.before, self.after))
+        return list(difflib.unified_diff(old, new, before, after, lineterm=""))
 
 
 def read_text(path: Path) -> str | None:
@@ -51,25 +54,63 @@ def write_drafts(drafts: Iterable[Draft]) -> None:
 
     Raises ConfigurationError when a file can't be written; it is as it was then.
     """
-    ready: list[tuple[str, Path]] = []
+    ready: list[tuple[Path, Path]] = []
+    gone: list[Path] = []
     try:
         for draft in drafts:
+            if draft.after is None:
+                gone.append(draft.path)
+                continue
             target = draft.path.resolve()
             target.parent.mkdir(parents=True, exist_ok=True)
-            with NamedTemporaryFile("wb", dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
-                ready.append((file.name, target))
-                file.write(draft.after.encode())
-                file.flush()
-                os.fsync(file.fileno())
-            mode = target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask()
-            Path(file.name).chmod(mode)
+            if target.exists() and not os.access(target, os.W_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(target))  # replacing would succeed
+            ready.append((_write_beside(target, draft.after, _mode(target, private=draft.private)), target))
         for temporary, target in ready:
-            Path(temporary).replace(target)
+            temporary.replace(target)
+        for path in gone:
+            path.unlink(missing_ok=True)
     except OSError as error:
         raise ConfigurationError(f"{error.filename} can't be written: {error.strerror}.") from error
     finally:
         for temporary, _ in ready:
-            Path(temporary).unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
+
+
+def back_up(draft: Draft) -> Path | None:
+    """
+    Keep a file as it was before the first change, beside it, and return the copy; None where there is nothing to keep.
+
+    Raises ConfigurationError when the copy can't be written.
+    """
+    copy = draft.path.with_name(f"{draft.path.name}.before-pypi-publish")
+    if draft.before is None or copy.exists():
+        return None
+    try:
+        shutil.copy2(draft.path, copy)
+    except OSError as error:
+        raise ConfigurationError(f"{copy} can't be written: {error.strerror}.") from error
+    return copy
+
+
+def _write_beside(target: Path, text: str, mode: int) -> Path:
+    with NamedTemporaryFile("wb", dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
+        path = Path(file.name)
+        try:
+            file.write(text.encode())
+            file.flush()
+            os.fsync(file.fileno())
+            path.chmod(mode)
+        except OSError:
+            path.unlink()
+            raise
+    return path
+
+
+def _mode(target: Path, *, private: bool) -> int:
+    if private:
+        return 0o600
+    return target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask()
 
 
 def _umask() -> int:

@@ -39,6 +39,8 @@ class Account:
     username: str
     rights: Sequence[str] | None
     """Of download, list and update; None where the index does not tell."""
+    passes_on: bool = False
+    """Whether the index sends installers to another one for names that it does not own."""
 
 
 class Index:
@@ -123,7 +125,7 @@ class Index:
         response = http.get(self._session, self.url.endpoint("whoami"), {"Accept": "application/json"})
         if response.status_code == HTTPStatus.OK and "json" in response.headers.get("Content-Type", ""):
             found = response.json()
-            return Account(found["username"], tuple(found.get("rights", ())))
+            return Account(found["username"], tuple(found.get("rights", ())), found.get("passes-on") is True)
         if response.status_code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN} or response.status_code >= 500:
             expect_success(response, self.url, self.credentials)
         return self._whoami_of_another_index()

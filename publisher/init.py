@@ -74,8 +74,8 @@ def draft_files(repository: Repository, options: InitOptions) -> list[Draft]:
     path = repository.root / PATH
     drafts = [Draft(path, read_text(path), workflow.render())]
     for path in _tables(repository):
-        before = read_text(path) or ""
-        drafts.append(Draft(path, before, set_keys(before, TABLE.split("."), options.keys)))
+        table_before = read_text(path)
+        drafts.append(Draft(path, table_before, set_keys(table_before or "", TABLE.split("."), options.keys)))
     if options.hooks:
         path = repository.root / HOOKS_FILE
         before_hooks = read_text(path)
@@ -95,11 +95,16 @@ def _projects(folder: Path) -> Iterator[Path]:
         yield folder
         return
     for below in sorted(os.scandir(folder), key=lambda entry: entry.name):
-        if below.is_dir(follow_symlinks=False) and below.name not in _NO_PROJECTS and below.name[0] not in "._":
+        if below.is_dir(follow_symlinks=False) and not _is_foreign(Path(below)):
             yield from _projects(Path(below))
 
 
+def _is_foreign(folder: Path) -> bool:
+    """Tell whether a folder holds what is not published from here: tools' own, a virtual environment, a submodule."""
+    if folder.name in _NO_PROJECTS or folder.name[0] in "._":
+        return True
+    return (folder / "pyvenv.cfg").exists() or (folder / ".git").exists()
+
+
 def _is_project(folder: Path) -> bool:
-    if (folder / "pyvenv.cfg").exists():
-        return False
     return bool({"project", "build-system"} & read_pyproject(folder).keys()) or (folder / "setup.py").is_file()

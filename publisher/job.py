@@ -1,13 +1,14 @@
 """What lets the later steps of a CI job install from an index: a netrc file, and variables without a secret."""
 
-import netrc
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from publisher.credentials import Credentials
+from publisher.drafts import read_text
 from publisher.errors import ConfigurationError
+from publisher.netrcs import netrc_entry, netrc_hosts
 from publisher.urls import IndexUrl
 
 FILENAME = "pypi-publish.netrc"
@@ -32,7 +33,7 @@ def set_up_job(
 
     Raises ConfigurationError when the existing file has an entry for the index's host already.
     """
-    entry = _entry(index.host, credentials)
+    entry = netrc_entry(index.host, credentials)
     earlier = _earlier_entries(existing, index.host, entry)
     path = folder / FILENAME
     path.unlink(missing_ok=True)
@@ -45,35 +46,11 @@ def set_up_job(
     return JobSetup(path, variables)
 
 
-def _entry(host: str, credentials: Credentials) -> str:
-    login, password = _quote(credentials.username), _quote(credentials.password.reveal())
-    return f"machine {host}\nlogin {login}\npassword {password}\n"
-
-
 def _earlier_entries(existing: Path, host: str, entry: str) -> str:
     """Return the text of a netrc file without an entry that is written anew."""
-    try:
-        text = existing.read_text("utf-8").replace(entry, "")
-        hosts = netrc.netrc(existing).hosts if entry not in existing.read_text("utf-8") else {}
-    except FileNotFoundError:
-        return ""
-    except (netrc.NetrcParseError, OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "msg", error)
-        raise ConfigurationError(f"The netrc file {existing} cannot be used: {reason}.", hint="Mend it.") from error
-    if host in hosts:
+    text = (read_text(existing) or "").replace(entry, "")
+    if host in netrc_hosts(text):
         raise ConfigurationError(
             f"{existing} has another entry for {host} already.", hint="Leave this step out, or take that entry out."
         )
     return text
-
-
-def _quote(token: str) -> str:
-    """
-    Return a token as a netrc file holds it.
-
-    Raises ConfigurationError for a line break, which no netrc file can hold.
-    """
-    if any(character in token for character in "\r\n"):
-        raise ConfigurationError("A user name or password with a line break can't be handed to pip, uv, poetry or pdm.")
-    escaped = token.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'

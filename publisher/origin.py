@@ -13,6 +13,7 @@ from publisher.errors import ConfigurationError
 RELEASE_FILE = Path(__file__).with_name("release.json")
 """Written by the release workflow: ``{"repository": "owner/name", "commit": "..."}``."""
 
+_HOST = "github.com"
 _REFERENCE = re.compile(r"([A-Za-z0-9][\w-]*/[\w.-]+)@([0-9a-f]{40})")
 
 
@@ -26,7 +27,7 @@ class Origin:
     @property
     def url(self) -> str:
         """The repository's URL."""
-        return f"https://github.com/{self.repository}"
+        return f"https://{_HOST}/{self.repository}"
 
 
 def parse_origin(text: str) -> Origin:
@@ -55,7 +56,10 @@ def find_origin() -> Origin | None:
 def _installed_from() -> Origin | None:
     try:
         noted: Any = json.loads(distribution("pypi-publish").read_text("direct_url.json") or "{}")
-        repository = urlsplit(noted["url"]).path.strip("/").removesuffix(".git")
+        url = urlsplit(noted["url"])
+        if url.hostname != _HOST:  # a repository of that name on GitHub would be somebody else's
+            return None
+        repository = url.path.strip("/").removesuffix(".git")
         return parse_origin(f"{repository}@{noted['vcs_info']['commit_id']}")
     except (PackageNotFoundError, ValueError, TypeError, KeyError, ConfigurationError):
         return None

@@ -13,6 +13,8 @@ FILENAME = ".pre-commit-config.yaml"
 _ITEM = re.compile(r"^( *)- +repo:", re.MULTILINE)
 _REPOS = re.compile(r"^repos:[ \t]*(#.*)?\r?$", re.MULTILINE)
 _TOP_LEVEL = re.compile(r"^[^\s#-]", re.MULTILINE)
+_COMMENTS_ABOVE = re.compile(r"(?:^#[^\n]*\n)+\Z", re.MULTILINE)
+_ADDRESS = re.compile(r"(?:\w+://)?(?:[^@/]*@)?([^/:]+)[/:](.+?)(?:\.git)?/*")
 
 
 def add_hooks(text: str | None, repository: str, revision: str, version: str, hooks: Sequence[str]) -> str:
@@ -26,13 +28,14 @@ def add_hooks(text: str | None, repository: str, revision: str, version: str, ho
     if text is None or all(line.strip()[:1] in {"", "#"} for line in text.splitlines()):
         return f"{text or ''}repos:\n{_entry('  ', repository, revision, version, hooks)}"
     before = _parse(text)
-    if any(isinstance(repo, dict) and repo.get("repo") == repository for repo in before["repos"]):
+    if any(isinstance(repo, dict) and _same(repo.get("repo"), repository) for repo in before["repos"]):
         return text
     place = _REPOS.search(text)
     if place is None:
         raise _by_hand("`repos:` has no line of its own")
     following = _TOP_LEVEL.search(text, place.end())
-    end = len(text[: following.start() if following else len(text)].rstrip())
+    section = _COMMENTS_ABOVE.sub("", text[: following.start()]) if following else text
+    end = len(section.rstrip())
     items = _ITEM.findall(text, place.end(), end)
     newline = "\r\n" if "\r\n" in text else "\n"
     entry = _entry(items[-1] if items else "  ", repository, revision, version, hooks).replace("\n", newline)
@@ -41,6 +44,12 @@ def add_hooks(text: str | None, repository: str, revision: str, version: str, ho
     if _parse(after) != {**before, "repos": [*before["repos"], added]}:
         raise _by_hand("its `repos` are written in a way of their own")
     return after
+
+
+def _same(url: Any, other: str) -> bool:
+    """Tell whether two URLs, of https or ssh, with .git or without, are the same repository's on a host like GitHub."""
+    parts = [_ADDRESS.fullmatch(text) for text in (str(url).lower(), other.lower())]
+    return url == other or (None not in parts and len({found.groups() for found in parts if found}) == 1)
 
 
 def _entry(indent: str, repository: str, revision: str, version: str, hooks: Sequence[str]) -> str:

@@ -29,8 +29,14 @@ class IndexUrl:
 
     @property
     def keyring_services(self) -> tuple[str, ...]:
-        """The names under which keyring holds the credentials: twine asks for the first, pip and uv for the second."""
-        return (self.root, self.simple)
+        """
+        The names under which keyring holds the credentials.
+
+        twine asks for the first, pip and uv for the second, poetry for the third, pdm for the host; the host alone
+        means an index only where nothing else is served there.
+        """
+        parts = urlsplit(self.root)
+        return (self.root, self.simple, self.simple.rstrip("/"), *([parts.netloc] if parts.path == "/" else []))
 
     @property
     def host(self) -> str:

@@ -11,7 +11,10 @@ from publisher.origin import Origin
 PATH = ".github/workflows/publish.yml"
 
 _CHECKOUT = "actions/checkout@08c6903cd8c0fde910a37f88322edcfb5dd907a8 # v5.0.0"
-_PLAIN = re.compile(r"[\w.][\w./-]*", re.ASCII)
+_LINE = re.compile(r"[\w.][\w./-]*", re.ASCII)
+_WORD = re.compile(r"(?!(?:true|false|null|yes|no|on|off|y|n)\Z)[a-z][\w./-]*", re.ASCII | re.IGNORECASE)
+"""What YAML reads as a text without quotes: `1.10` is a number there, and `on` is true."""
+
 _TEXT = """\
 name: Publish
 
@@ -81,7 +84,7 @@ class Workflow:
             return ""
         if len(self.folders) == 1:
             return f"          package-dir: {_scalar(self.folders[0])}\n"
-        if all(_PLAIN.fullmatch(folder) for folder in self.folders):
+        if all(_LINE.fullmatch(folder) for folder in self.folders):
             return "".join(["          package-dir: |\n", *(f"            {folder}\n" for folder in self.folders)])
         return f"          package-dir: {_scalar(*self.folders)}\n"
 
@@ -94,4 +97,4 @@ def _scalar(*lines: str) -> str:
                 f"A workflow can't hold the name {line!r}.", hint="Name it otherwise, or write the workflow by hand."
             )
     text = "\n".join(lines)
-    return text if _PLAIN.fullmatch(text) else json.dumps(text, ensure_ascii=False)
+    return text if _WORD.fullmatch(text) else json.dumps(text, ensure_ascii=False)

@@ -65,11 +65,15 @@ def command(  # noqa: PLR0913 - one argument for each option
     changes = [draft for draft in drafts if draft.changes]
     output = current_output()
     for draft in changes:
-        _show(draft.diff(repository.root), output)
+        show_diff(draft.diff(repository.root), output)
     if dry_run or not changes:
         output.say("This was a dry run: nothing was written." if changes else "Everything is in place already.")
         return
-    write_drafts(_agreed(changes, yes=yes, force=force))
+    agreed = _agreed(changes, yes=yes, force=force)
+    if not agreed:
+        output.say("Nothing was written.")
+        return
+    write_drafts(agreed)
     _say_what_remains(repository, environment, output)
 
 
@@ -90,9 +94,11 @@ def _action(given: str | None) -> "Origin":
     from publisher.errors import ConfigurationError
     from publisher.origin import find_origin, parse_origin
 
+    origin = None if given else find_origin()
+    if not given and origin is None and can_ask():
+        given = click.prompt("Publish action, OWNER/REPOSITORY@COMMIT", err=True)
     if given:
         return parse_origin(given)
-    origin = find_origin()
     if origin is None:
         raise ConfigurationError(
             "It is not known which repository holds the publish action: this is no release and no clone from GitHub.",
@@ -117,14 +123,15 @@ def _agreed(changes: "Sequence[Draft]", *, yes: bool, force: bool) -> "list[Draf
     agreed = []
     for draft in changes:
         replaces = draft.before is not None and draft.path.as_posix().endswith(PATH)
-        if not replaces or force or (can_ask() and click.confirm(f"Replace {PATH}, which differs?", err=True)):
+        if not replaces or force or (not yes and click.confirm(f"Replace {PATH}, which differs?", err=True)):
             agreed.append(draft)
         else:
             current_output().warn(f"{PATH} differs and is left as it is; --force replaces it.")
     return agreed
 
 
-def _show(diff: "Sequence[str]", output: Output) -> None:
+def show_diff(diff: "Sequence[str]", output: Output) -> None:
+    """Show people what is to change in a file."""
     for line in diff:
         output.say(click.style(line, fg=_COLOURS.get(line[:1]), bold=line.startswith(("+++", "---"))))
     output.say("")
@@ -132,22 +139,26 @@ def _show(diff: "Sequence[str]", output: Output) -> None:
 
 def _say_what_remains(repository: "Repository", environment: str, output: Output) -> None:
     import shlex
+    from urllib.parse import quote
 
-    source = repository.sources[0]
-    tag = (
-        f"v{source.version or '1.0.0'}"
-        if len(repository.sources) == 1
-        else f"{source.name}-v{source.version or '1.0.0'}"
-    )
-    where = shlex.quote(environment)
+    tag = _example_tag(repository)
+    where, in_url = shlex.quote(environment), quote(environment, safe="")
     output.say(f"""\
 Written. What remains to be done by hand:
 
   1. Store the account's name and password where the workflow finds them:
-       gh api --method PUT repos/{{owner}}/{{repo}}/environments/{where} --silent
+       gh api --method PUT repos/{{owner}}/{{repo}}/environments/{in_url} --silent
        gh secret set PYPI_PUBLISH_USERNAME --env {where}
        gh secret set PYPI_PUBLISH_PASSWORD --env {where}
   2. If the action's repository is private, let this one use it: its Settings, Actions, General, Access.
   3. Commit and push; everybody who commits runs `pre-commit install --install-hooks` once.
   4. Release:
        git tag {tag} && git push origin {tag}""")
+
+
+def _example_tag(repository: "Repository") -> str:
+    """Return a tag that publishes: of the one project, else of the first with a name, since the tag has to tell it."""
+    named = [source for source in repository.sources if source.name]
+    source = (named or repository.sources)[0]
+    tag = f"v{source.version or '1.0.0'}"
+    return tag if len(repository.sources) == 1 or not named else f"{source.name}-{tag}"

@@ -22,6 +22,7 @@ VERBOSITY_FLAGS = frozenset({"-q", "--quiet", "-v", "-vv", "--verbose"})
 COMMANDS: Mapping[str, tuple[str, ...]] = {
     "Publish": ("publish", "build", "check", "upload", "init"),
     "Credentials": ("login", "logout", "whoami"),
+    "This machine": ("config",),
     "Releases": ("list", "yank", "unyank", "delete"),
     "Index": ("serve", "users", "demo"),
 }

@@ -75,7 +75,8 @@ class Accounts:
 
         username = await self._authenticator.require_user(request)
         rights = [right.value for right in self._authenticator.rights(username)]
-        return json_response({"username": username, "rights": rights, "index": "pypi-publish", "version": __version__})
+        about = {"index": "pypi-publish", "version": __version__, "passes-on": self._settings.fallback_url is not None}
+        return json_response({"username": username, "rights": rights, **about})
 
     async def change_password(self, request: Request) -> Response:
         """Change the password of the user who asks, proven by the one in use."""

@@ -55,7 +55,7 @@ def test_one_project_gets_all_of_it(repository: Path) -> None:
     hooks = yaml.safe_load((repository / ".pre-commit-config.yaml").read_text())["repos"]
     assert hooks[0]["repo"] == "https://github.com/acme/index"
     for line in (
-        f"+++ b/{WORKFLOW}",
+        f"+++ {WORKFLOW}",
         f'+index-url = "{URL}"',
         "gh secret set PYPI_PUBLISH_PASSWORD --env release",
         "git tag v1.0 && git push origin v1.0",
@@ -77,6 +77,14 @@ def test_the_workflow_passes_the_strictest_checks(repository: Path) -> None:
     assert "*/v[0-9]*" in workflow[True]["push"]["tags"]
 
 
+def test_a_password_in_the_url_reaches_no_file_and_no_screen(repository: Path) -> None:
+    make_project(repository)
+    done = _init(repository, "--yes", "--index-url", "https://ada:s3cret@acme.example/")
+    assert done.code == 0
+    assert "s3cret" not in done.everything
+    assert not [path for path in repository.rglob("*") if path.is_file() and b"s3cret" in path.read_bytes()]
+
+
 def test_a_second_time_there_is_nothing_to_do(repository: Path) -> None:
     make_project(repository)
     _init(repository, "--yes")
@@ -90,10 +98,10 @@ def test_a_second_time_there_is_nothing_to_do(repository: Path) -> None:
 def test_several_projects_below_a_root_without_one(repository: Path) -> None:
     for name in ("a", "b"):
         make_project(repository / "packages" / name, name)
-    for name in ("node_modules/x", ".venv/y", "dist/z", "env/lib"):
+    for name in ("node_modules/x", ".venv/y", "dist/z", "env/src/editable", "vendored"):
         make_project(repository / name, "no")
     (repository / "env" / "pyvenv.cfg").touch()
-    (repository / "env" / "lib" / "pyproject.toml").unlink()
+    (repository / "vendored" / ".git").write_text("gitdir: ../.git/modules/vendored\n")  # as in a submodule
     assert _init(repository, "--yes").code == 0
     text = (repository / WORKFLOW).read_text()
     assert "          package-dir: |\n            packages/a\n            packages/b\n" in text
@@ -112,6 +120,27 @@ def test_the_tables_are_the_roots_where_it_has_a_pyproject(repository: Path) -> 
     assert "index-url" not in (repository / "packages" / "a" / "pyproject.toml").read_text()
 
 
+def test_the_tag_to_push_is_that_of_a_project_with_a_name(repository: Path) -> None:
+    (repository / "a").mkdir()
+    (repository / "a" / "setup.py").write_text("from setuptools import setup\nsetup()\n")
+    done = _init(repository, "--yes")
+    assert "git tag v1.0.0 && git push origin v1.0.0" in done.stderr
+    assert done.stderr.count("--- /dev/null\n") == 3  # the workflow, the hooks, and a pyproject.toml for the table
+    (repository / "b").mkdir()
+    (repository / "b" / "setup.py").write_text("from setuptools import setup\nsetup()\n")
+    assert "git tag v1.0.0 && git push origin v1.0.0" in _init(repository, "--force").stderr
+    dynamic = make_project(repository / "c", "acme-dynamic", backend="setuptools") / "pyproject.toml"
+    dynamic.write_text(dynamic.read_text().replace('version = "1.0"', 'dynamic = ["version"]'))
+    assert "git tag acme-dynamic-v1.0.0 && git push" in _init(repository, "--force").stderr
+
+
+def test_an_environment_of_two_words_stays_one_in_the_lines_to_run(repository: Path) -> None:
+    make_project(repository)
+    told = _init(repository, "--yes", "--environment", "our release").stderr
+    assert "/environments/our%20release --silent" in told
+    assert "gh secret set PYPI_PUBLISH_USERNAME --env 'our release'" in told
+
+
 def test_a_project_in_a_subfolder(repository: Path) -> None:
     project = make_project(repository / "python" / "widgets")
     assert _init(project, "--yes").code == 0
@@ -125,7 +154,7 @@ def test_nothing_is_written_without_consent(repository: Path) -> None:
     for arguments, code in (((), 2), (("--dry-run",), 0)):
         done = _init(repository, *arguments)
         assert done.code == code
-        assert f"+++ b/{WORKFLOW}" in done.stderr
+        assert f"+++ {WORKFLOW}" in done.stderr
         assert not (repository / WORKFLOW).exists()
         assert (repository / "pyproject.toml").read_bytes() == before
 
@@ -143,13 +172,12 @@ def test_a_workflow_of_somebodys_own_is_replaced_with_force_only(repository: Pat
     assert (repository / WORKFLOW).read_text().startswith("name: Publish\n")
 
 
-@pytest.mark.parametrize(("answer", "written"), [("y\n", True), ("n\n", False)])
-def test_on_a_terminal_a_person_is_asked(repository: Path, answer: str, *, written: bool) -> None:
-    make_project(repository)
-    command = [sys.executable, "-m", "publisher.cli.main", "init", "--action", ACTION]
+def _init_on_a_terminal(folder: Path, *arguments: str, typed: str) -> bytes:
+    """Run the command where a person types, and return what the person sees."""
+    command = [sys.executable, "-m", "publisher.cli.main", "init", *arguments]
     ours, theirs = pty.openpty()
-    with subprocess.Popen(command, cwd=repository, stdin=theirs, stdout=theirs, stderr=theirs):
-        os.write(ours, f"{URL}\n{answer}".encode())
+    with subprocess.Popen(command, cwd=folder, stdin=theirs, stdout=theirs, stderr=theirs):
+        os.write(ours, typed.encode())
         os.close(theirs)
         shown = b""
         try:
@@ -158,9 +186,40 @@ def test_on_a_terminal_a_person_is_asked(repository: Path, answer: str, *, writt
         except OSError:  # the terminal's other end is closed
             pass
     os.close(ours)
+    return shown
+
+
+@pytest.mark.parametrize(("answer", "written"), [("y\n", True), ("n\n", False)])
+def test_on_a_terminal_a_person_is_asked(repository: Path, answer: str, *, written: bool) -> None:
+    make_project(repository)
+    shown = _init_on_a_terminal(repository, typed=f"{URL}\n{ACTION}\n{answer}")
     assert b"Index URL" in shown
+    assert b"Publish action, OWNER/REPOSITORY@COMMIT" in shown
     assert b"Write this?" in shown
     assert (repository / WORKFLOW).exists() == written
+
+
+@pytest.mark.parametrize(("answer", "replaced"), [("y\n", True), ("n\n", False)])
+def test_a_workflow_of_somebodys_own_has_a_question_of_its_own(
+    repository: Path, answer: str, *, replaced: bool
+) -> None:
+    make_project(repository)
+    _init(repository, "--yes")
+    (repository / WORKFLOW).write_text("mine\n")
+    shown = _init_on_a_terminal(repository, "--action", ACTION, typed=f"y\n{answer}")
+    assert b"which differs?" in shown
+    assert ((repository / WORKFLOW).read_text() != "mine\n") == replaced
+
+
+def test_yes_asks_nothing_on_a_terminal_either(repository: Path) -> None:
+    make_project(repository)
+    _init(repository, "--yes")
+    (repository / WORKFLOW).write_text("mine\n")
+    shown = _init_on_a_terminal(repository, "--action", ACTION, "--yes", typed="y\n")
+    assert b"which differs?" not in shown
+    assert b"differs and is left as it is" in shown
+    assert b"Nothing was written." in shown
+    assert (repository / WORKFLOW).read_text() == "mine\n"
 
 
 @pytest.mark.parametrize(
@@ -205,16 +264,26 @@ def test_a_release_knows_its_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         assert find_origin() is None
 
 
-def test_an_installation_from_git_knows_its_commit(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("url", "known"),
+    [
+        ("https://github.com/acme/index.git", True),
+        ("ssh://git@github.com/acme/index", True),
+        ("https://git.example/acme/index.git", False),
+        ("https://github.com.example/acme/index", False),
+        ("file:///acme/index", False),
+    ],
+)
+def test_an_installation_from_github_knows_its_commit(tmp_path: Path, url: str, *, known: bool) -> None:
     information = tmp_path / "pypi_publish-9.dist-info"
     information.mkdir()
     (information / "METADATA").write_text("Metadata-Version: 2.1\nName: pypi-publish\nVersion: 9\n")
-    noted = {"url": "https://github.com/acme/index.git", "vcs_info": {"vcs": "git", "commit_id": "0b" * 20}}
+    noted = {"url": url, "vcs_info": {"vcs": "git", "commit_id": "0b" * 20}}
     (information / "direct_url.json").write_text(json.dumps(noted))
     code = "from publisher.origin import find_origin; print(find_origin())"
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == str(parse_origin(f"acme/index@{'0b' * 20}"))
+    assert done.stdout.strip() == str(parse_origin(f"acme/index@{'0b' * 20}") if known else None)
 
 
 TABLE = ("tool", "pypi-publish")
@@ -276,16 +345,47 @@ def test_hooks_are_added_and_the_rest_stays(before: str | None, after: str | Non
     assert add_hooks(added, "R", "0b" * 20, "2", ["a"]) == added
 
 
+@pytest.mark.parametrize(
+    ("url", "same"),
+    [
+        ("https://github.com/acme/index", True),
+        ("https://github.com/acme/index.git", True),
+        ("https://github.com/Acme/Index/", True),
+        ("git@github.com:acme/index.git", True),
+        ("ssh://git@github.com/acme/index", True),
+        ("https://github.com/acme/index2", False),
+        ("https://git.example/acme/index", False),
+        ("local", False),
+    ],
+)
+def test_a_repository_has_its_hooks_once_however_it_is_written(url: str, *, same: bool) -> None:
+    text = f"repos:\n  - repo: {url}\n    rev: v1\n    hooks: []\n"
+    assert (add_hooks(text, "https://github.com/acme/index", "0a" * 20, "1", ["a"]) == text) == same
+
+
+def test_a_comment_stays_above_the_key_that_it_is_about() -> None:
+    text = "repos:\n- repo: x\n  hooks: []\n\n# about\n# ci\nci: {}\n"
+    added = add_hooks(text, "R", "0a" * 20, "1", ["a"])
+    assert added.endswith("    - id: a\n\n# about\n# ci\nci: {}\n")
+    assert added.startswith("repos:\n- repo: x\n  hooks: []\n- repo: R\n")
+
+
 @pytest.mark.parametrize("text", ["repos: [{repo: x, hooks: []}]\n", "repos: {}\n", "a: [\n", "- 1\n", "repos:\n"])
 def test_hooks_that_cannot_be_added_are_told(text: str) -> None:
     with pytest.raises(ConfigurationError, match="can't be added"):
         add_hooks(text, "R", "0a" * 20, "1", ["a"])
 
 
-@pytest.mark.parametrize("folder", ['quo"te', "$(touch x)", "a: b", "ä"])
-def test_odd_folders_stay_data(folder: str) -> None:
-    text = Workflow(parse_origin(ACTION), "1", "release", [folder]).render()
-    assert yaml.safe_load(text)["jobs"]["publish"]["steps"][1]["with"]["package-dir"] == folder
+@pytest.mark.parametrize(
+    "name", ['quo"te', "$(touch x)", "a: b", "a #b", "ä", "1.10", "0x1f", "1_0", ".5", ".inf", "on", "No", "null", "~"]
+)
+def test_odd_names_stay_data(name: str) -> None:
+    job = yaml.safe_load(Workflow(parse_origin(ACTION), "1", name, [name]).render())["jobs"]["publish"]
+    assert job["environment"] == name
+    assert job["steps"][1]["with"]["package-dir"] == name
+    several = Workflow(parse_origin(ACTION), "1", "release", [name, "on"]).render()
+    step = yaml.safe_load(several)["jobs"]["publish"]["steps"][1]
+    assert step["with"]["package-dir"].splitlines() == [name, "on"]
 
 
 def test_files_are_written_all_or_none_and_through_links(tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ def test_another_entry_for_the_host_is_not_overruled(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"has another entry for acme\.example already"):
         set_up_job(INDEX, _credentials(), tmp_path, existing, only_index=False)
     existing.write_text("machine")
-    with pytest.raises(ConfigurationError, match="cannot be used"):
+    with pytest.raises(ConfigurationError, match="no netrc file"):
         set_up_job(INDEX, _credentials(), tmp_path, existing, only_index=False)
 
 

@@ -1,0 +1,76 @@
+"""Lines that are put into another program's text file between two marks, and taken out again without a trace."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+_BEGIN = "#>>>pypi-publish-config"
+_END = "#<<<pypi-publish-config"  # one word: Python's netrc takes a second one in a comment for a part of an entry
+_HIDDEN = "#| "
+MARKS = (_BEGIN, _END)
+"""How the lines begin that stand around those that were put in."""
+
+_UNENDED = ":the-line-before-had-no-end"
+_MADE = ":the-file-is-made-of-these-lines"
+
+BYTE_ORDER_MARK = "\ufeff"
+
+
+@dataclass(frozen=True)
+class Edit:
+    """Lines to put in place of those from ``start`` to ``end``, counted from 0; the old ones are kept as comments."""
+
+    start: int
+    end: int
+    lines: Sequence[str]
+
+
+def split_lines(text: str) -> list[str]:
+    r"""Return lines with their ends, where only ``\n`` ends one."""
+    return re.findall(r"[^\n]*\n|[^\n]+", text)
+
+
+def insert_blocks(text: str | None, edits: Iterable[Edit]) -> str:
+    """Return a text with lines put in; ``None`` is a file that does not exist yet."""
+    lines = split_lines(text or "")
+    newline = "\r\n" if lines and lines[0].endswith("\r\n") else "\n"
+    ordered = sorted(edits, key=lambda edit: (edit.start, edit.end))
+    for edit in reversed(ordered):
+        hidden = lines[edit.start : edit.end]
+        notes = [_MADE] if text is None else []
+        before = hidden or lines[: edit.start]
+        if edit.end == len(lines) and before and not before[-1].endswith("\n"):
+            notes.append(_UNENDED)
+            before[-1] += newline
+            if not hidden:
+                lines[edit.start - 1] += newline
+        block = [
+            "".join([_BEGIN, *notes, newline]),
+            *(_HIDDEN + line for line in hidden),
+            *(line + newline for line in edit.lines),
+        ]
+        lines[edit.start : edit.end] = [*block, _END + newline]
+    return "".join(lines)
+
+
+def remove_blocks(text: str) -> str | None:
+    """Return a text without the lines that were put in, and with those that they hid; None where the file was made."""
+    kept: list[str] = []
+    notes = ""
+    inside = made = unended = False
+    mark = BYTE_ORDER_MARK if text.startswith(BYTE_ORDER_MARK) else ""
+    for line in split_lines(text.removeprefix(mark)):
+        if not inside and line.startswith(_BEGIN):
+            inside, notes = True, line
+            made = made or _MADE in line
+        elif inside and line.startswith(_END):
+            inside, unended = False, _UNENDED in notes
+        elif inside:
+            kept += [line.removeprefix(_HIDDEN)] if line.startswith(_HIDDEN) else []
+        else:
+            kept.append(line)
+            unended = False
+    found = mark + "".join(kept)
+    if unended:
+        found = found.removesuffix("\n").removesuffix("\r")
+    return None if made and not found else found

@@ -1,0 +1,43 @@
+"""Where a machine keeps the configuration files of tools."""
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A platform as `sys.platform` names it, a person's home and environment, and the folder of a project."""
+
+    platform: str
+    home: Path
+    environment: Mapping[str, str]
+    folder: Path
+
+    @property
+    def is_windows(self) -> bool:
+        """Whether paths follow Windows' ways."""
+        return self.platform == "win32"
+
+    @property
+    def config(self) -> Path:
+        """The folder of a person's configuration files (XDG Base Directory Specification; ``%APPDATA%``)."""
+        if self.is_windows:
+            return self.variable("APPDATA", self.home / "AppData" / "Roaming")
+        return self.variable("XDG_CONFIG_HOME", self.home / ".config")
+
+    @property
+    def application_support(self) -> Path:
+        """The folder that programs which follow Apple's ways use on macOS; elsewhere the same as `config`."""
+        return self.home / "Library" / "Application Support" if self.platform == "darwin" else self.config
+
+    def variable(self, name: str, otherwise: Path) -> Path:
+        """Return the path that an environment variable holds."""
+        return Path(self.environment[name]).expanduser() if self.environment.get(name) else otherwise
+
+
+def this_machine() -> Machine:
+    """Return the machine that runs this, and the current folder."""
+    return Machine(sys.platform, Path.home(), os.environ, Path.cwd())

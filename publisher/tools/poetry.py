@@ -1,0 +1,92 @@
+"""poetry's configuration: the sources of a project, and a person's credentials."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from publisher.drafts import read_text
+from publisher.pyproject import FILENAME
+from publisher.toml_edit import put_tables, read_toml, table_at
+from publisher.tools.machine import Machine
+from publisher.tools.setup import FileEdit, Finding, Setup
+from publisher.urls import mask
+
+
+class Poetry:
+    """
+    poetry takes its sources from the project alone, and credentials from keyring or its own auth.toml.
+
+    See https://python-poetry.org/docs/repositories/.
+    """
+
+    name: ClassVar[str] = "poetry"
+    command: ClassVar[str] = "poetry"
+    scopes: ClassVar[Sequence[str]] = ("project",)
+
+    def paths(self, machine: Machine, scope: str) -> Sequence[Path]:  # noqa: ARG002 - there is one
+        """Return the project's file and the person's credentials."""
+        auth = machine.variable("POETRY_CONFIG_DIR", machine.application_support / "pypoetry") / "auth.toml"
+        return [machine.folder / FILENAME, auth]
+
+    def edits(self, setup: Setup, machine: Machine, scope: str) -> Sequence[FileEdit]:
+        """Return what the project says of the source and, with a password, what the person's file says."""
+        project, auth = self.paths(machine, scope)
+        edits = [FileEdit(project, lambda text: _put_into_project(text, setup))]
+        if setup.password is not None:
+            said = {"username": setup.username or "", "password": setup.password.reveal()}
+            edits.append(FileEdit(auth, lambda text: put_tables(text, tables={f"http-basic.{setup.name}": said}), True))  # noqa: FBT003
+        return edits
+
+    def variables(self, setup: Setup) -> Mapping[str, str]:
+        """Return poetry's variables for the credentials of the source."""
+        name = "".join(character if character.isalnum() else "_" for character in setup.name.upper())
+        return {
+            f"POETRY_HTTP_BASIC_{name}_USERNAME": "$PYPI_PUBLISH_USERNAME",
+            f"POETRY_HTTP_BASIC_{name}_PASSWORD": "$PYPI_PUBLISH_PASSWORD",
+        }
+
+    def notes(self, setup: Setup, scope: str) -> Sequence[str]:  # noqa: ARG002 - there is one
+        """Explain where packages come from."""
+        if setup.passes_on:
+            return ["poetry has the private index as its primary source, which passes public names on."]
+        note = "The source is explicit: poetry takes from it only what names it. Add packages with "
+        return [
+            f"{note}`poetry add --source {setup.name} NAME`; one that is added without comes from the public index."
+        ]
+
+    def read(self, machine: Machine) -> Sequence[Finding]:
+        """Return the sources of the project."""
+        path = machine.folder / FILENAME
+        text = read_text(path)
+        table = table_at(read_toml(text or ""), "tool.poetry")
+        return [
+            Finding(
+                path, mask(url), mask(url) != url, leaks=source.get("priority") not in {"explicit", "primary", None}
+            )
+            for source in table.get("source", [])
+            if isinstance(source, dict) and isinstance(url := source.get("url"), str)
+        ]
+
+
+def _put_into_project(text: str | None, setup: Setup) -> str:
+    priority = "primary" if setup.passes_on else "explicit"
+    source = {"name": setup.name, "url": setup.index.simple, "priority": priority}
+    document = read_toml(text or "")
+    known = table_at(document, "tool.poetry.dependencies")
+    private = {name: {"source": setup.name} for name in _dependencies(document) & set(setup.packages) - known.keys()}
+    tables = {"tool.poetry.dependencies": private} if private and not setup.passes_on else {}
+    return put_tables(text, arrays={"tool.poetry.source": source}, tables=tables)
+
+
+def _dependencies(document: Mapping[str, Any]) -> set[str]:
+    """Return the normalised names of a project's dependencies (PEP 621)."""
+    names = set()
+    for text in table_at(document, "project").get("dependencies", []):
+        try:
+            names.add(str(canonicalize_name(Requirement(text).name)))
+        except (InvalidRequirement, TypeError):
+            continue
+    return names
