@@ -6,6 +6,7 @@ not counted). Needs curl. Usage: python benchmarks/publish.py [--rounds N] [--on
 """
 
 import argparse
+import asyncio
 import base64
 import os
 import platform
@@ -13,6 +14,7 @@ import shutil
 import statistics
 import subprocess
 import sys
+import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -22,6 +24,7 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from urllib.parse import urlsplit
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -37,6 +40,7 @@ BACKENDS = ("hatchling", "setuptools", "uv_build")
 REPRODUCIBLE = ("hatchling", "uv_build")  # without SOURCE_DATE_EPOCH, which uv does not set
 FOREIGN = ("UV_", "PIP_", "TWINE_", "PYTHON")  # settings of this machine: without bytecode Python starts half as fast
 MEGABYTE = 2**20
+DELAY = 0.01
 
 Command = list[str]
 Step = tuple[Path, Command]
@@ -178,22 +182,47 @@ def workspace(bench: Bench) -> None:
 def wheels(bench: Bench) -> None:
     """Upload 100 built wheels of 20 KB."""
 
-    def uploaded(command: Command) -> Took:
-        bench.number += 1
-        folder = bench.work / f"wheels-{bench.number}"
-        folder.mkdir()
-        data = os.urandom(20_000)
-        files = [
-            make_wheel(folder, f"bench_small_{bench.number}_{n}", members={f"bench_small_{bench.number}_{n}/x": data})
-            for n in range(100)
-        ]
-        return bench.run([(folder, [*command, *map(str, files)])])
-
     ours, uv, twine = bench.in_turn(
-        partial(uploaded, [OURS, "upload"]), partial(uploaded, [UV, "publish"]), partial(uploaded, [TWINE, "upload"])
+        *(partial(_uploaded, bench, command, 100) for command in ([OURS, "upload"], [UV, "publish"], [TWINE, "upload"]))
     )
     row("100 built wheels of 20 KB, of uv publish", ours.wall, uv.wall, 0.5)
     row("100 built wheels of 20 KB, of twine", ours.wall, twine.wall, 0.1)
+
+
+def far_away(bench: Bench) -> None:
+    """Upload 30 built wheels of 20 KB to an index whose answers take a while, as they do over a network."""
+    with delayed(bench.index.url) as url:
+        for name in ("PYPI_PUBLISH_INDEX_URL", "UV_PUBLISH_URL", "TWINE_REPOSITORY_URL"):
+            bench.environment[name] = url
+        ours, uv, twine = (
+            partial(_uploaded, bench, command, 30) for command in ([OURS, "upload"], [UV, "publish"], [TWINE, "upload"])
+        )
+        found = bench.in_turn(ours, uv, twine)
+    row(f"30 wheels, {2000 * DELAY:.0f} ms away, of uv publish", found[0].wall, found[1].wall, 0.5)
+    row(f"30 wheels, {2000 * DELAY:.0f} ms away, of twine", found[0].wall, found[2].wall, 0.5)
+
+
+@contextmanager
+def delayed(url: str) -> Iterator[str]:
+    """Serve an index from another port, where all bytes take `DELAY` seconds longer in each direction."""
+    parts = urlsplit(url)
+    loop = asyncio.new_event_loop()
+
+    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(MEGABYTE):
+            loop.call_later(DELAY, writer.write, data)
+        loop.call_later(DELAY, writer.close)
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there_reader, there_writer = await asyncio.open_connection(parts.hostname, parts.port)
+        await asyncio.gather(pump(reader, there_writer), pump(there_reader, writer))
+
+    server = loop.run_until_complete(asyncio.start_server(connected, "127.0.0.1", 0))
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
 
 
 def large(bench: Bench) -> None:
@@ -228,6 +257,16 @@ def starting(bench: Bench) -> None:
     print(f"{'  (uv --version)':<62}{uv.wall / 5:>9.3g} s", flush=True)
 
 
+def _uploaded(bench: Bench, command: Command, count: int) -> Took:
+    """Upload new wheels."""
+    bench.number += 1
+    folder = bench.work / f"wheels-{bench.number}"
+    folder.mkdir()
+    names = [f"bench_small_{bench.number}_{number}" for number in range(count)]
+    files = [make_wheel(folder, name, members={f"{name}/data": os.urandom(20_000)}) for name in names]
+    return bench.run([(folder, [*command, *map(str, files)])])
+
+
 def _set_version(folder: Path, text: str) -> None:
     """Give a project another version, and take away what was built of the last."""
     shutil.rmtree(folder / "dist", ignore_errors=True)
@@ -252,7 +291,7 @@ def serving(work: Path) -> Iterator[RunningIndex]:
         index.stop()
 
 
-SECTIONS = (single, workspace, wheels, large, starting)
+SECTIONS = (single, workspace, wheels, far_away, large, starting)
 
 
 def main() -> None:

@@ -6,14 +6,19 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from packaging.utils import canonicalize_name
+
 from publisher.credentials import Prompt, Target, find_credentials
-from publisher.errors import NoCredentialsError
+from publisher.errors import NoCredentialsError, PublishError
 
 if TYPE_CHECKING:
     from publisher.index import Index, RemoteFile
 
-_AT_THE_SAME_TIME = 4
+_AT_THE_SAME_TIME = 6
 """Projects whose files are asked for at the same time."""
+
+_MANY = 8
+"""Projects from which on the index's list of all projects is worth its request: new projects then cost none."""
 
 
 class Ahead:
@@ -75,7 +80,19 @@ class Ahead:
 
 
 def _fetch(index: "Index", projects: Collection[str]) -> "dict[str, Mapping[str, RemoteFile]]":
-    if len(projects) == 1:
-        return {project: index.files(project) for project in projects}
+    """Return the files of projects; of many, only those are asked for that the list of all projects has."""
+    found: dict[str, Mapping[str, RemoteFile]] = {project: {} for project in projects}
+    listed = _listed(index, projects) if len(projects) >= _MANY else projects
+    asked = [project for project in projects if project in listed]
+    if len(asked) == 1:
+        return found | {project: index.files(project) for project in asked}
     with ThreadPoolExecutor(_AT_THE_SAME_TIME) as pool:
-        return dict(zip(projects, pool.map(index.files, projects), strict=True))
+        return found | dict(zip(asked, pool.map(index.files, asked), strict=True))
+
+
+def _listed(index: "Index", projects: Collection[str]) -> Collection[str]:
+    """Return the projects that an index has, at least those of the given ones; all of them if it does not tell."""
+    try:
+        return {canonicalize_name(name) for name in index.projects()}
+    except PublishError:
+        return projects  # some users may see single projects and not the list

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from publisher.credentials import Target
 from publisher.tags import Tag
 
-DEFAULT_CONNECTIONS = 4
+DEFAULT_CONNECTIONS = 6
 """Files that go up at the same time: enough to cover the wait for each answer, few enough for any index."""
 
 

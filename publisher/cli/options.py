@@ -68,7 +68,7 @@ jobs_option = click.option(
     type=click.IntRange(min=1),
     envvar="PYPI_PUBLISH_JOBS",
     show_envvar=True,
-    help="Build N projects, and send N files, at the same time.  [default: as many builds as processors, 4 files]",
+    help="Build N projects, and send N files, at the same time.  [default: as many builds as processors, 6 files]",
 )
 
 

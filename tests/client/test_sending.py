@@ -156,9 +156,17 @@ class _Slow(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     begun: threading.Event
     posts: list[str]
+    gets: list[str]
+    projects: list[str] | None
 
     def do_GET(self) -> None:
-        self._answer(404)
+        self.gets.append(self.path)
+        if self.path == "/simple/" and self.projects is None:
+            self._answer(403)
+        elif self.path == "/simple/":
+            self._answer(200, "".join(f'<a href="/simple/{name}/">{name}</a>' for name in self.projects or ()))
+        else:
+            self._answer(404)
 
     def do_POST(self) -> None:
         head = self.rfile.read(1000)
@@ -172,10 +180,11 @@ class _Slow(BaseHTTPRequestHandler):
             if self.server.slow.wait(0.05):  # type: ignore[attr-defined]
                 break
 
-    def _answer(self, status: int) -> None:
+    def _answer(self, status: int, body: str = "") -> None:
         self.send_response(status)
-        self.send_header("Content-Length", "0")
+        self.send_header("Content-Length", str(len(body)))
         self.end_headers()
+        self.wfile.write(body.encode())
 
     def log_message(self, *arguments: object) -> None:
         """Say nothing."""
@@ -183,7 +192,7 @@ class _Slow(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def slow() -> Iterator[ThreadingHTTPServer]:
-    handler = type("Handler", (_Slow,), {"begun": threading.Event(), "posts": []})
+    handler = type("Handler", (_Slow,), {"begun": threading.Event(), "posts": [], "gets": [], "projects": []})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.slow = threading.Event()  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -267,6 +276,25 @@ def test_connections_are_kept(slow: ThreadingHTTPServer, tmp_path: Path) -> None
     assert pypi_publish("upload", "--jobs", "1", *sorted(tmp_path.glob("*.whl")), env=settings).code == 0
     handler = cast("type[_Slow]", slow.RequestHandlerClass)
     assert (len(handler.posts), len(set(handler.posts))) == (4, 1)
+
+
+def test_many_new_projects_cost_one_request_before_they_go_up(slow: ThreadingHTTPServer, tmp_path: Path) -> None:
+    handler = cast("type[_Slow]", slow.RequestHandlerClass)
+    settings = {
+        "PYPI_PUBLISH_INDEX_URL": f"http://127.0.0.1:{slow.server_port}/",
+        "PYPI_PUBLISH_USERNAME": USER,
+        "PYPI_PUBLISH_PASSWORD": PASSWORD,
+    }
+    handler.projects = ["new-3", "other"]
+    wheels = [make_wheel(tmp_path, f"new_{number}") for number in range(10)]
+    assert pypi_publish("upload", *wheels, env=settings).code == 0
+    assert sorted(handler.gets) == ["/simple/", "/simple/new-3/"]
+    assert len(handler.posts) == 10
+
+    handler.gets.clear()
+    handler.projects = None  # the list is not for everybody
+    assert pypi_publish("upload", *wheels, env=settings).code == 0
+    assert len(handler.gets) == 11
 
 
 def test_many_files_go_up_at_the_same_time_and_are_all_there(index: RunningIndex, tmp_path: Path) -> None:
