@@ -1,6 +1,7 @@
 """What must hold of built files before anything is sent."""
 
 import io
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from email.message import EmailMessage
@@ -13,6 +14,7 @@ from publisher.dists import Distribution, Kind
 from publisher.errors import CheckFailedError
 
 _RST = "text/x-rst"
+_COMPLAINT = re.compile(r"<string>:(\d+):? (.*)")
 _LICENSE_FILES_SINCE = Version("2.4")
 
 
@@ -48,16 +50,17 @@ def warnings(distributions: Iterable[Distribution]) -> list[Finding]:
     return [
         Finding(distribution.filename, "it has no description; add `readme` to [project]")
         for distribution in distributions
-        if not _has_description(distribution.fields)
+        if not has_description(distribution.fields)
     ]
 
 
 def _check_one(distribution: Distribution) -> list[Finding]:
-    messages = _metadata_errors(distribution.metadata) + _description_errors(distribution.fields)
+    messages = metadata_errors(distribution.metadata) + description_errors(distribution.fields)
     return [Finding(distribution.filename, message) for message in messages]
 
 
-def _metadata_errors(metadata: bytes) -> list[str]:
+def metadata_errors(metadata: bytes) -> list[str]:
+    """Return what is wrong with the bytes of METADATA or PKG-INFO."""
     fields, unparsed = parse_email(metadata)
     if _is_older(fields, _LICENSE_FILES_SINCE):
         # setuptools wrote License-File long before the metadata version that defines it; every index accepts that
@@ -84,25 +87,33 @@ def _reason(error: Exception) -> str:
     return str(error)
 
 
-def _has_description(fields: RawMetadata) -> bool:
+def has_description(fields: RawMetadata) -> bool:
+    """Tell whether metadata has a description; older setuptools wrote UNKNOWN for none."""
     return bool(fields.get("description", "").strip()) and fields.get("description", "").strip() != "UNKNOWN"
 
 
-def _description_errors(fields: RawMetadata) -> list[str]:
+def description_errors(fields: RawMetadata) -> list[str]:
     """Render the description as the public index does; only reStructuredText can fail to render."""
-    if not _has_description(fields):
+    if not has_description(fields):
         return []
     content_type = EmailMessage()
     content_type["content-type"] = fields.get("description_content_type") or _RST
     if content_type.get_content_type() in {"text/plain", "text/markdown"}:
         return []
+    said = [f"line {line} {message}" for line, message in render_rst(fields["description"])]
+    return [f"the description does not render as reStructuredText: {'; '.join(said)}"] if said else []
+
+
+def render_rst(text: str) -> list[tuple[int | None, str]]:
+    """Return why reStructuredText does not render, each reason with its line; nothing when it does."""
     import readme_renderer.rst  # noqa: PLC0415, TID251 - the only door to readme_renderer; docutils takes its time
 
     complaints = io.StringIO()
-    if readme_renderer.rst.render(fields["description"], stream=complaints) is not None:
+    if readme_renderer.rst.render(text, stream=complaints) is not None:
         return []
-    said = [line.replace("<string>:", "line ", 1) for line in complaints.getvalue().splitlines() if "<string>" in line]
-    return [f"the description does not render as reStructuredText: {'; '.join(said) or 'no reason given'}"]
+    said = [_COMPLAINT.match(line) for line in complaints.getvalue().splitlines()]
+    found: list[tuple[int | None, str]] = [(int(each[1]), each[2]) for each in said if each]
+    return found or [(None, "it does not render as reStructuredText, for no reason that is given")]
 
 
 def _check_agreement(distributions: Iterable[Distribution]) -> list[Finding]:

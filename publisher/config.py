@@ -22,6 +22,8 @@ class ProjectConfig:
     skip_existing: bool | None = None
     packages: tuple[str, ...] | None = None
     """Of a workspace's root alone: it is never what several projects say together."""
+    check: Mapping[str, Any] | None = None
+    """What `check` is to leave out; each project's own."""
 
 
 def _text(value: Any) -> bool:
@@ -36,12 +38,17 @@ def _flag(value: Any) -> bool:
     return isinstance(value, bool)
 
 
+def _switches(value: Any) -> bool:
+    return isinstance(value, dict) and set(value) <= {"ignore"} and isinstance(value.get("ignore", {}), dict)
+
+
 _KEYS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "index-url": (_text, "a text"),
     "username": (_text, "a text"),
     "require-tag": (_flag, "true or false"),
     "skip-existing": (_flag, "true or false"),
     "packages": (_texts, "a list of folders and patterns"),
+    "check": (_switches, "a table with `ignore`, a table of codes and reasons"),
 }
 
 
@@ -89,7 +96,7 @@ def combine_configs(projects: Sequence[ProjectConfig], fallback: ProjectConfig) 
     """
     combined: dict[str, Any] = {}
     for field in fields(ProjectConfig):
-        if field.name == "packages":
+        if field.name in {"packages", "check"}:
             continue
         said = {value for project in projects if (value := getattr(project, field.name)) is not None}
         if len(said) > 1:

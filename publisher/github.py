@@ -28,7 +28,12 @@ class Runner:
     """A folder that GitHub empties when the job is over."""
 
     def annotation(
-        self, level: Literal["error", "warning"], title: str, message: str, path: Path | None, line: int | None
+        self,
+        level: Literal["error", "warning", "notice"],
+        title: str,
+        message: str,
+        path: Path | None,
+        line: int | None,
     ) -> str:
         """Return the command that shows a message beside the run and, with a path in the workspace, in the diff."""
         properties = {"title": title, "file": self._in_workspace(path), "line": line if path else None}

@@ -37,6 +37,17 @@ def settled_since(folder: Path) -> datetime | None:
     return datetime.fromtimestamp(int(seconds), UTC) if seconds else None
 
 
+def tracked_files(folder: Path) -> frozenset[str] | None:
+    """Return the files below a folder that git knows, relative to it and with ``/``; None outside a repository."""
+    listed = _git(folder, "ls-files", "-z", "--", ".")
+    return None if listed is None else frozenset(filter(None, listed.split("\0")))
+
+
+def tags_at(folder: Path, commit: str) -> list[str]:
+    """Return the names of the tags at a commit; none where git can't tell."""
+    return (_git(folder, "tag", "--points-at", commit) or "").split()
+
+
 def _git(folder: Path, *arguments: str) -> str | None:
     """Return what git prints; None when it fails or is not there."""
     command = ["git", "-C", str(folder), *arguments]

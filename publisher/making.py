@@ -25,13 +25,17 @@ def make(builder: Builder, projects: Sequence[Path], out_dir: Path | None, obser
     """
     Build projects, each into ``out_dir`` or its own ``dist`` folder, and check the files of all of them.
 
-    Raises what `publisher.building.Builder.build` and `check_files` raise.
+    Raises what `build` and `check_files` raise.
     """
-    if len(projects) == 1 or builder.options.jobs == 1:
-        built = [_build_shown(builder, project, out_dir, observer) for project in projects]
-    else:
-        built = _build_at_once(builder, projects, out_dir, observer)
+    built = build(builder, projects, out_dir, observer)
     return check_files((file for files in built for file in files), observer)
+
+
+def build(builder: Builder, projects: Sequence[Path], out_dir: Path | None, observer: Observer) -> list[list[Path]]:
+    """Build projects, as `publisher.building.Builder.build` does and raises, and return the files of each of them."""
+    if len(projects) == 1 or builder.options.jobs == 1:
+        return [_build_shown(builder, project, out_dir, observer) for project in projects]
+    return _build_at_once(builder, projects, out_dir, observer)
 
 
 def check_files(files: Iterable[Path], observer: Observer) -> list[Distribution]:
@@ -42,12 +46,23 @@ def check_files(files: Iterable[Path], observer: Observer) -> list[Distribution]
     """
     from publisher.checking import check, warnings  # noqa: PLC0415 - takes its time, which the build covers
 
+    distributions = read_files(files)
+    check(distributions)
+    observer.checked(distributions, [str(finding) for finding in warnings(distributions)])
+    return distributions
+
+
+def read_files(files: Iterable[Path]) -> list[Distribution]:
+    """
+    Read files, each of them once.
+
+    Raises ConfigurationError for a file that isn't there and for two of one name, CheckFailedError for one that is
+    neither a wheel nor an sdist.
+    """
     distributions = [_read(path) for path in dict.fromkeys(path.absolute() for path in files)]
     names = [distribution.filename for distribution in distributions]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise ConfigurationError(f"There are two files named {', '.join(twice)}.", hint="Give each file once.")
-    check(distributions)
-    observer.checked(distributions, [str(finding) for finding in warnings(distributions)])
     return distributions
 
 

@@ -12,7 +12,7 @@ from publisher.blocks import BYTE_ORDER_MARK, Edit, insert_blocks, split_lines
 from publisher.errors import ConfigurationError
 
 
-def set_keys(text: str, table: Sequence[str], values: Mapping[str, str]) -> str:
+def set_keys(text: str, table: Sequence[str], values: Mapping[str, str | Sequence[str]]) -> str:
     """
     Return a TOML text in which a table, made at the end where there is none, has keys with these values.
 
@@ -34,7 +34,7 @@ def set_keys(text: str, table: Sequence[str], values: Mapping[str, str]) -> str:
     return mark + (edited.replace("\n", "\r\n") if windows else edited)
 
 
-def _edit(text: str, table: Sequence[str], values: Mapping[str, str]) -> str:
+def _edit(text: str, table: Sequence[str], values: Mapping[str, str | Sequence[str]]) -> str:
     document = tomlkit.parse(text)
     found = document
     for name in table:
@@ -47,9 +47,25 @@ def _edit(text: str, table: Sequence[str], values: Mapping[str, str]) -> str:
             return text + gap + "\n".join([*lines, ""])
         found = found[name]
     for key, value in values.items():
-        if found.get(key) != value:
+        before = found.get(key)
+        if isinstance(before, tomlkit.items.Array) and not isinstance(value, str):
+            _set_elements(before, value)
+        elif before != value:
             found[key] = value
     return tomlkit.dumps(document)
+
+
+def _set_elements(array: tomlkit.items.Array, values: Sequence[str]) -> None:
+    """Put other elements into a list, which keeps its lines; comments in it would stand beside the wrong ones."""
+    if "#" in array.as_string() and not any("#" in str(value) for value in array):
+        raise ValueError("there are comments in the list")
+    while len(array) > len(values):
+        del array[-1]
+    for number, value in enumerate(values):
+        if number < len(array):
+            array[number] = value
+        else:
+            array.append(value)
 
 
 def read_toml(text: str) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""The rules that a project is held to before it is published."""

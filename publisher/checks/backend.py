@@ -1,0 +1,96 @@
+"""Rules about `[build-system]`, this tool's own table, and the schemas that other tools publish."""
+
+import re
+from collections.abc import Iterator, Mapping
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from publisher.checks.document import Document
+from publisher.checks.findings import Finding
+from publisher.checks.lines import Place
+from publisher.config import read_project_config
+from publisher.errors import ConfigurationError
+from publisher.toml_edit import table_at
+from publisher.urls import parse_index_url
+
+_BACKENDS = {
+    "flit_core": "flit-core",
+    "hatchling": "hatchling",
+    "maturin": "maturin",
+    "mesonpy": "meson-python",
+    "pdm": "pdm-backend",
+    "poetry": "poetry-core",
+    "scikit_build_core": "scikit-build-core",
+    "setuptools": "setuptools",
+    "uv_build": "uv-build",
+}
+"""The packages that have the backends people use, by the first part of the backend's module."""
+
+
+def check_build_system(document: Document) -> Iterator[Finding]:
+    """Find what keeps a frontend from starting the backend (PEP 517, PEP 518)."""
+    table = table_at(document.data, "build-system")
+    if "build-system" not in document.data:
+        yield document.finding("PP501", (), "there is no [build-system]")
+        return
+    if "requires" not in table:
+        yield document.finding("PP502", ("build-system",), "[build-system] has no requires")
+    required = set()
+    for place, text in document.items("build-system", "requires"):
+        try:
+            required.add(canonicalize_name(Requirement(text).name))
+        except InvalidRequirement as error:
+            reason = str(error).splitlines()[0].rstrip(":.")
+            yield document.finding("PP503", place, f"{text!r} is not a valid dependency: {reason}")
+    paths = document.items("build-system", "backend-path")
+    for place, text in paths:
+        folder = (document.folder / text).resolve()
+        if not folder.is_dir() or not folder.is_relative_to(document.folder.resolve()):
+            yield document.finding("PP504", place, f"{text!r} is no folder of the project")
+    backend = table.get("build-backend")
+    package = _BACKENDS.get(re.split(r"[.:]", backend)[0]) if isinstance(backend, str) else None
+    if package and not paths and "requires" in table and package not in required:
+        message = f"the backend {backend!r} is in {package}, which requires does not name"
+        yield document.finding("PP505", ("build-system", "build-backend"), message)
+
+
+def check_own_table(document: Document) -> Iterator[Finding]:
+    """Find what this tool does not understand of what is said to it."""
+    place: Place = ("tool", "pypi-publish")
+    try:
+        config = read_project_config(document.folder)
+    except ConfigurationError as error:
+        key = re.search(r"(?:key |: )'([\w-]+)'", error.message)
+        message = error.message.removeprefix(f"{document.path}: ").rstrip(".")
+        yield document.finding("PP506", (*place, key[1]) if key else place, message)
+        return
+    if config.index_url is not None:
+        try:
+            parse_index_url(config.index_url)
+        except ConfigurationError as error:
+            yield document.finding("PP507", (*place, "index-url"), error.message.rstrip("."))
+
+
+def check_schemas(document: Document, found: Mapping[int, object]) -> Iterator[Finding]:
+    """
+    Return what validate-pyproject finds, unless another rule found something on the same line.
+
+    It reports one problem at a time, and knows the tables of setuptools too.
+    """
+    from validate_pyproject.api import Validator  # noqa: PLC0415, TID251 - the only door to validate-pyproject
+    from validate_pyproject.errors import ValidationError  # noqa: PLC0415, TID251 - the only door to it
+
+    try:
+        Validator()(document.data)
+    except ValidationError as error:
+        place = _place(error.name or "")
+        line = document.line(place) or 1
+        if line not in found and error.summary:
+            yield document.finding("PP102", place, error.summary.splitlines()[0].replace("`", "'"))
+
+
+def _place(name: str) -> Place:
+    """Return the place that ``project.authors[0].email`` names."""
+    parts = re.findall(r"[^.\[\]`]+", name.removeprefix("data."))
+    return tuple(int(part) if part.isdigit() else part for part in parts)

@@ -1,0 +1,167 @@
+"""Rules about built files: what is in them and what is missing."""
+
+import re
+import tarfile
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from importlib.util import find_spec
+from pathlib import Path, PurePosixPath
+
+from publisher import checking
+from publisher.checks.findings import Finding
+from publisher.checks.rules import RULES
+from publisher.dists import Distribution, Kind
+from publisher.history import tracked_files
+
+SIZE_LIMIT = 100 * 10**6
+"""Bytes; the bound of the Python Package Index."""
+
+_SECRET = re.compile(
+    r"(^|/)(\.pypirc|\.netrc|_netrc|\.env|\.envrc|id_(rsa|dsa|ecdsa|ed25519)|[^/]+\.(p12|pfx|keystore))$"
+)
+_ANNOTATION = re.compile(rb"^\s*(async\s+)?def\s+\w+\([^)]*\)\s*->|^\s*def\s+\w+\([^)]*\w\s*:\s*\w", re.MULTILINE)
+_TESTS = frozenset({"test", "tests", "testing"})
+_FROM_LIBRARY = {
+    "W001": "PP708",
+    "W002": "PP711",
+    "W003": "PP712",
+    "W004": "PP712",
+    "W005": "PP707",
+    "W006": "PP712",
+    "W007": "PP709",
+    "W010": "PP712",
+}
+"""Our codes for the checks of check-wheel-contents, which finds these."""
+
+_SOURCES = ("src", "", "lib", "python")
+"""The folders of a project in which packages lie."""
+
+
+def can_look_into_wheels() -> bool:
+    """Tell whether check-wheel-contents is installed, which some rules are built on."""
+    return find_spec("check_wheel_contents") is not None
+
+
+def check_files(distributions: Sequence[Distribution], folder: Path | None = None) -> Iterator[Finding]:
+    """Find what is wrong with files; ``folder`` is the project that they were built from, where that is known."""
+    for distribution in distributions:
+        report = _reporter(distribution)
+        yield from (report("PP701", message) for message in checking.metadata_errors(distribution.metadata))
+        yield from (report("PP702", message) for message in checking.description_errors(distribution.fields))
+        if not checking.has_description(distribution.fields):
+            yield report("PP716", "it has no description")
+        size = distribution.path.stat().st_size
+        if size > SIZE_LIMIT:
+            yield report("PP714", f"it has {size / 10**6:.0f} MB")
+        names = _names(distribution)
+        yield from (report("PP713", f"{name} is in it") for name in names if _SECRET.search(name))
+        if distribution.kind is Kind.WHEEL:
+            yield from _check_wheel(distribution, names, report)
+            if can_look_into_wheels():
+                yield from _check_with_library(distribution, folder, report)
+    yield from _check_agreement(distributions)
+
+
+_Report = Callable[[str, str], Finding]
+
+
+def _reporter(distribution: Distribution) -> _Report:
+    return lambda code, message: Finding(RULES[code], Path(distribution.filename), message)
+
+
+def _names(distribution: Distribution) -> list[str]:
+    """Return the files of an archive, which has been read once and is whole."""
+    if zipfile.is_zipfile(distribution.path):
+        with zipfile.ZipFile(distribution.path) as archive:
+            return [name for name in archive.namelist() if not name.endswith("/")]
+    with tarfile.open(distribution.path) as tar:
+        return [member.name for member in tar if member.isfile()]
+
+
+def _check_wheel(wheel: Distribution, names: Sequence[str], report: _Report) -> Iterator[Finding]:
+    info = next(name.partition("/")[0] for name in names if ".dist-info/" in name)
+    for name in wheel.fields.get("license_files", []):
+        if not any(f"{info}/{folder}{name}" in names for folder in ("licenses/", "license_files/", "")):
+            yield report("PP715", f"the license file {name} is not in it")
+    packages = {name.partition("/")[0] for name in names if name.endswith("/__init__.py") and name.count("/") == 1}
+    for package in sorted(packages - {each.partition("/")[0] for each in names if each.endswith("/py.typed")}):
+        if not package.endswith("-stubs") and _is_annotated(wheel.path, package, names):
+            yield report("PP710", f"the package {package} has annotations and no py.typed")
+
+
+def _is_annotated(path: Path, package: str, names: Iterable[str]) -> bool:
+    """Tell whether at least half of a package's modules with functions have annotated ones."""
+    modules = [name for name in names if name.startswith(f"{package}/") and name.endswith(".py")]
+    with zipfile.ZipFile(path) as archive:
+        texts = [text for name in modules if b"def " in (text := archive.read(name))]
+    return bool(texts) and sum(bool(_ANNOTATION.search(text)) for text in texts) * 2 >= len(texts)
+
+
+def _check_with_library(wheel: Distribution, folder: Path | None, report: _Report) -> Iterator[Finding]:
+    from check_wheel_contents.checker import WheelChecker  # noqa: PLC0415, TID251 - the only door to it
+    from check_wheel_contents.contents import WheelContents  # noqa: PLC0415, TID251 - the only door to it
+
+    contents = WheelContents.from_wheel(wheel.path)
+    contents.validate_tree()
+    checker = WheelChecker()
+    for failed in checker.check_contents(contents):
+        code = _FROM_LIBRARY.get(failed.check.name)
+        if code is not None:
+            yield report(code, f"{_words(failed.check.value)}{': ' if failed.args else ''}{', '.join(failed.args[:5])}")
+    tops = {name for tree in (contents.purelib_tree, contents.platlib_tree) for name in tree.subdirectories}
+    packages = [place for top in sorted(tops) if folder is not None and (place := _place_of(folder, top))]
+    if folder is None or not packages:
+        return
+    checker = WheelChecker()
+    checker.configure_options(package=tuple(map(str, packages)))
+    known = tracked_files(folder)
+    for failed in checker.check_contents(contents):
+        if failed.check.name == "W101":
+            yield from _missing(failed.args, packages, folder, known, report)
+
+
+def _words(text: str) -> str:
+    return text[:1].lower() + text[1:].replace("Wheel", "the wheel")
+
+
+def _place_of(folder: Path, package: str) -> Path | None:
+    """Return where the source of a package lies."""
+    found = [folder / source / package for source in _SOURCES if (folder / source / package).is_dir()]
+    return found[0] if found else None
+
+
+def _missing(
+    names: Iterable[str], packages: Sequence[Path], folder: Path, known: frozenset[str] | None, report: _Report
+) -> Iterator[Finding]:
+    """Tell modules and data files that the wheel lacks; what git does not know of was left there by some tool."""
+    parents = {package.name: package.parent.relative_to(folder).as_posix() for package in packages}
+    for name in names:
+        place = (PurePosixPath(parents[name.partition("/")[0]]) / name).as_posix()
+        if known is None or place in known:
+            is_module = name.endswith((".py", ".pyi"))
+            tests = _TESTS & set(PurePosixPath(name).parts[1:-1]) or PurePosixPath(name).name.startswith("test_")
+            if is_module and tests:
+                continue  # leaving tests out of a package is a choice
+            yield report("PP705" if is_module else "PP706", f"{place} is not in it")
+
+
+def _check_agreement(distributions: Sequence[Distribution]) -> Iterator[Finding]:
+    sdists = {sdist.name: sdist for sdist in distributions if sdist.kind is Kind.SDIST}
+    for wheel in distributions:
+        sdist = sdists.get(wheel.name)
+        if wheel.kind is not Kind.WHEEL or sdist is None:
+            continue
+        report = _reporter(wheel)
+        if wheel.version != sdist.version:
+            yield report("PP703", f"the wheel has the version {wheel.version}, the sdist {sdist.version}")
+        elif "dynamic" in sdist.fields:
+            continue  # the sdist says that the build decides
+        else:
+            for field, label in (("requires_dist", "Requires-Dist"), ("requires_python", "Requires-Python")):
+                if _value(wheel, field) != _value(sdist, field):
+                    yield report("PP704", f"{label} is not what the sdist says")
+
+
+def _value(distribution: Distribution, field: str) -> object:
+    found = distribution.fields.get(field)
+    return sorted(found) if isinstance(found, list) else found

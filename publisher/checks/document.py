@@ -1,0 +1,62 @@
+"""A project's `pyproject.toml` as the rules see it: its tables, and where in the text each value stands."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from publisher.checks.findings import Finding
+from publisher.checks.lines import Lines, Place
+from publisher.checks.rules import RULES
+from publisher.pyproject import FILENAME
+from publisher.toml_edit import table_at
+
+
+@dataclass(frozen=True)
+class Document:
+    """The file of a project that could be parsed; ``folder`` is the project's, as it is to be shown."""
+
+    folder: Path
+    text: str
+    data: Mapping[str, Any]
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self.folder / FILENAME
+
+    @cached_property
+    def project(self) -> Mapping[str, Any]:
+        """The table ``[project]``; empty where there is none."""
+        return table_at(self.data, "project")
+
+    @cached_property
+    def dynamic(self) -> frozenset[str]:
+        """The keys that the backend finds."""
+        return frozenset(self.texts("dynamic"))
+
+    @cached_property
+    def _lines(self) -> Lines:
+        return Lines(self.text)
+
+    def texts(self, key: str) -> list[str]:
+        """Return a list of texts in ``[project]``, without what is none."""
+        found = self.project.get(key)
+        return [each for each in found if isinstance(each, str)] if isinstance(found, list) else []
+
+    def items(self, *place: str) -> list[tuple[Place, str]]:
+        """Return the texts of a list, each with its place."""
+        found: Any = self.data
+        for key in place:
+            found = found.get(key) if isinstance(found, Mapping) else None
+        listed = found if isinstance(found, list) else []
+        return [((*place, number), each) for number, each in enumerate(listed) if isinstance(each, str)]
+
+    def line(self, place: Place) -> int | None:
+        """Return the line of a place, or of what is around it."""
+        return self._lines.of(place)
+
+    def finding(self, code: str, place: Place, message: str) -> Finding:
+        """Return what a rule finds at a place."""
+        return Finding(RULES[code], self.path, message, self.line(place) or 1)

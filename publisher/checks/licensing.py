@@ -1,0 +1,120 @@
+"""Rules about classifiers and license, which name things from lists that others keep."""
+
+import re
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+
+from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from trove_classifiers import classifiers as known_classifiers  # noqa: TID251 - the only door to trove-classifiers
+from trove_classifiers import deprecated_classifiers  # noqa: TID251
+
+from publisher.checks.document import Document
+from publisher.checks.findings import Finding
+
+_PYTHON = re.compile(r"Programming Language :: Python :: (\d+\.\d+)")
+
+
+def check_classifiers(document: Document) -> Iterator[Finding]:
+    """Find what is wrong with classifiers."""
+    items = document.items("project", "classifiers")
+    seen: set[str] = set()
+    for place, text in items:
+        if text in seen:
+            yield document.finding("PP303", place, f"{text!r} stands here twice")
+        seen.add(text)
+        if text in deprecated_classifiers:
+            others = deprecated_classifiers[text]
+            instead = f"; it is now {' or '.join(map(repr, others))}" if others else ", with nothing in its place"
+            yield document.finding("PP302", place, f"{text!r} is outdated{instead}")
+        elif text not in known_classifiers and not text.lower().startswith("private ::"):
+            close = get_close_matches(text, known_classifiers, n=1)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            yield document.finding("PP301", place, f"there is no classifier {text!r}{hint}")
+    texts = [text for _, text in items]
+    if texts != in_order(texts):
+        yield document.finding("PP304", ("project", "classifiers"), "the classifiers are not in order")
+    yield from _check_pythons(document)
+
+
+def replacements(classifier: str) -> list[str]:
+    """Return what replaces a classifier that is outdated; nothing for one that is not, or that nothing replaces."""
+    return list(deprecated_classifiers.get(classifier, []))
+
+
+def in_order(texts: list[str]) -> list[str]:
+    """Return classifiers by the alphabet, with numbers in them by their value: 3.9 comes before 3.10."""
+    return sorted(
+        texts,
+        key=lambda text: [
+            (part.isdigit(), int(part) if part.isdigit() else 0, part) for part in re.split(r"(\d+)", text)
+        ],
+    )
+
+
+def _check_pythons(document: Document) -> Iterator[Finding]:
+    try:
+        supported = SpecifierSet(document.project.get("requires-python", ""))
+    except (InvalidSpecifier, TypeError, AttributeError):
+        return
+    for place, text in document.items("project", "classifiers"):
+        found = _PYTHON.fullmatch(text)
+        # some release of that Python is enough
+        if found and not any(supported.contains(f"{found[1]}.{patch}") for patch in (0, 1, 5, 10, 99)):
+            yield document.finding("PP311", place, f"{text!r} is named, and requires-python is {str(supported)!r}")
+
+
+def check_license(document: Document) -> Iterator[Finding]:
+    """Find what is wrong with the license (PEP 639)."""
+    license_ = document.project.get("license")
+    place = ("project", "license")
+    if isinstance(license_, str):
+        yield from _check_expression(document, license_)
+    elif isinstance(license_, Mapping):
+        known = spdx_name(license_.get("text"))
+        instead = f"; write {known!r}" if known else ""
+        yield document.finding("PP308", place, f"the license is a table, the older form{instead}")
+        file = license_.get("file")
+        if isinstance(file, str) and not (document.folder / file).is_file():
+            yield document.finding("PP309", (*place, "file"), f"there is no file {file}")
+    for at, pattern in document.items("project", "license-files"):
+        if problem := _pattern_problem(document, pattern):
+            yield document.finding("PP310", at, f"{pattern!r} {problem}")
+
+
+def _check_expression(document: Document, text: str) -> Iterator[Finding]:
+    place = ("project", "license")
+    try:
+        normal = canonicalize_license_expression(text)
+    except InvalidLicenseExpression:
+        close = get_close_matches(
+            text, ("MIT", "Apache-2.0", "BSD-3-Clause", "GPL-3.0-or-later", "MPL-2.0", "ISC"), n=1
+        )
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        yield document.finding("PP305", place, f"{text!r} is not a license expression of SPDX{hint}")
+        return
+    if normal != text:
+        yield document.finding("PP306", place, f"SPDX writes {text!r} as {str(normal)!r}")
+    for at, classifier in document.items("project", "classifiers"):
+        if classifier.startswith("License ::"):
+            yield document.finding("PP307", at, f"{classifier!r} stands beside the license expression")
+
+
+def spdx_name(text: object) -> str | None:
+    """Return a license's text in the spelling of SPDX, where it is one of its names."""
+    if not isinstance(text, str):
+        return None
+    try:
+        return str(canonicalize_license_expression(text))
+    except InvalidLicenseExpression:
+        return None
+
+
+def _pattern_problem(document: Document, pattern: str) -> str | None:
+    if pattern.startswith("/") or "\\" in pattern or ".." in pattern.split("/"):
+        return "is not a pattern below the project"
+    try:
+        found = any(path.is_file() for path in document.folder.glob(pattern))
+    except (ValueError, NotImplementedError):
+        return "is not a pattern"
+    return None if found else "finds no file"

@@ -1,0 +1,136 @@
+"""On which line of a TOML text each key and each element of a list stands."""
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+Place = tuple[str | int, ...]
+"""The keys on the way to a value, and the number of an element in a list."""
+
+_STRING = r'"""[\s\S]*?"{3,5}|\'\'\'[\s\S]*?\'{3,5}|"(?:\\.|[^"\\\n])*"|\'[^\'\n]*\''
+_TOKEN = re.compile(
+    rf"(?P<string>{_STRING})|(?P<comment>\#[^\n]*)|(?P<mark>[\[\]{{}},=.\n])|(?P<word>[^\s\[\]{{}},=.#\"']+)"
+)
+
+
+class Lines:
+    """The lines of a text that is valid TOML, found by reading its tokens (https://toml.io/en/v1.0.0)."""
+
+    def __init__(self, text: str) -> None:
+        self._lines: dict[Place, int] = {}
+        self._tokens = list(_tokens(text))
+        self._next = 0
+        self._counts: dict[Place, int] = {}
+        self._read()
+
+    def of(self, place: Place) -> int | None:
+        """Return the line of a place, else that of the nearest one around it; None where there is none at all."""
+        while place:
+            if place in self._lines:
+                return self._lines[place]
+            place = place[:-1]
+        return None
+
+    def _read(self) -> None:
+        table: Place = ()
+        while self._next < len(self._tokens):
+            text, line = self._tokens[self._next]
+            if text == "\n":
+                self._next += 1
+            elif text == "[":
+                table = self._header(line)
+            else:
+                before = self._next
+                self._pair(table)
+                self._next = max(self._next, before + 1)  # what is no TOML must not keep it here for ever
+
+    def _header(self, line: int) -> Place:
+        """Read ``[table]`` or ``[[table]]``."""
+        brackets = 0
+        while self._peek() == "[":
+            brackets += 1
+            self._next += 1
+        keys = self._key()
+        place: Place = ()
+        for key in keys:
+            place = (*place, key)
+            if place in self._counts and (brackets == 1 or place != tuple(keys)):
+                place = (*place, self._counts[place] - 1)
+        if brackets == 2:
+            number = self._counts[place] = self._counts.get(place, 0) + 1
+            self._lines.setdefault(place, line)
+            place = (*place, number - 1)
+        self._lines.setdefault(place, line)
+        while self._peek() == "]":
+            self._next += 1
+        return place
+
+    def _pair(self, table: Place) -> None:
+        line = self._tokens[self._next][1]
+        place = table
+        for key in self._key():
+            place = (*place, key)
+            self._lines.setdefault(place, line)
+        if self._peek() == "=":
+            self._next += 1
+        self._value(place)
+
+    def _key(self) -> list[str]:
+        """Read a dotted key."""
+        keys = []
+        while self._next < len(self._tokens):
+            text, _ = self._tokens[self._next]
+            if text in {"=", "]", "\n", "}", ","}:
+                break
+            if text != ".":
+                keys.append(_unquoted(text))
+            self._next += 1
+        return keys
+
+    def _value(self, place: Place) -> None:
+        mark = self._peek()
+        if mark == "[":
+            self._next += 1
+            number = 0
+            while self._skip_newlines() not in {"]", None}:
+                self._lines[*place, number] = self._tokens[self._next][1]
+                self._value((*place, number))
+                number += 1
+                if self._skip_newlines() == ",":
+                    self._next += 1
+            self._next += 1
+        elif mark == "{":
+            self._next += 1
+            while self._skip_newlines() not in {"}", None}:
+                self._pair(place)
+                if self._skip_newlines() == ",":
+                    self._next += 1
+            self._next += 1
+        else:
+            while self._peek() not in {"\n", ",", "]", "}", None}:  # a number or a date is several tokens
+                self._next += 1
+
+    def _peek(self) -> str | None:
+        return self._tokens[self._next][0] if self._next < len(self._tokens) else None
+
+    def _skip_newlines(self) -> str | None:
+        while self._peek() == "\n":
+            self._next += 1
+        return self._peek()
+
+
+def _tokens(text: str) -> Iterator[tuple[str, int]]:
+    line, position = 1, 0
+    for found in _TOKEN.finditer(text):
+        line += text.count("\n", position, found.start())
+        position = found.start()
+        if found.lastgroup != "comment":
+            yield found.group(), line
+
+
+def _unquoted(key: str) -> str:
+    if key[0] in "\"'":
+        parsed: Mapping[str, Any] = tomllib.loads(f"key = {key}")
+        return str(parsed["key"])
+    return key

@@ -1,0 +1,86 @@
+"""Running the rules over a project, without those that it turns off."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from publisher.checks.backend import check_build_system, check_own_table, check_schemas
+from publisher.checks.document import Document
+from publisher.checks.fields import check_fields
+from publisher.checks.findings import Finding, in_order
+from publisher.checks.licensing import check_classifiers, check_license
+from publisher.checks.readme import check_readme
+from publisher.checks.requirements import check_requirements
+from publisher.checks.rules import RULES
+from publisher.errors import ConfigurationError
+from publisher.pyproject import FILENAME, read_pyproject
+from publisher.toml_edit import table_at
+
+_CHECKS = (
+    check_fields,
+    check_requirements,
+    check_classifiers,
+    check_license,
+    check_readme,
+    check_build_system,
+    check_own_table,
+)
+_SWITCHES = ("tool", "pypi-publish", "check", "ignore")
+
+
+def check_source(folder: Path) -> list[Finding]:
+    """
+    Return what the rules find in a project's sources, by file and line; nothing is built and no index is asked.
+
+    Raises ConfigurationError when the folder has no pyproject.toml, or it can't be read from the disk.
+    """
+    document = read_document(folder)
+    if isinstance(document, Finding):
+        return [document]
+    found = [finding for check in _CHECKS for finding in check(document)]
+    found += check_schemas(document, {finding.line: finding for finding in found if finding.line is not None})
+    found += _check_switches(document)
+    return in_order(without_ignored(found, ignored_rules(document.data)))
+
+
+def read_document(folder: Path) -> Document | Finding:
+    """
+    Return a project's file; what is wrong with it where it is no TOML.
+
+    Raises ConfigurationError when there is none, or it can't be read from the disk.
+    """
+    path = folder / FILENAME
+    if not path.is_file():
+        raise ConfigurationError(f"{folder} has no {FILENAME}.", hint="Name the project's folder.", path=path)
+    try:
+        data = read_pyproject(folder)
+    except ConfigurationError as error:
+        if error.path is None:
+            raise
+        message = error.message.removeprefix(f"{path} is ").rstrip(".")
+        return Finding(RULES["PP101"], path, message, error.line or 1)
+    return Document(folder, path.read_text("utf-8"), data)
+
+
+def without_ignored(findings: Iterable[Finding], ignored: Mapping[str, str]) -> Iterator[Finding]:
+    """Return findings of the rules that a project does not turn off."""
+    return (finding for finding in findings if finding.rule.code not in ignored)
+
+
+def ignored_rules(data: Mapping[str, Any]) -> dict[str, str]:
+    """Return the codes of the rules that a project turns off, each with its reason; without a reason it stays on."""
+    table = table_at(data, ".".join(_SWITCHES))
+    return {code: reason for code, reason in table.items() if isinstance(reason, str) and reason.strip()}
+
+
+def project_ignores(folder: Path) -> dict[str, str]:
+    """Return what `ignored_rules` does for a project's folder; raises ConfigurationError as `read_pyproject` does."""
+    return ignored_rules(read_pyproject(folder))
+
+
+def _check_switches(document: Document) -> Iterator[Finding]:
+    for code, reason in table_at(document.data, ".".join(_SWITCHES)).items():
+        if code not in RULES:
+            yield document.finding("PP508", (*_SWITCHES, code), f"there is no rule {code}")
+        elif not (isinstance(reason, str) and reason.strip()):
+            yield document.finding("PP508", (*_SWITCHES, code), f"{code} is turned off without a reason")
