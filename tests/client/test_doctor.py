@@ -99,17 +99,17 @@ def test_the_only_login_names_the_index(logged_in: RunningIndex) -> None:
 
 
 def test_no_index_is_named() -> None:
-    _expect(_doctor(), 6, "named", Verdict.PROBLEM, "No index is named", "--index-url")
+    _expect(_doctor(), 2, "named", Verdict.PROBLEM, "No index is named", "--index-url")
 
 
 def test_the_url_is_none() -> None:
-    _expect(_doctor("--index-url", "acme.example"), 6, "named", Verdict.PROBLEM, "no http:// or https://")
+    _expect(_doctor("--index-url", "acme.example"), 2, "named", Verdict.PROBLEM, "no http:// or https://")
 
 
 def test_the_url_holds_a_password(logged_in: RunningIndex) -> None:
     url = logged_in.url.replace("://", "://hopper:hidden-secret@")
     done = _doctor("--index-url", url)
-    _expect(done, 6, "named", Verdict.WARNING, "holds a password", logged_in.url)
+    _expect(done, 4, "named", Verdict.WARNING, "holds a password", logged_in.url)
     assert "hidden-secret" not in done.everything
 
 
@@ -413,6 +413,14 @@ def test_a_project_that_is_not_as_it_should_be(logged_in: RunningIndex, tmp_path
     _expect(done, 2, check, verdict, words)
     assert "hidden" not in done.everything
     assert logged_in.url
+
+
+def test_a_problem_weighs_more_than_a_warning_before_it(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text(_PROJECTS["no backend"][0])
+    done = _doctor("--index-url", "https://acme.invalid/", cwd=tmp_path)
+    _expect(done, 6, "build-system", Verdict.WARNING, "no build backend")
+    _expect(done, 6, "reachable", Verdict.PROBLEM, "acme.invalid")
+    assert "problem" in done.stderr.splitlines()[-1]
 
 
 def test_a_project_that_names_another_index(logged_in: RunningIndex, tmp_path: Path) -> None:

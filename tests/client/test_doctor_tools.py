@@ -110,7 +110,7 @@ def test_pip_uv_and_twine_through_keyring(own_index: RunningIndex, keyring_chain
     _home(".pypirc", f"[distutils]\nindex-servers = acme\n[acme]\nrepository = {own_index.url}\n")
     done = pypi_publish("doctor", "--json", cwd=Path.home())
     assert done.code == 0, done.stderr
-    for words in ("pip 2", "uv 0", "twine, flit and hatch know this index as 'acme'"):
+    for words in ("pip 2", "uv 0", "and so do flit and hatch"):
         assert words in done.stderr
     well = {finding["check"] for finding in done.json["findings"] if finding["verdict"] == "ok"}
     assert {"pip", "pip-trial", "uv", "uv-trial", "twine"} <= well
@@ -317,10 +317,31 @@ def test_pypirc_is_read_as_twine_reads_it(tmp_path: Path, monkeypatch: pytest.Mo
     assert "by its URL alone" in _told(_examine(check_twine, tmp_path)[0], "twine")
     file = _home(".pypirc", f"[acme]\nrepository = {ACME}legacy/\nusername = ada\npassword = x\n", 0o644)
     findings, _ = _examine(check_twine, tmp_path)
-    assert "know this index as 'acme'" in _told(findings, "twine")
+    assert "twine 7.0.0 knows this index as 'acme', and so do flit and hatch" in _told(findings, "twine")
     assert f"warning: {file} holds passwords" in _told(findings, "pypirc-mode")
     file.write_text("[acme]\nrepository\n")
     assert "problem: " in _told(_examine(check_twine, tmp_path)[0], "pypirc")
+
+
+def test_where_twine_uploads_when_nobody_names_an_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _stand_in(tmp_path, "twine", "echo 'twine version 7.0.0 (keyring: 25.7.0)'", monkeypatch)
+
+    def told() -> str:
+        return _told(_examine(check_twine, tmp_path)[0], "twine-leak")
+
+    assert (
+        f"note: twine 7.0.0 uploads to the public index when it is started without `--repository-url {ACME}`" in told()
+    )
+    _home(".pypirc", f"[acme]\nrepository = {ACME}\n")
+    assert "the public index when it is started without `-r acme`" in told()
+    monkeypatch.setenv("TWINE_REPOSITORY", "other")
+    assert "uploads to 'other' when" in told()
+    monkeypatch.setenv("TWINE_REPOSITORY", "acme")
+    assert not told()
+    monkeypatch.setenv("TWINE_REPOSITORY_URL", OTHER.replace("://", "://ada:hidden@"))
+    assert "uploads to https://ada:****@other.example/simple/ when" in told()
+    monkeypatch.setenv("TWINE_REPOSITORY_URL", ACME)
+    assert not told()
 
 
 def test_a_tool_that_does_not_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
