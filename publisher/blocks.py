@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-_BEGIN = "#>>>pypi-publish-config"
-_END = "#<<<pypi-publish-config"  # one word: Python's netrc takes a second one in a comment for a part of an entry
+_BEGIN = "#>>>pypi-publish-config-"
+_END = "#<<<pypi-publish-config-"  # one word: Python's netrc takes a second one in a comment for a part of an entry
 _HIDDEN = "#| "
 MARKS = (_BEGIN, _END)
 """How the lines begin that stand around those that were put in."""
@@ -30,8 +30,8 @@ def split_lines(text: str) -> list[str]:
     return re.findall(r"[^\n]*\n|[^\n]+", text)
 
 
-def insert_blocks(text: str | None, edits: Iterable[Edit]) -> str:
-    """Return a text with lines put in; ``None`` is a file that does not exist yet."""
+def insert_blocks(text: str | None, edits: Iterable[Edit], owner: str) -> str:
+    """Return a text with lines put in for an owner, one word; ``None`` is a file that does not exist yet."""
     lines = split_lines(text or "")
     newline = "\r\n" if lines and lines[0].endswith("\r\n") else "\n"
     ordered = sorted(edits, key=lambda edit: (edit.start, edit.end))
@@ -45,25 +45,26 @@ def insert_blocks(text: str | None, edits: Iterable[Edit]) -> str:
             if not hidden:
                 lines[edit.start - 1] += newline
         block = [
-            "".join([_BEGIN, *notes, newline]),
+            "".join([_BEGIN, owner, *notes, newline]),
             *(_HIDDEN + line for line in hidden),
             *(line + newline for line in edit.lines),
         ]
-        lines[edit.start : edit.end] = [*block, _END + newline]
+        lines[edit.start : edit.end] = [*block, _END + owner + newline]
     return "".join(lines)
 
 
-def remove_blocks(text: str) -> str | None:
-    """Return a text without the lines that were put in, and with those that they hid; None where the file was made."""
+def remove_blocks(text: str, owner: str) -> str | None:
+    """Return a text without an owner's lines, and with those that they hid; None for a file that was made of them."""
+    begin, end = _marks(owner)
     kept: list[str] = []
     notes = ""
     inside = made = unended = False
     mark = BYTE_ORDER_MARK if text.startswith(BYTE_ORDER_MARK) else ""
     for line in split_lines(text.removeprefix(mark)):
-        if not inside and line.startswith(_BEGIN):
+        if not inside and begin.match(line):
             inside, notes = True, line
             made = made or _MADE in line
-        elif inside and line.startswith(_END):
+        elif inside and end.match(line):
             inside, unended = False, _UNENDED in notes
         elif inside:
             kept += [line.removeprefix(_HIDDEN)] if line.startswith(_HIDDEN) else []
@@ -76,13 +77,18 @@ def remove_blocks(text: str) -> str | None:
     return None if made and not found else found
 
 
-def added_lines(text: str) -> list[str]:
-    """Return the lines that were put in, without those that they hid."""
+def _marks(owner: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    return re.compile(f"{_BEGIN}{owner}(:|\\s|$)"), re.compile(f"{_END}{owner}\\s*$")
+
+
+def added_lines(text: str, owner: str) -> list[str]:
+    """Return an owner's lines, without those that they hid."""
+    begin, end = _marks(owner)
     added = []
     inside = False
-    for line in split_lines(text):
-        if line.startswith(MARKS):
-            inside = line.startswith(_BEGIN)
+    for line in split_lines(text.removeprefix(BYTE_ORDER_MARK)):
+        if begin.match(line) or end.match(line):
+            inside = begin.match(line) is not None
         elif inside and not line.startswith(_HIDDEN):
             added.append(line)
     return added

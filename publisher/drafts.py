@@ -63,6 +63,8 @@ def write_drafts(drafts: Iterable[Draft]) -> None:
                 continue
             target = draft.path.resolve()
             target.parent.mkdir(parents=True, exist_ok=True)
+            if read_text(draft.path) != draft.before:
+                raise ConfigurationError(f"{draft.path} has changed meanwhile.", hint="Run the command again.")
             if target.exists() and not os.access(target, os.W_OK):
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(target))  # replacing would succeed
             ready.append((_write_beside(target, draft.after, _mode(target, private=draft.private)), target))

@@ -7,6 +7,10 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit
 
+from packaging.metadata import parse_email
+from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+from packaging.version import Version
+
 from publisher import http
 from publisher.credentials import HOW_TO_LOG_IN, Credentials
 from publisher.errors import ConfigurationError, CredentialsError, IndexUnavailableError, NotOfferedError
@@ -76,6 +80,24 @@ class Index:
                 hint="Give the index's root as the index URL; the pages are expected below its simple/.",
             ) from error
         return {file.filename: file for file in found}
+
+    def requirements(self, project: str) -> list[str]:
+        """
+        Return what the newest wheels of a project require (PEP 508); nothing where the index does not tell (PEP 658).
+
+        Raises CredentialsError when the index refuses the credentials, IndexUnavailableError when it fails.
+        """
+        wheels = [file for file in self.files(project).values() if file.filename.endswith(".whl") and not file.yanked]
+        newest = max((parsed for file in wheels if (parsed := _version(file.filename))), default=None)
+        found: dict[str, None] = {}
+        for file in wheels:
+            if newest is not None and _version(file.filename) == newest:
+                response = http.get(self._session, f"{file.url}.metadata")
+                if response.status_code != HTTPStatus.NOT_FOUND:
+                    expect_success(response, self.url, self.credentials)
+                    raw, _ = parse_email(response.content)
+                    found |= dict.fromkeys(raw.get("requires_dist", []))
+        return list(found)
 
     def projects(self) -> list[str]:
         """Return the names of all projects; raises CredentialsError and IndexUnavailableError."""
@@ -224,6 +246,14 @@ def is_project_list(response: http.Response) -> bool:
 def _leads_elsewhere(response: http.Response, url: str) -> bool:
     """Tell whether an index sends to another one for a project that it does not have (pypiserver's fallback)."""
     return response.is_redirect and not http.same_origin(url, urljoin(url, response.headers["Location"]))
+
+
+def _version(wheel: str) -> Version | None:
+    """Return the version in a wheel's name; None for a name that no wheel may have."""
+    try:
+        return parse_wheel_filename(wheel)[1]
+    except InvalidWheelFilename:
+        return None
 
 
 def _files_of_json(page: Any, base: str) -> list[RemoteFile]:

@@ -53,10 +53,13 @@ def parse_ini(text: str, normalize: Callable[[str], str] = str.lower) -> IniText
 
 
 def put_options(
-    text: str | None, sections: Mapping[str, Mapping[str, str]], hidden: Callable[[str, str], bool] = lambda *_: False
+    text: str | None,
+    owner: str,
+    sections: Mapping[str, Mapping[str, str]],
+    hidden: Callable[[str, str], bool] = lambda *_: False,
 ) -> str:
     """
-    Return an INI text in which sections have options, each section's between marks (see `publisher.blocks`).
+    Return an INI text in which sections have options, between marks of an owner (see `publisher.blocks`).
 
     An option that is there already, and each that ``hidden`` tells for section and name, is kept as a comment.
 
@@ -78,7 +81,7 @@ def put_options(
             # behind the options that are there: indented ones would continue ours
             last = max([header + 1, *(end for name, _, _, _, end in found.options if name == section)])
             edits.append(Edit(last, last, said))
-    result = insert_blocks(text, _joined(edits))
+    result = insert_blocks(text, _joined(edits), owner)
     after = parse_ini(result, _normalize)
     for section, values in sections.items():
         for option, value in values.items():

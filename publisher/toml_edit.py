@@ -72,8 +72,9 @@ def table_at(document: Mapping[str, Any], path: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def put_tables(
+def put_tables(  # noqa: PLR0913 - one argument for each kind of addition
     text: str | None,
+    owner: str,
     *,
     keys: Mapping[str, Any] | None = None,
     hidden: Collection[str] = (),
@@ -81,7 +82,7 @@ def put_tables(
     tables: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> str:
     """
-    Return a TOML text with more in it, each addition between marks (see `publisher.blocks`).
+    Return a TOML text with more in it, each addition between marks of an owner (see `publisher.blocks`).
 
     ``keys`` stand at the top, and a key of that name that is there already, or that ``hidden`` names, is kept as a
     comment. ``arrays`` get one element each (``tool.uv.index``), ``tables`` more keys (``tool.uv.sources``).
@@ -112,7 +113,7 @@ def put_tables(
     if at_the_end:
         edits.append(Edit(len(lines), len(lines), at_the_end))
     mark = BYTE_ORDER_MARK if (text or "").startswith(BYTE_ORDER_MARK) else ""
-    result = mark + insert_blocks(text if text is None else text.removeprefix(mark), edits)
+    result = mark + insert_blocks(text if text is None else text.removeprefix(mark), edits, owner)
     try:
         agrees = read_toml(result) == expected
     except ConfigurationError:

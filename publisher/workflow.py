@@ -61,7 +61,8 @@ class Workflow:
     @property
     def tags(self) -> list[str]:
         """The patterns of the tags that start it."""
-        return ["v[0-9]*"] if len(self.folders) == 1 else ["v[0-9]*", "*-v[0-9]*", "*/v[0-9]*"]
+        every = ["v[0-9]*", "[0-9]*"]
+        return every if len(self.folders) == 1 else [*every, "*-v[0-9]*", "*/v[0-9]*"]
 
     def render(self) -> str:
         """

@@ -14,6 +14,7 @@ from publisher.cli.main import group
 from publisher.config import _KEYS
 from publisher.server.app import create_app
 from publisher.server.settings import ServerSettings
+from tests.machine import test_confusion
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("docs/**/*.md"), ROOT / "README.md", ROOT / "CHANGELOG.md"])
@@ -130,3 +131,18 @@ def test_every_test_that_the_docs_name_exists() -> None:
     assert len(named) > 20
     for path, test in named:
         assert f"\ndef {test}(" in (ROOT / path).read_text("utf-8"), f"{path}::{test}"
+
+
+def test_the_tables_of_dependency_confusion_are_what_is_tried() -> None:
+    page = (ROOT / "docs/explanation/dependency-confusion.md").read_text("utf-8")
+    for mode in test_confusion.MODES:
+        _, _, rest = page.partition(f"`tests/machine/test_confusion.py::test_TOOL[{mode}-STATE]`")
+        header, _, *rows = re.search(r"\n((?:\|.*\n)+)", rest).group(1).splitlines()  # type: ignore[union-attr]
+        tools = [cell.strip() for cell in header.strip("|").split("|")][1:]
+        assert sorted(tools) == ["pdm", "pip", "poetry", "uv"]
+        assert all(hasattr(test_confusion, f"test_{tool}") for tool in tools)
+        cells = {row[0].strip(): row[1:] for row in ([*line.strip("|").split("|")] for line in rows)}
+        assert tuple(cells) == test_confusion.STATES
+        for state, results in cells.items():
+            expected = test_confusion.PRIVATE if state == test_confusion.STATES[0] else "error"
+            assert [result.strip() for result in results] == [expected] * len(tools), state

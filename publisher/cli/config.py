@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,7 +68,7 @@ def command(tool: str | None, *, everything: bool, **options: Any) -> None:
     if options["remove"]:
         _remove(scoped, machine, dry_run=options["dry_run"])
         return
-    setup = _setup(options, [scope for _, scope in scoped])
+    setup = _setup(options, [scope for _, scope in scoped], machine)
     if options["as_variables"]:
         click.echo("\n".join(export_lines(tools, setup)))
     elif options["write"] or options["dry_run"]:
@@ -84,7 +85,7 @@ def _tools(name: str | None, *, everything: bool) -> "Sequence[Tool]":
     return found_tools() if name is None else [TOOLS[name]]
 
 
-def _setup(options: dict[str, Any], scopes: Sequence[str]) -> "Setup":
+def _setup(options: dict[str, Any], scopes: Sequence[str], machine: "Machine") -> "Setup":
     """Return what the tools are to be told; asks the index what nobody else says, as far as it can be asked."""
     from publisher.credentials import find_credentials
     from publisher.errors import PublishError
@@ -106,6 +107,7 @@ def _setup(options: dict[str, Any], scopes: Sequence[str]) -> "Setup":
             told, listed = False, []
         passes_on = told if passes_on is None else passes_on
         packages = packages or listed
+    needs = _needs(target, credentials, machine, packages) if "project" in scopes and not passes_on else {}
     return Setup(
         target.index,
         options["name"] or index_name(target.index),
@@ -113,17 +115,38 @@ def _setup(options: dict[str, Any], scopes: Sequence[str]) -> "Setup":
         credentials.password if credentials else None,
         passes_on,
         packages,
+        needs,
     )
 
 
 def _ask(target: "Target", credentials: "Credentials | None") -> tuple[bool, list[str]]:
-    from dataclasses import replace
-
     from publisher.credentials import find_credentials
     from publisher.tools.configure import look_at_index
 
     # nobody is asked for a password only to have a look
     return look_at_index(target.index, credentials or find_credentials(replace(target, prompt=None)))
+
+
+def _needs(
+    target: "Target", credentials: "Credentials | None", machine: "Machine", packages: Sequence[str]
+) -> dict[str, set[str]]:
+    """Return what the packages of the project in the machine's folder need of the index in turn."""
+    from publisher.credentials import find_credentials
+    from publisher.drafts import read_text
+    from publisher.errors import PublishError
+    from publisher.pyproject import FILENAME
+    from publisher.toml_edit import read_toml
+    from publisher.tools.needed import direct_dependencies, look_up_needs
+
+    direct = direct_dependencies(read_toml(read_text(machine.folder / FILENAME) or ""))
+    try:
+        credentials = credentials or find_credentials(replace(target, prompt=None))
+        return look_up_needs(target.index, credentials, direct, packages)
+    except PublishError as error:
+        current_output().warn(
+            f"The index can't be asked which of its packages need others of it; name those yourself. {error.message}"
+        )
+        return {}
 
 
 def _print(scoped: "Sequence[tuple[Tool, str]]", setup: "Setup", machine: "Machine") -> None:
@@ -142,24 +165,26 @@ def write_setup(
     from publisher.errors import ConfigurationError
     from publisher.tools.configure import draft_setup
 
-    drafts = []
+    drafts: dict[Path, Draft] = {}
     for tool, scope in scoped:
         try:
-            drafts += draft_setup(tool, setup, machine, scope)
+            drafts = draft_setup(tool, setup, machine, scope, drafts)
         except ConfigurationError as error:
             if not skip:
                 raise
             current_output().warn(f"{tool.name} is left as it is. {error.message}")
         else:
             _note(tool, setup, scope)
-    _change(drafts, machine, dry_run=dry_run)
+    _change(list(drafts.values()), machine, dry_run=dry_run)
 
 
 def _remove(scoped: "Sequence[tuple[Tool, str]]", machine: "Machine", *, dry_run: bool) -> None:
     from publisher.tools.configure import draft_removal
 
-    drafts = [draft for tool, scope in scoped for draft in draft_removal(tool, machine, scope)]
-    _change(drafts, machine, dry_run=dry_run)
+    drafts: dict[Path, Draft] = {}
+    for tool, scope in scoped:
+        drafts = draft_removal(tool, machine, scope, drafts)
+    _change(list(drafts.values()), machine, dry_run=dry_run)
 
 
 def _change(drafts: "Sequence[Draft]", machine: "Machine", *, dry_run: bool) -> None:

@@ -181,8 +181,10 @@ class Store:
                     self.records.note_project(name)
 
         async with self._refresher.looking():
-            with suppress(OSError):  # a folder that can only be read remembers as long as the process lives
+            try:
                 await self.in_thread(note)
+            except OSError:  # the next scan tries again; a folder that can only be read remembers while this runs
+                self._to_note |= names
 
     def _put_in(self, directory: str, filename: str) -> None:
         guessed = guess(filename.removesuffix(SIGNATURE))

@@ -4,6 +4,7 @@ import re
 import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
 
 from publisher.blocks import MARKS, added_lines, remove_blocks
@@ -11,6 +12,7 @@ from publisher.credentials import Credentials
 from publisher.drafts import Draft, read_text
 from publisher.errors import ConfigurationError
 from publisher.index import Index
+from publisher.pyproject import FILENAME
 from publisher.tools.machine import Machine
 from publisher.tools.netrcs import Netrc
 from publisher.tools.pdm import Pdm
@@ -46,7 +48,7 @@ def unset_tools(setup: Setup, machine: Machine) -> list[Tool]:
 
 def _is_unset(tool: Tool, setup: Setup, machine: Machine) -> bool:
     try:
-        return any(draft.changes for draft in draft_setup(tool, setup, machine, PERSONAL))
+        return any(draft.changes for draft in draft_setup(tool, setup, machine, PERSONAL).values())
     except ConfigurationError:
         return False
 
@@ -74,31 +76,45 @@ def look_at_index(index: IndexUrl, credentials: Credentials) -> tuple[bool, list
         return connection.whoami().passes_on, sorted(connection.projects())
 
 
-def draft_setup(tool: Tool, setup: Setup, machine: Machine, scope: str) -> list[Draft]:
+def draft_setup(
+    tool: Tool, setup: Setup, machine: Machine, scope: str, earlier: Mapping[Path, Draft] | None = None
+) -> dict[Path, Draft]:
     """
     Return the files that are to be written so that a tool uses an index; one that is right already does not change.
 
+    They come on top of ``earlier`` drafts, which are in the result: several tools share a project's file.
+
     Raises ConfigurationError when a file can't be read or added to.
     """
-    drafts = []
+    drafts = dict(earlier or {})
     for edit in tool.edits(setup, machine, scope):
-        before = read_text(edit.path)
+        draft = _draft_of(edit.path, drafts)
         try:
-            after = edit.put(None if before is None else remove_blocks(before))
+            after = edit.put(None if draft.after is None else remove_blocks(draft.after, tool.name))
         except ConfigurationError as error:
             raise ConfigurationError(f"{edit.path}: {error.message}", hint=error.hint, path=edit.path) from error
-        drafts.append(Draft(edit.path, before, after, edit.holds_secret))
+        drafts[edit.path] = replace(draft, after=after, private=edit.holds_secret or draft.private)
     return drafts
 
 
-def draft_removal(tool: Tool, machine: Machine, scope: str) -> list[Draft]:
-    """Return the files that are to be written, or removed, so that nothing of `draft_setup` is left."""
-    drafts = []
+def draft_removal(
+    tool: Tool, machine: Machine, scope: str, earlier: Mapping[Path, Draft] | None = None
+) -> dict[Path, Draft]:
+    """Return the files that are to be written, or removed, so that nothing of `draft_setup` is left of a tool."""
+    drafts = dict(earlier or {})
     for path in tool.paths(machine, scope):
-        before = read_text(path)
-        if before is not None:
-            drafts.append(Draft(path, before, remove_blocks(before)))
+        draft = _draft_of(path, drafts)
+        if draft.after is not None:
+            drafts[path] = replace(draft, after=remove_blocks(draft.after, tool.name))
     return drafts
+
+
+def _draft_of(path: Path, drafts: Mapping[Path, Draft]) -> Draft:
+    """Return what is to become of a file so far; of one that no draft is about, nothing."""
+    if path in drafts:
+        return drafts[path]
+    text = read_text(path)
+    return Draft(path, text, text)
 
 
 def draft_forgetting(index: IndexUrl, machine: Machine) -> list[Draft]:
@@ -107,18 +123,32 @@ def draft_forgetting(index: IndexUrl, machine: Machine) -> list[Draft]:
 
     Those are the ones at home and in the active virtual environment; a project's are its team's.
     """
-    scopes = [PERSONAL, "site"] if machine.environment.get("VIRTUAL_ENV") else [PERSONAL]
-    scoped = [(tool, scope) for tool in TOOLS.values() for scope in scopes if scope in tool.scopes]
-    drafts = [draft for tool, scope in scoped for draft in draft_removal(tool, machine, scope)]
-    return [draft for draft in drafts if _was_set_up(draft, index)]
+    drafts: dict[Path, Draft] = {}
+    for tool in TOOLS.values():
+        for path in _personal_files(tool, machine):
+            draft = _draft_of(path, drafts)
+            if draft.after is not None and _was_set_up(draft.after, tool, index):
+                drafts[path] = replace(draft, after=remove_blocks(draft.after, tool.name))
+    return list(drafts.values())
 
 
-def _was_set_up(draft: Draft, index: IndexUrl) -> bool:
-    """Tell whether a file was set up for an index: by its URL, or by the bare host that a netrc file names."""
+def _personal_files(tool: Tool, machine: Machine) -> list[Path]:
+    scopes = [scope for scope in tool.scopes if scope != "global"]
+    if not machine.environment.get("VIRTUAL_ENV"):
+        scopes = [scope for scope in scopes if scope != "site"]
+    paths = [path for scope in scopes for path in tool.paths(machine, scope)]
+    return [path for path in paths if path.name != FILENAME]
+
+
+def _was_set_up(text: str, tool: Tool, index: IndexUrl) -> bool:
+    """Tell whether a tool was set up for an index: by its URL, the host that netrc names, or poetry's name for it."""
     _, _, place = index.root.partition("://")
-    lines = added_lines(draft.before or "")
     return any(
-        f"//{place}" in line or f"@{place}" in line or line.split()[:2] == ["machine", index.host] for line in lines
+        f"//{place}" in line
+        or f"@{place}" in line
+        or line.split()[:2] == ["machine", index.host]
+        or line.rstrip() == f"[http-basic.{index_name(index)}]"
+        for line in added_lines(text, tool.name)
     )
 
 

@@ -40,7 +40,9 @@ class Netrc:
                     f"{path} has an entry for {setup.index.host} already.", hint="Take it out first."
                 )
             end = len(split_lines(text or ""))
-            return insert_blocks(text, [Edit(end, end, netrc_entry(setup.index.host, credentials).splitlines())])
+            return insert_blocks(
+                text, [Edit(end, end, netrc_entry(setup.index.host, credentials).splitlines())], "netrc"
+            )
 
         return [FileEdit(path, put, holds_secret=True)]
 

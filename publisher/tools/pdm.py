@@ -44,7 +44,7 @@ class Pdm:
         said = {"url": setup.index.simple, **({"username": setup.username} if setup.username else {})}
         if setup.password is not None:
             said["password"] = setup.password.reveal()
-        return [FileEdit(path, lambda text: put_tables(text, tables={"pypi": said}), setup.password is not None)]
+        return [FileEdit(path, lambda text: put_tables(text, "pdm", tables={"pypi": said}), setup.password is not None)]
 
     def variables(self, setup: Setup) -> Mapping[str, str]:
         """Return pdm's variables for the default index."""
@@ -87,4 +87,4 @@ def _put_into_project(text: str | None, setup: Setup) -> str:
                 hint="Name them, or a pattern: --package 'acme-*'.",
             )
         source["include_packages"] = list(setup.packages)
-    return put_tables(text, arrays={"tool.pdm.source": source})
+    return put_tables(text, "pdm", arrays={"tool.pdm.source": source})

@@ -49,7 +49,7 @@ class Pip:
             options["keyring-provider"] = "subprocess"
 
         def put(text: str | None) -> str:
-            return put_options(text, {"global": options}, lambda _section, option: option in _INDEXES)
+            return put_options(text, "pip", {"global": options}, lambda _section, option: option in _INDEXES)
 
         return [FileEdit(path, put, setup.password is not None) for path in self.paths(machine, scope)]
 

@@ -4,13 +4,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name
-
 from publisher.drafts import read_text
 from publisher.pyproject import FILENAME
 from publisher.toml_edit import put_tables, read_toml, table_at
 from publisher.tools.machine import Machine
+from publisher.tools.needed import (
+    direct_dependencies,
+    needed_through_others,
+    poetry_dependencies,
+    project_dependencies,
+)
 from publisher.tools.setup import FileEdit, Finding, Setup
 from publisher.urls import mask
 
@@ -37,7 +40,8 @@ class Poetry:
         edits = [FileEdit(project, lambda text: _put_into_project(text, setup))]
         if setup.password is not None:
             said = {"username": setup.username or "", "password": setup.password.reveal()}
-            edits.append(FileEdit(auth, lambda text: put_tables(text, tables={f"http-basic.{setup.name}": said}), True))  # noqa: FBT003
+            tables = {f"http-basic.{setup.name}": said}
+            edits.append(FileEdit(auth, lambda text: put_tables(text, "poetry", tables=tables), holds_secret=True))
         return edits
 
     def variables(self, setup: Setup) -> Mapping[str, str]:
@@ -76,17 +80,18 @@ def _put_into_project(text: str | None, setup: Setup) -> str:
     source = {"name": setup.name, "url": setup.index.simple, "priority": priority}
     document = read_toml(text or "")
     known = table_at(document, "tool.poetry.dependencies")
-    private = {name: {"source": setup.name} for name in _dependencies(document) & set(setup.packages) - known.keys()}
-    tables = {"tool.poetry.dependencies": private} if private and not setup.passes_on else {}
-    return put_tables(text, arrays={"tool.poetry.source": source}, tables=tables)
-
-
-def _dependencies(document: Mapping[str, Any]) -> set[str]:
-    """Return the normalised names of a project's dependencies (PEP 621)."""
-    names = set()
-    for text in table_at(document, "project").get("dependencies", []):
-        try:
-            names.add(str(canonicalize_name(Requirement(text).name)))
-        except (InvalidRequirement, TypeError):
-            continue
-    return names
+    if setup.passes_on:
+        return put_tables(text, "poetry", arrays={"tool.poetry.source": source})
+    direct, private = direct_dependencies(document), set(setup.packages)
+    own = {name: {"source": setup.name} for name in sorted(project_dependencies(document) & private - known.keys())}
+    tables: dict[str, Mapping[str, Any]] = {"tool.poetry.dependencies": own} if own else {}
+    sourced = {
+        name for name, said in poetry_dependencies(document).items() if isinstance(said, dict) and "source" in said
+    }
+    # a source counts for the package wherever it is needed, as soon as the project names both in one place
+    others = {*needed_through_others(direct, setup.needs), *(direct & private)} - own.keys() - sourced
+    if others:
+        group = f"tool.poetry.group.{setup.group}"
+        named = {name: {"version": "*", "source": setup.name} for name in sorted(others)}
+        tables |= {group: {"optional": True}, f"{group}.dependencies": named}
+    return put_tables(text, "poetry", arrays={"tool.poetry.source": source}, tables=tables)

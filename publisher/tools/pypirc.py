@@ -36,7 +36,7 @@ class Pypirc:
             if setup.password is not None:
                 said["password"] = setup.password.reveal()
             everyone = "".join(f"\n    {server}" for server in dict.fromkeys([*servers, setup.name]))
-            return put_options(text, {"distutils": {"index-servers": everyone}, setup.name: said})
+            return put_options(text, "pypirc", {"distutils": {"index-servers": everyone}, setup.name: said})
 
         return [FileEdit(path, put, setup.password is not None) for path in self.paths(machine, scope)]
 
@@ -50,8 +50,8 @@ class Pypirc:
 
     def notes(self, setup: Setup, scope: str) -> Sequence[str]:  # noqa: ARG002 - there is one
         """Explain how to publish with it."""
-        commands = ("twine upload -r {} dist/*", "flit publish --repository {}", "hatch publish -r {}")
-        return [", ".join(f"`{command.format(setup.name)}`" for command in commands)]
+        by_name = f"`twine upload -r {setup.name} dist/*`, `flit publish --repository {setup.name}`"
+        return [f"{by_name}, `hatch publish -r {setup.index.root}` (hatch knows the user from it, and wants the URL)."]
 
     def read(self, machine: Machine) -> Sequence[Finding]:
         """Return the repositories that the file names."""

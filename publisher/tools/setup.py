@@ -1,6 +1,6 @@
 """What a tool is told: the index, who uses it, and how it stands to the public index."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Protocol
@@ -18,7 +18,7 @@ class Setup:
 
     ``password`` is there only when it is to stand in the file. ``passes_on`` says that the index sends installers to
     the public one for names that it does not own, so that it can be the only one. ``packages`` are the names that are
-    on it.
+    on it, and ``needs`` says which of them need which others.
     """
 
     index: IndexUrl
@@ -27,6 +27,12 @@ class Setup:
     password: Secret | None = field(default=None, repr=False)
     passes_on: bool = False
     packages: Sequence[str] = ()
+    needs: Mapping[str, Collection[str]] = field(default_factory=dict)
+
+    @property
+    def group(self) -> str:
+        """The name of the dependency group for the packages that others on the index bring along."""
+        return f"via-{self.name}"
 
     @property
     def personal_url(self) -> str:

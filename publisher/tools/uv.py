@@ -10,6 +10,7 @@ from publisher.drafts import read_text
 from publisher.pyproject import FILENAME
 from publisher.toml_edit import put_tables, read_toml, table_at
 from publisher.tools.machine import Machine
+from publisher.tools.needed import needed_through_others, standard_dependencies
 from publisher.tools.setup import FileEdit, Finding, Setup
 from publisher.urls import mask
 
@@ -93,9 +94,9 @@ class Uv:
 def _put_into_user_file(text: str | None, setup: Setup) -> str:
     keys = {"keyring-provider": "subprocess"} if setup.password is None else {}
     if not setup.passes_on:
-        return put_tables(text, keys=keys)
+        return put_tables(text, "uv", keys=keys)
     index = {"name": setup.name, "url": setup.personal_url, "default": True, "authenticate": "always"}
-    return put_tables(text, keys=keys, hidden=("index-url", "extra-index-url"), arrays={"index": index})
+    return put_tables(text, "uv", keys=keys, hidden=("index-url", "extra-index-url"), arrays={"index": index})
 
 
 def _put_into_project(text: str | None, setup: Setup) -> str:
@@ -103,13 +104,15 @@ def _put_into_project(text: str | None, setup: Setup) -> str:
     index |= {"default": True} if setup.passes_on else {"explicit": True}
     index["authenticate"] = "always"
     if setup.passes_on:
-        return put_tables(text, arrays={"tool.uv.index": index})
+        return put_tables(text, "uv", arrays={"tool.uv.index": index})
     document = read_toml(text or "")
     named = {*table_at(document, "tool.uv.sources"), table_at(document, "project").get("name")}
     known = {canonicalize_name(name) for name in named if isinstance(name, str)}
     sources = {name: {"index": setup.name} for name in setup.packages if canonicalize_name(name) not in known}
-    tables = {"tool.uv.sources": sources} if sources else {}
-    return put_tables(text, arrays={"tool.uv.index": index}, tables=tables)
+    tables: dict[str, Mapping[str, Any]] = {"tool.uv.sources": sources} if sources else {}
+    if through_others := needed_through_others(standard_dependencies(document), setup.needs):
+        tables["dependency-groups"] = {setup.group: through_others}  # sources are heeded for what a project names
+    return put_tables(text, "uv", arrays={"tool.uv.index": index}, tables=tables)
 
 
 def _finding(path: Path, url: str, *, leaks: bool = False) -> Finding:

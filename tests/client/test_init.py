@@ -44,7 +44,7 @@ def test_one_project_gets_all_of_it(repository: Path) -> None:
     workflow = yaml.safe_load((repository / WORKFLOW).read_text())
     assert workflow["permissions"] == {}
     assert workflow["concurrency"] == {"group": "publish-${{ github.ref }}", "cancel-in-progress": False}
-    assert workflow[True] == {"push": {"tags": ["v[0-9]*"]}}  # YAML's `on`
+    assert workflow[True] == {"push": {"tags": ["v[0-9]*", "[0-9]*"]}}  # YAML's `on`
     job = workflow["jobs"]["publish"]
     assert (job["environment"], job["permissions"]) == ("release", {"contents": "read"})
     assert job["steps"][1]["uses"] == f"acme/index/github-actions/publish@{'0a' * 20}"

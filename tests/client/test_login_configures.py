@@ -78,14 +78,14 @@ def test_login_sets_up_pip_where_the_index_passes_public_names_on(tmp_path: Path
 
 
 def test_on_a_terminal_login_asks(index: RunningIndex) -> None:
-    conversation = [("User name", USER), ("Password", PASSWORD)]
-    shown, code = typed(["login"], [*conversation, ("Set up uv, pypirc for it?", "n")])
+    question = "Set up uv, pypirc for it?"
+    shown, code = typed(["login"], [(question, "n")])  # the password is in the environment
     assert (code, _files()) == (0, {}), shown
-    shown, code = typed(["login"], [*conversation, ("Set up uv, pypirc for it?", "")])
+    shown, code = typed(["login"], [(question, "")])
     assert code == 0, shown
     assert set(_files()) == {".config/uv/uv.toml", ".pypirc"}
     assert PASSWORD not in shown
-    shown, code = typed(["login"], conversation)
+    shown, code = typed(["login"], [])
     assert (code, "need no set-up" in shown) == (0, True), shown
     assert index.url
 

@@ -95,6 +95,23 @@ def test_a_name_that_nobody_asked_for_is_owned_too(own: OwnIndex, hostile: str) 
     assert client.get("simple/owned/").status_code == 404
 
 
+def test_a_name_that_could_not_be_noted_is_noted_later(own: OwnIndex, hostile: str) -> None:
+    index, client = own.start("--fallback-url", hostile)
+    facts = index.root / ".pypi-publish" / "facts"
+    facts.rename(facts.with_name("away"))
+    facts.write_text("in the way")
+    wheel = make_wheel(index.root, "owned", "1.1.0")
+    assert client.get("simple/").status_code == 200
+    assert client.get("simple/public-only/").status_code == 302
+    facts.unlink()
+    facts.with_name("away").rename(facts)
+    assert eventually(lambda: client.get("simple/public-only/").status_code == 302 and (facts / "owned.jsonl").exists())
+    index.stop()
+    wheel.unlink()
+    _, client = own.start("--fallback-url", hostile)
+    assert client.get("simple/owned/").status_code == 404
+
+
 @pytest.mark.parametrize("tool", ["pip", "uv"])
 def test_installers_never_get_the_strangers_version(own: OwnIndex, hostile: str, tmp_path: Path, tool: str) -> None:
     # slow (a real installer, once for each state): the attack that all this is about
