@@ -13,7 +13,7 @@ from publisher.errors import CredentialsError
 from publisher.urls import IndexUrl
 
 _KEYRING = Reporter(Area.KEYRING)
-_INSTALL = "uv tool install keyring --with pypi-publish"
+_INSTALL = "uv tool install --with-executables-from keyring pypi-publish"
 _TIME_LIMIT = 15.0
 """Seconds: a keyring that a person has to unlock first waits for ever."""
 

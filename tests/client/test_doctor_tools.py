@@ -10,6 +10,7 @@ import pytest
 from publisher.credentials import Credentials
 from publisher.doctor.credentials import Accepted
 from publisher.doctor.findings import Finding, Verdict
+from publisher.doctor.programs import Outcome
 from publisher.doctor.tools.examine import check_tools
 from publisher.doctor.tools.pdm import check_pdm
 from publisher.doctor.tools.pip import check_pip
@@ -348,6 +349,19 @@ def test_a_tool_that_does_not_start(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     _stand_in(tmp_path, "uv", "echo 'Traceback: no module' >&2; exit 1", monkeypatch)
     findings, known = _examine(check_uv, tmp_path)
     assert (known, _told(findings, "uv")) == (None, "problem: uv does not start: Traceback: no module.")
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("error: 401 for https://ada:p%40ss@acme.example/simple/", "401 for https://ada:****@acme.example/simple/"),
+        ("ERROR: https://:token@acme.example/ is down\nWARNING: a new release", "https://:****@acme.example/ is down"),
+        ("no route to https://ada@acme.example/\n\n", "no route to https://ada@acme.example/"),
+        ("", "it said nothing"),
+    ],
+)
+def test_what_a_program_says_is_told_without_passwords(said: str, told: str) -> None:
+    assert Outcome(1, "", said).last_line == told
 
 
 def test_no_tool_knows_the_index(own_index: RunningIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
