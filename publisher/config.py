@@ -20,10 +20,16 @@ class ProjectConfig:
     username: str | None = None
     require_tag: bool | None = None
     skip_existing: bool | None = None
+    packages: tuple[str, ...] | None = None
+    """Of a workspace's root alone: it is never what several projects say together."""
 
 
 def _text(value: Any) -> bool:
     return isinstance(value, str) and bool(value.strip())
+
+
+def _texts(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(_text(each) for each in value)
 
 
 def _flag(value: Any) -> bool:
@@ -35,6 +41,7 @@ _KEYS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "username": (_text, "a text"),
     "require-tag": (_flag, "true or false"),
     "skip-existing": (_flag, "true or false"),
+    "packages": (_texts, "a list of folders and patterns"),
 }
 
 
@@ -52,7 +59,10 @@ def read_project_config(project: Path) -> ProjectConfig:
         raise ConfigurationError(f"{path}: [{TABLE}] must be a table.", path=path)
     for key, value in table.items():
         _check_key(path, key, value)
-    return ProjectConfig(**{key.replace("-", "_"): value for key, value in table.items()})
+    values: dict[str, Any] = {key.replace("-", "_"): value for key, value in table.items()}
+    if "packages" in values:
+        values["packages"] = tuple(values["packages"])
+    return ProjectConfig(**values)
 
 
 def _check_key(path: Path, key: str, value: Any) -> None:
@@ -79,6 +89,8 @@ def combine_configs(projects: Sequence[ProjectConfig], fallback: ProjectConfig) 
     """
     combined: dict[str, Any] = {}
     for field in fields(ProjectConfig):
+        if field.name == "packages":
+            continue
         said = {value for project in projects if (value := getattr(project, field.name)) is not None}
         if len(said) > 1:
             key = field.name.replace("_", "-")

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
-from packaging.metadata import RawMetadata, parse_email
 from packaging.utils import (
     InvalidName,
     InvalidSdistFilename,
@@ -20,6 +20,9 @@ from packaging.version import InvalidVersion, Version
 
 from publisher.archives import has_control_characters, read_tar, read_zip
 from publisher.errors import InvalidDistributionError
+
+if TYPE_CHECKING:
+    from packaging.metadata import RawMetadata
 
 FILENAME_LIMIT = 255
 """Bytes that a file name may have on the file systems that matter."""
@@ -76,9 +79,9 @@ class Distribution:
         return self.file.version
 
     @cached_property
-    def fields(self) -> RawMetadata:
+    def fields(self) -> "RawMetadata":
         """The core metadata's fields that could be parsed, unvalidated."""
-        return parse_email(self.metadata)[0]
+        return parse_metadata(self.metadata)[0]
 
     @property
     def display_name(self) -> str:
@@ -89,6 +92,13 @@ class Distribution:
     def requires_python(self) -> str | None:
         """The specifier of ``Requires-Python`` as it stands in the metadata."""
         return self.fields.get("requires_python")
+
+
+def parse_metadata(metadata: bytes) -> "tuple[RawMetadata, dict[str, list[str]]]":
+    """Return the fields of core metadata that could be parsed, unvalidated, and those that could not."""
+    from packaging.metadata import parse_email  # noqa: PLC0415 - takes its time, and a build begins without it
+
+    return parse_email(metadata)
 
 
 def parse_filename(text: str) -> DistName:
@@ -184,7 +194,7 @@ def _sdist_metadata(path: Path, file: DistName) -> bytes:
 
 
 def _check_agreement(file: DistName, metadata: bytes) -> None:
-    fields, unparsed = parse_email(metadata)
+    fields, unparsed = parse_metadata(metadata)
     if "metadata_version" not in fields:
         raise InvalidDistributionError("its metadata has no valid Metadata-Version field")
     if "name" not in fields or "name" in unparsed:

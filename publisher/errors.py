@@ -86,3 +86,10 @@ class InvalidDistributionError(CheckFailedError):
     """A file is not the wheel or sdist that it claims to be."""
 
     title = "Invalid distribution"
+
+
+class StoppedError(PublishError):
+    """The person who runs it, or the system, stopped it."""
+
+    exit_code = 130
+    title = "Stopped"

@@ -3,7 +3,7 @@
 import datetime as dt
 import socket
 import ssl
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -64,20 +64,6 @@ class BearerAuth(requests.auth.AuthBase):
         """Add the header that authenticates the request."""
         request.headers["Authorization"] = f"Bearer {self._token.reveal()}"
         return request
-
-
-class SendHook(HTTPAdapter):
-    """An adapter that shows each request's body to a function before it is sent."""
-
-    def __init__(self, hook: Callable[[Any], None]) -> None:
-        super().__init__()
-        self._hook = hook
-
-    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> Response:
-        """Send one request, with a timeout where the caller gave none."""
-        self._hook(request.body)
-        kwargs["timeout"] = kwargs.get("timeout") or TIMEOUT
-        return super().send(request, *args, **kwargs)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """An index as its clients see it: which files of a project it has, and who somebody is there."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from html.parser import HTMLParser
 from http import HTTPStatus
 from typing import Any
@@ -22,12 +23,18 @@ SIMPLE_ACCEPT = "application/vnd.pypi.simple.v1+json, text/html;q=0.1"
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file that the index has: its digests by algorithm, in lower-case hexadecimal, and whether it is yanked."""
+    """
+    A file that the index has.
+
+    ``hashes`` are its digests by algorithm, in lower-case hexadecimal; ``uploaded`` is None where the index does not
+    tell when it was (PEP 700).
+    """
 
     filename: str
     url: str
     hashes: Mapping[str, str]
     yanked: bool = False
+    uploaded: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -44,7 +51,7 @@ class Account:
 
 
 class Index:
-    """A connection to one index, with the credentials of one user or none."""
+    """The connections to one index, with the credentials of one user or none; several threads may use them."""
 
     def __init__(self, url: IndexUrl, credentials: Credentials | None) -> None:
         self.url = url
@@ -106,6 +113,18 @@ class Index:
         if "json" in response.headers.get("Content-Type", ""):
             return [project["name"] for project in response.json()["projects"]]
         return [file.url.rstrip("/").rpartition("/")[2] for file in _files_of_html(response.text, response.url)]
+
+    def post(self, form: Iterable[bytes], content_type: str) -> http.Response:
+        """
+        Send an upload form to the index's root and return the answer, whatever its status.
+
+        Raises IndexUnavailableError when there is no answer.
+        """
+        headers = {"Content-Type": content_type}
+        with http.reaching(self.url.root):
+            return self._session.post(
+                self.url.root, data=form, headers=headers, allow_redirects=False, timeout=http.TIMEOUT
+            )
 
     def change(self, method: str, path: str, body: Mapping[str, Any] | None) -> Any:
         """
@@ -263,6 +282,7 @@ def _files_of_json(page: Any, base: str) -> list[RemoteFile]:
             urljoin(base, file["url"]),
             {algorithm: digest.lower() for algorithm, digest in file["hashes"].items()},
             bool(file.get("yanked", False)),
+            datetime.fromisoformat(file["upload-time"]) if file.get("upload-time") else None,
         )
         for file in page["files"]
     ]

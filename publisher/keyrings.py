@@ -13,7 +13,8 @@ _EMPTY = ("fail ", "null ", "chainer ", "pypi-publish ")
 NO_BACKEND_HINT = (
     "In CI, set PYPI_PUBLISH_USERNAME and PYPI_PUBLISH_PASSWORD instead. On a headless machine, install "
     "keyrings.alt beside pypi-publish, or name a backend in PYTHON_KEYRING_BACKEND (`keyring --list-backends` "
-    "shows those that are there)."
+    "shows those that are there); or keep the password in netrc: `pypi-publish config netrc --write "
+    "--embed-credentials`."
 )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from publisher.dists import Distribution
+from publisher.pyproject import Source
 from publisher.urls import IndexUrl
 
 
@@ -42,6 +43,8 @@ class Report:
     index: IndexUrl
     files: Sequence[FileReport]
     dry_run: bool = False
+    unchanged: Sequence[Source] = ()
+    """Projects that were not built, because the index has their version and they were not changed since."""
 
     @property
     def releases(self) -> list[Distribution]:
@@ -70,6 +73,7 @@ class Report:
                 }
                 for release in self.releases
             ],
+            "unchanged": [{"name": source.name, "version": str(source.version)} for source in self.unchanged],
             "files": [
                 {
                     "filename": file.distribution.filename,

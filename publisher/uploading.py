@@ -1,28 +1,18 @@
 """Sending one file to an index with the legacy upload form, until the index has answered."""
 
-import logging
+import hashlib
 import random
-import time
+import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from functools import partial
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
 
 from publisher import http
-from publisher.credentials import Credentials
 from publisher.dists import Distribution
-from publisher.errors import (
-    CheckFailedError,
-    ConflictError,
-    IndexUnavailableError,
-    InvalidDistributionError,
-)
-from publisher.index import error_text, expect_success
+from publisher.errors import CheckFailedError, ConflictError, IndexUnavailableError, StoppedError
+from publisher.form import Form
+from publisher.index import Index, error_text, expect_success
 from publisher.progress import Observer
-from publisher.urls import IndexUrl
-
-if TYPE_CHECKING:
-    from twine.package import PackageFile  # noqa: TID251 - the only door to twine
 
 PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Seconds before each further attempt; a little chance is added, so that many publishers don't come back together."""
@@ -40,62 +30,43 @@ _WORTH_ANOTHER_TRY = {
 _REFUSES_THE_FILE = {400, 410, 413, 415, 422}
 
 
-@dataclass(frozen=True)
 class Upload:
-    """A distribution with what the upload form says of it, digests included."""
+    """A distribution that is to be sent; its SHA-256 digest, in hexadecimal, is found when it is first asked for."""
 
-    distribution: Distribution
-    package: "PackageFile" = field(repr=False)
-    size: int
+    def __init__(self, distribution: Distribution) -> None:
+        self.distribution = distribution
+        self.size = distribution.path.stat().st_size
+        self._sha256: str | None = None
 
     @property
     def sha256(self) -> str:
-        """The file's SHA-256 digest in hexadecimal."""
-        return str(self.package.sha2_digest)
+        """The digest of the file, or of what was sent of it."""
+        if self._sha256 is None:
+            self._sha256 = self.digest("sha256")
+        return self._sha256
 
+    def digest(self, algorithm: str) -> str:
+        """Return the file's digest by another algorithm of `hashlib`."""
+        with self.distribution.path.open("rb") as file:
+            return hashlib.file_digest(file, algorithm).hexdigest()
 
-def prepare(distribution: Distribution) -> Upload:
-    """
-    Read a file's metadata and digests for the upload form.
-
-    Raises InvalidDistributionError when twine does not accept the file.
-    """
-    from twine.exceptions import TwineException  # noqa: PLC0415, TID251 - imported when it is needed: it takes its time
-    from twine.package import PackageFile  # noqa: PLC0415, TID251
-
-    try:
-        package = PackageFile.from_filename(str(distribution.path), None)
-    except TwineException as error:
-        raise InvalidDistributionError(f"{distribution.filename}: {error}") from error
-    return Upload(distribution, package, distribution.path.stat().st_size)
+    def was_sent(self, sha256: str) -> None:
+        """Note the digest that was found while the file was sent."""
+        self._sha256 = sha256
 
 
 class Uploader:
-    """A connection to one index over which files go up."""
+    """Sends files over the connections of one index; several threads may use it."""
 
-    def __init__(
-        self, index: IndexUrl, credentials: Credentials, observer: Observer, pauses: Sequence[float] = PAUSES
-    ) -> None:
-        import rich  # noqa: PLC0415, TID251 - twine prints through rich's own console, which is shared and not ours
-        from twine.repository import Repository  # noqa: PLC0415, TID251
-
-        rich.reconfigure(quiet=True)
-        logging.getLogger("twine").addHandler(logging.NullHandler())
+    def __init__(self, index: Index, observer: Observer, pauses: Sequence[float] = PAUSES) -> None:
         self._index = index
-        self._credentials = credentials
         self._observer = observer
         self._pauses = pauses
-        self._on_bytes: Callable[[int], None] = lambda _sent: None
-        self._repository = Repository(index.root, None, None, disable_progress_bar=True)
-        session = self._repository.session
-        session.auth = http.BasicAuth(credentials.username, credentials.password)
-        session.headers["User-Agent"] = http.USER_AGENT
-        for scheme in ("http://", "https://"):
-            session.mount(scheme, http.SendHook(self._watch))
+        self._is_stopped = threading.Event()
 
-    def close(self) -> None:
-        """Close the connection."""
-        self._repository.close()
+    def stop(self) -> None:
+        """Let every file that is going up fail with StoppedError, unless the index has it in whole already."""
+        self._is_stopped.set()
 
     def send(self, upload: Upload) -> None:
         """
@@ -104,10 +75,17 @@ class Uploader:
         Raises ConflictError when the index has the name with other contents, CredentialsError on 401 and 403,
         CheckFailedError when the index refuses the file, IndexUnavailableError when no attempt succeeded.
         """
-        self._on_bytes = self._observer.sending(upload.distribution.filename, upload.size)
+        filename = upload.distribution.filename
+        on_bytes = self._observer.sending(filename, upload.size)
+
+        def on_read(count: int) -> None:
+            self._expect_not_stopped()
+            on_bytes(count)
+
+        attempt = partial(self._attempt, upload, on_read)
         for pause in self._pauses:
             try:
-                response = self._attempt(upload)
+                response = attempt()
             except IndexUnavailableError as error:
                 self._wait(upload, error.message, pause)
                 continue
@@ -115,23 +93,26 @@ class Uploader:
                 break
             self._wait(upload, f"the index answered {response.status_code}", _retry_after(response) or pause)
         else:
-            response = self._attempt(upload)
+            response = attempt()
         self._expect_stored(upload, response)
-        self._observer.sent(upload.distribution.filename)
+        self._observer.sent(filename)
 
-    def _attempt(self, upload: Upload) -> http.Response:
-        with http.reaching(self._index.root):
-            return self._repository.upload(upload.package, max_redirects=1)  # one attempt: twine's own have no pause
+    def _attempt(self, upload: Upload, on_read: Callable[[int], None]) -> http.Response:
+        self._expect_not_stopped()
+        form = Form(upload.distribution, on_read)
+        response = self._index.post(form, form.content_type)
+        if form.sha256:
+            upload.was_sent(form.sha256)
+        return response
 
     def _wait(self, upload: Upload, reason: str, pause: float) -> None:
         pause *= random.uniform(1.0, 1.25)  # noqa: S311 - nothing secret
         self._observer.retrying(upload.distribution.filename, reason, pause)
-        time.sleep(pause)
+        self._is_stopped.wait(pause)
 
-    def _watch(self, body: Any) -> None:
-        """Have the multipart body tell how much of it was read."""
-        if hasattr(body, "bytes_read"):
-            body.callback = lambda monitor: self._on_bytes(monitor.bytes_read)
+    def _expect_not_stopped(self) -> None:
+        if self._is_stopped.is_set():
+            raise StoppedError("The upload was stopped.")
 
     def _expect_stored(self, upload: Upload, response: http.Response) -> None:
         filename = upload.distribution.filename
@@ -141,13 +122,13 @@ class Uploader:
         ):
             raise ConflictError(f"{filename}: {text}")
         if response.status_code in _REFUSES_THE_FILE:
-            raise CheckFailedError(f"{self._index} refused {filename}: {text}")
+            raise CheckFailedError(f"{self._index.url} refused {filename}: {text}")
         if response.status_code == HTTPStatus.SEE_OTHER:
             raise IndexUnavailableError(
-                f"{self._index} took longer over {filename} than its platform lets a request take.",
+                f"{self._index.url} took longer over {filename} than its platform lets a request take.",
                 hint="It may have been stored all the same: run the same command again, which finds out.",
             )
-        expect_success(response, self._index, self._credentials)
+        expect_success(response, self._index.url, self._index.credentials)
 
 
 def _retry_after(response: http.Response) -> float | None:

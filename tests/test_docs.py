@@ -68,10 +68,11 @@ def _variables_read(path: Path) -> set[str]:
     loops: dict[str, list[ast.expr]] = {}
     for node in ast.walk(tree):
         match node:
-            case ast.For(target=ast.Name(id=name), iter=ast.Tuple(elts=names)):
-                loops.setdefault(name, []).extend(names)
-            case ast.comprehension(target=ast.Name(id=name), iter=ast.Tuple(elts=names)):
-                loops.setdefault(name, []).extend(names)
+            case (
+                ast.For(target=ast.Name(id=name), iter=ast.Tuple(elts=names))
+                | ast.comprehension(target=ast.Name(id=name), iter=ast.Tuple(elts=names))
+            ):
+                loops.setdefault(name, []).extend(each for each in names if ast.unparse(each).strip("'").isupper())
     found: set[str] = set()
     for node in ast.walk(tree):
         match node:

@@ -15,7 +15,7 @@ DOORS = {
     "rich": "publisher.cli.progress",
     "keyring": "publisher.keyrings",
     "build": "publisher.building",
-    "twine": "publisher.uploading",
+    "twine": "publisher.form",
     "readme_renderer": "publisher.checking",
     "requests": "publisher.http",
     "urllib3": "publisher.http",
@@ -33,7 +33,8 @@ DOORS = {
 SECOND_DOORS = {
     ("publisher.demo_keyring", "keyring"): "a plug-in that keyring loads",
     ("publisher.keyring_backend", "keyring"): "a plug-in that keyring loads",
-    ("publisher.uploading", "rich"): "silences the console that twine prints to",
+    ("publisher.environments", "build"): "makes the environments that building builds in",
+    ("publisher.form", "urllib3"): "writes the heads of a form's parts",
 }
 SERVER_USERS = ("publisher.server", "publisher.cli.serve", "publisher.cli.users")
 LAYERS = (

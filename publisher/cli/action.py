@@ -121,6 +121,7 @@ def _options(inputs: "Inputs", tag: str | None) -> dict[str, Any]:
         "skip_existing": inputs.skip_existing,
         "dry_run": inputs.dry_run,
         "out_dir": inputs.packages_dir,
+        "jobs": None,
         "installer": "auto",
         "sdist": False,
         "wheel": False,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from publisher.cli.options import build_options, json_option, output_options, resolve_build
+from publisher.cli.options import build_options, jobs_option, json_option, output_options, resolve_build
 from publisher.cli.output import current_output
 from publisher.cli.progress import make_observer
 
@@ -20,18 +20,22 @@ if TYPE_CHECKING:
 @click.command("build")
 @click.argument("projects", metavar="[SRC]...", nargs=-1, type=click.Path(path_type=Path))
 @build_options
+@jobs_option
 @json_option
 @output_options
 def command(projects: tuple[Path, ...], **options: Any) -> None:
     """
     Build sdist and wheel of projects, check them, and print the files' paths.
 
-    SRC is a folder with a pyproject.toml; without any it is the current folder.
+    SRC is a folder with a pyproject.toml; without any it is the current folder. The root of a workspace stands for its
+    projects.
     """
-    from publisher.publish import build_and_check
+    from publisher.making import build_and_check
+    from publisher.workspace import find_projects
 
+    folders = find_projects(projects or (Path(),))
     with closing(make_observer(current_output())) as observer:
-        built = build_and_check(projects or (Path(),), options["out_dir"], resolve_build(options), observer)
+        built = build_and_check(folders, options["out_dir"], resolve_build(options), observer)
     print_files(built)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from publisher.cli.build import print_files
-from publisher.cli.options import build_options, json_option, output_options, resolve_build
+from publisher.cli.options import build_options, jobs_option, json_option, output_options, resolve_build
 from publisher.cli.output import current_output
 from publisher.cli.progress import make_observer
 
@@ -16,6 +16,7 @@ from publisher.cli.progress import make_observer
 @click.command("check")
 @click.argument("sources", metavar="[SRC|FILE]...", nargs=-1, type=click.Path(path_type=Path))
 @build_options
+@jobs_option
 @json_option
 @output_options
 def command(sources: tuple[Path, ...], **options: Any) -> None:
@@ -25,7 +26,7 @@ def command(sources: tuple[Path, ...], **options: Any) -> None:
     FILE is a wheel or an sdist; SRC is a project folder, which is built for it (in a temporary folder unless --out-dir
     names one).
     """
-    from publisher.publish import build_and_check, check_files
+    from publisher.making import build_and_check, check_files
 
     files = [source for source in sources if source.is_file()]
     projects = [source for source in sources if source not in files] if sources else [Path()]

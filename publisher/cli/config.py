@@ -93,7 +93,7 @@ def _setup(options: dict[str, Any], scopes: Sequence[str], machine: "Machine") -
     from publisher.tools.configure import index_name
     from publisher.tools.setup import Setup
 
-    target = resolve_target(options, project_config([]))
+    target = resolve_target(options, project_config([]), or_login=True)
     username = target.username or target.index.username or remembered_username(target.index.root)
     credentials = find_credentials(target) if options["embed_credentials"] else None
     passes_on, packages = options["only_index"], list(options["packages"])

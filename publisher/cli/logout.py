@@ -23,7 +23,7 @@ def command(index_url: str | None, username: str | None) -> None:
     from publisher.identity import log_out
 
     config = project_config([])
-    index = resolve_index(index_url, config)
+    index = resolve_index(index_url, config, or_login=True)
     try:
         gone = log_out(index, username or index.username or config.username)
     finally:  # a keyring that fails is no reason to leave a password in a file

@@ -14,7 +14,7 @@ import click
 
 from publisher import __version__
 from publisher.cli.output import Output
-from publisher.errors import BuildFailedError, PublishError
+from publisher.errors import BuildFailedError, PublishError, StoppedError
 
 DEFAULT_COMMAND = "publish"
 VERBOSITY_FLAGS = frozenset({"-q", "--quiet", "-v", "-vv", "--verbose"})
@@ -48,12 +48,16 @@ class PublishGroup(click.Group):
         return command
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Put the default command in front of arguments that begin with none; ``-q`` and ``-v`` may stand before it."""
+        """
+        Put the default command in front of arguments that begin with none; ``-q`` and ``-v`` may stand before it.
+
+        A shell that completes the first word is offered the commands.
+        """
         flags = list(takewhile(VERBOSITY_FLAGS.__contains__, args))
         first = args[len(flags)] if len(args) > len(flags) else None
         if first in {*self.list_commands(ctx), *UNLISTED}:
             args = [str(first), *flags, *args[len(flags) + 1 :]]
-        elif first not in {"--help", "-h", "--version"}:
+        elif first not in {"--help", "-h", "--version"} and not (first is None and ctx.resilient_parsing):
             self._expect_no_typo(first)
             args = [DEFAULT_COMMAND, *args]
         return super().parse_args(ctx, args)
@@ -77,6 +81,9 @@ class PublishGroup(click.Group):
             ctx.exit(error.exit_code)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
+        except KeyboardInterrupt:
+            _tell(StoppedError("Interrupted."), output)
+            ctx.exit(StoppedError.exit_code)
         except Exception as error:
             if output.shows_tracebacks:
                 raise

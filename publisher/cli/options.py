@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from publisher.building import BuildOptions
     from publisher.config import ProjectConfig
     from publisher.credentials import Credentials, Prompt, Target
-    from publisher.publish import PublishOptions
+    from publisher.options import PublishOptions
     from publisher.secret import Secret
     from publisher.urls import IndexUrl
 
@@ -59,6 +59,16 @@ json_option = click.option(
     callback=_set_json,
     expose_value=False,
     help="Print the result to stdout as JSON.",
+)
+
+
+jobs_option = click.option(
+    "--jobs",
+    metavar="N",
+    type=click.IntRange(min=1),
+    envvar="PYPI_PUBLISH_JOBS",
+    show_envvar=True,
+    help="Build N projects, and send N files, at the same time.  [default: as many builds as processors, 6 files]",
 )
 
 
@@ -145,12 +155,17 @@ def build_options(command: Command) -> Command:
 
 def resolve_build(options: Mapping[str, Any]) -> "BuildOptions":
     """Return how to build, from the values of `build_options`."""
-    from publisher.building import BuildOptions, default_installer
+    from publisher.building import BuildOptions, default_installer, usable_processors
     from publisher.dists import Kind
 
     asked = {kind for kind, flag in ((Kind.SDIST, "sdist"), (Kind.WHEEL, "wheel")) if options[flag]}
     installer = default_installer() if options["installer"] == "auto" else options["installer"]
-    return BuildOptions(installer, frozenset(asked or Kind), show_output=current_output().shows_build_output)
+    return BuildOptions(
+        installer,
+        frozenset(asked or Kind),
+        show_output=current_output().shows_build_output,
+        jobs=options["jobs"] or usable_processors(),
+    )
 
 
 def resolve_publish(options: Mapping[str, Any], config: "ProjectConfig") -> "PublishOptions":
@@ -161,7 +176,7 @@ def resolve_publish(options: Mapping[str, Any], config: "ProjectConfig") -> "Pub
     it names no version.
     """
     from publisher.errors import CheckFailedError
-    from publisher.publish import PublishOptions
+    from publisher.options import DEFAULT_CONNECTIONS, PublishOptions
     from publisher.tags import FORMS, parse_tag
 
     tag = parse_tag(options["tag"]) if options["tag"] else None
@@ -175,6 +190,7 @@ def resolve_publish(options: Mapping[str, Any], config: "ProjectConfig") -> "Pub
         skip_existing=_decide(options["skip_existing"], config.skip_existing),
         dry_run=options["dry_run"],
         locate=current_output().runner is not None,
+        connections=options["jobs"] or DEFAULT_CONNECTIONS,
     )
 
 
@@ -182,44 +198,54 @@ def _decide(option: bool | None, key: bool | None) -> bool:  # noqa: FBT001 - on
     return option if option is not None else bool(key)
 
 
-def project_config(projects: Sequence[Path]) -> "ProjectConfig":
+def project_config(projects: Sequence[Path], roots: Sequence[Path] = ()) -> "ProjectConfig":
     """
-    Return what the projects' tables say together; what a project leaves open, the current folder's table says.
+    Return what the projects' tables say together; what they leave open, the tables of roots and current folder say.
 
     Raises ConfigurationError when a table is invalid or two projects disagree.
     """
     from publisher.config import combine_configs, read_project_config
 
-    return combine_configs([read_project_config(project) for project in projects], read_project_config(Path()))
+    fallback = read_project_config(Path())
+    for folders in (roots, projects):
+        fallback = combine_configs([read_project_config(folder) for folder in folders], fallback)
+    return fallback
 
 
-def resolve_index(index_url: str | None, config: "ProjectConfig") -> "IndexUrl":
+def resolve_index(index_url: str | None, config: "ProjectConfig", *, or_login: bool = False) -> "IndexUrl":
     """
-    Return the index that option, environment or project name.
+    Return the index that option, environment or project name; with ``or_login``, else the only one logged in to.
 
     Raises ConfigurationError when nobody names one.
     """
     from publisher.errors import ConfigurationError
+    from publisher.logins import remembered_logins
     from publisher.urls import parse_index_url
 
     if named := index_url or config.index_url:
         return parse_index_url(named)
+    logins = remembered_logins()
+    if or_login and len(logins) == 1:
+        return logins[0].index
+    known = f" You are logged in to {' and '.join(login.index.root for login in logins)}." if logins else ""
     raise ConfigurationError(
-        "No index is named.",
+        f"No index is named.{known}",
         hint="Give --index-url URL, set PYPI_PUBLISH_INDEX_URL, or put `index-url` under [tool.pypi-publish] in "
         "pyproject.toml.",
     )
 
 
-def resolve_target(options: Mapping[str, Any], config: "ProjectConfig") -> "Target":
+def resolve_target(options: Mapping[str, Any], config: "ProjectConfig", *, or_login: bool = False) -> "Target":
     """
-    Return where and as whom to publish, from the values of `target_options` or a ``password`` in its place.
+    Return which index and as whom, from the values of `target_options` or a ``password`` in its place.
+
+    ``or_login`` is for commands about a person's own account: nothing is published to an index that nobody named.
 
     Raises ConfigurationError when no index is named.
     """
     from publisher.credentials import Target
 
-    index = resolve_index(options["index_url"], config)
+    index = resolve_index(options["index_url"], config, or_login=or_login)
     password = options.get("password") or given_password(password_stdin=options["password_stdin"])
     return Target(index, options["username"] or config.username, password, prompt_or_none(index))
 

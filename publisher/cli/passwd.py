@@ -36,7 +36,7 @@ def command(*, new_password_stdin: bool, no_keyring: bool, **options: Any) -> No
     """
     from publisher.passwords import change_password
 
-    target = resolve_target(options, project_config([]))
+    target = resolve_target(options, project_config([]), or_login=True)
     given = read_secret("--new-password-stdin") if new_password_stdin else None
     change = change_password(target, lambda username: given or _ask(username), keep=not no_keyring)
     output = current_output()

@@ -15,8 +15,8 @@ from publisher.cli.output import Output
 from publisher.progress import Observer
 
 if TYPE_CHECKING:
-    from rich.console import Console  # noqa: TID251 - the only door to rich
-    from rich.progress import Progress  # noqa: TID251 - the only door to rich
+    from rich.console import RenderableType  # noqa: TID251 - the only door to rich
+    from rich.progress import Progress, TaskID  # noqa: TID251 - the only door to rich
 
     from publisher.credentials import Credentials
     from publisher.dists import Distribution
@@ -49,17 +49,21 @@ class LineObserver(Observer):
 
     def __init__(self, output: Output) -> None:
         self._output = output
-        self._started = time.monotonic()
+        self._started: dict[Path | str, float] = {}
 
     def building(self, project: Path) -> None:
         """Tell that a project's build begins."""
-        self._started = time.monotonic()
+        self._started[project] = time.monotonic()
         self._line("Building", str(project))
 
-    def built(self, files: Sequence[Path]) -> None:
+    def output(self, project: Path, text: bytes) -> None:  # noqa: ARG002 - lines name no project
+        """Pass on what the backend printed."""
+        sys.stderr.buffer.write(text)
+        sys.stderr.buffer.flush()
+
+    def built(self, project: Path, files: Sequence[Path]) -> None:
         """Tell what a build made, and how long it took."""
-        names = ", ".join(file.name for file in files)
-        self._line("Built", f"{names} in {time.monotonic() - self._started:.1f} s")
+        self._line("Built", f"{', '.join(file.name for file in files)} in {self._took(project)}")
 
     def checked(self, distributions: "Sequence[Distribution]", warnings: Sequence[str]) -> None:
         """Tell that the files are in order."""
@@ -74,16 +78,19 @@ class LineObserver(Observer):
 
     def sending(self, filename: str, size: int) -> Callable[[int], None]:  # noqa: ARG002 - plain lines show no progress
         """Note when a file begins to go up."""
-        self._started = time.monotonic()
+        self._started[filename] = time.monotonic()
         return lambda _sent: None
 
     def sent(self, filename: str) -> None:
         """Tell that a file is stored."""
-        self._line("Uploaded", f"{filename} in {time.monotonic() - self._started:.1f} s")
+        self._line("Uploaded", f"{filename} in {self._took(filename)}")
 
     def retrying(self, filename: str, reason: str, pause: float) -> None:
         """Tell why a file is sent again."""
         self._output.warn(f"{filename}: {reason} Trying again in {pause:.1f} s.")
+
+    def _took(self, what: Path | str) -> str:
+        return f"{time.monotonic() - self._started.pop(what):.1f} s"
 
     def _line(self, label: str, text: str) -> None:
         self._output.say(f"{click.style(label.rjust(_LABEL_WIDTH), fg='green', bold=True)} {text}")
@@ -96,17 +103,18 @@ class FoldingObserver(LineObserver):
         super().__init__(output)
         self._quotation: github.Quotation | None = None
 
-    def building(self, project: Path) -> None:
+    def output(self, project: Path, text: bytes) -> None:
         """Begin a group in which nothing that the build prints is a command to the runner."""
-        super().building(project)
-        self._quotation = github.Quotation()
-        self._output.command(github.group(f"The build of {project} in full"))
-        self._output.command(self._quotation.begin)
+        if self._quotation is None:
+            self._quotation = github.Quotation()
+            self._output.command(github.group(f"The build of {project} in full"))
+            self._output.command(self._quotation.begin)
+        super().output(project, text)
 
-    def built(self, files: Sequence[Path]) -> None:
+    def built(self, project: Path, files: Sequence[Path]) -> None:
         """End the group."""
         self.close()
-        super().built(files)
+        super().built(project, files)
 
     def connected(self, index: "IndexUrl", credentials: "Credentials") -> None:
         """Have the runner show stars for the password, as itself and as it stands in requests."""
@@ -126,54 +134,39 @@ class FoldingObserver(LineObserver):
 
 
 class LiveObserver(LineObserver):
-    """Writes the same lines, and below them what is going on: a spinner for a build, a bar for an upload."""
+    """Writes the same lines, and below them what is going on: a spinner for each build, a bar for each upload."""
 
     def __init__(self, output: Output) -> None:
         super().__init__(output)
         self._live: Progress | None = None
+        self._tasks: dict[Path | str, TaskID] = {}
 
     def building(self, project: Path) -> None:
         """Show a spinner, unless the build's own output is shown."""
-        self._started = time.monotonic()
+        self._started[project] = time.monotonic()
         if not self._output.shows_build_output:
-            from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn  # noqa: TID251
+            self._show(project, "Building", None)
 
-            text = TextColumn(f"{'Building'.rjust(_LABEL_WIDTH - 2)} {{task.description}}", markup=False)
-            columns = (SpinnerColumn(), text, TimeElapsedColumn())
-            self._show(Progress(*columns, console=_console(), transient=True), str(project), None)
-
-    def built(self, files: Sequence[Path]) -> None:
+    def built(self, project: Path, files: Sequence[Path]) -> None:
         """Replace the spinner by the line."""
-        self.close()
-        super().built(files)
+        self._hide(project)
+        super().built(project, files)
 
     def sending(self, filename: str, size: int) -> Callable[[int], None]:
         """Show a bar of the bytes that have gone up."""
-        from rich.progress import (  # noqa: TID251
-            BarColumn,
-            DownloadColumn,
-            Progress,
-            TextColumn,
-            TimeRemainingColumn,
-            TransferSpeedColumn,
-        )
-
         super().sending(filename, size)
-        self.close()
-        text = TextColumn(f"{'Uploading'.rjust(_LABEL_WIDTH)} {{task.description}}", markup=False)
-        columns = (text, BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-        live = Progress(*columns, console=_console(), transient=True)
-        self._show(live, filename, size)
-        return lambda sent: live.update(live.task_ids[0], completed=min(sent, size))
+        live, task = self._show(filename, "Uploading", size)
+        return lambda sent: live.update(task, completed=min(sent, size))
 
     def sent(self, filename: str) -> None:
         """Replace the bar by the line."""
-        self.close()
+        self._hide(filename)
         super().sent(filename)
 
     def retrying(self, filename: str, reason: str, pause: float) -> None:
         """Tell it above a bar that begins anew."""
-        self.close()
+        if self._live is not None and filename in self._tasks:
+            self._live.reset(self._tasks[filename])
         super().retrying(filename, reason, pause)
 
     def close(self) -> None:
@@ -181,14 +174,69 @@ class LiveObserver(LineObserver):
         if self._live is not None:
             self._live.stop()
             self._live = None
+            self._tasks.clear()
 
-    def _show(self, live: "Progress", description: str, total: int | None) -> None:
-        self._live = live
-        live.add_task(description, total=total)
-        live.start()
+    def _show(self, what: Path | str, label: str, total: int | None) -> "tuple[Progress, TaskID]":
+        if self._live is None:
+            self._live = _progress()
+            self._live.start()
+        task = self._live.add_task(str(what), total=total, label=label.rjust(_LABEL_WIDTH - 2))
+        self._tasks[what] = task
+        return self._live, task
+
+    def _hide(self, what: Path | str) -> None:
+        if self._live is not None and what in self._tasks:
+            self._live.remove_task(self._tasks.pop(what))
+            if not self._tasks:
+                self.close()
+
+    def _line(self, label: str, text: str) -> None:
+        if self._live is None:
+            super()._line(label, text)
+        elif not self._output.is_quiet:
+            from rich.text import Text  # noqa: TID251
+
+            self._live.console.print(
+                Text(label.rjust(_LABEL_WIDTH), "bold green").append(f" {text}", "not bold default")
+            )
 
 
-def _console() -> "Console":
+def _progress() -> "Progress":
+    """Return one live view for builds, whose length nobody knows, and for uploads."""
     from rich.console import Console  # noqa: TID251
+    from rich.progress import (  # noqa: TID251
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        ProgressColumn,
+        SpinnerColumn,
+        Task,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
+    from rich.text import Text  # noqa: TID251
 
-    return Console(stderr=True)
+    class OfUploads(ProgressColumn):
+        """Shows another column for uploads, and the time that passed or nothing for builds."""
+
+        def __init__(self, shown: ProgressColumn, otherwise: ProgressColumn | None = None) -> None:
+            super().__init__()
+            self._shown = shown
+            self._otherwise = otherwise
+
+        def render(self, task: Task) -> "RenderableType":
+            column = self._otherwise if task.total is None else self._shown
+            return column.render(task) if column else Text("")
+
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.fields[label]} {task.description}", markup=False),
+        OfUploads(BarColumn(), TimeElapsedColumn()),
+        OfUploads(DownloadColumn()),
+        OfUploads(TransferSpeedColumn()),
+        OfUploads(TimeRemainingColumn()),
+        console=Console(stderr=True),
+        transient=True,
+    )

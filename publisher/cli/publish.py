@@ -9,6 +9,7 @@ import click
 
 from publisher.cli.options import (
     build_options,
+    jobs_option,
     json_option,
     output_options,
     project_config,
@@ -31,15 +32,17 @@ if TYPE_CHECKING:
 @target_options
 @publish_options
 @build_options
+@click.option("--since", metavar="REF", help="Take only projects with changes since a commit, tag or branch.")
+@jobs_option
 @json_option
 @output_options
 def command(projects: tuple[Path, ...], **options: Any) -> None:
     """
     Build projects and upload what the index does not have yet.
 
-    SRC is a folder with a pyproject.toml; without any it is the current folder. The built files are checked first, and
-    nothing is sent when one of them is wrong or is on the index with other contents. A tag that names a project chooses
-    that project.
+    SRC is a folder with a pyproject.toml; without any it is the current folder. The root of a workspace stands for its
+    projects. The built files are checked first, and nothing is sent when one of them is wrong or is on the index with
+    other contents. A tag that names a project chooses that project.
     """
     publish_projects(projects or (Path(),), options)
 
@@ -47,18 +50,23 @@ def command(projects: tuple[Path, ...], **options: Any) -> None:
 def publish_projects(folders: "Sequence[Path]", options: "Mapping[str, Any]") -> "Report":
     """Build projects, publish them, and tell what became of them; the options are those of `publish`."""
     from publisher.building import require_project
-    from publisher.publish import build_and_check, publish
+    from publisher.history import is_changed_since
     from publisher.pyproject import read_source
+    from publisher.release import release
     from publisher.tags import select_sources
+    from publisher.workspace import find_projects
 
     for folder in folders:
         require_project(folder)
-    run = resolve_publish(options, project_config(folders))
+    projects = find_projects(folders)
+    run = resolve_publish(options, project_config(projects, folders))
+    if ref := options.get("since"):
+        projects = [project for project in projects if is_changed_since(project, ref)]
+    sources = [read_source(project) for project in projects]
     if run.tag is not None:
-        folders = [source.folder for source in select_sources(run.tag, [read_source(folder) for folder in folders])]
+        sources = select_sources(run.tag, sources)
     with closing(make_observer(current_output())) as observer:
-        distributions = build_and_check(folders, options["out_dir"], resolve_build(options), observer)
-        report = publish(distributions, run, observer)
+        report = release(sources, options["out_dir"], resolve_build(options), run, observer)
     show(report)
     return report
 

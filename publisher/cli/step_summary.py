@@ -42,6 +42,7 @@ def summary_of(report: "Report") -> str:
         f"| `{file.distribution.filename}` | {human_size(file.size)} | `{file.sha256}` | {WORDS[file.state][0]} |"
         for file in report.files
     ]
+    lines += [f"| {source.name} {source.version} | | | unchanged, not built |" for source in report.unchanged]
     for release in report.releases:
         page = report.index.project_page(release.name)
         lines += ["", f"[{release.display_name} {release.version} on the index]({page})", ""]
@@ -51,6 +52,8 @@ def summary_of(report: "Report") -> str:
 
 def _heading(report: "Report") -> str:
     releases = ", ".join(f"{release.display_name} {release.version}" for release in report.releases)
+    if not releases:
+        return "✅ Nothing changed"
     if report.dry_run:
         return f"🔍 Dry run, nothing was sent: {releases}"
     if any(file.state is State.UPLOADED for file in report.files):

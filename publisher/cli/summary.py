@@ -22,16 +22,28 @@ WORDS = {
 """What people read for each state, and its colour."""
 
 
+SHOWN_IN_FULL = 3
+"""Projects whose page and installing line are shown, each its own; of more only what they have in common."""
+
+
 def show_report(report: Report, output: Output) -> None:
     """Tell people what became of each file, where the project's page is and how to install the release."""
     rows = [(file.distribution.filename, human_size(file.size), *WORDS[file.state]) for file in report.files]
+    rows += [(f"{source.name} {source.version}", "", "unchanged, not built", "blue") for source in report.unchanged]
     output.say("")
+    if not rows:
+        output.say("There is nothing to publish.")
+        return
     for line in _table([(name, size, word) for name, size, word, _ in rows], [colour for *_, colour in rows]):
         output.say(line)
-    for release in report.releases:
-        output.say("")
-        output.say(f"{release.display_name} {release.version}: {report.index.project_page(release.name)}")
-        output.say(f"  {report.install_command(release)}")
+    if len(report.releases) > SHOWN_IN_FULL:
+        output.say(f"\n{len(report.releases)} projects are on {report.index}")
+        output.say(f"  pip install --index-url {report.index.simple} PROJECT")
+    else:
+        for release in report.releases:
+            output.say("")
+            output.say(f"{release.display_name} {release.version}: {report.index.project_page(release.name)}")
+            output.say(f"  {report.install_command(release)}")
     if report.dry_run:
         output.say("\nThis was a dry run: nothing was sent.")
 

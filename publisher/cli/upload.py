@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from publisher.cli.options import (
+    jobs_option,
     json_option,
     output_options,
     project_config,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @target_options
 @publish_options
+@jobs_option
 @json_option
 @output_options
 def command(files: tuple[Path, ...], **options: Any) -> None:
@@ -41,7 +43,8 @@ def command(files: tuple[Path, ...], **options: Any) -> None:
 
 def upload_files(files: "Sequence[Path]", options: "Mapping[str, Any]") -> "Report":
     """Publish built files and tell what became of them; the options are those of `upload`."""
-    from publisher.publish import check_files, publish
+    from publisher.making import check_files
+    from publisher.publish import publish
     from publisher.tags import select_distributions
 
     run = resolve_publish(options, project_config([]))

@@ -17,7 +17,7 @@ def command(**options: Any) -> None:
     """Show who the index takes you for, what you may do there, and where the credentials come from."""
     from publisher.identity import who_am_i
 
-    target = resolve_target(options, project_config([]))
+    target = resolve_target(options, project_config([]), or_login=True)
     account, source = who_am_i(target)
     output = current_output()
     if output.as_json:

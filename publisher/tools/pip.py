@@ -68,7 +68,8 @@ class Pip:
             )
         if setup.password is None:
             notes.append(
-                "The password comes from keyring: `keyring` has to be on the path (`uv tool install keyring`)."
+                "The password comes from keyring, which has to be on the path: `uv tool install "
+                "--with-executables-from keyring pypi-publish` brings it along."
             )
         return notes
 

@@ -3,6 +3,9 @@
 import sys
 from pathlib import Path
 
+import pytest
+
+from publisher.logins import remember_username
 from tests.client.conftest import PASSWORD, USER
 from tests.helpers.dists import make_wheel
 from tests.helpers.index import RunningIndex
@@ -99,3 +102,22 @@ def test_pip_uv_and_twine_find_what_login_stored(index: RunningIndex, keyring_fi
     done = run(uv, env={**reachable, "UV_KEYRING_PROVIDER": "subprocess"})
     assert done.code == 0, done.everything
     assert keyring_file.exists()
+
+
+def test_the_only_login_is_meant_where_the_account_is(
+    index: RunningIndex, keyring_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PYPI_PUBLISH_INDEX_URL")
+    done = pypi_publish("login", "-u", USER, "--password-stdin", "--index-url", index.url, given=f"{PASSWORD}\n")
+    assert done.code == 0, done.stderr
+    assert pypi_publish("whoami").stdout.strip() == USER
+    assert f"repository = {index.url}" in pypi_publish("config", "pypirc").stdout
+    refused = pypi_publish("upload", "nothing.whl")
+    assert refused.code != 0
+    assert f"You are logged in to {index.url}" in refused.stderr
+    remember_username("https://other.example/", USER)
+    refused = pypi_publish("whoami")
+    assert refused.code == 2
+    assert "https://other.example/ and" in refused.stderr or "and https://other.example/" in refused.stderr
+    assert pypi_publish("logout", "--index-url", index.url).code == 0
+    assert PASSWORD not in keyring_file.read_text()

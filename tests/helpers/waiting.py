@@ -1,16 +1,28 @@
 """Waiting for what another process does in its own time."""
 
+import os
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 PATIENCE = 20.0
 
 
-def eventually(check: Callable[[], bool]) -> bool:
-    """Ask until it is true; the time is bounded, not measured."""
-    deadline = time.monotonic() + PATIENCE
+def eventually(check: Callable[[], bool], *, step: float = 0.05, patience: float = PATIENCE) -> bool:
+    """Ask until it is true, every so many seconds; the time is bounded, not measured."""
+    deadline = time.monotonic() + patience
     while not check():
         if time.monotonic() > deadline:
             return False
-        time.sleep(0.05)
+        time.sleep(step)
     return True
+
+
+def is_running(pid: int) -> bool:
+    """Tell whether a process is there and has not ended."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    status = Path(f"/proc/{pid}/status")
+    return not status.exists() or "(zombie)" not in status.read_text()

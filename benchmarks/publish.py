@@ -1,0 +1,312 @@
+"""
+Publish the same corpora with this command, uv, build with twine and curl in turn, and print a table of ratios.
+
+Everything is on this machine: the index, the build backends (a folder of wheels), the caches (warm: a first round is
+not counted). Needs curl. Usage: python benchmarks/publish.py [--rounds N] [--only WORD]
+"""
+
+import argparse
+import asyncio
+import base64
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import threading
+import time
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from urllib.parse import urlsplit
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from tests.helpers.dists import make_wheel
+from tests.helpers.index import RunningIndex
+from tests.helpers.projects import make_project
+
+USER, PASSWORD = "bench", "correct horse"
+BIN = Path(sys.executable).parent
+WHEELS = BIN.parent / "wheels"
+OURS, UV, TWINE, PYTHON = (str(BIN / name) for name in ("pypi-publish", "uv", "twine", "python"))
+BACKENDS = ("hatchling", "setuptools", "uv_build")
+REPRODUCIBLE = ("hatchling", "uv_build")  # without SOURCE_DATE_EPOCH, which uv does not set
+FOREIGN = ("UV_", "PIP_", "TWINE_", "PYTHON")  # settings of this machine: without bytecode Python starts half as fast
+MEGABYTE = 2**20
+DELAY = 0.01
+
+Command = list[str]
+Step = tuple[Path, Command]
+
+
+@dataclass(frozen=True)
+class Took:
+    """What a run of some commands took: seconds on the clock, seconds of processors, megabytes of the largest one."""
+
+    wall: float
+    cpu: float
+    memory: float
+
+
+class Bench:
+    """An index, the environment that reaches it, and what the rounds measured."""
+
+    def __init__(self, index: RunningIndex, work: Path, rounds: int) -> None:
+        self.index = index
+        self.work = work
+        self.rounds = rounds
+        self.number = 0
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)},
+            "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
+            "UV_NO_INDEX": "1",
+            "UV_FIND_LINKS": str(WHEELS),
+            "UV_NO_CONFIG": "1",
+            "PIP_NO_INDEX": "1",
+            "PIP_FIND_LINKS": str(WHEELS),
+            "PIP_CONFIG_FILE": os.devnull,
+            "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+            "PYPI_PUBLISH_INDEX_URL": index.url,
+            "PYPI_PUBLISH_USERNAME": USER,
+            "PYPI_PUBLISH_PASSWORD": PASSWORD,
+            "UV_PUBLISH_URL": index.url,
+            "UV_PUBLISH_USERNAME": USER,
+            "UV_PUBLISH_PASSWORD": PASSWORD,
+            "TWINE_REPOSITORY_URL": index.url,
+            "TWINE_USERNAME": USER,
+            "TWINE_PASSWORD": PASSWORD,
+            "TWINE_NON_INTERACTIVE": "1",
+        }
+
+    def in_turn(self, *runs: Callable[[], Took]) -> list[Took]:
+        """Measure one after the other, several rounds after one that is not counted; return each one's medians."""
+        found = [[run() for run in runs] for _ in range(self.rounds + 1)][1:]
+        return [
+            Took(
+                statistics.median(took.wall for took in column),
+                statistics.median(took.cpu for took in column),
+                max(took.memory for took in column),
+            )
+            for column in zip(*found, strict=True)
+        ]
+
+    def fresh(self) -> str:
+        """Return a version that was not published yet."""
+        self.number += 1
+        return f"1.{self.number}"
+
+    def run(self, steps: Iterable[Step]) -> Took:
+        """Run commands one after the other, each in its folder, and return what they took together."""
+        began, cpu, memory = time.perf_counter(), 0.0, 0.0
+        for folder, command in steps:
+            with (self.work / "log").open("wb") as log:
+                process = subprocess.Popen(
+                    command, cwd=folder, env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                )
+                _, status, usage = os.wait4(process.pid, 0)
+                process.returncode = os.waitstatus_to_exitcode(status)
+            assert process.returncode == 0, f"{command}\n{(self.work / 'log').read_text()}"
+            cpu += usage.ru_utime + usage.ru_stime
+            memory = max(memory, usage.ru_maxrss / 1024)
+        return Took(time.perf_counter() - began, cpu, memory)
+
+
+def row(what: str, ours: float, other: float, bound: float, unit: str = " s") -> None:
+    """Print one measurement, the one that it is compared with, and whether the ratio is within the bound."""
+    verdict = "ok" if ours <= bound * other else "NOT REACHED"
+    print(f"{what:<62}{ours:>9.3g}{unit}{other:>9.3g}{unit}{ours / other:>8.2f}  <= {bound:g} {verdict}", flush=True)
+
+
+def single(bench: Bench) -> None:
+    """Build and publish one small project; then publish it again."""
+    for backend in BACKENDS:
+        folder = make_project(bench.work / backend, f"bench-{backend.replace('_', '-')}", "0.0", backend=backend)
+
+        def published(commands: Sequence[Command], folder: Path = folder) -> Took:
+            _set_version(folder, bench.fresh())
+            return bench.run((folder, command) for command in _with_files(commands, folder))
+
+        ours, uv, with_uv, with_pip = bench.in_turn(
+            partial(published, [[OURS]]),
+            partial(published, [[UV, "build"], [UV, "publish"]]),
+            partial(published, [[PYTHON, "-m", "build", "--installer", "uv"], [TWINE, "upload"]]),
+            partial(published, [[PYTHON, "-m", "build"], [TWINE, "upload"]]),
+        )
+        row(f"{backend}: build and publish, of uv build && uv publish", ours.wall, uv.wall, 1.0)
+        row(f"{backend}: the same, of build with uv && twine", ours.wall, with_uv.wall, 0.6)
+        row(f"{backend}: the same, of build with pip && twine", ours.wall, with_pip.wall, 0.35)
+
+        if backend not in REPRODUCIBLE:
+            continue
+
+        def again(commands: Sequence[Command], folder: Path = folder) -> Took:
+            return bench.run((folder, command) for command in _with_files(commands, folder))
+
+        check = ["--check-url", f"{bench.index.url}simple/"]
+        _set_version(folder, bench.fresh())
+        bench.run([(folder, [OURS])])
+        (ours_again,) = bench.in_turn(partial(again, [[OURS]]))
+        _set_version(folder, bench.fresh())
+        again([[UV, "build"], [UV, "publish", *check]])
+        (uv_again,) = bench.in_turn(partial(again, [[UV, "build"], [UV, "publish", *check]]))
+        row(f"{backend}: again, nothing new, of uv build && uv publish", ours_again.wall, uv_again.wall, 0.5)
+
+
+def workspace(bench: Bench) -> None:
+    """Publish a workspace of 20 packages, against uv in a loop."""
+    folders = [make_project(bench.work / f"packages/p{n:02}", f"bench-member-{n:02}", "0.0") for n in range(20)]
+
+    def published(*commands: Command) -> Took:
+        for folder in folders:
+            _set_version(folder, f"1.{bench.number}")
+        bench.number += 1
+        return bench.run((folder, command) for folder in folders for command in _with_files(commands, folder))
+
+    def at_once() -> Took:
+        for folder in folders:
+            _set_version(folder, f"1.{bench.number}")
+        bench.number += 1
+        return bench.run([(bench.work, [OURS, *map(str, folders)])])
+
+    ours, uv = bench.in_turn(at_once, partial(published, [UV, "build"], [UV, "publish"]))
+    row("a workspace of 20 packages (hatchling), of uv in a loop", ours.wall, uv.wall, 0.5)
+
+
+def wheels(bench: Bench) -> None:
+    """Upload 100 built wheels of 20 KB."""
+
+    ours, uv, twine = bench.in_turn(
+        *(partial(_uploaded, bench, command, 100) for command in ([OURS, "upload"], [UV, "publish"], [TWINE, "upload"]))
+    )
+    row("100 built wheels of 20 KB, of uv publish", ours.wall, uv.wall, 0.5)
+    row("100 built wheels of 20 KB, of twine", ours.wall, twine.wall, 0.1)
+
+
+def far_away(bench: Bench) -> None:
+    """Upload 30 built wheels of 20 KB to an index whose answers take a while, as they do over a network."""
+    with delayed(bench.index.url) as url:
+        for name in ("PYPI_PUBLISH_INDEX_URL", "UV_PUBLISH_URL", "TWINE_REPOSITORY_URL"):
+            bench.environment[name] = url
+        ours, uv, twine = (
+            partial(_uploaded, bench, command, 30) for command in ([OURS, "upload"], [UV, "publish"], [TWINE, "upload"])
+        )
+        found = bench.in_turn(ours, uv, twine)
+    row(f"30 wheels, {2000 * DELAY:.0f} ms away, of uv publish", found[0].wall, found[1].wall, 0.5)
+    row(f"30 wheels, {2000 * DELAY:.0f} ms away, of twine", found[0].wall, found[2].wall, 0.5)
+
+
+@contextmanager
+def delayed(url: str) -> Iterator[str]:
+    """Serve an index from another port, where all bytes take `DELAY` seconds longer in each direction."""
+    parts = urlsplit(url)
+    loop = asyncio.new_event_loop()
+
+    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(MEGABYTE):
+            loop.call_later(DELAY, writer.write, data)
+        loop.call_later(DELAY, writer.close)
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there_reader, there_writer = await asyncio.open_connection(parts.hostname, parts.port)
+        await asyncio.gather(pump(reader, there_writer), pump(there_reader, writer))
+
+    server = loop.run_until_complete(asyncio.start_server(connected, "127.0.0.1", 0))
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+
+
+def large(bench: Bench) -> None:
+    """Upload one wheel of 500 MB."""
+    source = make_wheel(bench.work, "bench_heavy")
+    with zipfile.ZipFile(source, "a", zipfile.ZIP_STORED) as archive:
+        for number in range(500):
+            archive.writestr(f"bench_heavy/data{number}", os.urandom(MEGABYTE))
+    header = "Authorization: Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+    curl = ["curl", "-sf", "-H", header, "-F", ":action=file_upload", "-F", f"content=@{source}", bench.index.url]
+
+    def uploaded(command: Command) -> Took:
+        for file in bench.index.root.glob("bench_heavy*"):
+            file.unlink()
+        shutil.rmtree(bench.index.root / ".pypi-publish/facts/bench-heavy", ignore_errors=True)
+        return bench.run([(bench.work, command)])
+
+    ours, other = bench.in_turn(partial(uploaded, [OURS, "upload", str(source)]), partial(uploaded, curl))
+    row("one wheel of 500 MB, of curl -F", ours.wall, other.wall, 1.5)
+    row("peak memory while it goes up, of 100 MB", ours.memory, 100, 1.0, "MB")
+
+
+def starting(bench: Bench) -> None:
+    """Print the version."""
+    ours, click, uv = bench.in_turn(
+        *(
+            partial(bench.run, [(bench.work, command)] * 5)
+            for command in ([OURS, "--version"], [PYTHON, "-c", "import click"], [UV, "--version"])
+        )
+    )
+    row('pypi-publish --version, of python -c "import click"', ours.wall / 5, click.wall / 5, 2.0)
+    print(f"{'  (uv --version)':<62}{uv.wall / 5:>9.3g} s", flush=True)
+
+
+def _uploaded(bench: Bench, command: Command, count: int) -> Took:
+    """Upload new wheels."""
+    bench.number += 1
+    folder = bench.work / f"wheels-{bench.number}"
+    folder.mkdir()
+    names = [f"bench_small_{bench.number}_{number}" for number in range(count)]
+    files = [make_wheel(folder, name, members={f"{name}/data": os.urandom(20_000)}) for name in names]
+    return bench.run([(folder, [*command, *map(str, files)])])
+
+
+def _set_version(folder: Path, text: str) -> None:
+    """Give a project another version, and take away what was built of the last."""
+    shutil.rmtree(folder / "dist", ignore_errors=True)
+    lines = (folder / "pyproject.toml").read_text().splitlines(keepends=True)
+    changed = [f'version = "{text}"\n' if line.startswith("version = ") else line for line in lines]
+    (folder / "pyproject.toml").write_text("".join(changed))
+
+
+def _with_files(commands: Sequence[Command], folder: Path) -> Iterator[Command]:
+    """Yield commands when they are needed; twine is given the files that were built by then."""
+    for command in commands:
+        yield [*command, *map(str, sorted((folder / "dist").iterdir()))] if command[0] == TWINE else command
+
+
+@contextmanager
+def serving(work: Path) -> Iterator[RunningIndex]:
+    index = RunningIndex.start(work / "index", "--log-format", "none", "--max-size", "4000")
+    index.add_user(USER, PASSWORD)
+    try:
+        yield index
+    finally:
+        index.stop()
+
+
+SECTIONS = (single, workspace, wheels, far_away, large, starting)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", default="", help="sections whose name contains this word")
+    arguments = parser.parse_args()
+    tools = ", ".join(f"{name} {version(name)}" for name in ("uv", "build", "twine", "pip", *BACKENDS[:2]))
+    print(f"{os.cpu_count()} cores, {platform.platform()}, Python {platform.python_version()}, {tools}")
+    print(f"{'measured (medians)':<62}{'ours':>11}{'other':>11}{'ratio':>8}  must be")
+    for section in SECTIONS:
+        if arguments.only in section.__name__:
+            with TemporaryDirectory() as folder, serving(Path(folder)) as index:
+                section(Bench(index, Path(folder), arguments.rounds))
+
+
+if __name__ == "__main__":
+    main()

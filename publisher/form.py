@@ -1,0 +1,96 @@
+"""The legacy upload form of a distribution, whose file is read and hashed once: while it is sent."""
+
+import hashlib
+import secrets
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from packaging.version import Version
+from twine.package import PackageFile  # noqa: TID251 - the only door to twine
+from urllib3.fields import RequestField
+
+from publisher.dists import Distribution, Kind
+
+BLOCK = 2**16
+"""Bytes that are read and sent at a time: few calls, and still sent within the connection's timeout on slow lines."""
+
+_DIGEST_LENGTH = 64
+_LICENSE_FILES_SINCE = Version("2.4")
+
+
+class Form:
+    """
+    A ``multipart/form-data`` body that yields its blocks, with the digest of the file behind the file.
+
+    ``on_read`` is told how many bytes of the file were read so far, and may raise to stop. After the last block,
+    `sha256` is the digest of what was sent.
+    """
+
+    def __init__(self, distribution: Distribution, on_read: Callable[[int], None]) -> None:
+        self.sha256 = ""
+        self._path = distribution.path
+        self._on_read = on_read
+        boundary = secrets.token_hex(16)
+        self.content_type = f"multipart/form-data; boundary={boundary}"
+        content = _head(boundary, "content", distribution.filename)
+        fields = (_head(boundary, name) + value.encode() + b"\r\n" for name, value in form_fields(distribution))
+        self._before = b"".join(fields) + content
+        self._between = b"\r\n" + _head(boundary, "sha256_digest")
+        self._after = f"\r\n--{boundary}--\r\n".encode()
+        self._size = self._path.stat().st_size
+
+    def __len__(self) -> int:
+        return len(self._before) + self._size + len(self._between) + _DIGEST_LENGTH + len(self._after)
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield self._before
+        digest = hashlib.sha256()
+        with self._path.open("rb") as file:
+            while block := file.read(BLOCK):
+                digest.update(block)
+                yield block
+                self._on_read(file.tell())
+        self.sha256 = digest.hexdigest()
+        yield self._between + self.sha256.encode() + self._after
+
+
+def form_fields(distribution: Distribution) -> list[tuple[str, str]]:
+    """Return the fields of the form that stand before the file: what is to be done, and the core metadata."""
+    fields = [(":action", "file_upload"), ("protocol_version", "1")]
+    for name, value in _Described(distribution).metadata_dictionary().items():
+        fields += [(name, text) for text in _texts(name, value)]
+    return fields
+
+
+class _Described(PackageFile):
+    """What twine's form says of a distribution, but for the digests: they are known when the file was read."""
+
+    def __init__(self, distribution: Distribution) -> None:  # the base class would read the file, twice
+        fields = distribution.fields.copy()
+        if Version(fields["metadata_version"]) < _LICENSE_FILES_SINCE:
+            fields.pop("license_files", None)  # setuptools wrote it before it was defined; indexes may refuse it
+        self.metadata = fields
+        self.safe_name = fields["name"]
+        self.filetype = distribution.kind.value
+        self.python_version = "source" if distribution.kind is Kind.SDIST else distribution.filename.split("-")[-3]
+        self.comment = None
+        self.gpg_signature = None
+        self.attestations = None
+        self.sha2_digest = None
+        self.blake2_256_digest = None
+
+
+def _texts(name: str, value: Any) -> list[str]:
+    """Return a field's value as the form writes it: several fields for a list, but one for the keywords."""
+    match value:
+        case dict():
+            return [f"{label}, {url}" for label, url in value.items()]
+        case list() | tuple():
+            return [", ".join(value)] if name == "keywords" else list(value)
+    return [str(value)]
+
+
+def _head(boundary: str, name: str, filename: str | None = None) -> bytes:
+    field = RequestField(name, b"", filename)
+    field.make_multipart(content_type="application/octet-stream" if filename else None)
+    return f"--{boundary}\r\n{field.render_headers()}".encode()

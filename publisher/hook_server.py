@@ -1,0 +1,97 @@
+"""
+The program that runs a build backend's hooks, each in a process forked from one that has imported the backend.
+
+It is run by the interpreter of an isolated environment, so it imports the standard library and nothing else, and takes
+itself off the import path. Usage: ``hook_server.py DESCRIPTOR``, the number of an inherited socket, over which requests
+and answers go as lines of JSON:
+
+- ``{"modules": [NAME, ...]}`` imports modules, and is not answered.
+- ``{"arguments": [SCRIPT, ...], "folder": PATH, "environment": {...}}`` runs a Python script there, with those
+  variables set. It is answered by ``{"code": N, "modules": [NAME, ...]}``: the exit code, negative when a signal ended
+  the script, and the modules of the standard library and the environment that the script imported. They are then
+  imported here as well, so that the scripts that follow find them.
+"""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterable
+from contextlib import suppress
+from importlib import import_module
+from types import CodeType
+from typing import Any
+
+_REPORT_LIMIT = 60_000
+"""Bytes of module names that a script's process reports: what fits into a pipe that is read after its end."""
+
+
+def main() -> None:
+    """Serve requests until the other side closes the socket; a script's own process returns when the script is done."""
+    control = socket.socket(fileno=int(sys.argv[1]))
+    del sys.path[0]  # this file's folder
+    compiled: dict[str, CodeType] = {}
+    requests = control.makefile("r", encoding="utf-8")
+    for line in requests:
+        request = json.loads(line)
+        if "arguments" not in request:
+            _import_all(request["modules"])
+            continue
+        if threading.active_count() > 1:  # threads, and the locks they hold, do not survive a fork
+            answer: dict[str, Any] = {"code": _start(request), "modules": []}
+        else:
+            script = request["arguments"][0]
+            if script not in compiled:
+                with open(script, "rb") as file:  # noqa: PTH123 - pathlib is one more import
+                    compiled[script] = compile(file.read(), script, "exec")
+            report, told = os.pipe()
+            child = os.fork()
+            if child == 0:
+                os.close(report)
+                os.close(control.detach())
+                _become(request, compiled[script], told)
+                return
+            os.close(told)
+            _, status = os.waitpid(child, 0)
+            os.set_blocking(report, False)
+            with suppress(BlockingIOError), open(report, "rb") as names:  # noqa: PTH123
+                answer = {"code": os.waitstatus_to_exitcode(status), "modules": names.read().decode().split()}
+        control.sendall(json.dumps(answer).encode() + b"\n")
+        _import_all(answer["modules"])
+
+
+def _import_all(modules: Iterable[str]) -> None:
+    """Import modules; what goes wrong is told by the script that needs one."""
+    for module in modules:
+        with suppress(BaseException):  # also SystemExit: any code may run here
+            import_module(module)
+
+
+def _start(request: dict[str, Any]) -> int:
+    environment = {**os.environ, **request["environment"]}
+    command = [sys.executable, *request["arguments"]]
+    return subprocess.run(command, cwd=request["folder"], env=environment, check=False).returncode  # noqa: S603
+
+
+def _become(request: dict[str, Any], code: CodeType, told: int) -> None:
+    """Run the script as an interpreter that was started with it would, and report what it imported."""
+    before = set(sys.modules)
+    os.environ.update(request["environment"])
+    os.chdir(request["folder"])
+    sys.argv = request["arguments"]
+    sys.path.insert(0, os.path.dirname(sys.argv[0]))  # noqa: PTH120
+    exec(code, {"__name__": "__main__", "__file__": sys.argv[0], "__builtins__": __builtins__})  # noqa: S102
+    names = "\n".join(name for name in sys.modules if name not in before and _is_installed(name)).encode()
+    os.write(told, names if len(names) <= _REPORT_LIMIT else b"")
+
+
+def _is_installed(name: str) -> bool:
+    """Tell whether a module is the interpreter's or the environment's, and so does not depend on the project."""
+    origin = getattr(getattr(sys.modules[name], "__spec__", None), "origin", None)
+    return origin in {"built-in", "frozen"} or str(origin).startswith((sys.prefix + os.sep, sys.base_prefix + os.sep))
+
+
+if __name__ == "__main__":
+    main()
