@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from publisher.doctor.findings import Area, Finding
 
 _SIGNS = {"ok": ("✓", "green"), "note": ("·", "cyan"), "warning": ("!", "yellow"), "problem": ("✗", "red")}
+_CLEARED = "\r\x1b[K"
+"""Back to the beginning of the line, and what is on it away (ECMA-48, 8.3.41)."""
 
 
 @click.command("doctor")
@@ -37,7 +40,7 @@ def command(**options: Any) -> None:
     password = given_password(password_stdin=options["password_stdin"])
     patient = Patient(Path(), options["index_url"], options["username"], password)
     output = current_output()
-    findings = list(_shown(examine(patient, Limits()), output))
+    findings = list(_shown(_awaited(examine(patient, Limits()), output), output))
     trouble = gravest(findings)
     if output.as_json:
         told = {"well": trouble is None, "findings": [finding.as_json() for finding in findings]}
@@ -45,6 +48,20 @@ def command(**options: Any) -> None:
     _conclude(findings, trouble, output)
     if trouble is not None:
         click.get_current_context().exit(trouble.area.exit_code)
+
+
+def _awaited(findings: "Iterator[Finding]", output: Output) -> "Iterator[Finding]":
+    """Pass findings on; on a terminal, a line that goes away again says that the next one is still being looked for."""
+    shows = sys.stderr.isatty() and not output.is_quiet
+    while True:
+        if shows:
+            click.secho("  … still looking", dim=True, nl=False, err=True)
+        finding = next(findings, None)
+        if shows:
+            click.echo(_CLEARED, nl=False, err=True)
+        if finding is None:
+            return
+        yield finding
 
 
 def _shown(findings: "Iterator[Finding]", output: Output) -> "Iterator[Finding]":

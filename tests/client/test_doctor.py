@@ -25,6 +25,7 @@ from publisher.urls import parse_index_url
 from tests.client.conftest import PASSWORD, USER
 from tests.helpers.answering import Answer, Request, answering
 from tests.helpers.index import RunningIndex
+from tests.helpers.terminal import typed
 from tests.helpers.tool import Result, pypi_publish
 
 ROOT = Path(__file__).parents[2]
@@ -413,6 +414,17 @@ def test_a_project_that_is_not_as_it_should_be(logged_in: RunningIndex, tmp_path
     _expect(done, 2, check, verdict, words)
     assert "hidden" not in done.everything
     assert logged_in.url
+
+
+def test_on_a_terminal_it_is_seen_to_be_at_work() -> None:
+    shown, code = typed(["doctor", "--index-url", "https://acme.invalid/"], [])
+    assert (code, "still looking\x1b[0m\r\x1b[K" in shown) == (6, True), shown
+    lasting = [line.rpartition("\x1b[K")[2] for line in shown.split("\n")]
+    assert not [line for line in lasting if "still looking" in line]
+    assert "✗" in "".join(lasting)
+    assert "still looking" not in _doctor("--index-url", "https://acme.invalid/").everything
+    quiet, _ = typed(["-q", "doctor", "--index-url", "https://acme.invalid/"], [])
+    assert "still looking" not in quiet
 
 
 def test_a_problem_weighs_more_than_a_warning_before_it(tmp_path: Path) -> None:
