@@ -89,6 +89,7 @@ def test_all_is_well(logged_in: RunningIndex) -> None:
     assert "All is well." in done.stderr
     for check in ("reachable", "clock", "is-an-index", "healthy", "accepted", "rights", "backend", "command"):
         assert {"ok"} == {one["verdict"] for one in done.json["findings"] if one["check"] == check}, check
+    assert "plug-in" not in {one["check"] for one in done.json["findings"]}  # which only speaks where ours is missing
     assert logged_in.url in done.stderr
     assert LATIN not in done.everything
     assert pypi_publish("-q", "doctor", cwd=Path.home()).everything == ""
@@ -390,6 +391,17 @@ def test_a_keyring_without_the_plug_in_needs_the_name(logged_in: RunningIndex, t
     done = _doctor(env=_path_with(tmp_path / "bin", script))
     _expect(done, 4, "command", Verdict.WARNING, "only for tools that give the user name", "plug-in")
     assert logged_in.url
+
+
+def test_a_keyring_without_the_plug_in_knows_the_stored_names_alone(
+    index: RunningIndex, keyring_file: Path, tmp_path: Path
+) -> None:
+    index.add_user("hopper", LATIN)
+    assert pypi_publish("login", "-u", "hopper", "--password-stdin", given=f"{LATIN}\n").code == 0
+    script = f'#!/bin/sh\nPYPI_PUBLISH_DEMO_KEYRING="{keyring_file}" exec "{sys.executable}" -m keyring "$@"\n'
+    done = _doctor(env=_path_with(tmp_path / "bin", script))
+    _expect(done, 0, "command", Verdict.OK, "finds the password too")
+    _expect(done, 0, "plug-in", Verdict.NOTE, "lacks our plug-in", "PYTHON_KEYRING_BACKEND")
 
 
 _PROJECTS: dict[str, tuple[str, Verdict, str, str]] = {
