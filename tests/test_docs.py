@@ -12,6 +12,7 @@ import pytest
 from publisher import errors
 from publisher.cli.main import group
 from publisher.config import _KEYS
+from publisher.doctor.findings import Area, Verdict
 from publisher.server.app import create_app
 from publisher.server.settings import ServerSettings
 from tests.machine import test_confusion
@@ -98,6 +99,26 @@ def _variables_of_options() -> set[str]:
             commands.extend(command.commands.values())
     given = [option.envvar for command in commands for option in command.params if option.envvar]
     return {name for each in given for name in ([each] if isinstance(each, str) else each)}
+
+
+def test_every_check_of_doctor_is_in_the_reference() -> None:
+    page = (ROOT / "docs/reference/configuration.md").read_text("utf-8")
+    calls = [
+        node
+        for path in ROOT.glob("publisher/doctor/**/*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+    ]
+    checks = {
+        str(call.args[0].value)
+        for call in calls
+        if ast.unparse(call.func).rpartition(".")[2] in {verdict.value for verdict in Verdict}
+        and isinstance(call.args[0], ast.Constant)
+    }
+    assert {"reachable", "accepted", "command", "twine-leak", "pypirc"} <= checks
+    assert not {check for check in checks if f"`{check}`" not in page}
+    for area in Area:
+        assert f"`{area.name.lower()}`" in page
 
 
 def test_every_route_of_the_index_is_explained(tmp_path: Path) -> None:

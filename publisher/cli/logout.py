@@ -1,9 +1,14 @@
 """The command `pypi-publish logout`."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from publisher.cli.options import index_options, output_options, project_config, resolve_index
 from publisher.cli.output import current_output
+
+if TYPE_CHECKING:
+    from publisher.urls import IndexUrl
 
 
 @click.command("logout")
@@ -15,23 +20,36 @@ def command(index_url: str | None, username: str | None) -> None:
 
     That is what `login` and `pypi-publish config` put there, in files of your own; what projects say stays.
     """
-    from publisher.drafts import write_drafts
     from publisher.identity import log_out
-    from publisher.tools.configure import draft_forgetting, files_with_passwords
-    from publisher.tools.machine import this_machine
 
     config = project_config([])
     index = resolve_index(index_url, config, or_login=True)
-    machine = this_machine()
-    drafts = draft_forgetting(index, machine)
-    write_drafts(drafts)
-    output = current_output()
-    for draft in drafts:
-        output.say(f"{index} is taken out of {draft.path}.")
-    gone = log_out(index, username or index.username or config.username)
+    try:
+        gone = log_out(index, username or index.username or config.username)
+    finally:  # a keyring that fails is no reason to leave a password in a file
+        _take_out_of_files(index)
     if gone is None:
-        output.say(f"There was no password for {index} in keyring.")
+        current_output().say(f"There was no password for {index} in keyring.")
     else:
-        output.say(f"The password of {gone} for {index} is removed from keyring. The account itself stays.")
+        current_output().say(f"The password of {gone} for {index} is removed from keyring. The account itself stays.")
+
+
+def _take_out_of_files(index: "IndexUrl") -> None:
+    """Take an index out of each tool's files, and name those that have to be seen to by hand."""
+    from publisher.drafts import write_drafts
+    from publisher.errors import ConfigurationError
+    from publisher.tools.configure import TOOLS, draft_forgetting, files_with_passwords
+    from publisher.tools.machine import this_machine
+
+    machine, output = this_machine(), current_output()
+    for tool in TOOLS.values():
+        try:
+            drafts = draft_forgetting(tool, index, machine)
+            write_drafts(drafts)
+        except ConfigurationError as error:
+            output.warn(f"{tool.name} is left as it is. {error.message}")
+            continue
+        for draft in drafts:
+            output.say(f"{index} is taken out of {draft.path}.")
     for path in files_with_passwords(index, machine):
         output.warn(f"{path} has a password for {index} that was put there by somebody else: take it out.")

@@ -17,7 +17,7 @@ from publisher.logins import remembered_logins
 from publisher.secret import Secret
 from publisher.urls import IndexUrl, parse_index_url
 
-_INDEX = Reporter(Area.INDEX)
+_CONFIGURATION = Reporter(Area.CONFIGURATION)
 
 
 @dataclass(frozen=True)
@@ -60,21 +60,23 @@ def _find_index(named: str | None) -> tuple[IndexUrl | None, Sequence[Finding]]:
     try:
         index = parse_index_url(named)
     except ConfigurationError as error:
-        return None, [_INDEX.problem("named", error.message, error.hint)]
+        return None, [_CONFIGURATION.problem("named", error.message, error.hint)]
     if index.password is None:
         return index, []
     remedy = f"Name it as {index}, and store the password with `pypi-publish login`."
-    return index, [_INDEX.warning("named", "The URL of the index holds a password, which logs will show.", remedy)]
+    return index, [
+        _CONFIGURATION.warning("named", "The URL of the index holds a password, which logs will show.", remedy)
+    ]
 
 
 def _find_login() -> tuple[IndexUrl | None, Sequence[Finding]]:
     found = remembered_logins()
     if len(found) == 1:
         index = found[0].index
-        return index, [_INDEX.note("named", f"No index is named; {found[0].username} logged in to {index}.")]
+        return index, [_CONFIGURATION.note("named", f"No index is named; {found[0].username} logged in to {index}.")]
     known = f" You logged in to {' and '.join(login.index.root for login in found)}." if found else ""
     return None, [
-        _INDEX.problem(
+        _CONFIGURATION.problem(
             "named",
             f"No index is named.{known}",
             "Give --index-url URL, set PYPI_PUBLISH_INDEX_URL, or put `index-url` under [tool.pypi-publish] in "

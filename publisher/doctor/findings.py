@@ -1,5 +1,6 @@
 """What one check found: a verdict, the words for it, and what to do."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 
@@ -24,9 +25,9 @@ class Verdict(StrEnum):
 
 
 class Area(Enum):
-    """A group of checks: its title, and the exit code when its checks find the first trouble."""
+    """A group of checks: its title, and the exit code when the gravest trouble is in it."""
 
-    PROJECT = ("Project", ConfigurationError.exit_code)
+    CONFIGURATION = ("Configuration", ConfigurationError.exit_code)
     INDEX = ("Index", IndexUnavailableError.exit_code)
     CREDENTIALS = ("Credentials", CredentialsError.exit_code)
     KEYRING = ("Keyring", CredentialsError.exit_code)
@@ -56,6 +57,13 @@ class Finding:
             "what": self.what,
             "remedy": self.remedy,
         }
+
+
+def gravest(findings: Iterable[Finding]) -> Finding | None:
+    """Return what the exit code tells of: the first problem, or the first warning where there is none."""
+    trouble = [finding for finding in findings if not finding.verdict.is_well]
+    problems = [finding for finding in trouble if finding.verdict is Verdict.PROBLEM]
+    return next(iter(problems or trouble), None)
 
 
 @dataclass(frozen=True)

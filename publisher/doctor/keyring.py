@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from publisher import keyrings
 from publisher.doctor.credentials import Accepted
@@ -65,7 +64,7 @@ def _check_command(index: IndexUrl, accepted: Accepted) -> Iterator[Finding]:
         )
     else:
         yield _KEYRING.ok("command", f"{command} finds the password too, as pip and uv ask for it.")
-        yield from _check_plug_in([*get, urlsplit(index.root).netloc])
+        yield from _check_plug_in([*get, index.endpoint("legacy/")])
 
 
 def _missing(command: Path, with_the_name: Outcome) -> Finding:
@@ -85,11 +84,13 @@ def _missing(command: Path, with_the_name: Outcome) -> Finding:
 
 
 def _check_plug_in(command: Sequence[str | Path]) -> Iterator[Finding]:
+    """Ask for a URL that `login` stores nothing under, so that only the plug-in can answer."""
     if _read(run_program(command, time_limit=_TIME_LIMIT)) is None:
         yield _KEYRING.note(
             "plug-in",
-            "The `keyring` command lacks our plug-in, so it knows the index by two of its names only.",
-            f"{_INSTALL}, and no PYTHON_KEYRING_BACKEND that names a single backend.",
+            "The `keyring` command lacks our plug-in, so it knows the index by the names alone that `login` stored.",
+            f"That is enough for pip, uv, poetry and twine. For others: {_INSTALL}, and no PYTHON_KEYRING_BACKEND that "
+            "names a single backend.",
         )
 
 

@@ -1,6 +1,7 @@
 """Running other people's programs: bounded in time, nobody to ask, nothing printed."""
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -11,6 +12,11 @@ TIME_LIMIT = 30.0
 """Seconds that a program may take; one that waits for a person waits for ever."""
 
 _ADVICE = ("WARNING:", "INFO:", "hint:", "See ", "[notice]")
+_SIGNS = ("ERROR:", "error:", "cause:")
+"""What programs put in front of a line that is grave."""
+
+_PASSWORD = re.compile(r"(://[^\s/:@]*:)[^\s/@]+@")
+"""A password in a URL, which some programs repeat."""
 
 OUR_OWN = ("PYPI_PUBLISH_",)
 """Beginnings of the variables that other programs do not know."""
@@ -29,7 +35,9 @@ class Outcome:
         """What it said last, but for its advice, which is where programs say why they failed."""
         lines = [line.strip() for line in (self.stderr or self.stdout).splitlines() if line.strip()]
         grave = [line for line in lines if not line.startswith(_ADVICE)]
-        return (grave or lines or ["it said nothing"])[-1]
+        said = (grave or lines or ["it said nothing"])[-1]
+        said = next((said.removeprefix(sign).strip() for sign in _SIGNS if said.startswith(sign)), said)
+        return _PASSWORD.sub(r"\1****@", said)
 
 
 def find_program(name: str) -> Path | None:

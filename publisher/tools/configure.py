@@ -117,19 +117,19 @@ def _draft_of(path: Path, drafts: Mapping[Path, Draft]) -> Draft:
     return Draft(path, text, text)
 
 
-def draft_forgetting(index: IndexUrl, machine: Machine) -> list[Draft]:
+def draft_forgetting(tool: Tool, index: IndexUrl, machine: Machine) -> list[Draft]:
     """
-    Return the files to be written so that nothing of `draft_setup` for an index is left in a person's own files.
+    Return a person's own files, to be written so that nothing of `draft_setup` for a tool and an index is left in them.
 
-    Those are the ones at home and in the active virtual environment; a project's are its team's.
+    Those are the ones at home and in the active virtual environment; a project's are its team's. Raises
+    ConfigurationError when one can't be read.
     """
-    drafts: dict[Path, Draft] = {}
-    for tool in TOOLS.values():
-        for path in _personal_files(tool, machine):
-            draft = _draft_of(path, drafts)
-            if draft.after is not None and _was_set_up(draft.after, tool, index):
-                drafts[path] = replace(draft, after=remove_blocks(draft.after, tool.name))
-    return list(drafts.values())
+    drafts = []
+    for path in _personal_files(tool, machine):
+        text = read_text(path)
+        if text is not None and _was_set_up(text, tool, index):
+            drafts.append(Draft(path, text, remove_blocks(text, tool.name)))
+    return drafts
 
 
 def _personal_files(tool: Tool, machine: Machine) -> list[Path]:

@@ -25,6 +25,7 @@ from publisher.urls import parse_index_url
 from tests.client.conftest import PASSWORD, USER
 from tests.helpers.answering import Answer, Request, answering
 from tests.helpers.index import RunningIndex
+from tests.helpers.terminal import typed
 from tests.helpers.tool import Result, pypi_publish
 
 ROOT = Path(__file__).parents[2]
@@ -88,6 +89,7 @@ def test_all_is_well(logged_in: RunningIndex) -> None:
     assert "All is well." in done.stderr
     for check in ("reachable", "clock", "is-an-index", "healthy", "accepted", "rights", "backend", "command"):
         assert {"ok"} == {one["verdict"] for one in done.json["findings"] if one["check"] == check}, check
+    assert "plug-in" not in {one["check"] for one in done.json["findings"]}  # which only speaks where ours is missing
     assert logged_in.url in done.stderr
     assert LATIN not in done.everything
     assert pypi_publish("-q", "doctor", cwd=Path.home()).everything == ""
@@ -99,17 +101,17 @@ def test_the_only_login_names_the_index(logged_in: RunningIndex) -> None:
 
 
 def test_no_index_is_named() -> None:
-    _expect(_doctor(), 6, "named", Verdict.PROBLEM, "No index is named", "--index-url")
+    _expect(_doctor(), 2, "named", Verdict.PROBLEM, "No index is named", "--index-url")
 
 
 def test_the_url_is_none() -> None:
-    _expect(_doctor("--index-url", "acme.example"), 6, "named", Verdict.PROBLEM, "no http:// or https://")
+    _expect(_doctor("--index-url", "acme.example"), 2, "named", Verdict.PROBLEM, "no http:// or https://")
 
 
 def test_the_url_holds_a_password(logged_in: RunningIndex) -> None:
     url = logged_in.url.replace("://", "://hopper:hidden-secret@")
     done = _doctor("--index-url", url)
-    _expect(done, 6, "named", Verdict.WARNING, "holds a password", logged_in.url)
+    _expect(done, 4, "named", Verdict.WARNING, "holds a password", logged_in.url)
     assert "hidden-secret" not in done.everything
 
 
@@ -391,6 +393,17 @@ def test_a_keyring_without_the_plug_in_needs_the_name(logged_in: RunningIndex, t
     assert logged_in.url
 
 
+def test_a_keyring_without_the_plug_in_knows_the_stored_names_alone(
+    index: RunningIndex, keyring_file: Path, tmp_path: Path
+) -> None:
+    index.add_user("hopper", LATIN)
+    assert pypi_publish("login", "-u", "hopper", "--password-stdin", given=f"{LATIN}\n").code == 0
+    script = f'#!/bin/sh\nPYPI_PUBLISH_DEMO_KEYRING="{keyring_file}" exec "{sys.executable}" -m keyring "$@"\n'
+    done = _doctor(env=_path_with(tmp_path / "bin", script))
+    _expect(done, 0, "command", Verdict.OK, "finds the password too")
+    _expect(done, 0, "plug-in", Verdict.NOTE, "lacks our plug-in", "PYTHON_KEYRING_BACKEND")
+
+
 _PROJECTS: dict[str, tuple[str, Verdict, str, str]] = {
     "no TOML": ("[project\n", Verdict.PROBLEM, "configuration", "is not valid TOML"),
     "an unknown key": ("[tool.pypi-publish]\nindex = 'x'\n", Verdict.PROBLEM, "configuration", "unknown key"),
@@ -413,6 +426,25 @@ def test_a_project_that_is_not_as_it_should_be(logged_in: RunningIndex, tmp_path
     _expect(done, 2, check, verdict, words)
     assert "hidden" not in done.everything
     assert logged_in.url
+
+
+def test_on_a_terminal_it_is_seen_to_be_at_work() -> None:
+    shown, code = typed(["doctor", "--index-url", "https://acme.invalid/"], [])
+    assert (code, "still looking\x1b[0m\r\x1b[K" in shown) == (6, True), shown
+    lasting = [line.rpartition("\x1b[K")[2] for line in shown.split("\n")]
+    assert not [line for line in lasting if "still looking" in line]
+    assert "✗" in "".join(lasting)
+    assert "still looking" not in _doctor("--index-url", "https://acme.invalid/").everything
+    quiet, _ = typed(["-q", "doctor", "--index-url", "https://acme.invalid/"], [])
+    assert "still looking" not in quiet
+
+
+def test_a_problem_weighs_more_than_a_warning_before_it(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text(_PROJECTS["no backend"][0])
+    done = _doctor("--index-url", "https://acme.invalid/", cwd=tmp_path)
+    _expect(done, 6, "build-system", Verdict.WARNING, "no build backend")
+    _expect(done, 6, "reachable", Verdict.PROBLEM, "acme.invalid")
+    assert "problem" in done.stderr.splitlines()[-1]
 
 
 def test_a_project_that_names_another_index(logged_in: RunningIndex, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from publisher.credentials import Credentials
 from publisher.doctor.credentials import Accepted
 from publisher.doctor.findings import Finding, Verdict
+from publisher.doctor.programs import Outcome
 from publisher.doctor.tools.examine import check_tools
 from publisher.doctor.tools.pdm import check_pdm
 from publisher.doctor.tools.pip import check_pip
@@ -110,7 +111,7 @@ def test_pip_uv_and_twine_through_keyring(own_index: RunningIndex, keyring_chain
     _home(".pypirc", f"[distutils]\nindex-servers = acme\n[acme]\nrepository = {own_index.url}\n")
     done = pypi_publish("doctor", "--json", cwd=Path.home())
     assert done.code == 0, done.stderr
-    for words in ("pip 2", "uv 0", "twine, flit and hatch know this index as 'acme'"):
+    for words in ("pip 2", "uv 0", "and so do flit and hatch"):
         assert words in done.stderr
     well = {finding["check"] for finding in done.json["findings"] if finding["verdict"] == "ok"}
     assert {"pip", "pip-trial", "uv", "uv-trial", "twine"} <= well
@@ -317,16 +318,50 @@ def test_pypirc_is_read_as_twine_reads_it(tmp_path: Path, monkeypatch: pytest.Mo
     assert "by its URL alone" in _told(_examine(check_twine, tmp_path)[0], "twine")
     file = _home(".pypirc", f"[acme]\nrepository = {ACME}legacy/\nusername = ada\npassword = x\n", 0o644)
     findings, _ = _examine(check_twine, tmp_path)
-    assert "know this index as 'acme'" in _told(findings, "twine")
+    assert "twine 7.0.0 knows this index as 'acme', and so do flit and hatch" in _told(findings, "twine")
     assert f"warning: {file} holds passwords" in _told(findings, "pypirc-mode")
     file.write_text("[acme]\nrepository\n")
     assert "problem: " in _told(_examine(check_twine, tmp_path)[0], "pypirc")
+
+
+def test_where_twine_uploads_when_nobody_names_an_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _stand_in(tmp_path, "twine", "echo 'twine version 7.0.0 (keyring: 25.7.0)'", monkeypatch)
+
+    def told() -> str:
+        return _told(_examine(check_twine, tmp_path)[0], "twine-leak")
+
+    assert (
+        f"note: twine 7.0.0 uploads to the public index when it is started without `--repository-url {ACME}`" in told()
+    )
+    _home(".pypirc", f"[acme]\nrepository = {ACME}\n")
+    assert "the public index when it is started without `-r acme`" in told()
+    monkeypatch.setenv("TWINE_REPOSITORY", "other")
+    assert "uploads to 'other' when" in told()
+    monkeypatch.setenv("TWINE_REPOSITORY", "acme")
+    assert not told()
+    monkeypatch.setenv("TWINE_REPOSITORY_URL", OTHER.replace("://", "://ada:hidden@"))
+    assert "uploads to https://ada:****@other.example/simple/ when" in told()
+    monkeypatch.setenv("TWINE_REPOSITORY_URL", ACME)
+    assert not told()
 
 
 def test_a_tool_that_does_not_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _stand_in(tmp_path, "uv", "echo 'Traceback: no module' >&2; exit 1", monkeypatch)
     findings, known = _examine(check_uv, tmp_path)
     assert (known, _told(findings, "uv")) == (None, "problem: uv does not start: Traceback: no module.")
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("error: 401 for https://ada:p%40ss@acme.example/simple/", "401 for https://ada:****@acme.example/simple/"),
+        ("ERROR: https://:token@acme.example/ is down\nWARNING: a new release", "https://:****@acme.example/ is down"),
+        ("no route to https://ada@acme.example/\n\n", "no route to https://ada@acme.example/"),
+        ("", "it said nothing"),
+    ],
+)
+def test_what_a_program_says_is_told_without_passwords(said: str, told: str) -> None:
+    assert Outcome(1, "", said).last_line == told
 
 
 def test_no_tool_knows_the_index(own_index: RunningIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

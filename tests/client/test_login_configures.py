@@ -120,3 +120,27 @@ def test_logout_takes_out_embedded_passwords_and_names_those_of_others(index: Ru
     assert set(_files()) == {".config/uv/uv.toml"}
     assert f"{uv} has a password for {index.url}" in done.stderr
     assert "by-hand" not in done.everything
+
+
+def test_what_fails_at_logout_keeps_nothing_else_from_being_removed(
+    index: RunningIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = {"PYPI_PUBLISH_USERNAME": USER, "PYPI_PUBLISH_PASSWORD": PASSWORD}
+    netrc, pypirc = Path.home() / ".netrc", Path.home() / ".pypirc"
+
+    def embed() -> None:
+        written = pypi_publish("config", "netrc", "--write", "--embed-credentials", cwd=Path.home(), env=given)
+        assert written.code == 0, written.stderr
+        assert PASSWORD in netrc.read_text()
+
+    _log_in()
+    embed()
+    pypirc.write_bytes(b"\xff")
+    done = pypi_publish("logout", cwd=Path.home())
+    assert (done.code, netrc.exists()) == (0, False), done.stderr
+    assert f"The password of {USER} for {index.url} is removed from keyring" in done.stderr
+    assert f"{pypirc} can't be read" in done.stderr
+    embed()
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "there.is.NoSuchKeyring")
+    done = pypi_publish("logout", cwd=Path.home())
+    assert (done.code, netrc.exists()) == (4, False), done.stderr

@@ -129,7 +129,8 @@ def _files(folder: Path) -> Iterator[Path]:
             yield own[0]
             break
     if os.name == "nt":
-        yield from (Path(os.environ[name]) / "uv/uv.toml" for name in ("APPDATA", "PROGRAMDATA") if name in os.environ)
+        places = (os.environ.get("APPDATA"), os.environ.get("PROGRAMDATA"))
+        yield from (Path(place) / "uv/uv.toml" for place in places if place)
         return
     yield Path(os.environ.get("XDG_CONFIG_HOME") or "~/.config").expanduser() / "uv/uv.toml"
     shared = (os.environ.get("XDG_CONFIG_DIRS") or "/etc/xdg").split(os.pathsep)
@@ -146,11 +147,11 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _from_variables() -> Iterator[UvSource]:
-    for variable in ("UV_INDEX", "UV_EXTRA_INDEX_URL"):
-        yield from (_from_word(word, variable) for word in os.environ.get(variable, "").split())
-    for variable in ("UV_DEFAULT_INDEX", "UV_INDEX_URL"):
-        if word := os.environ.get(variable):
-            yield replace(_from_word(word, variable), default=True)
+    more = {"UV_INDEX": os.environ.get("UV_INDEX"), "UV_EXTRA_INDEX_URL": os.environ.get("UV_EXTRA_INDEX_URL")}
+    for variable, words in more.items():
+        yield from (_from_word(word, variable) for word in (words or "").split())
+    first = {"UV_DEFAULT_INDEX": os.environ.get("UV_DEFAULT_INDEX"), "UV_INDEX_URL": os.environ.get("UV_INDEX_URL")}
+    yield from (replace(_from_word(word, variable), default=True) for variable, word in first.items() if word)
 
 
 def _from_word(word: str, variable: str) -> UvSource:
