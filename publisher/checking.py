@@ -14,7 +14,7 @@ from publisher.dists import Distribution, Kind
 from publisher.errors import CheckFailedError
 
 _RST = "text/x-rst"
-_COMPLAINT = re.compile(r"<string>:(\d+):? (.*)")
+_COMPLAINT = re.compile(r"<string>:(\d+):? (?:\([A-Z]+/\d\) )?(.*)")
 _LICENSE_FILES_SINCE = Version("2.4")
 
 

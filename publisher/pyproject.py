@@ -44,11 +44,14 @@ def read_pyproject(folder: Path) -> dict[str, Any]:
         raise ConfigurationError(f"{path} can't be read: {error.strerror}.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         place = re.search(r"at line (\d+)", str(error))
+        line = int(place[1]) if place else None
+        if "at end of document" in str(error):
+            line = max(1, len(path.read_bytes().splitlines()))
         raise ConfigurationError(
             f"{path} is not valid TOML: {error}.",
             hint="Mend the line that it names.",
             path=path,
-            line=int(place[1]) if place else None,
+            line=line,
         ) from error
 
 

@@ -1,7 +1,9 @@
 """Rules about `[build-system]`, this tool's own table, and the schemas that other tools publish."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator
+from copy import deepcopy
+from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
@@ -13,6 +15,10 @@ from publisher.config import read_project_config
 from publisher.errors import ConfigurationError
 from publisher.toml_edit import table_at
 from publisher.urls import parse_index_url
+from publisher.workspace import find_projects
+
+_MANY = 30
+"""Problems with the schemas that are told at once."""
 
 _BACKENDS = {
     "flit_core": "flit-core",
@@ -32,6 +38,8 @@ def check_build_system(document: Document) -> Iterator[Finding]:
     """Find what keeps a frontend from starting the backend (PEP 517, PEP 518)."""
     table = table_at(document.data, "build-system")
     if "build-system" not in document.data:
+        if not document.project:
+            return  # the root of a workspace, or a file that is there for other tools
         yield document.finding("PP501", (), "there is no [build-system]")
         return
     if "requires" not in table:
@@ -60,6 +68,7 @@ def check_own_table(document: Document) -> Iterator[Finding]:
     place: Place = ("tool", "pypi-publish")
     try:
         config = read_project_config(document.folder)
+        find_projects([document.folder])
     except ConfigurationError as error:
         key = re.search(r"(?:key |: )'([\w-]+)'", error.message)
         message = error.message.removeprefix(f"{document.path}: ").rstrip(".")
@@ -72,25 +81,47 @@ def check_own_table(document: Document) -> Iterator[Finding]:
             yield document.finding("PP507", (*place, "index-url"), error.message.rstrip("."))
 
 
-def check_schemas(document: Document, found: Mapping[int, object]) -> Iterator[Finding]:
+def check_schemas(document: Document, lines: Collection[int]) -> Iterator[Finding]:
     """
-    Return what validate-pyproject finds, unless another rule found something on the same line.
+    Return what validate-pyproject finds, but for values in which another rule found something.
 
-    It reports one problem at a time, and knows the tables of setuptools too.
+    It reports one problem at a time, so what it found is taken out before it looks again.
     """
     from validate_pyproject.api import Validator  # noqa: PLC0415, TID251 - the only door to validate-pyproject
-    from validate_pyproject.errors import ValidationError  # noqa: PLC0415, TID251 - the only door to it
+    from validate_pyproject.errors import ValidationError  # noqa: PLC0415, TID251
 
-    try:
-        Validator()(document.data)
-    except ValidationError as error:
-        place = _place(error.name or "")
-        line = document.line(place) or 1
-        if line not in found and error.summary:
-            yield document.finding("PP102", place, error.summary.splitlines()[0].replace("`", "'"))
+    validate, data = Validator(), deepcopy(dict(document.data))
+    data.pop("dependency-groups", None)  # it takes A and a for two groups; PP206 and PP207 are about all of them
+    told: set[int] = set()
+    for _ in range(_MANY):
+        try:
+            validate(data)
+        except ValidationError as error:
+            place = _place(error.name or "")
+            if error.summary and not document.lines_below(place) & {*lines, *told}:
+                told.add(document.line(place) or 1)
+                yield document.finding("PP102", place, error.summary.splitlines()[0].replace("`", "'"))
+            if not _take_out(data, place):
+                return
+        else:
+            return
 
 
 def _place(name: str) -> Place:
     """Return the place that ``project.authors[0].email`` names."""
     parts = re.findall(r"[^.\[\]`]+", name.removeprefix("data."))
     return tuple(int(part) if part.isdigit() else part for part in parts)
+
+
+def _take_out(data: Any, place: Place) -> bool:
+    """Take a value out of a document, and tell whether that could be done."""
+    if not place:
+        return False
+    *above, last = place
+    try:
+        for key in above:
+            data = data[key]
+        del data[last]
+    except (KeyError, IndexError, TypeError):
+        return False
+    return True

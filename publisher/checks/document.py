@@ -57,6 +57,10 @@ class Document:
         """Return the line of a place, or of what is around it."""
         return self._lines.of(place)
 
+    def lines_below(self, place: Place) -> set[int]:
+        """Return the lines of a place and of everything in it."""
+        return self._lines.below(place)
+
     def finding(self, code: str, place: Place, message: str) -> Finding:
         """Return what a rule finds at a place."""
         return Finding(RULES[code], self.path, message, self.line(place) or 1)

@@ -2,8 +2,8 @@
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 Place = tuple[str | int, ...]
 """The keys on the way to a value, and the number of an element in a list."""
@@ -32,6 +32,10 @@ class Lines:
             place = place[:-1]
         return None
 
+    def below(self, place: Place) -> set[int]:
+        """Return the lines of a place and of everything in it."""
+        return {line for known, line in self._lines.items() if known[: len(place)] == place}
+
     def _read(self) -> None:
         table: Place = ()
         while self._next < len(self._tokens):
@@ -41,9 +45,8 @@ class Lines:
             elif text == "[":
                 table = self._header(line)
             else:
-                before = self._next
-                self._pair(table)
-                self._next = max(self._next, before + 1)  # what is no TOML must not keep it here for ever
+                with self._moving_on():
+                    self._pair(table)
 
     def _header(self, line: int) -> Place:
         """Read ``[table]`` or ``[[table]]``."""
@@ -95,21 +98,30 @@ class Lines:
             number = 0
             while self._skip_newlines() not in {"]", None}:
                 self._lines[*place, number] = self._tokens[self._next][1]
-                self._value((*place, number))
-                number += 1
-                if self._skip_newlines() == ",":
-                    self._next += 1
+                with self._moving_on():
+                    self._value((*place, number))
+                    number += 1
+                    if self._skip_newlines() == ",":
+                        self._next += 1
             self._next += 1
         elif mark == "{":
             self._next += 1
             while self._skip_newlines() not in {"}", None}:
-                self._pair(place)
-                if self._skip_newlines() == ",":
-                    self._next += 1
+                with self._moving_on():
+                    self._pair(place)
+                    if self._skip_newlines() == ",":
+                        self._next += 1
             self._next += 1
         else:
             while self._peek() not in {"\n", ",", "]", "}", None}:  # a number or a date is several tokens
                 self._next += 1
+
+    @contextmanager
+    def _moving_on(self) -> Iterator[None]:
+        """Take at least one token: what is no TOML must not keep it here for ever."""
+        before = self._next
+        yield
+        self._next = max(self._next, before + 1)
 
     def _peek(self) -> str | None:
         return self._tokens[self._next][0] if self._next < len(self._tokens) else None
@@ -130,7 +142,9 @@ def _tokens(text: str) -> Iterator[tuple[str, int]]:
 
 
 def _unquoted(key: str) -> str:
-    if key[0] in "\"'":
-        parsed: Mapping[str, Any] = tomllib.loads(f"key = {key}")
-        return str(parsed["key"])
-    return key
+    if key[0] not in "\"'":
+        return key
+    try:
+        return str(tomllib.loads(f"key = {key}")["key"])
+    except tomllib.TOMLDecodeError:
+        return key

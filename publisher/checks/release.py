@@ -78,15 +78,16 @@ def check_published(source: Source, published: Published) -> Iterator[Finding]:
     if published.trouble is not None:
         yield _finding("PP604", source, f"skipped: {published.trouble}")
         return
-    there = {file: version for file in published.files.values() if (version := _version(file)) is not None}
-    same = [file for file, version in there.items() if version == source.version]
+    there = [(file, version) for file in published.files.values() if (version := _version(file)) is not None]
+    same = [file for file, version in there if version == source.version]
     if same:
         if not _is_what_was_published(source.folder, same):
             message = f"{source.name} {source.version} is on the index already, and the project was changed since"
             yield _finding("PP601", source, message)
         return
-    finals = [v for v in there.values() if not v.is_prerelease]
-    newest = max(finals if finals and not source.version.is_prerelease else there.values(), default=None)
+    versions = [version for _, version in there]
+    finals = [version for version in versions if not version.is_prerelease]
+    newest = max(versions if source.version.is_prerelease else finals, default=None)
     if newest is not None and source.version < newest:
         yield _finding("PP602", source, f"the version is {source.version}, and the index has {newest}")
 

@@ -38,7 +38,7 @@ def check_source(folder: Path) -> list[Finding]:
     if isinstance(document, Finding):
         return [document]
     found = [finding for check in _CHECKS for finding in check(document)]
-    found += check_schemas(document, {finding.line: finding for finding in found if finding.line is not None})
+    found += check_schemas(document, {finding.line for finding in found if finding.line is not None})
     found += _check_switches(document)
     return in_order(without_ignored(found, ignored_rules(document.data)))
 

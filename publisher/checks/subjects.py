@@ -1,6 +1,6 @@
 """What the arguments of a check stand for: projects, and files that are built already."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,10 +13,11 @@ _BUILT = (".whl", ".tar.gz", ".zip")
 
 @dataclass(frozen=True)
 class Subjects:
-    """The folders of projects, and the paths of wheels and sdists."""
+    """The folders of projects, the paths of wheels and sdists, and the folders that only name the projects in them."""
 
     projects: Sequence[Path]
     files: Sequence[Path]
+    roots: Sequence[Path] = ()
 
 
 def find_subjects(arguments: Sequence[Path]) -> Subjects:
@@ -26,7 +27,7 @@ def find_subjects(arguments: Sequence[Path]) -> Subjects:
     A file that is neither a wheel nor an sdist stands for the project that it belongs to, so that a hook may hand on
     the files that were changed; one that belongs to none is left out.
 
-    Raises ConfigurationError for a path that does not exist, and what `find_projects` raises.
+    Raises ConfigurationError for a path that does not exist.
     """
     files = [path for path in arguments if path.name.endswith(_BUILT) and not path.is_dir()]
     others = [path for path in arguments if path not in files]
@@ -34,12 +35,17 @@ def find_subjects(arguments: Sequence[Path]) -> Subjects:
         if not path.exists():
             raise ConfigurationError(f"There is no {path}.", hint="Give a project's folder, or a file of it.")
     folders = [path if path.is_dir() else _project_of(path) for path in others] if arguments else [Path()]
-    roots = list(dict.fromkeys(folder for folder in folders if folder is not None))
-    return Subjects(list(dict.fromkeys(_with_root(roots))), files)
+    named = list(dict.fromkeys(folder for folder in folders if folder is not None))
+    projects = list(dict.fromkeys(project for folder in named for project in _projects_of(folder)))
+    return Subjects(projects, files, [folder for folder in named if folder not in projects])
 
 
-def _with_root(folders: Iterable[Path]) -> list[Path]:
-    return [project for folder in folders for project in find_projects([folder])]
+def _projects_of(folder: Path) -> list[Path]:
+    """Return what a folder stands for; itself where that can't be told, so that a rule says why."""
+    try:
+        return find_projects([folder])
+    except ConfigurationError:
+        return [folder]
 
 
 def _project_of(path: Path) -> Path | None:

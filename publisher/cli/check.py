@@ -81,7 +81,8 @@ def command(sources: tuple[Path, ...], *, only: tuple[str, ...], fix: bool, stri
     if SOURCE in kinds:
         from publisher.checks.run import check_source
 
-        found += [finding for project in subjects.projects for finding in check_source(project)]
+        folders = [*subjects.roots, *subjects.projects]
+        found += [finding for folder in folders for finding in check_source(folder)]
     if VERSION in kinds and subjects.projects:
         found += _check_version(subjects.projects, options)
     if BUILD in kinds and not any(finding.rule.code == "PP101" for finding in found):
@@ -91,7 +92,12 @@ def command(sources: tuple[Path, ...], *, only: tuple[str, ...], fix: bool, stri
 
 
 def _names_index(options: dict[str, Any], projects: Sequence[Path]) -> bool:
-    return bool(options["index_url"] or (projects and project_config(projects).index_url))
+    from publisher.errors import ConfigurationError
+
+    try:
+        return bool(options["index_url"] or (projects and project_config(projects).index_url))
+    except ConfigurationError:
+        return False  # a rule about the sources says why
 
 
 def _fix(projects: Sequence[Path]) -> None:
@@ -185,6 +191,8 @@ def _conclude(found: "Sequence[Finding]", built: "Sequence[Distribution]", *, st
     words = [f"{count} {kind.value}{'s' if count > 1 else ''}" for kind in Severity if (count := counts[kind])]
     fixable = sum(finding.rule.fixable for finding in found)
     hint = f" --fix mends {fixable} of them." if fixable else ""
+    if failed and output.as_json:
+        click.get_current_context().exit(CheckFailedError.exit_code)
     if failed:
         raise CheckFailedError(f"{', '.join(words)}.{hint}", hint="docs/reference/checks.md explains each code.")
     output.say(f"{', '.join(words)}.{hint}" if words else "All is well.")
