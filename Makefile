@@ -33,9 +33,9 @@ $(READY): pyproject.toml requirements/bootstrap.txt requirements/dev.txt
 	@touch $(READY)
 
 # what the tests' builds and environments install: they run without a network
-$(WHEELS)/.ready: $(READY) requirements/backends.txt requirements/action.txt
+$(WHEELS)/.ready: $(READY) requirements/backends.txt requirements/action.txt requirements/hooks.txt
 	@rm -rf $(WHEELS)
-	@for lock in backends action; do \
+	@for lock in backends action hooks; do \
 		$(BIN)/python -m pip download --quiet --disable-pip-version-check --only-binary :all: --require-hashes \
 			--dest $(WHEELS) -r requirements/$$lock.txt || exit 1; done
 	@touch $@
@@ -87,6 +87,7 @@ lock:
 	@echo uv | $(LOCK) - --output-file requirements/bootstrap.txt
 	@$(LOCK) pyproject.toml --output-file requirements/publish.txt
 	@$(LOCK) pyproject.toml --group action --output-file requirements/action.txt
+	@$(LOCK) pyproject.toml --extra check --output-file requirements/hooks.txt
 	@$(LOCK) pyproject.toml --extra server --output-file requirements/server.txt
 	@$(LOCK) pyproject.toml --extra server --group modal --output-file requirements/modal.txt
 	@$(LOCK) --group deploy --output-file requirements/deploy.txt

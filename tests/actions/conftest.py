@@ -1,7 +1,6 @@
 """Workflows run by `act` on this machine, with the actions as they are here; only setup-uv is another."""
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -15,6 +14,7 @@ import pytest
 
 from tests.helpers.index import RunningIndex
 from tests.helpers.projects import commit, git
+from tests.helpers.released import copy_checkout
 
 ROOT = Path(__file__).parents[2]
 REPOSITORY = "acme/index"
@@ -133,14 +133,7 @@ jobs:
 @pytest.fixture(scope="session")
 def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What a checkout of this repository holds."""
-    place = tmp_path_factory.mktemp("released")
-    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True)
-    for name in listed.stdout.decode().split():
-        (place / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(ROOT / name, place / name)
-    subprocess.run(["git", "init", "-q"], cwd=place, env={**os.environ, "GIT_CONFIG_GLOBAL": os.devnull}, check=True)
-    commit(place)
-    return place
+    return copy_checkout(tmp_path_factory.mktemp("released"))
 
 
 @pytest.fixture
