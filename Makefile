@@ -19,7 +19,7 @@ help:
 	@echo 'make deploy put the index on Modal, with the credentials of `modal token new` or MODAL_TOKEN_ID and _SECRET'
 	@echo 'make lint   formatting, lint rules, types, workflows'
 	@echo 'make check  what CI runs'
-	@echo 'make docs   write the references of the command line and the actions anew'
+	@echo 'make docs   write the references of command line, actions and checks anew'
 	@echo 'make lock   pin the dependencies anew (requirements/*.txt)'
 	@echo 'make clean  remove .venv and everything that was built'
 
@@ -81,6 +81,7 @@ LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generat
 docs: $(READY)
 	@$(BIN)/python docs/generate_cli.py
 	@$(BIN)/python docs/generate_actions.py
+	@$(BIN)/python docs/generate_checks.py
 
 lock:
 	@test -x $(BIN)/uv || { $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet uv; }

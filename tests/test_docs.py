@@ -31,13 +31,9 @@ def _names(page: Path) -> str:
     return page.relative_to(ROOT).as_posix()
 
 
-def test_the_reference_of_the_command_line_is_fresh() -> None:
-    done = subprocess.run([sys.executable, ROOT / "docs/generate_cli.py", "--check"], check=False)
-    assert done.returncode == 0, "run `make docs`"
-
-
-def test_the_reference_of_the_actions_is_fresh() -> None:
-    done = subprocess.run([sys.executable, ROOT / "docs/generate_actions.py", "--check"], check=False)
+@pytest.mark.parametrize("generator", sorted(ROOT.glob("docs/generate_*.py")), ids=_names)
+def test_what_is_written_from_the_code_is_fresh(generator: Path) -> None:
+    done = subprocess.run([sys.executable, generator, "--check"], check=False)
     assert done.returncode == 0, "run `make docs`"
 
 
