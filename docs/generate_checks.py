@@ -18,14 +18,14 @@ _INTRODUCTION = """\
 # The checks
 
 `pypi-publish check` holds a project and its built files to the rules below. What it finds stands in a line each,
-`file:line: CODE message`, on stderr, and as a list on stdout with `--json`. `--only source` looks at the groups PP1 to PP5, `--only version` at PP6,
-`--only build` at PP7. The hooks of [pre-commit](../how-to/pre-commit.md) are these three.
+`file:line: CODE message`, on stderr, and as a list on stdout with `--json`. `--only source` looks at the groups PP1 to
+PP5, `--only version` at PP6, `--only build` at PP7. The hooks of [pre-commit](../how-to/pre-commit.md) are these three.
 
-| severity | it means | the command fails |
+| severity | it means | exit code |
 |---|---|---|
-| error | an index, a build backend or an installer refuses it, or does something else than what is meant | yes, with exit code 7 |
-| warning | it works, and is probably not meant | with `--strict` |
-| note | it could be better | no |
+| error | an index, a build backend or an installer refuses it, or does not what is meant | 7 |
+| warning | it works, and is probably not meant | 7 with `--strict` |
+| note | it could be better | 0 |
 
 A rule that does not fit a project is turned off there, with a reason that says why:
 
