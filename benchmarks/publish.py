@@ -30,7 +30,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tests.helpers.dists import make_wheel
 from tests.helpers.index import RunningIndex
-from tests.helpers.projects import make_project
+from tests.helpers.projects import commit, make_project
 
 USER, PASSWORD = "bench", "correct horse"
 BIN = Path(sys.executable).parent
@@ -145,17 +145,21 @@ def single(bench: Bench) -> None:
 
         if backend not in REPRODUCIBLE:
             continue
+        commit(folder)
 
         def again(commands: Sequence[Command], folder: Path = folder) -> Took:
             return bench.run((folder, command) for command in _with_files(commands, folder))
 
-        check = ["--check-url", f"{bench.index.url}simple/"]
-        _set_version(folder, bench.fresh())
-        bench.run([(folder, [OURS])])
+        def released(commands: Sequence[Command], folder: Path = folder) -> None:
+            _set_version(folder, bench.fresh())
+            commit(folder)
+            again(commands)
+
+        uv_check = [[UV, "build"], [UV, "publish", "--check-url", f"{bench.index.url}simple/"]]
+        released([[OURS]])
         (ours_again,) = bench.in_turn(partial(again, [[OURS]]))
-        _set_version(folder, bench.fresh())
-        again([[UV, "build"], [UV, "publish", *check]])
-        (uv_again,) = bench.in_turn(partial(again, [[UV, "build"], [UV, "publish", *check]]))
+        released(uv_check)
+        (uv_again,) = bench.in_turn(partial(again, uv_check))
         row(f"{backend}: again, nothing new, of uv build && uv publish", ours_again.wall, uv_again.wall, 0.5)
 
 

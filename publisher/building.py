@@ -7,7 +7,7 @@ import sys
 import tarfile
 import threading
 import zipfile
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +19,7 @@ from publisher.dists import Kind
 from publisher.environments import Environments, Installer, find_uv
 from publisher.epoch import source_date_epoch
 from publisher.errors import BuildFailedError, ConfigurationError
+from publisher.hook_imports import HookImports
 from publisher.pyproject import read_pyproject
 
 if TYPE_CHECKING:
@@ -126,7 +127,9 @@ class Builder:
         import build  # noqa: PLC0415, TID251
 
         isolated = self._environments.get(requirements)
-        with self._runners.taken(isolated, source, manner) as runner:
+        wanted = _HooksOf(frozenset(requirements), _backend_module(source), manner.epoch)
+        with self._runners.taken(isolated, wanted) as runner:
+            runner.tell = manner.tell
             yield build.ProjectBuilder.from_isolated_env(isolated, source, runner)
 
 
@@ -142,7 +145,7 @@ class _Manner:
 class _HooksOf:
     """What must be the same for two builds to share a runner of hooks, one after the other."""
 
-    python: str
+    requirements: frozenset[str]
     backend: str | None
     epoch: str | None
 
@@ -159,12 +162,11 @@ class _Runners:
         self._lock = threading.Lock()
         self._busy: set[HookRunner] = set()
         self._idle: list[tuple[_HooksOf, HookRunner]] = []
-        self._modules: dict[tuple[str, str], Collection[str]] = {}
+        self._imports = HookImports()
 
     @contextmanager
-    def taken(self, isolated: "IsolatedEnv", source: Path, manner: "_Manner") -> Iterator[HookRunner]:
-        """Lend what runs the hooks of a source folder's backend in an environment."""
-        wanted = _HooksOf(isolated.python_executable, _backend_module(source), manner.epoch)
+    def taken(self, isolated: "IsolatedEnv", wanted: _HooksOf) -> Iterator[HookRunner]:
+        """Lend what runs the hooks of a backend in an environment."""
         with self._lock:
             found = next((pair for pair in self._idle if pair[0] == wanted), None)
             if found:
@@ -173,7 +175,6 @@ class _Runners:
                 raise BuildFailedError("The build was stopped.")
             runner = found[1] if found else self._open(wanted, isolated)
             self._busy.add(runner)
-        runner.tell = manner.tell
         try:
             yield runner
         finally:
@@ -186,11 +187,12 @@ class _Runners:
             runners = [*self._busy, *(runner for _, runner in self._idle)]
         for runner in runners:
             runner.close()
+        self._imports.keep()
 
     def _take_back(self, wanted: _HooksOf, runner: HookRunner) -> None:
         with self._lock:
             if wanted.backend is not None:
-                self._modules[wanted.python, wanted.backend] = runner.imported()
+                self._imports.learn(wanted.requirements, wanted.backend, runner.imported())
             self._busy.discard(runner)
             self._idle.append((wanted, runner))
             if len(self._idle) > _IDLE_LIMIT:
@@ -199,9 +201,9 @@ class _Runners:
     def _open(self, wanted: _HooksOf, isolated: "IsolatedEnv") -> HookRunner:
         variables = {} if wanted.epoch is None else {"SOURCE_DATE_EPOCH": wanted.epoch}
         environment = {**os.environ, **(isolated.make_extra_environ() or {}), **variables}
-        runner = open_runner(wanted.python, environment)
+        runner = open_runner(isolated.python_executable, environment)
         if wanted.backend is not None:
-            runner.import_beforehand(self._modules.get((wanted.python, wanted.backend), [wanted.backend]))
+            runner.import_beforehand(self._imports.recall(wanted.requirements, wanted.backend))
         return runner
 
 

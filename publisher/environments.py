@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sysconfig
 import threading
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future
@@ -67,6 +68,7 @@ class Environments:
     def _start_with_uv(self, requirements: Collection[str]) -> "Callable[[], IsolatedEnv]":
         folder = self._stack.enter_context(TemporaryDirectory(prefix="pypi-publish-env-", ignore_cleanup_errors=True))
         environment = UvEnvironment(Path(folder))
+        self._stack.callback(environment.keep_bytecode)
         environment.start(requirements)
         return environment.finish
 
@@ -99,6 +101,8 @@ class UvEnvironment:
         self.python_executable: str = builder.context.env_exe
         self._folder = folder
         self._scripts: str = builder.context.bin_path
+        base = {"base": str(folder), "platbase": str(folder)}
+        self._packages = Path(sysconfig.get_path("purelib", "venv", base))
         self._installing: subprocess.Popen[bytes] | None = None
 
     def make_extra_environ(self) -> Mapping[str, str]:
@@ -126,7 +130,16 @@ class UvEnvironment:
             output, _ = self._installing.communicate()
             if self._installing.returncode:
                 raise subprocess.CalledProcessError(self._installing.returncode, self._installing.args, output)
+            from publisher.bytecode import restore_bytecode  # noqa: PLC0415 - after uv has begun
+
+            restore_bytecode(self._packages)
         return self
+
+    def keep_bytecode(self) -> None:
+        """Keep for later runs what imports compiled in this environment."""
+        from publisher.bytecode import keep_bytecode  # noqa: PLC0415
+
+        keep_bytecode(self._packages)
 
 
 def find_uv() -> str | None:

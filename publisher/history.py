@@ -37,6 +37,13 @@ def settled_since(folder: Path) -> datetime | None:
     return datetime.fromtimestamp(int(seconds), UTC) if seconds else None
 
 
+def tree_of(folder: Path) -> str | None:
+    """Return what git calls the contents of a folder; None when they are not committed, or git can't tell."""
+    if _git(folder, "status", "--porcelain", "--", *_SOURCES) != "":
+        return None
+    return _git(folder, "rev-parse", "HEAD:./")
+
+
 def tracked_files(folder: Path) -> frozenset[str] | None:
     """Return the files below a folder that git knows, relative to it and with ``/``; None outside a repository."""
     listed = _git(folder, "ls-files", "-z", "--", ".")

@@ -12,6 +12,7 @@ and answers go as lines of JSON:
   imported here as well, so that the scripts that follow find them.
 """
 
+import gc
 import json
 import os
 import socket
@@ -47,6 +48,7 @@ def main() -> None:
                 with open(script, "rb") as file:  # noqa: PTH123 - pathlib is one more import
                     compiled[script] = compile(file.read(), script, "exec")
             report, told = os.pipe()
+            gc.freeze()
             child = os.fork()
             if child == 0:
                 os.close(report)

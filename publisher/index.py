@@ -26,8 +26,8 @@ class RemoteFile:
     """
     A file that the index has.
 
-    ``hashes`` are its digests by algorithm, in lower-case hexadecimal; ``uploaded`` is None where the index does not
-    tell when it was (PEP 700).
+    ``hashes`` are its digests by algorithm, in lower-case hexadecimal; ``uploaded`` and ``size``, in bytes, are None
+    where the index does not tell them (PEP 700).
     """
 
     filename: str
@@ -35,6 +35,7 @@ class RemoteFile:
     hashes: Mapping[str, str]
     yanked: bool = False
     uploaded: datetime | None = None
+    size: int | None = None
 
 
 @dataclass(frozen=True)
@@ -283,6 +284,7 @@ def _files_of_json(page: Any, base: str) -> list[RemoteFile]:
             {algorithm: digest.lower() for algorithm, digest in file["hashes"].items()},
             bool(file.get("yanked", False)),
             datetime.fromisoformat(file["upload-time"]) if file.get("upload-time") else None,
+            file.get("size"),
         )
         for file in page["files"]
     ]

@@ -12,7 +12,7 @@ from publisher.index import Index, RemoteFile
 from publisher.options import PublishOptions
 from publisher.progress import Observer, OneAtATime
 from publisher.relations import dependencies
-from publisher.report import FileReport, Report, State
+from publisher.report import FileReport, Release, Report, State
 from publisher.sending import Sending
 from publisher.tags import check_tag
 from publisher.uploading import Upload, Uploader
@@ -53,11 +53,23 @@ def publish(
             states |= _send_all(to_send, index, options, observer)
         urls = _locate(uploads, index) if options.locate else {}
     files = [
-        FileReport(upload.distribution, upload.size, upload.sha256, states[filename], urls.get(filename))
+        FileReport(
+            each.file,
+            _release(each),
+            states[each.filename],
+            upload.size,
+            upload.sha256,
+            each.path,
+            urls.get(each.filename),
+        )
         for upload in uploads
-        for filename in [upload.distribution.filename]
+        for each in [upload.distribution]
     ]
     return Report(target.index, files, options.dry_run)
+
+
+def _release(distribution: Distribution) -> Release:
+    return Release(distribution.name, distribution.version, distribution.display_name)
 
 
 def _sending_order(distribution: Distribution) -> tuple[bool, str]:

@@ -13,24 +13,30 @@ from publisher.options import PublishOptions
 from publisher.progress import Observer
 from publisher.pyproject import Source
 from publisher.report import Report
+from publisher.traces import leave_trace, make_trace
+from publisher.unchanged import find_settled, find_unchanged
 
 
 def release(
     sources: Sequence[Source], out_dir: Path | None, build: BuildOptions, options: PublishOptions, observer: Observer
 ) -> Report:
     """
-    Build projects and upload what the index does not have; of several, leave out those that were not changed.
+    Build projects and upload what the index does not have; leave out those that are there as they are.
 
     Raises what `publisher.making.make` and `publisher.publish.publish` raise.
     """
+    index = options.target.index
+    settled = find_settled(sources, index, build.kinds)
     with closing(Builder(build)) as builder:
-        if len(sources) == 1:
+        if len(sources) == 1 and not settled:
             builder.get_ready([sources[0].folder])  # uv begins to work before anything else is imported
         with closing(Ahead(options.target, (source.name for source in sources if source.name))) as ahead:
-            unchanged = _find_unchanged(sources, build, options, ahead) if len(sources) > 1 else []
+            unchanged = find_unchanged(settled, build.kinds, ahead, options.target.prompt)
+            as_they_are = [file for files in unchanged.values() for file in files]
             folders = [source.folder for source in sources if source not in unchanged]
             if not folders:
-                return Report(options.target.index, [], options.dry_run, unchanged)
+                return Report(index, as_they_are, options.dry_run)
+            trace = make_trace(sources[0], index, build.kinds) if len(sources) == 1 else None
             try:
                 distributions = make(builder, folders, out_dir, observer)
             except KeyboardInterrupt:
@@ -38,12 +44,7 @@ def release(
             builder.close()
             from publisher.publish import publish  # noqa: PLC0415 - what it needs was imported while the build ran
 
-            return replace(publish(distributions, options, observer, ahead), unchanged=unchanged)
-
-
-def _find_unchanged(
-    sources: Sequence[Source], build: BuildOptions, options: PublishOptions, ahead: Ahead
-) -> list[Source]:
-    from publisher.unchanged import find_unchanged  # noqa: PLC0415 - for several projects only
-
-    return find_unchanged(sources, build.kinds, ahead, options.target.prompt)
+            report = publish(distributions, options, observer, ahead)
+            if trace and report.is_whole:
+                leave_trace(sources[0], trace)
+            return replace(report, files=[*report.files, *as_they_are])

@@ -2,11 +2,14 @@
 
 import enum
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from publisher.dists import Distribution
-from publisher.pyproject import Source
+from packaging.utils import NormalizedName
+from packaging.version import Version
+
+from publisher.dists import DistName, Distribution
 from publisher.urls import IndexUrl
 
 
@@ -19,20 +22,34 @@ class State(enum.StrEnum):
     SKIPPED = "skipped"
     """The index has a file of that name with other contents, and it was to be left as it is."""
     WOULD_UPLOAD = "would-upload"
+    UNCHANGED = "unchanged"
+    """The index has it, and the project was not changed since, so it was not built again."""
+
+
+@dataclass(frozen=True)
+class Release:
+    """A version of a project; ``name`` is normalised, ``display_name`` is how its author writes it."""
+
+    name: NormalizedName
+    version: Version
+    display_name: str = field(compare=False)
 
 
 @dataclass(frozen=True)
 class FileReport:
     """
-    One file: its size in bytes, its SHA-256 digest in hexadecimal, and what became of it.
+    One file: the release it is of, what became of it, its size in bytes and its SHA-256 digest in hexadecimal.
 
+    ``path`` is None for a file that was not built, and its size and digest are where the index does not tell them.
     ``url`` is where the index serves it, as far as it was asked.
     """
 
-    distribution: Distribution
-    size: int
-    sha256: str
+    file: DistName
+    release: Release
     state: State
+    size: int | None
+    sha256: str | None
+    path: Path | None = None
     url: str | None = None
 
 
@@ -43,17 +60,28 @@ class Report:
     index: IndexUrl
     files: Sequence[FileReport]
     dry_run: bool = False
-    unchanged: Sequence[Source] = ()
-    """Projects that were not built, because the index has their version and they were not changed since."""
 
     @property
-    def releases(self) -> list[Distribution]:
-        """One distribution of each project and version, in the order of the files."""
-        return list(
-            {(file.distribution.name, file.distribution.version): file.distribution for file in self.files}.values()
-        )
+    def is_whole(self) -> bool:
+        """Whether the index now has all files as they are here."""
+        return all(file.state in {State.UPLOADED, State.ALREADY_THERE, State.UNCHANGED} for file in self.files)
 
-    def install_command(self, release: Distribution) -> str:
+    @property
+    def handled(self) -> list[FileReport]:
+        """The files that were built, or given."""
+        return [file for file in self.files if file.state is not State.UNCHANGED]
+
+    @property
+    def releases(self) -> list[Release]:
+        """The releases that files were built or given of, each once, in the order of the files."""
+        return list(dict.fromkeys(file.release for file in self.handled))
+
+    @property
+    def unchanged(self) -> list[Release]:
+        """The releases that were not built, because the index has them and nothing was changed since."""
+        return list(dict.fromkeys(file.release for file in self.files if file.state is State.UNCHANGED))
+
+    def install_command(self, release: Release) -> str:
         """Return the line that installs a release from this index."""
         return f"pip install --index-url {self.index.simple} {release.name}=={release.version}"
 
@@ -70,17 +98,17 @@ class Report:
                     "version": str(release.version),
                     "url": self.index.project_page(release.name),
                     "install": self.install_command(release),
+                    "unchanged": release not in self.releases,
                 }
-                for release in self.releases
+                for release in [*self.releases, *self.unchanged]
             ],
-            "unchanged": [{"name": source.name, "version": str(source.version)} for source in self.unchanged],
             "files": [
                 {
-                    "filename": file.distribution.filename,
-                    "path": str(file.distribution.path),
-                    "kind": file.distribution.kind.value,
-                    "project": file.distribution.name,
-                    "version": str(file.distribution.version),
+                    "filename": file.file.text,
+                    "path": None if file.path is None else str(file.path),
+                    "kind": file.file.kind.value,
+                    "project": file.file.name,
+                    "version": str(file.file.version),
                     "size": file.size,
                     "sha256": file.sha256,
                     "status": file.state.value,

@@ -20,6 +20,7 @@ def _own_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.
     settings = {
         "HOME": str(home),
         "USERPROFILE": str(home),
+        "XDG_CACHE_HOME": str(home / ".cache"),
         "XDG_CONFIG_HOME": str(home / ".config"),
         "XDG_DATA_HOME": str(home / ".local"),
         "PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring",

@@ -130,4 +130,4 @@ def _options(inputs: "Inputs", tag: str | None) -> dict[str, Any]:
 
 def _print_hashes(report: "Report", output: Output) -> None:
     for file in report.files:
-        output.say(f"sha256:{file.sha256}  {file.distribution.filename}")
+        output.say(f"sha256:{file.sha256}  {file.file.text}")

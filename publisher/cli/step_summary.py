@@ -17,21 +17,22 @@ def outputs_of(report: "Report") -> dict[str, str]:
     """
     Return the outputs by name.
 
-    ``name``, ``version`` and ``project-url`` are empty where the projects of the run differ in them; ``files`` is a
-    JSON list with all of them.
+    ``name``, ``version`` and ``project-url`` are those of what was built, or of what was unchanged where nothing was,
+    and empty where these projects differ in them; ``files`` is a JSON list with all of them.
     """
     told = report.as_json()
     states = [file.state for file in report.files]
+    releases = report.releases or report.unchanged
     keys = ("filename", "project", "version", "size", "sha256", "status", "url")
     return {
         "published": str(told["published"]).lower(),
         "uploaded": str(states.count(State.UPLOADED)),
         "skipped-count": str(len(states) - states.count(State.UPLOADED)),
-        "name": _same(release.display_name for release in report.releases),
-        "version": _same(str(release.version) for release in report.releases),
+        "name": _same(release.display_name for release in releases),
+        "version": _same(str(release.version) for release in releases),
         "files": json.dumps([{key: file[key] for key in keys} for file in told["files"]]),
         "index-url": report.index.root,
-        "project-url": _same(project["url"] for project in told["projects"]),
+        "project-url": _same(report.index.project_page(release.name) for release in releases),
     }
 
 
@@ -39,11 +40,11 @@ def summary_of(report: "Report") -> str:
     """Return the step summary in Markdown: a table of the files, and how to install each release."""
     lines = [f"### {_heading(report)}", "", "| File | Size | SHA-256 | State |", "|---|--:|---|---|"]
     lines += [
-        f"| `{file.distribution.filename}` | {human_size(file.size)} | `{file.sha256}` | {WORDS[file.state][0]} |"
-        for file in report.files
+        f"| `{file.file.text}` | {human_size(file.size or 0)} | `{file.sha256}` | {WORDS[file.state][0]} |"
+        for file in report.handled
     ]
-    lines += [f"| {source.name} {source.version} | | | unchanged, not built |" for source in report.unchanged]
-    for release in report.releases:
+    lines += [f"| {each.display_name} {each.version} | | | {WORDS[State.UNCHANGED][0]} |" for each in report.unchanged]
+    for release in report.releases or report.unchanged:
         page = report.index.project_page(release.name)
         lines += ["", f"[{release.display_name} {release.version} on the index]({page})", ""]
         lines += ["```console", report.install_command(release), "```"]
@@ -51,9 +52,9 @@ def summary_of(report: "Report") -> str:
 
 
 def _heading(report: "Report") -> str:
-    releases = ", ".join(f"{release.display_name} {release.version}" for release in report.releases)
+    releases = ", ".join(f"{release.display_name} {release.version}" for release in report.releases or report.unchanged)
     if not releases:
-        return "✅ Nothing changed"
+        return "✅ Nothing to publish"
     if report.dry_run:
         return f"🔍 Dry run, nothing was sent: {releases}"
     if any(file.state is State.UPLOADED for file in report.files):

@@ -18,6 +18,7 @@ WORDS = {
     State.ALREADY_THERE: ("already there", "blue"),
     State.SKIPPED: ("left as it is on the index", "yellow"),
     State.WOULD_UPLOAD: ("would be uploaded", "cyan"),
+    State.UNCHANGED: ("unchanged, not built", "blue"),
 }
 """What people read for each state, and its colour."""
 
@@ -28,19 +29,20 @@ SHOWN_IN_FULL = 3
 
 def show_report(report: Report, output: Output) -> None:
     """Tell people what became of each file, where the project's page is and how to install the release."""
-    rows = [(file.distribution.filename, human_size(file.size), *WORDS[file.state]) for file in report.files]
-    rows += [(f"{source.name} {source.version}", "", "unchanged, not built", "blue") for source in report.unchanged]
+    rows = [(file.file.text, human_size(file.size or 0), *WORDS[file.state]) for file in report.handled]
+    rows += [(f"{each.display_name} {each.version}", "", *WORDS[State.UNCHANGED]) for each in report.unchanged]
     output.say("")
     if not rows:
         output.say("There is nothing to publish.")
         return
     for line in _table([(name, size, word) for name, size, word, _ in rows], [colour for *_, colour in rows]):
         output.say(line)
-    if len(report.releases) > SHOWN_IN_FULL:
-        output.say(f"\n{len(report.releases)} projects are on {report.index}")
+    releases = report.releases or report.unchanged
+    if len(releases) > SHOWN_IN_FULL:
+        output.say(f"\n{len(releases)} projects are on {report.index}")
         output.say(f"  pip install --index-url {report.index.simple} PROJECT")
     else:
-        for release in report.releases:
+        for release in releases:
             output.say("")
             output.say(f"{release.display_name} {release.version}: {report.index.project_page(release.name)}")
             output.say(f"  {report.install_command(release)}")

@@ -6,7 +6,7 @@ from email.message import EmailMessage
 from typing import Any, Protocol
 
 from python_multipart.exceptions import FormParserError  # noqa: TID251 - the only door to python_multipart
-from python_multipart.multipart import MultipartParser  # noqa: TID251
+from python_multipart.multipart import MultipartParser, parse_options_header  # noqa: TID251
 
 from publisher.server.http import HttpError
 
@@ -174,15 +174,12 @@ def _boundary(content_type: str) -> bytes:
 
 
 def _disposition(header: bytes) -> tuple[str, str | None]:
-    """Return the name and the file name of a part."""
-    message = EmailMessage()
+    """Return the name and the file name of a part; parameters like ``filename*`` don't count (RFC 7578, 4.2)."""
+    kind, parameters = parse_options_header(header)
     try:
-        message["content-disposition"] = header.decode("utf-8")
-        disposition = message["content-disposition"]
-        kind, parameters = disposition.content_disposition, disposition.params
-    except (ValueError, IndexError, LookupError, AttributeError):
-        kind, parameters = None, {}
-    name, filename = parameters.get("name"), parameters.get("filename")
-    if kind != "form-data" or not isinstance(name, str) or not name:
+        name, filename = (parameters[key].decode() if key in parameters else None for key in (b"name", b"filename"))
+    except UnicodeDecodeError:
+        name = filename = None
+    if kind != b"form-data" or not name:
         raise HttpError(400, "A part of the form has no valid Content-Disposition with a name.")
-    return name, filename if isinstance(filename, str) else None
+    return name, filename

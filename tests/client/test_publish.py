@@ -36,8 +36,14 @@ def test_a_project_is_published_and_published_again(index: RunningIndex, tmp_pat
         assert hashlib.sha256(stored).hexdigest() == file["sha256"]
 
     again = pypi_publish("publish", project, "--json")
-    assert (again.code, _statuses(again.json)) == (0, ["already-there", "already-there"])
+    assert (again.code, _statuses(again.json)) == (0, ["unchanged", "unchanged"])
     assert again.json["published"] is False
+    assert again.json["projects"] == [{**first.json["projects"][0], "unchanged": True}]
+    for kept, sent in zip(again.json["files"], first.json["files"], strict=True):
+        assert kept["url"].startswith(index.url)
+        assert kept == {**sent, "status": "unchanged", "path": None, "url": kept["url"]}
+    assert "unchanged, not built" in again.stderr
+    assert f"pip install --index-url {index.url}simple/ first-release==1.0" in again.stderr
 
     (project / "src/first_release/__init__.py").write_text("changed = True\n")
     git(project, "commit", "-qam", "Change without raising the version")
@@ -45,6 +51,26 @@ def test_a_project_is_published_and_published_again(index: RunningIndex, tmp_pat
     assert changed.code == 5
     assert "other contents" in changed.stderr
     assert "--skip-existing" in changed.stderr
+
+
+def test_what_was_published_from_here_is_built_again_when_the_index_lost_it(
+    index: RunningIndex, tmp_path: Path
+) -> None:
+    # slow (three builds with a real backend): what was published once must not be taken for published for ever
+    project = make_project(tmp_path / "project", "kept")
+    commit(project)
+    assert _statuses(pypi_publish(project, "--json").json) == ["uploaded", "uploaded"]
+    assert _statuses(pypi_publish(project, "--json").json) == ["unchanged", "unchanged"]
+    assert pypi_publish("check", project).code == 0
+
+    (project / "notes.txt").write_text("not committed\n")
+    conflict = pypi_publish(project, "--json")
+    assert conflict.code == 5, conflict.stderr
+    (project / "notes.txt").unlink()
+
+    (index.root / "kept-1.0.tar.gz").unlink()
+    again = pypi_publish(project, "--json")
+    assert _statuses(again.json) == ["already-there", "uploaded"], again.stderr
 
 
 def test_the_table_names_files_sizes_states_page_and_install_line(index: RunningIndex, tmp_path: Path) -> None:

@@ -1,0 +1,65 @@
+"""Small files that only save time: a folder in the person's cache, of which nobody minds the loss."""
+
+import os
+from collections.abc import Collection
+from contextlib import suppress
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+
+class FileCache:
+    """
+    Files by name, of which those are removed that were not used for the longest time when there are too many.
+
+    That something can't be read or written is no error. A file that a full disk or a crash cut short may come back;
+    who reads it must notice.
+    """
+
+    def __init__(self, folder: Path, limit: int) -> None:
+        self._folder = folder
+        self._limit = limit
+
+    def names(self) -> Collection[str]:
+        """Return the names of all files."""
+        try:
+            return frozenset(os.listdir(self._folder))  # noqa: PTH208 - names are all that is needed
+        except OSError:
+            return frozenset()
+
+    def read(self, name: str) -> bytes | None:
+        """Return what is in a file; None when it is not there."""
+        path = self._folder / name
+        try:
+            content = path.read_bytes()
+            os.utime(path)
+        except OSError:
+            return None
+        return content
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write a file, whole or not at all."""
+        with suppress(OSError):
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with NamedTemporaryFile(dir=self._folder, delete=False) as file:
+                beside = Path(file.name)
+                try:
+                    file.write(content)
+                    file.close()
+                    beside.replace(self._folder / name)
+                except OSError:
+                    beside.unlink(missing_ok=True)
+
+    def trim(self) -> None:
+        """Remove the older half when there are more files than the limit."""
+        with suppress(OSError):
+            paths = list(self._folder.iterdir())
+            if len(paths) > self._limit:
+                for path in sorted(paths, key=lambda path: path.stat().st_mtime)[: -self._limit // 2]:
+                    path.unlink(missing_ok=True)
+
+
+def open_cache(kind: str, limit: int) -> FileCache:
+    """Return the person's cache of some kind of files."""
+    from platformdirs import user_cache_path  # noqa: PLC0415 - not needed where nothing is built
+
+    return FileCache(user_cache_path("pypi-publish", appauthor=False) / kind, limit)
