@@ -22,6 +22,9 @@ from publisher.workspace import find_projects
 _MANY = 30
 """Problems with the schemas that are told at once."""
 
+_OF_ONE_TOOL = "validate_pyproject.tool_schema"
+"""The entry points of which each is the schema of one tool's table, by the tool's name."""
+
 _UNHEARD = logging.NullHandler()
 """Keeps what validate-pyproject logs off stderr; without any handler Python prints it there."""
 
@@ -80,9 +83,12 @@ def check_schemas(document: Document, lines: Collection[int]) -> Iterator[Findin
     """
     from validate_pyproject.api import Validator  # noqa: PLC0415, TID251 - the only door to validate-pyproject
     from validate_pyproject.errors import ValidationError  # noqa: PLC0415, TID251
+    from validate_pyproject.plugins import list_from_entry_points  # noqa: PLC0415, TID251
 
     logging.getLogger("validate_pyproject").addHandler(_UNHEARD)
-    validate, data = Validator(), deepcopy(dict(document.data))
+    tools = table_at(document.data, "tool")  # the schema of a table that is not there takes long to compile
+    plugins = list_from_entry_points(lambda entry: entry.group != _OF_ONE_TOOL or entry.name in tools)
+    validate, data = Validator(plugins), deepcopy(dict(document.data))
     data.pop("dependency-groups", None)  # it takes A and a for two groups; PP206 and PP207 are about all of them
     told: set[int] = set()
     for _ in range(_MANY):
