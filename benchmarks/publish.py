@@ -11,15 +11,11 @@ import base64
 import os
 import platform
 import shutil
-import statistics
-import subprocess
 import sys
 import threading
-import time
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -28,51 +24,26 @@ from urllib.parse import urlsplit
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from benchmarks.rounds import BIN, Command, Rounds, Took, row
 from tests.helpers.dists import make_wheel
 from tests.helpers.index import RunningIndex
 from tests.helpers.projects import commit, make_project
 
 USER, PASSWORD = "bench", "correct horse"
-BIN = Path(sys.executable).parent
-WHEELS = BIN.parent / "wheels"
 OURS, UV, TWINE, PYTHON = (str(BIN / name) for name in ("pypi-publish", "uv", "twine", "python"))
 BACKENDS = ("hatchling", "setuptools", "uv_build")
 REPRODUCIBLE = ("hatchling", "uv_build")  # without SOURCE_DATE_EPOCH, which uv does not set
-FOREIGN = ("UV_", "PIP_", "TWINE_", "PYTHON")  # settings of this machine: without bytecode Python starts half as fast
 MEGABYTE = 2**20
 DELAY = 0.01
 
-Command = list[str]
-Step = tuple[Path, Command]
 
-
-@dataclass(frozen=True)
-class Took:
-    """What a run of some commands took: seconds on the clock, seconds of processors, megabytes of the largest one."""
-
-    wall: float
-    cpu: float
-    memory: float
-
-
-class Bench:
-    """An index, the environment that reaches it, and what the rounds measured."""
+class Bench(Rounds):
+    """An index, and the environment that reaches it."""
 
     def __init__(self, index: RunningIndex, work: Path, rounds: int) -> None:
         self.index = index
-        self.work = work
-        self.rounds = rounds
         self.number = 0
-        self.environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)},
-            "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
-            "UV_NO_INDEX": "1",
-            "UV_FIND_LINKS": str(WHEELS),
-            "UV_NO_CONFIG": "1",
-            "PIP_NO_INDEX": "1",
-            "PIP_FIND_LINKS": str(WHEELS),
-            "PIP_CONFIG_FILE": os.devnull,
-            "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        settings = {
             "PYPI_PUBLISH_INDEX_URL": index.url,
             "PYPI_PUBLISH_USERNAME": USER,
             "PYPI_PUBLISH_PASSWORD": PASSWORD,
@@ -84,44 +55,12 @@ class Bench:
             "TWINE_PASSWORD": PASSWORD,
             "TWINE_NON_INTERACTIVE": "1",
         }
-
-    def in_turn(self, *runs: Callable[[], Took]) -> list[Took]:
-        """Measure one after the other, several rounds after one that is not counted; return each one's medians."""
-        found = [[run() for run in runs] for _ in range(self.rounds + 1)][1:]
-        return [
-            Took(
-                statistics.median(took.wall for took in column),
-                statistics.median(took.cpu for took in column),
-                max(took.memory for took in column),
-            )
-            for column in zip(*found, strict=True)
-        ]
+        super().__init__(work, rounds, settings)
 
     def fresh(self) -> str:
         """Return a version that was not published yet."""
         self.number += 1
         return f"1.{self.number}"
-
-    def run(self, steps: Iterable[Step]) -> Took:
-        """Run commands one after the other, each in its folder, and return what they took together."""
-        began, cpu, memory = time.perf_counter(), 0.0, 0.0
-        for folder, command in steps:
-            with (self.work / "log").open("wb") as log:
-                process = subprocess.Popen(
-                    command, cwd=folder, env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
-                )
-                _, status, usage = os.wait4(process.pid, 0)
-                process.returncode = os.waitstatus_to_exitcode(status)
-            assert process.returncode == 0, f"{command}\n{(self.work / 'log').read_text()}"
-            cpu += usage.ru_utime + usage.ru_stime
-            memory = max(memory, usage.ru_maxrss / 1024)
-        return Took(time.perf_counter() - began, cpu, memory)
-
-
-def row(what: str, ours: float, other: float, bound: float, unit: str = " s") -> None:
-    """Print one measurement, the one that it is compared with, and whether the ratio is within the bound."""
-    verdict = "ok" if ours <= bound * other else "NOT REACHED"
-    print(f"{what:<62}{ours:>9.3g}{unit}{other:>9.3g}{unit}{ours / other:>8.2f}  <= {bound:g} {verdict}", flush=True)
 
 
 def single(bench: Bench) -> None:

@@ -37,6 +37,10 @@ ignore = { PP304 = "grouped by topic" }
 Each code is named in full. An entry without a reason, or with a code that does not exist, is itself a finding
 ([PP508](#pp508)). In a repository with several projects each has its own table.
 
+What was built and published is not broken, so no rule about sources may call an error in it.
+`tests/checks/real_projects.py` fetches a hundred releases of well-known projects, with nine build backends, and holds
+the rules against them; what they found is recorded beside it.
+
 `--fix` mends in `pyproject.toml` what needs no thought, and leaves everything else in the file as it is.
 """
 

@@ -1,5 +1,6 @@
 """Rules about `[build-system]`, this tool's own table, and the schemas that other tools publish."""
 
+import logging
 import re
 from collections.abc import Collection, Iterator
 from copy import deepcopy
@@ -10,6 +11,7 @@ from packaging.utils import canonicalize_name
 
 from publisher.checks.document import Document
 from publisher.checks.findings import Finding
+from publisher.checks.known_backends import find_backend
 from publisher.checks.lines import Place
 from publisher.config import read_project_config
 from publisher.errors import ConfigurationError
@@ -20,18 +22,11 @@ from publisher.workspace import find_projects
 _MANY = 30
 """Problems with the schemas that are told at once."""
 
-_BACKENDS = {
-    "flit_core": "flit-core",
-    "hatchling": "hatchling",
-    "maturin": "maturin",
-    "mesonpy": "meson-python",
-    "pdm": "pdm-backend",
-    "poetry": "poetry-core",
-    "scikit_build_core": "scikit-build-core",
-    "setuptools": "setuptools",
-    "uv_build": "uv-build",
-}
-"""The packages that have the backends people use, by the first part of the backend's module."""
+_OF_ONE_TOOL = "validate_pyproject.tool_schema"
+"""The entry points of which each is the schema of one tool's table, by the tool's name."""
+
+_UNHEARD = logging.NullHandler()
+"""Keeps what validate-pyproject logs off stderr; without any handler Python prints it there."""
 
 
 def check_build_system(document: Document) -> Iterator[Finding]:
@@ -56,10 +51,9 @@ def check_build_system(document: Document) -> Iterator[Finding]:
         folder = (document.folder / text).resolve()
         if not folder.is_dir() or not folder.is_relative_to(document.folder.resolve()):
             yield document.finding("PP504", place, f"{text!r} is no folder of the project")
-    backend = table.get("build-backend")
-    package = _BACKENDS.get(re.split(r"[.:]", backend)[0]) if isinstance(backend, str) else None
-    if package and not paths and "requires" in table and package not in required:
-        message = f"the backend {backend!r} is in {package}, which requires does not name"
+    backend = find_backend(document.data) if "build-backend" in table else None
+    if backend and not paths and "requires" in table and backend.package not in required:
+        message = f"the backend {table['build-backend']!r} is in {backend.package}, which requires does not name"
         yield document.finding("PP505", ("build-system", "build-backend"), message)
 
 
@@ -89,8 +83,12 @@ def check_schemas(document: Document, lines: Collection[int]) -> Iterator[Findin
     """
     from validate_pyproject.api import Validator  # noqa: PLC0415, TID251 - the only door to validate-pyproject
     from validate_pyproject.errors import ValidationError  # noqa: PLC0415, TID251
+    from validate_pyproject.plugins import list_from_entry_points  # noqa: PLC0415, TID251
 
-    validate, data = Validator(), deepcopy(dict(document.data))
+    logging.getLogger("validate_pyproject").addHandler(_UNHEARD)
+    tools = table_at(document.data, "tool")  # the schema of a table that is not there takes long to compile
+    plugins = list_from_entry_points(lambda entry: entry.group != _OF_ONE_TOOL or entry.name in tools)
+    validate, data = Validator(plugins), deepcopy(dict(document.data))
     data.pop("dependency-groups", None)  # it takes A and a for two groups; PP206 and PP207 are about all of them
     told: set[int] = set()
     for _ in range(_MANY):

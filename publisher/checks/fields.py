@@ -12,6 +12,7 @@ from packaging.version import InvalidVersion, Version
 
 from publisher.checks.document import Document
 from publisher.checks.findings import Finding
+from publisher.checks.known_backends import find_backend
 
 KEYS = frozenset(
     {
@@ -42,6 +43,9 @@ KEYS = frozenset(
 SUMMARY_LIMIT = 512
 LABEL_LIMIT = 32
 
+_MISSPELT = 0.8
+"""How alike, of 1, a key and a known one are when the known one is meant."""
+
 _REFERENCE = re.compile(r"\s*[^\W\d]\w*(\.[^\W\d]\w*)*\s*(:\s*[^\W\d]\w*(\.[^\W\d]\w*)*\s*)?(\[.*\])?\s*")
 _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
 
@@ -61,11 +65,14 @@ def check_fields(document: Document) -> Iterator[Finding]:
 
 
 def _check_keys(document: Document) -> Iterator[Finding]:
+    backend = find_backend(document.data)
+    is_refused = backend is not None and backend.refuses_unknown_keys
     for key in document.project:
         if key not in KEYS:
-            close = get_close_matches(key, KEYS, n=1)
+            close = get_close_matches(key, KEYS, n=1, cutoff=_MISSPELT)
             hint = f"; did you mean {close[0]!r}?" if close else ""
-            yield document.finding("PP111", ("project", key), f"[project] has the unknown key {key!r}{hint}")
+            code = "PP111" if close or is_refused else "PP120"
+            yield document.finding(code, ("project", key), f"[project] has the unknown key {key!r}{hint}")
         elif key in document.dynamic:
             yield document.finding("PP109", ("project", key), f"{key!r} is given, and dynamic too")
     for place, key in document.items("project", "dynamic"):

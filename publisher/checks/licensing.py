@@ -11,6 +11,7 @@ from trove_classifiers import deprecated_classifiers  # noqa: TID251
 
 from publisher.checks.document import Document
 from publisher.checks.findings import Finding
+from publisher.checks.known_backends import find_backend
 
 _PYTHON = re.compile(r"Programming Language :: Python :: (\d+\.\d+)")
 
@@ -95,9 +96,11 @@ def _check_expression(document: Document, text: str) -> Iterator[Finding]:
         return
     if normal != text:
         yield document.finding("PP306", place, f"SPDX writes {text!r} as {str(normal)!r}")
+    backend = find_backend(document.data)
+    code = "PP307" if backend is not None and backend.refuses_license_classifiers else "PP312"
     for at, classifier in document.items("project", "classifiers"):
         if classifier.startswith("License ::"):
-            yield document.finding("PP307", at, f"{classifier!r} stands beside the license expression")
+            yield document.finding(code, at, f"{classifier!r} stands beside the license expression")
 
 
 def spdx_name(text: object) -> str | None:

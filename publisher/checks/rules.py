@@ -94,8 +94,9 @@ _ALL = (
     Rule(
         "PP111",
         _ERROR,
-        "`[project]` has known keys only",
-        "Backends refuse others, as the specification asks.",
+        "`[project]` has no misspelt keys, and none that its backend refuses",
+        "What a misspelt key says gets lost; setuptools, flit and scikit-build-core build nothing with a key that the "
+        "specification does not have.",
         "Mend the spelling, or move it to the table of the tool that reads it.",
     ),
     Rule(
@@ -153,6 +154,14 @@ _ALL = (
         "Scripts stand in `scripts`",
         "`console_scripts` and `gui_scripts` as groups of `entry-points` are refused (PEP 621).",
         "Move them to `[project.scripts]` or `[project.gui-scripts]`.",
+    ),
+    Rule(
+        "PP120",
+        _WARNING,
+        "`[project]` has known keys only",
+        "This backend leaves others aside without a word, so what they say is not in the metadata; other backends "
+        "refuse them ([PP111](#pp111)).",
+        "Move it to where it is read: links to `[project.urls]`, settings to the table of their tool.",
     ),
     Rule(
         "PP201",
@@ -260,8 +269,8 @@ _ALL = (
     Rule(
         "PP307",
         _ERROR,
-        "The license is said once",
-        "Backends refuse a license expression beside classifiers that say a license (PEP 639).",
+        "No license classifiers stand beside a license expression where the backend refuses them",
+        "setuptools, flit, pdm-backend, meson-python and scikit-build-core build nothing then (PEP 639).",
         "Take the `License ::` classifiers out.",
     ),
     Rule(
@@ -292,6 +301,14 @@ _ALL = (
         "Classifiers and `requires-python` agree",
         "One of them says of a Python that it is supported, the other that it is not.",
         "Take the classifier out, or widen `requires-python`.",
+    ),
+    Rule(
+        "PP312",
+        _WARNING,
+        "The license is said once",
+        "License classifiers are outdated beside a license expression (PEP 639). This backend lets them pass; others "
+        "refuse them ([PP307](#pp307)).",
+        "Take the `License ::` classifiers out.",
     ),
     Rule(
         "PP401",

@@ -28,6 +28,7 @@ GOOD = {
     "tables": "",
 }
 FILES = {"README.md": "# Widgets\n", "LICENSE": "MIT\n"}
+FLIT = '[build-system]\nrequires = ["flit_core"]\nbuild-backend = "flit_core.buildapi"\n'
 
 CASES: dict[str, tuple[dict[str, str], dict[str, str]]] = {
     "PP101": ({"more": "dependencies = [ #\n#!\n"}, {}),
@@ -41,6 +42,7 @@ CASES: dict[str, tuple[dict[str, str], dict[str, str]]] = {
     "PP109": ({"version": 'version = "1.0" #!\n', "more": 'dynamic = ["version"]\n'}, {}),
     "PP110": ({"more": 'dynamic = [\n  "classifiers",\n  "clasifiers", #!\n]\n'}, {}),
     "PP111": ({"more": 'dependancies = ["attrs"] #!\n'}, {}),
+    "PP120": ({"more": 'homepage = "https://acme.example" #!\n'}, {}),
     "PP112": ({"description": 'description = """ #!\nWidgets\nfor all"""\n'}, {}),
     "PP113": ({"python": 'requires-python = "3.11" #!\n'}, {}),
     "PP114": ({"project": "[project] #!\n", "python": ""}, {}),
@@ -69,11 +71,12 @@ CASES: dict[str, tuple[dict[str, str], dict[str, str]]] = {
     "PP304": ({"more": 'classifiers = [ #!\n  "Typing :: Typed",\n  "Environment :: Console",\n]\n'}, {}),
     "PP305": ({"license": 'license = "The usual one" #!\n'}, {}),
     "PP306": ({"license": 'license = "apache-2.0 or mit" #!\n'}, {}),
-    "PP307": ({"more": 'classifiers = [\n  "License :: OSI Approved :: MIT License", #!\n]\n'}, {}),
+    "PP307": ({"build": FLIT, "more": 'classifiers = [\n  "License :: OSI Approved :: MIT License", #!\n]\n'}, {}),
     "PP308": ({"license": 'license = { text = "MIT" } #!\n'}, {}),
     "PP309": ({"license": 'license = { file = "COPYING" } #!\n'}, {}),
     "PP310": ({"license": 'license = "MIT"\nlicense-files = ["LICENSE", "NOTICE*"] #!\n'}, {}),
     "PP311": ({"more": 'classifiers = ["Programming Language :: Python :: 3.9"] #!\n'}, {}),
+    "PP312": ({"more": 'classifiers = [\n  "License :: OSI Approved :: MIT License", #!\n]\n'}, {}),
     "PP401": ({"readme": 'readme = "READ.md" #!\n'}, {}),
     "PP402": ({"readme": 'readme = "README" #!\n'}, {"README": "Widgets\n"}),
     "PP403": ({}, {"README.md": "# Widgets\n\nf\udcfcr alle #!\n"}),
@@ -144,6 +147,22 @@ def test_a_rule_that_is_turned_off_with_a_reason_is_silent(tmp_path: Path, code:
     off = f'{said.get("tables", "")}{separate}[tool.pypi-publish.check.ignore]\n{code} = "on purpose"\n'
     folder = make(tmp_path, {**said, "tables": off}, files)
     assert found(folder, code) == set()
+
+
+def test_a_key_is_an_error_where_the_backend_refuses_it(tmp_path: Path) -> None:
+    said, files = CASES["PP120"]
+    for build in (FLIT, "", '[build-system]\nrequires = ["setuptools"]\n'):
+        folder = make(tmp_path, {**said, "build": build}, files)
+        assert found(folder, "PP111") == marked(folder)
+        assert found(folder, "PP120") == set()
+    own = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+    folder = make(tmp_path, {**said, "build": own}, files)
+    assert found(folder, "PP120") == marked(folder)
+
+
+def test_what_other_tools_log_is_not_printed(tmp_path: Path) -> None:
+    make(tmp_path, {"tables": '[project.scripts]\nacme = "acme.cli:main [extra]"\n'}, {})
+    assert pypi_publish("check", "--only", "source", cwd=tmp_path).stderr == "All is well.\n"
 
 
 def test_a_reason_is_needed(tmp_path: Path) -> None:
