@@ -38,6 +38,7 @@ SECOND_DOORS = {
     ("publisher.keyring_backend", "keyring"): "a plug-in that keyring loads",
     ("publisher.environments", "build"): "makes the environments that building builds in",
     ("publisher.form", "urllib3"): "writes the heads of a form's parts",
+    ("publisher.cache", "platformdirs"): "where caches are",
 }
 SERVER_USERS = ("publisher.server", "publisher.cli.serve", "publisher.cli.users")
 LAYERS = (

@@ -103,7 +103,7 @@ def test_two_projects_and_a_tag_that_names_one(act: Act, index: RunningIndex, tm
 
     both = act.run(repository, ref="refs/tags/v1.0")
     assert both.outputs["uploaded"] == "2", both.log
-    assert both.statuses[WHEEL] == "already-there"
+    assert both.statuses[WHEEL] == "unchanged"
     assert (both.outputs["name"], both.outputs["version"], both.outputs["project-url"]) == ("", "1.0", "")
     assert both.summary.count("pip install") == 2
 
@@ -115,7 +115,7 @@ def test_files_of_an_earlier_step(act: Act, index: RunningIndex, tmp_path: Path)
     run = act.run(repository)
     assert run.code == 0, run.log
     assert run.statuses == {WHEEL: "uploaded", SDIST: "uploaded"}
-    assert run.log.count("The build of") == 1  # the earlier step's
+    assert run.log.count("  Building") == 1  # the earlier step's
 
     write_workflow(repository, index.url, "          build: no", before=build)  # and nothing in dist
     empty = act.run(repository)
