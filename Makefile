@@ -2,6 +2,8 @@
 # Needs git, make and Python 3.11 or newer; everything else comes into .venv.
 
 .DEFAULT_GOAL := help
+# where it is set, every command of .venv would compile all that it imports, each time anew
+unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help demo test deploy lint check docs lock clean
 
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \

@@ -1,4 +1,5 @@
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -8,12 +9,20 @@ ROOT = Path(__file__).parents[1]
 WHEELS = Path(sys.executable).parents[1] / "wheels"
 
 
+@pytest.fixture(scope="session")
+def uv_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a cache of uv that many tests may share, because unpacking the same wheels is most of some tests' time."""
+    return tmp_path_factory.mktemp("uv-cache")
+
+
 @pytest.fixture(autouse=True)
-def _own_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+def _own_surroundings(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory, uv_cache: Path
+) -> None:
     """Give every test a home of its own, and keep the person's settings, keyring and network out of it."""
     for name in os.environ:
         if name.startswith(
-            ("PYPI_PUBLISH_", "PIP_", "UV_INDEX", "TWINE_", "GITHUB_", "AUTH_TOKEN", "SOURCE_DATE_EPOCH")
+            ("PYPI_PUBLISH_", "PIP_", "UV_INDEX", "TWINE_", "GITHUB_", "AUTH_TOKEN", "SOURCE_DATE_EPOCH", "PYTHONDONT")
         ):
             monkeypatch.delenv(name)
     home = tmp_path_factory.mktemp("home")
@@ -33,6 +42,7 @@ def _own_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.
         "UV_NO_INDEX": "1",
         "UV_FIND_LINKS": str(WHEELS),
         "UV_NO_CONFIG": "1",
+        "UV_CACHE_DIR": str(uv_cache),
         "COLUMNS": "100",
     }
     for name, value in settings.items():
@@ -40,6 +50,8 @@ def _own_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.
 
 
 def pytest_configure() -> None:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in a shell's background job; what tests start inherits it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if not any(WHEELS.glob("hatchling-*.whl")):
         raise pytest.UsageError(
             f"{WHEELS} lacks the build backends that tests build with: run the tests with `make test`"

@@ -17,12 +17,12 @@ def outputs_of(report: "Report") -> dict[str, str]:
     """
     Return the outputs by name.
 
-    ``name``, ``version`` and ``project-url`` are those of what was built, or of what was unchanged where nothing was,
-    and empty where these projects differ in them; ``files`` is a JSON list with all of them.
+    ``name``, ``version`` and ``project-url`` are empty where the projects of the run, unchanged ones among them, differ
+    in them; ``files`` is a JSON list with the files of all of them.
     """
     told = report.as_json()
     states = [file.state for file in report.files]
-    releases = report.releases or report.unchanged
+    releases = [*report.releases, *report.unchanged]
     keys = ("filename", "project", "version", "size", "sha256", "status", "url")
     return {
         "published": str(told["published"]).lower(),

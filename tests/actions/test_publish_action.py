@@ -105,7 +105,9 @@ def test_two_projects_and_a_tag_that_names_one(act: Act, index: RunningIndex, tm
     assert both.outputs["uploaded"] == "2", both.log
     assert both.statuses[WHEEL] == "unchanged"
     assert (both.outputs["name"], both.outputs["version"], both.outputs["project-url"]) == ("", "1.0", "")
-    assert both.summary.count("pip install") == 2
+    assert both.summary.startswith("### ✅ Published acme-gadgets 1.0\n")
+    assert "| acme-widgets 1.0 | | | unchanged, not built |" in both.summary
+    assert both.summary.count("pip install") == 1
 
 
 def test_files_of_an_earlier_step(act: Act, index: RunningIndex, tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ class Front:
 def in_front_of(index_url: str) -> Iterator[Front]:
     """Serve on a free port, in front of an index."""
     front = Front(index_url)
-    thread = threading.Thread(target=front.server.serve_forever)
+    thread = threading.Thread(target=front.server.serve_forever, args=[0.01])
     thread.start()
     try:
         yield front

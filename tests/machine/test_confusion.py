@@ -37,16 +37,42 @@ def public(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningIndex]:
     index.stop()
 
 
-@pytest.fixture(params=[mode == "passes-on" for mode in MODES], ids=MODES)
-def private(request: pytest.FixtureRequest, tmp_path: Path, public: RunningIndex) -> Iterator[RunningIndex]:
-    """The private index, which leaves public names alone, or passes them on."""
-    options = ["--fallback-url", f"{public.url}simple/"] if request.param else []
-    index = RunningIndex.start(tmp_path / "private", *options)
+@pytest.fixture(scope="module", params=[mode == "passes-on" for mode in MODES], ids=MODES)
+def options(request: pytest.FixtureRequest, public: RunningIndex) -> list[str]:
+    """How the private index is started: it leaves public names alone, or passes them on."""
+    return ["--fallback-url", f"{public.url}simple/"] if request.param else []
+
+
+@pytest.fixture(scope="module")
+def lasting(options: list[str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningIndex]:
+    """The private index of all cells in which nothing is deleted."""
+    index = _start(tmp_path_factory.mktemp("private"), options)
+    yield index
+    index.stop()
+
+
+@pytest.fixture(params=STATES)
+def state(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def private(state: str, options: list[str], lasting: RunningIndex, tmp_path: Path) -> Iterator[RunningIndex]:
+    """The private index of one cell."""
+    if not state.endswith("deleted"):
+        yield lasting
+        return
+    index = _start(tmp_path / "private", options)
+    yield index
+    index.stop()
+
+
+def _start(folder: Path, options: list[str]) -> RunningIndex:
+    index = RunningIndex.start(folder, *options)
     index.add_user(USER, PASSWORD)
     make_wheel(index.root, version=PRIVATE, metadata_bytes=METADATA.encode())
     make_wheel(index.root, "acme_core", PRIVATE)
-    yield index
-    index.stop()
+    return index
 
 
 @pytest.fixture
@@ -83,7 +109,6 @@ def _judge(state: str, done: Result, resolved: Path) -> None:
         assert done.code != 0
 
 
-@pytest.mark.parametrize("state", STATES)
 def test_pip(log_in: LogIn, private: RunningIndex, public: RunningIndex, front: Front, state: str) -> None:
     person = _somebody(log_in, private, front)
     (person.machine.home / ".config" / "pip").mkdir(parents=True)
@@ -105,7 +130,6 @@ def test_pip(log_in: LogIn, private: RunningIndex, public: RunningIndex, front: 
     _judge(state, person.run(*command), there)
 
 
-@pytest.mark.parametrize("state", STATES)
 def test_uv(log_in: LogIn, private: RunningIndex, public: RunningIndex, front: Front, state: str) -> None:
     person = _somebody(log_in, private, front)
     person = replace(person, environment={**person.environment, "UV_HTTP_RETRIES": "0"})
@@ -116,7 +140,6 @@ def test_uv(log_in: LogIn, private: RunningIndex, public: RunningIndex, front: F
     _judge(state, person.run(BIN / "uv", "lock", "--no-cache", **public_index), person.machine.folder / "uv.lock")
 
 
-@pytest.mark.parametrize("state", STATES)
 def test_poetry(log_in: LogIn, private: RunningIndex, public: RunningIndex, front: Front, state: str) -> None:
     person = _somebody(log_in, private, front)
     with (person.machine.folder / "pyproject.toml").open("a") as file:
@@ -126,10 +149,13 @@ def test_poetry(log_in: LogIn, private: RunningIndex, public: RunningIndex, fron
         with (person.machine.folder / "pyproject.toml").open("a") as file:
             file.write(f'[[tool.poetry.source]]\nname = "public"\nurl = "{public.url}simple/"\npriority = "primary"\n')
     _turn(state, private, front)
-    _judge(state, person.run(CLIENTS / "poetry", "lock"), person.machine.folder / "poetry.lock")
+    _judge(
+        state,
+        person.run(CLIENTS / "poetry", "lock"),
+        person.machine.folder / "poetry.lock",
+    )
 
 
-@pytest.mark.parametrize("state", STATES)
 def test_pdm(log_in: LogIn, private: RunningIndex, public: RunningIndex, front: Front, state: str) -> None:
     person = _somebody(log_in, private, front)
     person.config("pdm", "--write")
@@ -142,11 +168,9 @@ def _project(person: Person) -> str:
     return (person.machine.folder / "pyproject.toml").read_text()
 
 
-def test_the_public_index_is_the_public_index(
-    log_in: LogIn, private: RunningIndex, public: RunningIndex, front: Front
-) -> None:
+def test_the_public_index_is_the_public_index(log_in: LogIn, lasting: RunningIndex, public: RunningIndex) -> None:
     """Without being set up, tools do take the stranger's version: the cells above would notice."""
-    person = _somebody(log_in, private, front)
+    person = log_in(lasting)
     there = person.machine.folder / "there"
     command: list[str | Path] = [
         *PIP,
