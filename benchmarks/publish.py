@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks.rounds import BIN, Command, Rounds, Took, row
+from benchmarks.rounds import BIN, WHEELS, Command, Rounds, Took, row
 from tests.helpers.dists import make_wheel
 from tests.helpers.index import RunningIndex
 from tests.helpers.projects import commit, make_project
@@ -242,8 +242,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", default="", help="sections whose name contains this word")
     arguments = parser.parse_args()
-    tools = ", ".join(f"{name} {version(name)}" for name in ("uv", "build", "twine", "pip", *BACKENDS[:2]))
-    print(f"{os.cpu_count()} cores, {platform.platform()}, Python {platform.python_version()}, {tools}")
+    tools = [f"{name} {version(name)}" for name in ("uv", "build", "twine", "pip")]
+    tools += [" ".join(wheel.name.split("-")[:2]) for name in BACKENDS for wheel in WHEELS.glob(f"{name}-*")]
+    print(f"{os.cpu_count()} cores, {platform.platform()}, Python {platform.python_version()}, {', '.join(tools)}")
     print(f"{'measured (medians)':<62}{'ours':>11}{'other':>11}{'ratio':>8}  must be")
     for section in SECTIONS:
         if arguments.only in section.__name__:

@@ -7,6 +7,7 @@ Needs nginx, wrk and htpasswd's format (Debian: nginx, wrk). Usage: python bench
 import argparse
 import base64
 import hashlib
+import itertools
 import json
 import os
 import re
@@ -28,7 +29,7 @@ import requests
 from passlib.apache import HtpasswdFile
 
 from tests.helpers.dists import make_wheel
-from tests.helpers.http import JSON
+from tests.helpers.http import JSON, Client
 from tests.helpers.index import RunningIndex
 
 USER, PASSWORD = "bench", "correct horse"
@@ -245,6 +246,19 @@ def growth(table: Table, work: Path, few: int, many: int) -> None:
         with_few, with_many = in_turn(
             lambda: wrk(one.url, "simple/project1/", JSON)[0], lambda: wrk(other.url, "simple/project1/", JSON)[0]
         )
+        numbers = itertools.count()
+
+        def send(index: RunningIndex) -> float:
+            """Return the seconds that an upload takes, each the first of its project."""
+            client = Client(index.url, (USER, PASSWORD))
+            wheels = [make_wheel(work, f"new_{next(numbers)}") for _ in range(20)]
+            began = time.perf_counter()
+            for wheel in wheels:
+                assert client.upload(wheel).status_code == 200
+            return (time.perf_counter() - began) / len(wheels)
+
+        sent_few, sent_many = in_turn(partial(send, one), partial(send, other))
+    table.row(f"upload at {many:,} files, time, of {few:,} files", sent_many, sent_few, "<= 1.5", " s")
     table.row(f"page at {many:,} files, time, of {few:,} files", 1 / with_many, 1 / with_few, "<= 1.3", " s")
 
     def start(folder: Path, root: Path, path: str) -> float:

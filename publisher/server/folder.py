@@ -3,8 +3,10 @@
 import enum
 import logging
 import os
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -45,6 +47,40 @@ class Look(enum.Enum):
     CHANGED = enum.auto()
 
 
+class OwnChanges:
+    """
+    The times that directories were left with by this process, where nobody else had changed them before.
+
+    An upload changes the folder, and reading it anew before the next one would cost more the fuller it is. Somebody
+    else's change is missed where the clock of the file system ticks too slowly to tell it from ours, and by uploads
+    only: whoever asks for a page compares with what was read.
+    """
+
+    def __init__(self) -> None:
+        self._left: dict[str, int] = {}
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def change(self, directory: str, listings: Listings) -> Iterator[None]:
+        """Note how a directory is left by what is done to it meanwhile; one thread at a time."""
+        with self._lock:
+            before = _mtime_ns(directory)
+            yield
+            if self._is_known(directory, before, listings):
+                self._left[directory] = _mtime_ns(directory)
+
+    def are_all_since(self, listings: Listings) -> bool:
+        """Tell whether nobody else has changed any directory since it was read: one system call a directory."""
+        try:
+            return all(self._is_known(path, _mtime_ns(path), listings) for path in listings)
+        except OSError:
+            return False
+
+    def _is_known(self, directory: str, mtime_ns: int, listings: Listings) -> bool:
+        listing = listings.get(directory)
+        return mtime_ns == self._left.get(directory) or (listing is not None and mtime_ns == listing.mtime_ns)
+
+
 def look(listings: Listings) -> Look:
     """
     Compare every directory's time with the one it had when it was read: one system call a directory.
@@ -54,7 +90,7 @@ def look(listings: Listings) -> Look:
     racy = False
     try:
         for path, listing in listings.items():
-            if os.stat(path).st_mtime_ns != listing.mtime_ns:  # noqa: PTH116 - the hot path
+            if _mtime_ns(path) != listing.mtime_ns:
                 return Look.CHANGED
             racy = racy or listing.racy
     except FileNotFoundError:
@@ -133,6 +169,10 @@ def _read_directory(path: str, mtime_ns: int, known: Listing | None) -> Listing:
     if known is not None and known.files == found:
         found = known.files
     return Listing(mtime_ns, racy, found, tuple(sorted(folders)))
+
+
+def _mtime_ns(path: str) -> int:
+    return os.stat(path).st_mtime_ns  # noqa: PTH116 - the hot path
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -63,10 +63,9 @@ class Receiver:
 
     async def finish(self) -> dict[str, str]:
         """Write what is left, make it durable, and return the digests in hexadecimal."""
-        await self._flush()
         await self._wait()
-        descriptor = self._open_descriptor()
-        await asyncio.get_running_loop().run_in_executor(self._threads, os.fsync, descriptor)
+        self._begin(self._store_last)
+        await self._wait()
         return {algorithm: each.hexdigest() for algorithm, each in self._hashes.items()}
 
     async def discard(self) -> None:
@@ -80,9 +79,11 @@ class Receiver:
 
     async def _flush(self) -> None:
         await self._wait()
+        self._begin(self._store)
+
+    def _begin(self, work: Callable[[bytearray], None]) -> None:
         block, self._block = self._block, bytearray()
-        if block:
-            self._writing = asyncio.get_running_loop().run_in_executor(self._threads, self._store, block)
+        self._writing = asyncio.get_running_loop().run_in_executor(self._threads, work, block)
 
     async def _wait(self) -> None:
         if self._writing is not None:
@@ -96,6 +97,10 @@ class Receiver:
             view = view[os.write(descriptor, view) :]
         for each in self._hashes.values():
             each.update(block)
+
+    def _store_last(self, block: bytearray) -> None:
+        self._store(block)
+        os.fsync(self._open_descriptor())
 
     def _open_descriptor(self) -> int:
         assert self._descriptor is not None, "it is written before it is discarded"  # noqa: S101 - for the type checker

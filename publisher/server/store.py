@@ -56,6 +56,7 @@ class Store:
         self.trouble: str | None = "the package folder was not read yet"
         """Why the folder can't be served, None while it can."""
         self._listings: dict[str, folder.Listing] = {}
+        self._own_changes = folder.OwnChanges()
         self._prefixes: dict[str, str] = {}
         self._next_check = 0.0
         self._next_scan = 0.0
@@ -334,6 +335,17 @@ class Store:
 
     # Changing it
 
+    async def expect(self) -> None:
+        """
+        Look whether the folder is there, before a file is taken in.
+
+        Raises HttpError 503 when it is lost: what is written where a disk was mounted would hide that, and be hidden.
+        """
+        if self.trouble is not None or not self.records.folder.is_dir():
+            await self.rescan()
+            if self.trouble is not None:
+                raise busy()
+
     async def add(self, temporary: Path, filename: str, facts: Facts) -> StoredFile:
         """
         Take a complete, checked file into the index: durable, committed and listed when this returns.
@@ -445,7 +457,7 @@ class Store:
 
     async def _existing(self, name: str, filename: str, facts: Facts) -> StoredFile | None:
         """Return the file of that name when it has the same bytes; None when the name is free."""
-        project = await self.find(name)
+        project = await self._find_for(name, filename)
         files = await self.files(project) if project is not None else {}
         file = files.get(filename)
         if file is not None:
@@ -468,6 +480,15 @@ class Store:
             )
         return None
 
+    async def _find_for(self, name: str, filename: str) -> Project | None:
+        """Return the project of a file that comes in, if there is one, reading the folder only where it has to be."""
+        project = self.projects.get(name)
+        if self._refresher.shared or (project is not None and filename in project.places):
+            return await self.find(name)
+        if not self._own_changes.are_all_since(self._listings):
+            await self.rescan()
+        return self.projects.get(name)
+
     def _place(self, temporary: Path, final: Path, project: str, facts: Facts) -> Facts:
         """Give a file its name in one step, without ever replacing another, and record it."""
         if self._refresher.shared:
@@ -485,24 +506,28 @@ class Store:
         stored = replace(facts, size=status.st_size, mtime_ns=status.st_mtime_ns, uploaded=time_text(status.st_mtime))
         with suppress(OSError):  # a record only saves time
             self.records.add(project, {final.name: stored})
-        if self._settings.overwrite:
-            temporary.replace(final)
-            self.records.unmark(project, final.name, "deleted")
-        else:
-            try:
-                os.link(temporary, final)
-            except OSError as error:
-                if error.errno not in {errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EXDEV, errno.EMLINK}:
-                    raise
-                if final.exists():  # a file system without links: this process's lock and this look must do
-                    raise FileExistsError(errno.EEXIST, "it came up meanwhile", str(final)) from error
-                temporary.replace(final)
+        with self._own_changes.change(str(final.parent), self._listings):
+            self._give_name(temporary, final, project)
         try:
             sync_directory(final.parent)
         except OSError:
             self._take_back(final)
             raise
         return stored
+
+    def _give_name(self, temporary: Path, final: Path, project: str) -> None:
+        if self._settings.overwrite:
+            temporary.replace(final)
+            self.records.unmark(project, final.name, "deleted")
+            return
+        try:
+            os.link(temporary, final)
+        except OSError as error:
+            if error.errno not in {errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EXDEV, errno.EMLINK}:
+                raise
+            if final.exists():  # a file system without links: this process's lock and this look must do
+                raise FileExistsError(errno.EEXIST, "it came up meanwhile", str(final)) from error
+            temporary.replace(final)
 
     def _take_back(self, final: Path) -> None:
         """Take away a file whose client is told to come again, unless it replaced another: then it is all there is."""

@@ -90,6 +90,7 @@ class Uploads:
         limit = self._settings.limits.upload_size
         if length.isdigit() and int(length) > limit + 16 * 2**20:
             raise HttpError(413, f"The file is larger than the {limit} bytes that this index takes.")
+        await self._store.expect()
         async with self._places:
             receiver = await self._receiver()
             try:

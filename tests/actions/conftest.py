@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.helpers.index import RunningIndex
+from tests.helpers.index import RunningIndex, running_index
 from tests.helpers.projects import commit, git
 from tests.helpers.released import copy_checkout
 
@@ -143,7 +143,5 @@ def act(released: Path, tmp_path: Path) -> Act:
 
 @pytest.fixture
 def index(tmp_path: Path) -> Iterator[RunningIndex]:
-    index = RunningIndex.start(tmp_path / "index")
-    index.add_user(USER, PASSWORD)
-    yield index
-    index.stop()
+    with running_index(tmp_path / "index", USER, PASSWORD) as index:
+        yield index

@@ -11,7 +11,7 @@ from publisher.checks.rules import RULES
 from tests.checks.test_source import make
 from tests.helpers.dists import make_sdist, make_wheel
 from tests.helpers.http import Client
-from tests.helpers.index import RunningIndex
+from tests.helpers.index import RunningIndex, running_index
 from tests.helpers.tool import Result, pypi_publish
 
 USER, PASSWORD = "ada", "correct horse"
@@ -21,10 +21,8 @@ COVERED = {"PP601", "PP602", "PP603", "PP604", "PP605"}
 
 @pytest.fixture(scope="module")
 def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningIndex]:
-    index = RunningIndex.start(tmp_path_factory.mktemp("index"))
-    index.add_user(USER, PASSWORD)
-    yield index
-    index.stop()
+    with running_index(tmp_path_factory.mktemp("index"), USER, PASSWORD) as index:
+        yield index
 
 
 @pytest.fixture

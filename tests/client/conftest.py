@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.index import RunningIndex
+from tests.helpers.index import RunningIndex, running_index
 
 USER, PASSWORD = "ada", "p:ä ß✓"
 
@@ -13,10 +13,8 @@ USER, PASSWORD = "ada", "p:ä ß✓"
 @pytest.fixture(scope="session")
 def shared_index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningIndex]:
     """Run one index for all tests of this process; each test takes project names of its own."""
-    index = RunningIndex.start(tmp_path_factory.mktemp("index"))
-    index.add_user(USER, PASSWORD)
-    yield index
-    index.stop()
+    with running_index(tmp_path_factory.mktemp("index"), USER, PASSWORD) as index:
+        yield index
 
 
 @pytest.fixture

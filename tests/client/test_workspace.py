@@ -14,7 +14,7 @@ from publisher.errors import ConfigurationError
 from publisher.history import is_changed_since, settled_since
 from publisher.workspace import find_projects
 from tests.client.conftest import PASSWORD, USER
-from tests.helpers.index import RunningIndex
+from tests.helpers.index import RunningIndex, running_index
 from tests.helpers.projects import commit, git, make_project
 from tests.helpers.tool import pypi_publish
 from tests.helpers.waiting import eventually
@@ -198,13 +198,11 @@ def test_a_build_that_fails_names_its_project_and_nothing_is_sent(index: Running
 
 @pytest.fixture
 def own_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningIndex]:
-    running = RunningIndex.start(tmp_path / "index")
-    running.add_user(USER, PASSWORD)
-    monkeypatch.setenv("PYPI_PUBLISH_INDEX_URL", running.url)
-    monkeypatch.setenv("PYPI_PUBLISH_USERNAME", USER)
-    monkeypatch.setenv("PYPI_PUBLISH_PASSWORD", PASSWORD)
-    yield running
-    running.stop()
+    with running_index(tmp_path / "index", USER, PASSWORD) as running:
+        monkeypatch.setenv("PYPI_PUBLISH_INDEX_URL", running.url)
+        monkeypatch.setenv("PYPI_PUBLISH_USERNAME", USER)
+        monkeypatch.setenv("PYPI_PUBLISH_PASSWORD", PASSWORD)
+        yield running
 
 
 def test_a_run_over_20_projects_that_is_killed_in_the_middle_is_finished_by_the_next(

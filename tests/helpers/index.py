@@ -5,13 +5,26 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from passlib.apache import HtpasswdFile
 
 ADMIN_TOKEN = "a-token-for-tests"
 START_LIMIT = 60
+
+
+@contextmanager
+def running_index(folder: Path, username: str, password: str, *options: str) -> Iterator["RunningIndex"]:
+    """Run an index with one account, until the end of a fixture."""
+    index = RunningIndex.start(folder, *options)
+    index.add_user(username, password)
+    try:
+        yield index
+    finally:
+        if index.process.poll() is None:  # a test may have ended it
+            assert index.stop() == 0
 
 
 class RunningIndex:

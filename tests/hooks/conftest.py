@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from tests.helpers.index import RunningIndex
+from tests.helpers.index import RunningIndex, running_index
 from tests.helpers.projects import commit, git, make_project
 from tests.helpers.released import copy_checkout
 from tests.helpers.tool import Result, run
@@ -64,10 +64,8 @@ def hooks_repository(shared: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningIndex]:
-    index = RunningIndex.start(tmp_path_factory.mktemp("index"))
-    index.add_user(USER, PASSWORD)
-    yield index
-    index.stop()
+    with running_index(tmp_path_factory.mktemp("index"), USER, PASSWORD) as index:
+        yield index
 
 
 @pytest.fixture(params=["pre-commit", "prek"])

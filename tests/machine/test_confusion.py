@@ -7,6 +7,7 @@ takes a second or more.
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import pytest
 from tests.helpers.dists import make_wheel
 from tests.helpers.front import Front, in_front_of
 from tests.helpers.http import Client
-from tests.helpers.index import RunningIndex
+from tests.helpers.index import RunningIndex, running_index
 from tests.helpers.tool import Result
 from tests.machine.conftest import CLIENTS, PASSWORD, USER, LogIn, Person
 from tests.machine.test_tools import BIN, PIP, PROJECT
@@ -46,9 +47,8 @@ def options(request: pytest.FixtureRequest, public: RunningIndex) -> list[str]:
 @pytest.fixture(scope="module")
 def lasting(options: list[str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningIndex]:
     """The private index of all cells in which nothing is deleted."""
-    index = _start(tmp_path_factory.mktemp("private"), options)
-    yield index
-    index.stop()
+    with _private(tmp_path_factory.mktemp("private"), options) as index:
+        yield index
 
 
 @pytest.fixture(params=STATES)
@@ -62,17 +62,16 @@ def private(state: str, options: list[str], lasting: RunningIndex, tmp_path: Pat
     if not state.endswith("deleted"):
         yield lasting
         return
-    index = _start(tmp_path / "private", options)
-    yield index
-    index.stop()
+    with _private(tmp_path / "private", options) as index:
+        yield index
 
 
-def _start(folder: Path, options: list[str]) -> RunningIndex:
-    index = RunningIndex.start(folder, *options)
-    index.add_user(USER, PASSWORD)
-    make_wheel(index.root, version=PRIVATE, metadata_bytes=METADATA.encode())
-    make_wheel(index.root, "acme_core", PRIVATE)
-    return index
+@contextmanager
+def _private(folder: Path, options: list[str]) -> Iterator[RunningIndex]:
+    with running_index(folder, USER, PASSWORD, *options) as index:
+        make_wheel(index.root, version=PRIVATE, metadata_bytes=METADATA.encode())
+        make_wheel(index.root, "acme_core", PRIVATE)
+        yield index
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from publisher.toml_edit import read_toml
 from publisher.tools.needed import direct_dependencies, needed_through_others, required_names
 from tests.helpers.dists import make_wheel
-from tests.helpers.index import RunningIndex
+from tests.helpers.index import RunningIndex, running_index
 from tests.machine.conftest import PASSWORD, USER, LogIn, Person
 
 PROJECT = '[project]\nname = "consumer"\nversion = "1"\ndependencies = ["acme-widgets>=1", "attrs"]\n'
@@ -39,15 +39,13 @@ def test_what_is_brought_along_is_found_once_and_through_circles() -> None:
 
 @pytest.fixture
 def index(tmp_path: Path) -> Iterator[RunningIndex]:
-    index = RunningIndex.start(tmp_path / "index")
-    index.add_user(USER, PASSWORD)
-    _add(index, "acme_widgets", "1.0", "acme-old")
-    _add(index, "acme_widgets", "2.0", "acme-core", "attrs")
-    _add(index, "acme_core", "1.0", "acme.base; extra == 'x'")
-    for name in ("acme_base", "acme_old", "acme_other"):
-        _add(index, name, "1.0")
-    yield index
-    index.stop()
+    with running_index(tmp_path / "index", USER, PASSWORD) as index:
+        _add(index, "acme_widgets", "1.0", "acme-old")
+        _add(index, "acme_widgets", "2.0", "acme-core", "attrs")
+        _add(index, "acme_core", "1.0", "acme.base; extra == 'x'")
+        for name in ("acme_base", "acme_old", "acme_other"):
+            _add(index, name, "1.0")
+        yield index
 
 
 def _add(index: RunningIndex, name: str, version: str, *requirements: str) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from tests.helpers.dists import make_wheel
 from tests.helpers.http import Client
-from tests.helpers.index import RunningIndex
+from tests.helpers.index import RunningIndex, running_index
 from tests.helpers.projects import make_project
 from tests.machine.conftest import CLIENTS, PASSWORD, USER, LogIn, Person
 
@@ -25,11 +25,9 @@ PROJECT = '[project]\nname = "consumer"\nversion = "1"\nrequires-python = ">=3.1
 
 @pytest.fixture
 def index(tmp_path: Path) -> Iterator[RunningIndex]:
-    index = RunningIndex.start(tmp_path / "index")
-    index.add_user(USER, PASSWORD)
-    make_wheel(index.root)
-    yield index
-    index.stop()
+    with running_index(tmp_path / "index", USER, PASSWORD) as index:
+        make_wheel(index.root)
+        yield index
 
 
 @pytest.fixture

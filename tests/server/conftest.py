@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.http import Client
-from tests.helpers.index import RunningIndex
+from tests.helpers.index import RunningIndex, running_index
 
 USER, PASSWORD = "ada", "correct horse"
 
@@ -12,10 +12,8 @@ USER, PASSWORD = "ada", "correct horse"
 @pytest.fixture(scope="session")
 def shared_index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningIndex]:
     """Run one index for all tests of this process; each test takes project names of its own."""
-    index = RunningIndex.start(tmp_path_factory.mktemp("index"), "--max-size", "3")
-    index.add_user(USER, PASSWORD)
-    yield index
-    assert index.stop() == 0
+    with running_index(tmp_path_factory.mktemp("index"), USER, PASSWORD, "--max-size", "3") as index:
+        yield index
 
 
 @pytest.fixture

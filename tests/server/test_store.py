@@ -200,6 +200,8 @@ def test_a_disk_that_is_gone_is_a_failure_and_never_an_empty_index(own: OwnIndex
         assert client.get("packages/kept-1.0-py3-none-any.whl").status_code == 503
         assert client.get("simple/unknown/").status_code == 503
         assert client.get("packages/unknown-1.0.tar.gz").status_code == 503
+        assert client.upload(make_wheel(tmp_path, "late")).status_code == 503  # it would make another folder of it
+        assert client.page("kept") == page
     index.root.rmdir()
     away.rename(index.root)
     assert eventually(lambda: client.get("health").status_code == 200)

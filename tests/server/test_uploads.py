@@ -166,3 +166,36 @@ def test_a_failed_commit_is_told_and_loses_nothing(tmp_path: Path, *, overwrite:
         disk.failing = False
         assert client.upload(again).status_code == 200
         assert client.get(f"packages/{again.name}").content == again.read_bytes()
+
+
+def test_an_upload_does_not_read_the_whole_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    scandir = os.scandir
+
+    def counted(path: str) -> Any:
+        read.append(path)
+        return scandir(path)
+
+    with serving(tmp_path) as ((host, port), root):
+        client = Client(f"http://{host}:{port}/", ("ada", "correct horse"))
+        make_wheel(root, "older")
+        assert client.filenames("older")
+        monkeypatch.setattr(os, "scandir", counted)
+        for version in ("1.0", "2.0"):
+            for name in ("newer", "older", "newest"):
+                expected = 409 if (name, version) == ("older", "1.0") else 200
+                wheel = make_wheel(tmp_path, name, version, members={f"{name}/changed.py": b""})
+                assert client.upload(wheel).status_code == expected
+        assert len(read) <= 1  # for the one that is there
+        monkeypatch.undo()
+        assert client.filenames("newer") == ["newer-1.0-py3-none-any.whl", "newer-2.0-py3-none-any.whl"]
+
+
+def test_a_file_that_was_put_there_this_moment_is_not_replaced(own: OwnIndex, tmp_path: Path) -> None:
+    index, client = own.start()
+    (index.root / "below").mkdir()
+    assert client.upload(make_wheel(tmp_path, "widgets", "1.0")).status_code == 200
+    make_wheel(index.root / "below", "widgets", "2.0")
+    wheel = make_wheel(tmp_path, "widgets", "2.0", members={"widgets/changed.py": b""})
+    assert client.upload(wheel).status_code == 409
+    assert client.filenames("widgets") == ["widgets-1.0-py3-none-any.whl", "widgets-2.0-py3-none-any.whl"]
