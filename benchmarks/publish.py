@@ -133,16 +133,16 @@ def wheels(bench: Bench) -> None:
 
 
 def far_away(bench: Bench) -> None:
-    """Upload 30 built wheels of 20 KB to an index whose answers take a while, as they do over a network."""
+    """Upload 100 built wheels of 20 KB to an index whose answers take a while, as they do over a network."""
     with delayed(bench.index.url) as url:
         for name in ("PYPI_PUBLISH_INDEX_URL", "UV_PUBLISH_URL", "TWINE_REPOSITORY_URL"):
             bench.environment[name] = url
         ours, uv, twine = (
-            partial(_uploaded, bench, command, 30) for command in ([OURS, "upload"], [UV, "publish"], [TWINE, "upload"])
+            partial(_uploaded, bench, command, 100) for command in ([OURS, "upload"], [UV, "publish"], [TWINE, "upload"])
         )
         found = bench.in_turn(ours, uv, twine)
-    row(f"30 wheels, {2000 * DELAY:.0f} ms away, of uv publish", found[0].wall, found[1].wall, 0.5)
-    row(f"30 wheels, {2000 * DELAY:.0f} ms away, of twine", found[0].wall, found[2].wall, 0.5)
+    row(f"100 wheels, {2000 * DELAY:.0f} ms away, of uv publish", found[0].wall, found[1].wall, 0.5)
+    row(f"100 wheels, {2000 * DELAY:.0f} ms away, of twine", found[0].wall, found[2].wall, 0.5)
 
 
 @contextmanager
