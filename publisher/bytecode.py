@@ -2,7 +2,8 @@
 The bytecode of what is installed in build environments, kept for the environments of later runs.
 
 An environment is new in every run, and its first imports would compile the backend again each time. A compiled module
-depends on its source and on the interpreter, so it is kept by the digest that the wheel's RECORD has of the source.
+depends on its source and on the interpreter, so it is kept by the digest of the source. The wheel's RECORD says which
+may be known without a look at each; that it tells the truth is made sure of, for there are wheels that were edited.
 """
 
 import hashlib
@@ -29,10 +30,11 @@ def restore_bytecode(packages: Path) -> None:
     """Put the bytecode that is known of the modules in an environment's site-packages beside them."""
     cache = _open()
     known = cache.names()
-    for compiled, key in _modules(packages):
-        content = cache.read(key) if key in known else None
+    for source, key in _modules(packages):
+        content = cache.read(key) if key in known and _digest(source) == key else None
         if content and content[:_HEADER] == _header(content[_HEADER:]):  # else torn, or of another build of Python
             with suppress(OSError):
+                compiled = _compiled(source)
                 compiled.parent.mkdir(exist_ok=True)
                 compiled.write_bytes(content)
 
@@ -41,11 +43,12 @@ def keep_bytecode(packages: Path) -> None:
     """Keep the bytecode that imports left in an environment's site-packages."""
     cache = _open()
     known = cache.names()
-    for compiled, key in _modules(packages):
+    for source, key in _modules(packages):
         if key not in known:
             with suppress(OSError):  # most modules were not imported
-                code = compiled.read_bytes()[_HEADER:]
-                cache.write(key, _header(code) + code)
+                code = _compiled(source).read_bytes()[_HEADER:]
+                if _digest(source) == key:
+                    cache.write(key, _header(code) + code)
     cache.trim()
 
 
@@ -58,11 +61,23 @@ def _header(code: bytes) -> bytes:
 
 
 def _modules(packages: Path) -> Iterator[tuple[Path, str]]:
-    """Yield where the bytecode of each installed module belongs, and the SHA-256 digest of its source."""
+    """Yield each installed module, and the SHA-256 digest that it is said to have, in hexadecimal."""
     for record in packages.glob("*.dist-info/RECORD"):
-        for line in record.read_text("utf-8").splitlines():
-            name, _, rest = line.partition(",")
-            digest = rest.partition(",")[0].removeprefix("sha256=")
-            if name.endswith(".py") and digest and not name.startswith(("..", '"', "/")):
-                key = urlsafe_b64decode(digest + "==").hex()
-                yield Path(importlib.util.cache_from_source(str(packages / name))), key
+        with suppress(OSError, ValueError):  # it is another program's, and this only saves time
+            for line in record.read_text("utf-8").splitlines():
+                name, _, rest = line.partition(",")
+                algorithm, _, digest = rest.partition(",")[0].partition("=")
+                if name.endswith(".py") and algorithm == "sha256" and not name.startswith(("..", '"', "/")):
+                    yield packages / name, urlsafe_b64decode(digest + "==").hex()
+
+
+def _compiled(source: Path) -> Path:
+    """Return where Python looks for the bytecode of a module."""
+    return Path(importlib.util.cache_from_source(str(source)))
+
+
+def _digest(source: Path) -> str | None:
+    try:
+        return hashlib.sha256(source.read_bytes()).hexdigest()
+    except OSError:
+        return None

@@ -44,9 +44,29 @@ def test_a_module_that_was_imported_once_is_not_compiled_again(tmp_path: Path) -
     first, second = _installed(tmp_path / "first"), _installed(tmp_path / "second")
     assert _value(first) == "42"
     keep_bytecode(first)
-    (second / "acme.py").write_text("VALUE = 'compiled again'\n")  # what is never done, and would be seen
     restore_bytecode(second)
+    (second / "acme.py").write_text("VALUE = 'compiled again'\n")
     assert _value(second) == "42"
+
+
+@pytest.mark.parametrize("edited", ["first", "second"])
+def test_a_record_that_does_not_tell_the_truth_misleads_nobody(tmp_path: Path, edited: str) -> None:
+    folders = {name: _installed(tmp_path / name) for name in ("first", "second")}
+    (folders[edited] / "acme.py").write_text("VALUE = 43\n")
+    _value(folders["first"])
+    keep_bytecode(folders["first"])
+    restore_bytecode(folders["second"])
+    assert _value(folders["second"]) == ("43" if edited == "second" else "42")
+
+
+@pytest.mark.parametrize("line", ["acme.py,sha256=x,11", "acme.py,sha512=abc,11", "acme.py", "acme.py,,", "\udcff"])
+def test_a_record_that_says_nothing_useful_is_passed_over(tmp_path: Path, line: str) -> None:
+    folder = _installed(tmp_path / "first")
+    _value(folder)
+    (folder / "acme-1.0.dist-info/RECORD").write_bytes(line.encode("utf-8", "surrogateescape"))
+    keep_bytecode(folder)
+    restore_bytecode(folder)
+    assert not _kept()
 
 
 def test_bytecode_belongs_to_a_source_not_to_a_name(tmp_path: Path) -> None:
