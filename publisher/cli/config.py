@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -120,11 +121,15 @@ def _setup(options: dict[str, Any], scopes: Sequence[str], machine: "Machine") -
 
 
 def _ask(target: "Target", credentials: "Credentials | None") -> tuple[bool, list[str]]:
+    """Return whether the index passes on the names that it does not own, and the names of the projects on it."""
     from publisher.credentials import find_credentials
-    from publisher.tools.configure import look_at_index
 
     # nobody is asked for a password only to have a look
-    return look_at_index(target.index, credentials or find_credentials(replace(target, prompt=None)))
+    credentials = credentials or find_credentials(replace(target, prompt=None))
+    from publisher.index import Index  # most of the time that this command takes to start
+
+    with closing(Index(target.index, credentials)) as connection:
+        return connection.whoami().passes_on, sorted(connection.projects())
 
 
 def _needs(

@@ -3,15 +3,13 @@
 import re
 import shutil
 from collections.abc import Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from publisher.blocks import MARKS, added_lines, remove_blocks
-from publisher.credentials import Credentials
 from publisher.drafts import Draft, read_text
 from publisher.errors import ConfigurationError
-from publisher.index import Index
 from publisher.pyproject import FILENAME
 from publisher.tools.machine import Machine
 from publisher.tools.netrcs import Netrc
@@ -64,16 +62,6 @@ def index_name(index: IndexUrl) -> str:
     """Return a short name for an index: the first part of its host, as far as that tells anything."""
     label = re.split(r"--|\.", index.host)[0]
     return label if re.fullmatch(r"[a-z][a-z0-9-]*", label) and label not in _UNTELLING else "private"
-
-
-def look_at_index(index: IndexUrl, credentials: Credentials) -> tuple[bool, list[str]]:
-    """
-    Return whether an index passes on the names that it does not own, and the names of the projects on it.
-
-    Raises CredentialsError when it refuses the credentials, IndexUnavailableError when it does not answer.
-    """
-    with closing(Index(index, credentials)) as connection:
-        return connection.whoami().passes_on, sorted(connection.projects())
 
 
 def draft_setup(

@@ -8,7 +8,6 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from publisher.credentials import Credentials
-from publisher.index import Index
 from publisher.toml_edit import table_at
 from publisher.urls import IndexUrl
 
@@ -67,6 +66,8 @@ def look_up_needs(
     known = {str(canonicalize_name(name)) for name in listed}
     needs: dict[str, set[str]] = {}
     waiting = sorted({str(canonicalize_name(name)) for name in names} & known)
+    from publisher.index import Index  # noqa: PLC0415 - it takes longer to import than all the rest
+
     with closing(Index(index, credentials)) as connection:
         while waiting:
             name = waiting.pop()

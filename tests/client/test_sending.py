@@ -30,6 +30,9 @@ from tests.helpers.projects import make_project, write_backend
 from tests.helpers.tool import pypi_publish
 from tests.helpers.waiting import eventually, is_running
 
+HEAVY = {"build", "twine", "keyring", "requests", "rich"}
+"""What takes time to import, and is not needed to say little."""
+
 
 def _parts(form: Form) -> list[tuple[str, bytes]]:
     body = b"".join(form)
@@ -307,28 +310,29 @@ def test_many_files_go_up_at_the_same_time_and_are_all_there(index: RunningIndex
 
 @pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["publish", "--help"], ["config", "--help"]])
 def test_what_takes_time_to_import_is_not_imported_to_say_little(arguments: list[str]) -> None:
-    heavy = {"build", "twine", "keyring", "requests", "rich", "urllib3", "venv", "tomlkit"}
+    assert not {*HEAVY, "urllib3", "venv", "tomlkit"} & _imported(*arguments)
+
+
+@pytest.mark.parametrize("arguments", [["--only-index"], ["--beside-public"], ["--remove", "--dry-run"]])
+def test_config_imports_what_asks_an_index_only_to_ask_it(arguments: list[str]) -> None:
+    assert not HEAVY & _imported("config", "pip", "--index-url", "https://acme.example/", *arguments)
+
+
+def test_completion_imports_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    variables = {"_PYPI_PUBLISH_COMPLETE": "bash_complete", "COMP_WORDS": "pypi-publish upl", "COMP_CWORD": "1"}
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert not HEAVY & _imported(said="upload")
+
+
+def _imported(*arguments: str, said: str = "") -> set[str]:
+    """Return the packages that a command imports, of which something is expected to be said."""
     code = (
         "import sys\nfrom publisher.cli.main import main\n"
         "try:\n    main()\nfinally:\n    print(*sys.modules, file=sys.stderr)\n"
     )
     done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
-    assert "publisher.cli.main" in done.stderr
-    assert not heavy & {name.partition(".")[0] for name in done.stderr.split()}
-
-
-def test_completion_imports_little() -> None:
-    variables = {"_PYPI_PUBLISH_COMPLETE": "bash_complete", "COMP_WORDS": "pypi-publish upl", "COMP_CWORD": "1"}
-    code = (
-        "import sys\nfrom publisher.cli.main import main\n"
-        "try:\n    main()\nfinally:\n    print(*sys.modules, file=sys.stderr)\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env={**os.environ, **variables},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert "upload" in done.stdout
-    assert not {"build", "twine", "keyring", "requests", "rich"} & {m.partition(".")[0] for m in done.stderr.split()}
+    assert said in done.stdout
+    *_, modules = done.stderr.splitlines()
+    assert "publisher.cli.main" in modules
+    return {name.partition(".")[0] for name in modules.split()}
