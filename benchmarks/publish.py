@@ -138,7 +138,8 @@ def far_away(bench: Bench) -> None:
         for name in ("PYPI_PUBLISH_INDEX_URL", "UV_PUBLISH_URL", "TWINE_REPOSITORY_URL"):
             bench.environment[name] = url
         ours, uv, twine = (
-            partial(_uploaded, bench, command, 100) for command in ([OURS, "upload"], [UV, "publish"], [TWINE, "upload"])
+            partial(_uploaded, bench, command, 100)
+            for command in ([OURS, "upload"], [UV, "publish"], [TWINE, "upload"])
         )
         found = bench.in_turn(ours, uv, twine)
     row(f"100 wheels, {2000 * DELAY:.0f} ms away, of uv publish", found[0].wall, found[1].wall, 0.5)
