@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import time
 import uuid
 from contextlib import asynccontextmanager
@@ -87,12 +88,13 @@ packages_volume = modal.Volume.from_name(knobs.data_volume, create_if_missing=Tr
 credentials_volume = modal.Volume.from_name(knobs.credentials_volume, create_if_missing=True)
 locks = modal.Dict.from_name(f"{knobs.credentials_volume}-locks", create_if_missing=True)
 secret = modal.Secret.from_name(knobs.secret, required_keys=["AUTH_TOKEN"])
+if modal.is_local():  # this checkout's sources, whatever other version the deploying environment has installed
+    sys.path.insert(0, str(ROOT))
 image = (
     modal.Image.debian_slim(python_version="3.12")
     .pip_install_from_requirements(str(ROOT / "requirements" / "modal.txt"), extra_options="--require-hashes")
     .env(knobs.variables())
-    # this checkout's sources, whatever other version the deploying environment has installed
-    .add_local_dir(ROOT / "publisher", "/root/publisher", ignore=~modal.FilePatternMatcher("**/*.py"))
+    .add_local_python_source("publisher")
 )
 
 with image.imports():  # type: ignore[no-untyped-call]

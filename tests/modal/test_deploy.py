@@ -4,7 +4,7 @@ import re
 import subprocess
 import sys
 import time
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
@@ -23,7 +23,14 @@ def _commands(api: LoopbackModal) -> list[str]:
 
 
 def _uploaded(api: LoopbackModal) -> set[str]:
-    return {name for files in api.workspace.mounts.values() for name in files}
+    """Return the files that are uploaded, by their paths below the folder of the one that is deployed."""
+    paths = [PurePosixPath(name) for files in api.workspace.mounts.values() for name in files]
+    (folder,) = {path.parent for path in paths if path.name == "pypi_deploy.py"}
+    return {str(path.relative_to(folder)) for path in paths}
+
+
+def _sources() -> set[str]:
+    return {str(path.relative_to(ROOT)) for path in (ROOT / "publisher").rglob("*.py")}
 
 
 def test_app_functions_volumes_and_secret_have_their_fixed_names(deployed: LoopbackModal) -> None:
@@ -87,8 +94,7 @@ def test_the_image_has_the_locked_requirements(deployed: LoopbackModal) -> None:
 
 
 def test_only_sources_are_uploaded(deployed: LoopbackModal) -> None:
-    ours = {f"/root/{path.relative_to(ROOT)}" for path in (ROOT / "publisher").rglob("*.py")}
-    assert _uploaded(deployed) == {"/root/pypi_deploy.py"} | ours
+    assert _uploaded(deployed) == {"pypi_deploy.py"} | _sources()
     assert not any(image.secret_ids for image in deployed.workspace.images.values())
     everything = b"".join(message.SerializeToString() for _, message in deployed.calls)
     assert b"as-made-up" not in everything
@@ -106,10 +112,14 @@ def test_deploying_again_keeps_the_ids(api: LoopbackModal, deploy: Deploy) -> No
     assert before == (dict(api.workspace.function_ids), dict(api.workspace.volumes))
 
 
-def test_it_deploys_from_any_folder(api: LoopbackModal, deploy: Deploy, tmp_path: Path) -> None:
-    done = deploy(cwd=tmp_path)
+def test_it_deploys_its_own_checkout_from_any_folder(api: LoopbackModal, deploy: Deploy, tmp_path: Path) -> None:
+    other = tmp_path / "publisher"  # another version that is installed
+    other.mkdir()
+    for name in ("__init__.py", "old.py"):
+        (other / name).write_text("")
+    done = deploy({"PYTHONPATH": str(tmp_path)}, cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "/root/publisher/server/app.py" in _uploaded(api)
+    assert _uploaded(api) == {"pypi_deploy.py"} | _sources()
 
 
 def test_a_missing_secret_is_named(api: LoopbackModal, deploy: Deploy) -> None:
