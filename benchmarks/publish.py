@@ -35,6 +35,7 @@ BACKENDS = ("hatchling", "setuptools", "uv_build")
 REPRODUCIBLE = ("hatchling", "uv_build")  # without SOURCE_DATE_EPOCH, which uv does not set
 MEGABYTE = 2**20
 DELAY = 0.01
+RATE = 10_000_000
 
 
 class Bench(Rounds):
@@ -56,6 +57,11 @@ class Bench(Rounds):
             "TWINE_NON_INTERACTIVE": "1",
         }
         super().__init__(work, rounds, settings)
+
+    def reach(self, url: str) -> None:
+        """Let every tool reach the index at another URL."""
+        for name in ("PYPI_PUBLISH_INDEX_URL", "UV_PUBLISH_URL", "TWINE_REPOSITORY_URL"):
+            self.environment[name] = url
 
     def fresh(self) -> str:
         """Return a version that was not published yet."""
@@ -134,9 +140,8 @@ def wheels(bench: Bench) -> None:
 
 def far_away(bench: Bench) -> None:
     """Upload 100 built wheels of 20 KB to an index whose answers take a while, as they do over a network."""
-    with delayed(bench.index.url) as url:
-        for name in ("PYPI_PUBLISH_INDEX_URL", "UV_PUBLISH_URL", "TWINE_REPOSITORY_URL"):
-            bench.environment[name] = url
+    with line_to(bench.index.url) as url:
+        bench.reach(url)
         ours, uv, twine = (
             partial(_uploaded, bench, command, 100)
             for command in ([OURS, "upload"], [UV, "publish"], [TWINE, "upload"])
@@ -146,20 +151,48 @@ def far_away(bench: Bench) -> None:
     row(f"100 wheels, {2000 * DELAY:.0f} ms away, of twine", found[0].wall, found[2].wall, 0.5)
 
 
+def slow_line(bench: Bench) -> None:
+    """Build and publish a project of 8 MB over a line that takes 10 MB a second."""
+    folder = make_project(bench.work / "wide", "bench-wide", "0.0")
+    (folder / "src/bench_wide/data").write_bytes(os.urandom(8_000_000))
+
+    def published(*commands: Command) -> Took:
+        _set_version(folder, bench.fresh())
+        return bench.run((folder, command) for command in _with_files(commands, folder))
+
+    with line_to(bench.index.url, RATE) as url:
+        bench.reach(url)
+        ours, uv, apart = bench.in_turn(
+            partial(published, [OURS]),
+            partial(published, [UV, "build"], [UV, "publish"]),
+            partial(published, [OURS, "build"], [OURS, "upload"]),
+        )
+    row("8 MB over a line of 10 MB/s, of uv build && uv publish", ours.wall, uv.wall, 1.0)
+    row("the same, of pypi-publish build && pypi-publish upload", ours.wall, apart.wall, 1.0)
+
+
 @contextmanager
-def delayed(url: str) -> Iterator[str]:
-    """Serve an index from another port, where all bytes take `DELAY` seconds longer in each direction."""
+def line_to(url: str, rate: float | None = None) -> Iterator[str]:
+    """
+    Serve an index from another port, where all bytes take `DELAY` seconds longer in each direction.
+
+    Of those that go to the index, ``rate`` get through in a second, however many connections there are.
+    """
     parts = urlsplit(url)
     loop = asyncio.new_event_loop()
+    line = asyncio.Lock()
 
-    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, rate: float | None) -> None:
         while data := await reader.read(MEGABYTE):
+            if rate is not None:
+                async with line:
+                    await asyncio.sleep(len(data) / rate)
             loop.call_later(DELAY, writer.write, data)
         loop.call_later(DELAY, writer.close)
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there_reader, there_writer = await asyncio.open_connection(parts.hostname, parts.port)
-        await asyncio.gather(pump(reader, there_writer), pump(there_reader, writer))
+        await asyncio.gather(pump(reader, there_writer, rate), pump(there_reader, writer, None))
 
     server = loop.run_until_complete(asyncio.start_server(connected, "127.0.0.1", 0))
     thread = threading.Thread(target=loop.run_forever, daemon=True)
@@ -220,9 +253,10 @@ def _set_version(folder: Path, text: str) -> None:
 
 
 def _with_files(commands: Sequence[Command], folder: Path) -> Iterator[Command]:
-    """Yield commands when they are needed; twine is given the files that were built by then."""
+    """Yield commands when they are needed; those that upload files are given what was built by then."""
     for command in commands:
-        yield [*command, *map(str, sorted((folder / "dist").iterdir()))] if command[0] == TWINE else command
+        takes_files = command[0] == TWINE or command == [OURS, "upload"]
+        yield [*command, *map(str, sorted((folder / "dist").iterdir()))] if takes_files else command
 
 
 @contextmanager
@@ -235,7 +269,7 @@ def serving(work: Path) -> Iterator[RunningIndex]:
         index.stop()
 
 
-SECTIONS = (single, workspace, wheels, far_away, large, starting)
+SECTIONS = (single, workspace, wheels, far_away, slow_line, large, starting)
 
 
 def main() -> None:

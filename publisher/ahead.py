@@ -33,6 +33,7 @@ class Ahead:
         self._projects = list(dict.fromkeys(projects))
         self._index: Index | None = None
         self._files: dict[str, Mapping[str, RemoteFile]] = {}
+        self._asking = threading.Lock()
         self._begun: Future[None] = Future()
         threading.Thread(target=self._begin, daemon=True, name="ahead").start()
 
@@ -53,10 +54,11 @@ class Ahead:
 
     def files(self, project: str) -> "Mapping[str, RemoteFile]":
         """Return what the index has of a project, by file name; raises CredentialsError and IndexUnavailableError."""
-        if project not in self._files:
-            assert self._index is not None  # noqa: S101 - who asks has connected
-            self._files[project] = self._index.files(project)
-        return self._files[project]
+        with self._asking:
+            if project not in self._files:
+                assert self._index is not None  # noqa: S101 - who asks has connected
+                self._files[project] = self._index.files(project)
+            return self._files[project]
 
     def close(self) -> None:
         """Close the connections."""

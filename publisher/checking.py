@@ -1,10 +1,11 @@
-"""What must hold of built files before anything is sent."""
+"""What must hold of built files before anything is published."""
 
 import io
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from email.message import EmailMessage
+from functools import cache
 
 from packaging.metadata import ExceptionGroup as InvalidFields
 from packaging.metadata import InvalidMetadata, Metadata, RawMetadata, parse_email
@@ -41,7 +42,7 @@ def check(distributions: Sequence[Distribution]) -> None:
     if findings:
         raise CheckFailedError(
             "\n".join(map(str, findings)),
-            hint="Mend it in the project (pyproject.toml, README) and build again. Nothing was sent.",
+            hint="Mend it in the project (pyproject.toml, README) and build again. Nothing was published.",
         )
 
 
@@ -104,7 +105,8 @@ def description_errors(fields: RawMetadata) -> list[str]:
     return [f"the description does not render as reStructuredText: {'; '.join(said)}"] if said else []
 
 
-def render_rst(text: str) -> list[tuple[int | None, str]]:
+@cache  # the wheel's description is the sdist's
+def render_rst(text: str) -> Sequence[tuple[int | None, str]]:
     """Return why reStructuredText does not render, each reason with its line; nothing when it does."""
     import readme_renderer.rst  # noqa: PLC0415, TID251 - the only door to readme_renderer; docutils takes its time
 

@@ -22,14 +22,18 @@ class Form:
     """
     A ``multipart/form-data`` body that yields its blocks, with the digest of the file behind the file.
 
-    ``on_read`` is told how many bytes of the file were read so far, and may raise to stop. After the last block,
-    `sha256` is the digest of what was sent.
+    ``on_read`` is told how many bytes of the file were read so far, and may raise to stop. ``before_end`` is called
+    when all of the file was taken, before the end without which no index takes the form, and may raise too. After the
+    last block, `sha256` is the digest of what was sent.
     """
 
-    def __init__(self, distribution: Distribution, on_read: Callable[[int], None]) -> None:
+    def __init__(
+        self, distribution: Distribution, on_read: Callable[[int], None], before_end: Callable[[], None] = lambda: None
+    ) -> None:
         self.sha256 = ""
         self._path = distribution.path
         self._on_read = on_read
+        self._before_end = before_end
         boundary = secrets.token_hex(16)
         self.content_type = f"multipart/form-data; boundary={boundary}"
         content = _head(boundary, "content", distribution.filename)
@@ -50,6 +54,7 @@ class Form:
                 digest.update(block)
                 yield block
                 self._on_read(file.tell())
+        self._before_end()
         self.sha256 = digest.hexdigest()
         yield self._between + self.sha256.encode() + self._after
 

@@ -1,5 +1,6 @@
 """An index as its clients see it: which files of a project it has, and who somebody is there."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +18,8 @@ from publisher.credentials import HOW_TO_LOG_IN, Credentials
 from publisher.errors import ConfigurationError, CredentialsError, IndexUnavailableError, NotOfferedError
 from publisher.secret import Secret
 from publisher.urls import IndexUrl
+
+_SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 
 SIMPLE_ACCEPT = "application/vnd.pypi.simple.v1+json, text/html;q=0.1"
 
@@ -59,6 +62,17 @@ class Index:
         self.credentials = credentials
         auth = http.BasicAuth(credentials.username, credentials.password) if credentials else http.BasicAuth()
         self._session = http.open_session(auth)
+        self._patience: float | None = None
+
+    @property
+    def patience(self) -> float | None:
+        """
+        Seconds for which the index waits for the rest of an upload that it forgets when it does not come.
+
+        None where the index has not told that (in the header ``Upload-Patience`` of what it was asked): others keep
+        everybody else waiting meanwhile, or take what came for the whole.
+        """
+        return self._patience
 
     def close(self) -> None:
         """Close the connections."""
@@ -73,7 +87,7 @@ class Index:
         Raises CredentialsError when the index refuses the credentials, IndexUnavailableError when it fails.
         """
         url = self.url.project_api(project)
-        response = http.get(self._session, url, {"Accept": SIMPLE_ACCEPT, "Cache-Control": "no-cache"})
+        response = self._get(url, {"Accept": SIMPLE_ACCEPT, "Cache-Control": "no-cache"})
         if response.status_code == HTTPStatus.NOT_FOUND or _leads_elsewhere(response, url):
             return {}
         expect_success(response, self.url, self.credentials)
@@ -109,11 +123,17 @@ class Index:
 
     def projects(self) -> list[str]:
         """Return the names of all projects; raises CredentialsError and IndexUnavailableError."""
-        response = http.get(self._session, self.url.simple, {"Accept": SIMPLE_ACCEPT})
+        response = self._get(self.url.simple, {"Accept": SIMPLE_ACCEPT})
         expect_success(response, self.url, self.credentials)
         if "json" in response.headers.get("Content-Type", ""):
             return [project["name"] for project in response.json()["projects"]]
         return [file.url.rstrip("/").rpartition("/")[2] for file in _files_of_html(response.text, response.url)]
+
+    def _get(self, url: str, headers: Mapping[str, str]) -> http.Response:
+        response = http.get(self._session, url, headers)
+        told = response.headers.get("Upload-Patience", "")
+        self._patience = float(told) if _SECONDS.fullmatch(told) else None
+        return response
 
     def post(self, form: Iterable[bytes], content_type: str) -> http.Response:
         """

@@ -7,6 +7,7 @@ from functools import partial
 
 from publisher.ahead import Ahead
 from publisher.dists import Distribution, Kind
+from publisher.early import Early
 from publisher.errors import ConflictError, IndexUnavailableError, PublishError
 from publisher.index import Index, RemoteFile
 from publisher.options import PublishOptions
@@ -29,15 +30,17 @@ def publish(
     options: PublishOptions,
     observer: Observer,
     ahead: Ahead | None = None,
+    early: Early | None = None,
 ) -> Report:
     """
     Upload the files that the index does not have, after making sure that none of them is there with other contents.
 
-    Several go at the same time, in the order of `publisher.sending`. What was got ready ``ahead`` is not asked again.
+    Several go at the same time, in the order of `publisher.sending`. What was got ready ``ahead`` is not asked
+    again, and what went ``early`` is finished.
 
-    Raises CheckFailedError when the tag is another version's, CredentialsError, ConflictError (before the first byte
-    is sent, unless the conflict came up meanwhile), IndexUnavailableError, StoppedError; the hint names the files that
-    were sent.
+    Raises CheckFailedError when the tag is another version's, CredentialsError, ConflictError (before anything is
+    published, unless the conflict came up meanwhile), IndexUnavailableError, StoppedError; the hint names the files
+    that were published.
     """
     if options.tag is not None:
         check_tag(options.tag, distributions)
@@ -50,7 +53,7 @@ def publish(
         states = _compare(uploads, ready, index.url, skip_existing=options.skip_existing)
         if not options.dry_run and State.WOULD_UPLOAD in states.values():
             to_send = [upload for upload in uploads if states[upload.distribution.filename] is State.WOULD_UPLOAD]
-            states |= _send_all(to_send, index, options, observer)
+            states |= _send_all(to_send, Uploader(index, early or Early(ready), OneAtATime(observer)), options)
         urls = _locate(uploads, index) if options.locate else {}
     files = [
         FileReport(
@@ -92,7 +95,7 @@ def _compare(uploads: Sequence[Upload], ready: Ahead, index: IndexUrl, *, skip_e
         else:
             conflicts.append(_conflict(upload, existing, index))
     if conflicts:
-        raise ConflictError("\n".join([*conflicts, "Nothing was sent."]), hint=CONFLICT_HINT)
+        raise ConflictError("\n".join([*conflicts, "Nothing was published."]), hint=CONFLICT_HINT)
     return states
 
 
@@ -111,12 +114,11 @@ def _conflict(upload: Upload, existing: RemoteFile, index: IndexUrl) -> str:
     return f"{upload.distribution.filename}: {index} has a file of that name with other contents{digests}."
 
 
-def _send_all(uploads: Sequence[Upload], index: Index, options: PublishOptions, observer: Observer) -> dict[str, State]:
+def _send_all(uploads: Sequence[Upload], uploader: Uploader, options: PublishOptions) -> dict[str, State]:
     """Send files and return what became of each, by name."""
-    uploader = Uploader(index, OneAtATime(observer))
     sending = Sending(uploads, dependencies([upload.distribution for upload in uploads]), options.connections)
     try:
-        sending.run(partial(_send, uploader, index, skip_existing=options.skip_existing), uploader.stop)
+        sending.run(partial(_send, uploader, skip_existing=options.skip_existing), uploader.stop)
     except PublishError as error:
         if told := _told(uploads, sending.done):
             error.hint = f"{error.hint}\n{told}" if error.hint else told
@@ -136,12 +138,12 @@ def _told(uploads: Sequence[Upload], done: Mapping[str, State]) -> str:
     )
 
 
-def _send(uploader: Uploader, index: Index, upload: Upload, *, skip_existing: bool) -> State:
+def _send(uploader: Uploader, upload: Upload, *, skip_existing: bool) -> State:
     """Send one file; where the answer leaves it open whether the file is stored, look."""
     try:
         uploader.send(upload)
     except (ConflictError, IndexUnavailableError) as error:
-        existing = _look(upload, index)
+        existing = _look(upload, uploader.index)
         if existing is not None and _same_contents(upload, existing):
             return State.ALREADY_THERE if isinstance(error, ConflictError) else State.UPLOADED
         if isinstance(error, ConflictError):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from publisher.ahead import Ahead
 from publisher.building import Builder, BuildOptions
+from publisher.early import Early
 from publisher.errors import StoppedError
 from publisher.making import make
 from publisher.options import PublishOptions
@@ -30,7 +31,10 @@ def release(
     with closing(Builder(build)) as builder:
         if len(sources) == 1 and not settled:
             builder.get_ready([sources[0].folder])  # uv begins to work before anything else is imported
-        with closing(Ahead(options.target, (source.name for source in sources if source.name))) as ahead:
+        with (
+            closing(Ahead(options.target, (source.name for source in sources if source.name))) as ahead,
+            closing(Early(ahead, options.connections)) as early,
+        ):
             unchanged = find_unchanged(settled, build.kinds, ahead, options.target.prompt)
             as_they_are = [file for files in unchanged.values() for file in files]
             folders = [source.folder for source in sources if source not in unchanged]
@@ -38,13 +42,13 @@ def release(
                 return Report(index, as_they_are, options.dry_run)
             trace = make_trace(sources[0], index, build.kinds) if len(sources) == 1 else None
             try:
-                distributions = make(builder, folders, out_dir, observer)
+                distributions = make(builder, folders, out_dir, observer, *([] if options.dry_run else [early.begin]))
             except KeyboardInterrupt:
-                raise StoppedError("Interrupted while building: nothing was sent.") from None
+                raise StoppedError("Interrupted while building: nothing was published.") from None
             builder.close()
             from publisher.publish import publish  # noqa: PLC0415 - what it needs was imported while the build ran
 
-            report = publish(distributions, options, observer, ahead)
+            report = publish(distributions, options, observer, ahead, early)
             if trace and report.is_whole:
                 leave_trace(sources[0], trace)
             return replace(report, files=[*report.files, *as_they_are])

@@ -15,7 +15,7 @@ FORMS = "v1.2.3, 1.2.3, name-v1.2.3, name-1.2.3, name/v1.2.3 or name/1.2.3"
 
 _WRONG_VERSION_HINT = (
     "Set the project's version to the tag's, commit, and move the tag to that commit; or tag the version that the "
-    "project has. Nothing was sent."
+    "project has. Nothing was published."
 )
 _SEPARATOR = re.compile(r"[-/]v?(?=\d)")
 
@@ -104,5 +104,5 @@ def _nothing_of_that_name(tag: Tag, names: Iterable[str | None]) -> CheckFailedE
     known = ", ".join(sorted({name for name in names if name})) or "of no known name"
     return CheckFailedError(
         f"The tag {tag.text!r} is for the project {tag.name}, and the projects here are {known}.",
-        hint=f"Tags have the form {FORMS}, with the name that stands in pyproject.toml. Nothing was sent.",
+        hint=f"Tags have the form {FORMS}, with the name that stands in pyproject.toml. Nothing was published.",
     )

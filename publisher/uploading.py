@@ -9,6 +9,7 @@ from http import HTTPStatus
 
 from publisher import http
 from publisher.dists import Distribution
+from publisher.early import Early
 from publisher.errors import CheckFailedError, ConflictError, IndexUnavailableError, StoppedError
 from publisher.form import Form
 from publisher.index import Index, error_text, expect_success
@@ -56,10 +57,11 @@ class Upload:
 
 
 class Uploader:
-    """Sends files over the connections of one index; several threads may use it."""
+    """Sends files over the connections of one index, or what is missing of them; several threads may use it."""
 
-    def __init__(self, index: Index, observer: Observer, pauses: Sequence[float] = PAUSES) -> None:
-        self._index = index
+    def __init__(self, index: Index, early: Early, observer: Observer, pauses: Sequence[float] = PAUSES) -> None:
+        self.index = index
+        self._early = early
         self._observer = observer
         self._pauses = pauses
         self._is_stopped = threading.Event()
@@ -82,6 +84,14 @@ class Uploader:
             self._expect_not_stopped()
             on_bytes(count)
 
+        if sha256 := self._early.finish(filename, on_read):
+            upload.was_sent(sha256)
+        else:
+            self._expect_stored(upload, self._answer(upload, on_read))
+        self._observer.sent(filename)
+
+    def _answer(self, upload: Upload, on_read: Callable[[int], None]) -> http.Response:
+        """Return the index's answer to a file, the first that is worth no other attempt, else the last."""
         attempt = partial(self._attempt, upload, on_read)
         for pause in self._pauses:
             try:
@@ -90,17 +100,14 @@ class Uploader:
                 self._wait(upload, error.message, pause)
                 continue
             if response.status_code not in _WORTH_ANOTHER_TRY:
-                break
+                return response
             self._wait(upload, f"the index answered {response.status_code}", _retry_after(response) or pause)
-        else:
-            response = attempt()
-        self._expect_stored(upload, response)
-        self._observer.sent(filename)
+        return attempt()
 
     def _attempt(self, upload: Upload, on_read: Callable[[int], None]) -> http.Response:
         self._expect_not_stopped()
         form = Form(upload.distribution, on_read)
-        response = self._index.post(form, form.content_type)
+        response = self.index.post(form, form.content_type)
         if form.sha256:
             upload.was_sent(form.sha256)
         return response
@@ -122,13 +129,13 @@ class Uploader:
         ):
             raise ConflictError(f"{filename}: {text}")
         if response.status_code in _REFUSES_THE_FILE:
-            raise CheckFailedError(f"{self._index.url} refused {filename}: {text}")
+            raise CheckFailedError(f"{self.index.url} refused {filename}: {text}")
         if response.status_code == HTTPStatus.SEE_OTHER:
             raise IndexUnavailableError(
-                f"{self._index.url} took longer over {filename} than its platform lets a request take.",
+                f"{self.index.url} took longer over {filename} than its platform lets a request take.",
                 hint="It may have been stored all the same: run the same command again, which finds out.",
             )
-        expect_success(response, self._index.url, self._index.credentials)
+        expect_success(response, self.index.url, self.index.credentials)
 
 
 def _retry_after(response: http.Response) -> float | None:

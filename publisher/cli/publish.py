@@ -41,8 +41,8 @@ def command(projects: tuple[Path, ...], **options: Any) -> None:
     Build projects and upload what the index does not have yet.
 
     SRC is a folder with a pyproject.toml; without any it is the current folder. The root of a workspace stands for its
-    projects. The built files are checked first, and nothing is sent when one of them is wrong or is on the index with
-    other contents. A tag that names a project chooses that project.
+    projects. The built files are checked first, and nothing is published when one of them is wrong or is on the index
+    with other contents. A tag that names a project chooses that project.
     """
     publish_projects(projects or (Path(),), options)
 

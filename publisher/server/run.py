@@ -97,6 +97,7 @@ def serving_server(app: Index, root_path: str, on_ready: Callable[[], None]) -> 
         lifespan="on",
         root_path=root_path,
         server_header=False,
+        headers=[("upload-patience", f"{app.limits.stalled_upload:g}")],  # tells publishers that they may begin early
         proxy_headers=False,
         timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=GRACE,

@@ -78,7 +78,9 @@ class Uploads:
         self._settings = settings
         self._store = store
         self._folder = staging_folder(store.roots[0] / DOT_FOLDER, settings.packages_storage)
+        self._open = asyncio.Semaphore(settings.limits.open_uploads)
         self._places = asyncio.Semaphore(settings.limits.parallel_uploads)
+        """Taken only while there is something to do, so that uploads whose clients are slow keep no others waiting."""
 
     async def start(self) -> None:
         """Take away what killed processes left; a folder that can't be written is told at the first upload."""
@@ -91,7 +93,7 @@ class Uploads:
         if length.isdigit() and int(length) > limit + 16 * 2**20:
             raise HttpError(413, f"The file is larger than the {limit} bytes that this index takes.")
         await self._store.expect()
-        async with self._places:
+        async with self._open:
             receiver = await self._receiver()
             try:
                 return await self._receive(request, receiver)
@@ -120,16 +122,18 @@ class Uploads:
             except TimeoutError:
                 raise HttpError(408, "The upload stalled; nothing was stored. Send it again.") from None
             if body := message.get("body", b""):
-                form.feed(body)
-                await sink.drain()
+                async with self._places:
+                    form.feed(body)
+                    await sink.drain()
             more = message.get("more_body", False)
-        form.finish()
-        action = form.text(":action")
-        if action == "remove_pkg":
-            return await self._remove(request, form)
-        if action != "file_upload":
-            raise _unsupported(action)
-        return await self._accept(request, form, sink.filename, receiver)
+        async with self._places:
+            form.finish()
+            action = form.text(":action")
+            if action == "remove_pkg":
+                return await self._remove(request, form)
+            if action != "file_upload":
+                raise _unsupported(action)
+            return await self._accept(request, form, sink.filename, receiver)
 
     async def _accept(self, request: Request, form: UploadForm, filename: str, receiver: Receiver) -> Response:
         if not form.has_content:

@@ -237,7 +237,7 @@ def test_ctrl_c_ends_a_build_and_what_it_started(index: RunningIndex, tmp_path: 
         process.send_signal(signal.SIGINT)
         _, told = process.communicate(timeout=20)
     assert process.returncode == 130
-    assert "Interrupted while building: nothing was sent." in told
+    assert "Interrupted while building: nothing was published." in told
     assert eventually(lambda: not is_running(int(begun.read_text())))
     assert not list(index.root.glob("acme_widgets*"))
 
@@ -279,6 +279,13 @@ def test_connections_are_kept(slow: ThreadingHTTPServer, tmp_path: Path) -> None
     assert pypi_publish("upload", "--jobs", "1", *sorted(tmp_path.glob("*.whl")), env=settings).code == 0
     handler = cast("type[_Slow]", slow.RequestHandlerClass)
     assert (len(handler.posts), len(set(handler.posts))) == (4, 1)
+
+
+def test_a_new_project_costs_one_request_and_one_for_each_file(index: RunningIndex, tmp_path: Path) -> None:
+    begun = len(index.log.read_text())
+    assert pypi_publish("upload", make_wheel(tmp_path, "brand_new"), make_sdist(tmp_path, "brand_new")).code == 0
+    asked = re.findall(r'"(\w+ \S+)" (\d+)', index.log.read_text()[begun:])
+    assert asked == [("GET /simple/brand-new/", "404"), ("POST /", "200"), ("POST /", "200")]
 
 
 def test_many_new_projects_cost_one_request_before_they_go_up(slow: ThreadingHTTPServer, tmp_path: Path) -> None:

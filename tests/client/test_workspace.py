@@ -182,7 +182,7 @@ def test_a_change_without_a_new_version_is_a_conflict(index: RunningIndex, tmp_p
     commit(root, "2099-01-01T00:00:00Z")
     changed = pypi_publish(root)
     assert changed.code == 5
-    assert "Nothing was sent" in changed.stderr
+    assert "Nothing was published" in changed.stderr
     assert index.url
 
 

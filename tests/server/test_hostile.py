@@ -52,9 +52,9 @@ ACTION = part(":action", b"file_upload")
 END = f"--{BOUNDARY}--\r\n".encode()
 
 
-def wheel(**options: object) -> bytes:
+def wheel(name: str = "evil", **options: object) -> bytes:
     folder = Path(os.environ["HOME"])
-    return make_wheel(folder, "evil", **options).read_bytes()  # type: ignore[arg-type]
+    return make_wheel(folder, name, **options).read_bytes()  # type: ignore[arg-type]
 
 
 def sdist(**options: object) -> bytes:

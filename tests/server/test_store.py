@@ -258,6 +258,30 @@ def test_a_client_that_stalls_is_let_go(tmp_path: Path) -> None:
         assert not list(root.rglob("upload-*"))
 
 
+def test_clients_that_wait_keep_nobody_waiting(tmp_path: Path) -> None:
+    with serving(tmp_path, parallel_uploads=1) as (url, root), socket.create_connection(url) as connection:
+        connection.sendall(Post(form(wheel("waits"), "waits-1.0-py3-none-any.whl")).wire()[:600])
+        assert eventually(lambda: any(root.rglob("upload-*")))
+        with socket.create_connection(url) as other:
+            other.sendall(Post(form(wheel("goes"), "goes-1.0-py3-none-any.whl")).wire())
+            assert other.recv(100).startswith(b"HTTP/1.1 200")
+        assert [path.name for path in root.glob("*.whl")] == ["goes-1.0-py3-none-any.whl"]
+
+
+def test_uploads_that_have_begun_are_bounded(tmp_path: Path) -> None:
+    with serving(tmp_path, open_uploads=1) as (url, root), socket.create_connection(url) as connection:
+        wire = Post(form(wheel("waits"), "waits-1.0-py3-none-any.whl")).wire()
+        connection.sendall(wire[:600])
+        assert eventually(lambda: any(root.rglob("upload-*")))
+        with socket.create_connection(url) as other:
+            other.sendall(Post(form(wheel("goes"), "goes-1.0-py3-none-any.whl")).wire())
+            time.sleep(0.3)
+            assert not (root / "goes-1.0-py3-none-any.whl").exists()
+            connection.sendall(wire[600:])
+            assert connection.recv(100).startswith(b"HTTP/1.1 200")
+            assert other.recv(100).startswith(b"HTTP/1.1 200")
+
+
 def test_the_log_holds_no_secret(own: OwnIndex, tmp_path: Path) -> None:
     index, client = own.start("--log-format", "json")
     client.upload(make_wheel(tmp_path, "logged"))

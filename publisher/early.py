@@ -1,0 +1,125 @@
+"""Sdists on their way to an index while their wheels are built: all but the end that publishes them."""
+
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TYPE_CHECKING
+
+from publisher.errors import PublishError, StoppedError
+
+if TYPE_CHECKING:
+    from publisher.ahead import Ahead
+    from publisher.dists import Distribution
+    from publisher.http import Response
+
+AT_THE_SAME_TIME = 4
+"""Sdists of one run that go early at the most, so that it does not fill an index's places."""
+
+PATIENCE = 45.0
+"""Seconds for which the end is kept back at the most; proxies commonly end a request that is silent for 60."""
+
+SHARE = 0.75
+"""What part of the time for which an index waits is used."""
+
+_CAN_SEND = sys.platform != "win32"
+"""Whether a build may remove its temporary sdist while it is read."""
+
+
+class Early:
+    """
+    Uploads that began before it was known that everything is in order.
+
+    Only with an index that says that it forgets a request whose end does not come (`publisher.index.Index.patience`):
+    until `finish` nothing is published, and after `close` nothing ever was. What goes wrong before the end costs only
+    the time: `finish` then tells that the file is still to be sent. Of the ``connections`` that a run may use one is
+    left for the wheels.
+    """
+
+    def __init__(self, ahead: "Ahead", connections: int = 1 + AT_THE_SAME_TIME) -> None:
+        self._ahead = ahead
+        self._places = min(AT_THE_SAME_TIME, connections - 1) if _CAN_SEND else 0
+        self._lock = threading.Lock()
+        self._held: dict[str, _Held] = {}
+
+    def begin(self, sdist: "Distribution") -> None:
+        """Begin to send an sdist that was checked, in a thread, unless the index has the name or enough are held."""
+        with self._lock:
+            if len(self._held) < self._places and sdist.filename not in self._held:
+                self._held[sdist.filename] = _Held(self._ahead, sdist)
+
+    def finish(self, filename: str, on_read: Callable[[int], None]) -> str | None:
+        """
+        Send what is missing of a file and return its SHA-256 digest in hexadecimal once the index has taken it.
+
+        Returns None when the file is still to be sent, from its first byte. ``on_read`` is told how many bytes have
+        gone, and may raise to stop.
+        """
+        with self._lock:
+            held = self._held.pop(filename, None)
+        return held.finish(on_read) if held else None
+
+    def close(self) -> None:
+        """Break off what was not finished."""
+        with self._lock:
+            for held in self._held.values():
+                held.drop()
+            self._held.clear()
+
+
+class _Held:
+    """One upload in a thread of its own, whose end waits for a decision."""
+
+    def __init__(self, ahead: "Ahead", sdist: "Distribution") -> None:
+        self._ahead = ahead
+        self._sdist = sdist
+        self._patience = 0.0
+        self._decided = threading.Event()
+        self._is_dropped = False
+        self._sent = 0
+        self._on_read: Callable[[int], None] | None = None
+        self._done: Future[tuple[Response, str]] = Future()
+        threading.Thread(target=self._run, daemon=True, name="early").start()
+
+    def finish(self, on_read: Callable[[int], None]) -> str | None:
+        self._on_read = on_read
+        self._decided.set()
+        try:
+            on_read(self._sent)
+            response, sha256 = self._done.result()
+        except (PublishError, OSError):
+            return None
+        return sha256 if response.ok else None
+
+    def drop(self) -> None:
+        self._is_dropped = True
+        self._decided.set()
+
+    def _run(self) -> None:
+        try:
+            self._done.set_result(self._send())
+        except BaseException as error:  # noqa: BLE001 - it is raised where the result is asked for
+            self._done.set_exception(error)
+
+    def _send(self) -> "tuple[Response, str]":
+        index = self._ahead.connect(None)
+        if self._sdist.filename in self._ahead.files(self._sdist.name):
+            raise StoppedError("The index has the file: it is compared, not sent.")
+        if index.patience is None:
+            raise StoppedError("The index does not say that it forgets what has no end.")
+        self._patience = min(PATIENCE, SHARE * index.patience)
+        from publisher.form import Form  # noqa: PLC0415 - imported with what connects
+
+        form = Form(self._sdist, self._read, self._wait)
+        return index.post(form, form.content_type), form.sha256
+
+    def _read(self, sent: int) -> None:
+        if self._is_dropped:
+            raise StoppedError("The upload was broken off.")
+        self._sent = sent
+        if self._on_read is not None:
+            self._on_read(sent)
+
+    def _wait(self) -> None:
+        if not self._decided.wait(self._patience) or self._is_dropped:
+            raise StoppedError("The upload was not finished.")
