@@ -3,7 +3,6 @@
 import enum
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -51,12 +50,13 @@ class Distribution:
     A wheel or sdist whose archive could be read and whose metadata agrees with its file name.
 
     ``path`` is where the bytes are (not necessarily under the distribution's own name), ``metadata`` the verbatim bytes
-    of METADATA or PKG-INFO.
+    of METADATA or PKG-INFO, ``fields`` what could be parsed of them, unvalidated.
     """
 
     path: Path
     file: DistName
     metadata: bytes = field(repr=False)
+    fields: "RawMetadata" = field(repr=False)
 
     @property
     def filename(self) -> str:
@@ -77,11 +77,6 @@ class Distribution:
     def version(self) -> Version:
         """The version (PEP 440)."""
         return self.file.version
-
-    @cached_property
-    def fields(self) -> "RawMetadata":
-        """The core metadata's fields that could be parsed, unvalidated."""
-        return parse_metadata(self.metadata)[0]
 
     @property
     def display_name(self) -> str:
@@ -140,10 +135,10 @@ def read_distribution(path: Path, filename: str | None = None) -> Distribution:
     file = parse_filename(path.name if filename is None else filename)
     try:
         metadata = _wheel_metadata(path, file) if file.kind is Kind.WHEEL else _sdist_metadata(path, file)
-        _check_agreement(file, metadata)
+        fields = _agreeing_fields(file, metadata)
     except InvalidDistributionError as error:
         raise InvalidDistributionError(f"{file.text}: {error.message}", hint=error.hint) from error
-    return Distribution(path, file, metadata)
+    return Distribution(path, file, metadata, fields)
 
 
 def _wheel_metadata(path: Path, file: DistName) -> bytes:
@@ -193,7 +188,8 @@ def _sdist_metadata(path: Path, file: DistName) -> bytes:
     return next(iter(picked.values()))
 
 
-def _check_agreement(file: DistName, metadata: bytes) -> None:
+def _agreeing_fields(file: DistName, metadata: bytes) -> "RawMetadata":
+    """Return the fields of core metadata; raise InvalidDistributionError when the file name says other things."""
     fields, unparsed = parse_metadata(metadata)
     if "metadata_version" not in fields:
         raise InvalidDistributionError("its metadata has no valid Metadata-Version field")
@@ -205,6 +201,7 @@ def _check_agreement(file: DistName, metadata: bytes) -> None:
         raise InvalidDistributionError(f"its metadata is that of {fields['name']!r}, not of {file.name!r}")
     if not _same_version(fields["version"], file.version):
         raise InvalidDistributionError(f"its metadata has the version {fields['version']!r}, not {str(file.version)!r}")
+    return fields
 
 
 def _valid(name: str) -> NormalizedName:

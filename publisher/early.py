@@ -45,7 +45,8 @@ class Early:
     def begin(self, sdist: "Distribution") -> None:
         """Begin to send an sdist that was checked, in a thread, unless the index has the name or enough are held."""
         with self._lock:
-            if len(self._held) < self._places and sdist.filename not in self._held:
+            running = sum(not held.is_over for held in self._held.values())
+            if running < self._places and sdist.filename not in self._held:
                 self._held[sdist.filename] = _Held(self._ahead, sdist)
 
     def finish(self, filename: str, on_read: Callable[[int], None]) -> str | None:
@@ -80,6 +81,10 @@ class _Held:
         self._on_read: Callable[[int], None] | None = None
         self._done: Future[tuple[Response, str]] = Future()
         threading.Thread(target=self._run, daemon=True, name="early").start()
+
+    @property
+    def is_over(self) -> bool:
+        return self._done.done()
 
     def finish(self, on_read: Callable[[int], None]) -> str | None:
         self._on_read = on_read

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Awaitable
-from email.message import EmailMessage
 from typing import Any, Protocol
 
 from python_multipart.exceptions import FormParserError  # noqa: TID251 - the only door to python_multipart
@@ -18,7 +17,7 @@ FIELDS_LIMIT = 8 * 2**20
 
 PARTS_LIMIT = 5000
 HEADER_LIMIT = 8 * 2**10
-_BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,\-./:=? ]{1,70}")
+_BOUNDARY = re.compile(rb"[0-9A-Za-z'()+_,\-./:=? ]{1,70}")
 
 
 class Sink(Protocol):
@@ -160,17 +159,16 @@ class UploadForm:
 
 
 def _boundary(content_type: str) -> bytes:
-    message = EmailMessage()
     try:
-        message["content-type"] = content_type
-        kind, boundary = message.get_content_type(), message.get_param("boundary")
-    except (ValueError, IndexError, LookupError, AttributeError):
-        kind, boundary = "", None
-    if kind != "multipart/form-data":
+        kind, parameters = parse_options_header(content_type)
+    except UnicodeEncodeError:  # no header has such characters
+        kind, parameters = b"", {}
+    if kind != b"multipart/form-data":
         raise HttpError(415, "Uploads are sent as multipart/form-data, as twine and uv do.")
-    if not isinstance(boundary, str) or not _BOUNDARY.fullmatch(boundary):
+    boundary = parameters.get(b"boundary", b"")
+    if not _BOUNDARY.fullmatch(boundary):
         raise HttpError(400, "The Content-Type has no valid boundary.")
-    return boundary.encode("ascii")
+    return boundary
 
 
 def _disposition(header: bytes) -> tuple[str, str | None]:
