@@ -2,11 +2,10 @@
 
 import asyncio
 import errno
-import itertools
 import logging
 import os
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
@@ -62,8 +61,10 @@ class Store:
         self._next_scan = 0.0
         self._scan_cost = 0.0
         self._scanning: asyncio.Task[None] | None = None
-        self._scans = itertools.count(1)
+        self._begun_scans = 0
         self._newest_scan = 0
+        self._put_in_by_us: dict[tuple[str, str], int] = {}
+        """The directory and name of each file that no scan has listed yet, with how many scans had begun by then."""
         self.threads = ThreadPoolExecutor(min(8, (os.cpu_count() or 1) + 4), "store")
         self._locks: dict[str, asyncio.Lock] = {}
         self._owned: set[str] = set()
@@ -118,7 +119,7 @@ class Store:
     async def rescan(self) -> None:
         """Read what changed in the folders."""
         async with self._refresher.looking():
-            number = next(self._scans)
+            number = self._begin_scan()
             try:
                 scan = await self.in_thread(self._scan)
             except OSError as error:
@@ -127,13 +128,17 @@ class Store:
                 self._apply(number, *scan)
 
     def _scan_inline(self) -> None:
-        number = next(self._scans)
+        number = self._begin_scan()
         try:
             scan = self._scan()
         except OSError as error:
             self._lose(error)
         else:
             self._apply(number, *scan)
+
+    def _begin_scan(self) -> int:
+        self._begun_scans += 1
+        return self._begun_scans
 
     def _scan(self) -> tuple[dict[str, folder.Listing], float]:
         """Read the folders; return what lies there, and the seconds that it took."""
@@ -151,15 +156,15 @@ class Store:
         if number < self._newest_scan:
             return
         self._newest_scan = number
-        gone: list[str] = []
+        gone = list(self._vanished_uploads(number, listings))
         for directory, came, went in folder.differences(self._listings, listings):
-            for filename in went:
-                self._take_out(directory, filename)
-                gone.append(filename)
+            gone += [(directory, filename) for filename in went]
             for filename in came:
                 self._put_in(directory, filename)
+        for directory, filename in gone:
+            self._take_out(directory, filename)
         self._listings = listings
-        for filename in gone:  # a file of the same name in another folder takes its place
+        for _, filename in gone:  # a file of the same name in another folder takes its place
             for directory in self._directories_of(filename):
                 self._put_in(directory, filename)
         self._scan_cost = cost
@@ -167,6 +172,14 @@ class Store:
         self.trouble = None
         if self._settings.fallback_url is not None and self._to_note and (self._noting is None or self._noting.done()):
             self._noting = _in_background(self._note_projects())
+
+    def _vanished_uploads(self, number: int, listings: folder.Listings) -> Iterator[tuple[str, str]]:
+        """Yield the directory and name of what came up here and was taken away before any scan has listed it."""
+        for (directory, filename), begun in list(self._put_in_by_us.items()):
+            if number > begun:  # else the scan may have looked before the file was there
+                del self._put_in_by_us[directory, filename]
+                if directory not in listings or filename not in listings[directory].files:
+                    yield directory, filename
 
     def _directories_of(self, filename: str) -> list[str]:
         """Return every directory that has a file of a name."""
@@ -380,6 +393,7 @@ class Store:
             project = self.projects.get(guessed.project)
             known = dict(project.files) if project is not None and project.files is not None else None
             self._put_in(str(directory), filename)
+            self._put_in_by_us[str(directory), filename] = self._begun_scans
             project = self.projects[guessed.project]
             file = self._stored(filename, str(directory), stored, None)
             if known is not None:

@@ -93,6 +93,16 @@ def test_files_that_come_and_go_are_seen_without_a_restart(own: OwnIndex) -> Non
     assert client.get("simple/copied/").status_code == 404
 
 
+def test_an_upload_that_somebody_takes_away_at_once_is_not_listed(own: OwnIndex, tmp_path: Path) -> None:
+    index, client = own.start()
+    for version in ("1.0", "2.0"):
+        wheel = make_wheel(tmp_path, "fleeting", version)
+        assert client.upload(wheel).status_code == 200
+    (index.root / wheel.name).unlink()
+    assert client.filenames("fleeting") == ["fleeting-1.0-py3-none-any.whl"]
+    assert client.get(f"packages/{wheel.name}").status_code == 404
+
+
 def test_a_file_that_is_overwritten_in_place_is_noticed(own: OwnIndex, tmp_path: Path) -> None:
     index, client = own.start()
     client.upload(make_wheel(tmp_path, "changing"))
