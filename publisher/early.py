@@ -49,16 +49,16 @@ class Early:
             if running < self._places and sdist.filename not in self._held:
                 self._held[sdist.filename] = _Held(self._ahead, sdist)
 
-    def finish(self, filename: str, on_read: Callable[[int], None]) -> str | None:
+    def finish(self, filename: str, on_sent: Callable[[int], None]) -> str | None:
         """
         Send what is missing of a file and return its SHA-256 digest in hexadecimal once the index has taken it.
 
-        Returns None when the file is still to be sent, from its first byte. ``on_read`` is told how many bytes have
+        Returns None when the file is still to be sent, from its first byte. ``on_sent`` is told how many bytes have
         gone, and may raise to stop.
         """
         with self._lock:
             held = self._held.pop(filename, None)
-        return held.finish(on_read) if held else None
+        return held.finish(on_sent) if held else None
 
     def close(self) -> None:
         """Break off what was not finished."""
@@ -78,7 +78,7 @@ class _Held:
         self._decided = threading.Event()
         self._is_dropped = False
         self._sent = 0
-        self._on_read: Callable[[int], None] | None = None
+        self._on_sent: Callable[[int], None] | None = None
         self._done: Future[tuple[Response, str]] = Future()
         threading.Thread(target=self._run, daemon=True, name="early").start()
 
@@ -86,11 +86,11 @@ class _Held:
     def is_over(self) -> bool:
         return self._done.done()
 
-    def finish(self, on_read: Callable[[int], None]) -> str | None:
-        self._on_read = on_read
+    def finish(self, on_sent: Callable[[int], None]) -> str | None:
+        self._on_sent = on_sent
         self._decided.set()
         try:
-            on_read(self._sent)
+            on_sent(self._sent)
             response, sha256 = self._done.result()
         except (PublishError, OSError):
             return None
@@ -122,8 +122,8 @@ class _Held:
         if self._is_dropped:
             raise StoppedError("The upload was broken off.")
         self._sent = sent
-        if self._on_read is not None:
-            self._on_read(sent)
+        if self._on_sent is not None:
+            self._on_sent(sent)
 
     def _wait(self) -> None:
         if not self._decided.wait(self._patience) or self._is_dropped:

@@ -3,6 +3,7 @@
 import hashlib
 import secrets
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from packaging.version import Version
@@ -11,8 +12,11 @@ from urllib3.fields import RequestField
 
 from publisher.dists import Distribution, Kind
 
-BLOCK = 2**16
-"""Bytes that are read and sent at a time: few calls, and still sent within the connection's timeout on slow lines."""
+BLOCK = 2**18
+"""Bytes that are read and hashed at a time; a file with more is hashed in a thread, while it is sent."""
+
+PIECE = 2**16
+"""Bytes that are sent at a time: few calls, and still sent within the connection's timeout on slow lines."""
 
 _DIGEST_LENGTH = 64
 _LICENSE_FILES_SINCE = Version("2.4")
@@ -20,19 +24,19 @@ _LICENSE_FILES_SINCE = Version("2.4")
 
 class Form:
     """
-    A ``multipart/form-data`` body that yields its blocks, with the digest of the file behind the file.
+    A ``multipart/form-data`` body that yields its pieces, with the digest of the file behind the file.
 
-    ``on_read`` is told how many bytes of the file were read so far, and may raise to stop. ``before_end`` is called
+    ``on_sent`` is told how many bytes of the file were taken so far, and may raise to stop. ``before_end`` is called
     when all of the file was taken, before the end without which no index takes the form, and may raise too. After the
-    last block, `sha256` is the digest of what was sent.
+    last piece, `sha256` is the digest of what was sent. A piece holds until the next is taken, which has its memory.
     """
 
     def __init__(
-        self, distribution: Distribution, on_read: Callable[[int], None], before_end: Callable[[], None] = lambda: None
+        self, distribution: Distribution, on_sent: Callable[[int], None], before_end: Callable[[], None] = lambda: None
     ) -> None:
         self.sha256 = ""
         self._path = distribution.path
-        self._on_read = on_read
+        self._on_sent = on_sent
         self._before_end = before_end
         boundary = secrets.token_hex(16)
         self.content_type = f"multipart/form-data; boundary={boundary}"
@@ -46,14 +50,24 @@ class Form:
     def __len__(self) -> int:
         return len(self._before) + self._size + len(self._between) + _DIGEST_LENGTH + len(self._after)
 
-    def __iter__(self) -> Iterator[bytes]:
+    def __iter__(self) -> Iterator[bytes | memoryview]:
         yield self._before
         digest = hashlib.sha256()
-        with self._path.open("rb") as file:
-            while block := file.read(BLOCK):
-                digest.update(block)
-                yield block
-                self._on_read(file.tell())
+        sent = 0
+        with self._path.open("rb") as file, ThreadPoolExecutor(1) as thread:
+            memory = memoryview(bytearray(min(BLOCK, self._size + 1)))
+            while length := file.readinto(memory):
+                block = memory[:length]
+                hashing = thread.submit(digest.update, block) if self._size > BLOCK else None
+                for begin in range(0, length, PIECE):
+                    piece = block[begin : begin + PIECE]
+                    yield piece
+                    sent += len(piece)
+                    self._on_sent(sent)
+                if hashing is not None:
+                    hashing.result()
+                else:
+                    digest.update(block)
         self._before_end()
         self.sha256 = digest.hexdigest()
         yield self._between + self.sha256.encode() + self._after

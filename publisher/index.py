@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from html.parser import HTMLParser
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 from urllib.parse import unquote, urljoin, urlsplit
 
 from packaging.metadata import parse_email
@@ -135,7 +135,7 @@ class Index:
         self._patience = float(told) if _SECONDS.fullmatch(told) else None
         return response
 
-    def post(self, form: Iterable[bytes], content_type: str) -> http.Response:
+    def post(self, form: Iterable[bytes | memoryview], content_type: str) -> http.Response:
         """
         Send an upload form to the index's root and return the answer, whatever its status.
 
@@ -144,7 +144,11 @@ class Index:
         headers = {"Content-Type": content_type}
         with http.reaching(self.url.root):
             return self._session.post(
-                self.url.root, data=form, headers=headers, allow_redirects=False, timeout=http.TIMEOUT
+                self.url.root,
+                data=cast("Iterable[bytes]", form),  # whatever a socket sends
+                headers=headers,
+                allow_redirects=False,
+                timeout=http.TIMEOUT,
             )
 
     def change(self, method: str, path: str, body: Mapping[str, Any] | None) -> Any:

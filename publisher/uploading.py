@@ -80,19 +80,19 @@ class Uploader:
         filename = upload.distribution.filename
         on_bytes = self._observer.sending(filename, upload.size)
 
-        def on_read(count: int) -> None:
+        def on_sent(count: int) -> None:
             self._expect_not_stopped()
             on_bytes(count)
 
-        if sha256 := self._early.finish(filename, on_read):
+        if sha256 := self._early.finish(filename, on_sent):
             upload.was_sent(sha256)
         else:
-            self._expect_stored(upload, self._answer(upload, on_read))
+            self._expect_stored(upload, self._answer(upload, on_sent))
         self._observer.sent(filename)
 
-    def _answer(self, upload: Upload, on_read: Callable[[int], None]) -> http.Response:
+    def _answer(self, upload: Upload, on_sent: Callable[[int], None]) -> http.Response:
         """Return the index's answer to a file, the first that is worth no other attempt, else the last."""
-        attempt = partial(self._attempt, upload, on_read)
+        attempt = partial(self._attempt, upload, on_sent)
         for pause in self._pauses:
             try:
                 response = attempt()
@@ -104,9 +104,9 @@ class Uploader:
             self._wait(upload, f"the index answered {response.status_code}", _retry_after(response) or pause)
         return attempt()
 
-    def _attempt(self, upload: Upload, on_read: Callable[[int], None]) -> http.Response:
+    def _attempt(self, upload: Upload, on_sent: Callable[[int], None]) -> http.Response:
         self._expect_not_stopped()
-        form = Form(upload.distribution, on_read)
+        form = Form(upload.distribution, on_sent)
         response = self.index.post(form, form.content_type)
         if form.sha256:
             upload.was_sent(form.sha256)

@@ -22,7 +22,7 @@ _PREFIX = "upload-"
 class Digest(Protocol):
     """A hash of `hashlib`, which grows with the bytes it is given."""
 
-    def update(self, data: bytes | bytearray, /) -> None:
+    def update(self, data: bytes | memoryview, /) -> None:
         """Take the next bytes."""
 
     def hexdigest(self) -> str:
@@ -35,7 +35,10 @@ class Receiver:
     def __init__(self, folder: Path, limit: int, threads: ThreadPoolExecutor) -> None:
         self._limit = limit
         self._threads = threads
-        self._block = bytearray()
+        self._block = bytearray(BLOCK)
+        self._other = bytearray(BLOCK)
+        """The block that is written while this one fills; memory that is used again costs less than new memory."""
+        self._filled = 0
         self._writing: asyncio.Future[None] | None = None
         self._hashes: dict[str, Digest] = {}
         self.size = 0
@@ -54,11 +57,13 @@ class Receiver:
         self.size += len(data)
         if self.size > self._limit:
             raise HttpError(413, f"The file is larger than the {self._limit} bytes that this index takes.")
-        self._block += data
+        end = self._filled + len(data)
+        self._block[self._filled : end] = data  # grows where that is not enough
+        self._filled = end
 
     async def drain(self) -> None:
         """Hand a full block to a thread; wait for the one before it, so that memory stays bounded."""
-        if len(self._block) >= BLOCK:
+        if self._filled >= BLOCK:
             await self._flush()
 
     async def finish(self) -> dict[str, str]:
@@ -81,24 +86,28 @@ class Receiver:
         await self._wait()
         self._begin(self._store)
 
-    def _begin(self, work: Callable[[bytearray], None]) -> None:
-        block, self._block = self._block, bytearray()
-        self._writing = asyncio.get_running_loop().run_in_executor(self._threads, work, block)
+    def _begin(self, work: Callable[[memoryview], None]) -> None:
+        filled = memoryview(self._block)[: self._filled]
+        self._block, self._other, self._filled = self._other, self._block, 0
+        self._writing = asyncio.get_running_loop().run_in_executor(self._threads, work, filled)
 
     async def _wait(self) -> None:
         if self._writing is not None:
             writing, self._writing = self._writing, None
             await writing
 
-    def _store(self, block: bytearray) -> None:
-        view = memoryview(block)
+    def _store(self, block: memoryview) -> None:
+        """Write and hash a block, and let go of it, so that its memory may grow again."""
         descriptor = self._open_descriptor()
-        while view:
-            view = view[os.write(descriptor, view) :]
-        for each in self._hashes.values():
-            each.update(block)
+        with block:
+            written = 0
+            while written < len(block):
+                with block[written:] as rest:
+                    written += os.write(descriptor, rest)
+            for each in self._hashes.values():
+                each.update(block)
 
-    def _store_last(self, block: bytearray) -> None:
+    def _store_last(self, block: memoryview) -> None:
         self._store(block)
         os.fsync(self._open_descriptor())
 

@@ -173,8 +173,10 @@ class SendingProtocol(HttpToolsProtocol):
             scope["extensions"] = extensions
 
     def on_body(self, body: bytes) -> None:
-        """Pass over the body of a request that was answered."""
+        """Take a piece of a body; pass over that of a request that was answered."""
         if not self._answered:
+            if not self.cycle.body:
+                self.cycle.body = b""  # type: ignore[assignment]  # to bytes uvicorn adds the piece without copying it
             super().on_body(body)
 
     def on_message_complete(self) -> None:

@@ -118,7 +118,8 @@ class Uploads:
         more = True
         while more:
             try:
-                message = await asyncio.wait_for(request.chunks(), self._settings.limits.stalled_upload)
+                async with asyncio.timeout(self._settings.limits.stalled_upload):
+                    message = await request.chunks()
             except TimeoutError:
                 raise HttpError(408, "The upload stalled; nothing was stored. Send it again.") from None
             if body := message.get("body", b""):

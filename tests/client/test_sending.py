@@ -35,7 +35,7 @@ HEAVY = {"build", "twine", "keyring", "requests", "rich"}
 
 
 def _parts(form: Form) -> list[tuple[str, bytes]]:
-    body = b"".join(form)
+    body = b"".join(map(bytes, form))
     assert len(body) == len(form)
     message = email.message_from_bytes(f"Content-Type: {form.content_type}\r\n\r\n".encode() + body)
     parts = cast("list[email.message.Message]", message.get_payload())
