@@ -61,8 +61,9 @@ class Early:
         return held.finish(on_sent) if held else None
 
     def close(self) -> None:
-        """Break off what was not finished."""
+        """Break off what was not finished, and begin nothing more."""
         with self._lock:
+            self._places = 0
             for held in self._held.values():
                 held.drop()
             self._held.clear()

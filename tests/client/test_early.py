@@ -256,5 +256,7 @@ def test_one_run_takes_few_of_an_indexs_places(index: RunningIndex, tmp_path: Pa
             early.begin(read_distribution(make_sdist(tmp_path, f"place_{number}", members=data)))
         assert eventually(lambda: len(_left(index)) == AT_THE_SAME_TIME)
         assert early.finish("place_9-1.0.tar.gz", lambda _: None) is None
+        early.close()
+        early.begin(read_distribution(tmp_path / "place_0-1.0.tar.gz"))
     assert eventually(lambda: not _left(index))
     assert _files(index, "place_*") == []
