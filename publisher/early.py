@@ -7,6 +7,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
 from publisher.errors import PublishError, StoppedError
+from publisher.progress import Observer
 
 if TYPE_CHECKING:
     from publisher.ahead import Ahead
@@ -33,11 +34,12 @@ class Early:
     Only with an index that says that it forgets a request whose end does not come (`publisher.index.Index.patience`):
     until `finish` nothing is published, and after `close` nothing ever was. What goes wrong before the end costs only
     the time: `finish` then tells that the file is still to be sent. Of the ``connections`` that a run may use one is
-    left for the wheels.
+    left for the wheels. The ``observer``, whom other threads tell things too, is told that a file goes up.
     """
 
-    def __init__(self, ahead: "Ahead", connections: int = 1 + AT_THE_SAME_TIME) -> None:
+    def __init__(self, ahead: "Ahead", observer: Observer, connections: int = 1 + AT_THE_SAME_TIME) -> None:
         self._ahead = ahead
+        self._observer = observer
         self._places = min(AT_THE_SAME_TIME, connections - 1) if _CAN_SEND else 0
         self._lock = threading.Lock()
         self._held: dict[str, _Held] = {}
@@ -47,7 +49,7 @@ class Early:
         with self._lock:
             running = sum(not held.is_over for held in self._held.values())
             if running < self._places and sdist.filename not in self._held:
-                self._held[sdist.filename] = _Held(self._ahead, sdist)
+                self._held[sdist.filename] = _Held(self._ahead, sdist, self._observer)
 
     def finish(self, filename: str, on_sent: Callable[[int], None]) -> str | None:
         """
@@ -72,13 +74,16 @@ class Early:
 class _Held:
     """One upload in a thread of its own, whose end waits for a decision."""
 
-    def __init__(self, ahead: "Ahead", sdist: "Distribution") -> None:
+    def __init__(self, ahead: "Ahead", sdist: "Distribution", observer: Observer) -> None:
         self._ahead = ahead
         self._sdist = sdist
+        self._observer = observer
         self._patience = 0.0
         self._decided = threading.Event()
+        self._dropping = threading.Lock()
         self._is_dropped = False
         self._sent = 0
+        self._show: Callable[[int], None] = lambda _: None
         self._on_sent: Callable[[int], None] | None = None
         self._done: Future[tuple[Response, str]] = Future()
         threading.Thread(target=self._run, daemon=True, name="early").start()
@@ -98,7 +103,8 @@ class _Held:
         return sha256 if response.ok else None
 
     def drop(self) -> None:
-        self._is_dropped = True
+        with self._dropping:
+            self._is_dropped = True
         self._decided.set()
 
     def _run(self) -> None:
@@ -116,16 +122,22 @@ class _Held:
         self._patience = min(PATIENCE, SHARE * index.patience)
         from publisher.form import Form  # noqa: PLC0415 - imported with what connects
 
+        with self._dropping:  # who shows it is told nothing that begins after the end
+            self._expect_not_dropped()
+            self._show = self._observer.sending(self._sdist.filename, self._sdist.path.stat().st_size)
         form = Form(self._sdist, self._read, self._wait)
         return index.post(form, form.content_type), form.sha256
 
     def _read(self, sent: int) -> None:
-        if self._is_dropped:
-            raise StoppedError("The upload was broken off.")
+        self._expect_not_dropped()
         self._sent = sent
-        if self._on_sent is not None:
-            self._on_sent(sent)
+        (self._on_sent or self._show)(sent)
 
     def _wait(self) -> None:
-        if not self._decided.wait(self._patience) or self._is_dropped:
-            raise StoppedError("The upload was not finished.")
+        if not self._decided.wait(self._patience):
+            raise StoppedError("It took too long until the upload could be finished.")
+        self._expect_not_dropped()
+
+    def _expect_not_dropped(self) -> None:
+        if self._is_dropped:
+            raise StoppedError("The upload was broken off.")

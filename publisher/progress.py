@@ -35,7 +35,11 @@ class Observer:
         """Credentials were found, and the index told what it has."""
 
     def sending(self, filename: str, size: int) -> Callable[[int], None]:  # noqa: ARG002 - for those who override it
-        """A file of that many bytes begins to go up; the function that is returned is told how many have gone."""
+        """
+        A file of that many bytes begins to go up; the function that is returned is told how many have gone.
+
+        Comes once more for a file that began to go up before everything was in order.
+        """
         return lambda _sent: None
 
     def sent(self, filename: str) -> None:
@@ -76,6 +80,16 @@ class OneAtATime(Observer):
         with self._lock:
             self._observer.built(project, files)
 
+    def checked(self, distributions: "Sequence[Distribution]", warnings: Sequence[str]) -> None:
+        """Hand it on."""
+        with self._lock:
+            self._observer.checked(distributions, warnings)
+
+    def connected(self, index: "IndexUrl", credentials: "Credentials") -> None:
+        """Hand it on."""
+        with self._lock:
+            self._observer.connected(index, credentials)
+
     def sending(self, filename: str, size: int) -> Callable[[int], None]:
         """Hand it on, and what is told about the bytes later."""
         with self._lock:
@@ -96,3 +110,8 @@ class OneAtATime(Observer):
         """Hand it on."""
         with self._lock:
             self._observer.retrying(filename, reason, pause)
+
+    def close(self) -> None:
+        """Hand it on."""
+        with self._lock:
+            self._observer.close()

@@ -53,7 +53,8 @@ def publish(
         states = _compare(uploads, ready, index.url, skip_existing=options.skip_existing)
         if not options.dry_run and State.WOULD_UPLOAD in states.values():
             to_send = [upload for upload in uploads if states[upload.distribution.filename] is State.WOULD_UPLOAD]
-            states |= _send_all(to_send, Uploader(index, early or Early(ready), OneAtATime(observer)), options)
+            told = OneAtATime(observer)
+            states |= _send_all(to_send, Uploader(index, early or Early(ready, told), told), options)
         urls = _locate(uploads, index) if options.locate else {}
     files = [
         FileReport(

@@ -11,7 +11,7 @@ from publisher.early import Early
 from publisher.errors import StoppedError
 from publisher.making import make
 from publisher.options import PublishOptions
-from publisher.progress import Observer
+from publisher.progress import Observer, OneAtATime
 from publisher.pyproject import Source
 from publisher.report import Report
 from publisher.traces import leave_trace, make_trace
@@ -26,6 +26,7 @@ def release(
 
     Raises what `publisher.making.make` and `publisher.publish.publish` raise.
     """
+    observer = OneAtATime(observer)
     index = options.target.index
     settled = find_settled(sources, index, build.kinds)
     with closing(Builder(build)) as builder:
@@ -33,7 +34,7 @@ def release(
             builder.get_ready([sources[0].folder])  # uv begins to work before anything else is imported
         with (
             closing(Ahead(options.target, (source.name for source in sources if source.name))) as ahead,
-            closing(Early(ahead, options.connections)) as early,
+            closing(Early(ahead, observer, options.connections)) as early,
         ):
             unchanged = find_unchanged(settled, build.kinds, ahead, options.target.prompt)
             as_they_are = [file for files in unchanged.values() for file in files]

@@ -180,6 +180,8 @@ class LiveObserver(LineObserver):
         if self._live is None:
             self._live = _progress()
             self._live.start()
+        if what in self._tasks:
+            return self._live, self._tasks[what]
         task = self._live.add_task(str(what), total=total, label=label.rjust(_LABEL_WIDTH - 2))
         self._tasks[what] = task
         return self._live, task

@@ -1,9 +1,11 @@
 """The sdist goes up while its wheel is built, and is published only when everything else is in order."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -24,6 +26,7 @@ from tests.helpers.dists import make_sdist, make_wheel
 from tests.helpers.http import sha256
 from tests.helpers.index import RunningIndex
 from tests.helpers.inside import serving
+from tests.helpers.terminal import typed
 from tests.helpers.tool import pypi_publish
 from tests.helpers.waiting import eventually
 
@@ -134,6 +137,17 @@ def test_a_conflict_of_the_wheel_keeps_the_sdist_from_being_published(index: Run
     assert _files(index, "early_conflict") == [wheel.name]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no terminals like that")
+def test_a_terminal_shows_the_upload_beside_the_build(index: RunningIndex, tmp_path: Path) -> None:
+    project = _project(tmp_path / "p", "early_seen", index.root, "arrived(); time.sleep(0.5)")
+    shown, code = typed([str(project)], [], {"TERM": "xterm-256color", "COLUMNS": "150"})
+    text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown)
+    assert code == 0, text
+    before, after = text.split("Built early_seen", 1)
+    assert re.search(r"Uploading early_seen-1.0.tar.gz .*MB", before)
+    assert "Uploaded early_seen-1.0.tar.gz" in after
+
+
 def test_an_interrupt_leaves_nothing(index: RunningIndex, tmp_path: Path) -> None:
     arrived = tmp_path / "arrived"
     statement = f"arrived(); open({str(arrived)!r}, 'w').close(); time.sleep(600)"
@@ -193,7 +207,7 @@ def _send(ahead: Ahead, early: Early, sdist: Distribution) -> list[int]:
 
 def test_what_went_early_is_not_sent_again(index: RunningIndex, sdist: Distribution) -> None:
     begun = len(index.log.read_text())
-    with closing(_ahead(index.url)) as ahead, closing(Early(ahead)) as early:
+    with closing(_ahead(index.url)) as ahead, closing(Early(ahead, Observer())) as early:
         early.begin(sdist)
         early.begin(sdist)
         assert eventually(lambda: len(_left(index)) == 1)
@@ -211,7 +225,7 @@ def test_an_end_that_waited_too_long_costs_only_the_bytes(
     with (
         serving(tmp_path, stalled_upload=0.3) as (address, root),
         closing(_ahead(f"http://127.0.0.1:{address[1]}/", "correct horse")) as ahead,
-        closing(Early(ahead)) as early,
+        closing(Early(ahead, Observer())) as early,
     ):
         early.begin(sdist)
         assert eventually(lambda: any(root.rglob("upload-*.part")))
@@ -230,7 +244,7 @@ def test_nothing_goes_early_to_an_index_that_may_keep_it(sdist: Distribution, to
         asked.append(request.method)
         return Answer(404 if request.method == "GET" else 200, headers=told)
 
-    with answering(answer) as url, closing(_ahead(url)) as ahead, closing(Early(ahead)) as early:
+    with answering(answer) as url, closing(_ahead(url)) as ahead, closing(Early(ahead, Observer())) as early:
         early.begin(sdist)
         assert early.finish(sdist.filename, lambda _: None) is None
         early.begin(sdist)
@@ -243,14 +257,39 @@ def test_a_run_with_one_connection_has_none_to_spare(tmp_path: Path, sdist: Dist
         serving(tmp_path) as (address, root),
         closing(_ahead(f"http://127.0.0.1:{address[1]}/", "correct horse")) as ahead,
     ):
-        early = Early(ahead, connections=1)
+        early = Early(ahead, Observer(), connections=1)
         early.begin(sdist)
         assert early.finish(sdist.filename, lambda _: None) is None
         assert not list(root.glob("held*"))
 
 
+def test_what_was_broken_off_is_not_shown_later(sdist: Distribution) -> None:
+    shown: list[str] = []
+    answers, asked = threading.Event(), threading.Event()
+
+    class Listening(Observer):
+        def sending(self, filename: str, size: int) -> Callable[[int], None]:
+            shown.append(f"{filename} {size}")
+            return lambda _: None
+
+    def answer(request: Request) -> Answer:
+        asked.set()
+        assert answers.wait(20)
+        return Answer(404 if request.method == "GET" else 200, headers={"Upload-Patience": "60"})
+
+    with answering(answer) as url, closing(_ahead(url)) as ahead:
+        early = Early(ahead, Listening())
+        early.begin(sdist)
+        assert asked.wait(20)
+        early.close()
+        answers.set()
+        ahead.connect(None)
+        assert eventually(lambda: "early" not in {thread.name for thread in threading.enumerate()})
+    assert shown == []
+
+
 def test_one_run_takes_few_of_an_indexs_places(index: RunningIndex, tmp_path: Path) -> None:
-    with closing(_ahead(index.url)) as ahead, closing(Early(ahead)) as early:
+    with closing(_ahead(index.url)) as ahead, closing(Early(ahead, Observer())) as early:
         for number in range(AT_THE_SAME_TIME + 2):
             data = {f"place_{number}-1.0/data": os.urandom(SIZE)}
             early.begin(read_distribution(make_sdist(tmp_path, f"place_{number}", members=data)))
