@@ -23,8 +23,8 @@ PATIENCE = 45.0
 SHARE = 0.75
 """What part of the time for which an index waits is used."""
 
-_CAN_SEND = sys.platform != "win32"
-"""Whether a build may remove its temporary sdist while it is read."""
+_OPEN_FILES_CAN_BE_REMOVED = sys.platform != "win32"
+"""A build removes its temporary sdist when it has ended, also one that is still being sent."""
 
 
 class Early:
@@ -33,14 +33,14 @@ class Early:
 
     Only with an index that says that it forgets a request whose end does not come (`publisher.index.Index.patience`):
     until `finish` nothing is published, and after `close` nothing ever was. What goes wrong before the end costs only
-    the time: `finish` then tells that the file is still to be sent. Of the ``connections`` that a run may use one is
-    left for the wheels. The ``observer``, whom other threads tell things too, is told that a file goes up.
+    the time: `finish` then tells that the file is still to be sent. ``spare`` is how many connections the run does not
+    need for its wheels. The ``observer``, whom other threads tell things too, is told that a file goes up.
     """
 
-    def __init__(self, ahead: "Ahead", observer: Observer, connections: int = 1 + AT_THE_SAME_TIME) -> None:
+    def __init__(self, ahead: "Ahead", observer: Observer, spare: int) -> None:
         self._ahead = ahead
         self._observer = observer
-        self._places = min(AT_THE_SAME_TIME, connections - 1) if _CAN_SEND else 0
+        self._places = min(AT_THE_SAME_TIME, spare) if _OPEN_FILES_CAN_BE_REMOVED else 0
         self._lock = threading.Lock()
         self._held: dict[str, _Held] = {}
 

@@ -54,7 +54,7 @@ def publish(
         if not options.dry_run and State.WOULD_UPLOAD in states.values():
             to_send = [upload for upload in uploads if states[upload.distribution.filename] is State.WOULD_UPLOAD]
             told = OneAtATime(observer)
-            states |= _send_all(to_send, Uploader(index, early or Early(ready, told), told), options)
+            states |= _send_all(to_send, Uploader(index, early or Early(ready, told, spare=0), told), options)
         urls = _locate(uploads, index) if options.locate else {}
     files = [
         FileReport(

@@ -34,7 +34,7 @@ def release(
             builder.get_ready([sources[0].folder])  # uv begins to work before anything else is imported
         with (
             closing(Ahead(options.target, (source.name for source in sources if source.name))) as ahead,
-            closing(Early(ahead, observer, options.connections)) as early,
+            closing(Early(ahead, observer, spare=0 if options.dry_run else options.connections - 1)) as early,
         ):
             unchanged = find_unchanged(settled, build.kinds, ahead, options.target.prompt)
             as_they_are = [file for files in unchanged.values() for file in files]
@@ -43,7 +43,7 @@ def release(
                 return Report(index, as_they_are, options.dry_run)
             trace = make_trace(sources[0], index, build.kinds) if len(sources) == 1 else None
             try:
-                distributions = make(builder, folders, out_dir, observer, *([] if options.dry_run else [early.begin]))
+                distributions = make(builder, folders, out_dir, observer, early.begin)
             except KeyboardInterrupt:
                 raise StoppedError("Interrupted while building: nothing was published.") from None
             builder.close()
