@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from publisher.building import BuildOptions, build_project, default_installer
+from publisher.building.builder import BuildOptions, build_project, default_installer
 from tests.helpers.projects import commit, make_project
 
 BACKENDS = ("hatchling", "setuptools", "flit_core", "poetry_core", "pdm_backend", "uv_build")

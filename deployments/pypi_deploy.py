@@ -24,7 +24,7 @@ import modal
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
 
-    from publisher.server.accounts import Accounts
+    from publisher.server.routes.accounts import Accounts
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = Path("/data/packages")
@@ -104,7 +104,7 @@ with image.imports():  # type: ignore[no-untyped-call]
 
 
 class VolumeStorage:
-    """A Modal volume as the index's storage (`publisher.server.storage.Storage`)."""
+    """A Modal volume as the index's storage (`publisher.server.storage.base.Storage`)."""
 
     shared = True
 
@@ -201,7 +201,7 @@ async def register_user(
 
     Needs the administrator's token as `Authorization: Bearer TOKEN`. 422 says which rule the name or password breaks.
     """
-    from publisher.server.http import Request as IndexRequest
+    from publisher.server.http.messages import Request as IndexRequest
 
     async def body() -> dict[str, Any]:
         return {"type": "http.request", "body": json.dumps(account).encode()}
@@ -225,7 +225,7 @@ ACCOUNT_SCHEMA = {
 def _accounts() -> Accounts:
     """Return the account API of this container."""
     from publisher.secret import Secret
-    from publisher.server.accounts import create_accounts
+    from publisher.server.routes.accounts import create_accounts
     from publisher.server.settings import ServerSettings
 
     settings = ServerSettings(

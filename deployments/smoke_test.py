@@ -5,7 +5,7 @@ import sys
 import modal
 import pypi_deploy
 
-from publisher import http
+from publisher.client import http
 from publisher.errors import PublishError
 
 EXPECTED = {"health": 200, "simple/": 401, "packages/": 401, "users": 401}

@@ -93,3 +93,8 @@ class StoppedError(PublishError):
 
     exit_code = 130
     title = "Stopped"
+
+
+HOW_TO_LOG_IN = (
+    "Run `pypi-publish login`, which stores them in keyring; in CI set PYPI_PUBLISH_USERNAME and PYPI_PUBLISH_PASSWORD."
+)

@@ -1,5 +1,6 @@
 """A text that hides itself wherever it could be printed."""
 
+from dataclasses import dataclass, field
 from typing import final
 
 
@@ -37,3 +38,12 @@ class Secret:
 
     def __reduce__(self) -> str | tuple[object, ...]:
         raise TypeError("a secret is not pickled")
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """A user name and password for one index, and the words for where they come from."""
+
+    username: str
+    password: Secret = field(repr=False)
+    source: str

@@ -11,11 +11,11 @@ import pytest
 
 from publisher import errors
 from publisher.cli.main import group
-from publisher.config import _KEYS
-from publisher.doctor.findings import Area, Verdict
+from publisher.machine.doctor.findings import Area, Verdict
+from publisher.project.config import _KEYS
 from publisher.server.app import create_app
 from publisher.server.settings import ServerSettings
-from tests.machine import test_confusion
+from tests.machine.tools import test_confusion
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("docs/**/*.md"), ROOT / "README.md", ROOT / "CHANGELOG.md"])
@@ -101,7 +101,7 @@ def test_every_check_of_doctor_is_in_the_reference() -> None:
     page = (ROOT / "docs/reference/configuration.md").read_text("utf-8")
     calls = [
         node
-        for path in ROOT.glob("publisher/doctor/**/*.py")
+        for path in ROOT.glob("publisher/machine/doctor/**/*.py")
         for node in ast.walk(ast.parse(path.read_text("utf-8")))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
     ]
@@ -160,7 +160,7 @@ def test_every_test_that_the_docs_name_exists() -> None:
 def test_the_tables_of_dependency_confusion_are_what_is_tried() -> None:
     page = (ROOT / "docs/explanation/dependency-confusion.md").read_text("utf-8")
     for mode in test_confusion.MODES:
-        _, _, rest = page.partition(f"`tests/machine/test_confusion.py::test_TOOL[{mode}-STATE]`")
+        _, _, rest = page.partition(f"`tests/machine/tools/test_confusion.py::test_TOOL[{mode}-STATE]`")
         header, _, *rows = re.search(r"\n((?:\|.*\n)+)", rest).group(1).splitlines()  # type: ignore[union-attr]
         tools = [cell.strip() for cell in header.strip("|").split("|")][1:]
         assert sorted(tools) == ["pdm", "pip", "poetry", "uv"]

@@ -13,39 +13,39 @@ MODULES = sorted((ROOT / "publisher").rglob("*.py"))
 DOORS = {
     "click": "publisher.cli.",
     "rich": "publisher.cli.progress",
-    "keyring": "publisher.keyrings",
-    "build": "publisher.building",
-    "twine": "publisher.form",
-    "readme_renderer": "publisher.checking",
-    "requests": "publisher.http",
-    "urllib3": "publisher.http",
-    "platformdirs": "publisher.logins",
-    "configupdater": "publisher.ini_edit",
-    "tomlkit": "publisher.toml_edit",
+    "keyring": "publisher.credentials.keyring",
+    "build": "publisher.building.builder",
+    "twine": "publisher.client.upload_form",
+    "readme_renderer": "publisher.checks.metadata",
+    "requests": "publisher.client.http",
+    "urllib3": "publisher.client.http",
+    "platformdirs": "publisher.credentials.remembered",
+    "configupdater": "publisher.files.ini",
+    "tomlkit": "publisher.files.toml",
     "trove_classifiers": "publisher.checks.licensing",
-    "validate_pyproject": "publisher.checks.backend",
+    "validate_pyproject": "publisher.checks.build_system",
     "check_wheel_contents": "publisher.checks.contents",
-    "yaml": "publisher.pre_commit",
-    "pypiserver": "publisher.server.legacy",
-    "a2wsgi": "publisher.server.legacy",
-    "passlib": "publisher.server.users",
-    "bcrypt": "publisher.server.users",
-    "python_multipart": "publisher.server.forms",
+    "yaml": "publisher.github.pre_commit",
+    "pypiserver": "publisher.server.routes.pypiserver",
+    "a2wsgi": "publisher.server.routes.pypiserver",
+    "passlib": "publisher.server.auth.htpasswd",
+    "bcrypt": "publisher.server.auth.htpasswd",
+    "python_multipart": "publisher.server.http.multipart",
     "uvicorn": "publisher.server.run",
 }
 SECOND_DOORS = {
-    ("publisher.demo_keyring", "keyring"): "a plug-in that keyring loads",
-    ("publisher.keyring_backend", "keyring"): "a plug-in that keyring loads",
-    ("publisher.environments", "build"): "makes the environments that building builds in",
-    ("publisher.form", "urllib3"): "writes the heads of a form's parts",
-    ("publisher.cache", "platformdirs"): "where caches are",
+    ("publisher.machine.demo_keyring", "keyring"): "a plug-in that keyring loads",
+    ("publisher.credentials.keyring_backend", "keyring"): "a plug-in that keyring loads",
+    ("publisher.building.environments", "build"): "makes the environments that building builds in",
+    ("publisher.client.upload_form", "urllib3"): "writes the heads of a form's parts",
+    ("publisher.files.cache", "platformdirs"): "where caches are",
 }
 SERVER_USERS = ("publisher.server", "publisher.cli.serve", "publisher.cli.users")
 LAYERS = (
     "publisher.cli",
-    "publisher.publish",
-    "publisher.building publisher.credentials publisher.uploading",
-    "publisher.dists",
+    "publisher.publish.upload",
+    "publisher.building.builder publisher.credentials.chain publisher.publish.sender",
+    "publisher.project.distributions",
     "publisher.errors",
 )
 
@@ -96,7 +96,13 @@ def test_the_server_is_imported_by_its_commands_only(path: Path) -> None:
 
 
 def test_the_server_imports_little_of_the_rest() -> None:
-    allowed = ("publisher.server", "publisher.dists", "publisher.errors", "publisher.archives", "publisher.secret")
+    allowed = (
+        "publisher.server",
+        "publisher.project.distributions",
+        "publisher.errors",
+        "publisher.project.archives",
+        "publisher.secret",
+    )
     for path in MODULES:
         if _name(path).startswith("publisher.server"):
             ours = {imported for imported, _ in _imports(path) if imported.startswith("publisher.")}

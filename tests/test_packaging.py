@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from publisher.building import BuildOptions, build_project
-from publisher.dists import Kind
+from publisher.building.builder import BuildOptions, build_project
+from publisher.project.distributions import Kind
 
 ROOT = Path(__file__).parents[1]
 
@@ -45,4 +45,4 @@ def test_the_command_is_installed(wheel: zipfile.ZipFile) -> None:
     name = next(name for name in wheel.namelist() if name.endswith("entry_points.txt"))
     entry_points = wheel.read(name).decode()
     assert "[console_scripts]\npypi-publish = publisher.cli.main:main" in entry_points
-    assert "[keyring.backends]\npypi-publish = publisher.keyring_backend" in entry_points
+    assert "[keyring.backends]\npypi-publish = publisher.credentials.keyring_backend" in entry_points

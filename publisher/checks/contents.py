@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 
-from publisher import checking
+from publisher.checks import metadata as checking
 from publisher.checks.findings import Finding
 from publisher.checks.rules import RULES
-from publisher.dists import Distribution, Kind
-from publisher.history import tracked_files
+from publisher.project.distributions import Distribution, Kind
+from publisher.project.git import tracked_files
 
 SIZE_LIMIT = 100 * 10**6
 """Bytes; the bound of the Python Package Index."""

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from publisher.checks.findings import Finding
-from publisher.checks.lines import Lines, Place
 from publisher.checks.rules import RULES
-from publisher.pyproject import FILENAME
-from publisher.toml_edit import table_at
+from publisher.checks.toml_positions import Lines, Place
+from publisher.files.toml import table_at
+from publisher.project.pyproject import FILENAME
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import InvalidName, canonicalize_name
 from packaging.version import InvalidVersion, Version
 
+from publisher.checks.backend_quirks import find_backend
 from publisher.checks.document import Document
 from publisher.checks.findings import Finding
-from publisher.checks.known_backends import find_backend
 
 KEYS = frozenset(
     {

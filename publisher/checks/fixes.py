@@ -10,7 +10,7 @@ from packaging.version import InvalidVersion, Version
 
 from publisher.checks.licensing import in_order, replacements, spdx_name
 from publisher.errors import ConfigurationError
-from publisher.toml_edit import read_toml, set_keys, table_at
+from publisher.files.toml import read_toml, set_keys, table_at
 
 
 def fix(text: str, ignored: Collection[str]) -> str:

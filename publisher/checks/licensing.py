@@ -9,9 +9,9 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from trove_classifiers import classifiers as known_classifiers  # noqa: TID251 - the only door to trove-classifiers
 from trove_classifiers import deprecated_classifiers  # noqa: TID251
 
+from publisher.checks.backend_quirks import find_backend
 from publisher.checks.document import Document
 from publisher.checks.findings import Finding
-from publisher.checks.known_backends import find_backend
 
 _PYTHON = re.compile(r"Programming Language :: Python :: (\d+\.\d+)")
 

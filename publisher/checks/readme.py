@@ -4,11 +4,11 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from publisher.checking import render_rst
 from publisher.checks.document import Document
 from publisher.checks.findings import Finding
-from publisher.checks.lines import Place
+from publisher.checks.metadata import render_rst
 from publisher.checks.rules import RULES
+from publisher.checks.toml_positions import Place
 
 _TYPES = {".md": "text/markdown", ".rst": "text/x-rst", ".txt": "text/plain"}
 _PICTURE = re.compile(

@@ -8,7 +8,7 @@ from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
 from publisher.checks.document import Document
 from publisher.checks.findings import Finding
-from publisher.toml_edit import table_at
+from publisher.files.toml import table_at
 
 
 def check_requirements(document: Document) -> Iterator[Finding]:

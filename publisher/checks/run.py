@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from publisher.checks.backend import check_build_system, check_own_table, check_schemas
+from publisher.checks.build_system import check_build_system, check_own_table, check_schemas
 from publisher.checks.document import Document
 from publisher.checks.fields import check_fields
 from publisher.checks.findings import Finding, in_order
@@ -13,8 +13,8 @@ from publisher.checks.readme import check_readme
 from publisher.checks.requirements import check_requirements
 from publisher.checks.rules import RULES
 from publisher.errors import ConfigurationError
-from publisher.pyproject import FILENAME, read_pyproject
-from publisher.toml_edit import table_at
+from publisher.files.toml import table_at
+from publisher.project.pyproject import FILENAME, read_pyproject
 
 _CHECKS = (
     check_fields,

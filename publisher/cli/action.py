@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from publisher import github
 from publisher.cli.output import Output, current_output
+from publisher.github import runner as github
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from publisher.action import Inputs
-    from publisher.report import Report
+    from publisher.github.inputs import Inputs
+    from publisher.publish.report import Report
 
 
 @click.group("action", hidden=True)
@@ -37,10 +37,10 @@ def publish() -> None:
 def configure() -> None:
     """Let the following steps install from an index, as the inputs of github-actions/configure say."""
     from publisher.cli.options import resolve_target
-    from publisher.config import ProjectConfig
-    from publisher.credentials import find_credentials
-    from publisher.identity import prove
-    from publisher.job import set_up_job
+    from publisher.credentials.chain import find_credentials
+    from publisher.credentials.login import prove
+    from publisher.github.job import set_up_job
+    from publisher.project.config import ProjectConfig
 
     inputs, runner = _begin()
     target = resolve_target(_options(inputs, None), ProjectConfig())
@@ -66,8 +66,8 @@ def _begin() -> "tuple[Inputs, github.Runner]":
 
     Raises ConfigurationError outside GitHub Actions.
     """
-    from publisher.action import read_inputs
     from publisher.errors import ConfigurationError
+    from publisher.github.inputs import read_inputs
 
     output = current_output()
     if output.runner is None:
@@ -80,10 +80,10 @@ def _begin() -> "tuple[Inputs, github.Runner]":
 
 
 def _publish(inputs: "Inputs") -> "Report":
-    from publisher.action import find_files, find_projects, release_tag
     from publisher.cli.publish import publish_projects
     from publisher.cli.upload import upload_files
-    from publisher.trigger import read_trigger
+    from publisher.github.event import read_trigger
+    from publisher.github.inputs import find_files, find_projects, release_tag
 
     options = _options(inputs, release_tag(inputs, read_trigger(os.environ), os.environ.get("PYPI_PUBLISH_TAG")))
     with _told_for_workflows():
@@ -95,9 +95,9 @@ def _publish(inputs: "Inputs") -> "Report":
 @contextmanager
 def _told_for_workflows() -> "Iterator[None]":
     """Say what to do about a failure where that is to be done in a workflow and its settings."""
-    from publisher.action import missing_credentials_hint
     from publisher.errors import ConflictError, NoCredentialsError
-    from publisher.trigger import read_trigger
+    from publisher.github.event import read_trigger
+    from publisher.github.inputs import missing_credentials_hint
 
     try:
         yield

@@ -14,7 +14,7 @@ from publisher.cli.progress import make_observer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from publisher.dists import Distribution
+    from publisher.project.distributions import Distribution
 
 
 @click.command("build")
@@ -30,8 +30,8 @@ def command(projects: tuple[Path, ...], **options: Any) -> None:
     SRC is a folder with a pyproject.toml; without any it is the current folder. The root of a workspace stands for its
     projects.
     """
-    from publisher.making import build_and_check
-    from publisher.workspace import find_projects
+    from publisher.project.workspace import find_projects
+    from publisher.publish.prepare import build_and_check
 
     folders = find_projects(projects or (Path(),))
     with closing(make_observer(current_output())) as observer:
@@ -41,7 +41,7 @@ def command(projects: tuple[Path, ...], **options: Any) -> None:
 
 def print_files(distributions: "Sequence[Distribution]") -> None:
     """Print the paths of files to stdout or, with ``--json``, what is known of them."""
-    from publisher.report import files_as_json
+    from publisher.publish.report import files_as_json
 
     if current_output().as_json:
         click.echo(json.dumps({"files": files_as_json(distributions)}, indent=2))

@@ -25,8 +25,8 @@ from publisher.cli.progress import make_observer
 
 if TYPE_CHECKING:
     from publisher.checks.findings import Finding
-    from publisher.checks.subjects import Subjects
-    from publisher.dists import Distribution
+    from publisher.checks.targets import Subjects
+    from publisher.project.distributions import Distribution
 
 SOURCE, VERSION, BUILD = "source", "version", "build"
 _LEVELS: Mapping[str, Literal["error", "warning", "notice"]] = {
@@ -70,7 +70,7 @@ def command(sources: tuple[Path, ...], *, only: tuple[str, ...], fix: bool, stri
     Every finding has a code, which docs/reference/checks.md explains.
     """
     from publisher.checks.findings import in_order
-    from publisher.checks.subjects import find_subjects
+    from publisher.checks.targets import find_subjects
 
     subjects = find_subjects(sources)
     kinds = set(only) or {SOURCE, BUILD, *([VERSION] if _names_index(options, subjects.projects) else [])}
@@ -103,9 +103,9 @@ def _names_index(options: dict[str, Any], projects: Sequence[Path]) -> bool:
 def _fix(projects: Sequence[Path]) -> None:
     from publisher.checks.fixes import fix
     from publisher.checks.run import ignored_rules
-    from publisher.drafts import Draft, read_text, write_drafts
-    from publisher.pyproject import FILENAME
-    from publisher.toml_edit import read_toml
+    from publisher.files.changes import Draft, read_text, write_drafts
+    from publisher.files.toml import read_toml
+    from publisher.project.pyproject import FILENAME
 
     drafts = []
     for project in projects:
@@ -119,12 +119,12 @@ def _fix(projects: Sequence[Path]) -> None:
 
 
 def _check_version(projects: Sequence[Path], options: dict[str, Any]) -> "list[Finding]":
-    from publisher.checks.pushed import pushed_tags
-    from publisher.checks.release import Published, ask_index, check_published, check_tags
+    from publisher.checks.pre_push import pushed_tags
     from publisher.checks.run import project_ignores
+    from publisher.checks.version import Published, ask_index, check_published, check_tags
     from publisher.errors import ConfigurationError
-    from publisher.pyproject import read_source
-    from publisher.tags import parse_tag
+    from publisher.project.pyproject import read_source
+    from publisher.project.tags import parse_tag
 
     listed = [read_source(project) for project in projects]
     try:
@@ -143,10 +143,10 @@ def _check_version(projects: Sequence[Path], options: dict[str, Any]) -> "list[F
 
 
 def _check_build(subjects: "Subjects", options: dict[str, Any]) -> "tuple[list[Distribution], list[Finding]]":
-    from publisher.building import Builder
+    from publisher.building.builder import Builder
     from publisher.checks.contents import can_look_into_wheels, check_files
     from publisher.checks.run import project_ignores
-    from publisher.making import build, read_files
+    from publisher.publish.prepare import build, read_files
 
     built = read_files(subjects.files)
     found = list(check_files(built))
@@ -175,7 +175,7 @@ def _conclude(found: "Sequence[Finding]", built: "Sequence[Distribution]", *, st
     """Show the findings, and end with an exit code that says whether there is one that fails."""
     from publisher.checks.findings import Severity
     from publisher.errors import CheckFailedError
-    from publisher.report import files_as_json
+    from publisher.publish.report import files_as_json
 
     output = current_output()
     for finding in found:

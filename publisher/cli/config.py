@@ -13,10 +13,11 @@ from publisher.cli.options import output_options, project_config, resolve_target
 from publisher.cli.output import current_output
 
 if TYPE_CHECKING:
-    from publisher.credentials import Credentials, Target
-    from publisher.drafts import Draft
-    from publisher.tools.machine import Machine
-    from publisher.tools.setup import Setup, Tool
+    from publisher.credentials.chain import Target
+    from publisher.files.changes import Draft
+    from publisher.machine.paths import Machine
+    from publisher.machine.tools.tool import Setup, Tool
+    from publisher.secret import Credentials
 
 NAMES = ("pip", "uv", "poetry", "pdm", "pypirc", "netrc")
 _SECRETS = (re.compile(r"(\bpassword\s*=?\s*)\S.*"), re.compile(r"(://[^/@:\s]*:)[^\s@]+(?=@)"))
@@ -57,8 +58,8 @@ def command(tool: str | None, *, everything: bool, **options: Any) -> None:
     TOOL is pip, uv, poetry, pdm, pypirc (for twine, flit and hatch) or netrc. No password gets into any file: the tools
     find it in keyring, where `pypi-publish login` puts it.
     """
-    from publisher.tools.configure import default_scope, export_lines
-    from publisher.tools.machine import this_machine
+    from publisher.machine.configure import default_scope, export_lines
+    from publisher.machine.paths import this_machine
 
     machine = this_machine()
     tools = _tools(tool, everything=everything)
@@ -79,7 +80,7 @@ def command(tool: str | None, *, everything: bool, **options: Any) -> None:
 
 
 def _tools(name: str | None, *, everything: bool) -> "Sequence[Tool]":
-    from publisher.tools.configure import TOOLS, found_tools
+    from publisher.machine.configure import TOOLS, found_tools
 
     if everything == (name is not None):
         raise click.UsageError("Name one tool, or give --all.")
@@ -88,11 +89,11 @@ def _tools(name: str | None, *, everything: bool) -> "Sequence[Tool]":
 
 def _setup(options: dict[str, Any], scopes: Sequence[str], machine: "Machine") -> "Setup":
     """Return what the tools are to be told; asks the index what nobody else says, as far as it can be asked."""
-    from publisher.credentials import find_credentials
+    from publisher.credentials.chain import find_credentials
+    from publisher.credentials.remembered import remembered_username
     from publisher.errors import PublishError
-    from publisher.logins import remembered_username
-    from publisher.tools.configure import index_name
-    from publisher.tools.setup import Setup
+    from publisher.machine.configure import index_name
+    from publisher.machine.tools.tool import Setup
 
     target = resolve_target(options, project_config([]), or_login=True)
     username = target.username or target.index.username or remembered_username(target.index.root)
@@ -122,11 +123,11 @@ def _setup(options: dict[str, Any], scopes: Sequence[str], machine: "Machine") -
 
 def _ask(target: "Target", credentials: "Credentials | None") -> tuple[bool, list[str]]:
     """Return whether the index passes on the names that it does not own, and the names of the projects on it."""
-    from publisher.credentials import find_credentials
+    from publisher.credentials.chain import find_credentials
 
     # nobody is asked for a password only to have a look
     credentials = credentials or find_credentials(replace(target, prompt=None))
-    from publisher.index import Index  # most of the time that this command takes to start
+    from publisher.client.client import Index  # most of the time that this command takes to start
 
     with closing(Index(target.index, credentials)) as connection:
         return connection.whoami().passes_on, sorted(connection.projects())
@@ -136,12 +137,12 @@ def _needs(
     target: "Target", credentials: "Credentials | None", machine: "Machine", packages: Sequence[str]
 ) -> dict[str, set[str]]:
     """Return what the packages of the project in the machine's folder need of the index in turn."""
-    from publisher.credentials import find_credentials
-    from publisher.drafts import read_text
+    from publisher.credentials.chain import find_credentials
     from publisher.errors import PublishError
-    from publisher.pyproject import FILENAME
-    from publisher.toml_edit import read_toml
-    from publisher.tools.needed import direct_dependencies, look_up_needs
+    from publisher.files.changes import read_text
+    from publisher.files.toml import read_toml
+    from publisher.machine.tools.transitive import direct_dependencies, look_up_needs
+    from publisher.project.pyproject import FILENAME
 
     direct = direct_dependencies(read_toml(read_text(machine.folder / FILENAME) or ""))
     try:
@@ -155,7 +156,7 @@ def _needs(
 
 
 def _print(scoped: "Sequence[tuple[Tool, str]]", setup: "Setup", machine: "Machine") -> None:
-    from publisher.tools.configure import print_setup
+    from publisher.machine.configure import print_setup
 
     for tool, scope in scoped:
         _note(tool, setup, scope)
@@ -168,7 +169,7 @@ def write_setup(
 ) -> None:
     """Write what tools are told; with ``skip``, a tool that can't be set up does not keep the others from it."""
     from publisher.errors import ConfigurationError
-    from publisher.tools.configure import draft_setup
+    from publisher.machine.configure import draft_setup
 
     drafts: dict[Path, Draft] = {}
     for tool, scope in scoped:
@@ -184,7 +185,7 @@ def write_setup(
 
 
 def _remove(scoped: "Sequence[tuple[Tool, str]]", machine: "Machine", *, dry_run: bool) -> None:
-    from publisher.tools.configure import draft_removal
+    from publisher.machine.configure import draft_removal
 
     drafts: dict[Path, Draft] = {}
     for tool, scope in scoped:
@@ -194,7 +195,7 @@ def _remove(scoped: "Sequence[tuple[Tool, str]]", machine: "Machine", *, dry_run
 
 def _change(drafts: "Sequence[Draft]", machine: "Machine", *, dry_run: bool) -> None:
     from publisher.cli.init import show_diff
-    from publisher.drafts import back_up, write_drafts
+    from publisher.files.changes import back_up, write_drafts
 
     output = current_output()
     changes = [draft for draft in drafts if draft.changes]

@@ -30,7 +30,7 @@ def command(project: str, version: str, filename: str | None, *, yes: bool, **op
     The file names stay reserved: what others pinned never changes into something else. To have installers pass over a
     release, yank it instead.
     """
-    from publisher.managing import delete
+    from publisher.publish.releases import delete
 
     target = resolve_target(options, project_config([]))
     what = filename or f"all files of {project} {version}"

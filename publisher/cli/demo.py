@@ -9,7 +9,7 @@ from publisher.cli.options import output_options
 from publisher.cli.output import Output, current_output
 
 if TYPE_CHECKING:
-    from publisher.demo import Show
+    from publisher.machine.demo import Show
 
 
 @click.command("demo")
@@ -25,7 +25,7 @@ def command(project: Path | None) -> None:
 
     Everything happens in a temporary folder, with a keyring of its own; nothing is left behind.
     """
-    from publisher.demo import run_demo
+    from publisher.machine.demo import run_demo
 
     output = current_output()
     run_demo(project.resolve() if project else None, _make_show(output))
@@ -34,7 +34,7 @@ def command(project: Path | None) -> None:
 
 
 def _make_show(output: Output) -> "Show":
-    from publisher.demo import Show
+    from publisher.machine.demo import Show
 
     steps = iter(range(1, 100))
     return Show(

@@ -15,7 +15,7 @@ from publisher.cli.output import Output, current_output
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from publisher.doctor.findings import Area, Finding
+    from publisher.machine.doctor.findings import Area, Finding
 
 _SIGNS = {"ok": ("✓", "green"), "note": ("·", "cyan"), "warning": ("!", "yellow"), "problem": ("✗", "red")}
 _CLEARED = "\r\x1b[K"
@@ -33,9 +33,9 @@ def command(**options: Any) -> None:
     Nothing is changed. Every line has a verdict, and what to do where something is wrong; the exit code is 0 only when
     all is well, else that of the first problem, or of the first warning where there is no problem.
     """
-    from publisher.doctor.examine import Patient, examine
-    from publisher.doctor.findings import gravest
-    from publisher.doctor.index import Limits
+    from publisher.machine.doctor.examine import Patient, examine
+    from publisher.machine.doctor.findings import gravest
+    from publisher.machine.doctor.index import Limits
 
     password = given_password(password_stdin=options["password_stdin"])
     patient = Patient(Path(), options["index_url"], options["username"], password)

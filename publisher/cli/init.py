@@ -11,9 +11,9 @@ from publisher.cli.output import Output, current_output
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from publisher.drafts import Draft
-    from publisher.init import Repository
-    from publisher.origin import Origin
+    from publisher.files.changes import Draft
+    from publisher.github.init import Repository
+    from publisher.github.provenance import Origin
 
 _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 
@@ -56,8 +56,8 @@ def command(  # noqa: PLR0913 - one argument for each option
     Writes a workflow, [tool.pypi-publish] in pyproject.toml, and the pre-commit hooks; shows what it is about to
     change, and says what remains to be done by hand. FOLDER is a project, or holds several.
     """
-    from publisher.drafts import write_drafts
-    from publisher.init import InitOptions, draft_files, find_repository
+    from publisher.files.changes import write_drafts
+    from publisher.github.init import InitOptions, draft_files, find_repository
 
     repository = find_repository(folder)
     keys = {"index-url": _index_url(index_url, repository)} | ({"username": username} if username else {})
@@ -80,7 +80,7 @@ def command(  # noqa: PLR0913 - one argument for each option
 def _index_url(given: str | None, repository: "Repository") -> str:
     """Return the index that the option, the tables or a person names."""
     from publisher.cli.options import resolve_index
-    from publisher.config import combine_configs, read_project_config
+    from publisher.project.config import combine_configs, read_project_config
 
     configs = [read_project_config(source.folder) for source in repository.sources]
     config = combine_configs(configs, read_project_config(repository.root))
@@ -92,7 +92,7 @@ def _index_url(given: str | None, repository: "Repository") -> str:
 def _action(given: str | None) -> "Origin":
     """Return where the action is; raises ConfigurationError where nobody knows."""
     from publisher.errors import ConfigurationError
-    from publisher.origin import find_origin, parse_origin
+    from publisher.github.provenance import find_origin, parse_origin
 
     origin = None if given else find_origin()
     if not given and origin is None and can_ask():
@@ -114,7 +114,7 @@ def _agreed(changes: "Sequence[Draft]", *, yes: bool, force: bool) -> "list[Draf
     Raises ConfigurationError where nobody can be asked.
     """
     from publisher.errors import ConfigurationError
-    from publisher.workflow import PATH
+    from publisher.github.workflow import PATH
 
     if not (yes or force or can_ask()):
         raise ConfigurationError("Nobody can be asked whether to write this.", hint="--yes writes without asking.")

@@ -16,7 +16,7 @@ from publisher.cli.output import current_output
 @output_options
 def command(project: str | None, **options: Any) -> None:
     """List the projects of an index, or the files of one project."""
-    from publisher.managing import list_files, list_projects
+    from publisher.publish.releases import list_files, list_projects
 
     target = resolve_target(options, project_config([]))
     as_json = current_output().as_json

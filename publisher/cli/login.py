@@ -9,8 +9,8 @@ from publisher.cli.options import ask, can_ask, output_options, project_config, 
 from publisher.cli.output import current_output
 
 if TYPE_CHECKING:
-    from publisher.index import Account
-    from publisher.urls import IndexUrl
+    from publisher.client.client import Account
+    from publisher.client.url import IndexUrl
 
 
 @click.command("login")
@@ -27,9 +27,9 @@ def command(*, configure: bool | None, **options: Any) -> None:
 
     `pypi-publish config` sets up single tools, and tells more of the choices that are made.
     """
-    from publisher.credentials import Credentials
+    from publisher.credentials.login import log_in
     from publisher.errors import CredentialsError
-    from publisher.identity import log_in
+    from publisher.secret import Credentials
 
     if can_ask() and not options["index_url"] and not project_config([]).index_url:
         options["index_url"] = click.prompt("Index URL", err=True)
@@ -58,9 +58,9 @@ def command(*, configure: bool | None, **options: Any) -> None:
 def _configure(index: "IndexUrl", account: "Account", *, ask_first: bool) -> None:
     """Set up the tools that are not set up yet."""
     from publisher.cli.config import write_setup
-    from publisher.tools.configure import PERSONAL, index_name, unset_tools
-    from publisher.tools.machine import this_machine
-    from publisher.tools.setup import Setup
+    from publisher.machine.configure import PERSONAL, index_name, unset_tools
+    from publisher.machine.paths import this_machine
+    from publisher.machine.tools.tool import Setup
 
     machine = this_machine()
     setup = Setup(index, index_name(index), account.username, passes_on=account.passes_on)

@@ -8,7 +8,7 @@ from publisher.cli.options import index_options, output_options, project_config,
 from publisher.cli.output import current_output
 
 if TYPE_CHECKING:
-    from publisher.urls import IndexUrl
+    from publisher.client.url import IndexUrl
 
 
 @click.command("logout")
@@ -20,7 +20,7 @@ def command(index_url: str | None, username: str | None) -> None:
 
     That is what `login` and `pypi-publish config` put there, in files of your own; what projects say stays.
     """
-    from publisher.identity import log_out
+    from publisher.credentials.login import log_out
 
     config = project_config([])
     index = resolve_index(index_url, config, or_login=True)
@@ -36,10 +36,10 @@ def command(index_url: str | None, username: str | None) -> None:
 
 def _take_out_of_files(index: "IndexUrl") -> None:
     """Take an index out of each tool's files, and name those that have to be seen to by hand."""
-    from publisher.drafts import write_drafts
     from publisher.errors import ConfigurationError
-    from publisher.tools.configure import TOOLS, draft_forgetting, files_with_passwords
-    from publisher.tools.machine import this_machine
+    from publisher.files.changes import write_drafts
+    from publisher.machine.configure import TOOLS, draft_forgetting, files_with_passwords
+    from publisher.machine.paths import this_machine
 
     machine, output = this_machine(), current_output()
     for tool in TOOLS.values():

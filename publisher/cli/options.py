@@ -11,12 +11,12 @@ import click
 from publisher.cli.output import Output, current_output
 
 if TYPE_CHECKING:
-    from publisher.building import BuildOptions
-    from publisher.config import ProjectConfig
-    from publisher.credentials import Credentials, Prompt, Target
-    from publisher.options import PublishOptions
-    from publisher.secret import Secret
-    from publisher.urls import IndexUrl
+    from publisher.building.builder import BuildOptions
+    from publisher.client.url import IndexUrl
+    from publisher.credentials.chain import Prompt, Target
+    from publisher.project.config import ProjectConfig
+    from publisher.publish.options import PublishOptions
+    from publisher.secret import Credentials, Secret
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -155,8 +155,8 @@ def build_options(command: Command) -> Command:
 
 def resolve_build(options: Mapping[str, Any]) -> "BuildOptions":
     """Return how to build, from the values of `build_options`."""
-    from publisher.building import BuildOptions, default_installer, usable_processors
-    from publisher.dists import Kind
+    from publisher.building.builder import BuildOptions, default_installer, usable_processors
+    from publisher.project.distributions import Kind
 
     asked = {kind for kind, flag in ((Kind.SDIST, "sdist"), (Kind.WHEEL, "wheel")) if options[flag]}
     installer = default_installer() if options["installer"] == "auto" else options["installer"]
@@ -176,8 +176,8 @@ def resolve_publish(options: Mapping[str, Any], config: "ProjectConfig") -> "Pub
     it names no version.
     """
     from publisher.errors import CheckFailedError
-    from publisher.options import DEFAULT_CONNECTIONS, PublishOptions
-    from publisher.tags import FORMS, parse_tag
+    from publisher.project.tags import FORMS, parse_tag
+    from publisher.publish.options import DEFAULT_CONNECTIONS, PublishOptions
 
     tag = parse_tag(options["tag"]) if options["tag"] else None
     if tag is None and _decide(options["require_tag"], config.require_tag):
@@ -204,7 +204,7 @@ def project_config(projects: Sequence[Path], roots: Sequence[Path] = ()) -> "Pro
 
     Raises ConfigurationError when a table is invalid or two projects disagree.
     """
-    from publisher.config import combine_configs, read_project_config
+    from publisher.project.config import combine_configs, read_project_config
 
     fallback = read_project_config(Path())
     for folders in (roots, projects):
@@ -218,9 +218,9 @@ def resolve_index(index_url: str | None, config: "ProjectConfig", *, or_login: b
 
     Raises ConfigurationError when nobody names one.
     """
+    from publisher.client.url import parse_index_url
+    from publisher.credentials.remembered import remembered_logins
     from publisher.errors import ConfigurationError
-    from publisher.logins import remembered_logins
-    from publisher.urls import parse_index_url
 
     if named := index_url or config.index_url:
         return parse_index_url(named)
@@ -243,7 +243,7 @@ def resolve_target(options: Mapping[str, Any], config: "ProjectConfig", *, or_lo
 
     Raises ConfigurationError when no index is named.
     """
-    from publisher.credentials import Target
+    from publisher.credentials.chain import Target
 
     index = resolve_index(options["index_url"], config, or_login=or_login)
     password = options.get("password") or given_password(password_stdin=options["password_stdin"])
@@ -282,8 +282,7 @@ def prompt_or_none(index: "IndexUrl") -> "Prompt | None":
 
 def ask(index: "IndexUrl", username: str | None) -> "Credentials":
     """Ask for a user name, unless it is known, and for the password."""
-    from publisher.credentials import Credentials
-    from publisher.secret import Secret
+    from publisher.secret import Credentials, Secret
 
     current_output().say(f"Credentials for {index}")
     name = username or click.prompt("User name", err=True)

@@ -6,8 +6,8 @@ from html import escape
 
 import click
 
-from publisher import github
 from publisher.errors import PublishError
+from publisher.github import runner as github
 
 
 @dataclass

@@ -34,11 +34,18 @@ def command(*, new_password_stdin: bool, no_keyring: bool, **options: Any) -> No
     The password in use comes from where all commands take it. Keyring is tried first: if it can't hold a password,
     nothing is changed.
     """
-    from publisher.passwords import change_password
+    from publisher.credentials.password import change_password
+    from publisher.machine.configure import files_with_passwords
+    from publisher.machine.paths import this_machine
 
     target = resolve_target(options, project_config([]), or_login=True)
     given = read_secret("--new-password-stdin") if new_password_stdin else None
-    change = change_password(target, lambda username: given or _ask(username), keep=not no_keyring)
+    change = change_password(
+        target,
+        lambda username: given or _ask(username),
+        lambda index: files_with_passwords(index, this_machine()),
+        keep=not no_keyring,
+    )
     output = current_output()
     place = f"; the new one is in {change.keyring}" if change.keyring else ""
     output.say(f"The password of {change.username} on {target.index} is changed{place}.")

@@ -10,17 +10,17 @@ from urllib.parse import quote
 
 import click
 
-from publisher import github
 from publisher.cli.output import Output
-from publisher.progress import Observer
+from publisher.github import runner as github
+from publisher.publish.events import Observer
 
 if TYPE_CHECKING:
     from rich.console import RenderableType  # noqa: TID251 - the only door to rich
     from rich.progress import Progress, TaskID  # noqa: TID251 - the only door to rich
 
-    from publisher.credentials import Credentials
-    from publisher.dists import Distribution
-    from publisher.urls import IndexUrl
+    from publisher.client.url import IndexUrl
+    from publisher.project.distributions import Distribution
+    from publisher.secret import Credentials
 
 _UNITS = ("bytes", "kB", "MB", "GB")
 _LABEL_WIDTH = 10

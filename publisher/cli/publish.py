@@ -24,7 +24,7 @@ from publisher.cli.progress import make_observer
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from publisher.report import Report
+    from publisher.publish.report import Report
 
 
 @click.command("publish")
@@ -49,12 +49,12 @@ def command(projects: tuple[Path, ...], **options: Any) -> None:
 
 def publish_projects(folders: "Sequence[Path]", options: "Mapping[str, Any]") -> "Report":
     """Build projects, publish them, and tell what became of them; the options are those of `publish`."""
-    from publisher.building import require_project
-    from publisher.history import is_changed_since
-    from publisher.pyproject import read_source
-    from publisher.release import release
-    from publisher.tags import select_sources
-    from publisher.workspace import find_projects
+    from publisher.building.builder import require_project
+    from publisher.project.git import is_changed_since
+    from publisher.project.pyproject import read_source
+    from publisher.project.tags import select_sources
+    from publisher.project.workspace import find_projects
+    from publisher.publish.pipeline import release
 
     for folder in folders:
         require_project(folder)

@@ -91,8 +91,8 @@ def command(host: str, port: int, root_path: str, log_format: Any, **options: An
 def _settings(options: dict[str, Any]) -> "ServerSettings":
     from publisher.errors import ConfigurationError
     from publisher.secret import Secret
+    from publisher.server.auth.htpasswd import create_file
     from publisher.server.settings import MEGABYTE, Limits, ServerSettings
-    from publisher.server.users import create_file
 
     for root in options["roots"]:
         try:

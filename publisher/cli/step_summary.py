@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 
 from publisher.cli.progress import human_size
 from publisher.cli.summary import WORDS
-from publisher.report import State
+from publisher.publish.report import State
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from publisher.report import Report
+    from publisher.publish.report import Report
 
 
 def outputs_of(report: "Report") -> dict[str, str]:

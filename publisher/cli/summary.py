@@ -8,10 +8,10 @@ import click
 
 from publisher.cli.output import Output, current_output
 from publisher.cli.progress import human_size
-from publisher.report import Report, State
+from publisher.publish.report import Report, State
 
 if TYPE_CHECKING:
-    from publisher.managing import Changed
+    from publisher.publish.releases import Changed
 
 WORDS = {
     State.UPLOADED: ("uploaded", "green"),

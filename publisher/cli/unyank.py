@@ -16,6 +16,6 @@ from publisher.cli.summary import show_change
 @output_options
 def command(project: str, version: str, **options: Any) -> None:
     """Take a yank back."""
-    from publisher.managing import unyank
+    from publisher.publish.releases import unyank
 
     show_change(project, version, unyank(resolve_target(options, project_config([])), project, version))

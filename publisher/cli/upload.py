@@ -22,7 +22,7 @@ from publisher.cli.publish import show
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from publisher.report import Report
+    from publisher.publish.report import Report
 
 
 @click.command("upload")
@@ -43,9 +43,9 @@ def command(files: tuple[Path, ...], **options: Any) -> None:
 
 def upload_files(files: "Sequence[Path]", options: "Mapping[str, Any]") -> "Report":
     """Publish built files and tell what became of them; the options are those of `upload`."""
-    from publisher.making import check_files
-    from publisher.publish import publish
-    from publisher.tags import select_distributions
+    from publisher.project.tags import select_distributions
+    from publisher.publish.prepare import check_files
+    from publisher.publish.upload import publish
 
     run = resolve_publish(options, project_config([]))
     with closing(make_observer(current_output())) as observer:

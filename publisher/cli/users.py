@@ -116,7 +116,8 @@ def list_(**options: Any) -> None:
 @contextmanager
 def _accounts(options: dict[str, Any]) -> "Iterator[Accounts]":
     """Return the accounts that the options name."""
-    from publisher.accounts import AccountAdmin, admin_url, find_token
+    from publisher.client.accounts import AccountAdmin, admin_url
+    from publisher.credentials.admin_token import find_token
     from publisher.errors import ConfigurationError
 
     if options["htpasswd"] is not None:
@@ -142,7 +143,7 @@ class _HtpasswdAccounts:
         from publisher.errors import ConfigurationError
 
         try:
-            from publisher.server import users
+            from publisher.server.auth import htpasswd as users
         except ModuleNotFoundError as error:
             raise ConfigurationError(
                 "The index is not installed.", hint="pip install 'pypi-publish[server]'"
@@ -185,7 +186,7 @@ class _HtpasswdAccounts:
 
 
 def _new_password(username: str, *, generate: bool, password_stdin: bool) -> "Secret":
-    from publisher.accounts import generate_password
+    from publisher.credentials.admin_token import generate_password
     from publisher.secret import Secret
 
     if generate and password_stdin:

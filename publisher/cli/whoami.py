@@ -15,7 +15,7 @@ from publisher.cli.output import current_output
 @output_options
 def command(**options: Any) -> None:
     """Show who the index takes you for, what you may do there, and where the credentials come from."""
-    from publisher.identity import who_am_i
+    from publisher.credentials.login import who_am_i
 
     target = resolve_target(options, project_config([]), or_login=True)
     account, source = who_am_i(target)

@@ -21,6 +21,6 @@ def command(project: str, version: str, reason: str, **options: Any) -> None:
 
     It stays installable for those who ask for exactly this version (PEP 592), and can be unyanked.
     """
-    from publisher.managing import yank
+    from publisher.publish.releases import yank
 
     show_change(project, version, yank(resolve_target(options, project_config([])), project, version, reason))

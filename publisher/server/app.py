@@ -8,11 +8,9 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
-from publisher.server.accesslog import LogFormat, log_request
-from publisher.server.accounts import Accounts, create_credentials_refresher
-from publisher.server.auth import Authenticator
-from publisher.server.files import Files, LargeFile
-from publisher.server.http import (
+from publisher.server.auth.authenticator import Authenticator
+from publisher.server.http.access_log import LogFormat, log_request
+from publisher.server.http.messages import (
     ClientGoneError,
     HttpError,
     Message,
@@ -26,14 +24,16 @@ from publisher.server.http import (
     json_response,
     redirect,
 )
-from publisher.server.managing import Managing
-from publisher.server.pages import HumanPages
-from publisher.server.records import DOT_FOLDER
-from publisher.server.refresh import Refresher
+from publisher.server.routes.accounts import Accounts, create_credentials_refresher
+from publisher.server.routes.files import Files, LargeFile
+from publisher.server.routes.pages import HumanPages
+from publisher.server.routes.releases import Managing
+from publisher.server.routes.simple import SimplePages
+from publisher.server.routes.uploads import Uploads
 from publisher.server.settings import Right, ServerSettings
-from publisher.server.simple import SimplePages
-from publisher.server.store import Store
-from publisher.server.uploads import Uploads
+from publisher.server.store.records import DOT_FOLDER
+from publisher.server.store.refresh import Refresher
+from publisher.server.store.store import Store
 
 PACKAGES_INTERVAL = 8.0
 """Seconds between two reloads of a shared package volume."""
@@ -241,7 +241,7 @@ class Index:
             raise HttpError(405, "This index does not support that method here.", [(b"allow", b"GET, HEAD, POST")])
         await self.store.fresh()
         if self._legacy is None:
-            from publisher.server.legacy import mount  # noqa: PLC0415 - a quarter of a second that few requests need
+            from publisher.server.routes.pypiserver import mount  # noqa: PLC0415 - a quarter of a second that few requests need
 
             self._legacy = mount(self._settings, self.store, self._authenticator)
         return MountedApp(self._legacy)

@@ -15,8 +15,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from publisher.errors import ConfigurationError
 from publisher.server.app import Index
-from publisher.server.files import SEND_FILE
-from publisher.server.http import TEXT_TYPE, ClientGoneError, Response
+from publisher.server.http.messages import TEXT_TYPE, ClientGoneError, Response
+from publisher.server.routes.files import SEND_FILE
 from publisher.server.settings import Limits
 
 KEEP_ALIVE = 75

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from publisher.secret import Secret
-from publisher.server.storage import LocalDisk, Storage
+from publisher.server.storage.base import LocalDisk, Storage
 
 MEGABYTE = 2**20
 

@@ -26,8 +26,8 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from publisher.checks.findings import Finding, Severity
 from publisher.checks.run import check_source
-from publisher.pyproject import read_pyproject
-from publisher.toml_edit import table_at
+from publisher.files.toml import table_at
+from publisher.project.pyproject import read_pyproject
 
 RECORD = Path(__file__).with_suffix(".json")
 CLIENTS = Path(__file__).parents[2] / ".venv" / "clients" / "bin" / "python"

@@ -9,7 +9,7 @@ import pytest
 from publisher.checks import contents
 from publisher.checks.contents import check_files
 from publisher.checks.rules import RULES
-from publisher.dists import read_distribution
+from publisher.project.distributions import read_distribution
 from tests.helpers.dists import make_sdist, make_wheel
 from tests.helpers.projects import make_project
 from tests.helpers.tool import pypi_publish

@@ -7,7 +7,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from publisher.checks.known_backends import find_backend
+from publisher.checks.backend_quirks import find_backend
 from publisher.checks.rules import RULES
 from tests.checks.real_projects import PROJECTS, RECORD, Facts
 

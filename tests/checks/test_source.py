@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from publisher.checks.findings import Finding
 from publisher.checks.fixes import fix
-from publisher.checks.lines import Lines
 from publisher.checks.rules import RULES
 from publisher.checks.run import check_source
+from publisher.checks.toml_positions import Lines
 from publisher.errors import ConfigurationError
 from tests.helpers.tool import pypi_publish
 

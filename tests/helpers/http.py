@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from publisher.http import BasicAuth
+from publisher.client.http import BasicAuth
 from publisher.secret import Secret
 
 JSON = "application/vnd.pypi.simple.v1+json"

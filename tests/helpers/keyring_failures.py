@@ -4,7 +4,7 @@ import os
 
 from keyring.errors import KeyringLocked, PasswordSetError
 
-from publisher.demo_keyring import DemoKeyring
+from publisher.machine.demo_keyring import DemoKeyring
 
 
 class KeepsTheOld(DemoKeyring):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from publisher.tools.machine import Machine
+from publisher.machine.paths import Machine
 from tests.helpers.index import RunningIndex
 from tests.helpers.tool import Result, pypi_publish, run
 
@@ -62,7 +62,7 @@ def log_in(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> LogIn:
         environment = {
             "HOME": str(machine.home),
             "XDG_CONFIG_HOME": str(machine.home / ".config"),
-            "PYTHON_KEYRING_BACKEND": "publisher.demo_keyring.DemoKeyring",
+            "PYTHON_KEYRING_BACKEND": "publisher.machine.demo_keyring.DemoKeyring",
             "PYPI_PUBLISH_DEMO_KEYRING": str(machine.home / "keyring"),
             "PYPI_PUBLISH_INDEX_URL": index.url,
             "PYTHONPATH": str(ROOT),

@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from publisher.drafts import read_text, write_drafts
+from publisher.client.url import parse_index_url
 from publisher.errors import ConfigurationError
-from publisher.ini_edit import parse_ini
+from publisher.files.changes import read_text, write_drafts
+from publisher.files.ini import parse_ini
+from publisher.files.toml import read_toml
+from publisher.machine.configure import TOOLS, draft_removal, draft_setup
+from publisher.machine.paths import Machine
+from publisher.machine.tools.tool import Setup
 from publisher.secret import Secret
-from publisher.toml_edit import read_toml
-from publisher.tools.configure import TOOLS, draft_removal, draft_setup
-from publisher.tools.machine import Machine
-from publisher.tools.setup import Setup
-from publisher.urls import parse_index_url
 
 INDEX = parse_index_url("https://acme.example/")
 BESIDE = Setup(INDEX, "acme", "ada", packages=("acme-widgets", "acme-tools"))

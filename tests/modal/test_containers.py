@@ -146,8 +146,8 @@ def test_a_removed_account_stops_working_elsewhere(platform: Platform, server: C
 
 
 def test_reloads_come_often_enough() -> None:
-    from publisher.server.accounts import CREDENTIALS_INTERVAL  # noqa: PLC0415
     from publisher.server.app import PACKAGES_INTERVAL  # noqa: PLC0415
+    from publisher.server.routes.accounts import CREDENTIALS_INTERVAL  # noqa: PLC0415
 
     assert CREDENTIALS_INTERVAL < 30
     assert PACKAGES_INTERVAL < 10

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from publisher.dists import parse_filename
 from publisher.errors import InvalidDistributionError
-from publisher.server.filenames import guess, normalize
-from publisher.server.forms import Fields, UploadForm
-from publisher.server.http import HttpError
-from publisher.server.simple import negotiate
+from publisher.project.distributions import parse_filename
+from publisher.server.http.messages import HttpError
+from publisher.server.http.multipart import Fields, UploadForm
+from publisher.server.names.filenames import guess, normalize
+from publisher.server.routes.simple import negotiate
 
 BOUNDARY = "b0undary"
 names = st.text(

@@ -1,0 +1,125 @@
+"""Rules about `[build-system]`, this tool's own table, and the schemas that other tools publish."""
+
+import logging
+import re
+from collections.abc import Collection, Iterator
+from copy import deepcopy
+from typing import Any
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from publisher.checks.backend_quirks import find_backend
+from publisher.checks.document import Document
+from publisher.checks.findings import Finding
+from publisher.checks.toml_positions import Place
+from publisher.client.url import parse_index_url
+from publisher.errors import ConfigurationError
+from publisher.files.toml import table_at
+from publisher.project.config import read_project_config
+from publisher.project.workspace import find_projects
+
+_MANY = 30
+"""Problems with the schemas that are told at once."""
+
+_OF_ONE_TOOL = "validate_pyproject.tool_schema"
+"""The entry points of which each is the schema of one tool's table, by the tool's name."""
+
+_UNHEARD = logging.NullHandler()
+"""Keeps what validate-pyproject logs off stderr; without any handler Python prints it there."""
+
+
+def check_build_system(document: Document) -> Iterator[Finding]:
+    """Find what keeps a frontend from starting the backend (PEP 517, PEP 518)."""
+    table = table_at(document.data, "build-system")
+    if "build-system" not in document.data:
+        if not document.project:
+            return  # the root of a workspace, or a file that is there for other tools
+        yield document.finding("PP501", (), "there is no [build-system]")
+        return
+    if "requires" not in table:
+        yield document.finding("PP502", ("build-system",), "[build-system] has no requires")
+    required = set()
+    for place, text in document.items("build-system", "requires"):
+        try:
+            required.add(canonicalize_name(Requirement(text).name))
+        except InvalidRequirement as error:
+            reason = str(error).splitlines()[0].rstrip(":.")
+            yield document.finding("PP503", place, f"{text!r} is not a valid dependency: {reason}")
+    paths = document.items("build-system", "backend-path")
+    for place, text in paths:
+        folder = (document.folder / text).resolve()
+        if not folder.is_dir() or not folder.is_relative_to(document.folder.resolve()):
+            yield document.finding("PP504", place, f"{text!r} is no folder of the project")
+    backend = find_backend(document.data) if "build-backend" in table else None
+    if backend and not paths and "requires" in table and backend.package not in required:
+        message = f"the backend {table['build-backend']!r} is in {backend.package}, which requires does not name"
+        yield document.finding("PP505", ("build-system", "build-backend"), message)
+
+
+def check_own_table(document: Document) -> Iterator[Finding]:
+    """Find what this tool does not understand of what is said to it."""
+    place: Place = ("tool", "pypi-publish")
+    try:
+        config = read_project_config(document.folder)
+        find_projects([document.folder])
+    except ConfigurationError as error:
+        key = re.search(r"(?:key |: )'([\w-]+)'", error.message)
+        message = error.message.removeprefix(f"{document.path}: ").rstrip(".")
+        yield document.finding("PP506", (*place, key[1]) if key else place, message)
+        return
+    if config.index_url is not None:
+        try:
+            parse_index_url(config.index_url)
+        except ConfigurationError as error:
+            yield document.finding("PP507", (*place, "index-url"), error.message.rstrip("."))
+
+
+def check_schemas(document: Document, lines: Collection[int]) -> Iterator[Finding]:
+    """
+    Return what validate-pyproject finds, but for values in which another rule found something.
+
+    It reports one problem at a time, so what it found is taken out before it looks again.
+    """
+    from validate_pyproject.api import Validator  # noqa: PLC0415, TID251 - the only door to validate-pyproject
+    from validate_pyproject.errors import ValidationError  # noqa: PLC0415, TID251
+    from validate_pyproject.plugins import list_from_entry_points  # noqa: PLC0415, TID251
+
+    logging.getLogger("validate_pyproject").addHandler(_UNHEARD)
+    tools = table_at(document.data, "tool")  # the schema of a table that is not there takes long to compile
+    plugins = list_from_entry_points(lambda entry: entry.group != _OF_ONE_TOOL or entry.name in tools)
+    validate, data = Validator(plugins), deepcopy(dict(document.data))
+    data.pop("dependency-groups", None)  # it takes A and a for two groups; PP206 and PP207 are about all of them
+    told: set[int] = set()
+    for _ in range(_MANY):
+        try:
+            validate(data)
+        except ValidationError as error:
+            place = _place(error.name or "")
+            if error.summary and not document.lines_below(place) & {*lines, *told}:
+                told.add(document.line(place) or 1)
+                yield document.finding("PP102", place, error.summary.splitlines()[0].replace("`", "'"))
+            if not _take_out(data, place):
+                return
+        else:
+            return
+
+
+def _place(name: str) -> Place:
+    """Return the place that ``project.authors[0].email`` names."""
+    parts = re.findall(r"[^.\[\]`]+", name.removeprefix("data."))
+    return tuple(int(part) if part.isdigit() else part for part in parts)
+
+
+def _take_out(data: Any, place: Place) -> bool:
+    """Take a value out of a document, and tell whether that could be done."""
+    if not place:
+        return False
+    *above, last = place
+    try:
+        for key in above:
+            data = data[key]
+        del data[last]
+    except (KeyError, IndexError, TypeError):
+        return False
+    return True

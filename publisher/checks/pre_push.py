@@ -1,0 +1,30 @@
+"""Which tags a `git push` is about to bring to the other side, as pre-commit's hooks are told."""
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from publisher.errors import CheckFailedError
+from publisher.project.git import tags_at
+from publisher.project.tags import Tag, parse_tag
+
+
+def pushed_tags(folder: Path) -> list[Tag]:
+    """
+    Return the release tags of a push that runs a hook of pre-commit or prek; none outside of one.
+
+    A hook is told of one of the refs that are pushed, a branch say, so the tags at its commit count too.
+    """
+    return list(dict.fromkeys(_release_tags(folder)))
+
+
+def _release_tags(folder: Path) -> Iterator[Tag]:
+    commit = os.environ.get("PRE_COMMIT_TO_REF")
+    if not os.environ.get("PRE_COMMIT_REMOTE_BRANCH") or not commit:
+        return
+    refs = [os.environ.get("PRE_COMMIT_LOCAL_BRANCH", ""), os.environ.get("PRE_COMMIT_REMOTE_BRANCH", "")]
+    names = [ref.removeprefix("refs/tags/") for ref in refs if ref.startswith("refs/tags/")]
+    for name in [*names, *tags_at(folder, commit)]:
+        with suppress(CheckFailedError):  # not every tag is a release
+            yield parse_tag(name)

@@ -1,0 +1,57 @@
+"""What the arguments of a check stand for: projects, and files that are built already."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from publisher.errors import ConfigurationError
+from publisher.project.pyproject import FILENAME
+from publisher.project.workspace import find_projects
+
+_BUILT = (".whl", ".tar.gz", ".zip")
+
+
+@dataclass(frozen=True)
+class Subjects:
+    """The folders of projects, the paths of wheels and sdists, and the folders that only name the projects in them."""
+
+    projects: Sequence[Path]
+    files: Sequence[Path]
+    roots: Sequence[Path] = ()
+
+
+def find_subjects(arguments: Sequence[Path]) -> Subjects:
+    """
+    Return what is to be checked; the current folder without arguments, and for the root of a workspace its projects.
+
+    A file that is neither a wheel nor an sdist stands for the project that it belongs to, so that a hook may hand on
+    the files that were changed; one that belongs to none is left out.
+
+    Raises ConfigurationError for a path that does not exist.
+    """
+    files = [path for path in arguments if path.name.endswith(_BUILT) and not path.is_dir()]
+    others = [path for path in arguments if path not in files]
+    for path in others:
+        if not path.exists():
+            raise ConfigurationError(f"There is no {path}.", hint="Give a project's folder, or a file of it.")
+    folders = [path if path.is_dir() else _project_of(path) for path in others] if arguments else [Path()]
+    named = list(dict.fromkeys(folder for folder in folders if folder is not None))
+    projects = list(dict.fromkeys(project for folder in named for project in _projects_of(folder)))
+    return Subjects(projects, files, [folder for folder in named if folder not in projects])
+
+
+def _projects_of(folder: Path) -> list[Path]:
+    """Return what a folder stands for; itself where that can't be told, so that a rule says why."""
+    try:
+        return find_projects([folder])
+    except ConfigurationError:
+        return [folder]
+
+
+def _project_of(path: Path) -> Path | None:
+    """Return the nearest folder above a file that has a pyproject.toml, as it is to be shown."""
+    for folder in path.parents:
+        if (folder / FILENAME).is_file():
+            return folder
+    above = path.absolute().parents
+    return next((folder for folder in above if (folder / FILENAME).is_file() and not path.is_absolute()), None)

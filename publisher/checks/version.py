@@ -1,0 +1,119 @@
+"""Rules about the version: against what the index has, and against the tag that is pushed."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from packaging.version import Version
+
+from publisher.checks.findings import Finding
+from publisher.checks.rules import RULES
+from publisher.checks.toml_positions import Lines, Place
+from publisher.client.client import Index, RemoteFile
+from publisher.credentials.chain import Target, find_credentials
+from publisher.errors import (
+    CheckFailedError,
+    CredentialsError,
+    InvalidDistributionError,
+    NoCredentialsError,
+    PublishError,
+)
+from publisher.project.distributions import parse_filename
+from publisher.project.git import settled_since
+from publisher.project.pyproject import Source
+from publisher.project.tags import Tag, select_sources
+
+FilesOf = Mapping[str, RemoteFile]
+
+
+@dataclass(frozen=True)
+class Published:
+    """What the index has of a project; ``trouble`` says why it could not be asked."""
+
+    files: FilesOf
+    trouble: str | None = None
+
+
+def ask_index(target: Target, sources: Sequence[Source]) -> dict[Source, Published]:
+    """Return what the index has of projects; nobody is asked for a password, and an index that shows all needs none."""
+    try:
+        credentials = find_credentials(replace(target, prompt=None))
+    except NoCredentialsError:
+        credentials = None
+    except CredentialsError as error:
+        return dict.fromkeys(sources, Published({}, error.message))
+    found: dict[Source, Published] = {}
+    with closing(Index(target.index, credentials)) as index:
+        for source in sources:
+            if source.name is None or source.version is None:
+                found[source] = Published({})
+                continue
+            try:
+                found[source] = Published(index.files(source.name))
+            except PublishError as error:
+                return found | dict.fromkeys(
+                    [each for each in sources if each not in found], Published({}, error.message)
+                )
+    return found
+
+
+def check_tags(source: Source, tags: Iterable[Tag]) -> Iterator[Finding]:
+    """Find tags that say another version than the project; one that names another project is not about this one."""
+    for tag in tags:
+        if source.name is not None and tag.name not in {None, source.name}:
+            continue
+        try:
+            select_sources(tag, [source])
+        except CheckFailedError:
+            message = f"the version is {source.version}, the tag {tag.text!r} says {tag.version}"
+            yield _finding("PP603", source, message)
+
+
+def check_published(source: Source, published: Published) -> Iterator[Finding]:
+    """Compare a project's version with those on the index."""
+    if source.name is None or source.version is None:
+        yield _finding("PP605", source, "the version is not known before the build, so the index was not asked")
+        return
+    if published.trouble is not None:
+        yield _finding("PP604", source, f"skipped: {published.trouble}")
+        return
+    there = [(file, version) for file in published.files.values() if (version := _version(file)) is not None]
+    same = [file for file, version in there if version == source.version]
+    if same:
+        if not _is_what_was_published(source.folder, same):
+            message = f"{source.name} {source.version} is on the index already, and the project was changed since"
+            yield _finding("PP601", source, message)
+        return
+    versions = [version for _, version in there]
+    finals = [version for version in versions if not version.is_prerelease]
+    newest = max(versions if source.version.is_prerelease else finals, default=None)
+    if newest is not None and source.version < newest:
+        yield _finding("PP602", source, f"the version is {source.version}, and the index has {newest}")
+
+
+def _is_what_was_published(folder: Path, files: Iterable[RemoteFile]) -> bool:
+    """Tell whether nothing was committed, and nothing is uncommitted, since files were uploaded."""
+    when = settled_since(folder)
+    return when is not None and all(file.uploaded is not None and file.uploaded > when for file in files)
+
+
+def _version(file: RemoteFile) -> Version | None:
+    try:
+        return parse_filename(file.filename).version
+    except InvalidDistributionError:
+        return None
+
+
+def _finding(code: str, source: Source, message: str) -> Finding:
+    return Finding(RULES[code], source.file, message, _line(source.file))
+
+
+def _line(path: Path) -> int:
+    """Return the line of the version, or of the table that should have it."""
+    places: tuple[Place, ...] = (("project", "version"), ("tool", "poetry", "version"))
+    try:
+        lines = Lines(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError):
+        return 1
+    return next((line for place in places if (line := lines.of(place))), 1)

@@ -1,0 +1,104 @@
+"""Administering the accounts of an index through its account API, with the administrator's token."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
+
+from publisher.client import http
+from publisher.client.client import error_text
+from publisher.client.url import IndexUrl, parse_index_url
+from publisher.errors import ConfigurationError, CredentialsError, IndexUnavailableError, PublishError
+from publisher.secret import Secret
+
+TOKEN_VARIABLE = "PYPI_PUBLISH_ADMIN_TOKEN"  # noqa: S105 - the variable's name
+
+_REGISTRATION, _SERVER = "-register-user.modal.run/", "-server.modal.run/"
+
+
+def admin_url(text: str) -> IndexUrl:
+    """
+    Return the index whose accounts a URL administers: its root, or the registration endpoint of a deployment on Modal.
+
+    Raises ConfigurationError when the text is no http or https URL.
+    """
+    index = parse_index_url(text)
+    if index.root.endswith(_REGISTRATION):
+        return parse_index_url(index.root.removesuffix(_REGISTRATION) + _SERVER)
+    return index
+
+
+class AccountAdmin:
+    """
+    A connection to one index's account API.
+
+    Every method raises CredentialsError when the index refuses the token, IndexUnavailableError when it fails or has no
+    such API.
+    """
+
+    def __init__(self, index: IndexUrl, token: Secret) -> None:
+        self._index = index
+        self._session = http.open_session(http.BearerAuth(token))
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+    def add(self, username: str, password: Secret) -> str:
+        """
+        Create an account or change its password, and return which: created, changed or unchanged.
+
+        Raises ConfigurationError when the name or the password breaks the index's rules.
+        """
+        found = self._ask("POST", "register", {"username": username, "password": password.reveal()})
+        return str(found["status"])
+
+    def remove(self, username: str) -> None:
+        """Remove an account; raise PublishError when there is none of that name."""
+        self._ask("DELETE", f"users/{quote(username, safe='')}")
+
+    def names(self) -> list[str]:
+        """Return the names of all accounts, sorted."""
+        return sorted(self._ask("GET", "users")["users"])
+
+    def _ask(self, method: str, path: str, body: Mapping[str, str] | None = None) -> dict[str, Any]:
+        url = self._index.endpoint(path)
+        with http.reaching(url):
+            response = self._session.request(
+                method,
+                url,
+                json=body,
+                headers={"Accept": "application/json"},
+                timeout=http.TIMEOUT,
+                allow_redirects=False,
+            )
+        self._expect_success(response)
+        try:
+            found = response.json()
+        except ValueError:
+            found = None
+        if not isinstance(found, dict):
+            raise IndexUnavailableError(f"{self._index} has no account API.", hint=_NO_API)
+        return found
+
+    def _expect_success(self, response: http.Response) -> None:
+        status, text = response.status_code, error_text(response)
+        if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+            raise CredentialsError(
+                f"{self._index} refused the administrator's token: {text}",
+                hint=f"{TOKEN_VARIABLE} must be what the index has as AUTH_TOKEN.",
+            )
+        if status == HTTPStatus.UNPROCESSABLE_ENTITY:
+            raise ConfigurationError(f"{self._index} refused the account: {text}")
+        if status == HTTPStatus.NOT_FOUND and text.startswith("There is no user"):
+            raise PublishError(text, hint="`pypi-publish users list` shows the names.")
+        if status in {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}:
+            raise IndexUnavailableError(f"{self._index} has no account API: {text}", hint=_NO_API)
+        if not response.ok or response.is_redirect:
+            raise IndexUnavailableError(f"{self._index} answered {status}: {text}", hint=_AGAIN)
+
+
+_AGAIN = "Run the same command again: it is safe to repeat."
+_NO_API = (
+    "Give the root of an index of pypi-publish; the accounts of another one are in its htpasswd file (--htpasswd)."
+)

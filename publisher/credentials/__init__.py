@@ -1,0 +1,1 @@
+"""Credentials: finding, proving, storing and changing them."""

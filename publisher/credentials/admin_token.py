@@ -1,0 +1,41 @@
+"""The administrator's token of an index: where it is kept, and the passwords that it is used to hand out."""
+
+import secrets
+from collections.abc import Mapping
+
+from publisher.client.accounts import TOKEN_VARIABLE
+from publisher.client.url import IndexUrl
+from publisher.credentials import keyring
+from publisher.errors import CredentialsError
+from publisher.secret import Secret
+
+KEYRING_USER = "admin"
+GENERATED_BYTES = 24
+
+
+def keyring_service(index: IndexUrl) -> str:
+    """Return the name under which keyring holds the token; under the index's own, pip would take it for a password."""
+    return index.endpoint("users")
+
+
+def find_token(index: IndexUrl, environment: Mapping[str, str]) -> Secret:
+    """
+    Return the administrator's token from the environment or keyring.
+
+    Raises CredentialsError when it is in neither.
+    """
+    if text := environment.get(TOKEN_VARIABLE, ""):
+        return Secret(text)
+    found = keyring.find([keyring_service(index)], KEYRING_USER)
+    if found is None:
+        raise CredentialsError(
+            f"There is no administrator's token for {index}.",
+            hint=f"Set {TOKEN_VARIABLE} to the index's AUTH_TOKEN, or store it: "
+            f"`keyring set {keyring_service(index)} {KEYRING_USER}`.",
+        )
+    return found[1]
+
+
+def generate_password() -> Secret:
+    """Return a password that nobody can guess."""
+    return Secret(secrets.token_urlsafe(GENERATED_BYTES))

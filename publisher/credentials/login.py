@@ -1,0 +1,67 @@
+"""Who a person is at an index: logging in, logging out, asking."""
+
+from contextlib import closing
+from dataclasses import dataclass
+
+from publisher.client.client import Account, Index
+from publisher.client.url import IndexUrl
+from publisher.credentials import keyring as keyrings
+from publisher.credentials import remembered as logins
+from publisher.credentials.chain import Target, find_credentials
+from publisher.secret import Credentials
+
+
+@dataclass(frozen=True)
+class Login:
+    """A successful login: the account, and the name of the keyring that holds the password."""
+
+    account: Account
+    keyring: str
+
+
+def prove(index: IndexUrl, credentials: Credentials) -> Account:
+    """
+    Return whom the index takes credentials for.
+
+    Raises CredentialsError when it refuses them, IndexUnavailableError when it does not answer.
+    """
+    with closing(Index(index, credentials)) as connection:
+        return connection.whoami()
+
+
+def log_in(index: IndexUrl, credentials: Credentials) -> Login:
+    """
+    Prove credentials against an index and store them in keyring.
+
+    Raises CredentialsError when the index refuses them or no keyring can hold them, IndexUnavailableError when the
+    index does not answer.
+    """
+    account = prove(index, credentials)
+    keyring = keyrings.store(index.keyring_services, credentials.username, credentials.password)
+    logins.remember_username(index.root, credentials.username)
+    return Login(account, keyring)
+
+
+def log_out(index: IndexUrl, username: str | None) -> str | None:
+    """
+    Remove a user's password from keyring and return the user's name; None where there is no password.
+
+    Raises CredentialsError when the keyring fails.
+    """
+    if username is None:
+        found = keyrings.find(index.keyring_services, logins.remembered_username(index.root))
+        username = found[0] if found else None
+    forgotten = username is not None and keyrings.forget(index.keyring_services, username)
+    logins.forget_username(index.root)
+    return username if forgotten else None
+
+
+def who_am_i(target: Target) -> tuple[Account, str]:
+    """
+    Return whom the index takes the found credentials for, and where they were found.
+
+    Raises CredentialsError when there are none or the index refuses them, IndexUnavailableError when it does not
+    answer.
+    """
+    credentials = find_credentials(target)
+    return prove(target.index, credentials), credentials.source

@@ -1,0 +1,109 @@
+"""Changing one's own password, on the index and in keyring, with one that works known at every moment."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from publisher.client.client import Index
+from publisher.client.url import IndexUrl
+from publisher.credentials import keyring as keyrings
+from publisher.credentials import remembered as logins
+from publisher.credentials.chain import Target, find_credentials
+from publisher.credentials.login import prove
+from publisher.errors import CredentialsError, IndexUnavailableError, NotOfferedError, PublishError
+from publisher.secret import Credentials, Secret
+
+
+@dataclass(frozen=True)
+class PasswordChange:
+    """A password that was changed: whose, the keyring that has the new one, and the places that have the old one."""
+
+    username: str
+    keyring: str | None
+    outdated: Sequence[str]
+
+
+def change_password(
+    target: Target, choose: Callable[[str], Secret], files: Callable[[IndexUrl], Iterable[Path]], *, keep: bool = True
+) -> PasswordChange:
+    """
+    Change a person's password on an index and, unless ``keep`` is false, in keyring.
+
+    ``choose`` is called with the user's name, after the index has accepted the password in use. Keyring has to take
+    that one, which changes nothing, before the index is asked for the change: so a keyring that can't hold a password
+    is found out while the old one still works.
+
+    Raises CredentialsError when the index refuses the password in use or keyring fails, ConfigurationError when the new
+    one breaks the index's rules, IndexUnavailableError when the index fails; the message says which password is valid.
+    """
+    credentials = find_credentials(target)
+    index = target.index
+    prove(index, credentials)
+    new = choose(credentials.username)
+    if not keep:
+        _change_on_index(index, credentials, new)
+        return PasswordChange(credentials.username, None, [*_outdated(credentials, index, None, files)])
+    with _proven_keyring(index, credentials):
+        _change_on_index(index, credentials, new)
+    try:
+        keyring = keyrings.store(index.keyring_services, credentials.username, new)
+    except CredentialsError as error:
+        raise CredentialsError(
+            f"{index} has the new password, but it is not in keyring. {error.message}",
+            hint="The old password no longer works. Run `pypi-publish login` with the new one.",
+        ) from error
+    logins.remember_username(index.root, credentials.username)
+    return PasswordChange(credentials.username, keyring, [*_outdated(credentials, index, keyring, files)])
+
+
+@contextmanager
+def _proven_keyring(index: IndexUrl, credentials: Credentials) -> Iterator[None]:
+    """Have keyring hold the password in use; when the body fails, leave in it what was there before."""
+    services, username = index.keyring_services, credentials.username
+    was_there = keyrings.find(services, username) is not None
+    keyrings.store(services, username, credentials.password)
+    try:
+        yield
+    except PublishError:
+        if not was_there:
+            keyrings.forget(services, username)
+        raise
+
+
+def _change_on_index(index: IndexUrl, credentials: Credentials, new: Secret) -> None:
+    try:
+        with closing(Index(index, credentials)) as connection:
+            connection.change_password(new)
+    except NotOfferedError:
+        raise
+    except IndexUnavailableError:
+        # the answer may have been lost on its way back, after the change
+        if not _accepts(index, Credentials(credentials.username, new, "the change")):
+            raise
+
+
+def _accepts(index: IndexUrl, credentials: Credentials) -> bool:
+    try:
+        prove(index, credentials)
+    except CredentialsError:
+        return False
+    except IndexUnavailableError as error:
+        raise IndexUnavailableError(
+            f"It is not known whether the password was changed. {error.message}",
+            hint="When the index answers again, run `pypi-publish whoami`: if it refuses the old password, the new one "
+            "is valid, and `pypi-publish login` stores it.",
+        ) from error
+    return True
+
+
+def _outdated(
+    credentials: Credentials, index: IndexUrl, keyring: str | None, files: Callable[[IndexUrl], Iterable[Path]]
+) -> Iterator[str]:
+    """Name the places that still have the old password, given the keyring that has the new one."""
+    if credentials.source == "options and environment":
+        yield "PYPI_PUBLISH_PASSWORD, or wherever it was taken from"
+    if credentials.source == "keyring" and keyring is None:
+        yield "keyring"
+    for path in files(index):
+        yield str(path)

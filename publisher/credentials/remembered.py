@@ -1,0 +1,91 @@
+"""Which user name a person last logged in with at which index; never a password."""
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+from platformdirs import user_config_path
+
+from publisher.client.url import IndexUrl, parse_index_url
+from publisher.errors import ConfigurationError
+
+
+@dataclass(frozen=True)
+class RememberedLogin:
+    """An index, and the user whose password `login` stored for it."""
+
+    index: IndexUrl
+    username: str
+
+
+def remembered_username(index: str) -> str | None:
+    """Return the user name of the last login at an index, for keyring backends that can't look one up."""
+    return _read().get(index)
+
+
+def remembered_logins() -> list[RememberedLogin]:
+    """Return every index that somebody logged in to on this machine, with the user of the last login."""
+    return list(_remembered())
+
+
+def find_login(name: str, username: str | None) -> RememberedLogin | None:
+    """
+    Return the login at the index that a program means by a URL or by a bare host; None where nobody logged in there.
+
+    The user is the one named, or else the last one. A host with several indexes means none of them, unless the user's
+    name tells which: a password must not reach another index than its own.
+    """
+    found = [login for login in _remembered() if login.index.is_meant_by(name)]
+    if "://" in name:
+        found = sorted(found, key=lambda login: len(login.index.root))[-1:]
+    elif len(found) > 1:
+        found = [login for login in found if login.username == username]
+    if len(found) != 1:
+        return None
+    return RememberedLogin(found[0].index, username or found[0].username)
+
+
+def remember_username(index: str, username: str) -> None:
+    """Note the user name of a successful login."""
+    logins = _read()
+    if logins.get(index) != username:
+        _write({**logins, index: username})
+
+
+def forget_username(index: str) -> None:
+    """Drop what is noted for an index."""
+    logins = _read()
+    if logins.pop(index, None) is not None:
+        _write(logins)
+
+
+def _remembered() -> Iterator[RememberedLogin]:
+    for root, username in _read().items():
+        try:
+            yield RememberedLogin(parse_index_url(root), username)
+        except ConfigurationError:
+            continue  # not written by a login
+
+
+def _path() -> Path:
+    return user_config_path("pypi-publish", appauthor=False) / "logins.json"
+
+
+def _read() -> dict[str, str]:
+    try:
+        found = json.loads(_path().read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}  # a convenience: a lost or torn file costs one `--username`
+    names = found.items() if isinstance(found, dict) else ()
+    return {index: name for index, name in names if isinstance(name, str) and name}
+
+
+def _write(logins: dict[str, str]) -> None:
+    path = _path()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as beside:
+        json.dump(logins, beside, indent=2, sort_keys=True)
+    os.replace(beside.name, path)  # noqa: PTH105 - the temporary file has a name, not a Path

@@ -1,0 +1,1 @@
+"""Files of other programs: edited in place, replaced in one step."""

@@ -1,0 +1,110 @@
+"""What a repository gets so that a tag publishes its projects: a workflow, a table, and hooks."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from publisher import __version__
+from publisher.errors import ConfigurationError
+from publisher.files.changes import Draft, read_text
+from publisher.files.toml import set_keys
+from publisher.github.pre_commit import FILENAME as HOOKS_FILE
+from publisher.github.pre_commit import add_hooks
+from publisher.github.provenance import Origin
+from publisher.github.workflow import PATH, Workflow
+from publisher.project.config import TABLE
+from publisher.project.pyproject import FILENAME, Source, read_pyproject, read_source
+
+HOOKS = ("pypi-publish-check", "pypi-publish-version")
+
+_NO_PROJECTS = frozenset({"build", "dist", "node_modules", "site-packages", "tests", "test", "docs", "examples"})
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A git repository's root, and the projects in it that are published."""
+
+    root: Path
+    sources: Sequence[Source]
+
+    @property
+    def folders(self) -> list[str]:
+        """The projects' folders below the root, in POSIX form."""
+        return [source.folder.relative_to(self.root).as_posix() for source in self.sources]
+
+
+@dataclass(frozen=True)
+class InitOptions:
+    """The index and user that go into ``[tool.pypi-publish]``, and what goes into the workflow."""
+
+    keys: Mapping[str, str] = field(default_factory=dict)
+    action: Origin | None = None
+    environment: str = "release"
+    hooks: bool = True
+
+
+def find_repository(folder: Path) -> Repository:
+    """
+    Return the git repository around a folder, with the project in the folder, else those below it.
+
+    Raises ConfigurationError outside git, and where there is no project.
+    """
+    folder = folder.resolve()
+    root = next((place for place in (folder, *folder.parents) if (place / ".git").exists()), None)
+    if root is None:
+        raise ConfigurationError(f"{folder} is in no git repository.", hint="Make one first: `git init`.")
+    sources = [read_source(project) for project in _projects(folder)]
+    if not sources:
+        raise ConfigurationError(
+            f"There is no Python project in {folder} or below.",
+            hint="A project has a pyproject.toml with a [project] or [build-system] table.",
+        )
+    return Repository(root, sources)
+
+
+def draft_files(repository: Repository, options: InitOptions) -> list[Draft]:
+    """
+    Return the files that are to be written; one that is right already does not change.
+
+    Raises ConfigurationError when a file can't be read or added to.
+    """
+    assert options.action is not None  # noqa: S101 - for the type checker: the command sees to it
+    workflow = Workflow(options.action, __version__, options.environment, repository.folders)
+    path = repository.root / PATH
+    drafts = [Draft(path, read_text(path), workflow.render())]
+    for path in _tables(repository):
+        table_before = read_text(path)
+        drafts.append(Draft(path, table_before, set_keys(table_before or "", TABLE.split("."), options.keys)))
+    if options.hooks:
+        path = repository.root / HOOKS_FILE
+        before_hooks = read_text(path)
+        after = add_hooks(before_hooks, options.action.url, options.action.commit, __version__, HOOKS)
+        drafts.append(Draft(path, before_hooks, after))
+    return drafts
+
+
+def _tables(repository: Repository) -> list[Path]:
+    """Return the files that name the index: the root's, which the projects fall back to, else each project's own."""
+    root = repository.root / FILENAME
+    return [root] if root.exists() else [source.file for source in repository.sources]
+
+
+def _projects(folder: Path) -> Iterator[Path]:
+    if _is_project(folder):
+        yield folder
+        return
+    for below in sorted(os.scandir(folder), key=lambda entry: entry.name):
+        if below.is_dir(follow_symlinks=False) and not _is_foreign(Path(below)):
+            yield from _projects(Path(below))
+
+
+def _is_foreign(folder: Path) -> bool:
+    """Tell whether a folder holds what is not published from here: tools' own, a virtual environment, a submodule."""
+    if folder.name in _NO_PROJECTS or folder.name[0] in "._":
+        return True
+    return (folder / "pyvenv.cfg").exists() or (folder / ".git").exists()
+
+
+def _is_project(folder: Path) -> bool:
+    return bool({"project", "build-system"} & read_pyproject(folder).keys()) or (folder / "setup.py").is_file()

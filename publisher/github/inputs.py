@@ -1,0 +1,156 @@
+"""What the inputs of the actions in github-actions/ mean."""
+
+from collections.abc import MutableMapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from publisher.errors import CheckFailedError, ConfigurationError
+from publisher.github.event import Trigger
+from publisher.secret import Secret
+
+_TRUE = frozenset({"true", "1", "yes", "on"})
+_FALSE = frozenset({"false", "0", "no", "off"})
+PASSWORD_VARIABLE = "INPUT_PASSWORD"  # noqa: S105 - the variable's name
+_MAGIC = frozenset("*?[")
+_SUFFIXES = (".whl", ".tar.gz", ".zip")
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The inputs, proven; None where one was not given and something else may say it."""
+
+    index_url: str | None
+    username: str | None
+    password: Secret | None = field(repr=False)
+    only_index: bool
+    package_dirs: tuple[str, ...]
+    packages_dir: Path | None
+    builds: bool
+    tag: str | None
+    require_tag: bool
+    skip_existing: bool | None
+    dry_run: bool
+    print_hash: bool
+    verbose: bool
+
+
+def variable(name: str) -> str:
+    """Return the environment variable in which the action hands an input on."""
+    return f"INPUT_{name.replace('-', '_').upper()}"
+
+
+def read_inputs(environment: MutableMapping[str, str]) -> Inputs:
+    """
+    Return what an environment says in ``INPUT_...``, where an input that is empty was not given.
+
+    The password is taken out of the environment: what runs below, a build backend say, does not get to see it.
+
+    Raises ConfigurationError when a flag is neither true nor false, or an input and its other name disagree.
+    """
+    password = environment.pop(PASSWORD_VARIABLE, "").rstrip("\r\n")
+    given = {name: value for name, value in environment.items() if name.startswith("INPUT_") and value.strip()}
+
+    def text(*names: str) -> str | None:
+        values = {given[variable(name)].strip() for name in names if variable(name) in given}
+        if len(values) > 1:
+            raise ConfigurationError(f"The inputs {' and '.join(names)} mean the same and differ.", hint="Give one.")
+        return values.pop() if values else None
+
+    def flag(name: str) -> bool | None:
+        value = (text(name) or "").lower()
+        if value and value not in _TRUE | _FALSE:
+            raise ConfigurationError(f"The input {name} must be true or false, not {text(name)!r}.")
+        return value in _TRUE if value else None
+
+    packages_dir, build = text("packages-dir"), flag("build")
+    builds = build if build is not None else packages_dir is None
+    return Inputs(
+        index_url=text("index-url", "repository-url"),
+        username=text("username", "user"),
+        password=Secret(password) if password else None,
+        only_index=flag("only-index") is not False,
+        package_dirs=tuple(line.strip() for line in (text("package-dir") or ".").splitlines() if line.strip()),
+        packages_dir=Path(packages_dir or "dist") if packages_dir or not builds else None,
+        builds=builds,
+        tag=text("tag"),
+        require_tag=flag("require-tag") is not False,
+        skip_existing=flag("skip-existing"),
+        dry_run=bool(flag("dry-run")),
+        print_hash=bool(flag("print-hash")),
+        verbose=bool(flag("verbose")),
+    )
+
+
+def release_tag(inputs: Inputs, trigger: Trigger, named: str | None) -> str | None:
+    """
+    Return the tag that a run releases: the input, else the one that the environment names, else the run's own.
+
+    Raises CheckFailedError where nothing may be sent: in a pull request, and without a tag unless ``require-tag`` is
+    off. A dry run sends nothing and may run anywhere.
+    """
+    tag = inputs.tag or named or trigger.tag
+    if trigger.is_pull_request and not inputs.dry_run:
+        raise CheckFailedError(
+            "A pull request publishes nothing: its code has not been merged.",
+            hint="Run the action on a tag, or with `dry-run: true`, which does everything but the sending.",
+        )
+    if tag is None and inputs.require_tag and not inputs.dry_run:
+        raise CheckFailedError(
+            f"This run is for {trigger.ref or 'no ref'}, not for a tag, and only a tag publishes.",
+            hint="Push a tag (v1.2.3), or give `tag`; `require-tag: false` publishes from a branch, and "
+            "`dry-run: true` does everything but the sending.",
+        )
+    return tag
+
+
+def missing_credentials_hint(trigger: Trigger) -> str:
+    """Return what to do about a run that was given no credentials."""
+    if trigger.from_fork:
+        return "GitHub gives no secrets to a pull request of a fork: nothing is wrong with the workflow."
+    return (
+        "The inputs username and password are empty: do the secrets exist in this repository, or in the environment "
+        "that the job names?\n  gh secret set PYPI_PUBLISH_USERNAME\n  gh secret set PYPI_PUBLISH_PASSWORD"
+    )
+
+
+def find_projects(package_dirs: tuple[str, ...]) -> list[Path]:
+    """
+    Return the project folders that lines name, where a pattern (``packages/*``) takes those that hold a project.
+
+    Raises ConfigurationError when a pattern finds none.
+    """
+    folders: list[Path] = []
+    for line in package_dirs:
+        pattern = Path(line)
+        if _MAGIC.intersection(line) and not pattern.exists():
+            below = pattern.relative_to(pattern.anchor)
+            found = [folder for folder in sorted(Path(pattern.anchor).glob(str(below))) if _is_project(folder)]
+            if not found:
+                raise ConfigurationError(
+                    f"package-dir: no folder that {line!r} matches holds a pyproject.toml.",
+                    hint="It is looked for below the workspace: is the repository checked out?",
+                )
+            folders += found
+        else:
+            folders.append(Path(line))
+    return list(dict.fromkeys(folders))
+
+
+def find_files(folder: Path) -> list[Path]:
+    """
+    Return the wheels and sdists in a folder that an earlier step or job filled.
+
+    Raises CheckFailedError when there are none.
+    """
+    files = sorted(path for path in folder.glob("*") if path.name.endswith(_SUFFIXES))
+    if not files:
+        state = "holds no wheel and no sdist" if folder.is_dir() else "does not exist"
+        raise CheckFailedError(
+            f"packages-dir: the folder {folder} {state}.",
+            hint="Build into it before this step, or leave packages-dir out to have the action build.",
+        )
+    return files
+
+
+def _is_project(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in ("pyproject.toml", "setup.py"))

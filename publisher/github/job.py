@@ -1,0 +1,56 @@
+"""What lets the later steps of a CI job install from an index: a netrc file, and variables without a secret."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from publisher.client.url import IndexUrl
+from publisher.credentials.netrc import netrc_entry, netrc_hosts
+from publisher.errors import ConfigurationError
+from publisher.files.changes import read_text
+from publisher.secret import Credentials
+
+FILENAME = "pypi-publish.netrc"
+
+
+@dataclass(frozen=True)
+class JobSetup:
+    """A netrc file of mode 600, and the variables that the following steps need."""
+
+    netrc: Path
+    variables: Mapping[str, str]
+
+
+def set_up_job(
+    index: IndexUrl, credentials: Credentials, folder: Path, existing: Path, *, only_index: bool
+) -> JobSetup:
+    """
+    Write the credentials into a netrc file in ``folder``, after what an ``existing`` one says of other hosts.
+
+    pip, uv, poetry and pdm read the file that ``NETRC`` names. ``only_index`` makes the index the one that pip, uv and
+    pdm install everything from; poetry takes its sources from the project alone.
+
+    Raises ConfigurationError when the existing file has an entry for the index's host already.
+    """
+    entry = netrc_entry(index.host, credentials)
+    earlier = _earlier_entries(existing, index.host, entry)
+    path = folder / FILENAME
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with open(descriptor, "w", encoding="utf-8", newline="\n") as file:  # noqa: PTH123 - a descriptor, not a path
+        file.write(f"{earlier.rstrip()}\n{entry}" if earlier.strip() else entry)
+    variables = {"NETRC": str(path)}
+    if only_index:
+        variables |= {"PIP_INDEX_URL": index.simple, "UV_DEFAULT_INDEX": index.simple, "PDM_PYPI_URL": index.simple}
+    return JobSetup(path, variables)
+
+
+def _earlier_entries(existing: Path, host: str, entry: str) -> str:
+    """Return the text of a netrc file without an entry that is written anew."""
+    text = (read_text(existing) or "").replace(entry, "")
+    if host in netrc_hosts(text):
+        raise ConfigurationError(
+            f"{existing} has another entry for {host} already.", hint="Leave this step out, or take that entry out."
+        )
+    return text

@@ -1,0 +1,101 @@
+"""The GitHub workflow that publishes a repository's projects on a tag."""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from publisher.errors import ConfigurationError
+from publisher.github.provenance import Origin
+
+PATH = ".github/workflows/publish.yml"
+
+_CHECKOUT = "actions/checkout@08c6903cd8c0fde910a37f88322edcfb5dd907a8 # v5.0.0"
+_LINE = re.compile(r"[\w.][\w./-]*", re.ASCII)
+_WORD = re.compile(r"(?!(?:true|false|null|yes|no|on|off|y|n)\Z)[a-z][\w./-]*", re.ASCII | re.IGNORECASE)
+"""What YAML reads as a text without quotes: `1.10` is a number there, and `on` is true."""
+
+_TEXT = """\
+name: Publish
+
+on:
+  push:
+    tags: {tags}
+
+permissions: {{}}
+
+concurrency:
+  group: publish-${{{{ github.ref }}}}
+  cancel-in-progress: false # half a release is never cancelled
+
+jobs:
+  publish:
+    name: Publish
+    runs-on: ubuntu-24.04
+    environment: {environment} # secrets that are kept in it reach this job alone
+    timeout-minutes: 30
+    permissions:
+      contents: read # the checkout
+    steps:
+      - uses: {checkout}
+        with:
+          persist-credentials: false
+          fetch-depth: 0 # builds are stamped with the time of the last commit
+      - name: Publish to the private index
+        uses: {repository}/github-actions/publish@{commit} # v{version}
+        with:
+          username: ${{{{ secrets.PYPI_PUBLISH_USERNAME }}}}
+          password: ${{{{ secrets.PYPI_PUBLISH_PASSWORD }}}}
+{folders}"""
+
+
+@dataclass(frozen=True)
+class Workflow:
+    """What differs from one repository's workflow to another's; folders are relative to the root, in POSIX form."""
+
+    action: Origin
+    version: str
+    environment: str
+    folders: Sequence[str]
+
+    @property
+    def tags(self) -> list[str]:
+        """The patterns of the tags that start it."""
+        every = ["v[0-9]*", "[0-9]*"]
+        return every if len(self.folders) == 1 else [*every, "*-v[0-9]*", "*/v[0-9]*"]
+
+    def render(self) -> str:
+        """
+        Return the file's text.
+
+        Raises ConfigurationError for a folder that a workflow can't name.
+        """
+        return _TEXT.format(
+            tags=json.dumps(self.tags),
+            environment=_scalar(self.environment),
+            checkout=_CHECKOUT,
+            repository=self.action.repository,
+            commit=self.action.commit,
+            version=self.version,
+            folders=self._folders(),
+        )
+
+    def _folders(self) -> str:
+        if self.folders == ["."]:
+            return ""
+        if len(self.folders) == 1:
+            return f"          package-dir: {_scalar(self.folders[0])}\n"
+        if all(_LINE.fullmatch(folder) for folder in self.folders):
+            return "".join(["          package-dir: |\n", *(f"            {folder}\n" for folder in self.folders)])
+        return f"          package-dir: {_scalar(*self.folders)}\n"
+
+
+def _scalar(*lines: str) -> str:
+    """Return texts as one YAML value of as many lines, which is JSON where it is not plain."""
+    for line in lines:
+        if "${{" in line or line != line.strip() or not line.isprintable() or not line:
+            raise ConfigurationError(
+                f"A workflow can't hold the name {line!r}.", hint="Name it otherwise, or write the workflow by hand."
+            )
+    text = "\n".join(lines)
+    return text if _WORD.fullmatch(text) else json.dumps(text, ensure_ascii=False)

@@ -1,0 +1,1 @@
+"""A person's machine: the configuration of its tools, the doctor, the demo."""

@@ -1,0 +1,168 @@
+"""Setting tools up for an index, and taking that back."""
+
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from publisher.client.url import IndexUrl
+from publisher.errors import ConfigurationError
+from publisher.files.changes import Draft, read_text
+from publisher.files.managed_blocks import MARKS, added_lines, remove_blocks
+from publisher.machine.paths import Machine
+from publisher.machine.tools.netrc import Netrc
+from publisher.machine.tools.pdm import Pdm
+from publisher.machine.tools.pip import Pip
+from publisher.machine.tools.poetry import Poetry
+from publisher.machine.tools.pypirc import Pypirc
+from publisher.machine.tools.tool import Setup, Tool
+from publisher.machine.tools.uv import Uv
+from publisher.project.pyproject import FILENAME
+
+TOOLS: Mapping[str, Tool] = {tool.name: tool for tool in (Pip(), Uv(), Poetry(), Pdm(), Pypirc(), Netrc())}
+
+PERSONAL = "user"
+"""The scope of the files in a person's home."""
+
+_UNTELLING = frozenset({"www", "localhost", "pypi", "packages", "index", "simple"})
+
+
+def found_tools(path: str | None = None) -> list[Tool]:
+    """Return the tools that are on the path (``PATH``, unless another one is given)."""
+    return [tool for tool in TOOLS.values() if tool.command and shutil.which(tool.command, path=path)]
+
+
+def unset_tools(setup: Setup, machine: Machine) -> list[Tool]:
+    """
+    Return the found tools whose file in a person's home can be set up for an index, and is not.
+
+    pip is one of them only for an index that passes public names on: it would be its only one, in every project.
+    """
+    tools = [tool for tool in found_tools() if PERSONAL in tool.scopes]
+    return [tool for tool in tools if (setup.passes_on or tool.name != "pip") and _is_unset(tool, setup, machine)]
+
+
+def _is_unset(tool: Tool, setup: Setup, machine: Machine) -> bool:
+    try:
+        return any(draft.changes for draft in draft_setup(tool, setup, machine, PERSONAL).values())
+    except ConfigurationError:
+        return False
+
+
+def default_scope(tool: Tool, machine: Machine) -> str:
+    """Return the scope that a tool's configuration usually has: in an active virtual environment, pip's is there."""
+    if "site" in tool.scopes and machine.environment.get("VIRTUAL_ENV"):
+        return "site"
+    return tool.scopes[0]
+
+
+def index_name(index: IndexUrl) -> str:
+    """Return a short name for an index: the first part of its host, as far as that tells anything."""
+    label = re.split(r"--|\.", index.host)[0]
+    return label if re.fullmatch(r"[a-z][a-z0-9-]*", label) and label not in _UNTELLING else "private"
+
+
+def draft_setup(
+    tool: Tool, setup: Setup, machine: Machine, scope: str, earlier: Mapping[Path, Draft] | None = None
+) -> dict[Path, Draft]:
+    """
+    Return the files that are to be written so that a tool uses an index; one that is right already does not change.
+
+    They come on top of ``earlier`` drafts, which are in the result: several tools share a project's file.
+
+    Raises ConfigurationError when a file can't be read or added to.
+    """
+    drafts = dict(earlier or {})
+    for edit in tool.edits(setup, machine, scope):
+        draft = _draft_of(edit.path, drafts)
+        try:
+            after = edit.put(None if draft.after is None else remove_blocks(draft.after, tool.name))
+        except ConfigurationError as error:
+            raise ConfigurationError(f"{edit.path}: {error.message}", hint=error.hint, path=edit.path) from error
+        drafts[edit.path] = replace(draft, after=after, private=edit.holds_secret or draft.private)
+    return drafts
+
+
+def draft_removal(
+    tool: Tool, machine: Machine, scope: str, earlier: Mapping[Path, Draft] | None = None
+) -> dict[Path, Draft]:
+    """Return the files that are to be written, or removed, so that nothing of `draft_setup` is left of a tool."""
+    drafts = dict(earlier or {})
+    for path in tool.paths(machine, scope):
+        draft = _draft_of(path, drafts)
+        if draft.after is not None:
+            drafts[path] = replace(draft, after=remove_blocks(draft.after, tool.name))
+    return drafts
+
+
+def _draft_of(path: Path, drafts: Mapping[Path, Draft]) -> Draft:
+    """Return what is to become of a file so far; of one that no draft is about, nothing."""
+    if path in drafts:
+        return drafts[path]
+    text = read_text(path)
+    return Draft(path, text, text)
+
+
+def draft_forgetting(tool: Tool, index: IndexUrl, machine: Machine) -> list[Draft]:
+    """
+    Return a person's own files, to be written so that nothing of `draft_setup` for a tool and an index is left in them.
+
+    Those are the ones at home and in the active virtual environment; a project's are its team's. Raises
+    ConfigurationError when one can't be read.
+    """
+    drafts = []
+    for path in _personal_files(tool, machine):
+        text = read_text(path)
+        if text is not None and _was_set_up(text, tool, index):
+            drafts.append(Draft(path, text, remove_blocks(text, tool.name)))
+    return drafts
+
+
+def _personal_files(tool: Tool, machine: Machine) -> list[Path]:
+    scopes = [scope for scope in tool.scopes if scope != "global"]
+    if not machine.environment.get("VIRTUAL_ENV"):
+        scopes = [scope for scope in scopes if scope != "site"]
+    paths = [path for scope in scopes for path in tool.paths(machine, scope)]
+    return [path for path in paths if path.name != FILENAME]
+
+
+def _was_set_up(text: str, tool: Tool, index: IndexUrl) -> bool:
+    """Tell whether a tool was set up for an index: by its URL, the host that netrc names, or poetry's name for it."""
+    _, _, place = index.root.partition("://")
+    return any(
+        f"//{place}" in line
+        or f"@{place}" in line
+        or line.split()[:2] == ["machine", index.host]
+        or line.rstrip() == f"[http-basic.{index_name(index)}]"
+        for line in added_lines(text, tool.name)
+    )
+
+
+def files_with_passwords(index: IndexUrl, machine: Machine) -> list[Path]:
+    """Return the tools' files that hold a password for an index, as far as they can be read."""
+    found: dict[Path, None] = {}
+    for tool in TOOLS.values():
+        with suppress(ConfigurationError):
+            found |= {
+                finding.path: None
+                for finding in tool.read(machine)
+                if finding.holds_secret and (index.is_meant_by(finding.url) or finding.url == index.host)
+            }
+    return list(found)
+
+
+def print_setup(tool: Tool, setup: Setup, machine: Machine, scope: str) -> list[tuple[Path, str]]:
+    """Return files as they would be if there were none yet, without the marks that `draft_setup` puts around lines."""
+    files: list[tuple[Path, str]] = []
+    for edit in tool.edits(setup, machine, scope):
+        lines = edit.put(None).splitlines(keepends=True)
+        files.append((edit.path, "".join(line for line in lines if not line.startswith(MARKS))))
+    return files
+
+
+def export_lines(tools: Sequence[Tool], setup: Setup) -> list[str]:
+    """Return shell lines that set the variables of tools, where ``$`` is the shell's to replace."""
+    variables = {name: value for tool in tools for name, value in tool.variables(setup).items()}
+    return [f'export {name}="{value}"' for name, value in variables.items()]

@@ -1,0 +1,174 @@
+"""The checks of the credentials: where they are, whether they agree, and what the index says of them."""
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass
+
+from publisher import __version__
+from publisher.client.client import Account
+from publisher.credentials import remembered as logins
+from publisher.credentials.chain import Target, in_keyring, in_netrc, netrc_file
+from publisher.credentials.login import prove
+from publisher.errors import HOW_TO_LOG_IN, CredentialsError, PublishError
+from publisher.machine.doctor.findings import Area, Finding, Reporter
+from publisher.machine.doctor.index import Reached
+from publisher.secret import Credentials
+
+_CREDENTIALS = Reporter(Area.CREDENTIALS)
+_NEEDED = ("download", "list")
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """Credentials that the index accepted, and whom it takes them for."""
+
+    credentials: Credentials
+    account: Account
+
+
+def check_credentials(target: Target, reached: Reached) -> Generator[Finding, None, Accepted | None]:
+    """Yield what is found, and return the credentials that the commands use, if the index accepts them."""
+    found = yield from _find(target)
+    yield from _check_netrc_mode()
+    if not found:
+        yield from _nothing_found(target, reached)
+        return None
+    used, *others = found
+    if not reached.answers:
+        yield _CREDENTIALS.note(
+            "accepted", f"{used.username}'s are in {_named(found)}; the index can't be asked about them."
+        )
+        return None
+    accepted = yield from _check_used(target, used)
+    yield from _check_others(target, used, others)
+    return accepted
+
+
+def _find(target: Target) -> Generator[Finding, None, list[Credentials]]:
+    """Return what each place has, in the order in which the commands look."""
+    index, username = target.index, target.username or target.index.username
+    places: Sequence[Callable[[], Credentials | None]] = (
+        lambda: _given(target),
+        lambda: in_keyring(index, username),
+        lambda: in_netrc(index, username),
+    )
+    found: list[Credentials] = []
+    for place in places:
+        try:
+            credentials = place()
+        except CredentialsError as error:
+            yield _CREDENTIALS.problem("found", error.message, error.hint)
+        else:
+            found += [credentials] if credentials else []
+    return found
+
+
+def _given(target: Target) -> Credentials | None:
+    username, password = target.username or target.index.username, target.password or target.index.password
+    if password is None:
+        return None
+    if username is None:
+        raise CredentialsError(
+            "PYPI_PUBLISH_PASSWORD is set, and no user name is.", hint="Set PYPI_PUBLISH_USERNAME as well, or neither."
+        )
+    return Credentials(username, password, "options and environment")
+
+
+def _check_netrc_mode() -> Iterator[Finding]:
+    path = netrc_file()
+    if path is not None and path.stat().st_mode & 0o077:
+        yield _CREDENTIALS.warning(
+            "netrc-mode", f"{path} holds passwords, and others on this machine can read it.", f"chmod 600 {path}"
+        )
+
+
+def _nothing_found(target: Target, reached: Reached) -> Iterator[Finding]:
+    remembered = logins.remembered_username(target.index.root)
+    username = target.username or target.index.username
+    if reached.is_open:
+        yield _CREDENTIALS.note("found", "There are none; the index shows its packages without.", HOW_TO_LOG_IN)
+    elif remembered and username not in {None, remembered}:
+        yield _CREDENTIALS.problem(
+            "found",
+            f"There are none of {username}, who is asked for; {remembered} is who logged in.",
+            f"Run `pypi-publish login --username {username}`, or ask for {remembered}.",
+        )
+    elif remembered:
+        yield _CREDENTIALS.problem(
+            "found",
+            f"{remembered} logged in here once, and keyring does not have the password any more.",
+            "Run `pypi-publish login` again. If it comes back, another keyring was in use then: compare "
+            "PYTHON_KEYRING_BACKEND.",
+        )
+    else:
+        yield _CREDENTIALS.problem("found", f"There are none for {target.index}.", HOW_TO_LOG_IN)
+
+
+def _check_used(target: Target, used: Credentials) -> Generator[Finding, None, Accepted | None]:
+    try:
+        account = prove(target.index, used)
+    except PublishError as error:
+        yield _CREDENTIALS.problem("accepted", error.message, error.hint)
+        return None
+    yield _CREDENTIALS.ok("accepted", f"The index knows {account.username}, with the password from {used.source}.")
+    yield from _check_rights(account)
+    yield from _check_version(account)
+    return Accepted(used, account)
+
+
+def _check_rights(account: Account) -> Iterator[Finding]:
+    if account.rights is None:
+        return
+    missing = [right for right in _NEEDED if right not in account.rights]
+    rights = ", ".join(account.rights) or "nothing"
+    if missing:
+        yield _CREDENTIALS.problem(
+            "rights",
+            f"{account.username} may {rights}, and not {' or '.join(missing)}, which installing needs.",
+            "Ask the index's administrator for the right.",
+        )
+    elif "update" not in account.rights:
+        yield _CREDENTIALS.note("rights", f"{account.username} may {rights}: install, and not publish.")
+    else:
+        yield _CREDENTIALS.ok("rights", f"{account.username} may {rights}: install and publish.")
+
+
+def _check_version(account: Account) -> Iterator[Finding]:
+    if account.version not in {None, __version__}:
+        yield _CREDENTIALS.note("version", f"The index runs pypi-publish {account.version}; this is {__version__}.")
+
+
+def _check_others(target: Target, used: Credentials, others: Sequence[Credentials]) -> Iterator[Finding]:
+    """Compare with what pip and uv may take instead: they read netrc before they ask keyring."""
+    for other in others:
+        if (other.username, other.password) == (used.username, used.password):
+            yield _CREDENTIALS.ok("agree", f"{_capitalized(other.source)} has the same.")
+            continue
+        try:
+            prove(target.index, other)
+        except CredentialsError:
+            first = " pip and uv look there first." if other.source == "netrc" else ""
+            yield _CREDENTIALS.warning(
+                "agree",
+                f"{_capitalized(other.source)} has a password of {other.username} that the index refuses.{first}",
+                _how_to_mend(other),
+            )
+        except PublishError as error:
+            yield _CREDENTIALS.problem("agree", error.message, error.hint)
+        else:
+            yield _CREDENTIALS.note(
+                "agree", f"{_capitalized(other.source)} has the account of {other.username}, which works as well."
+            )
+
+
+def _how_to_mend(outdated: Credentials) -> str:
+    if outdated.source == "netrc":
+        return f"Take the entry out of {netrc_file()}, or put the valid password there."
+    return "Run `pypi-publish login` with the valid one."
+
+
+def _named(found: Sequence[Credentials]) -> str:
+    return " and ".join(credentials.source for credentials in found)
+
+
+def _capitalized(text: str) -> str:
+    return text[:1].upper() + text[1:]

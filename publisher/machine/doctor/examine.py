@@ -1,0 +1,85 @@
+"""The whole examination: which checks are made, in which order, and what they learn from each other."""
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from publisher.client.url import IndexUrl, parse_index_url
+from publisher.credentials.chain import Target
+from publisher.credentials.remembered import remembered_logins
+from publisher.errors import ConfigurationError
+from publisher.machine.doctor.credentials import check_credentials
+from publisher.machine.doctor.findings import Area, Finding, Reporter
+from publisher.machine.doctor.index import Limits, check_index
+from publisher.machine.doctor.keyring import check_keyring
+from publisher.machine.doctor.project import check_project
+from publisher.machine.doctor.tools.examine import check_tools
+from publisher.project.config import ProjectConfig, read_project_config
+from publisher.secret import Secret
+
+_CONFIGURATION = Reporter(Area.CONFIGURATION)
+
+
+@dataclass(frozen=True)
+class Patient:
+    """What is examined: a folder, and what options and environment say."""
+
+    folder: Path
+    index_url: str | None = None
+    username: str | None = None
+    password: Secret | None = field(default=None, repr=False)
+
+
+def examine(patient: Patient, limits: Limits) -> Generator[Finding, None, IndexUrl | None]:
+    """Yield every finding as soon as it is there, and return the index that was examined; a failure is a finding."""
+    config = _read_config(patient.folder)
+    index, naming = _find_index(patient.index_url or config.index_url)
+    yield from check_project(patient.folder, index)
+    yield from naming
+    if index is None:
+        return None
+    reached = yield from check_index(index, limits)
+    target = Target(index, patient.username or config.username, patient.password)
+    accepted = yield from check_credentials(target, reached)
+    yield from check_keyring(index, accepted)
+    yield from check_tools(index, patient.folder, accepted)
+    return index
+
+
+def _read_config(folder: Path) -> ProjectConfig:
+    try:
+        return read_project_config(folder)
+    except ConfigurationError:
+        return ProjectConfig()  # told by the checks of the project
+
+
+def _find_index(named: str | None) -> tuple[IndexUrl | None, Sequence[Finding]]:
+    """Return the index that is named, or the only one that somebody logged in to, and what is to be said of that."""
+    if named is None:
+        return _find_login()
+    try:
+        index = parse_index_url(named)
+    except ConfigurationError as error:
+        return None, [_CONFIGURATION.problem("named", error.message, error.hint)]
+    if index.password is None:
+        return index, []
+    remedy = f"Name it as {index}, and store the password with `pypi-publish login`."
+    return index, [
+        _CONFIGURATION.warning("named", "The URL of the index holds a password, which logs will show.", remedy)
+    ]
+
+
+def _find_login() -> tuple[IndexUrl | None, Sequence[Finding]]:
+    found = remembered_logins()
+    if len(found) == 1:
+        index = found[0].index
+        return index, [_CONFIGURATION.note("named", f"No index is named; {found[0].username} logged in to {index}.")]
+    known = f" You logged in to {' and '.join(login.index.root for login in found)}." if found else ""
+    return None, [
+        _CONFIGURATION.problem(
+            "named",
+            f"No index is named.{known}",
+            "Give --index-url URL, set PYPI_PUBLISH_INDEX_URL, or put `index-url` under [tool.pypi-publish] in "
+            "pyproject.toml.",
+        )
+    ]

@@ -1,0 +1,163 @@
+"""The checks of the index: can it be reached, how fast, over what, and is it one."""
+
+import datetime as dt
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from http import HTTPStatus
+from urllib.parse import urljoin
+
+from publisher.client import http
+from publisher.client.client import SIMPLE_ACCEPT, error_text, is_project_list
+from publisher.client.url import IndexUrl
+from publisher.errors import IndexUnavailableError
+from publisher.machine.doctor.findings import Area, Finding, Reporter
+
+_INDEX = Reporter(Area.INDEX)
+_LOOPBACK = ("localhost", "127.", "::1")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What is still well: seconds for an answer, seconds between two clocks, days that a certificate has left."""
+
+    slow: float = 2.0
+    clock_difference: float = 60.0
+    certificate_days: int = 14
+
+
+@dataclass(frozen=True)
+class Reached:
+    """What is known of an index after its checks: whether it answers as one, and whether it asks for a password."""
+
+    answers: bool
+    is_open: bool = False
+
+
+def check_index(index: IndexUrl, limits: Limits) -> Generator[Finding, None, Reached]:
+    """Yield what is found, and return what the later checks can build on."""
+    yield from _check_scheme(index)
+    with closing(http.open_session(http.BasicAuth(), retries=False)) as session:
+        try:
+            first = http.probe(session, index.simple, SIMPLE_ACCEPT)
+            again = http.probe(session, index.simple, SIMPLE_ACCEPT)
+        except IndexUnavailableError as error:
+            yield _INDEX.problem("reachable", error.message, error.hint)
+            return Reached(answers=False)
+        yield from _check_speed(index, first, again, limits)
+        yield from _check_certificate(index, again, limits)
+        yield from _check_clock(again, limits)
+        reached = yield from _check_answer(index, again)
+        if reached.answers or again.status >= 500:
+            yield from _check_health(index, session)
+    return reached
+
+
+def _check_scheme(index: IndexUrl) -> Iterator[Finding]:
+    if index.root.startswith("http:") and not index.host.startswith(_LOOPBACK):
+        yield _INDEX.warning(
+            "encrypted",
+            f"{index} is plain HTTP: whoever is on the way reads the password and can change the packages.",
+            f"Use {index.root.replace('http:', 'https:', 1)}, or have the index served over TLS.",
+        )
+
+
+def _check_speed(index: IndexUrl, first: http.Probe, again: http.Probe, limits: Limits) -> Iterator[Finding]:
+    words = f"{index} answers in {_shown(again.seconds)}, the first time in {_shown(first.seconds)}."
+    if again.seconds > limits.slow:
+        remedy = "Try another network or proxy; the index's access log tells how long it takes itself."
+        yield _INDEX.warning("reachable", f"Slow: {words}", remedy)
+    else:
+        yield _INDEX.ok("reachable", words)
+
+
+def _check_certificate(index: IndexUrl, probe: http.Probe, limits: Limits) -> Iterator[Finding]:
+    """Judge a certificate that the connection has accepted; its end is not known where the server hung up at once."""
+    if not index.root.startswith("https:"):
+        return
+    if probe.certificate_end is None:
+        yield _INDEX.ok("encrypted", "Its TLS certificate is trusted.")
+        return
+    days = (probe.certificate_end - _now()).days
+    words = f"Its TLS certificate is trusted, for {days} more days."
+    if days < limits.certificate_days:
+        yield _INDEX.warning("encrypted", words, "Whoever runs the index has to renew it before that.")
+    else:
+        yield _INDEX.ok("encrypted", words)
+
+
+def _check_clock(probe: http.Probe, limits: Limits) -> Iterator[Finding]:
+    if probe.date is None:
+        return
+    ahead = (_now() - probe.date).total_seconds()
+    if abs(ahead) <= limits.clock_difference:
+        yield _INDEX.ok("clock", "This machine's clock agrees with the index's.")
+        return
+    where = "ahead of" if ahead > 0 else "behind"
+    yield _INDEX.warning(
+        "clock",
+        f"This machine's clock is {dt.timedelta(seconds=round(abs(ahead)))} {where} the index's.",
+        "Set the clock (on Linux: `timedatectl set-ntp true`): TLS, signatures and builds depend on it.",
+    )
+
+
+def _check_answer(index: IndexUrl, probe: http.Probe) -> Generator[Finding, None, Reached]:
+    """Judge what the index answers to somebody without a password."""
+    status, response = probe.status, probe.response
+    if status == HTTPStatus.UNAUTHORIZED:
+        yield _INDEX.ok("is-an-index", "It asks for a password.")
+        return Reached(answers=True)
+    if status == HTTPStatus.OK and is_project_list(response):
+        yield _INDEX.note("is-an-index", "It shows its packages to everybody.")
+        return Reached(answers=True, is_open=True)
+    if response.is_redirect:
+        target = urljoin(index.simple, response.headers["Location"])
+        yield _INDEX.problem(
+            "is-an-index", f"{index.simple} redirects to {target}.", "Use that place as the index URL."
+        )
+    elif status in {HTTPStatus.OK, HTTPStatus.NOT_FOUND}:
+        found = "a page that lists no packages" if status == HTTPStatus.OK else "nothing"
+        yield _INDEX.problem(
+            "is-an-index",
+            f"{index} is not the root of a package index: there is {found} at {index.simple}.",
+            "Check the index URL. Behind a sign-in page of your network, sign in first.",
+        )
+    elif status == HTTPStatus.FORBIDDEN:
+        yield _INDEX.problem(
+            "is-an-index",
+            f"{index} forbids access without asking for a password (403), so that pip never sends one.",
+            "It has to answer 401 with WWW-Authenticate; a firewall or proxy in front of it may be what answers.",
+        )
+    else:
+        yield _INDEX.problem(
+            "is-an-index",
+            f"{index} answered {status}: {error_text(response)}",
+            "Try again in a minute; if it stays so, the index's log says more.",
+        )
+    return Reached(answers=False)
+
+
+def _check_health(index: IndexUrl, session: http.Session) -> Iterator[Finding]:
+    """Ask the index how it is, which only ours can tell."""
+    try:
+        told = http.probe(session, index.endpoint("health"), "application/json").json
+    except IndexUnavailableError as error:
+        yield _INDEX.problem("healthy", error.message, error.hint)
+        return
+    match told:
+        case {"status": "ok"}:
+            yield _INDEX.ok("healthy", "It is an index of pypi-publish, and can read and write its packages.")
+        case {"status": "unavailable", "reason": str(reason)}:
+            yield _INDEX.problem(
+                "healthy", f"The index can't work: {reason}", "Tell whoever runs it; this is nothing on your machine."
+            )
+        case _:
+            yield _INDEX.note("healthy", "It is no index of pypi-publish: publishing works, `passwd` and `yank` don't.")
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
+
+
+def _shown(seconds: float) -> str:
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"

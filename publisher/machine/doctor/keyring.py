@@ -1,0 +1,104 @@
+"""The checks of keyring: is there one here, and what does the `keyring` command tell that pip and uv run."""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from publisher.client.url import IndexUrl
+from publisher.credentials import keyring as keyrings
+from publisher.errors import CredentialsError
+from publisher.machine.doctor.credentials import Accepted
+from publisher.machine.doctor.findings import Area, Finding, Reporter
+from publisher.machine.doctor.programs import Outcome, find_program, run_program
+
+_KEYRING = Reporter(Area.KEYRING)
+_INSTALL = "uv tool install --with-executables-from keyring pypi-publish"
+_TIME_LIMIT = 15.0
+"""Seconds: a keyring that a person has to unlock first waits for ever."""
+
+
+def check_keyring(index: IndexUrl, accepted: Accepted | None) -> Iterator[Finding]:
+    """Yield what is found; what the command tells is compared with the credentials that the index accepted."""
+    try:
+        holders = keyrings.holders()
+    except CredentialsError as error:
+        yield _KEYRING.problem("backend", error.message, error.hint)
+        return
+    if not holders:
+        needed = accepted is None or accepted.credentials.source == "keyring"
+        finding = _KEYRING.problem if needed else _KEYRING.note
+        yield finding("backend", "There is no keyring that can hold a password.", keyrings.NO_BACKEND_HINT)
+        return
+    yield _KEYRING.ok("backend", f"Passwords are kept in {holders[0]}.")
+    if accepted is not None and accepted.credentials.source == "keyring":
+        yield from _check_command(index, accepted)
+
+
+def _check_command(index: IndexUrl, accepted: Accepted) -> Iterator[Finding]:
+    """Ask the `keyring` command as pip and uv do, in an environment that knows nothing of this program."""
+    command = find_program("keyring")
+    if command is None:
+        yield _KEYRING.warning(
+            "command", "There is no `keyring` command on the PATH, which uv and other environments' pip run.", _INSTALL
+        )
+        return
+    get: list[str | Path] = [command, "--mode=creds", "--output=json", "get"]
+    outcome = run_program([*get, index.simple], time_limit=_TIME_LIMIT)
+    if outcome.code is None:
+        yield _KEYRING.problem(
+            "command",
+            f"{command} does not answer: it waits for somebody to unlock a keyring.",
+            "Unlock it and try again; without a desktop, name a backend that needs none in PYTHON_KEYRING_BACKEND.",
+        )
+    elif "--mode" in outcome.stderr:
+        yield _KEYRING.problem("command", f"{command} is too old for pip, which needs 25.2.1 or newer.", _INSTALL)
+    elif (told := _read(outcome)) is None:
+        yield _missing(
+            command, run_program([*get, index.simple, accepted.credentials.username], time_limit=_TIME_LIMIT)
+        )
+    elif told != (accepted.credentials.username, accepted.credentials.password.reveal()):
+        yield _KEYRING.problem(
+            "command",
+            f"{command} has another password, of {told[0]}.",
+            "Run `pypi-publish login` again; if that does not help, it looks into another keyring.",
+        )
+    else:
+        yield _KEYRING.ok("command", f"{command} finds the password too, as pip and uv ask for it.")
+        yield from _check_plug_in([*get, index.endpoint("legacy/")])
+
+
+def _missing(command: Path, with_the_name: Outcome) -> Finding:
+    """Tell apart a command that needs the user's name from one that has no password."""
+    if _read(with_the_name) is None:
+        return _KEYRING.problem(
+            "command",
+            f"{command} does not find the password that this program finds: {with_the_name.last_line}.",
+            f"It is in another environment, with other backends: {_INSTALL}.",
+        )
+    return _KEYRING.warning(
+        "command",
+        f"{command} finds the password only for tools that give the user name.",
+        f"It lacks our plug-in: {_INSTALL}, and no PYTHON_KEYRING_BACKEND or keyringrc.cfg that names one backend. "
+        "Or put the name into the tools' index URLs.",
+    )
+
+
+def _check_plug_in(command: Sequence[str | Path]) -> Iterator[Finding]:
+    """Ask for a URL that `login` stores nothing under, so that only the plug-in can answer."""
+    if _read(run_program(command, time_limit=_TIME_LIMIT)) is None:
+        yield _KEYRING.note(
+            "plug-in",
+            "The `keyring` command lacks our plug-in, so it knows the index by the names alone that `login` stored.",
+            f"That is enough for pip, uv, poetry and twine. For others: {_INSTALL}, and no PYTHON_KEYRING_BACKEND that "
+            "names a single backend.",
+        )
+
+
+def _read(outcome: Outcome) -> tuple[str, str] | None:
+    if outcome.code != 0:
+        return None
+    try:
+        found = json.loads(outcome.stdout)
+        return found["username"], found["password"]
+    except (ValueError, TypeError, KeyError):
+        return None

@@ -1,0 +1,51 @@
+"""The checks of the folder one stands in: what its pyproject.toml says to this program."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from publisher.client.url import IndexUrl, parse_index_url
+from publisher.errors import ConfigurationError
+from publisher.machine.doctor.findings import Area, Finding, Reporter
+from publisher.project.config import read_project_config
+from publisher.project.pyproject import FILENAME, read_pyproject, read_source
+
+_CONFIGURATION = Reporter(Area.CONFIGURATION)
+
+
+def check_project(folder: Path, index: IndexUrl | None) -> Iterator[Finding]:
+    """Yield what is found; ``index`` is the one that is used, wherever it is named."""
+    if not (folder / FILENAME).exists():
+        yield _CONFIGURATION.note("configuration", f"There is no {FILENAME} here: nothing to publish from this folder.")
+        return
+    try:
+        config = read_project_config(folder)
+        source = read_source(folder)
+        backend = read_pyproject(folder).get("build-system")
+        named = parse_index_url(config.index_url) if config.index_url else None
+    except ConfigurationError as error:
+        yield _CONFIGURATION.problem("configuration", error.message, error.hint)
+        return
+    what = " ".join(filter(None, (source.name, str(source.version or "")))) or "a project"
+    yield _CONFIGURATION.ok("configuration", f"{FILENAME} is valid: {what}.")
+    if source.name and not backend:
+        yield _CONFIGURATION.warning(
+            "build-system",
+            f"{FILENAME} names no build backend, so the project is built with whatever setuptools is newest.",
+            "Add a [build-system] table, for example with hatchling.",
+        )
+    yield from _check_index(named, index)
+
+
+def _check_index(named: IndexUrl | None, index: IndexUrl | None) -> Iterator[Finding]:
+    if named is None:
+        return
+    if named.password is not None:
+        yield _CONFIGURATION.problem(
+            "secret",
+            f"`index-url` in {FILENAME} holds a password, and everybody who reads the repository reads it.",
+            "Take it out of the file and of the repository's history, and change it with `pypi-publish passwd`.",
+        )
+    if index is not None and named.root != index.root:
+        yield _CONFIGURATION.note(
+            "index-url", f"The project publishes to {named}; the environment or an option names {index} instead."
+        )

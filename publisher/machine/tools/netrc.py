@@ -1,0 +1,61 @@
+"""The netrc file, from which curl, pip, uv, poetry and pdm take the credentials of a host."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from publisher.credentials.netrc import netrc_entry, netrc_hosts
+from publisher.errors import ConfigurationError
+from publisher.files.changes import read_text
+from publisher.files.managed_blocks import Edit, insert_blocks, split_lines
+from publisher.machine.paths import Machine
+from publisher.machine.tools.tool import FileEdit, Finding, Setup
+from publisher.secret import Credentials
+
+
+class Netrc:
+    """One entry for each host, with the password in clear."""
+
+    name: ClassVar[str] = "netrc"
+    command: ClassVar[str] = ""
+    scopes: ClassVar[Sequence[str]] = ("user",)
+
+    def paths(self, machine: Machine, scope: str) -> Sequence[Path]:  # noqa: ARG002 - there is one
+        """Return the file that NETRC names, or the one in the person's home."""
+        return [machine.variable("NETRC", machine.home / ("_netrc" if machine.is_windows else ".netrc"))]
+
+    def edits(self, setup: Setup, machine: Machine, scope: str) -> Sequence[FileEdit]:
+        """Add an entry for the index's host; raises ConfigurationError where there is one, or no password to put in."""
+        if setup.password is None or not setup.username:
+            raise ConfigurationError(
+                "A netrc file holds the password itself, so that every program of yours can read it.",
+                hint="--embed-credentials says that this is what you want; with keyring you don't need it.",
+            )
+        credentials = Credentials(setup.username, setup.password, "netrc")
+        path = self.paths(machine, scope)[0]
+
+        def put(text: str | None) -> str:
+            if setup.index.host in netrc_hosts(text or ""):
+                raise ConfigurationError(
+                    f"{path} has an entry for {setup.index.host} already.", hint="Take it out first."
+                )
+            end = len(split_lines(text or ""))
+            return insert_blocks(
+                text, [Edit(end, end, netrc_entry(setup.index.host, credentials).splitlines())], "netrc"
+            )
+
+        return [FileEdit(path, put, holds_secret=True)]
+
+    def variables(self, setup: Setup) -> Mapping[str, str]:  # noqa: ARG002 - the same for every index
+        """Return the variable that names the file."""
+        return {"NETRC": "$HOME/.netrc"}
+
+    def notes(self, setup: Setup, scope: str) -> Sequence[str]:  # noqa: ARG002 - there is one
+        """Warn of what it is."""
+        return [f"Whoever reads this file can use your account on {setup.index}."]
+
+    def read(self, machine: Machine) -> Sequence[Finding]:
+        """Return the hosts that the file has passwords for."""
+        path = self.paths(machine, "user")[0]
+        text = read_text(path)
+        return [] if text is None else [Finding(path, host, holds_secret=True) for host in sorted(netrc_hosts(text))]

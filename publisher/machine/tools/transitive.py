@@ -1,0 +1,87 @@
+"""Which packages of an index a project gets through others of that index."""
+
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import closing
+from typing import Any
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from publisher.client.url import IndexUrl
+from publisher.files.toml import table_at
+from publisher.secret import Credentials
+
+Needs = Mapping[str, Collection[str]]
+"""For each package of an index, by normalised name, the packages of that index that it requires."""
+
+
+def project_dependencies(document: Mapping[str, Any]) -> set[str]:
+    """Return the normalised names that the ``[project]`` of a ``pyproject.toml`` requires, extras too (PEP 621)."""
+    project = table_at(document, "project")
+    return _names_in([project.get("dependencies"), *table_at(project, "optional-dependencies").values()])
+
+
+def standard_dependencies(document: Mapping[str, Any]) -> set[str]:
+    """Return the normalised names that a ``pyproject.toml`` requires by the standards, in groups too (PEP 735)."""
+    return project_dependencies(document) | _names_in(table_at(document, "dependency-groups").values())
+
+
+def direct_dependencies(document: Mapping[str, Any]) -> set[str]:
+    """Return the normalised names that a ``pyproject.toml`` requires anywhere, in poetry's own tables too."""
+    return standard_dependencies(document) | poetry_dependencies(document).keys()
+
+
+def poetry_dependencies(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what poetry's own tables say of packages, by normalised name."""
+    groups = table_at(document, "tool.poetry.group").values()
+    tables = [table_at(document, "tool.poetry"), *(group for group in groups if isinstance(group, dict))]
+    return {
+        str(canonicalize_name(name)): said for each in tables for name, said in table_at(each, "dependencies").items()
+    }
+
+
+def required_names(requirements: Iterable[Any]) -> set[str]:
+    """Return the normalised names of dependency specifiers (PEP 508), leaving out what is none."""
+    names = set()
+    for text in requirements:
+        try:
+            names.add(str(canonicalize_name(Requirement(text).name)))
+        except (InvalidRequirement, TypeError):
+            continue
+    return names
+
+
+def _names_in(lists: Iterable[Any]) -> set[str]:
+    return required_names(text for each in lists if isinstance(each, list) for text in each)
+
+
+def look_up_needs(
+    index: IndexUrl, credentials: Credentials | None, names: Collection[str], listed: Collection[str]
+) -> dict[str, set[str]]:
+    """
+    Return what the newest releases of packages need of their index, and of those again, until there are no more.
+
+    Raises CredentialsError when the index refuses the credentials, IndexUnavailableError when it fails.
+    """
+    known = {str(canonicalize_name(name)) for name in listed}
+    needs: dict[str, set[str]] = {}
+    waiting = sorted({str(canonicalize_name(name)) for name in names} & known)
+    from publisher.client.client import Index  # noqa: PLC0415 - it takes longer to import than all the rest
+
+    with closing(Index(index, credentials)) as connection:
+        while waiting:
+            name = waiting.pop()
+            needs[name] = required_names(connection.requirements(name)) & known - {name}
+            waiting += sorted(needs[name] - needs.keys() - set(waiting))
+    return needs
+
+
+def needed_through_others(direct: Collection[str], needs: Needs) -> list[str]:
+    """Return the packages that direct dependencies bring along, without these themselves."""
+    found: set[str] = set()
+    waiting = list(direct)
+    while waiting:
+        new = set(needs.get(waiting.pop(), ())) - found
+        found |= new
+        waiting += new
+    return sorted(found - set(direct))

@@ -1,0 +1,1 @@
+"""A project as its folder, its history and its built files describe it."""

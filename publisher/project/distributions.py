@@ -1,0 +1,223 @@
+"""What a distribution file says of itself: kind, name, version and core metadata."""
+
+import enum
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from packaging.utils import (
+    InvalidName,
+    InvalidSdistFilename,
+    InvalidWheelFilename,
+    NormalizedName,
+    canonicalize_name,
+    parse_sdist_filename,
+    parse_wheel_filename,
+)
+from packaging.version import InvalidVersion, Version
+
+from publisher.errors import InvalidDistributionError
+from publisher.project.archives import has_control_characters, read_tar, read_zip
+
+if TYPE_CHECKING:
+    from packaging.metadata import RawMetadata
+
+FILENAME_LIMIT = 255
+"""Bytes that a file name may have on the file systems that matter."""
+
+
+class Kind(enum.StrEnum):
+    """The kinds of distribution, named as the upload form's field ``filetype`` names them."""
+
+    WHEEL = "bdist_wheel"
+    SDIST = "sdist"
+
+
+@dataclass(frozen=True, slots=True)
+class DistName:
+    """A valid distribution file name and what it says; `text` is the name as it stands on disk."""
+
+    text: str
+    kind: Kind
+    name: NormalizedName
+    version: Version
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """
+    A wheel or sdist whose archive could be read and whose metadata agrees with its file name.
+
+    ``path`` is where the bytes are (not necessarily under the distribution's own name), ``metadata`` the verbatim bytes
+    of METADATA or PKG-INFO, ``fields`` what could be parsed of them, unvalidated.
+    """
+
+    path: Path
+    file: DistName
+    metadata: bytes = field(repr=False)
+    fields: "RawMetadata" = field(repr=False)
+
+    @property
+    def filename(self) -> str:
+        """The distribution's own file name."""
+        return self.file.text
+
+    @property
+    def kind(self) -> Kind:
+        """Whether this is a wheel or an sdist."""
+        return self.file.kind
+
+    @property
+    def name(self) -> NormalizedName:
+        """The normalised project name (PEP 503)."""
+        return self.file.name
+
+    @property
+    def version(self) -> Version:
+        """The version (PEP 440)."""
+        return self.file.version
+
+    @property
+    def display_name(self) -> str:
+        """The project's name as its author writes it."""
+        return self.fields.get("name", self.name)
+
+    @property
+    def requires_python(self) -> str | None:
+        """The specifier of ``Requires-Python`` as it stands in the metadata."""
+        return self.fields.get("requires_python")
+
+
+def parse_metadata(metadata: bytes) -> "tuple[RawMetadata, dict[str, list[str]]]":
+    """Return the fields of core metadata that could be parsed, unvalidated, and those that could not."""
+    from packaging.metadata import parse_email  # noqa: PLC0415 - takes its time, and a build begins without it
+
+    return parse_email(metadata)
+
+
+def parse_filename(text: str) -> DistName:
+    """
+    Return what a distribution's file name says.
+
+    Wheels follow the binary distribution format (PEP 427), sdists are ``.tar.gz`` (PEP 625) or the older ``.zip``.
+
+    Raises InvalidDistributionError when the name is not that of a wheel or an sdist, or holds a path
+    or control characters.
+    """
+    if "/" in text or "\\" in text or has_control_characters(text):
+        raise InvalidDistributionError(f"the file name {text!r} holds a path or control characters")
+    if len(text.encode("utf-8", "surrogateescape")) > FILENAME_LIMIT:
+        raise InvalidDistributionError(f"the file name {text[:40]!r}... is longer than {FILENAME_LIMIT} bytes")
+    try:
+        if text.endswith(".whl"):
+            name, version, _, _ = parse_wheel_filename(text)
+            return DistName(text, Kind.WHEEL, _valid(name), version)
+        if text.endswith((".tar.gz", ".zip")):
+            name, version = parse_sdist_filename(text)
+            return DistName(text, Kind.SDIST, _valid(name), version)
+    except (InvalidWheelFilename, InvalidSdistFilename, InvalidVersion, InvalidName) as error:
+        raise InvalidDistributionError(f"{text!r} is not a valid distribution file name: {error}") from error
+    raise InvalidDistributionError(
+        f"{text!r} is neither a wheel (.whl) nor a source distribution (.tar.gz, .zip)",
+        hint="Give the files that a build wrote, for example dist/*.whl and dist/*.tar.gz.",
+    )
+
+
+def read_distribution(path: Path, filename: str | None = None) -> Distribution:
+    """
+    Read a wheel or sdist and prove that archive, metadata and file name agree.
+
+    ``filename`` is the distribution's own name where the bytes lie under another one (an upload's temporary file).
+
+    Raises InvalidDistributionError when they do not agree or cannot be read, OSError when the file cannot be opened.
+    """
+    file = parse_filename(path.name if filename is None else filename)
+    try:
+        metadata = _wheel_metadata(path, file) if file.kind is Kind.WHEEL else _sdist_metadata(path, file)
+        fields = _agreeing_fields(file, metadata)
+    except InvalidDistributionError as error:
+        raise InvalidDistributionError(f"{file.text}: {error.message}", hint=error.hint) from error
+    return Distribution(path, file, metadata, fields)
+
+
+def _wheel_metadata(path: Path, file: DistName) -> bytes:
+    def wanted(names: list[str]) -> list[str]:
+        folder = _dist_info(names, file)
+        needed = [f"{folder}/METADATA", f"{folder}/WHEEL", f"{folder}/RECORD"]
+        for name in needed:
+            if name not in names:
+                raise InvalidDistributionError(f"the wheel has no {name}")
+        return needed[:2]
+
+    return next(iter(read_zip(path, wanted).values()))
+
+
+def _dist_info(names: Iterable[str], file: DistName) -> str:
+    folders = {top for name in names if (top := name.partition("/")[0]).endswith(".dist-info") and "/" in name}
+    if len(folders) != 1:
+        found = ", ".join(sorted(folders)) or "none"
+        raise InvalidDistributionError(f"a wheel has exactly one .dist-info folder, this one has {found}")
+    folder = folders.pop()
+    name, _, version = folder.removesuffix(".dist-info").rpartition("-")
+    if canonicalize_name(name) != file.name or not _same_version(version, file.version):
+        raise InvalidDistributionError(f"its folder {folder} is for another name or version than the file name")
+    return folder
+
+
+def _sdist_metadata(path: Path, file: DistName) -> bytes:
+    def is_pkg_info(name: str) -> bool:
+        parts = PurePosixPath(name).parts
+        return len(parts) == 2 and parts[1] == "PKG-INFO"
+
+    if file.text.endswith(".zip"):
+        names: list[str] = []
+
+        def wanted(found: list[str]) -> list[str]:
+            names.extend(found)
+            return [name for name in found if is_pkg_info(name)]
+
+        picked = read_zip(path, wanted)
+    else:
+        names, picked = read_tar(path, is_pkg_info)
+    tops = {PurePosixPath(name).parts[0] for name in names if PurePosixPath(name).parts}
+    if len(tops) != 1:
+        raise InvalidDistributionError("an sdist has exactly one top-level folder, this one has " + _few(tops))
+    if len(picked) != 1:
+        raise InvalidDistributionError(f"the sdist has no {tops.pop()}/PKG-INFO")
+    return next(iter(picked.values()))
+
+
+def _agreeing_fields(file: DistName, metadata: bytes) -> "RawMetadata":
+    """Return the fields of core metadata; raise InvalidDistributionError when the file name says other things."""
+    fields, unparsed = parse_metadata(metadata)
+    if "metadata_version" not in fields:
+        raise InvalidDistributionError("its metadata has no valid Metadata-Version field")
+    if "name" not in fields or "name" in unparsed:
+        raise InvalidDistributionError("its metadata has no Name field, or several")
+    if "version" not in fields or "version" in unparsed:
+        raise InvalidDistributionError("its metadata has no Version field, or several")
+    if canonicalize_name(fields["name"]) != file.name:
+        raise InvalidDistributionError(f"its metadata is that of {fields['name']!r}, not of {file.name!r}")
+    if not _same_version(fields["version"], file.version):
+        raise InvalidDistributionError(f"its metadata has the version {fields['version']!r}, not {str(file.version)!r}")
+    return fields
+
+
+def _valid(name: str) -> NormalizedName:
+    """Return a project's name; raise InvalidName for one with other characters than the specification of names has."""
+    return canonicalize_name(name, validate=True)
+
+
+def _same_version(text: str, version: Version) -> bool:
+    try:
+        return Version(text.replace("_", "-")) == version
+    except InvalidVersion:
+        return False
+
+
+def _few(items: Iterable[str]) -> str:
+    """Return the first three items, and how many more there are, for a message."""
+    ordered = sorted(items)
+    more = f" and {len(ordered) - 3} more" if len(ordered) > 3 else ""
+    return (", ".join(ordered[:3]) or "none") + more

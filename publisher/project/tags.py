@@ -1,0 +1,108 @@
+"""The version that a release tag names, and the guard that the released files have it."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from packaging.utils import NormalizedName, canonicalize_name
+from packaging.version import InvalidVersion, Version
+
+from publisher.errors import CheckFailedError
+from publisher.project.distributions import Distribution
+from publisher.project.pyproject import Source
+
+FORMS = "v1.2.3, 1.2.3, name-v1.2.3, name-1.2.3, name/v1.2.3 or name/1.2.3"
+
+_WRONG_VERSION_HINT = (
+    "Set the project's version to the tag's, commit, and move the tag to that commit; or tag the version that the "
+    "project has. Nothing was published."
+)
+_SEPARATOR = re.compile(r"[-/]v?(?=\d)")
+
+
+@dataclass(frozen=True)
+class Tag:
+    """A release tag: the version it names, and the project where it names one."""
+
+    text: str
+    version: Version
+    name: NormalizedName | None = None
+
+
+def parse_tag(text: str) -> Tag:
+    """
+    Return what a tag, with or without ``refs/tags/``, says.
+
+    Raises CheckFailedError when it has none of the forms in `FORMS`.
+    """
+    tag = text.removeprefix("refs/tags/")
+    splits: list[tuple[str | None, str]] = [(None, tag.removeprefix("v"))]
+    splits += [(tag[: found.start()], tag[found.end() :]) for found in _SEPARATOR.finditer(tag)]
+    for name, version in splits:
+        try:
+            return Tag(tag, Version(version), canonicalize_name(name) if name else None)
+        except InvalidVersion:
+            continue
+    raise CheckFailedError(f"The tag {tag!r} names no version.", hint=f"Tags have the form {FORMS}.")
+
+
+def select_sources(tag: Tag, sources: Sequence[Source]) -> list[Source]:
+    """
+    Return the projects that a tag is for: the one that it names, else all of them.
+
+    A project whose name is not known before it is built is taken when no other has the tag's name: `check_tag` looks
+    at what was built.
+
+    Raises CheckFailedError when no project has the name, or when one says another version than the tag's.
+    """
+    chosen = [source for source in sources if tag.name in {None, source.name}]
+    chosen = chosen or [source for source in sources if source.name is None]
+    if not chosen:
+        raise _nothing_of_that_name(tag, (source.name for source in sources))
+    for source in chosen:
+        if source.version not in {None, tag.version}:
+            raise CheckFailedError(
+                f"{source.file}: the version is {source.version}, the tag {tag.text!r} says {tag.version}.",
+                hint=_WRONG_VERSION_HINT,
+                path=source.file,
+            )
+    return chosen
+
+
+def select_distributions(tag: Tag, distributions: Sequence[Distribution]) -> list[Distribution]:
+    """
+    Return the files that a tag is for: those of the project that it names, else all of them.
+
+    Raises CheckFailedError when no file is of that project.
+    """
+    chosen = [distribution for distribution in distributions if tag.name in {None, distribution.name}]
+    if not chosen:
+        raise _nothing_of_that_name(tag, (distribution.name for distribution in distributions))
+    return chosen
+
+
+def check_tag(tag: Tag, distributions: Iterable[Distribution]) -> None:
+    """
+    Return when every file is of the version that the tag names, and of the project where it names one.
+
+    Raises CheckFailedError, with every file that is not.
+    """
+    wrong = [
+        f"{distribution.filename}: the version is {distribution.version}, the tag {tag.text!r} says {tag.version}"
+        for distribution in distributions
+        if distribution.version != tag.version
+    ] + [
+        f"{distribution.filename}: the project is {distribution.name}, the tag {tag.text!r} says {tag.name}"
+        for distribution in distributions
+        if tag.name not in {None, distribution.name}
+    ]
+    if wrong:
+        raise CheckFailedError("\n".join(wrong), hint=_WRONG_VERSION_HINT)
+
+
+def _nothing_of_that_name(tag: Tag, names: Iterable[str | None]) -> CheckFailedError:
+    known = ", ".join(sorted({name for name in names if name})) or "of no known name"
+    return CheckFailedError(
+        f"The tag {tag.text!r} is for the project {tag.name}, and the projects here are {known}.",
+        hint=f"Tags have the form {FORMS}, with the name that stands in pyproject.toml. Nothing was published.",
+    )

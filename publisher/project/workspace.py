@@ -1,0 +1,109 @@
+"""Which projects the root of a repository with several of them stands for."""
+
+import glob
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from publisher.errors import ConfigurationError
+from publisher.project.config import TABLE, read_project_config
+from publisher.project.pyproject import FILENAME, read_pyproject
+
+NOT_FOR_PUBLISHING = "Private :: Do Not Upload"
+"""The classifier of projects that no index is to have; the public index refuses every classifier that begins so."""
+
+
+@dataclass(frozen=True)
+class _Members:
+    """What a root says of its projects: patterns relative to it, those to leave out, and where it says so."""
+
+    patterns: Sequence[str]
+    exclude: Sequence[str]
+    said_by: str
+
+
+def find_projects(folders: Iterable[Path]) -> list[Path]:
+    """
+    Return the project folders that folders stand for: the root of a workspace for its projects, all others themselves.
+
+    A root names its projects with ``packages`` in ``[tool.pypi-publish]``. One that is no project itself may leave that
+    to its ``[tool.uv.workspace]`` or to a workspace of hatch. Projects that are not to be published are left out.
+
+    Raises ConfigurationError when a pattern finds no project, or nothing is left.
+    """
+    return list(dict.fromkeys(project for folder in folders for project in _projects_of(folder)))
+
+
+def _projects_of(folder: Path) -> list[Path]:
+    members = _members_of(folder)
+    if members is None:
+        return [folder]
+    excluded = set(_matches(folder, members.exclude))
+    found = [
+        project
+        for pattern in members.patterns
+        for project in _found(folder, pattern, members.said_by)
+        if project not in excluded and _is_for_publishing(project)
+    ]
+    if not found:
+        raise ConfigurationError(f"{members.said_by} in {folder / FILENAME} names no project that is to be published.")
+    return found
+
+
+def _members_of(folder: Path) -> _Members | None:
+    """Return what a folder says of the projects in it; None when it stands for itself."""
+    if packages := read_project_config(folder).packages:
+        taken = [pattern for pattern in packages if not pattern.startswith("!")]
+        left_out = [pattern.removeprefix("!") for pattern in packages if pattern.startswith("!")]
+        return _Members(taken, left_out, f"`packages` of [{TABLE}]")
+    document = read_pyproject(folder)
+    if "project" in document or "build-system" in document or (folder / "setup.py").is_file():
+        return None
+    match document.get("tool"):
+        case {"uv": {"workspace": {"members": [*members], **rest}}}:
+            return _Members(_texts(members), _texts(rest.get("exclude")), "[tool.uv.workspace]")
+        case {"hatch": {"envs": dict(environments)}} if members := list(_members_of_hatch(environments)):
+            return _Members(members, (), "the workspace of [tool.hatch.envs]")
+    return None
+
+
+def _members_of_hatch(environments: Mapping[str, Any]) -> Iterator[str]:
+    for environment in environments.values():
+        match environment:
+            case {"workspace": {"members": [*members]}}:
+                yield from (member["path"] if isinstance(member, dict) else member for member in members)
+
+
+def _texts(value: Any) -> list[str]:
+    return [text for text in value if isinstance(text, str)] if isinstance(value, list) else []
+
+
+def _found(root: Path, pattern: str, said_by: str) -> list[Path]:
+    """Return the projects that a pattern finds, in the order of their paths."""
+    found = [folder for folder in _matches(root, [pattern]) if _is_project(folder)]
+    if not found:
+        raise ConfigurationError(
+            f"{said_by} in {root / FILENAME}: no folder that {pattern!r} matches holds a pyproject.toml.",
+            hint="Patterns are relative to the folder of that file, for example `packages/*`.",
+        )
+    return found
+
+
+def _matches(root: Path, patterns: Iterable[str]) -> list[Path]:
+    """Return what is below a folder, or is the folder itself, and matches; `Path.glob` takes no ``.`` and no ``..``."""
+    names = (name for pattern in patterns for name in sorted(glob.glob(pattern, root_dir=root, recursive=True)))  # noqa: PTH207
+    return [root / name for name in names]
+
+
+def _is_project(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in (FILENAME, "setup.py"))
+
+
+def _is_for_publishing(project: Path) -> bool:
+    match read_pyproject(project):
+        case {"project": {"classifiers": [*classifiers]}} if NOT_FOR_PUBLISHING in classifiers:
+            return False
+        case {"tool": {"uv": {"package": False}}}:
+            return False
+    return True

@@ -1,0 +1,1 @@
+"""Publishing: build, check, compare, upload, report."""

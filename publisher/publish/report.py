@@ -1,0 +1,134 @@
+"""What a publishing run did, or would do, to each file."""
+
+import enum
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from packaging.utils import NormalizedName
+from packaging.version import Version
+
+from publisher.client.url import IndexUrl
+from publisher.project.distributions import DistName, Distribution
+
+
+class State(enum.StrEnum):
+    """What became of a file."""
+
+    UPLOADED = "uploaded"
+    ALREADY_THERE = "already-there"
+    """The index had exactly these bytes."""
+    SKIPPED = "skipped"
+    """The index has a file of that name with other contents, and it was to be left as it is."""
+    WOULD_UPLOAD = "would-upload"
+    UNCHANGED = "unchanged"
+    """The index has it, and the project was not changed since, so it was not built again."""
+
+
+@dataclass(frozen=True)
+class Release:
+    """A version of a project; ``name`` is normalised, ``display_name`` is how its author writes it."""
+
+    name: NormalizedName
+    version: Version
+    display_name: str = field(compare=False)
+
+
+@dataclass(frozen=True)
+class FileReport:
+    """
+    One file: the release it is of, what became of it, its size in bytes and its SHA-256 digest in hexadecimal.
+
+    ``path`` is None for a file that was not built, and its size and digest are where the index does not tell them.
+    ``url`` is where the index serves it, as far as it was asked.
+    """
+
+    file: DistName
+    release: Release
+    state: State
+    size: int | None
+    sha256: str | None
+    path: Path | None = None
+    url: str | None = None
+
+
+@dataclass(frozen=True)
+class Report:
+    """One run against one index."""
+
+    index: IndexUrl
+    files: Sequence[FileReport]
+    dry_run: bool = False
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the index now has all files as they are here."""
+        return all(file.state in {State.UPLOADED, State.ALREADY_THERE, State.UNCHANGED} for file in self.files)
+
+    @property
+    def handled(self) -> list[FileReport]:
+        """The files that were built, or given."""
+        return [file for file in self.files if file.state is not State.UNCHANGED]
+
+    @property
+    def releases(self) -> list[Release]:
+        """The releases that files were built or given of, each once, in the order of the files."""
+        return list(dict.fromkeys(file.release for file in self.handled))
+
+    @property
+    def unchanged(self) -> list[Release]:
+        """The releases that were not built, because the index has them and nothing was changed since."""
+        return list(dict.fromkeys(file.release for file in self.files if file.state is State.UNCHANGED))
+
+    def install_command(self, release: Release) -> str:
+        """Return the line that installs a release from this index."""
+        return f"pip install --index-url {self.index.simple} {release.name}=={release.version}"
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the report as ``--json`` prints it; the keys are what other programs rely on."""
+        return {
+            "index-url": self.index.root,
+            "dry-run": self.dry_run,
+            "published": any(file.state is State.UPLOADED for file in self.files),
+            "projects": [
+                {
+                    "name": release.display_name,
+                    "normalized-name": release.name,
+                    "version": str(release.version),
+                    "url": self.index.project_page(release.name),
+                    "install": self.install_command(release),
+                    "unchanged": release not in self.releases,
+                }
+                for release in [*self.releases, *self.unchanged]
+            ],
+            "files": [
+                {
+                    "filename": file.file.text,
+                    "path": None if file.path is None else str(file.path),
+                    "kind": file.file.kind.value,
+                    "project": file.file.name,
+                    "version": str(file.file.version),
+                    "size": file.size,
+                    "sha256": file.sha256,
+                    "status": file.state.value,
+                    "url": file.url,
+                }
+                for file in self.files
+            ],
+        }
+
+
+def files_as_json(distributions: Iterable[Distribution]) -> list[dict[str, Any]]:
+    """Return what ``build --json`` and ``check --json`` say of files that were not compared with any index."""
+    return [
+        {
+            "filename": distribution.filename,
+            "path": str(distribution.path),
+            "kind": distribution.kind.value,
+            "project": distribution.name,
+            "version": str(distribution.version),
+            "size": distribution.path.stat().st_size,
+        }
+        for distribution in distributions
+    ]

@@ -1,0 +1,76 @@
+"""Which projects need not be built, because the index has their version and they were not changed since."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from publisher.client.url import IndexUrl
+from publisher.credentials.chain import Prompt
+from publisher.errors import InvalidDistributionError
+from publisher.project.distributions import DistName, Kind, parse_filename
+from publisher.project.git import settled_since
+from publisher.project.pyproject import Source
+from publisher.publish.last_published import is_traced
+from publisher.publish.prefetch import Ahead
+from publisher.publish.report import FileReport, Release, State
+
+if TYPE_CHECKING:
+    from publisher.client.client import RemoteFile
+
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+
+def find_settled(sources: Sequence[Source], index: IndexUrl, kinds: Collection[Kind]) -> dict[Source, datetime]:
+    """
+    Return the projects that may be published as they are, each with the time after which that happened.
+
+    Taken for changed are those whose name or version is not written in pyproject.toml, and that have changes which are
+    not committed. A project alone is taken for changed unless it was published from here: asking the index first would
+    only delay its build.
+    """
+    named = [source for source in sources if source.name and source.version]
+    if len(sources) == 1:
+        return {source: _LONG_AGO for source in named if is_traced(source, index, kinds)}
+    return {source: when for source in named if (when := settled_since(source.folder))}
+
+
+def find_unchanged(
+    settled: Mapping[Source, datetime], kinds: Collection[Kind], ahead: Ahead, prompt: Prompt | None
+) -> dict[Source, list[FileReport]]:
+    """
+    Return those of the projects whose version is on the index with every kind of file, since after the given times.
+
+    With each come its files, as the index tells them. Taken for changed are those whose files the index does not date.
+    The index is asked only when there is a reason to.
+
+    Raises CredentialsError and IndexUnavailableError.
+    """
+    if settled:
+        ahead.connect(prompt)
+    found = {source: _published(source, when, ahead.files(str(source.name))) for source, when in settled.items()}
+    return {source: files for source, files in found.items() if {file.file.kind for file in files}.issuperset(kinds)}
+
+
+def _published(source: Source, when: datetime, files: "Mapping[str, RemoteFile]") -> list[FileReport]:
+    """Return the files of a source's version that were uploaded after a time."""
+    return [
+        FileReport(name, _release(name), State.UNCHANGED, file.size, file.hashes.get("sha256"), url=file.url)
+        for file in files.values()
+        if (name := _parse(file.filename)) and name.version == source.version and _is_newer(file, when)
+    ]
+
+
+def _release(name: DistName) -> Release:
+    return Release(name.name, name.version, name.name)
+
+
+def _parse(filename: str) -> DistName | None:
+    try:
+        return parse_filename(filename)
+    except InvalidDistributionError:
+        return None
+
+
+def _is_newer(file: "RemoteFile", when: datetime) -> bool:
+    """Tell whether a file was uploaded after a time; git counts whole seconds, so the same one is not after."""
+    return when is _LONG_AGO or (file.uploaded is not None and file.uploaded.replace(microsecond=0) > when)

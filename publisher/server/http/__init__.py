@@ -1,0 +1,1 @@
+"""Requests, responses, forms and the access log."""

@@ -1,0 +1,157 @@
+"""The pages that people see: the index's home and one page for each project."""
+
+import html
+from collections.abc import Iterable
+from urllib.parse import quote
+
+from packaging.metadata import parse_email
+
+from publisher.errors import InvalidDistributionError
+from publisher.project.distributions import read_distribution
+from publisher.server.http.messages import HTML_TYPE, Headers, HttpError, Request, Response, redirect
+from publisher.server.names.filenames import normalize
+from publisher.server.names.versions import newest_first, same_version
+from publisher.server.routes.simple import file_url
+from publisher.server.store.projects import StoredFile
+from publisher.server.store.store import Store
+
+_HEADERS: Headers = [
+    (b"content-type", HTML_TYPE),
+    (b"cache-control", b"private, no-store"),
+    (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+]
+
+_STYLE = """
+:root { color-scheme: light dark; --line: #8884; --soft: #8881; --dim: #777; --link: #2563eb }
+@media (prefers-color-scheme: dark) { :root { --dim: #9a9a9a; --link: #7aa2ff } }
+body { font: 16px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 60rem; padding: 2rem 1rem 4rem }
+h1 { font-size: 1.6rem; margin: 0 0 .25rem } h2 { font-size: 1.1rem; margin: 2rem 0 .5rem }
+a { color: var(--link); text-decoration: none } a:hover { text-decoration: underline }
+p.dim, .dim { color: var(--dim) }
+pre { background: var(--soft); border: 1px solid var(--line); border-radius: .5rem; margin: .5rem 0; overflow-x: auto;
+      padding: .75rem 1rem; font: .9rem/1.5 ui-monospace, monospace }
+table { border-collapse: collapse; width: 100% }
+td, th { border-bottom: 1px solid var(--line); padding: .4rem .75rem .4rem 0; text-align: left; vertical-align: top }
+td.file { overflow-wrap: anywhere } td.size { text-align: right; white-space: nowrap }
+.tag { border: 1px solid currentColor; border-radius: 1rem; color: #b45309; font-size: .8rem; padding: .05rem .5rem }
+ul.projects { columns: 16rem; list-style: none; padding: 0 }
+"""
+
+LISTED_PROJECTS = 2000
+"""How many projects the home page lists at the most."""
+
+
+class HumanPages:
+    """Answers ``/`` and ``/projects/NAME/`` for people."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def home(self, request: Request) -> Response:
+        """Show what this is, how to install from it, and its projects."""
+        await self._store.fresh()
+        names = sorted(self._store.projects)
+        files = sum(len(project.places) for project in self._store.projects.values())
+        prefix = request.root_path
+        links = "".join(
+            f'<li><a href="{prefix}/projects/{quote(name)}/">{html.escape(name)}</a></li>'
+            for name in names[:LISTED_PROJECTS]
+        )
+        more = f"<p class=dim>and {len(names) - LISTED_PROJECTS} more</p>" if len(names) > LISTED_PROJECTS else ""
+        body = f"""
+<h1>Private package index</h1>
+<p class="dim">{_count(len(names), "project")}, {_count(files, "file")}</p>
+<h2>Install from it</h2>
+<pre>pip install --index-url {html.escape(request.base_url)}simple/ PACKAGE</pre>
+<h2>Publish to it</h2>
+<pre>pypi-publish login --index-url {html.escape(request.base_url)}
+pypi-publish PROJECT_FOLDER</pre>
+<h2>Projects</h2>
+<ul class="projects">{links or '<li class="dim">None yet.</li>'}</ul>{more}
+"""
+        return _page("Private package index", body)
+
+    async def project(self, request: Request, path: str) -> Response:
+        """Show a project's newest release, its description, and its files."""
+        name = path.rstrip("/")
+        if not path.endswith("/") or name != normalize(name):
+            return redirect(request, f"projects/{normalize(name)}/")
+        project = await self._store.find(name)
+        if project is None:
+            raise HttpError(404, f"This index has no project {name}.")
+        files = await self._store.files(project)
+        versions = newest_first(file.version for file in files.values())
+        live = newest_first(file.version for file in files.values() if file.yanked is None)
+        newest = (live or versions or [""])[0]
+        summary, description = await self._store.in_thread(lambda: _describe(files.values(), newest))
+        requirement = f"{name}=={newest}" if newest else name
+        groups = "".join(_release(version, files.values(), request.root_path) for version in versions)
+        body = f"""
+<p class="dim"><a href="{request.root_path}/">Private package index</a></p>
+<h1>{html.escape(name)} {html.escape(newest)}</h1>
+<p>{html.escape(summary)}</p>
+<pre>pip install --index-url {html.escape(request.base_url)}simple/ {html.escape(requirement)}</pre>
+<h2>Files</h2>
+<table><thead><tr><th>File</th><th>Uploaded</th><th>Python</th><th>Size</th></tr></thead>{groups}</table>
+{f"<h2>Description</h2><pre>{html.escape(description)}</pre>" if description else ""}
+"""
+        return _page(name, body)
+
+
+def _release(version: str, files: Iterable[StoredFile], prefix: str) -> str:
+    rows = "".join(_row(file, prefix) for file in files if same_version(file.version, version))
+    return f'<tbody><tr><th colspan="4">{html.escape(version)}</th></tr>{rows}</tbody>'
+
+
+def _row(file: StoredFile, prefix: str) -> str:
+    facts = file.facts
+    yanked = ""
+    if file.yanked is not None:
+        yanked = f' <span class="tag" title="{html.escape(file.yanked)}">yanked</span>'
+    uploaded = facts.uploaded[:16].replace("T", " ") + (f" by {facts.uploader}" if facts.uploader else "")
+    return (
+        f'<tr><td class="file"><a href="{file_url(file, prefix)}">{html.escape(file.filename)}</a>{yanked}</td>'
+        f"<td>{html.escape(uploaded)}</td><td>{html.escape(facts.requires_python or '')}</td>"
+        f'<td class="size">{_size(facts.size)}</td></tr>'
+    )
+
+
+def _describe(files: Iterable[StoredFile], version: str) -> tuple[str, str]:
+    """Return summary and description out of a file of the release, wheels first; empty where none can be read."""
+    release = [file for file in files if same_version(file.version, version)]
+    for file in sorted(release, key=lambda file: not file.filename.endswith(".whl")):
+        try:
+            fields = parse_email(read_distribution(file.path).metadata)[0]
+        except (InvalidDistributionError, OSError):
+            continue
+        return fields.get("summary", ""), fields.get("description", "").strip()
+    return "", ""
+
+
+def _page(title: str, body: str) -> Response:
+    text = f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{html.escape(title)}</title>
+<style>{_STYLE}</style>
+</head>
+<body>{body}</body>
+</html>
+"""
+    return Response(200, text.encode(), _HEADERS)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _size(size: float) -> str:
+    for unit in ("bytes", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} GB"

@@ -1,0 +1,301 @@
+"""The simple API: all projects, and the files of each, in JSON and HTML (PEP 503, 592, 629, 658, 691, 700, 714)."""
+
+import gzip
+import hashlib
+import html
+import json
+import re
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from typing import Any
+from urllib.parse import quote
+
+from packaging.version import InvalidVersion, Version
+
+from publisher.server.http.messages import Headers, HttpError, Request, Response, redirect
+from publisher.server.names.filenames import is_name, normalize
+from publisher.server.names.versions import newest_first
+from publisher.server.settings import ServerSettings
+from publisher.server.store.projects import StoredFile
+from publisher.server.store.refresh import busy
+from publisher.server.store.store import Store
+
+API_VERSION = "1.4"
+
+JSON = "application/vnd.pypi.simple.v1+json"
+HTML = "application/vnd.pypi.simple.v1+html"
+TEXT_HTML = "text/html"
+
+_OFFERS = {
+    TEXT_HTML: TEXT_HTML,
+    HTML: HTML,
+    JSON: JSON,
+    "application/vnd.pypi.simple.latest+json": JSON,
+    "application/vnd.pypi.simple.latest+html": HTML,
+}
+_GZIP_FROM = 1024
+_PAGE_HEADERS: Headers = [
+    (b"cache-control", b"private, max-age=0, must-revalidate"),
+    (b"vary", b"Accept, Accept-Encoding"),
+    (b"x-content-type-options", b"nosniff"),
+]
+
+
+@lru_cache(maxsize=256)
+def negotiate(accept: str) -> str:
+    """
+    Return the content type that an ``Accept`` header prefers among those of the simple API, as PyPI negotiates.
+
+    The first of equals is ``text/html``; a header that accepts none of them gets that too.
+    """
+    ranges: dict[str, float] = {}
+    for part in accept.split(","):
+        name, *parameters = (piece.strip() for piece in part.split(";"))
+        quality = next((text[2:] for text in parameters if text.lower().startswith("q=")), "1")
+        try:
+            ranges[name.lower()] = float(quality)
+        except ValueError:
+            continue
+
+    def quality_of(offer: str) -> float:
+        kind = offer.partition("/")[0]
+        return next((ranges[name] for name in (offer, f"{kind}/*", "*/*") if name in ranges), 0.0)
+
+    best = max(_OFFERS, key=quality_of)  # the first of the best
+    return _OFFERS[best] if accept and quality_of(best) > 0 else TEXT_HTML
+
+
+@lru_cache(maxsize=256)
+def accepts_gzip(accept_encoding: bytes) -> bool:
+    """Tell whether a client takes a page zipped; ``gzip;q=0`` says that it does not."""
+    for part in accept_encoding.lower().split(b","):
+        name, *parameters = (piece.strip() for piece in part.split(b";"))
+        if name == b"gzip":
+            return not any(re.fullmatch(rb"q=0(\.0*)?", text) for text in parameters)
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page as it is sent, and what it was made from; ``plain`` and ``zipped`` are complete answers."""
+
+    revision: int
+    etag: bytes
+    plain: Response
+    zipped: Response
+    unmodified: Response
+
+    @property
+    def size(self) -> int:
+        """The bytes that the page takes in memory."""
+        return len(self.plain.body) + (0 if self.zipped is self.plain else len(self.zipped.body))
+
+    def answer(self, request: Request) -> Response:
+        """Return the form that the request accepts, or that it has it already."""
+        match = request.headers.get(b"if-none-match")
+        if match is not None and (self.etag in match or match == b"*"):
+            return self.unmodified
+        if self.zipped is not self.plain and accepts_gzip(request.headers.get(b"accept-encoding", b"")):
+            return self.zipped
+        return self.plain
+
+
+class SimplePages:
+    """Answers requests below ``/simple/``; a page is made once for each change and kept, as far as memory allows."""
+
+    def __init__(self, settings: ServerSettings, store: Store) -> None:
+        self._settings = settings
+        self._store = store
+        self._pages: OrderedDict[tuple[str, str, str], Page] = OrderedDict()
+        self._size = 0
+
+    async def answer(self, request: Request, name: str) -> Response:
+        """Return the list of projects for an empty name, else the page of the project."""
+        kind = negotiate(request.header(b"accept"))
+        if not name:
+            return await self._index(request, kind)
+        if not name.endswith("/") or name.rstrip("/") != normalize(name.rstrip("/")):
+            return redirect(request, f"simple/{normalize(name.rstrip('/'))}/")
+        return await self._project(request, name[:-1], kind)
+
+    def immediate(self, request: Request, name: str) -> Response | None:
+        """Return an answer that is in memory and still right; None when anything has to be waited for."""
+        if not self._store.is_fresh():
+            return None
+        key = (name[:-1], negotiate(request.header(b"accept")), request.root_path if name else "")
+        if not name:
+            page = self._recall(key, self._store.revision)
+        else:
+            project = self._store.projects.get(key[0])
+            if project is None or project.is_due():
+                return None
+            page = self._recall(key, project.revision)
+        return page.answer(request) if page is not None else None
+
+    async def _index(self, request: Request, kind: str) -> Response:
+        await self._store.fresh()
+        key = ("", kind, "")
+        page = self._recall(key, self._store.revision)
+        if page is None:
+            if self._store.trouble is not None and not self._store.projects:
+                raise busy()
+            names = sorted(self._store.projects)
+            make = _index_json if kind == JSON else _index_html
+            revision = self._store.revision
+            page = await self._store.in_thread(lambda: _make_page(make(names), kind, revision))
+            self._keep(key, page)
+        return page.answer(request)
+
+    async def _project(self, request: Request, name: str, kind: str) -> Response:
+        project = await self._store.find(name)
+        if project is None:
+            return await self._unknown(name)
+        prefix = request.root_path
+        key = (name, kind, prefix)
+        try:
+            files = await self._store.files(project)
+        except HttpError:
+            last = self._pages.get(key)
+            if last is None:
+                raise
+            return last.answer(request)  # the folder is lost for now: what was right before is better than nothing
+        page = self._recall(key, project.revision)
+        if page is None:
+            make: Callable[..., bytes] = _project_json if kind == JSON else _project_html
+            revision = project.revision
+            ordered = _ordered(files)
+            page = await self._store.in_thread(lambda: _make_page(make(name, ordered, prefix), kind, revision))
+            self._keep(key, page)
+        return page.answer(request)
+
+    async def _unknown(self, name: str) -> Response:
+        """Answer for a name without files: 404, or another index if the operator chose one and the name is not ours."""
+        if self._store.trouble is not None:
+            raise busy()
+        if self._settings.fallback_url is not None and is_name(name) and not await self._store.owns(name):
+            location = f"{self._settings.fallback_url.rstrip('/')}/{quote(name)}/"
+            return Response(302, b"", [(b"location", location.encode()), (b"cache-control", b"no-store")])
+        raise HttpError(404, f"This index has no project {name}.")
+
+    def _recall(self, key: tuple[str, str, str], revision: int) -> Page | None:
+        page = self._pages.get(key)
+        return page if page is not None and page.revision == revision else None
+
+    def _keep(self, key: tuple[str, str, str], page: Page) -> None:
+        old = self._pages.pop(key, None)
+        self._pages[key] = page
+        self._size += page.size - (old.size if old else 0)
+        while self._size > self._settings.limits.page_memory and len(self._pages) > 1:
+            _, dropped = self._pages.popitem(last=False)
+            self._size -= dropped.size
+
+
+def file_url(file: StoredFile, prefix: str) -> str:
+    """Return the path of a file's URL: it ends in the file name, under the same root as the pages."""
+    return f"{prefix}/packages/{quote(file.url_path, safe='/+!~')}"
+
+
+def _ordered(files: Mapping[str, StoredFile]) -> list[StoredFile]:
+    """Return files by version, oldest first, as installers and people expect them."""
+
+    @cache
+    def version_key(text: str) -> tuple[bool, Version | str]:
+        try:
+            return (True, Version(text))
+        except InvalidVersion:
+            return (False, text)
+
+    return sorted(files.values(), key=lambda file: (version_key(file.version), file.filename))
+
+
+def _make_page(body: bytes, kind: str, revision: int) -> Page:
+    etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'.encode()
+    content_type = (kind if kind == JSON else f"{kind}; charset=utf-8").encode()
+    headers = [(b"content-type", content_type), (b"etag", etag), *_PAGE_HEADERS]
+    plain = Response(200, body, headers)
+    zipped = plain
+    if len(body) >= _GZIP_FROM:
+        compressed = gzip.compress(body, compresslevel=5, mtime=0)
+        zipped_etag = etag[:-1] + b'-gzip"'
+        zipped_headers = [(b"content-type", content_type), (b"etag", zipped_etag), *_PAGE_HEADERS]
+        zipped = Response(200, compressed, [*zipped_headers, (b"content-encoding", b"gzip")])
+    return Page(revision, etag[:-1], plain, zipped, Response(304, b"", [(b"etag", etag), *_PAGE_HEADERS]))
+
+
+def _index_json(names: list[str]) -> bytes:
+    return _json({"meta": {"api-version": API_VERSION}, "projects": [{"name": name} for name in names]})
+
+
+def _index_html(names: list[str]) -> bytes:
+    links = "\n".join(f'<a href="{quote(name)}/">{html.escape(name)}</a><br>' for name in names)
+    return _html("Simple index", links)
+
+
+def _project_json(name: str, files: list[StoredFile], prefix: str) -> bytes:
+    page = {
+        "meta": {"api-version": API_VERSION},
+        "name": name,
+        "versions": newest_first(file.version for file in files)[::-1],
+        "files": [_file_json(file, prefix) for file in files],
+    }
+    return _json(page)
+
+
+def _file_json(file: StoredFile, prefix: str) -> dict[str, Any]:
+    """Return a file's entry; keys without a value are left out, because uv fails on most that are null."""
+    facts = file.facts
+    entry: dict[str, Any] = {
+        "filename": file.filename,
+        "url": file_url(file, prefix),
+        "hashes": {"sha256": facts.sha256},
+        "size": facts.size,
+        "upload-time": facts.uploaded,
+        "yanked": False if file.yanked is None else file.yanked or True,
+    }
+    if facts.requires_python is not None:
+        entry["requires-python"] = facts.requires_python
+    if facts.metadata_sha256 is not None:
+        entry["core-metadata"] = {"sha256": facts.metadata_sha256}
+        entry["dist-info-metadata"] = entry["core-metadata"]
+    return entry
+
+
+def _project_html(name: str, files: list[StoredFile], prefix: str) -> bytes:
+    return _html(f"Links for {name}", "\n".join(_anchor(file, prefix) for file in files))
+
+
+def _anchor(file: StoredFile, prefix: str) -> str:
+    facts = file.facts
+    attributes = {"href": f"{file_url(file, prefix)}#sha256={facts.sha256}"}
+    if facts.requires_python is not None:
+        attributes["data-requires-python"] = facts.requires_python
+    if file.yanked is not None:
+        attributes["data-yanked"] = file.yanked
+    if facts.metadata_sha256 is not None:
+        attributes["data-dist-info-metadata"] = attributes["data-core-metadata"] = f"sha256={facts.metadata_sha256}"
+    told = " ".join(f'{name}="{html.escape(value)}"' for name, value in attributes.items())
+    return f"<a {told}>{html.escape(file.filename)}</a><br>"
+
+
+def _json(page: Any) -> bytes:
+    return json.dumps(page, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def _html(title: str, body: str) -> bytes:
+    text = html.escape(title)
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="pypi:repository-version" content="{API_VERSION}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{text}</title>
+</head>
+<body>
+<h1>{text}</h1>
+{body}
+</body>
+</html>
+""".encode()

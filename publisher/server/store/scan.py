@@ -1,0 +1,188 @@
+"""Which files lie in the package folders, and whether that has changed since they were last read."""
+
+import enum
+import logging
+import os
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from publisher.server.store.records import DOT_FOLDER
+
+RACY_NS = 2_000_000_000
+"""Nanoseconds that a directory's time may lag behind its contents: one that changed so recently is read again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One directory as it was read: its time in nanoseconds, whether that is too recent to trust, what is in it."""
+
+    mtime_ns: int
+    racy: bool
+    files: frozenset[str]
+    folders: tuple[str, ...]
+
+
+Listings = Mapping[str, Listing]
+_Identity = tuple[int, int]
+"""The device and the inode of a directory."""
+
+_log = logging.getLogger(__name__)
+
+
+class FolderLostError(OSError):
+    """The package folder can't be read, or is suddenly empty as that of an unmounted disk is."""
+
+
+class Look(enum.Enum):
+    """What the times of the directories tell."""
+
+    SAME = enum.auto()
+    RACY = enum.auto()
+    """The same, but one had changed so shortly before it was read that it may have changed again unnoticed."""
+    CHANGED = enum.auto()
+
+
+class OwnChanges:
+    """
+    The times that directories were left with by this process, where nobody else had changed them before.
+
+    An upload changes the folder, and reading it anew before the next one would cost more the fuller it is. Somebody
+    else's change is missed where the clock of the file system ticks too slowly to tell it from ours, and by uploads
+    only: whoever asks for a page compares with what was read.
+    """
+
+    def __init__(self) -> None:
+        self._left: dict[str, int] = {}
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def change(self, directory: str, listings: Listings) -> Iterator[None]:
+        """Note how a directory is left by what is done to it meanwhile; one thread at a time."""
+        with self._lock:
+            before = _mtime_ns(directory)
+            yield
+            if self._is_known(directory, before, listings):
+                self._left[directory] = _mtime_ns(directory)
+
+    def are_all_since(self, listings: Listings) -> bool:
+        """Tell whether nobody else has changed any directory since it was read: one system call a directory."""
+        try:
+            return all(self._is_known(path, _mtime_ns(path), listings) for path in listings)
+        except OSError:
+            return False
+
+    def _is_known(self, directory: str, mtime_ns: int, listings: Listings) -> bool:
+        listing = listings.get(directory)
+        return mtime_ns == self._left.get(directory) or (listing is not None and mtime_ns == listing.mtime_ns)
+
+
+def look(listings: Listings) -> Look:
+    """
+    Compare every directory's time with the one it had when it was read: one system call a directory.
+
+    Raises FolderLostError when one can't be looked at.
+    """
+    racy = False
+    try:
+        for path, listing in listings.items():
+            if _mtime_ns(path) != listing.mtime_ns:
+                return Look.CHANGED
+            racy = racy or listing.racy
+    except FileNotFoundError:
+        return Look.CHANGED
+    except OSError as error:
+        raise FolderLostError(error.errno, f"the package folder can't be read: {error.strerror}") from error
+    return Look.RACY if racy else Look.SAME
+
+
+def read(roots: Sequence[Path], known: Listings) -> dict[str, Listing]:
+    """
+    Return what lies in the folders and below them, taking from ``known`` the directories that did not change.
+
+    Hidden files and folders are left out. Raises FolderLostError when a root can't be read, or has lost everything, the
+    folder of the records included.
+    """
+    found: dict[str, Listing] = {}
+    for root in roots:
+        try:
+            found.update(_read_tree(str(root), known, frozenset()))
+        except OSError as error:
+            raise FolderLostError(error.errno, f"the package folder {root} can't be read: {error.strerror}") from error
+    if any(known[path].files for path in known) and not any(listing.files for listing in found.values()):
+        first = roots[0]
+        if not (first / DOT_FOLDER).is_dir():
+            raise FolderLostError(f"the package folder {first} is suddenly empty: is its disk mounted?")
+    return found
+
+
+def differences(before: Listings, after: Listings) -> Iterator[tuple[str, frozenset[str], frozenset[str]]]:
+    """Yield for every directory that changed its path, the files that came, and those that went."""
+    nothing: frozenset[str] = frozenset()
+    for path in before.keys() | after.keys():
+        old = before[path].files if path in before else nothing
+        new = after[path].files if path in after else nothing
+        if old is not new and old != new:
+            yield path, new - old, old - new
+
+
+def _read_tree(path: str, known: Listings, above: frozenset[_Identity]) -> Iterator[tuple[str, Listing]]:
+    """Yield a directory and those below it; ``above`` are those it lies in, so that a link to one ends the way."""
+    status = os.stat(path)  # noqa: PTH116 - text, for 100,000 files
+    identity = status.st_dev, status.st_ino
+    if identity in above:
+        return
+    listing = _read_directory(path, status.st_mtime_ns, known.get(path))
+    yield path, listing
+    for folder in listing.folders:
+        below = os.path.join(path, folder)  # noqa: PTH118
+        try:
+            yield from _read_tree(below, known, above | {identity})
+        except FileNotFoundError:
+            continue  # it went away between the two looks
+        except PermissionError:
+            if below in known:
+                raise  # what was listed must not vanish
+            _warn_unreadable(below)  # lost+found, say, which every ext4 disk has
+
+
+def _read_directory(path: str, mtime_ns: int, known: Listing | None) -> Listing:
+    if known is not None and not known.racy and known.mtime_ns == mtime_ns:
+        return known
+    racy = mtime_ns > time.time_ns() - RACY_NS
+    with os.scandir(path) as entries:
+        files: list[str] = []
+        folders: list[str] = []
+        for entry in entries:
+            name = entry.name
+            if name.startswith("."):
+                continue
+            if _is_folder(entry):
+                folders.append(name)
+            else:
+                files.append(name)
+    found = frozenset(files)
+    if known is not None and known.files == found:
+        found = known.files
+    return Listing(mtime_ns, racy, found, tuple(sorted(folders)))
+
+
+def _mtime_ns(path: str) -> int:
+    return os.stat(path).st_mtime_ns  # noqa: PTH116 - the hot path
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False  # a link that leads to itself
+
+
+@cache
+def _warn_unreadable(path: str) -> None:
+    """Say once that a folder is left out."""
+    _log.warning("the folder %s can't be read and is left out", path)

@@ -1,0 +1,166 @@
+"""Writing a file to disk while it comes in, and its digests at the same time."""
+
+import asyncio
+import hashlib
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from tempfile import gettempdir, mkstemp
+from typing import Protocol
+
+from publisher.server.http.messages import HttpError
+from publisher.server.storage.base import Storage
+
+BLOCK = 2**20
+"""Bytes that are written and hashed at a time, while the next ones come in."""
+
+_PREFIX = "upload-"
+
+
+class Digest(Protocol):
+    """A hash of `hashlib`, which grows with the bytes it is given."""
+
+    def update(self, data: bytes | memoryview, /) -> None:
+        """Take the next bytes."""
+
+    def hexdigest(self) -> str:
+        """Return the digest in hexadecimal."""
+
+
+class Receiver:
+    """One temporary file that is being written; `digests` are complete after `finish`."""
+
+    def __init__(self, folder: Path, limit: int, threads: ThreadPoolExecutor) -> None:
+        self._limit = limit
+        self._threads = threads
+        self._block = bytearray(BLOCK)
+        self._other = bytearray(BLOCK)
+        """The block that is written while this one fills; memory that is used again costs less than new memory."""
+        self._filled = 0
+        self._writing: asyncio.Future[None] | None = None
+        self._hashes: dict[str, Digest] = {}
+        self.size = 0
+        descriptor, name = mkstemp(prefix=_PREFIX, suffix=".part", dir=folder)
+        self.path = Path(name)
+        self._descriptor: int | None = descriptor
+        os.fchmod(descriptor, 0o644)  # like any file that is copied into the folder
+        _lock(descriptor)
+
+    def hash_with(self, algorithms: Iterable[str]) -> None:
+        """Choose the digests to compute, before the first byte."""
+        self._hashes = {algorithm: _new_hash(algorithm) for algorithm in algorithms}
+
+    def write(self, data: bytes) -> None:
+        """Take the next bytes; raises HttpError 413 when the file becomes too large."""
+        self.size += len(data)
+        if self.size > self._limit:
+            raise HttpError(413, f"The file is larger than the {self._limit} bytes that this index takes.")
+        end = self._filled + len(data)
+        self._block[self._filled : end] = data  # grows where that is not enough
+        self._filled = end
+
+    async def drain(self) -> None:
+        """Hand a full block to a thread; wait for the one before it, so that memory stays bounded."""
+        if self._filled >= BLOCK:
+            await self._flush()
+
+    async def finish(self) -> dict[str, str]:
+        """Write what is left, make it durable, and return the digests in hexadecimal."""
+        await self._wait()
+        self._begin(self._store_last)
+        await self._wait()
+        return {algorithm: each.hexdigest() for algorithm, each in self._hashes.items()}
+
+    async def discard(self) -> None:
+        """Close the file and take it away, unless it has been moved."""
+        with suppress(OSError):
+            await self._wait()
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+        self.path.unlink(missing_ok=True)
+
+    async def _flush(self) -> None:
+        await self._wait()
+        self._begin(self._store)
+
+    def _begin(self, work: Callable[[memoryview], None]) -> None:
+        filled = memoryview(self._block)[: self._filled]
+        self._block, self._other, self._filled = self._other, self._block, 0
+        self._writing = asyncio.get_running_loop().run_in_executor(self._threads, work, filled)
+
+    async def _wait(self) -> None:
+        if self._writing is not None:
+            writing, self._writing = self._writing, None
+            await writing
+
+    def _store(self, block: memoryview) -> None:
+        """Write and hash a block, and let go of it, so that its memory may grow again."""
+        descriptor = self._open_descriptor()
+        with block:
+            written = 0
+            while written < len(block):
+                with block[written:] as rest:
+                    written += os.write(descriptor, rest)
+            for each in self._hashes.values():
+                each.update(block)
+
+    def _store_last(self, block: memoryview) -> None:
+        self._store(block)
+        os.fsync(self._open_descriptor())
+
+    def _open_descriptor(self) -> int:
+        assert self._descriptor is not None, "it is written before it is discarded"  # noqa: S101 - for the type checker
+        return self._descriptor
+
+
+def staging_folder(dot_folder: Path, storage: Storage) -> Path:
+    """
+    Return where files are written while they come in.
+
+    On a disk that is beside the packages, so that they need not be copied. A shared volume can't be reloaded while a
+    file of it is open, and a slow client keeps its file open for long: there it is a folder of this machine.
+    """
+    if storage.shared:
+        return Path(gettempdir()) / "pypi-publish-uploads"
+    return dot_folder / "uploads"
+
+
+def clean_up(folder: Path) -> None:
+    """Take away the temporary files of processes that are gone: nobody holds their lock."""
+    for path in folder.glob(f"{_PREFIX}*.part"):
+        with suppress(OSError):
+            descriptor = os.open(path, os.O_RDWR)
+            try:
+                if _lock(descriptor):
+                    path.unlink()
+            finally:
+                os.close(descriptor)
+
+
+def digest_file(path: Path, algorithm: str) -> str:
+    """Return a file's digest in hexadecimal, for one that was asked for after the file had come."""
+    with path.open("rb") as file:
+        found = _new_hash(algorithm)
+        while block := file.read(BLOCK):
+            found.update(block)
+        return found.hexdigest()
+
+
+def _new_hash(algorithm: str) -> Digest:
+    if algorithm == "blake2_256":
+        return hashlib.blake2b(digest_size=32)
+    return hashlib.new(algorithm, usedforsecurity=False)
+
+
+def _lock(descriptor: int) -> bool:
+    """Lock a file for this process, if nobody else has; the lock ends with the process."""
+    import fcntl  # noqa: PLC0415 - there is none on Windows, where the index does not run
+
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

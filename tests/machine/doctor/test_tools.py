@@ -1,0 +1,389 @@
+"""What `doctor` finds out about the real tools, and about configurations that can be misled."""
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from publisher.client.client import Account
+from publisher.client.url import IndexUrl, parse_index_url
+from publisher.machine.doctor.credentials import Accepted
+from publisher.machine.doctor.findings import Finding, Verdict
+from publisher.machine.doctor.programs import Outcome
+from publisher.machine.doctor.tools.examine import check_tools
+from publisher.machine.doctor.tools.pdm import check_pdm
+from publisher.machine.doctor.tools.pip import check_pip
+from publisher.machine.doctor.tools.poetry import check_poetry
+from publisher.machine.doctor.tools.sources import Candidate, Examined, ToolCheck
+from publisher.machine.doctor.tools.twine import check_twine
+from publisher.machine.doctor.tools.uv import check_uv
+from publisher.secret import Credentials, Secret
+from tests.conftest import USER
+from tests.helpers.answering import Answer, Request, answering
+from tests.helpers.dists import make_wheel
+from tests.helpers.http import Client
+from tests.helpers.index import RunningIndex
+from tests.helpers.tool import pypi_publish, run
+
+CLIENTS = Path(sys.executable).parents[1] / "clients/bin"
+LATIN = "p:ä ß latin"
+ACME = "https://acme.example/"
+OTHER = "https://other.example/simple/"
+CANDIDATE = Candidate("widgets", "1.1.0", frozenset({"1.0", "1.1.0"}))
+
+
+@pytest.fixture(scope="module")
+def own_index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningIndex]:
+    """Run an index that has nothing but widgets 1.1.0."""
+    folder = tmp_path_factory.mktemp("own")
+    running = RunningIndex.start(folder)
+    running.add_user(USER, LATIN)
+    client = Client(running.url, (USER, LATIN))
+    assert client.upload(make_wheel(folder, "widgets", "1.1.0")).status_code == 200
+    yield running
+    running.stop()
+
+
+@pytest.fixture(autouse=True)
+def _nothing_configured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("PIP_NO_INDEX", "PIP_FIND_LINKS", "UV_NO_INDEX", "UV_FIND_LINKS", "UV_NO_CONFIG", "PIP_CONFIG_FILE"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv-cache"))
+    monkeypatch.setenv("XDG_CONFIG_DIRS", str(tmp_path / "shared"))
+
+
+def _examine(
+    check: Callable[[Examined], ToolCheck], folder: Path, url: str = ACME, candidate: Candidate | None = None
+) -> tuple[list[Finding], bool | None]:
+    findings: list[Finding] = []
+    steps = check(Examined(parse_index_url(url), folder, candidate))
+    while True:
+        try:
+            findings.append(next(steps))
+        except StopIteration as end:
+            assert all(found.remedy for found in findings if not found.verdict.is_well)
+            return findings, end.value
+
+
+def _told(findings: list[Finding], check: str) -> str:
+    return " | ".join(f"{finding.verdict}: {finding.what}" for finding in findings if finding.check == check)
+
+
+def _home(path: str, text: str, mode: int = 0o600) -> Path:
+    file = Path.home() / path
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text)
+    file.chmod(mode)
+    return file
+
+
+def _project(folder: Path, text: str) -> Path:
+    (folder / "pyproject.toml").write_text(text)
+    return folder
+
+
+def _stand_in(folder: Path, name: str, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put a program on the path that takes no second to start."""
+    (folder / "bin").mkdir(exist_ok=True)
+    program = folder / "bin" / name
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder / "bin"))
+
+
+def _accepted() -> Accepted:
+    return Accepted(Credentials(USER, Secret(LATIN), "keyring"), Account(USER, ()))
+
+
+def test_pip_uv_and_twine_through_keyring(own_index: RunningIndex, keyring_chain: Path) -> None:
+    # slow (each tool starts several times): a machine that is set up, with no secret in any file
+    login = pypi_publish("login", "-u", USER, "--password-stdin", "--index-url", own_index.url, given=f"{LATIN}\n")
+    assert login.code == 0, login.stderr
+    _home(".config/pip/pip.conf", f"[global]\nindex-url = {own_index.url}simple/\nkeyring-provider = import\n")
+    _home(
+        ".config/uv/uv.toml",
+        'keyring-provider = "subprocess"\n[[index]]\nname = "acme"\nexplicit = true\nauthenticate = "always"\n'
+        f'url = "{own_index.url}simple/"\n',
+    )
+    _home(".pypirc", f"[distutils]\nindex-servers = acme\n[acme]\nrepository = {own_index.url}\n")
+    done = pypi_publish("doctor", "--json", cwd=Path.home())
+    assert done.code == 0, done.stderr
+    for words in ("pip 2", "uv 0", "and so do flit and hatch"):
+        assert words in done.stderr
+    well = {finding["check"] for finding in done.json["findings"] if finding["verdict"] == "ok"}
+    assert {"pip", "pip-trial", "uv", "uv-trial", "twine"} <= well
+    assert keyring_chain.exists()
+
+
+def test_poetry_and_pdm_are_tried_in_a_project(
+    own_index: RunningIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # slow (two slow tools lock a project)
+    monkeypatch.setenv("PATH", f"{CLIENTS}:/usr/bin:/bin")
+    monkeypatch.setenv("POETRY_HTTP_BASIC_ACME_USERNAME", USER)
+    monkeypatch.setenv("POETRY_HTTP_BASIC_ACME_PASSWORD", LATIN)
+    monkeypatch.setenv("PDM_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("POETRY_CACHE_DIR", str(tmp_path / "cache"))
+    _home(".netrc", f'machine 127.0.0.1 login {USER} password "{LATIN}"\n')
+    source = f'name = "acme"\nurl = "{own_index.url}simple/"\n'
+    _project(
+        tmp_path,
+        f'[[tool.poetry.source]]\n{source}priority = "explicit"\n'
+        f'[[tool.pdm.source]]\n{source}include_packages = ["widgets"]\n',
+    )
+    for check, name in ((check_poetry, "poetry"), (check_pdm, "pdm")):
+        findings, known = _examine(check, tmp_path, own_index.url, CANDIDATE)
+        assert known is True
+        assert "finds widgets 1.1.0 here" in _told(findings, f"{name}-trial"), findings
+        assert not _told(findings, f"{name}-leak")
+
+
+def test_pip_that_takes_a_strangers_package_is_told(own_index: RunningIndex, tmp_path: Path) -> None:
+    # slow (pip starts four times)
+    link = '<a href="widgets-99.0.0-py3-none-any.whl">widgets-99.0.0-py3-none-any.whl</a>'
+
+    def hostile(request: Request) -> Answer:
+        body = link.encode() if request.path.endswith("/widgets/") else b""
+        return Answer(200 if body else 404, body, {"Content-Type": "text/html"})
+
+    secret = own_index.url.replace("://", f"://{USER}:{quote(LATIN)}@")
+    _home(".netrc", f'machine 127.0.0.1 login {USER} password "{LATIN}"\n')
+    with answering(hostile) as public:
+        file = _home(
+            ".config/pip/pip.conf",
+            f"[global]\nindex-url = {own_index.url}simple/\nextra-index-url =\n  {public}simple/\n  {secret}simple/\n",
+        )
+        findings, known = _examine(check_pip, tmp_path, own_index.url, CANDIDATE)
+    assert known is True
+    assert str(file) in _told(findings, "pip")
+    assert f"this index or {public}simple/ has" in _told(findings, "pip-leak")
+    assert "problem: " in _told(findings, "pip-trial")
+    assert "takes widgets 99.0.0 from another index; this one has 1.1.0" in _told(findings, "pip-trial")
+    assert "has a password in a URL" in _told(findings, "pip-secret")
+    assert quote(LATIN) not in repr(findings)
+
+
+def test_pip_that_is_not_let_in_is_told_what_to_do(own_index: RunningIndex, tmp_path: Path) -> None:
+    # slow (pip starts four times)
+    _home(".config/pip/pip.conf", f"[global]\nindex-url = {own_index.url}simple/\n")
+    findings, _ = _examine(check_pip, tmp_path, own_index.url, CANDIDATE)
+    trial = next(finding for finding in findings if finding.check == "pip-trial")
+    assert trial.verdict is Verdict.PROBLEM
+    assert "it found no password that the index accepts" in trial.what
+    assert "keyring-provider" in str(trial.remedy)
+
+
+def test_pip_that_does_not_know_the_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PIP_INDEX_URL", OTHER)
+    findings, known = _examine(check_pip, tmp_path, ACME, CANDIDATE)
+    assert known is False
+    assert _told(findings, "pip").endswith(f"does not know this index: it installs from {OTHER}.")
+    assert [finding.verdict for finding in findings] == [Verdict.NOTE]
+
+
+def _index(url: str = f"{ACME}simple/", **keys: bool) -> str:
+    flags = "".join(f"{key} = true\n" for key in keys)
+    return f'[[index]]\nname = "i{abs(hash(url)) % 100}"\nurl = "{url}"\n{flags}'
+
+
+_UV: dict[str, tuple[str, str | None]] = {
+    "explicit": (_index(explicit=True), None),
+    "the only one": (_index(default=True), None),
+    "before the public one": (_index(), "comes from the public index"),
+    "before another": (_index() + _index(OTHER, default=True), f"comes from {OTHER}"),
+    "after another": (_index(OTHER) + _index(default=True), f"asks {OTHER} first"),
+    "beside an explicit one": (_index(OTHER, explicit=True) + _index(default=True), None),
+    "compared": ('index-strategy = "unsafe-best-match"\n' + _index(), "'unsafe-best-match' compares"),
+    "in the old way": (f'index-url = "{OTHER}"\nextra-index-url = ["{ACME}simple/"]\n', f"comes from {OTHER}"),
+}
+
+
+@pytest.mark.parametrize("case", _UV)
+def test_how_uv_can_be_misled(tmp_path: Path, case: str) -> None:
+    text, words = _UV[case]
+    file = _home(".config/uv/uv.toml", text)
+    findings, known = _examine(check_uv, tmp_path)
+    assert known is True
+    assert str(file) in _told(findings, "uv")
+    leak = _told(findings, "uv-leak")
+    assert (words in leak) if words else not leak, findings
+
+
+def test_uv_reads_the_nearest_project_variables_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inner = tmp_path / "src/inner"
+    inner.mkdir(parents=True)
+    _project(tmp_path, f'[[tool.uv.index]]\nurl = "{ACME}simple/"\nexplicit = true\n')
+    _project(inner, "[project]\nname = 'inner'\n")  # says nothing to uv
+    findings, known = _examine(check_uv, inner)
+    assert (known, str(tmp_path / "pyproject.toml") in _told(findings, "uv")) == (True, True)
+    monkeypatch.setenv("UV_NO_CONFIG", "1")
+    assert _examine(check_uv, inner)[1] is False
+    monkeypatch.setenv("UV_INDEX", f"acme={ACME}simple/ {OTHER}")
+    findings, known = _examine(check_uv, inner)
+    assert (known, "UV_INDEX" in _told(findings, "uv")) == (True, True)
+    monkeypatch.setenv("UV_DEFAULT_INDEX", ACME.replace("://", "://ada:hidden@") + "simple/")
+    findings, _ = _examine(check_uv, inner)
+    assert "UV_DEFAULT_INDEX has a password" in _told(findings, "uv-secret")
+    assert "hidden" not in repr(findings)
+    monkeypatch.setenv("UV_CONFIG_FILE", str(tmp_path / "broken.toml"))
+    monkeypatch.delenv("UV_NO_CONFIG")
+    (tmp_path / "broken.toml").write_text("[[index\n")
+    findings, known = _examine(check_uv, inner)
+    assert (known, "problem: " in _told(findings, "uv"), "can't be read" in _told(findings, "uv")) == (
+        False,
+        True,
+        True,
+    )
+
+
+def test_uv_that_asks_no_keyring_is_told_what_to_do(own_index: RunningIndex, tmp_path: Path) -> None:
+    _home(".config/uv/uv.toml", _index(f"{own_index.url}simple/", explicit=True))
+    findings, _ = _examine(check_uv, tmp_path, own_index.url, CANDIDATE)
+    trial = next(finding for finding in findings if finding.check == "uv-trial")
+    assert trial.verdict is Verdict.PROBLEM
+    assert "does not find widgets" in trial.what
+    assert "Let it ask keyring" in str(trial.remedy)
+
+
+def test_uv_that_is_told_of_the_index_by_projects_alone(
+    own_index: RunningIndex, tmp_path: Path, keyring_chain: Path
+) -> None:
+    login = pypi_publish("login", "-u", USER, "--password-stdin", "--index-url", own_index.url, given=f"{LATIN}\n")
+    assert login.code == 0, login.stderr
+    _home(".config/uv/uv.toml", 'keyring-provider = "subprocess"\n')
+    findings, known = _examine(check_uv, tmp_path, own_index.url, CANDIDATE)
+    assert known is True
+    assert "asks keyring for passwords" in _told(findings, "uv")
+    assert "finds widgets 1.1.0 here" in _told(findings, "uv-trial")
+    assert keyring_chain.exists()
+
+
+def _sources(tool: str, *sources: tuple[str, str, str]) -> str:
+    return "".join(f'[[tool.{tool}.source]]\nname = "{name}"\nurl = "{url}"\n{more}\n' for name, url, more in sources)
+
+
+_OURS = ("acme", f"{ACME}simple/")
+_POETRY: dict[str, tuple[str, str | None]] = {
+    "explicit": (_sources("poetry", (*_OURS, 'priority = "explicit"')), None),
+    "the only one": (_sources("poetry", (*_OURS, "")), None),
+    "supplemental": (_sources("poetry", (*_OURS, 'priority = "supplemental"')), "asks the public index first"),
+    "beside another": (_sources("poetry", (*_OURS, ""), ("b", OTHER, "")), f"this index or {OTHER} has"),
+    "beside the public one": (_sources("poetry", (*_OURS, ""), ("PyPI", "", "")), "or the public index has"),
+}
+
+
+@pytest.mark.parametrize("case", _POETRY)
+def test_how_poetry_can_be_misled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: str) -> None:
+    text, words = _POETRY[case]
+    _stand_in(tmp_path, "poetry", "echo 'Poetry (version 2.5.1)'", monkeypatch)
+    findings, known = _examine(check_poetry, _project(tmp_path, text))
+    assert (known, "ok: poetry 2.5.1 knows this index" in _told(findings, "poetry")) == (True, True)
+    leak = _told(findings, "poetry-leak")
+    assert (words in leak) if words else not leak, findings
+
+
+_PDM: dict[str, tuple[str, str | None]] = {
+    "bound to its packages": (_sources("pdm", (*_OURS, 'include_packages = ["acme-*"]')), None),
+    "in the public one's place": (_sources("pdm", ("pypi", f"{ACME}simple/", "")), None),
+    "beside the public one": (_sources("pdm", (*_OURS, "")), "this index or the public index has"),
+}
+
+
+@pytest.mark.parametrize("case", _PDM)
+def test_how_pdm_can_be_misled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: str) -> None:
+    text, words = _PDM[case]
+    _stand_in(tmp_path, "pdm", "echo 'PDM, version 2.29.3'", monkeypatch)
+    findings, known = _examine(check_pdm, _project(tmp_path, text))
+    assert known is True
+    leak = _told(findings, "pdm-leak")
+    assert (words in leak) if words else not leak, findings
+
+
+def test_pdm_that_is_pointed_here_for_all_projects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # slow (pdm starts three times)
+    monkeypatch.setenv("PATH", f"{CLIENTS}:/usr/bin:/bin")
+    assert _examine(check_pdm, tmp_path)[1] is False
+    assert run([str(CLIENTS / "pdm"), "config", "pypi.url", f"{ACME}simple/"]).code == 0
+    findings, known = _examine(check_pdm, tmp_path)
+    assert (known, "from `pdm config pypi.url`" in _told(findings, "pdm")) == (True, True)
+
+
+def test_pypirc_is_read_as_twine_reads_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _stand_in(tmp_path, "twine", "echo 'twine version 7.0.0 (keyring: 25.7.0)'", monkeypatch)
+    assert "by its URL alone" in _told(_examine(check_twine, tmp_path)[0], "twine")
+    file = _home(".pypirc", f"[acme]\nrepository = {ACME}legacy/\nusername = ada\npassword = x\n", 0o644)
+    findings, _ = _examine(check_twine, tmp_path)
+    assert "twine 7.0.0 knows this index as 'acme', and so do flit and hatch" in _told(findings, "twine")
+    assert f"warning: {file} holds passwords" in _told(findings, "pypirc-mode")
+    file.write_text("[acme]\nrepository\n")
+    assert "problem: " in _told(_examine(check_twine, tmp_path)[0], "pypirc")
+
+
+def test_where_twine_uploads_when_nobody_names_an_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _stand_in(tmp_path, "twine", "echo 'twine version 7.0.0 (keyring: 25.7.0)'", monkeypatch)
+
+    def told() -> str:
+        return _told(_examine(check_twine, tmp_path)[0], "twine-leak")
+
+    assert (
+        f"note: twine 7.0.0 uploads to the public index when it is started without `--repository-url {ACME}`" in told()
+    )
+    _home(".pypirc", f"[acme]\nrepository = {ACME}\n")
+    assert "the public index when it is started without `-r acme`" in told()
+    monkeypatch.setenv("TWINE_REPOSITORY", "other")
+    assert "uploads to 'other' when" in told()
+    monkeypatch.setenv("TWINE_REPOSITORY", "acme")
+    assert not told()
+    monkeypatch.setenv("TWINE_REPOSITORY_URL", OTHER.replace("://", "://ada:hidden@"))
+    assert "uploads to https://ada:****@other.example/simple/ when" in told()
+    monkeypatch.setenv("TWINE_REPOSITORY_URL", ACME)
+    assert not told()
+
+
+def test_a_tool_that_does_not_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _stand_in(tmp_path, "uv", "echo 'Traceback: no module' >&2; exit 1", monkeypatch)
+    findings, known = _examine(check_uv, tmp_path)
+    assert (known, _told(findings, "uv")) == (None, "problem: uv does not start: Traceback: no module.")
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("error: 401 for https://ada:p%40ss@acme.example/simple/", "401 for https://ada:****@acme.example/simple/"),
+        ("ERROR: https://:token@acme.example/ is down\nWARNING: a new release", "https://:****@acme.example/ is down"),
+        ("no route to https://ada@acme.example/\n\n", "no route to https://ada@acme.example/"),
+        ("", "it said nothing"),
+    ],
+)
+def test_what_a_program_says_is_told_without_passwords(said: str, told: str) -> None:
+    assert Outcome(1, "", said).last_line == told
+
+
+def test_no_tool_knows_the_index(own_index: RunningIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def checked(index: IndexUrl) -> list[Finding]:
+        return list(check_tools(index, tmp_path, _accepted()))
+
+    index = parse_index_url(own_index.url)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert checked(index) == []
+    _stand_in(tmp_path, "poetry", "echo 'Poetry (version 2.5.1)'", monkeypatch)
+    assert "warning: None of the tools on this machine knows the index." in _told(checked(index), "configured")
+
+
+def test_an_index_without_a_wheel_is_no_reason_to_try(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, index: RunningIndex
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    empty = RunningIndex.start(tmp_path / "empty")
+    empty.add_user(USER, LATIN)
+    try:
+        findings = list(check_tools(parse_index_url(empty.url), tmp_path, _accepted()))
+    finally:
+        empty.stop()
+    assert _told(findings, "candidate") == "note: The index has no wheel to try the tools with yet."
+    refused = list(check_tools(parse_index_url(index.url), tmp_path, _accepted()))
+    assert "problem: " in _told(refused, "candidate")

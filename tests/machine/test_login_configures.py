@@ -1,0 +1,146 @@
+"""What `login` sets up besides keyring, and that `logout` takes all of it out again."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import PASSWORD, USER
+from tests.helpers.index import RunningIndex
+from tests.helpers.terminal import typed
+from tests.helpers.tool import Result, pypi_publish
+
+
+@pytest.fixture(autouse=True)
+def _tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keyring_file: Path) -> None:
+    """Put pip, uv and twine on the path, which nobody starts, and a keyring of the test's own."""
+    assert not keyring_file.exists()
+    (tmp_path / "bin").mkdir()
+    for name in ("pip", "uv", "twine"):
+        (tmp_path / "bin" / name).write_text("#!/bin/sh\n")
+        (tmp_path / "bin" / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    monkeypatch.delenv("VIRTUAL_ENV", raising=False)
+    monkeypatch.delenv("UV_CONFIG_FILE", raising=False)
+
+
+def _log_in(*options: str, url: str | None = None) -> Result:
+    where = ["--index-url", url] if url else []
+    done = pypi_publish(
+        "login", "-u", USER, "--password-stdin", *where, *options, given=f"{PASSWORD}\n", cwd=Path.home()
+    )
+    assert done.code == 0, done.stderr
+    return done
+
+
+def _files() -> dict[str, str]:
+    """Return the texts of all files at home but the list of logins."""
+    files = (path for path in Path.home().rglob("*") if path.is_file() and path.name != "logins.json")
+    return {path.relative_to(Path.home()).as_posix(): path.read_text() for path in files}
+
+
+def test_login_alone_changes_no_file_of_a_tool(index: RunningIndex) -> None:
+    _log_in()
+    _log_in("--no-configure")
+    assert not _files()
+    assert index.url
+
+
+def test_login_sets_up_what_does_not_cut_off_the_public_index(index: RunningIndex) -> None:
+    done = _log_in("--configure")
+    files = _files()
+    assert set(files) == {".config/uv/uv.toml", ".pypirc"}
+    assert 'keyring-provider = "subprocess"' in files[".config/uv/uv.toml"]
+    assert index.url in files[".pypirc"]
+    assert PASSWORD not in json.dumps(files) + done.everything
+    assert "need no set-up" in _log_in("--configure").stderr
+    assert _files() == files
+
+
+def test_login_sets_up_pip_where_the_index_passes_public_names_on(tmp_path: Path) -> None:
+    own = RunningIndex.start(tmp_path / "own", "--fallback-url", "http://127.0.0.1:9/simple/")
+    own.add_user(USER, PASSWORD)
+    pip_conf = Path.home() / ".config/pip/pip.conf"
+    pip_conf.parent.mkdir(parents=True)
+    pip_conf.write_text("[global]\ntimeout = 30\nindex-url = https://earlier.example/simple/\n")
+    before = _files()
+    try:
+        _log_in("--configure", url=own.url)
+        assert f"{own.url.replace('://', f'://{USER}@')}simple/" in pip_conf.read_text()
+        assert f"{own.url.replace('://', f'://{USER}@')}simple/" in _files()[".config/uv/uv.toml"]
+        done = pypi_publish("logout", "--index-url", own.url)
+    finally:
+        own.stop()
+    assert done.code == 0, done.stderr
+    assert f"{own.url} is taken out of {pip_conf}" in done.stderr
+    backups = {name for name in _files() if name.endswith(".before-pypi-publish")}
+    assert {name: text for name, text in _files().items() if name not in backups} == before
+
+
+def test_on_a_terminal_login_asks(index: RunningIndex) -> None:
+    question = "Set up uv, pypirc for it?"
+    shown, code = typed(["login"], [(question, "n")])  # the password is in the environment
+    assert (code, _files()) == (0, {}), shown
+    shown, code = typed(["login"], [(question, "")])
+    assert code == 0, shown
+    assert set(_files()) == {".config/uv/uv.toml", ".pypirc"}
+    assert PASSWORD not in shown
+    shown, code = typed(["login"], [])
+    assert (code, "need no set-up" in shown) == (0, True), shown
+    assert index.url
+
+
+def test_logout_takes_out_its_own_index_alone(index: RunningIndex) -> None:
+    other = "https://other.example/"
+    done = pypi_publish("config", "pypirc", "--write", "--index-url", other, "--name", "other", cwd=Path.home())
+    assert done.code == 0, done.stderr
+    _log_in()
+    before = _files()
+    assert "taken out" not in pypi_publish("logout", cwd=Path.home()).stderr
+    assert _files() == before
+    assert "is taken out of" in pypi_publish("logout", "--index-url", other, cwd=Path.home()).stderr
+    assert not _files()
+    assert index.url
+
+
+def test_logout_takes_out_embedded_passwords_and_names_those_of_others(index: RunningIndex) -> None:
+    given = {"PYPI_PUBLISH_USERNAME": USER, "PYPI_PUBLISH_PASSWORD": PASSWORD}
+    for tool in ("pypirc", "netrc"):
+        written = pypi_publish("config", tool, "--write", "--embed-credentials", cwd=Path.home(), env=given)
+        assert written.code == 0, written.stderr
+    uv = Path.home() / ".config/uv/uv.toml"
+    uv.parent.mkdir(parents=True)
+    uv.write_text(f'[[index]]\nurl = "{index.url.replace("://", "://ada:by-hand@")}simple/"\n')
+    assert PASSWORD in _files()[".netrc"]
+    _log_in()
+    changed = pypi_publish("passwd", "--new-password-stdin", given="short\n")  # refused: nothing changes
+    assert changed.code == 2, changed.stderr
+    done = pypi_publish("logout", cwd=Path.home())
+    assert done.code == 0, done.stderr
+    assert set(_files()) == {".config/uv/uv.toml"}
+    assert f"{uv} has a password for {index.url}" in done.stderr
+    assert "by-hand" not in done.everything
+
+
+def test_what_fails_at_logout_keeps_nothing_else_from_being_removed(
+    index: RunningIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = {"PYPI_PUBLISH_USERNAME": USER, "PYPI_PUBLISH_PASSWORD": PASSWORD}
+    netrc, pypirc = Path.home() / ".netrc", Path.home() / ".pypirc"
+
+    def embed() -> None:
+        written = pypi_publish("config", "netrc", "--write", "--embed-credentials", cwd=Path.home(), env=given)
+        assert written.code == 0, written.stderr
+        assert PASSWORD in netrc.read_text()
+
+    _log_in()
+    embed()
+    pypirc.write_bytes(b"\xff")
+    done = pypi_publish("logout", cwd=Path.home())
+    assert (done.code, netrc.exists()) == (0, False), done.stderr
+    assert f"The password of {USER} for {index.url} is removed from keyring" in done.stderr
+    assert f"{pypirc} can't be read" in done.stderr
+    embed()
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "there.is.NoSuchKeyring")
+    done = pypi_publish("logout", cwd=Path.home())
+    assert (done.code, netrc.exists()) == (4, False), done.stderr

@@ -1,0 +1,277 @@
+"""Accounts: the htpasswd file, the account API, and how passwords are verified."""
+
+import asyncio
+import base64
+import errno
+import os
+import threading
+import time
+from pathlib import Path
+
+import bcrypt
+import pytest
+from passlib.apache import HtpasswdFile
+
+from publisher.server.auth.authenticator import Authenticator
+from publisher.server.auth.htpasswd import Users
+from publisher.server.http.messages import Message, Request
+from publisher.server.settings import ServerSettings
+from publisher.server.storage.base import LocalDisk
+from publisher.server.store.refresh import Refresher
+from tests.helpers.http import Client
+from tests.helpers.index import ADMIN_TOKEN
+from tests.server.conftest import PASSWORD, USER, OwnIndex
+
+ADMIN = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
+
+
+def register(
+    client: Client, username: object, password: object, headers: dict[str, str] | None = None
+) -> tuple[int, str]:
+    anonymous = Client(client.url, None)
+    response = anonymous.request(
+        "POST", "register", json={"username": username, "password": password}, headers=headers or ADMIN
+    )
+    return response.status_code, response.json().get("status") if response.ok else response.text
+
+
+def test_creating_repeating_and_changing_are_told_apart(own: OwnIndex) -> None:
+    # slow (real bcrypt): the account API as an administrator uses it
+    index, client = own.start()
+    assert register(client, "grace", "first password") == (201, "created")
+    assert register(client, "grace", "first password") == (200, "unchanged")
+    assert Client(index.url, ("grace", "first password")).get("simple/").status_code == 200
+    assert register(client, "grace", "other password") == (200, "changed")
+    assert Client(index.url, ("grace", "first password")).get("simple/").status_code == 401
+    assert Client(index.url, ("grace", "other password")).get("whoami").json()["username"] == "grace"
+    assert "$2" in index.htpasswd.read_text()
+    anonymous = Client(index.url, None)
+    assert anonymous.get("users", ADMIN).json() == {"users": [USER, "grace"]}
+    assert anonymous.request("DELETE", "users/grace", headers=ADMIN).json() == {
+        "username": "grace",
+        "status": "removed",
+    }
+    assert anonymous.request("DELETE", "users/grace", headers=ADMIN).status_code == 404
+    assert Client(index.url, ("grace", "other password")).get("simple/").status_code == 401
+
+
+def test_people_change_their_own_password(own: OwnIndex) -> None:
+    index, client = own.start()
+    assert client.request("POST", "password", json={"password": "a new password"}).json()["status"] == "changed"
+    assert client.get("simple/").status_code == 401
+    assert Client(index.url, (USER, "a new password")).get("simple/").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("username", "password", "words"),
+    [
+        ("a:b", "long enough", "':'"),
+        ("", "long enough", "1 to 128"),
+        ("x" * 200, "long enough", "1 to 128"),
+        ("new\nline:x", "long enough", "':'"),
+        ("tab\there", "long enough", "control characters"),
+        (" space", "long enough", "white space"),
+        ("#comment", "long enough", "'#'"),
+        ("fine", "short", "at least 8"),
+        ("fine", "é" * 37, "at most 72 bytes"),
+        ("fine", "nul\x00 in it", "control characters"),
+        (5, "long enough", "'username'"),
+        ("fine", None, "'password'"),
+    ],
+)
+def test_names_and_passwords_that_no_account_may_have(
+    client: Client, username: object, password: object, words: str
+) -> None:
+    status, text = register(client, username, password)
+    assert status == 422
+    assert words in text
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 401),
+        ({"Authorization": "Bearer wrong"}, 401),
+        ({"Authorization": f"Basic {ADMIN_TOKEN}"}, 401),
+        ({"Authorization": "Bearer "}, 401),
+        ({"Authorization": f"Bearer {ADMIN_TOKEN}x"}, 401),
+    ],
+)
+def test_the_account_api_needs_the_token(client: Client, headers: dict[str, str], status: int) -> None:
+    assert register(client, "mallory", "long enough", headers or {"X": "y"})[0] == status
+    assert Client(client.url, None).get("users", headers).status_code == status
+    assert client.get("users").status_code == 401
+
+
+def test_bodies_that_are_no_json_object_are_refused(client: Client) -> None:
+    anonymous = Client(client.url, None)
+    for body in (b"", b"{", b"[]", b"\xff", b"[" * 20000, b'{"username": "x"}', b"x" * 100_000):
+        assert anonymous.request("POST", "register", data=body, headers=ADMIN).status_code in {413, 422}
+
+
+def test_entries_of_every_kind_keep_working(own: OwnIndex) -> None:
+    index, _ = own.start()
+    schemes = ["apr_md5_crypt", "bcrypt", "ldap_sha1", "sha256_crypt", "sha512_crypt"]
+    users = HtpasswdFile(str(index.htpasswd))
+    for scheme in schemes:
+        users.context.update(default=scheme, bcrypt__rounds=4, sha256_crypt__rounds=1000, sha512_crypt__rounds=1000)
+        users.set_password(scheme, f"{PASSWORD} {scheme}")
+    users.save()
+    apache = bcrypt.hashpw(b"from htpasswd -B", bcrypt.gensalt(4, b"2b")).decode().replace("$2b$", "$2y$")
+    with index.htpasswd.open("a") as file:
+        file.write(f"apache:{apache}\nodd:{{UNKNOWN}}xyz\n")
+    for scheme in schemes:
+        assert Client(index.url, (scheme, f"{PASSWORD} {scheme}")).get("simple/").status_code == 200, scheme
+        assert Client(index.url, (scheme, PASSWORD)).get("simple/").status_code == 401
+    assert Client(index.url, ("apache", "from htpasswd -B")).get("simple/").status_code == 200
+    assert Client(index.url, ("odd", "xyz")).get("simple/").status_code == 401
+
+
+@pytest.mark.parametrize("password", ["with:colon:s", "pässwörd", "emoji ✓ and ✓", " spaces ", "x" * 72])
+def test_passwords_of_every_shape_work(own: OwnIndex, password: str) -> None:
+    index, _ = own.start()
+    index.add_user("shape", password)
+    assert Client(index.url, ("shape", password)).get("simple/").status_code == 200
+    assert Client(index.url, ("shape", password + "x")).get("simple/").status_code == 401
+
+
+def test_a_changed_file_takes_effect_at_once(own: OwnIndex) -> None:
+    index, client = own.start()
+    assert client.get("simple/").status_code == 200
+    index.add_user(USER, "another password")
+    assert client.get("simple/").status_code == 401
+    index.htpasswd.unlink()
+    assert Client(index.url, (USER, "another password")).get("simple/").status_code == 401
+    index.add_user(USER, PASSWORD)
+    assert client.get("simple/").status_code == 200
+
+
+def test_wrong_attempts_are_slowed_and_a_right_password_is_not(own: OwnIndex) -> None:
+    # slow (the delays themselves): what makes guessing costly must not lock anybody out
+    index, client = own.start()
+    wrong = Client(index.url, (USER, "guess"))
+
+    def took(one: Client) -> float:
+        began = time.monotonic()
+        one.get("simple/")
+        return time.monotonic() - began
+
+    took(Client(index.url, ("nobody", "guess")))  # the first hash of all imports what hashes
+    first = took(wrong)
+    later = [took(wrong) for _ in range(4)][-1]
+    assert later > 2 * first
+    assert took(client) < later / 2
+    assert client.get("simple/").status_code == 200
+
+
+def test_an_empty_password_is_no_attempt(own: OwnIndex) -> None:
+    index, client = own.start()
+    empty = Client(index.url, (USER, ""))
+    assert {empty.get("simple/").status_code for _ in range(30)} == {401}
+    assert client.get("simple/").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "header", ["Basic", "Basic !!!", "Basic Zm9v", "Digest x", "Bearer x", "", "Basic " + "A" * 8000]
+)
+def test_credentials_that_are_none_are_a_401(client: Client, header: str) -> None:
+    anonymous = Client(client.url, None)
+    assert anonymous.get("simple/", {"Authorization": header}).status_code == 401
+
+
+def test_two_writers_lose_no_account(tmp_path: Path) -> None:
+    path = tmp_path / "htpasswd"
+
+    def add(first: int) -> None:
+        users = Users(path)
+        for number in range(first, first + 3):
+            users.set_password(f"user{number}", "long enough")
+
+    threads = [threading.Thread(target=add, args=(first,)) for first in (0, 3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert Users(path).names() == [f"user{number}" for number in range(6)]
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_an_account_that_could_not_be_written_is_not_in_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    users = Users(tmp_path / "htpasswd")
+    users.set_password("ada", "correct horse")
+
+    def full(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        users.set_password("eve", "battery staple")
+    assert users.names() == ["ada"]
+    assert not users.verify("eve", "battery staple")
+    assert {path.name for path in tmp_path.iterdir()} <= {"htpasswd", "htpasswd.lock"}
+
+
+def test_a_link_to_the_accounts_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    path = tmp_path / "htpasswd"
+    path.symlink_to(tmp_path / "elsewhere/accounts")
+    Users(path).set_password("ada", "correct horse")
+    assert path.is_symlink()
+    assert (tmp_path / "elsewhere/accounts").stat().st_mode & 0o777 == 0o600
+    assert Users(path).verify("ada", "correct horse")
+
+
+def test_a_password_proven_by_the_file_before_is_not_remembered(tmp_path: Path) -> None:
+    """The file changes while a password is hashed, and another request notices that first."""
+    path = tmp_path / "htpasswd"
+    Users(path).set_password("ada", "correct horse")
+    settings = ServerSettings((tmp_path,), path)
+
+    class Slow(Authenticator):
+        async def verify(self, username: str, password: str) -> bool:
+            right = await super().verify(username, password)
+            await asyncio.to_thread(Users(path).set_password, username, "battery staple")
+            self.knows("somebody", "else")
+            return right
+
+    async def ask() -> bool:
+        authenticator = Slow(settings, Refresher(LocalDisk(), patience=1, interval=1))
+        header = b"Basic " + base64.b64encode(b"ada:correct horse")
+        scope = {"type": "http", "method": "GET", "path": "/", "headers": [(b"authorization", header)]}
+        await authenticator.require_user(Request(scope, _nothing))
+        authenticator.close()
+        return authenticator.knows("ada", "correct horse")
+
+    assert not asyncio.run(ask())
+
+
+async def _nothing() -> Message:
+    raise AssertionError
+
+
+def test_a_name_with_percent_signs_is_removed_as_it_is(own: OwnIndex) -> None:
+    index, client = own.start()
+    index.add_user("50%41", "correct horse")
+    index.add_user("50A", "correct horse")
+    anonymous = Client(client.url, None)
+    assert anonymous.request("DELETE", "users/50%2541", headers=ADMIN).status_code == 200
+    assert set(anonymous.get("users", ADMIN).json()["users"]) == {USER, "50A"}
+
+
+def test_unknown_users_cost_as_much_time_as_known_ones(tmp_path: Path) -> None:
+    # slow (real bcrypt, several times): who has an account must not be told by the clock
+    path = tmp_path / "htpasswd"
+    Users(path).set_password("modern", "long enough")
+    old = HtpasswdFile(str(path), default_scheme="apr_md5_crypt")
+    old.set_password("old", "long enough")
+    old.save()
+    users = Users(path)
+
+    def took(username: str) -> float:
+        began = time.process_time()
+        assert not users.verify(username, "a wrong guess")
+        return time.process_time() - began
+
+    took("modern")
+    times = [took(username) for username in ("modern", "old", "unknown", "not:possible")]
+    assert max(times) < 3 * min(times)

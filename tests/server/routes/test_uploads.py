@@ -1,0 +1,201 @@
+"""Uploading: what is taken, what is refused, and what happens to names that are there already."""
+
+import errno
+import hashlib
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from publisher.server.storage.base import LocalDisk
+from publisher.server.store import store
+from tests.helpers.dists import make_sdist, make_wheel
+from tests.helpers.http import Client, sha256
+from tests.helpers.inside import serving
+from tests.server.conftest import OwnIndex
+
+
+@pytest.mark.parametrize("to", ["", "legacy/"])
+def test_an_upload_is_listed_at_once(client: Client, tmp_path: Path, to: str) -> None:
+    wheel = make_wheel(tmp_path, f"at_{to.strip('/') or 'root'}")
+    response = client.upload(wheel, to=to)
+    assert (response.status_code, response.content) == (200, b"")
+    name = wheel.name.partition("-")[0].replace("_", "-")
+    assert client.filenames(name) == [wheel.name]
+
+
+def test_the_slashless_legacy_url_is_redirected_with_its_method(client: Client) -> None:
+    response = client.request("POST", "legacy")
+    assert (response.status_code, response.headers["Location"]) == (308, f"{client.url}legacy/")
+
+
+def test_the_same_bytes_again_are_success_and_other_bytes_are_refused(client: Client, tmp_path: Path) -> None:
+    wheel = make_wheel(tmp_path, "twice")
+    assert [client.upload(wheel).status_code for _ in range(3)] == [200, 200, 200]
+    before = client.page("twice")
+    changed = make_wheel(tmp_path, "twice", members={"twice/more.py": b""})
+    response = client.upload(changed)
+    assert response.status_code == 409
+    assert response.text.startswith("File already exists")
+    assert client.page("twice") == before
+
+
+def test_overwrite_lets_other_bytes_in(own: OwnIndex, tmp_path: Path) -> None:
+    _, client = own.start("--overwrite")
+    client.upload(make_wheel(tmp_path, "replaced"))
+    changed = make_wheel(tmp_path, "replaced", members={"replaced/more.py": b""})
+    assert client.upload(changed).status_code == 200
+    assert client.page("replaced")["files"][0]["hashes"]["sha256"] == sha256(changed)
+
+
+def test_every_digest_that_is_given_is_verified_wherever_it_stands(client: Client, tmp_path: Path) -> None:
+    wheel = make_wheel(tmp_path, "digested")
+    data = wheel.read_bytes()
+    digests = {
+        "sha256_digest": hashlib.sha256(data).hexdigest().upper(),
+        "blake2_256_digest": hashlib.blake2b(data, digest_size=32).hexdigest(),
+        "md5_digest": hashlib.md5(data).hexdigest(),
+    }
+    for field, digest in digests.items():
+        wrong = {**digests, field: "0" * len(digest)}
+        response = client.upload(wheel, fields=[(":action", "file_upload"), *wrong.items()])
+        assert response.status_code == 400
+        assert field in response.text
+    assert client.get("simple/digested/").status_code == 404
+    after = [("content", (wheel.name, data)), *((name, (None, value)) for name, value in digests.items())]
+    files = [(":action", (None, "file_upload")), *after]
+    assert client.request("POST", "", files=files).status_code == 200
+
+
+def test_refusals_are_json_for_those_who_read_json(client: Client, tmp_path: Path) -> None:
+    wheel = make_wheel(tmp_path, "negotiated")
+    wrong = [(":action", "file_upload"), ("sha256_digest", "0" * 64)]
+    uv = "application/json;q=0.9, text/plain;q=0.8, text/html;q=0.7"
+    response = client.upload(wheel, fields=wrong, headers={"Accept": uv})
+    assert response.headers["Content-Type"] == "application/json"
+    assert response.json()["code"].startswith("400 The digest supplied does not match")
+    assert client.upload(wheel, fields=wrong).headers["Content-Type"] == "text/plain; charset=utf-8"
+
+
+@pytest.mark.parametrize(
+    ("action", "status"),
+    [("submit", 410), ("submit_pkg_info", 410), ("doc_upload", 410), ("verify", 410), ("frobnicate", 400)],
+)
+def test_other_actions_are_refused_with_a_reason(client: Client, action: str, status: int) -> None:
+    response = client.request("POST", "", files={":action": (None, action)})
+    assert response.status_code == status
+    assert action in response.text
+
+
+def test_a_file_over_the_limit_is_refused(client: Client, tmp_path: Path) -> None:
+    wheel = make_wheel(tmp_path, "heavy")
+    with wheel.open("ab") as file:
+        file.write(bytes(3 * 2**20))
+    response = client.upload(wheel)
+    assert response.status_code == 413
+    assert "3145728 bytes" in response.text
+    assert client.get("simple/heavy/").status_code == 404
+
+
+def test_name_and_version_are_compared_normalised(client: Client, tmp_path: Path) -> None:
+    sdist = make_sdist(tmp_path, "Some.Name", "1.0")
+    form = [(":action", "file_upload"), ("name", "some_name"), ("version", "1.0.0"), ("filetype", "sdist")]
+    assert client.upload(sdist, fields=form).status_code == 200
+    for field, value in (("name", "other"), ("version", "2.0"), ("filetype", "bdist_wheel"), ("protocol_version", "2")):
+        response = client.upload(sdist, fields=[*(pair for pair in form if pair[0] != field), (field, value)])
+        assert response.status_code == 400
+
+
+def test_a_right_to_read_is_not_needed_for_what_is_open(own: OwnIndex, tmp_path: Path) -> None:
+    index, client = own.start("--authenticate", "update")
+    client.upload(make_wheel(tmp_path, "open_to_all"))
+    stranger = Client(index.url, None)
+    assert stranger.get("packages/open_to_all-1.0-py3-none-any.whl").status_code == 200
+    assert stranger.filenames("open-to-all") == ["open_to_all-1.0-py3-none-any.whl"]
+    assert stranger.upload(make_wheel(tmp_path, "by_stranger")).status_code == 401
+
+
+@pytest.mark.parametrize("call", ["write", "fsync", "link", "sync_directory"])
+@pytest.mark.parametrize(("number", "status"), [(errno.ENOSPC, 507), (errno.EDQUOT, 507), (errno.EIO, 503)])
+def test_a_full_or_broken_disk_refuses_and_keeps_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, number: int, status: int
+) -> None:
+    module = store if call == "sync_directory" else os
+    allowed = getattr(module, call)
+    broken = threading.Event()
+
+    def refuse(*arguments: Any, **options: Any) -> Any:
+        if broken.is_set() and threading.current_thread().name.startswith("store"):
+            raise OSError(number, os.strerror(number))
+        return allowed(*arguments, **options)
+
+    monkeypatch.setattr(module, call, refuse)
+    path = make_wheel(tmp_path, "full")
+    with serving(tmp_path) as ((host, port), root):
+        client = Client(f"http://{host}:{port}/", ("ada", "correct horse"))
+        broken.set()
+        refused = client.upload(path)
+        assert (refused.status_code, "nothing was stored" in refused.text) == (status, True)
+        assert not list(root.rglob("*.whl")) + list(root.rglob("upload-*"))
+        assert client.get("simple/full/").status_code == 404
+        broken.clear()
+        assert client.upload(path).status_code == 200
+        assert client.filenames("full") == [path.name]
+
+
+class FailingDisk(LocalDisk):
+    failing = False
+
+    async def commit(self) -> None:
+        if self.failing:
+            raise OSError("the volume is gone")
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_failed_commit_is_told_and_loses_nothing(tmp_path: Path, *, overwrite: bool) -> None:
+    disk = FailingDisk()
+    with serving(tmp_path, {"packages_storage": disk, "overwrite": overwrite}) as ((host, port), root):
+        client = Client(f"http://{host}:{port}/", ("ada", "correct horse"))
+        assert client.upload(make_wheel(tmp_path, "kept")).status_code == 200
+        disk.failing = True
+        again = make_wheel(tmp_path, "kept", "1.0" if overwrite else "1.1", members={"kept/more": b""})
+        assert client.upload(again).status_code == 503
+        assert [path.name for path in root.glob("*.whl")] == client.filenames("kept") == ["kept-1.0-py3-none-any.whl"]
+        disk.failing = False
+        assert client.upload(again).status_code == 200
+        assert client.get(f"packages/{again.name}").content == again.read_bytes()
+
+
+def test_an_upload_does_not_read_the_whole_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    scandir = os.scandir
+
+    def counted(path: str) -> Any:
+        read.append(path)
+        return scandir(path)
+
+    with serving(tmp_path) as ((host, port), root):
+        client = Client(f"http://{host}:{port}/", ("ada", "correct horse"))
+        make_wheel(root, "older")
+        assert client.filenames("older")
+        monkeypatch.setattr(os, "scandir", counted)
+        for version in ("1.0", "2.0"):
+            for name in ("newer", "older", "newest"):
+                expected = 409 if (name, version) == ("older", "1.0") else 200
+                wheel = make_wheel(tmp_path, name, version, members={f"{name}/changed.py": b""})
+                assert client.upload(wheel).status_code == expected
+        assert len(read) <= 1  # for the one that is there
+        monkeypatch.undo()
+        assert client.filenames("newer") == ["newer-1.0-py3-none-any.whl", "newer-2.0-py3-none-any.whl"]
+
+
+def test_a_file_that_was_put_there_this_moment_is_not_replaced(own: OwnIndex, tmp_path: Path) -> None:
+    index, client = own.start()
+    (index.root / "below").mkdir()
+    assert client.upload(make_wheel(tmp_path, "widgets", "1.0")).status_code == 200
+    make_wheel(index.root / "below", "widgets", "2.0")
+    wheel = make_wheel(tmp_path, "widgets", "2.0", members={"widgets/changed.py": b""})
+    assert client.upload(wheel).status_code == 409
+    assert client.filenames("widgets") == ["widgets-1.0-py3-none-any.whl", "widgets-2.0-py3-none-any.whl"]
