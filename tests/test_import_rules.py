@@ -100,6 +100,7 @@ def test_the_server_imports_little_of_the_rest() -> None:
         "publisher.server",
         "publisher.project.distributions",
         "publisher.errors",
+        "publisher.files.atomic",
         "publisher.project.archives",
         "publisher.secret",
     )

@@ -19,6 +19,7 @@ from publisher.building.hooks import HookRunner, Tell, ignore, open_runner
 from publisher.building.preload import HookImports
 from publisher.epoch import source_date_epoch
 from publisher.errors import BuildFailedError, ConfigurationError
+from publisher.files.atomic import replacing
 from publisher.project.distributions import Kind
 from publisher.project.pyproject import read_pyproject
 
@@ -311,9 +312,9 @@ def _move(files: Iterable[Path], out_dir: Path) -> list[Path]:
         out_dir.mkdir(parents=True, exist_ok=True)
         placed = []
         for file in files:
-            beside = out_dir / f".{file.name}.part"
-            shutil.copyfile(file, beside)
-            placed.append(beside.replace(out_dir / file.name))
+            with file.open("rb") as built, replacing(out_dir / file.name) as copy:
+                shutil.copyfileobj(built, copy)
+            placed.append(out_dir / file.name)
     except OSError as error:
         raise BuildFailedError(
             f"The built files could not be put into {out_dir}: {error.strerror or error}."

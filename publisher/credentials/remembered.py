@@ -1,16 +1,15 @@
 """Which user name a person last logged in with at which index; never a password."""
 
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 
 from platformdirs import user_config_path
 
 from publisher.client.url import IndexUrl, parse_index_url
 from publisher.errors import ConfigurationError
+from publisher.files.atomic import replace_file
 
 
 @dataclass(frozen=True)
@@ -84,8 +83,4 @@ def _read() -> dict[str, str]:
 
 
 def _write(logins: dict[str, str]) -> None:
-    path = _path()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as beside:
-        json.dump(logins, beside, indent=2, sort_keys=True)
-    os.replace(beside.name, path)  # noqa: PTH105 - the temporary file has a name, not a Path
+    replace_file(_path(), json.dumps(logins, indent=2, sort_keys=True).encode())

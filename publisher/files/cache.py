@@ -4,7 +4,8 @@ import os
 from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
-from tempfile import NamedTemporaryFile
+
+from publisher.files.atomic import replace_file
 
 
 class FileCache:
@@ -39,15 +40,7 @@ class FileCache:
     def write(self, name: str, content: bytes) -> None:
         """Write a file, whole or not at all."""
         with suppress(OSError):
-            self._folder.mkdir(parents=True, exist_ok=True)
-            with NamedTemporaryFile(dir=self._folder, delete=False) as file:
-                beside = Path(file.name)
-                try:
-                    file.write(content)
-                    file.close()
-                    beside.replace(self._folder / name)
-                except OSError:
-                    beside.unlink(missing_ok=True)
+            replace_file(self._folder / name, content, mode=0o600)
 
     def trim(self) -> None:
         """Remove the older half when there are more files than the limit."""

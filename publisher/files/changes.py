@@ -4,12 +4,13 @@ import difflib
 import errno
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 
 from publisher.errors import ConfigurationError
+from publisher.files.atomic import replacing
 
 
 @dataclass(frozen=True)
@@ -54,29 +55,36 @@ def write_drafts(drafts: Iterable[Draft]) -> None:
 
     Raises ConfigurationError when a file can't be written; it is as it was then.
     """
-    ready: list[tuple[Path, Path]] = []
-    gone: list[Path] = []
+    changes = list(drafts)
+    with ExitStack() as stack:
+        for draft in changes:
+            if draft.after is not None:
+                stack.enter_context(_writing(draft.path))
+                _stage(stack, draft, draft.after)
+    for draft in changes:
+        if draft.after is None:
+            with _writing(draft.path):
+                draft.path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
     try:
-        for draft in drafts:
-            if draft.after is None:
-                gone.append(draft.path)
-                continue
-            target = draft.path.resolve()
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if read_text(draft.path) != draft.before:
-                raise ConfigurationError(f"{draft.path} has changed meanwhile.", hint="Run the command again.")
-            if target.exists() and not os.access(target, os.W_OK):
-                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(target))  # replacing would succeed
-            ready.append((_write_beside(target, draft.after, _mode(target, private=draft.private)), target))
-        for temporary, target in ready:
-            temporary.replace(target)
-        for path in gone:
-            path.unlink(missing_ok=True)
+        yield
     except OSError as error:
-        raise ConfigurationError(f"{error.filename} can't be written: {error.strerror}.") from error
-    finally:
-        for temporary, _ in ready:
-            temporary.unlink(missing_ok=True)
+        raise ConfigurationError(f"{path} can't be written: {error.strerror or error}.", path=path) from error
+
+
+def _stage(stack: ExitStack, draft: Draft, text: str) -> None:
+    """Write a file's new text beside it; it takes the file's place when the stack is closed."""
+    if read_text(draft.path) != draft.before:
+        raise ConfigurationError(f"{draft.path} has changed meanwhile.", hint="Run the command again.")
+    if draft.path.exists() and not os.access(draft.path, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))  # replacing would succeed
+    file = stack.enter_context(replacing(draft.path, mode=0o600 if draft.private else None, durable=True))
+    file.write(text.encode())
+    file.flush()
+    os.fsync(file.fileno())  # a full disk shows itself before any file is replaced
 
 
 def back_up(draft: Draft) -> Path | None:
@@ -88,34 +96,6 @@ def back_up(draft: Draft) -> Path | None:
     copy = draft.path.with_name(f"{draft.path.name}.before-pypi-publish")
     if draft.before is None or copy.exists():
         return None
-    try:
+    with _writing(copy):
         shutil.copy2(draft.path, copy)
-    except OSError as error:
-        raise ConfigurationError(f"{copy} can't be written: {error.strerror}.") from error
     return copy
-
-
-def _write_beside(target: Path, text: str, mode: int) -> Path:
-    with NamedTemporaryFile("wb", dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
-        path = Path(file.name)
-        try:
-            file.write(text.encode())
-            file.flush()
-            os.fsync(file.fileno())
-            path.chmod(mode)
-        except OSError:
-            path.unlink()
-            raise
-    return path
-
-
-def _mode(target: Path, *, private: bool) -> int:
-    if private:
-        return 0o600
-    return target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask()
-
-
-def _umask() -> int:
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask

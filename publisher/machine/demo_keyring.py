@@ -9,6 +9,8 @@ from keyring.backend import KeyringBackend  # noqa: TID251 - a plug-in of keyrin
 from keyring.credentials import SimpleCredential  # noqa: TID251
 from keyring.errors import PasswordDeleteError  # noqa: TID251
 
+from publisher.files.atomic import replace_file
+
 FILE_VARIABLE = "PYPI_PUBLISH_DEMO_KEYRING"
 """The environment variable that names the file; without it the backend is not there for keyring."""
 
@@ -64,6 +66,4 @@ class DemoKeyring(KeyringBackend):
         return found if isinstance(found, dict) else {}
 
     def _write(self, entries: dict[str, Any]) -> None:
-        path = self._path()
-        path.touch(mode=0o600)
-        path.write_text(json.dumps(entries), "utf-8")
+        replace_file(self._path(), json.dumps(entries).encode(), mode=0o600)
