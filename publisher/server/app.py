@@ -25,6 +25,7 @@ from publisher.server.http.messages import (
     redirect,
 )
 from publisher.server.routes.accounts import Accounts, create_credentials_refresher
+from publisher.server.routes.failures import DOMAIN_ERRORS, http_error
 from publisher.server.routes.files import Files, LargeFile
 from publisher.server.routes.pages import HumanPages
 from publisher.server.routes.releases import Managing
@@ -144,8 +145,8 @@ class Index:
                 await self.start()
             answer = await self._answer(request)
             sent = await answer.send(request, watched)
-        except HttpError as error:
-            sent = await error_response(request, error).send(request, watched)
+        except (HttpError, *DOMAIN_ERRORS) as error:
+            sent = await error_response(request, http_error(error)).send(request, watched)
         except ClientGoneError:
             status = 499  # what nginx logs for a client that went away
         except Exception:  # noqa: BLE001 - the last resort: one request fails, the index goes on

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from publisher.server.auth.authenticator import Authenticator, require_admin
 from publisher.server.auth.htpasswd import Change, InvalidAccountError, Users
 from publisher.server.http.messages import HttpError, Request, Response, error_response, json_response
+from publisher.server.routes.failures import DOMAIN_ERRORS, http_error
 from publisher.server.settings import ServerSettings
 from publisher.server.store.durability import storage_error
 from publisher.server.store.refresh import Refresher
@@ -49,8 +50,8 @@ class Accounts:
         """Do what `register` does where no index stands around it: errors are answers too."""
         try:
             return await self.register(request)
-        except HttpError as error:
-            return error_response(request, error)
+        except (HttpError, *DOMAIN_ERRORS) as error:
+            return error_response(request, http_error(error))
 
     async def list(self, request: Request) -> Response:
         """Name all users."""

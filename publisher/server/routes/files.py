@@ -16,7 +16,8 @@ from stat import S_ISREG
 from publisher.server.http.messages import Headers, HttpError, Request, Response, Send
 from publisher.server.names.filenames import SIGNATURE
 from publisher.server.settings import Limits
-from publisher.server.store.refresh import Refresher, busy
+from publisher.server.storage.errors import StorageUnavailableError
+from publisher.server.store.refresh import Refresher
 from publisher.server.store.staging import copy_of
 from publisher.server.store.store import Store
 
@@ -73,7 +74,7 @@ class Files:
             if known is not None:
                 return await self._metadata(request, known, url_path)
         if self._store.trouble is not None:
-            raise busy()
+            raise StorageUnavailableError
         raise HttpError(404, f"This index has no file {url_path}.")
 
     def immediate(self, request: Request, url_path: str) -> Response | None:
@@ -112,9 +113,9 @@ class Files:
                 await self._store.rescan()
                 if self._store.trouble is None and self._store.path_of(url_path) is None:
                     raise HttpError(404, f"This index has no file {url_path}.") from None
-                raise busy() from None
+                raise StorageUnavailableError from None
             except OSError as error:
-                raise busy() from error
+                raise StorageUnavailableError from error
             status = os.fstat(file.fileno())
             if not S_ISREG(status.st_mode):
                 file.close()
@@ -146,7 +147,7 @@ class Files:
                     404, f"The wheel {url_path.removesuffix(METADATA_SUFFIX)} has no metadata that can be read."
                 ) from None
             except OSError as error:
-                raise busy() from error
+                raise StorageUnavailableError from error
         return _ranged(request, kept.response)
 
     def _keep(self, key: str, kept: _Kept) -> None:

@@ -18,8 +18,8 @@ from publisher.server.http.messages import Headers, HttpError, Request, Response
 from publisher.server.names.filenames import is_name, normalize
 from publisher.server.names.versions import newest_first
 from publisher.server.settings import ServerSettings
+from publisher.server.storage.errors import StorageError, StorageUnavailableError
 from publisher.server.store.projects import StoredFile
-from publisher.server.store.refresh import busy
 from publisher.server.store.store import Store
 
 API_VERSION = "1.4"
@@ -140,7 +140,7 @@ class SimplePages:
         page = self._recall(key, self._store.revision)
         if page is None:
             if self._store.trouble is not None and not self._store.projects:
-                raise busy()
+                raise StorageUnavailableError
             names = sorted(self._store.projects)
             make = _index_json if kind == JSON else _index_html
             revision = self._store.revision
@@ -156,7 +156,7 @@ class SimplePages:
         key = (name, kind, prefix)
         try:
             files = await self._store.files(project)
-        except HttpError:
+        except StorageError:
             last = self._pages.get(key)
             if last is None:
                 raise
@@ -173,7 +173,7 @@ class SimplePages:
     async def _unknown(self, name: str) -> Response:
         """Answer for a name without files: 404, or another index if the operator chose one and the name is not ours."""
         if self._store.trouble is not None:
-            raise busy()
+            raise StorageUnavailableError
         if self._settings.fallback_url is not None and is_name(name) and not await self._store.owns(name):
             location = f"{self._settings.fallback_url.rstrip('/')}/{quote(name)}/"
             return Response(302, b"", [(b"location", location.encode()), (b"cache-control", b"no-store")])

@@ -5,17 +5,17 @@ import logging
 import os
 from pathlib import Path
 
-from publisher.server.http.messages import HttpError
+from publisher.server.storage.errors import StorageError, StorageFullError, StorageWriteError
 
 _log = logging.getLogger(__name__)
 
 
-def storage_error(error: OSError) -> HttpError:
-    """Return the answer to a file that could not be written."""
+def storage_error(error: OSError) -> StorageError:
+    """Return the domain error for a file that could not be written."""
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return HttpError(507, "The index has no space left; nothing was stored. Tell its administrator.")
+        return StorageFullError("The index has no space left; nothing was stored. Tell its administrator.")
     _log.error("cannot write: %s", error)
-    return HttpError(503, "The index can't write to its package folder; nothing was stored. Tell its administrator.")
+    return StorageWriteError("The index can't write to its package folder; nothing was stored. Tell its administrator.")
 
 
 def sync_directory(path: Path) -> None:

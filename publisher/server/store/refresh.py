@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Generic, TypeVar
 
-from publisher.server.http.messages import HttpError
 from publisher.server.storage.base import Storage
+from publisher.server.storage.errors import StorageUnavailableError
 
 BETWEEN_RELOADS = 0.25
 """Seconds between two reloads that are asked for: a stream of misses must not keep everybody from the folder."""
@@ -66,13 +66,13 @@ class Refresher:
 
     @asynccontextmanager
     async def looking(self) -> AsyncIterator[None]:
-        """Hold off commits and reloads; raise HttpError 503 when one that runs does not end in time."""
+        """Hold off commits and reloads; raise StorageUnavailableError when one that runs does not end in time."""
         if self._alone:
             async with self._changed:
                 try:
                     await asyncio.wait_for(self._changed.wait_for(lambda: not self._alone), self._patience)
                 except TimeoutError:
-                    raise busy() from None
+                    raise StorageUnavailableError from None
         self._looking += 1
         try:
             yield
@@ -158,8 +158,3 @@ class _Shared(Generic[_Result]):
                 return await self._work()
             finally:
                 self._ended = time.monotonic()
-
-
-def busy() -> HttpError:
-    """Return the answer while files can't be looked at: never a 404, which would send installers elsewhere."""
-    return HttpError(503, "The packages can't be read just now; try again in a moment.", [(b"retry-after", b"2")])

@@ -10,8 +10,8 @@ from pathlib import Path
 from tempfile import gettempdir, mkstemp
 from typing import Protocol
 
-from publisher.server.http.messages import HttpError
 from publisher.server.storage.base import Storage
+from publisher.server.store.errors import FileTooLargeError
 
 BLOCK = 2**20
 """Bytes that are written and hashed at a time, while the next ones come in."""
@@ -53,10 +53,10 @@ class Receiver:
         self._hashes = {algorithm: _new_hash(algorithm) for algorithm in algorithms}
 
     def write(self, data: bytes) -> None:
-        """Take the next bytes; raises HttpError 413 when the file becomes too large."""
+        """Take the next bytes; raises FileTooLargeError when the file becomes too large."""
         self.size += len(data)
         if self.size > self._limit:
-            raise HttpError(413, f"The file is larger than the {self._limit} bytes that this index takes.")
+            raise FileTooLargeError(self._limit)
         end = self._filled + len(data)
         self._block[self._filled : end] = data  # grows where that is not enough
         self._filled = end

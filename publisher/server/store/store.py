@@ -13,16 +13,17 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import TypeVar
 
-from publisher.server.http.messages import HttpError
 from publisher.server.names.filenames import SIGNATURE, guess, is_reserved
 from publisher.server.names.versions import same_version
 from publisher.server.settings import ServerSettings
+from publisher.server.storage.errors import NotDurableError, StorageError, StorageUnavailableError
 from publisher.server.store import scan as folder
 from publisher.server.store.durability import storage_error, sync_directory
+from publisher.server.store.errors import FileExistsConflictError, StoreError, UnknownReleaseError
 from publisher.server.store.facts import find_facts, now_text, time_text
 from publisher.server.store.projects import Project, StoredFile
 from publisher.server.store.records import Facts, Marks, Records
-from publisher.server.store.refresh import Refresher, busy
+from publisher.server.store.refresh import Refresher
 from publisher.server.store.staging import copied
 
 CHECK_SHARE = 20
@@ -282,11 +283,11 @@ class Store:
                 files, marks = await self.in_thread(lambda: self._gather(project.name, places))
             except OSError as error:
                 self._lose(error)
-                raise busy() from error
+                raise StorageUnavailableError from error
         if len(files) < len(places):
             await self.rescan()
         if self.trouble is not None:
-            raise busy()
+            raise StorageUnavailableError
         if project.revision == revision:
             project.files, project.marks, project.verified = files, marks, time.monotonic()
 
@@ -352,12 +353,13 @@ class Store:
         """
         Look whether the folder is there, before a file is taken in.
 
-        Raises HttpError 503 when it is lost: what is written where a disk was mounted would hide that, and be hidden.
+        Raises StorageUnavailableError when it is lost: files written to an empty mount point would hide that, and be
+        hidden.
         """
         if self.trouble is not None or not self.records.folder.is_dir():
             await self.rescan()
             if self.trouble is not None:
-                raise busy()
+                raise StorageUnavailableError
 
     async def add(self, temporary: Path, filename: str, facts: Facts) -> StoredFile:
         """
@@ -365,7 +367,8 @@ class Store:
 
         The same bytes under a name that is there are success, and change nothing.
 
-        Raises HttpError 409 when the name is taken by other bytes or was deleted, 503 or 507 when it can't be stored.
+        Raises FileExistsConflictError when the name is taken by other bytes or was deleted, and StorageError when it
+        can't be stored.
         """
         guessed = guess(filename)
         assert guessed is not None, "an upload's name was parsed"  # noqa: S101 - for the type checker
@@ -388,7 +391,7 @@ class Store:
                 existing = await self._existing(guessed.project, filename, facts)
                 if existing is not None:
                     return existing
-                raise busy()
+                raise StorageUnavailableError
             await self._commit(lambda: self._take_back(directory / filename), "nothing was stored. Send it again.")
             project = self.projects.get(guessed.project)
             known = dict(project.files) if project is not None and project.files is not None else None
@@ -402,7 +405,7 @@ class Store:
             return file
 
     async def yank(self, name: str, version: str, reason: str, user: str | None) -> list[str]:
-        """Mark the files of a release as yanked (PEP 592) and return their names; HttpError 404 when there are none."""
+        """Mark the files of a release as yanked (PEP 592) and return their names; UnknownReleaseError for none."""
         filenames = await self._release(name, version)
 
         def work() -> None:
@@ -427,12 +430,12 @@ class Store:
         """
         Delete a file or all files of a release, and return the names; they stay reserved.
 
-        Raises HttpError 404 when there is no such file or release.
+        Raises UnknownReleaseError when there is no such file or release.
         """
         filenames = await self._release(name, version)
         if filename is not None:
             if filename not in filenames:
-                raise HttpError(404, f"{name} {version} has no file {filename}.")
+                raise UnknownReleaseError(f"{name} {version} has no file {filename}.")
             filenames = [filename]
         places = {each: {self.projects[name].places[each], *self._directories_of(each)} for each in filenames}
 
@@ -467,7 +470,7 @@ class Store:
             _log.exception("commit failed")
             async with self._refresher.looking():
                 await self.in_thread(undo)
-            raise HttpError(503, f"The index could not make the change durable; {outcome}") from error
+            raise NotDurableError(f"The index could not make the change durable; {outcome}") from error
 
     async def _existing(self, name: str, filename: str, facts: Facts) -> StoredFile | None:
         """Return the file of that name when it has the same bytes; None when the name is free."""
@@ -479,16 +482,14 @@ class Store:
                 return file
             if self._settings.overwrite:
                 return None
-            raise HttpError(
-                409,
+            raise FileExistsConflictError(
                 f"File already exists: {filename} is on this index with other contents (sha256 {file.facts.sha256}). "
                 "Publish the change under a new version.",
             )
         async with self._refresher.looking():
             marks = await self.in_thread(lambda: self.records.marks(name))
         if filename in marks.deleted and not self._settings.overwrite:
-            raise HttpError(
-                409,
+            raise FileExistsConflictError(
                 f"File already exists: {filename} was deleted from this index, and its name is not given again. "
                 "Publish under a new version.",
             )
@@ -554,7 +555,7 @@ class Store:
         files = await self.files(project) if project is not None else {}
         filenames = [file.filename for file in files.values() if same_version(file.version, version)]
         if not filenames:
-            raise HttpError(404, f"This index has no {name} {version}.")
+            raise UnknownReleaseError(f"This index has no {name} {version}.")
         return sorted(filenames)
 
     def _lock(self, key: str) -> asyncio.Lock:
@@ -567,7 +568,7 @@ def _in_background(work: Coroutine[None, None, None]) -> asyncio.Task[None]:
     """Start work that nobody waits for; that the folder is busy for long is no failure of it, it is tried again."""
 
     async def quietly() -> None:
-        with suppress(HttpError):
+        with suppress(StoreError, StorageError):
             await work
 
     return asyncio.create_task(quietly())

@@ -1,0 +1,25 @@
+"""Refusals of the store: the name is taken, there is no such release, the file is too large."""
+
+
+class StoreError(Exception):
+    """The store refused a request; ``message`` is the sentence for the client."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class FileExistsConflictError(StoreError):
+    """The identity of a file is taken by other bytes, or was deleted and stays reserved."""
+
+
+class UnknownReleaseError(StoreError):
+    """The index has no such release, or no such file in it."""
+
+
+class FileTooLargeError(StoreError):
+    """A file is larger than the index accepts; ``limit`` is in bytes."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"The file is larger than the {limit} bytes that this index takes.")
+        self.limit = limit

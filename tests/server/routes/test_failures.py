@@ -1,0 +1,34 @@
+"""Every domain error has one HTTP answer."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from publisher.server.http.messages import HttpError
+from publisher.server.routes.failures import DOMAIN_ERRORS, http_error
+from publisher.server.storage.errors import StorageError, StorageUnavailableError
+from publisher.server.store.errors import FileTooLargeError, StoreError
+
+
+def _concrete(kind: type[StoreError | StorageError]) -> Iterator[type[StoreError | StorageError]]:
+    for each in kind.__subclasses__():
+        yield each
+        yield from _concrete(each)
+
+
+@pytest.mark.parametrize("kind", [each for base in DOMAIN_ERRORS for each in _concrete(base)])
+def test_every_domain_error_is_translated_with_its_text(kind: type[StoreError | StorageError]) -> None:
+    error = kind(1) if kind is FileTooLargeError else kind("a sentence")
+    answer = http_error(error)
+    assert 400 <= answer.status < 600
+    assert answer.message == error.message
+
+
+def test_what_could_not_be_found_out_is_asked_again_later() -> None:
+    answer = http_error(StorageUnavailableError())
+    assert (answer.status, answer.headers) == (503, [(b"retry-after", b"2")])
+
+
+def test_an_http_error_stays_what_it_is() -> None:
+    error = HttpError(418, "a teapot")
+    assert http_error(error) is error
