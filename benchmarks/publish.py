@@ -35,7 +35,6 @@ BACKENDS = ("hatchling", "setuptools", "uv_build")
 REPRODUCIBLE = ("hatchling", "uv_build")  # without SOURCE_DATE_EPOCH, which uv does not set
 MEGABYTE = 2**20
 DELAY = 0.01
-RATE = 10_000_000
 
 
 class Bench(Rounds):
@@ -161,48 +160,20 @@ def far_away(bench: Bench) -> None:
     row(f"100 wheels, {2000 * DELAY:.0f} ms away, of twine", found[0].wall, found[2].wall, 0.5)
 
 
-def slow_line(bench: Bench) -> None:
-    """Build and publish a project of 8 MB over a line that takes 10 MB a second."""
-    folder = make_project(bench.work / "wide", "bench-wide", "0.0")
-    (folder / "src/bench_wide/data").write_bytes(os.urandom(8_000_000))
-
-    def published(*commands: Command) -> Took:
-        _set_version(folder, bench.fresh())
-        return bench.run((folder, command) for command in _with_files(commands, folder))
-
-    with line_to(bench.index.url, RATE) as url:
-        bench.reach(url)
-        ours, uv, apart = bench.in_turn(
-            partial(published, [OURS]),
-            partial(published, [UV, "build"], [UV, "publish"]),
-            partial(published, [OURS, "build"], [OURS, "upload"]),
-        )
-    row("8 MB over a line of 10 MB/s, of uv build && uv publish", ours.wall, uv.wall, 1.0)
-    row("the same, of pypi-publish build && pypi-publish upload", ours.wall, apart.wall, 1.0)
-
-
 @contextmanager
-def line_to(url: str, rate: float | None = None) -> Iterator[str]:
-    """
-    Serve an index from another port, where all bytes take `DELAY` seconds longer in each direction.
-
-    Of those that go to the index, ``rate`` get through in a second, however many connections there are.
-    """
+def line_to(url: str) -> Iterator[str]:
+    """Serve an index from another port, where all bytes take `DELAY` seconds longer in each direction."""
     parts = urlsplit(url)
     loop = asyncio.new_event_loop()
-    line = asyncio.Lock()
 
-    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, rate: float | None) -> None:
+    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(MEGABYTE):
-            if rate is not None:
-                async with line:
-                    await asyncio.sleep(len(data) / rate)
             loop.call_later(DELAY, writer.write, data)
         loop.call_later(DELAY, writer.close)
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there_reader, there_writer = await asyncio.open_connection(parts.hostname, parts.port)
-        await asyncio.gather(pump(reader, there_writer, rate), pump(there_reader, writer, None))
+        await asyncio.gather(pump(reader, there_writer), pump(there_reader, writer))
 
     server = loop.run_until_complete(asyncio.start_server(connected, "127.0.0.1", 0))
     thread = threading.Thread(target=loop.run_forever, daemon=True)
@@ -285,7 +256,7 @@ def serving(work: Path) -> Iterator[RunningIndex]:
         index.stop()
 
 
-SECTIONS = (single, workspace, wheels, far_away, slow_line, large, starting)
+SECTIONS = (single, workspace, wheels, far_away, large, starting)
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ import sys
 import tarfile
 import threading
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -82,15 +82,12 @@ class Builder:
         for requirements in {frozenset(required) for project in projects if (required := _declared(project))}:
             self._environments.begin(requirements)
 
-    def build(
-        self, project: Path, out_dir: Path, tell: Tell = ignore, on_sdist: Callable[[Path], None] = lambda _: None
-    ) -> list[Path]:
+    def build(self, project: Path, out_dir: Path, tell: Tell = ignore) -> list[Path]:
         """
         Build a project's sdist and, from that sdist, its wheel, and return the files, which then are in ``out_dir``.
 
         The files appear in ``out_dir`` when all of them are complete. Uses pypa/build's `ProjectBuilder` with any PEP
-        517 backend; the backend sees SOURCE_DATE_EPOCH (see `publisher.epoch`). ``tell`` gets what the backend prints,
-        ``on_sdist`` the sdist when its wheel is about to be built; the file is there until all are complete.
+        517 backend; the backend sees SOURCE_DATE_EPOCH (see `publisher.epoch`). ``tell`` gets what the backend prints.
 
         Raises ConfigurationError when the folder is no Python project or its ``[build-system]`` is invalid,
         BuildFailedError when an environment can't be set up or the backend fails.
@@ -105,7 +102,6 @@ class Builder:
             if Kind.WHEEL in self.options.kinds:
                 if built:
                     source = _unpack(built[0], Path(temporary, "source"))
-                    on_sdist(built[0])
                 built.append(self._build_one(source, Kind.WHEEL, Path(temporary, "wheel"), manner))
             return _move(built, out_dir)
 

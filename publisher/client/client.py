@@ -1,6 +1,5 @@
 """An index as its clients see it: which files of a project it has, and who somebody is there."""
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,8 +16,6 @@ from publisher.client import http
 from publisher.client.url import IndexUrl
 from publisher.errors import HOW_TO_LOG_IN, ConfigurationError, CredentialsError, IndexUnavailableError, NotOfferedError
 from publisher.secret import Credentials, Secret
-
-_SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 
 SIMPLE_ACCEPT = "application/vnd.pypi.simple.v1+json, text/html;q=0.1"
 
@@ -61,17 +58,6 @@ class Index:
         self.credentials = credentials
         auth = http.BasicAuth(credentials.username, credentials.password) if credentials else http.BasicAuth()
         self._session = http.open_session(auth)
-        self._patience: float | None = None
-
-    @property
-    def patience(self) -> float | None:
-        """
-        Seconds for which the index waits for the rest of an upload that it forgets when it does not come.
-
-        None where the index has not told that (in the header ``Upload-Patience`` of what it was asked): others keep
-        everybody else waiting meanwhile, or take what came for the whole.
-        """
-        return self._patience
 
     def close(self) -> None:
         """Close the connections."""
@@ -129,10 +115,7 @@ class Index:
         return [file.url.rstrip("/").rpartition("/")[2] for file in _files_of_html(response.text, response.url)]
 
     def _get(self, url: str, headers: Mapping[str, str]) -> http.Response:
-        response = http.get(self._session, url, headers)
-        told = response.headers.get("Upload-Patience", "")
-        self._patience = float(told) if _SECONDS.fullmatch(told) else None
-        return response
+        return http.get(self._session, url, headers)
 
     def post(self, form: Iterable[bytes | memoryview], content_type: str) -> http.Response:
         """

@@ -26,18 +26,14 @@ class Form:
     """
     A ``multipart/form-data`` body that yields its pieces, with the digest of the file behind the file.
 
-    ``on_sent`` is told how many bytes of the file were taken so far, and may raise to stop. ``before_end`` is called
-    when all of the file was taken, before the end without which no index takes the form, and may raise too. After the
-    last piece, `sha256` is the digest of what was sent. A piece holds until the next is taken, which has its memory.
+    ``on_sent`` is told how many bytes of the file were taken so far, and may raise to stop. After the last piece,
+    `sha256` is the digest of what was sent. A piece holds until the next is taken, which has its memory.
     """
 
-    def __init__(
-        self, distribution: Distribution, on_sent: Callable[[int], None], before_end: Callable[[], None] = lambda: None
-    ) -> None:
+    def __init__(self, distribution: Distribution, on_sent: Callable[[int], None]) -> None:
         self.sha256 = ""
         self._path = distribution.path
         self._on_sent = on_sent
-        self._before_end = before_end
         boundary = secrets.token_hex(16)
         self.content_type = f"multipart/form-data; boundary={boundary}"
         content = _head(boundary, "content", distribution.filename)
@@ -68,7 +64,6 @@ class Form:
                     hashing.result()
                 else:
                     digest.update(block)
-        self._before_end()
         self.sha256 = digest.hexdigest()
         yield self._between + self.sha256.encode() + self._after
 

@@ -35,11 +35,7 @@ class Observer:
         """Credentials were found, and the index told what it has."""
 
     def sending(self, filename: str, size: int) -> Callable[[int], None]:  # noqa: ARG002 - for those who override it
-        """
-        A file of that many bytes begins to go up; the function that is returned is told how many have gone.
-
-        Comes once more for a file that began to go up before everything was in order.
-        """
+        """A file of that many bytes begins to go up; the function that is returned is told how many have gone."""
         return lambda _sent: None
 
     def sent(self, filename: str) -> None:

@@ -14,7 +14,6 @@ from publisher.publish.options import PublishOptions
 from publisher.publish.prefetch import Ahead
 from publisher.publish.prepare import make
 from publisher.publish.report import Report
-from publisher.publish.speculative import Early
 from publisher.publish.unchanged import find_settled, find_unchanged
 
 
@@ -32,10 +31,7 @@ def release(
     with closing(Builder(build)) as builder:
         if len(sources) == 1 and not settled:
             builder.get_ready([sources[0].folder])  # uv begins to work before anything else is imported
-        with (
-            closing(Ahead(options.target, (source.name for source in sources if source.name))) as ahead,
-            closing(Early(ahead, observer, spare=0 if options.dry_run else options.connections - 1)) as early,
-        ):
+        with closing(Ahead(options.target, (source.name for source in sources if source.name))) as ahead:
             unchanged = find_unchanged(settled, build.kinds, ahead, options.target.prompt)
             as_they_are = [file for files in unchanged.values() for file in files]
             folders = [source.folder for source in sources if source not in unchanged]
@@ -43,13 +39,13 @@ def release(
                 return Report(index, as_they_are, options.dry_run)
             trace = make_trace(sources[0], index, build.kinds) if len(sources) == 1 else None
             try:
-                distributions = make(builder, folders, out_dir, observer, early.begin)
+                distributions = make(builder, folders, out_dir, observer)
             except KeyboardInterrupt:
                 raise StoppedError("Interrupted while building: nothing was published.") from None
             builder.close()
             from publisher.publish.upload import publish  # noqa: PLC0415 - what it needs was imported while the build ran
 
-            report = publish(distributions, options, observer, ahead, early)
+            report = publish(distributions, options, observer, ahead)
             if trace and report.is_whole:
                 leave_trace(sources[0], trace)
             return replace(report, files=[*report.files, *as_they_are])

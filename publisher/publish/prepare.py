@@ -1,9 +1,8 @@
 """Making what is published: projects are built, several at the same time, and the files are checked."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from collections.abc import Iterable, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import closing
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -23,108 +22,56 @@ def build_and_check(
         return make(builder, projects, out_dir, observer)
 
 
-def make(
-    builder: Builder,
-    projects: Sequence[Path],
-    out_dir: Path | None,
-    observer: Observer,
-    on_sdist: Callable[[Distribution], None] = lambda _: None,
-) -> list[Distribution]:
+def make(builder: Builder, projects: Sequence[Path], out_dir: Path | None, observer: Observer) -> list[Distribution]:
     """
     Build projects, each into ``out_dir`` or its own ``dist`` folder, and check the files of all of them.
 
-    ``on_sdist`` is told of each sdist that is in order while its wheel is built, in another thread.
-
     Raises what `build` and `check_files` raise.
     """
-    with closing(_Sdists(on_sdist)) as sdists:
-        built = build(builder, projects, out_dir, observer, sdists.check)
-        return check_files((file for files in built for file in files), observer, sdists.checked())
+    built = build(builder, projects, out_dir, observer)
+    return check_files((file for files in built for file in files), observer)
 
 
-def build(
-    builder: Builder,
-    projects: Sequence[Path],
-    out_dir: Path | None,
-    observer: Observer,
-    on_sdist: Callable[[Path], None] = lambda _: None,
-) -> list[list[Path]]:
+def build(builder: Builder, projects: Sequence[Path], out_dir: Path | None, observer: Observer) -> list[list[Path]]:
     """Build projects, as `Builder.build` does and raises, and return the files of each of them."""
     if len(projects) == 1 or builder.options.jobs == 1:
-        return [_build_shown(builder, project, out_dir, observer, on_sdist) for project in projects]
-    return _build_at_once(builder, projects, out_dir, observer, on_sdist)
+        return [_build_shown(builder, project, out_dir, observer) for project in projects]
+    return _build_at_once(builder, projects, out_dir, observer)
 
 
-def check_files(
-    files: Iterable[Path], observer: Observer, known: Mapping[str, Distribution] | None = None
-) -> list[Distribution]:
+def check_files(files: Iterable[Path], observer: Observer) -> list[Distribution]:
     """
     Read files and return them as distributions that may be published together.
-
-    Those that are ``known`` by their names were read already, from another place.
 
     Raises ConfigurationError for a file that isn't there, CheckFailedError for every other reason not to publish.
     """
     from publisher.checks.metadata import check, warnings  # noqa: PLC0415 - takes its time, which the build covers
 
-    distributions = read_files(files, known)
+    distributions = read_files(files)
     check(distributions)
     observer.checked(distributions, [str(finding) for finding in warnings(distributions)])
     return distributions
 
 
-def read_files(files: Iterable[Path], known: Mapping[str, Distribution] | None = None) -> list[Distribution]:
+def read_files(files: Iterable[Path]) -> list[Distribution]:
     """
-    Read files, each of them once; those that are ``known`` by their names were read already, from another place.
+    Read files, each of them once.
 
     Raises ConfigurationError for a file that isn't there and for two of one name, CheckFailedError for one that is
     neither a wheel nor an sdist.
     """
-    known = known or {}
-    distributions = [
-        replace(known[path.name], path=path) if path.name in known else _read(path)
-        for path in dict.fromkeys(path.absolute() for path in files)
-    ]
+    distributions = [_read(path) for path in dict.fromkeys(path.absolute() for path in files)]
     names = [distribution.filename for distribution in distributions]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise ConfigurationError(f"There are two files named {', '.join(twice)}.", hint="Give each file once.")
     return distributions
 
 
-class _Sdists:
-    """Sdists that are read and checked while their wheels are built; what is wrong with one is told with the rest."""
-
-    def __init__(self, on_checked: Callable[[Distribution], None]) -> None:
-        self._on_checked = on_checked
-        self._thread = ThreadPoolExecutor(1)
-        self._found: dict[str, Future[Distribution]] = {}
-
-    def check(self, path: Path) -> None:
-        self._found[path.name] = self._thread.submit(self._check, path)
-
-    def checked(self) -> dict[str, Distribution]:
-        """Return those that are in order, by name."""
-        return {name: found.result() for name, found in self._found.items() if found.exception() is None}
-
-    def close(self) -> None:
-        self._thread.shutdown(wait=False, cancel_futures=True)
-
-    def _check(self, path: Path) -> Distribution:
-        from publisher.checks.metadata import check  # noqa: PLC0415 - takes its time, which the build covers
-
-        distribution = read_distribution(path)
-        check([distribution])
-        self._on_checked(distribution)
-        return distribution
-
-
-def _build_shown(
-    builder: Builder, project: Path, out_dir: Path | None, observer: Observer, on_sdist: Callable[[Path], None]
-) -> list[Path]:
+def _build_shown(builder: Builder, project: Path, out_dir: Path | None, observer: Observer) -> list[Path]:
     """Build one project while nothing else is built: what its backend prints is shown when it comes."""
     observer.building(project)
     tell = partial(observer.output, project) if builder.options.show_output else ignore
-    files = builder.build(project, out_dir or project / "dist", tell, on_sdist)
+    files = builder.build(project, out_dir or project / "dist", tell)
     observer.built(project, files)
     return files
 
@@ -134,7 +81,6 @@ def _build_at_once(
     projects: Sequence[Path],
     out_dir: Path | None,
     shown: Observer,
-    on_sdist: Callable[[Path], None],
 ) -> list[list[Path]]:
     """Build several projects at the same time; the first failure stops all of them."""
     observer = OneAtATime(shown)
@@ -144,7 +90,7 @@ def _build_at_once(
         printed = bytearray()
         files: list[Path] = []
         try:
-            files = builder.build(project, out_dir or project / "dist", printed.extend, on_sdist)
+            files = builder.build(project, out_dir or project / "dist", printed.extend)
         except BuildFailedError as error:
             error.message = f"{project}: {error.message}"
             raise

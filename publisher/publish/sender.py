@@ -13,7 +13,6 @@ from publisher.client.upload_form import Form
 from publisher.errors import CheckFailedError, ConflictError, IndexUnavailableError, StoppedError
 from publisher.project.distributions import Distribution
 from publisher.publish.events import Observer
-from publisher.publish.speculative import Early
 
 PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Seconds before each further attempt; a little chance is added, so that many publishers don't come back together."""
@@ -57,11 +56,10 @@ class Upload:
 
 
 class Uploader:
-    """Sends files over the connections of one index, or what is missing of them; several threads may use it."""
+    """Sends files over the connections of one index; several threads may use it."""
 
-    def __init__(self, index: Index, early: Early, observer: Observer, pauses: Sequence[float] = PAUSES) -> None:
+    def __init__(self, index: Index, observer: Observer, pauses: Sequence[float] = PAUSES) -> None:
         self.index = index
-        self._early = early
         self._observer = observer
         self._pauses = pauses
         self._is_stopped = threading.Event()
@@ -84,10 +82,7 @@ class Uploader:
             self._expect_not_stopped()
             on_bytes(count)
 
-        if sha256 := self._early.finish(filename, on_sent):
-            upload.was_sent(sha256)
-        else:
-            self._expect_stored(upload, self._answer(upload, on_sent))
+        self._expect_stored(upload, self._answer(upload, on_sent))
         self._observer.sent(filename)
 
     def _answer(self, upload: Upload, on_sent: Callable[[int], None]) -> http.Response:

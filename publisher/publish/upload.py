@@ -17,7 +17,6 @@ from publisher.publish.prefetch import Ahead
 from publisher.publish.report import FileReport, Release, Report, State
 from publisher.publish.scheduler import Sending
 from publisher.publish.sender import Upload, Uploader
-from publisher.publish.speculative import Early
 
 CONFLICT_HINT = (
     "A published file never changes: raise the version and publish that. If the contents are the same and only the "
@@ -30,13 +29,12 @@ def publish(
     options: PublishOptions,
     observer: Observer,
     ahead: Ahead | None = None,
-    early: Early | None = None,
 ) -> Report:
     """
     Upload the files that the index does not have, after making sure that none of them is there with other contents.
 
     Several go at the same time, in the order of the scheduler. What was got ready ``ahead`` is not asked
-    again, and what went ``early`` is finished.
+    again.
 
     Raises CheckFailedError when the tag is another version's, CredentialsError, ConflictError (before anything is
     published, unless the conflict came up meanwhile), IndexUnavailableError, StoppedError; the hint names the files
@@ -54,7 +52,7 @@ def publish(
         if not options.dry_run and State.WOULD_UPLOAD in states.values():
             to_send = [upload for upload in uploads if states[upload.distribution.filename] is State.WOULD_UPLOAD]
             told = OneAtATime(observer)
-            states |= _send_all(to_send, Uploader(index, early or Early(ready, told, spare=0), told), options)
+            states |= _send_all(to_send, Uploader(index, told), options)
         urls = _locate(uploads, index) if options.locate else {}
     files = [
         FileReport(
