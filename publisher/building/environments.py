@@ -145,7 +145,7 @@ class UvEnvironment:
 def find_uv() -> str | None:
     """Return the path of uv, which may come from its package or from the search path; None where there is none."""
     try:
-        import uv  # noqa: PLC0415 - an extra
+        import uv  # noqa: PLC0415, TID251 - an extra
 
         return uv.find_uv_bin()
     except (ImportError, FileNotFoundError):

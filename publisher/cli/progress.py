@@ -15,8 +15,8 @@ from publisher.github import runner as github
 from publisher.publish.events import Observer
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType  # noqa: TID251 - the only door to rich
-    from rich.progress import Progress, TaskID  # noqa: TID251 - the only door to rich
+    from rich.console import RenderableType
+    from rich.progress import Progress, TaskID
 
     from publisher.client.url import IndexUrl
     from publisher.project.distributions import Distribution
@@ -196,7 +196,7 @@ class LiveObserver(LineObserver):
         if self._live is None:
             super()._line(label, text)
         elif not self._output.is_quiet:
-            from rich.text import Text  # noqa: TID251
+            from rich.text import Text
 
             self._live.console.print(
                 Text(label.rjust(_LABEL_WIDTH), "bold green").append(f" {text}", "not bold default")
@@ -205,8 +205,8 @@ class LiveObserver(LineObserver):
 
 def _progress() -> "Progress":
     """Return one live view for builds, whose length nobody knows, and for uploads."""
-    from rich.console import Console  # noqa: TID251
-    from rich.progress import (  # noqa: TID251
+    from rich.console import Console
+    from rich.progress import (
         BarColumn,
         DownloadColumn,
         Progress,
@@ -218,7 +218,7 @@ def _progress() -> "Progress":
         TimeRemainingColumn,
         TransferSpeedColumn,
     )
-    from rich.text import Text  # noqa: TID251
+    from rich.text import Text
 
     class OfUploads(ProgressColumn):
         """Shows another column for uploads, and the time that passed or nothing for builds."""

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import requests  # noqa: TID251 - the only door to requests
-import urllib3
+import urllib3  # noqa: TID251 - a door to urllib3
 from requests.adapters import HTTPAdapter  # noqa: TID251
 
 from publisher import __version__

@@ -8,7 +8,7 @@ from typing import Any
 
 from packaging.version import Version
 from twine.package import PackageFile  # noqa: TID251 - the only door to twine
-from urllib3.fields import RequestField
+from urllib3.fields import RequestField  # noqa: TID251 - a door to urllib3
 
 from publisher.project.distributions import Distribution, Kind
 

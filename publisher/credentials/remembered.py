@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from platformdirs import user_config_path
+from platformdirs import user_config_path  # noqa: TID251 - a door to platformdirs
 
 from publisher.client.url import IndexUrl, parse_index_url
 from publisher.errors import ConfigurationError

@@ -53,6 +53,6 @@ class FileCache:
 
 def open_cache(kind: str, limit: int) -> FileCache:
     """Return the person's cache of some kind of files."""
-    from platformdirs import user_cache_path  # noqa: PLC0415 - not needed where nothing is built
+    from platformdirs import user_cache_path  # noqa: PLC0415, TID251 - not needed where nothing is built
 
     return FileCache(user_cache_path("pypi-publish", appauthor=False) / kind, limit)

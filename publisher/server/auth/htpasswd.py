@@ -156,7 +156,7 @@ class Users:
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """Keep other processes of this machine from changing the file meanwhile."""
-        from filelock import FileLock  # noqa: PLC0415 - only when the file is changed
+        from filelock import FileLock  # noqa: PLC0415, TID251 - only when the file is changed
 
         with FileLock(f"{self._path}.lock", timeout=30):
             yield
