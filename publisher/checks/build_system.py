@@ -11,8 +11,8 @@ from packaging.utils import canonicalize_name
 
 from publisher.checks.backend_quirks import find_backend
 from publisher.checks.document import Document
-from publisher.checks.findings import Finding
 from publisher.checks.toml_positions import Place
+from publisher.checks.violations import Violation
 from publisher.client.url import parse_index_url
 from publisher.errors import ConfigurationError
 from publisher.files.toml import table_at
@@ -29,35 +29,35 @@ _UNHEARD = logging.NullHandler()
 """Keeps what validate-pyproject logs off stderr; without any handler Python prints it there."""
 
 
-def check_build_system(document: Document) -> Iterator[Finding]:
+def check_build_system(document: Document) -> Iterator[Violation]:
     """Find what keeps a frontend from starting the backend (PEP 517, PEP 518)."""
     table = table_at(document.data, "build-system")
     if "build-system" not in document.data:
         if not document.project:
             return  # the root of a workspace, or a file that is there for other tools
-        yield document.finding("PP501", (), "there is no [build-system]")
+        yield document.violation("PP501", (), "there is no [build-system]")
         return
     if "requires" not in table:
-        yield document.finding("PP502", ("build-system",), "[build-system] has no requires")
+        yield document.violation("PP502", ("build-system",), "[build-system] has no requires")
     required = set()
     for place, text in document.items("build-system", "requires"):
         try:
             required.add(canonicalize_name(Requirement(text).name))
         except InvalidRequirement as error:
             reason = str(error).splitlines()[0].rstrip(":.")
-            yield document.finding("PP503", place, f"{text!r} is not a valid dependency: {reason}")
+            yield document.violation("PP503", place, f"{text!r} is not a valid dependency: {reason}")
     paths = document.items("build-system", "backend-path")
     for place, text in paths:
         folder = (document.folder / text).resolve()
         if not folder.is_dir() or not folder.is_relative_to(document.folder.resolve()):
-            yield document.finding("PP504", place, f"{text!r} is no folder of the project")
+            yield document.violation("PP504", place, f"{text!r} is no folder of the project")
     backend = find_backend(document.data) if "build-backend" in table else None
     if backend and not paths and "requires" in table and backend.package not in required:
         message = f"the backend {table['build-backend']!r} is in {backend.package}, which requires does not name"
-        yield document.finding("PP505", ("build-system", "build-backend"), message)
+        yield document.violation("PP505", ("build-system", "build-backend"), message)
 
 
-def check_own_table(document: Document) -> Iterator[Finding]:
+def check_own_table(document: Document) -> Iterator[Violation]:
     """Find what this tool does not understand of what is said to it."""
     place: Place = ("tool", "pypi-publish")
     try:
@@ -66,16 +66,16 @@ def check_own_table(document: Document) -> Iterator[Finding]:
     except ConfigurationError as error:
         key = re.search(r"(?:key |: )'([\w-]+)'", error.message)
         message = error.message.removeprefix(f"{document.path}: ").rstrip(".")
-        yield document.finding("PP506", (*place, key[1]) if key else place, message)
+        yield document.violation("PP506", (*place, key[1]) if key else place, message)
         return
     if config.index_url is not None:
         try:
             parse_index_url(config.index_url)
         except ConfigurationError as error:
-            yield document.finding("PP507", (*place, "index-url"), error.message.rstrip("."))
+            yield document.violation("PP507", (*place, "index-url"), error.message.rstrip("."))
 
 
-def check_schemas(document: Document, lines: Collection[int]) -> Iterator[Finding]:
+def check_schemas(document: Document, lines: Collection[int]) -> Iterator[Violation]:
     """
     Return what validate-pyproject finds, but for values in which another rule found something.
 
@@ -98,7 +98,7 @@ def check_schemas(document: Document, lines: Collection[int]) -> Iterator[Findin
             place = _place(error.name or "")
             if error.summary and not document.lines_below(place) & {*lines, *told}:
                 told.add(document.line(place) or 1)
-                yield document.finding("PP102", place, error.summary.splitlines()[0].replace("`", "'"))
+                yield document.violation("PP102", place, error.summary.splitlines()[0].replace("`", "'"))
             if not _take_out(data, place):
                 return
         else:

@@ -8,8 +8,8 @@ from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 
 from publisher.checks import metadata as checking
-from publisher.checks.findings import Finding
 from publisher.checks.rules import RULES
+from publisher.checks.violations import Violation
 from publisher.project.distributions import Distribution, Kind
 from publisher.project.git import tracked_files
 
@@ -42,7 +42,7 @@ def can_look_into_wheels() -> bool:
     return find_spec("check_wheel_contents") is not None
 
 
-def check_files(distributions: Sequence[Distribution], folder: Path | None = None) -> Iterator[Finding]:
+def check_files(distributions: Sequence[Distribution], folder: Path | None = None) -> Iterator[Violation]:
     """Find what is wrong with files; ``folder`` is the project that they were built from, where that is known."""
     for distribution in distributions:
         report = _reporter(distribution)
@@ -62,11 +62,11 @@ def check_files(distributions: Sequence[Distribution], folder: Path | None = Non
     yield from _check_agreement(distributions)
 
 
-_Report = Callable[[str, str], Finding]
+_Report = Callable[[str, str], Violation]
 
 
 def _reporter(distribution: Distribution) -> _Report:
-    return lambda code, message: Finding(RULES[code], Path(distribution.filename), message)
+    return lambda code, message: Violation(RULES[code], Path(distribution.filename), message)
 
 
 def _names(distribution: Distribution) -> list[str]:
@@ -78,7 +78,7 @@ def _names(distribution: Distribution) -> list[str]:
         return [member.name for member in tar if member.isfile()]
 
 
-def _check_wheel(wheel: Distribution, names: Sequence[str], report: _Report) -> Iterator[Finding]:
+def _check_wheel(wheel: Distribution, names: Sequence[str], report: _Report) -> Iterator[Violation]:
     info = next(name.partition("/")[0] for name in names if ".dist-info/" in name)
     for name in wheel.fields.get("license_files", []):
         if not any(f"{info}/{folder}{name}" in names for folder in ("licenses/", "license_files/", "")):
@@ -97,7 +97,7 @@ def _is_annotated(path: Path, package: str, names: Iterable[str]) -> bool:
     return bool(texts) and sum(bool(_ANNOTATION.search(text)) for text in texts) * 2 >= len(texts)
 
 
-def _check_with_library(wheel: Distribution, folder: Path | None, report: _Report) -> Iterator[Finding]:
+def _check_with_library(wheel: Distribution, folder: Path | None, report: _Report) -> Iterator[Violation]:
     from check_wheel_contents.checker import WheelChecker  # noqa: PLC0415, TID251 - the only door to it
     from check_wheel_contents.contents import WheelContents  # noqa: PLC0415, TID251 - the only door to it
 
@@ -132,7 +132,7 @@ def _place_of(folder: Path, package: str) -> Path | None:
 
 def _missing(
     names: Iterable[str], packages: Sequence[Path], folder: Path, known: frozenset[str] | None, report: _Report
-) -> Iterator[Finding]:
+) -> Iterator[Violation]:
     """Tell modules and data files that the wheel lacks; what git does not know of was left there by some tool."""
     parents = {package.name: package.parent.relative_to(folder).as_posix() for package in packages}
     for name in names:
@@ -145,7 +145,7 @@ def _missing(
             yield report("PP705" if is_module else "PP706", f"{place} is not in it")
 
 
-def _check_agreement(distributions: Sequence[Distribution]) -> Iterator[Finding]:
+def _check_agreement(distributions: Sequence[Distribution]) -> Iterator[Violation]:
     sdists = {sdist.name: sdist for sdist in distributions if sdist.kind is Kind.SDIST}
     for wheel in distributions:
         sdist = sdists.get(wheel.name)

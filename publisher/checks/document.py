@@ -6,9 +6,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from publisher.checks.findings import Finding
 from publisher.checks.rules import RULES
 from publisher.checks.toml_positions import Lines, Place
+from publisher.checks.violations import Violation
 from publisher.files.toml import table_at
 from publisher.project.pyproject import FILENAME
 
@@ -61,6 +61,6 @@ class Document:
         """Return the lines of a place and of everything in it."""
         return self._lines.below(place)
 
-    def finding(self, code: str, place: Place, message: str) -> Finding:
+    def violation(self, code: str, place: Place, message: str) -> Violation:
         """Return what a rule finds at a place."""
-        return Finding(RULES[code], self.path, message, self.line(place) or 1)
+        return Violation(RULES[code], self.path, message, self.line(place) or 1)

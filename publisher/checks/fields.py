@@ -12,7 +12,7 @@ from packaging.version import InvalidVersion, Version
 
 from publisher.checks.backend_quirks import find_backend
 from publisher.checks.document import Document
-from publisher.checks.findings import Finding
+from publisher.checks.violations import Violation
 
 KEYS = frozenset(
     {
@@ -50,7 +50,7 @@ _REFERENCE = re.compile(r"\s*[^\W\d]\w*(\.[^\W\d]\w*)*\s*(:\s*[^\W\d]\w*(\.[^\W\
 _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
 
 
-def check_fields(document: Document) -> Iterator[Finding]:
+def check_fields(document: Document) -> Iterator[Violation]:
     """Find what is wrong with keys that are no lists of dependencies or classifiers."""
     if not document.project:
         return
@@ -64,7 +64,7 @@ def check_fields(document: Document) -> Iterator[Finding]:
     yield from _check_entry_points(document)
 
 
-def _check_keys(document: Document) -> Iterator[Finding]:
+def _check_keys(document: Document) -> Iterator[Violation]:
     backend = find_backend(document.data)
     is_refused = backend is not None and backend.refuses_unknown_keys
     for key in document.project:
@@ -72,71 +72,71 @@ def _check_keys(document: Document) -> Iterator[Finding]:
             close = get_close_matches(key, KEYS, n=1, cutoff=_MISSPELT)
             hint = f"; did you mean {close[0]!r}?" if close else ""
             code = "PP111" if close or is_refused else "PP120"
-            yield document.finding(code, ("project", key), f"[project] has the unknown key {key!r}{hint}")
+            yield document.violation(code, ("project", key), f"[project] has the unknown key {key!r}{hint}")
         elif key in document.dynamic:
-            yield document.finding("PP109", ("project", key), f"{key!r} is given, and dynamic too")
+            yield document.violation("PP109", ("project", key), f"{key!r} is given, and dynamic too")
     for place, key in document.items("project", "dynamic"):
         if key not in KEYS - {"name", "dynamic"}:
             close = get_close_matches(key, KEYS - {"name"}, n=1)
             hint = f"; did you mean {close[0]!r}?" if close and key != "name" else ""
-            yield document.finding("PP110", place, f"{key!r} can't be dynamic{hint}")
+            yield document.violation("PP110", place, f"{key!r} can't be dynamic{hint}")
 
 
-def _check_name(document: Document) -> Iterator[Finding]:
+def _check_name(document: Document) -> Iterator[Violation]:
     name = document.project.get("name")
     place = ("project", "name")
     if name is None:
-        yield document.finding("PP103", place, "[project] has no name")
+        yield document.violation("PP103", place, "[project] has no name")
         return
     try:
         normal = canonicalize_name(name, validate=True)
     except (InvalidName, TypeError):
-        yield document.finding("PP103", place, f"{name!r} is not a valid name")
+        yield document.violation("PP103", place, f"{name!r} is not a valid name")
         return
     if name != normal:
-        yield document.finding("PP104", place, f"the normal form of {name!r} is {normal!r}")
+        yield document.violation("PP104", place, f"the normal form of {name!r} is {normal!r}")
 
 
-def _check_version(document: Document) -> Iterator[Finding]:
+def _check_version(document: Document) -> Iterator[Violation]:
     text = document.project.get("version")
     place = ("project", "version")
     if text is None:
         if "version" not in document.dynamic:
-            yield document.finding("PP105", ("project",), "[project] has no version, and does not call it dynamic")
+            yield document.violation("PP105", ("project",), "[project] has no version, and does not call it dynamic")
         return
     try:
         version = Version(text)
     except (InvalidVersion, TypeError):
-        yield document.finding("PP106", place, f"{text!r} is not a version")
+        yield document.violation("PP106", place, f"{text!r} is not a version")
         return
     if text != str(version):
-        yield document.finding("PP107", place, f"the normal form of {text!r} is {str(version)!r}")
+        yield document.violation("PP107", place, f"the normal form of {text!r} is {str(version)!r}")
     if version.local:
-        yield document.finding("PP108", place, f"{text!r} has the local part {version.local!r}")
+        yield document.violation("PP108", place, f"{text!r} has the local part {version.local!r}")
 
 
-def _check_description(document: Document) -> Iterator[Finding]:
+def _check_description(document: Document) -> Iterator[Violation]:
     text = document.project.get("description")
     if isinstance(text, str):
         if len(text.splitlines()) > 1:
-            yield document.finding("PP112", ("project", "description"), "the description has several lines")
+            yield document.violation("PP112", ("project", "description"), "the description has several lines")
         elif len(text) > SUMMARY_LIMIT:
-            yield document.finding("PP112", ("project", "description"), f"the description has {len(text)} characters")
+            yield document.violation("PP112", ("project", "description"), f"the description has {len(text)} characters")
 
 
-def _check_python(document: Document) -> Iterator[Finding]:
+def _check_python(document: Document) -> Iterator[Violation]:
     text = document.project.get("requires-python")
     if text is None:
         if "requires-python" not in document.dynamic:
-            yield document.finding("PP114", ("project",), "[project] has no requires-python")
+            yield document.violation("PP114", ("project",), "[project] has no requires-python")
         return
     try:
         SpecifierSet(text)
     except (InvalidSpecifier, TypeError, AttributeError):
-        yield document.finding("PP113", ("project", "requires-python"), f"{text!r} is not a version specifier")
+        yield document.violation("PP113", ("project", "requires-python"), f"{text!r} is not a version specifier")
 
 
-def _check_people(document: Document) -> Iterator[Finding]:
+def _check_people(document: Document) -> Iterator[Violation]:
     for key in ("authors", "maintainers"):
         people = document.project.get(key)
         for number, person in enumerate(people if isinstance(people, list) else []):
@@ -144,19 +144,19 @@ def _check_people(document: Document) -> Iterator[Finding]:
                 continue
             place, email = ("project", key, number), person.get("email")
             if not person.get("name") and not email:
-                yield document.finding("PP115", place, f"an entry of {key!r} has neither a name nor an address")
+                yield document.violation("PP115", place, f"an entry of {key!r} has neither a name nor an address")
             elif email is not None and not (isinstance(email, str) and _ADDRESS.fullmatch(email)):
-                yield document.finding("PP115", place, f"{email!r} is not an address")
+                yield document.violation("PP115", place, f"{email!r} is not an address")
 
 
-def _check_urls(document: Document) -> Iterator[Finding]:
+def _check_urls(document: Document) -> Iterator[Violation]:
     urls = document.project.get("urls")
     for label, url in urls.items() if isinstance(urls, Mapping) else ():
         place = ("project", "urls", label)
         if len(label) > LABEL_LIMIT:
-            yield document.finding("PP116", place, f"the label {label!r} has {len(label)} characters")
+            yield document.violation("PP116", place, f"the label {label!r} has {len(label)} characters")
         if isinstance(url, str) and not _is_url(url):
-            yield document.finding("PP117", place, f"{url!r} is not an http or https URL")
+            yield document.violation("PP117", place, f"{url!r} is not an http or https URL")
 
 
 def _is_url(text: str) -> bool:
@@ -167,12 +167,12 @@ def _is_url(text: str) -> bool:
     return parts.scheme in {"http", "https"} and bool(parts.hostname) and not re.search(r"\s", text)
 
 
-def _check_entry_points(document: Document) -> Iterator[Finding]:
+def _check_entry_points(document: Document) -> Iterator[Violation]:
     groups: dict[tuple[str, ...], Any] = {(key,): document.project.get(key) for key in ("scripts", "gui-scripts")}
     found = document.project.get("entry-points")
     for group, entries in found.items() if isinstance(found, Mapping) else ():
         if group in {"console_scripts", "gui_scripts"}:
-            yield document.finding("PP119", ("project", "entry-points", group), f"{group!r} is not for entry-points")
+            yield document.violation("PP119", ("project", "entry-points", group), f"{group!r} is not for entry-points")
         groups["entry-points", group] = entries
     for place, entries in groups.items():
         for name, reference in entries.items() if isinstance(entries, Mapping) else ():
@@ -180,7 +180,7 @@ def _check_entry_points(document: Document) -> Iterator[Finding]:
             if isinstance(reference, str) and not _is_reference(reference, with_object=is_script):
                 form = "module:object" if is_script else "module or module:object"
                 message = f"{name!r}: {reference!r} does not have the form {form}"
-                yield document.finding("PP118", ("project", *place, name), message)
+                yield document.violation("PP118", ("project", *place, name), message)
 
 
 def _is_reference(text: str, *, with_object: bool) -> bool:

@@ -11,30 +11,30 @@ from trove_classifiers import deprecated_classifiers  # noqa: TID251
 
 from publisher.checks.backend_quirks import find_backend
 from publisher.checks.document import Document
-from publisher.checks.findings import Finding
+from publisher.checks.violations import Violation
 
 _PYTHON = re.compile(r"Programming Language :: Python :: (\d+\.\d+)")
 
 
-def check_classifiers(document: Document) -> Iterator[Finding]:
+def check_classifiers(document: Document) -> Iterator[Violation]:
     """Find what is wrong with classifiers."""
     items = document.items("project", "classifiers")
     seen: set[str] = set()
     for place, text in items:
         if text in seen:
-            yield document.finding("PP303", place, f"{text!r} stands here twice")
+            yield document.violation("PP303", place, f"{text!r} stands here twice")
         seen.add(text)
         if text in deprecated_classifiers:
             others = deprecated_classifiers[text]
             instead = f"; it is now {' or '.join(map(repr, others))}" if others else ", with nothing in its place"
-            yield document.finding("PP302", place, f"{text!r} is outdated{instead}")
+            yield document.violation("PP302", place, f"{text!r} is outdated{instead}")
         elif text not in known_classifiers and not text.lower().startswith("private ::"):
             close = get_close_matches(text, known_classifiers, n=1)
             hint = f"; did you mean {close[0]!r}?" if close else ""
-            yield document.finding("PP301", place, f"there is no classifier {text!r}{hint}")
+            yield document.violation("PP301", place, f"there is no classifier {text!r}{hint}")
     texts = [text for _, text in items]
     if texts != in_order(texts):
-        yield document.finding("PP304", ("project", "classifiers"), "the classifiers are not in order")
+        yield document.violation("PP304", ("project", "classifiers"), "the classifiers are not in order")
     yield from _check_pythons(document)
 
 
@@ -53,7 +53,7 @@ def in_order(texts: list[str]) -> list[str]:
     )
 
 
-def _check_pythons(document: Document) -> Iterator[Finding]:
+def _check_pythons(document: Document) -> Iterator[Violation]:
     try:
         supported = SpecifierSet(document.project.get("requires-python", ""))
     except (InvalidSpecifier, TypeError, AttributeError):
@@ -62,10 +62,10 @@ def _check_pythons(document: Document) -> Iterator[Finding]:
         found = _PYTHON.fullmatch(text)
         # some release of that Python is enough
         if found and not any(supported.contains(f"{found[1]}.{patch}") for patch in (0, 1, 5, 10, 99)):
-            yield document.finding("PP311", place, f"{text!r} is named, and requires-python is {str(supported)!r}")
+            yield document.violation("PP311", place, f"{text!r} is named, and requires-python is {str(supported)!r}")
 
 
-def check_license(document: Document) -> Iterator[Finding]:
+def check_license(document: Document) -> Iterator[Violation]:
     """Find what is wrong with the license (PEP 639)."""
     license_ = document.project.get("license")
     place = ("project", "license")
@@ -74,16 +74,16 @@ def check_license(document: Document) -> Iterator[Finding]:
     elif isinstance(license_, Mapping):
         known = spdx_name(license_.get("text"))
         instead = f"; write {known!r}" if known else ""
-        yield document.finding("PP308", place, f"the license is a table, the older form{instead}")
+        yield document.violation("PP308", place, f"the license is a table, the older form{instead}")
         file = license_.get("file")
         if isinstance(file, str) and not (document.folder / file).is_file():
-            yield document.finding("PP309", (*place, "file"), f"there is no file {file}")
+            yield document.violation("PP309", (*place, "file"), f"there is no file {file}")
     for at, pattern in document.items("project", "license-files"):
         if problem := _pattern_problem(document, pattern):
-            yield document.finding("PP310", at, f"{pattern!r} {problem}")
+            yield document.violation("PP310", at, f"{pattern!r} {problem}")
 
 
-def _check_expression(document: Document, text: str) -> Iterator[Finding]:
+def _check_expression(document: Document, text: str) -> Iterator[Violation]:
     place = ("project", "license")
     try:
         normal = canonicalize_license_expression(text)
@@ -92,15 +92,15 @@ def _check_expression(document: Document, text: str) -> Iterator[Finding]:
             text, ("MIT", "Apache-2.0", "BSD-3-Clause", "GPL-3.0-or-later", "MPL-2.0", "ISC"), n=1
         )
         hint = f"; did you mean {close[0]!r}?" if close else ""
-        yield document.finding("PP305", place, f"{text!r} is not a license expression of SPDX{hint}")
+        yield document.violation("PP305", place, f"{text!r} is not a license expression of SPDX{hint}")
         return
     if normal != text:
-        yield document.finding("PP306", place, f"SPDX writes {text!r} as {str(normal)!r}")
+        yield document.violation("PP306", place, f"SPDX writes {text!r} as {str(normal)!r}")
     backend = find_backend(document.data)
     code = "PP307" if backend is not None and backend.refuses_license_classifiers else "PP312"
     for at, classifier in document.items("project", "classifiers"):
         if classifier.startswith("License ::"):
-            yield document.finding(code, at, f"{classifier!r} stands beside the license expression")
+            yield document.violation(code, at, f"{classifier!r} stands beside the license expression")
 
 
 def spdx_name(text: object) -> str | None:

@@ -20,7 +20,7 @@ _LICENSE_FILES_SINCE = Version("2.4")
 
 
 @dataclass(frozen=True)
-class Finding:
+class MetadataProblem:
     """One thing that is wrong with one file."""
 
     filename: str
@@ -34,30 +34,30 @@ def check(distributions: Sequence[Distribution]) -> None:
     """
     Return when files may be published together.
 
-    Raises CheckFailedError, with every finding, when metadata is invalid (required fields, versions, specifiers: the
+    Raises CheckFailedError, with every violation, when metadata is invalid (required fields, versions, specifiers: the
     core metadata specification), a description would not render, or wheel and sdist of a project disagree.
     """
-    findings = [finding for distribution in distributions for finding in _check_one(distribution)]
-    findings += _check_agreement(distributions)
-    if findings:
+    violations = [violation for distribution in distributions for violation in _check_one(distribution)]
+    violations += _check_agreement(distributions)
+    if violations:
         raise CheckFailedError(
-            "\n".join(map(str, findings)),
+            "\n".join(map(str, violations)),
             hint="Mend it in the project (pyproject.toml, README) and build again. Nothing was published.",
         )
 
 
-def warnings(distributions: Iterable[Distribution]) -> list[Finding]:
+def warnings(distributions: Iterable[Distribution]) -> list[MetadataProblem]:
     """Return what is not wrong but probably not meant: no description at all."""
     return [
-        Finding(distribution.filename, "it has no description; add `readme` to [project]")
+        MetadataProblem(distribution.filename, "it has no description; add `readme` to [project]")
         for distribution in distributions
         if not has_description(distribution.fields)
     ]
 
 
-def _check_one(distribution: Distribution) -> list[Finding]:
+def _check_one(distribution: Distribution) -> list[MetadataProblem]:
     messages = metadata_errors(distribution.metadata) + description_errors(distribution.fields)
-    return [Finding(distribution.filename, message) for message in messages]
+    return [MetadataProblem(distribution.filename, message) for message in messages]
 
 
 def metadata_errors(metadata: bytes) -> list[str]:
@@ -118,12 +118,12 @@ def render_rst(text: str) -> Sequence[tuple[int | None, str]]:
     return found or [(None, "it does not render as reStructuredText, for no reason that is given")]
 
 
-def _check_agreement(distributions: Iterable[Distribution]) -> list[Finding]:
+def _check_agreement(distributions: Iterable[Distribution]) -> list[MetadataProblem]:
     """Find wheels whose version is not that of the project's sdist among the same files."""
     sdists = {(sdist.name, sdist.version) for sdist in distributions if sdist.kind is Kind.SDIST}
     versions = dict(sdists)
     return [
-        Finding(wheel.filename, f"the wheel has the version {wheel.version}, the sdist {versions[wheel.name]}")
+        MetadataProblem(wheel.filename, f"the wheel has the version {wheel.version}, the sdist {versions[wheel.name]}")
         for wheel in distributions
         if wheel.kind is Kind.WHEEL and wheel.name in versions and (wheel.name, wheel.version) not in sdists
     ]

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from publisher.checks.document import Document
-from publisher.checks.findings import Finding
 from publisher.checks.metadata import render_rst
 from publisher.checks.rules import RULES
 from publisher.checks.toml_positions import Place
+from publisher.checks.violations import Violation
 
 _TYPES = {".md": "text/markdown", ".rst": "text/x-rst", ".txt": "text/plain"}
 _PICTURE = re.compile(
@@ -16,7 +16,7 @@ _PICTURE = re.compile(
 )
 
 
-def check_readme(document: Document) -> Iterator[Finding]:
+def check_readme(document: Document) -> Iterator[Violation]:
     """Find what keeps the README from being shown."""
     if not document.project or "readme" in document.dynamic:
         return
@@ -24,7 +24,7 @@ def check_readme(document: Document) -> Iterator[Finding]:
     place: Place = ("project", "readme")
     match said:
         case None:
-            yield document.finding("PP406", ("project",), "[project] has no readme")
+            yield document.violation("PP406", ("project",), "[project] has no readme")
         case str():
             yield from _check_file(document, place, said, None)
         case {"file": str(name)}:
@@ -37,37 +37,39 @@ def _media_type(said: Mapping[str, object]) -> str:
     return str(said.get("content-type", "")).partition(";")[0].strip().lower()
 
 
-def _check_file(document: Document, place: Place, name: str, content_type: object) -> Iterator[Finding]:
+def _check_file(document: Document, place: Place, name: str, content_type: object) -> Iterator[Violation]:
     path = document.folder / name
     kind = _media_type({"content-type": content_type}) if content_type else _TYPES.get(Path(name).suffix.lower())
     if kind not in _TYPES.values():
-        yield document.finding("PP402", place, f"nobody can tell of what type {name} is")
+        yield document.violation("PP402", place, f"nobody can tell of what type {name} is")
         kind = None
     try:
         data = path.read_bytes()
     except OSError:
-        yield document.finding("PP401", place, f"there is no file {name}")
+        yield document.violation("PP401", place, f"there is no file {name}")
         return
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        yield Finding(RULES["PP403"], path, "it is not UTF-8", line)
+        yield Violation(RULES["PP403"], path, "it is not UTF-8", line)
         return
     yield from _check_text(document, path, place, text, kind)
 
 
-def _check_text(document: Document, path: Path | None, place: Place, text: str, kind: str | None) -> Iterator[Finding]:
+def _check_text(
+    document: Document, path: Path | None, place: Place, text: str, kind: str | None
+) -> Iterator[Violation]:
     """Check the text of the README, which stands in a file of its own, or in pyproject.toml."""
     if not text.strip():
-        yield document.finding("PP405", place, "the README is empty")
+        yield document.violation("PP405", place, "the README is empty")
         return
     offset = 0 if path is not None else (document.line(place) or 1) - 1
     where = path or document.path
     if kind == "text/x-rst":
         for line, message in render_rst(text):
-            yield Finding(RULES["PP404"], where, message, (line or 1) + offset)
+            yield Violation(RULES["PP404"], where, message, (line or 1) + offset)
     elif kind == "text/markdown":
         for found in _PICTURE.finditer(text):
             line = text.count("\n", 0, found.start()) + 1 + offset
-            yield Finding(RULES["PP407"], where, f"the picture {found[1] or found[2]} has no whole URL", line)
+            yield Violation(RULES["PP407"], where, f"the picture {found[1] or found[2]} has no whole URL", line)

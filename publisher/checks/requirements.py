@@ -7,11 +7,11 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
 from publisher.checks.document import Document
-from publisher.checks.findings import Finding
+from publisher.checks.violations import Violation
 from publisher.files.toml import table_at
 
 
-def check_requirements(document: Document) -> Iterator[Finding]:
+def check_requirements(document: Document) -> Iterator[Violation]:
     """Find what is wrong with everything that the project requires."""
     yield from _check_list(document, "project", "dependencies")
     extras = document.project.get("optional-dependencies")
@@ -21,40 +21,40 @@ def check_requirements(document: Document) -> Iterator[Finding]:
         try:
             normal = canonicalize_name(extra, validate=True)
         except InvalidName:
-            yield document.finding("PP204", place, f"{extra!r} is not a valid name of an extra")
+            yield document.violation("PP204", place, f"{extra!r} is not a valid name of an extra")
             continue
         if normal in seen:
-            yield document.finding("PP205", place, f"{extra!r} and {seen[normal]!r} are one extra")
+            yield document.violation("PP205", place, f"{extra!r} and {seen[normal]!r} are one extra")
         seen.setdefault(normal, extra)
         yield from _check_list(document, *place)
     yield from _check_groups(document)
 
 
-def _check_list(document: Document, *place: str) -> Iterator[Finding]:
+def _check_list(document: Document, *place: str) -> Iterator[Violation]:
     own = document.project.get("name")
     seen: set[tuple[str, str, tuple[str, ...]]] = set()
     for at, text in document.items(*place):
         try:
             found = Requirement(text)
         except InvalidRequirement as error:
-            yield document.finding("PP201", at, f"{text!r} is not a valid dependency: {_reason(error)}")
+            yield document.violation("PP201", at, f"{text!r} is not a valid dependency: {_reason(error)}")
             continue
         if found.url:
-            yield document.finding("PP202", at, f"{found.name} is required from a URL")
+            yield document.violation("PP202", at, f"{found.name} is required from a URL")
         name = str(canonicalize_name(found.name))
         key = (name, str(found.marker), tuple(sorted(found.extras)))
         if key in seen:
-            yield document.finding("PP203", at, f"{found.name} stands here twice")
+            yield document.violation("PP203", at, f"{found.name} stands here twice")
         seen.add(key)
         if isinstance(own, str) and name == canonicalize_name(own) and not found.extras:
-            yield document.finding("PP208", at, f"the project {own} requires itself")
+            yield document.violation("PP208", at, f"the project {own} requires itself")
 
 
 def _reason(error: Exception) -> str:
     return str(error).splitlines()[0].rstrip(":.")
 
 
-def _check_groups(document: Document) -> Iterator[Finding]:
+def _check_groups(document: Document) -> Iterator[Violation]:
     groups = table_at(document.data, "dependency-groups")
     known = {canonicalize_name(name): name for name in groups}
     includes: dict[NormalizedName, set[NormalizedName]] = {}
@@ -68,17 +68,17 @@ def _check_groups(document: Document) -> Iterator[Finding]:
                         Requirement(entry)
                     except InvalidRequirement as error:
                         message = f"{entry!r} is not a valid dependency: {_reason(error)}"
-                        yield document.finding("PP206", place, message)
+                        yield document.violation("PP206", place, message)
                 case {"include-group": str(other), **rest} if not rest:
                     if canonicalize_name(other) not in known:
-                        yield document.finding("PP206", place, f"there is no group {other!r}")
+                        yield document.violation("PP206", place, f"there is no group {other!r}")
                     included.add(canonicalize_name(other))
                 case _:
                     message = f"{_shown(entry)} is neither a dependency nor an include-group"
-                    yield document.finding("PP206", place, message)
+                    yield document.violation("PP206", place, message)
     for name in includes:
         if name in _reached(name, includes):
-            yield document.finding(
+            yield document.violation(
                 "PP207", ("dependency-groups", known[name]), f"the group {known[name]!r} includes itself"
             )
 

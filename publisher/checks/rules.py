@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from publisher.checks.findings import Rule, Severity
+from publisher.checks.violations import Rule, Severity
 
 _ERROR, _WARNING, _NOTE = Severity.ERROR, Severity.WARNING, Severity.NOTE
 

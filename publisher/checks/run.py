@@ -7,11 +7,11 @@ from typing import Any
 from publisher.checks.build_system import check_build_system, check_own_table, check_schemas
 from publisher.checks.document import Document
 from publisher.checks.fields import check_fields
-from publisher.checks.findings import Finding, in_order
 from publisher.checks.licensing import check_classifiers, check_license
 from publisher.checks.readme import check_readme
 from publisher.checks.requirements import check_requirements
 from publisher.checks.rules import RULES
+from publisher.checks.violations import Violation, in_order
 from publisher.errors import ConfigurationError
 from publisher.files.toml import table_at
 from publisher.project.pyproject import FILENAME, read_pyproject
@@ -28,22 +28,22 @@ _CHECKS = (
 _SWITCHES = ("tool", "pypi-publish", "check", "ignore")
 
 
-def check_source(folder: Path) -> list[Finding]:
+def check_source(folder: Path) -> list[Violation]:
     """
     Return what the rules find in a project's sources, by file and line; nothing is built and no index is asked.
 
     Raises ConfigurationError when the folder has no pyproject.toml, or it can't be read from the disk.
     """
     document = read_document(folder)
-    if isinstance(document, Finding):
+    if isinstance(document, Violation):
         return [document]
-    found = [finding for check in _CHECKS for finding in check(document)]
-    found += check_schemas(document, {finding.line for finding in found if finding.line is not None})
+    found = [violation for check in _CHECKS for violation in check(document)]
+    found += check_schemas(document, {violation.line for violation in found if violation.line is not None})
     found += _check_switches(document)
     return in_order(without_ignored(found, ignored_rules(document.data)))
 
 
-def read_document(folder: Path) -> Document | Finding:
+def read_document(folder: Path) -> Document | Violation:
     """
     Return a project's file; what is wrong with it where it is no TOML.
 
@@ -58,13 +58,13 @@ def read_document(folder: Path) -> Document | Finding:
         if error.path is None:
             raise
         message = error.message.removeprefix(f"{path} is ").rstrip(".")
-        return Finding(RULES["PP101"], path, message, error.line or 1)
+        return Violation(RULES["PP101"], path, message, error.line or 1)
     return Document(folder, path.read_text("utf-8"), data)
 
 
-def without_ignored(findings: Iterable[Finding], ignored: Mapping[str, str]) -> Iterator[Finding]:
-    """Return findings of the rules that a project does not turn off."""
-    return (finding for finding in findings if finding.rule.code not in ignored)
+def without_ignored(violations: Iterable[Violation], ignored: Mapping[str, str]) -> Iterator[Violation]:
+    """Return violations of the rules that a project does not turn off."""
+    return (violation for violation in violations if violation.rule.code not in ignored)
 
 
 def ignored_rules(data: Mapping[str, Any]) -> dict[str, str]:
@@ -78,9 +78,9 @@ def project_ignores(folder: Path) -> dict[str, str]:
     return ignored_rules(read_pyproject(folder))
 
 
-def _check_switches(document: Document) -> Iterator[Finding]:
+def _check_switches(document: Document) -> Iterator[Violation]:
     for code, reason in table_at(document.data, ".".join(_SWITCHES)).items():
         if code not in RULES:
-            yield document.finding("PP508", (*_SWITCHES, code), f"there is no rule {code}")
+            yield document.violation("PP508", (*_SWITCHES, code), f"there is no rule {code}")
         elif not (isinstance(reason, str) and reason.strip()):
-            yield document.finding("PP508", (*_SWITCHES, code), f"{code} is turned off without a reason")
+            yield document.violation("PP508", (*_SWITCHES, code), f"{code} is turned off without a reason")

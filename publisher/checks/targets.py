@@ -12,7 +12,7 @@ _BUILT = (".whl", ".tar.gz", ".zip")
 
 
 @dataclass(frozen=True)
-class Subjects:
+class CheckTargets:
     """The folders of projects, the paths of wheels and sdists, and the folders that only name the projects in them."""
 
     projects: Sequence[Path]
@@ -20,7 +20,7 @@ class Subjects:
     roots: Sequence[Path] = ()
 
 
-def find_subjects(arguments: Sequence[Path]) -> Subjects:
+def find_targets(arguments: Sequence[Path]) -> CheckTargets:
     """
     Return what is to be checked; the current folder without arguments, and for the root of a workspace its projects.
 
@@ -37,7 +37,7 @@ def find_subjects(arguments: Sequence[Path]) -> Subjects:
     folders = [path if path.is_dir() else _project_of(path) for path in others] if arguments else [Path()]
     named = list(dict.fromkeys(folder for folder in folders if folder is not None))
     projects = list(dict.fromkeys(project for folder in named for project in _projects_of(folder)))
-    return Subjects(projects, files, [folder for folder in named if folder not in projects])
+    return CheckTargets(projects, files, [folder for folder in named if folder not in projects])
 
 
 def _projects_of(folder: Path) -> list[Path]:

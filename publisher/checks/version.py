@@ -7,10 +7,10 @@ from pathlib import Path
 
 from packaging.version import Version
 
-from publisher.checks.findings import Finding
 from publisher.checks.rules import RULES
 from publisher.checks.toml_positions import Lines, Place
-from publisher.client.client import Index, RemoteFile
+from publisher.checks.violations import Violation
+from publisher.client.client import IndexClient, RemoteFile
 from publisher.credentials.chain import Target, find_credentials
 from publisher.errors import (
     CheckFailedError,
@@ -44,7 +44,7 @@ def ask_index(target: Target, sources: Sequence[Source]) -> dict[Source, Publish
     except CredentialsError as error:
         return dict.fromkeys(sources, Published({}, error.message))
     found: dict[Source, Published] = {}
-    with closing(Index(target.index, credentials)) as index:
+    with closing(IndexClient(target.url, credentials)) as index:
         for source in sources:
             if source.name is None or source.version is None:
                 found[source] = Published({})
@@ -58,7 +58,7 @@ def ask_index(target: Target, sources: Sequence[Source]) -> dict[Source, Publish
     return found
 
 
-def check_tags(source: Source, tags: Iterable[Tag]) -> Iterator[Finding]:
+def check_tags(source: Source, tags: Iterable[Tag]) -> Iterator[Violation]:
     """Find tags that say another version than the project; one that names another project is not about this one."""
     for tag in tags:
         if source.name is not None and tag.name not in {None, source.name}:
@@ -67,29 +67,29 @@ def check_tags(source: Source, tags: Iterable[Tag]) -> Iterator[Finding]:
             select_sources(tag, [source])
         except CheckFailedError:
             message = f"the version is {source.version}, the tag {tag.text!r} says {tag.version}"
-            yield _finding("PP603", source, message)
+            yield _violation("PP603", source, message)
 
 
-def check_published(source: Source, published: Published) -> Iterator[Finding]:
+def check_published(source: Source, published: Published) -> Iterator[Violation]:
     """Compare a project's version with those on the index."""
     if source.name is None or source.version is None:
-        yield _finding("PP605", source, "the version is not known before the build, so the index was not asked")
+        yield _violation("PP605", source, "the version is not known before the build, so the index was not asked")
         return
     if published.trouble is not None:
-        yield _finding("PP604", source, f"skipped: {published.trouble}")
+        yield _violation("PP604", source, f"skipped: {published.trouble}")
         return
     there = [(file, version) for file in published.files.values() if (version := _version(file)) is not None]
     same = [file for file, version in there if version == source.version]
     if same:
         if not _is_what_was_published(source.folder, same):
             message = f"{source.name} {source.version} is on the index already, and the project was changed since"
-            yield _finding("PP601", source, message)
+            yield _violation("PP601", source, message)
         return
     versions = [version for _, version in there]
     finals = [version for version in versions if not version.is_prerelease]
     newest = max(versions if source.version.is_prerelease else finals, default=None)
     if newest is not None and source.version < newest:
-        yield _finding("PP602", source, f"the version is {source.version}, and the index has {newest}")
+        yield _violation("PP602", source, f"the version is {source.version}, and the index has {newest}")
 
 
 def _is_what_was_published(folder: Path, files: Iterable[RemoteFile]) -> bool:
@@ -105,8 +105,8 @@ def _version(file: RemoteFile) -> Version | None:
         return None
 
 
-def _finding(code: str, source: Source, message: str) -> Finding:
-    return Finding(RULES[code], source.file, message, _line(source.file))
+def _violation(code: str, source: Source, message: str) -> Violation:
+    return Violation(RULES[code], source.file, message, _line(source.file))
 
 
 def _line(path: Path) -> int:

@@ -46,18 +46,18 @@ def configure() -> None:
     target = resolve_target(_options(inputs, None), ProjectConfig())
     with _told_for_workflows():
         credentials = find_credentials(target)
-    account = prove(target.index, credentials)
+    account = prove(target.url, credentials)
     existing = Path(os.environ.get("NETRC") or "~/.netrc").expanduser()
     setup = set_up_job(
-        target.index,
+        target.url,
         credentials,
         runner.temporary or Path(),
         existing,
         only_index=inputs.only_index,
     )
     runner.set_variables(setup.variables)
-    runner.set_outputs({"index-url": target.index.simple, "netrc": str(setup.netrc)})
-    current_output().say(f"The following steps install from {target.index} as {account.username}.")
+    runner.set_outputs({"index-url": target.url.simple, "netrc": str(setup.netrc)})
+    current_output().say(f"The following steps install from {target.url} as {account.username}.")
 
 
 def _begin() -> "tuple[Inputs, github.Runner]":

@@ -24,8 +24,8 @@ from publisher.cli.output import current_output
 from publisher.cli.progress import make_observer
 
 if TYPE_CHECKING:
-    from publisher.checks.findings import Finding
-    from publisher.checks.targets import Subjects
+    from publisher.checks.targets import CheckTargets
+    from publisher.checks.violations import Violation
     from publisher.project.distributions import Distribution
 
 SOURCE, VERSION, BUILD = "source", "version", "build"
@@ -69,24 +69,24 @@ def command(sources: tuple[Path, ...], *, only: tuple[str, ...], fix: bool, stri
 
     Every finding has a code, which docs/reference/checks.md explains.
     """
-    from publisher.checks.findings import in_order
-    from publisher.checks.targets import find_subjects
+    from publisher.checks.targets import find_targets
+    from publisher.checks.violations import in_order
 
-    subjects = find_subjects(sources)
-    kinds = set(only) or {SOURCE, BUILD, *([VERSION] if _names_index(options, subjects.projects) else [])}
-    found: list[Finding] = []
+    targets = find_targets(sources)
+    kinds = set(only) or {SOURCE, BUILD, *([VERSION] if _names_index(options, targets.projects) else [])}
+    found: list[Violation] = []
     built: list[Distribution] = []
     if fix:
-        _fix(subjects.projects)
+        _fix(targets.projects)
     if SOURCE in kinds:
         from publisher.checks.run import check_source
 
-        folders = [*subjects.roots, *subjects.projects]
+        folders = [*targets.roots, *targets.projects]
         found += [finding for folder in folders for finding in check_source(folder)]
-    if VERSION in kinds and subjects.projects:
-        found += _check_version(subjects.projects, options)
+    if VERSION in kinds and targets.projects:
+        found += _check_version(targets.projects, options)
     if BUILD in kinds and not any(finding.rule.code == "PP101" for finding in found):
-        built, in_files = _check_build(subjects, options)
+        built, in_files = _check_build(targets, options)
         found += in_files
     _conclude(in_order(found), built, strict=strict)
 
@@ -118,7 +118,7 @@ def _fix(projects: Sequence[Path]) -> None:
             current_output().say(f"Mended {draft.path}")
 
 
-def _check_version(projects: Sequence[Path], options: dict[str, Any]) -> "list[Finding]":
+def _check_version(projects: Sequence[Path], options: dict[str, Any]) -> "list[Violation]":
     from publisher.checks.pre_push import pushed_tags
     from publisher.checks.run import project_ignores
     from publisher.checks.version import Published, ask_index, check_published, check_tags
@@ -133,7 +133,7 @@ def _check_version(projects: Sequence[Path], options: dict[str, Any]) -> "list[F
         published = dict.fromkeys(listed, Published({}, error.message.rstrip(".")))
     else:
         published = ask_index(target, listed)
-    found: list[Finding] = []
+    found: list[Violation] = []
     for source in listed:
         tags = [parse_tag(options["tag"])] if options["tag"] else pushed_tags(source.folder)
         ignored = project_ignores(source.folder)
@@ -142,23 +142,23 @@ def _check_version(projects: Sequence[Path], options: dict[str, Any]) -> "list[F
     return found
 
 
-def _check_build(subjects: "Subjects", options: dict[str, Any]) -> "tuple[list[Distribution], list[Finding]]":
+def _check_build(targets: "CheckTargets", options: dict[str, Any]) -> "tuple[list[Distribution], list[Violation]]":
     from publisher.building.builder import Builder
     from publisher.checks.contents import can_look_into_wheels, check_files
     from publisher.checks.run import project_ignores
     from publisher.publish.prepare import build, read_files
 
-    built = read_files(subjects.files)
+    built = read_files(targets.files)
     found = list(check_files(built))
-    if subjects.projects:
+    if targets.projects:
         with (
             closing(make_observer(current_output())) as observer,
             closing(Builder(resolve_build(options))) as builder,
             TemporaryDirectory(prefix="pypi-publish-") as temporary,
         ):
-            builder.get_ready(subjects.projects)
-            files = build(builder, subjects.projects, options["out_dir"] or Path(temporary), observer)
-            for project, each in zip(subjects.projects, files, strict=True):
+            builder.get_ready(targets.projects)
+            files = build(builder, targets.projects, options["out_dir"] or Path(temporary), observer)
+            for project, each in zip(targets.projects, files, strict=True):
                 ignored = project_ignores(project)
                 distributions = read_files(each)
                 built += distributions
@@ -171,9 +171,9 @@ def _check_build(subjects: "Subjects", options: dict[str, Any]) -> "tuple[list[D
     return built, found
 
 
-def _conclude(found: "Sequence[Finding]", built: "Sequence[Distribution]", *, strict: bool) -> None:
+def _conclude(found: "Sequence[Violation]", built: "Sequence[Distribution]", *, strict: bool) -> None:
     """Show the findings, and end with an exit code that says whether there is one that fails."""
-    from publisher.checks.findings import Severity
+    from publisher.checks.violations import Severity
     from publisher.errors import CheckFailedError
     from publisher.publish.report import files_as_json
 
@@ -198,7 +198,7 @@ def _conclude(found: "Sequence[Finding]", built: "Sequence[Distribution]", *, st
     output.say(f"{', '.join(words)}.{hint}" if words else "All is well.")
 
 
-def _show(finding: "Finding") -> None:
+def _show(finding: "Violation") -> None:
     output = current_output()
     severity = finding.rule.severity.value
     if output.runner is not None:

@@ -96,7 +96,7 @@ def _setup(options: dict[str, Any], scopes: Sequence[str], machine: "Machine") -
     from publisher.machine.tools.tool import Setup
 
     target = resolve_target(options, project_config([]), or_login=True)
-    username = target.username or target.index.username or remembered_username(target.index.root)
+    username = target.username or target.url.username or remembered_username(target.url.root)
     credentials = find_credentials(target) if options["embed_credentials"] else None
     passes_on, packages = options["only_index"], list(options["packages"])
     if passes_on is None or ("project" in scopes and not packages and not passes_on):
@@ -111,8 +111,8 @@ def _setup(options: dict[str, Any], scopes: Sequence[str], machine: "Machine") -
         packages = packages or listed
     needs = _needs(target, credentials, machine, packages) if "project" in scopes and not passes_on else {}
     return Setup(
-        target.index,
-        options["name"] or index_name(target.index),
+        target.url,
+        options["name"] or index_name(target.url),
         credentials.username if credentials else username,
         credentials.password if credentials else None,
         passes_on,
@@ -127,9 +127,9 @@ def _ask(target: "Target", credentials: "Credentials | None") -> tuple[bool, lis
 
     # nobody is asked for a password only to have a look
     credentials = credentials or find_credentials(replace(target, prompt=None))
-    from publisher.client.client import Index  # most of the time that this command takes to start
+    from publisher.client.client import IndexClient  # most of the time that this command takes to start
 
-    with closing(Index(target.index, credentials)) as connection:
+    with closing(IndexClient(target.url, credentials)) as connection:
         return connection.whoami().passes_on, sorted(connection.projects())
 
 
@@ -147,7 +147,7 @@ def _needs(
     direct = direct_dependencies(read_toml(read_text(machine.folder / FILENAME) or ""))
     try:
         credentials = credentials or find_credentials(replace(target, prompt=None))
-        return look_up_needs(target.index, credentials, direct, packages)
+        return look_up_needs(target.url, credentials, direct, packages)
     except PublishError as error:
         current_output().warn(
             f"The index can't be asked which of its packages need others of it; name those yourself. {error.message}"

@@ -37,5 +37,5 @@ def command(project: str, version: str, filename: str | None, *, yes: bool, **op
     if not yes:
         if not can_ask():
             raise click.UsageError(f"There is nobody to ask whether {what} shall be deleted; say --yes.")
-        click.confirm(f"Delete {what} from {target.index} for good?", abort=True, err=True)
+        click.confirm(f"Delete {what} from {target.url} for good?", abort=True, err=True)
     show_change(project, version, delete(target, project, version, filename))

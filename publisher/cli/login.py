@@ -34,28 +34,28 @@ def command(*, configure: bool | None, **options: Any) -> None:
     if can_ask() and not options["index_url"] and not project_config([]).index_url:
         options["index_url"] = click.prompt("Index URL", err=True)
     target = resolve_target(options, project_config([Path()]))
-    username = target.username or target.index.username
-    password = target.password or target.index.password
+    username = target.username or target.url.username
+    password = target.password or target.url.password
     if username and password:
         credentials = Credentials(username, password, source="the login")
     elif can_ask():
-        credentials = ask(target.index, username)
+        credentials = ask(target.url, username)
     else:
         missing = "password" if username else "user name"
         raise CredentialsError(
             f"There is no {missing} to log in with, and no terminal to ask on.",
             hint='Give --username NAME and --password-stdin: `printf %s "$PASSWORD" | pypi-publish login ...`.',
         )
-    login = log_in(target.index, credentials)
+    login = log_in(target.url, credentials)
     output = current_output()
-    output.say(f"Logged in to {target.index} as {login.account.username}; the password is in {login.keyring}.")
+    output.say(f"Logged in to {target.url} as {login.account.username}; the password is in {login.keyring}.")
     if login.account.rights is not None:
         output.say(f"Rights: {', '.join(login.account.rights) or 'none'}")
     if configure or (configure is None and can_ask()):
-        _configure(target.index, login.account, ask_first=configure is None)
+        _configure(target.url, login.account, ask_first=configure is None)
 
 
-def _configure(index: "IndexUrl", account: "Account", *, ask_first: bool) -> None:
+def _configure(url: "IndexUrl", account: "Account", *, ask_first: bool) -> None:
     """Set up the tools that are not set up yet."""
     from publisher.cli.config import write_setup
     from publisher.machine.configure import PERSONAL, index_name, unset_tools
@@ -63,7 +63,7 @@ def _configure(index: "IndexUrl", account: "Account", *, ask_first: bool) -> Non
     from publisher.machine.tools.tool import Setup
 
     machine = this_machine()
-    setup = Setup(index, index_name(index), account.username, passes_on=account.passes_on)
+    setup = Setup(url, index_name(url), account.username, passes_on=account.passes_on)
     tools = unset_tools(setup, machine)
     names = ", ".join(tool.name for tool in tools)
     if not tools:

@@ -34,7 +34,7 @@ def command(index_url: str | None, username: str | None) -> None:
         current_output().say(f"The password of {gone} for {index} is removed from keyring. The account itself stays.")
 
 
-def _take_out_of_files(index: "IndexUrl") -> None:
+def _take_out_of_files(url: "IndexUrl") -> None:
     """Take an index out of each tool's files, and name those that have to be seen to by hand."""
     from publisher.errors import ConfigurationError
     from publisher.files.changes import write_drafts
@@ -44,12 +44,12 @@ def _take_out_of_files(index: "IndexUrl") -> None:
     machine, output = this_machine(), current_output()
     for tool in TOOLS.values():
         try:
-            drafts = draft_forgetting(tool, index, machine)
+            drafts = draft_forgetting(tool, url, machine)
             write_drafts(drafts)
         except ConfigurationError as error:
             output.warn(f"{tool.name} is left as it is. {error.message}")
             continue
         for draft in drafts:
-            output.say(f"{index} is taken out of {draft.path}.")
-    for path in files_with_passwords(index, machine):
-        output.warn(f"{path} has a password for {index} that was put there by somebody else: take it out.")
+            output.say(f"{url} is taken out of {draft.path}.")
+    for path in files_with_passwords(url, machine):
+        output.warn(f"{path} has a password for {url} that was put there by somebody else: take it out.")

@@ -226,8 +226,8 @@ def resolve_index(index_url: str | None, config: "ProjectConfig", *, or_login: b
         return parse_index_url(named)
     logins = remembered_logins()
     if or_login and len(logins) == 1:
-        return logins[0].index
-    known = f" You are logged in to {' and '.join(login.index.root for login in logins)}." if logins else ""
+        return logins[0].url
+    known = f" You are logged in to {' and '.join(login.url.root for login in logins)}." if logins else ""
     raise ConfigurationError(
         f"No index is named.{known}",
         hint="Give --index-url URL, set PYPI_PUBLISH_INDEX_URL, or put `index-url` under [tool.pypi-publish] in "
@@ -275,15 +275,15 @@ def can_ask() -> bool:
     return current_output().runner is None and sys.stdin.isatty() and sys.stderr.isatty()
 
 
-def prompt_or_none(index: "IndexUrl") -> "Prompt | None":
+def prompt_or_none(url: "IndexUrl") -> "Prompt | None":
     """Return what asks a person for credentials, or None where nobody can be asked."""
-    return (lambda username: ask(index, username)) if can_ask() else None
+    return (lambda username: ask(url, username)) if can_ask() else None
 
 
-def ask(index: "IndexUrl", username: str | None) -> "Credentials":
+def ask(url: "IndexUrl", username: str | None) -> "Credentials":
     """Ask for a user name, unless it is known, and for the password."""
     from publisher.secret import Credentials, Secret
 
-    current_output().say(f"Credentials for {index}")
+    current_output().say(f"Credentials for {url}")
     name = username or click.prompt("User name", err=True)
     return Credentials(name, Secret(click.prompt("Password", hide_input=True, err=True)), source="prompt")

@@ -48,7 +48,7 @@ def command(*, new_password_stdin: bool, no_keyring: bool, **options: Any) -> No
     )
     output = current_output()
     place = f"; the new one is in {change.keyring}" if change.keyring else ""
-    output.say(f"The password of {change.username} on {target.index} is changed{place}.")
+    output.say(f"The password of {change.username} on {target.url} is changed{place}.")
     for outdated in change.outdated:
         output.warn(f"The old password is still in {outdated}: put the new one there.")
 

@@ -72,9 +72,9 @@ class LineObserver(Observer):
         count = len(distributions)
         self._line("Checked", f"{count} file{'' if count == 1 else 's'}: names, contents, metadata, description")
 
-    def connected(self, index: "IndexUrl", credentials: "Credentials") -> None:
+    def connected(self, url: "IndexUrl", credentials: "Credentials") -> None:
         """Tell where the files go and as whom."""
-        self._line("Index", f"{index} as {credentials.username} (from {credentials.source})")
+        self._line("Index", f"{url} as {credentials.username} (from {credentials.source})")
 
     def sending(self, filename: str, size: int) -> Callable[[int], None]:  # noqa: ARG002 - plain lines show no progress
         """Note when a file begins to go up."""
@@ -116,14 +116,14 @@ class FoldingObserver(LineObserver):
         self.close()
         super().built(project, files)
 
-    def connected(self, index: "IndexUrl", credentials: "Credentials") -> None:
+    def connected(self, url: "IndexUrl", credentials: "Credentials") -> None:
         """Have the runner show stars for the password, as itself and as it stands in requests."""
         password = credentials.password.reveal()
         header = base64.b64encode(f"{credentials.username}:{password}".encode()).decode()
         for text in (password, quote(password, safe=""), header):
             for command in github.mask(text):
                 self._output.command(command)
-        super().connected(index, credentials)
+        super().connected(url, credentials)
 
     def close(self) -> None:
         """End a group that a failure left open."""

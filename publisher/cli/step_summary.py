@@ -31,8 +31,8 @@ def outputs_of(report: "Report") -> dict[str, str]:
         "name": _same(release.display_name for release in releases),
         "version": _same(str(release.version) for release in releases),
         "files": json.dumps([{key: file[key] for key in keys} for file in told["files"]]),
-        "index-url": report.index.root,
-        "project-url": _same(report.index.project_page(release.name) for release in releases),
+        "index-url": report.url.root,
+        "project-url": _same(report.url.project_page(release.name) for release in releases),
     }
 
 
@@ -45,7 +45,7 @@ def summary_of(report: "Report") -> str:
     ]
     lines += [f"| {each.display_name} {each.version} | | | {WORDS[State.UNCHANGED][0]} |" for each in report.unchanged]
     for release in report.releases or report.unchanged:
-        page = report.index.project_page(release.name)
+        page = report.url.project_page(release.name)
         lines += ["", f"[{release.display_name} {release.version} on the index]({page})", ""]
         lines += ["```console", report.install_command(release), "```"]
     return "\n".join([*lines, ""])

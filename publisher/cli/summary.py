@@ -39,12 +39,12 @@ def show_report(report: Report, output: Output) -> None:
         output.say(line)
     releases = report.releases or report.unchanged
     if len(releases) > SHOWN_IN_FULL:
-        output.say(f"\n{len(releases)} projects are on {report.index}")
-        output.say(f"  pip install --index-url {report.index.simple} PROJECT")
+        output.say(f"\n{len(releases)} projects are on {report.url}")
+        output.say(f"  pip install --index-url {report.url.simple} PROJECT")
     else:
         for release in releases:
             output.say("")
-            output.say(f"{release.display_name} {release.version}: {report.index.project_page(release.name)}")
+            output.say(f"{release.display_name} {release.version}: {report.url.project_page(release.name)}")
             output.say(f"  {report.install_command(release)}")
     if report.dry_run:
         output.say("\nThis was a dry run: nothing was sent.")

@@ -23,7 +23,7 @@ def command(**options: Any) -> None:
     if output.as_json:
         found = {
             "username": account.username,
-            "index-url": target.index.root,
+            "index-url": target.url.root,
             "rights": account.rights,
             "source": source,
         }
@@ -31,6 +31,6 @@ def command(**options: Any) -> None:
         return
     click.echo(account.username)
     rights = "not told by this index" if account.rights is None else ", ".join(account.rights) or "none"
-    output.say(f"Index:       {target.index}")
+    output.say(f"Index:       {target.url}")
     output.say(f"Rights:      {rights}")
     output.say(f"Credentials: from {source}")

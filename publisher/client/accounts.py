@@ -36,8 +36,8 @@ class AccountAdmin:
     such API.
     """
 
-    def __init__(self, index: IndexUrl, token: Secret) -> None:
-        self._index = index
+    def __init__(self, url: IndexUrl, token: Secret) -> None:
+        self._index = url
         self._session = http.open_session(http.BearerAuth(token))
 
     def close(self) -> None:

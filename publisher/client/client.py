@@ -50,7 +50,7 @@ class Account:
     """Whether the index sends installers to another one for names that it does not own."""
 
 
-class Index:
+class IndexClient:
     """The connections to one index, with the credentials of one user or none; several threads may use them."""
 
     def __init__(self, url: IndexUrl, credentials: Credentials | None) -> None:
@@ -202,7 +202,7 @@ class Index:
         return Account(self.credentials.username, None)
 
 
-def expect_success(response: http.Response, index: IndexUrl, credentials: Credentials | None) -> None:
+def expect_success(response: http.Response, url: IndexUrl, credentials: Credentials | None) -> None:
     """
     Return when a request succeeded.
 
@@ -211,25 +211,25 @@ def expect_success(response: http.Response, index: IndexUrl, credentials: Creden
     status = response.status_code
     if status == HTTPStatus.UNAUTHORIZED:
         if credentials is None:
-            raise CredentialsError(f"{index} asks for a password.", hint=HOW_TO_LOG_IN)
+            raise CredentialsError(f"{url} asks for a password.", hint=HOW_TO_LOG_IN)
         raise CredentialsError(
-            f"{index} refused the password of {credentials.username!r} (from {credentials.source}).",
+            f"{url} refused the password of {credentials.username!r} (from {credentials.source}).",
             hint="Run `pypi-publish login` to store the right one, or ask the index's administrator for an account.",
         )
     if status == HTTPStatus.FORBIDDEN:
         who = repr(credentials.username) if credentials else "an anonymous user"
         raise CredentialsError(
-            f"{index} knows {who} but does not allow this: {error_text(response)}",
+            f"{url} knows {who} but does not allow this: {error_text(response)}",
             hint="Ask the index's administrator for the right.",
         )
     if response.is_redirect:
         raise IndexUnavailableError(
-            f"{index} redirects to {response.headers['Location']}.",
+            f"{url} redirects to {response.headers['Location']}.",
             hint="Use the URL that it redirects to as the index URL.",
         )
     if not response.ok:
         raise IndexUnavailableError(
-            f"{index} answered {status}: {error_text(response)}",
+            f"{url} answered {status}: {error_text(response)}",
             hint="Try again in a minute; if it stays so, the index's log says more (`pypi-publish doctor` helps).",
         )
 

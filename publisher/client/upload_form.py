@@ -22,7 +22,7 @@ _DIGEST_LENGTH = 64
 _LICENSE_FILES_SINCE = Version("2.4")
 
 
-class Form:
+class UploadForm:
     """
     A ``multipart/form-data`` body that yields its pieces, with the digest of the file behind the file.
 
@@ -71,12 +71,12 @@ class Form:
 def form_fields(distribution: Distribution) -> list[tuple[str, str]]:
     """Return the fields of the form that stand before the file: what is to be done, and the core metadata."""
     fields = [(":action", "file_upload"), ("protocol_version", "1")]
-    for name, value in _Described(distribution).metadata_dictionary().items():
+    for name, value in _TwineFields(distribution).metadata_dictionary().items():
         fields += [(name, text) for text in _texts(name, value)]
     return fields
 
 
-class _Described(PackageFile):
+class _TwineFields(PackageFile):
     """What twine's form says of a distribution, but for the digests: they are known when the file was read."""
 
     def __init__(self, distribution: Distribution) -> None:  # the base class would read the file, twice

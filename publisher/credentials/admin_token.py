@@ -13,12 +13,12 @@ KEYRING_USER = "admin"
 GENERATED_BYTES = 24
 
 
-def keyring_service(index: IndexUrl) -> str:
+def keyring_service(url: IndexUrl) -> str:
     """Return the name under which keyring holds the token; under the index's own, pip would take it for a password."""
-    return index.endpoint("users")
+    return url.endpoint("users")
 
 
-def find_token(index: IndexUrl, environment: Mapping[str, str]) -> Secret:
+def find_token(url: IndexUrl, environment: Mapping[str, str]) -> Secret:
     """
     Return the administrator's token from the environment or keyring.
 
@@ -26,12 +26,12 @@ def find_token(index: IndexUrl, environment: Mapping[str, str]) -> Secret:
     """
     if text := environment.get(TOKEN_VARIABLE, ""):
         return Secret(text)
-    found = keyring.find([keyring_service(index)], KEYRING_USER)
+    found = keyring.find([keyring_service(url)], KEYRING_USER)
     if found is None:
         raise CredentialsError(
-            f"There is no administrator's token for {index}.",
+            f"There is no administrator's token for {url}.",
             hint=f"Set {TOKEN_VARIABLE} to the index's AUTH_TOKEN, or store it: "
-            f"`keyring set {keyring_service(index)} {KEYRING_USER}`.",
+            f"`keyring set {keyring_service(url)} {KEYRING_USER}`.",
         )
     return found[1]
 

@@ -20,7 +20,7 @@ Prompt = Callable[[str | None], Credentials]
 class Target:
     """An index, what options and environment say of the user there, and how to ask a person; None if nobody can be."""
 
-    index: IndexUrl
+    url: IndexUrl
     username: str | None = None
     password: Secret | None = field(default=None, repr=False)
     prompt: Prompt | None = None
@@ -32,7 +32,7 @@ def find_credentials(target: Target) -> Credentials:
 
     Raises CredentialsError when no place has them, or when one that should have them is broken.
     """
-    index = target.index
+    index = target.url
     username = target.username or index.username
     password = target.password or index.password
     if password:
@@ -51,17 +51,17 @@ def find_credentials(target: Target) -> Credentials:
     return found
 
 
-def in_keyring(index: IndexUrl, username: str | None) -> Credentials | None:
+def in_keyring(url: IndexUrl, username: str | None) -> Credentials | None:
     """
     Return what keyring has for an index: of the user who is named, or else of the one who logged in last.
 
     Raises CredentialsError when there is a keyring and it fails.
     """
-    found = keyrings.find(index.keyring_services, username or logins.remembered_username(index.root))
+    found = keyrings.find(url.keyring_services, username or logins.remembered_username(url.root))
     return Credentials(*found, source="keyring") if found else None
 
 
-def in_netrc(index: IndexUrl, username: str | None) -> Credentials | None:
+def in_netrc(url: IndexUrl, username: str | None) -> Credentials | None:
     """
     Return the entry of the index's host in the file that curl, pip and requests read too.
 
@@ -69,7 +69,7 @@ def in_netrc(index: IndexUrl, username: str | None) -> Credentials | None:
     """
     try:
         path = netrc_file()
-        entry = netrc.netrc(path).authenticators(index.host) if path else None
+        entry = netrc.netrc(path).authenticators(url.host) if path else None
     except (netrc.NetrcParseError, OSError, RuntimeError, UnicodeDecodeError) as error:
         raise CredentialsError(
             f"The netrc file cannot be used: {getattr(error, 'msg', error)}.",

@@ -81,7 +81,7 @@ def _find(service: str, username: str | None) -> Credential | None:
     if login is None:
         return None
     for holder in _holders():
-        for name in login.index.keyring_services:
+        for name in login.url.keyring_services:
             try:
                 found = holder.get_credential(name, login.username)
             except Exception:  # noqa: BLE001, S112 - one broken backend does not hide what another holds

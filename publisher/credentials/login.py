@@ -3,7 +3,7 @@
 from contextlib import closing
 from dataclasses import dataclass
 
-from publisher.client.client import Account, Index
+from publisher.client.client import Account, IndexClient
 from publisher.client.url import IndexUrl
 from publisher.credentials import keyring as keyrings
 from publisher.credentials import remembered as logins
@@ -19,40 +19,40 @@ class Login:
     keyring: str
 
 
-def prove(index: IndexUrl, credentials: Credentials) -> Account:
+def prove(url: IndexUrl, credentials: Credentials) -> Account:
     """
     Return whom the index takes credentials for.
 
     Raises CredentialsError when it refuses them, IndexUnavailableError when it does not answer.
     """
-    with closing(Index(index, credentials)) as connection:
+    with closing(IndexClient(url, credentials)) as connection:
         return connection.whoami()
 
 
-def log_in(index: IndexUrl, credentials: Credentials) -> Login:
+def log_in(url: IndexUrl, credentials: Credentials) -> Login:
     """
     Prove credentials against an index and store them in keyring.
 
     Raises CredentialsError when the index refuses them or no keyring can hold them, IndexUnavailableError when the
     index does not answer.
     """
-    account = prove(index, credentials)
-    keyring = keyrings.store(index.keyring_services, credentials.username, credentials.password)
-    logins.remember_username(index.root, credentials.username)
+    account = prove(url, credentials)
+    keyring = keyrings.store(url.keyring_services, credentials.username, credentials.password)
+    logins.remember_username(url.root, credentials.username)
     return Login(account, keyring)
 
 
-def log_out(index: IndexUrl, username: str | None) -> str | None:
+def log_out(url: IndexUrl, username: str | None) -> str | None:
     """
     Remove a user's password from keyring and return the user's name; None where there is no password.
 
     Raises CredentialsError when the keyring fails.
     """
     if username is None:
-        found = keyrings.find(index.keyring_services, logins.remembered_username(index.root))
+        found = keyrings.find(url.keyring_services, logins.remembered_username(url.root))
         username = found[0] if found else None
-    forgotten = username is not None and keyrings.forget(index.keyring_services, username)
-    logins.forget_username(index.root)
+    forgotten = username is not None and keyrings.forget(url.keyring_services, username)
+    logins.forget_username(url.root)
     return username if forgotten else None
 
 
@@ -64,4 +64,4 @@ def who_am_i(target: Target) -> tuple[Account, str]:
     answer.
     """
     credentials = find_credentials(target)
-    return prove(target.index, credentials), credentials.source
+    return prove(target.url, credentials), credentials.source

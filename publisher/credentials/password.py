@@ -5,7 +5,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from publisher.client.client import Index
+from publisher.client.client import IndexClient
 from publisher.client.url import IndexUrl
 from publisher.credentials import keyring as keyrings
 from publisher.credentials import remembered as logins
@@ -38,7 +38,7 @@ def change_password(
     one breaks the index's rules, IndexUnavailableError when the index fails; the message says which password is valid.
     """
     credentials = find_credentials(target)
-    index = target.index
+    index = target.url
     prove(index, credentials)
     new = choose(credentials.username)
     if not keep:
@@ -58,9 +58,9 @@ def change_password(
 
 
 @contextmanager
-def _proven_keyring(index: IndexUrl, credentials: Credentials) -> Iterator[None]:
+def _proven_keyring(url: IndexUrl, credentials: Credentials) -> Iterator[None]:
     """Have keyring hold the password in use; when the body fails, leave in it what was there before."""
-    services, username = index.keyring_services, credentials.username
+    services, username = url.keyring_services, credentials.username
     was_there = keyrings.find(services, username) is not None
     keyrings.store(services, username, credentials.password)
     try:
@@ -71,21 +71,21 @@ def _proven_keyring(index: IndexUrl, credentials: Credentials) -> Iterator[None]
         raise
 
 
-def _change_on_index(index: IndexUrl, credentials: Credentials, new: Secret) -> None:
+def _change_on_index(url: IndexUrl, credentials: Credentials, new: Secret) -> None:
     try:
-        with closing(Index(index, credentials)) as connection:
+        with closing(IndexClient(url, credentials)) as connection:
             connection.change_password(new)
     except NotOfferedError:
         raise
     except IndexUnavailableError:
         # the answer may have been lost on its way back, after the change
-        if not _accepts(index, Credentials(credentials.username, new, "the change")):
+        if not _accepts(url, Credentials(credentials.username, new, "the change")):
             raise
 
 
-def _accepts(index: IndexUrl, credentials: Credentials) -> bool:
+def _accepts(url: IndexUrl, credentials: Credentials) -> bool:
     try:
-        prove(index, credentials)
+        prove(url, credentials)
     except CredentialsError:
         return False
     except IndexUnavailableError as error:
@@ -98,12 +98,12 @@ def _accepts(index: IndexUrl, credentials: Credentials) -> bool:
 
 
 def _outdated(
-    credentials: Credentials, index: IndexUrl, keyring: str | None, files: Callable[[IndexUrl], Iterable[Path]]
+    credentials: Credentials, url: IndexUrl, keyring: str | None, files: Callable[[IndexUrl], Iterable[Path]]
 ) -> Iterator[str]:
     """Name the places that still have the old password, given the keyring that has the new one."""
     if credentials.source == "options and environment":
         yield "PYPI_PUBLISH_PASSWORD, or wherever it was taken from"
     if credentials.source == "keyring" and keyring is None:
         yield "keyring"
-    for path in files(index):
+    for path in files(url):
         yield str(path)

@@ -16,7 +16,7 @@ from publisher.files.atomic import replace_file
 class RememberedLogin:
     """An index, and the user whose password `login` stored for it."""
 
-    index: IndexUrl
+    url: IndexUrl
     username: str
 
 
@@ -37,14 +37,14 @@ def find_login(name: str, username: str | None) -> RememberedLogin | None:
     The user is the one named, or else the last one. A host with several indexes means none of them, unless the user's
     name tells which: a password must not reach another index than its own.
     """
-    found = [login for login in _remembered() if login.index.is_meant_by(name)]
+    found = [login for login in _remembered() if login.url.is_meant_by(name)]
     if "://" in name:
-        found = sorted(found, key=lambda login: len(login.index.root))[-1:]
+        found = sorted(found, key=lambda login: len(login.url.root))[-1:]
     elif len(found) > 1:
         found = [login for login in found if login.username == username]
     if len(found) != 1:
         return None
-    return RememberedLogin(found[0].index, username or found[0].username)
+    return RememberedLogin(found[0].url, username or found[0].username)
 
 
 def remember_username(index: str, username: str) -> None:

@@ -22,9 +22,7 @@ class JobSetup:
     variables: Mapping[str, str]
 
 
-def set_up_job(
-    index: IndexUrl, credentials: Credentials, folder: Path, existing: Path, *, only_index: bool
-) -> JobSetup:
+def set_up_job(url: IndexUrl, credentials: Credentials, folder: Path, existing: Path, *, only_index: bool) -> JobSetup:
     """
     Write the credentials into a netrc file in ``folder``, after what an ``existing`` one says of other hosts.
 
@@ -33,8 +31,8 @@ def set_up_job(
 
     Raises ConfigurationError when the existing file has an entry for the index's host already.
     """
-    entry = netrc_entry(index.host, credentials)
-    earlier = _earlier_entries(existing, index.host, entry)
+    entry = netrc_entry(url.host, credentials)
+    earlier = _earlier_entries(existing, url.host, entry)
     path = folder / FILENAME
     path.unlink(missing_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -42,7 +40,7 @@ def set_up_job(
         file.write(f"{earlier.rstrip()}\n{entry}" if earlier.strip() else entry)
     variables = {"NETRC": str(path)}
     if only_index:
-        variables |= {"PIP_INDEX_URL": index.simple, "UV_DEFAULT_INDEX": index.simple, "PDM_PYPI_URL": index.simple}
+        variables |= {"PIP_INDEX_URL": url.simple, "UV_DEFAULT_INDEX": url.simple, "PDM_PYPI_URL": url.simple}
     return JobSetup(path, variables)
 
 

@@ -58,9 +58,9 @@ def default_scope(tool: Tool, machine: Machine) -> str:
     return tool.scopes[0]
 
 
-def index_name(index: IndexUrl) -> str:
+def index_name(url: IndexUrl) -> str:
     """Return a short name for an index: the first part of its host, as far as that tells anything."""
-    label = re.split(r"--|\.", index.host)[0]
+    label = re.split(r"--|\.", url.host)[0]
     return label if re.fullmatch(r"[a-z][a-z0-9-]*", label) and label not in _UNTELLING else "private"
 
 
@@ -105,7 +105,7 @@ def _draft_of(path: Path, drafts: Mapping[Path, Draft]) -> Draft:
     return Draft(path, text, text)
 
 
-def draft_forgetting(tool: Tool, index: IndexUrl, machine: Machine) -> list[Draft]:
+def draft_forgetting(tool: Tool, url: IndexUrl, machine: Machine) -> list[Draft]:
     """
     Return a person's own files, to be written so that nothing of `draft_setup` for a tool and an index is left in them.
 
@@ -115,7 +115,7 @@ def draft_forgetting(tool: Tool, index: IndexUrl, machine: Machine) -> list[Draf
     drafts = []
     for path in _personal_files(tool, machine):
         text = read_text(path)
-        if text is not None and _was_set_up(text, tool, index):
+        if text is not None and _was_set_up(text, tool, url):
             drafts.append(Draft(path, text, remove_blocks(text, tool.name)))
     return drafts
 
@@ -128,19 +128,19 @@ def _personal_files(tool: Tool, machine: Machine) -> list[Path]:
     return [path for path in paths if path.name != FILENAME]
 
 
-def _was_set_up(text: str, tool: Tool, index: IndexUrl) -> bool:
+def _was_set_up(text: str, tool: Tool, url: IndexUrl) -> bool:
     """Tell whether a tool was set up for an index: by its URL, the host that netrc names, or poetry's name for it."""
-    _, _, place = index.root.partition("://")
+    _, _, place = url.root.partition("://")
     return any(
         f"//{place}" in line
         or f"@{place}" in line
-        or line.split()[:2] == ["machine", index.host]
-        or line.rstrip() == f"[http-basic.{index_name(index)}]"
+        or line.split()[:2] == ["machine", url.host]
+        or line.rstrip() == f"[http-basic.{index_name(url)}]"
         for line in added_lines(text, tool.name)
     )
 
 
-def files_with_passwords(index: IndexUrl, machine: Machine) -> list[Path]:
+def files_with_passwords(url: IndexUrl, machine: Machine) -> list[Path]:
     """Return the tools' files that hold a password for an index, as far as they can be read."""
     found: dict[Path, None] = {}
     for tool in TOOLS.values():
@@ -148,7 +148,7 @@ def files_with_passwords(index: IndexUrl, machine: Machine) -> list[Path]:
             found |= {
                 finding.path: None
                 for finding in tool.read(machine)
-                if finding.holds_secret and (index.is_meant_by(finding.url) or finding.url == index.host)
+                if finding.holds_secret and (url.is_meant_by(finding.url) or finding.url == url.host)
             }
     return list(found)
 

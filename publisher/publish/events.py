@@ -31,7 +31,7 @@ class Observer:
     def checked(self, distributions: "Sequence[Distribution]", warnings: Sequence[str]) -> None:
         """Every check of the files passed; the warnings stop nothing."""
 
-    def connected(self, index: "IndexUrl", credentials: "Credentials") -> None:
+    def connected(self, url: "IndexUrl", credentials: "Credentials") -> None:
         """Credentials were found, and the index told what it has."""
 
     def sending(self, filename: str, size: int) -> Callable[[int], None]:  # noqa: ARG002 - for those who override it
@@ -81,10 +81,10 @@ class OneAtATime(Observer):
         with self._lock:
             self._observer.checked(distributions, warnings)
 
-    def connected(self, index: "IndexUrl", credentials: "Credentials") -> None:
+    def connected(self, url: "IndexUrl", credentials: "Credentials") -> None:
         """Hand it on."""
         with self._lock:
-            self._observer.connected(index, credentials)
+            self._observer.connected(url, credentials)
 
     def sending(self, filename: str, size: int) -> Callable[[int], None]:
         """Hand it on, and what is told about the bytes later."""

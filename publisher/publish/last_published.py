@@ -25,11 +25,11 @@ class Trace:
     tree: str
 
 
-def make_trace(source: Source, index: IndexUrl, kinds: Collection[Kind]) -> Trace | None:
+def make_trace(source: Source, url: IndexUrl, kinds: Collection[Kind]) -> Trace | None:
     """Return what is to be remembered when a project was published; None where git or pyproject.toml can't tell."""
     if source.version is None or (tree := tree_of(source.folder)) is None:
         return None
-    return Trace(index.root, str(source.version), sorted(kinds), tree)
+    return Trace(url.root, str(source.version), sorted(kinds), tree)
 
 
 def leave_trace(source: Source, trace: Trace) -> None:
@@ -39,12 +39,12 @@ def leave_trace(source: Source, trace: Trace) -> None:
     cache.trim()
 
 
-def is_traced(source: Source, index: IndexUrl, kinds: Collection[Kind]) -> bool:
+def is_traced(source: Source, url: IndexUrl, kinds: Collection[Kind]) -> bool:
     """Tell whether exactly what a folder holds now was published to an index from here, and nothing after it."""
     content = open_cache("published", _LIMIT).read(_name(source))
     if content is None:
         return False  # the usual case costs no call of git
-    trace = make_trace(source, index, kinds)
+    trace = make_trace(source, url, kinds)
     return trace is not None and content == json.dumps(asdict(trace)).encode()
 
 

@@ -26,7 +26,7 @@ def release(
     Raises what `publisher.publish.prepare.make` and `publisher.publish.upload.publish` raise.
     """
     observer = OneAtATime(observer)
-    index = options.target.index
+    index = options.target.url
     settled = find_settled(sources, index, build.kinds)
     with closing(Builder(build)) as builder:
         if len(sources) == 1 and not settled:

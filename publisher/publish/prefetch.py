@@ -12,7 +12,7 @@ from publisher.credentials.chain import Prompt, Target, find_credentials
 from publisher.errors import NoCredentialsError, PublishError
 
 if TYPE_CHECKING:
-    from publisher.client.client import Index, RemoteFile
+    from publisher.client.client import IndexClient, RemoteFile
 
 _AT_THE_SAME_TIME = 6
 """Projects whose files are asked for at the same time."""
@@ -31,13 +31,13 @@ class Ahead:
     def __init__(self, target: Target, projects: Iterable[str]) -> None:
         self._target = target
         self._projects = list(dict.fromkeys(projects))
-        self._index: Index | None = None
+        self._index: IndexClient | None = None
         self._files: dict[str, Mapping[str, RemoteFile]] = {}
         self._asking = threading.Lock()
         self._begun: Future[None] = Future()
         threading.Thread(target=self._begin, daemon=True, name="ahead").start()
 
-    def connect(self, prompt: Prompt | None) -> "Index":
+    def connect(self, prompt: Prompt | None) -> "IndexClient":
         """
         Return the connection to the index; credentials that were not found are asked for where somebody can be.
 
@@ -74,14 +74,14 @@ class Ahead:
             self._begun.set_result(None)
 
     def _open(self, target: Target) -> None:
-        from publisher.client.client import Index  # noqa: PLC0415 - takes its time, which the build covers
-        from publisher.client.upload_form import Form  # noqa: F401, PLC0415 - so that it is there when the files are
+        from publisher.client.client import IndexClient  # noqa: PLC0415 - takes its time, which the build covers
+        from publisher.client.upload_form import UploadForm  # noqa: F401, PLC0415 - so that it is there when the files are
 
-        self._index = Index(target.index, find_credentials(target))
+        self._index = IndexClient(target.url, find_credentials(target))
         self._files = _fetch(self._index, self._projects)
 
 
-def _fetch(index: "Index", projects: Collection[str]) -> "dict[str, Mapping[str, RemoteFile]]":
+def _fetch(index: "IndexClient", projects: Collection[str]) -> "dict[str, Mapping[str, RemoteFile]]":
     """Return the files of projects; of many, only those are asked for that the list of all projects has."""
     found: dict[str, Mapping[str, RemoteFile]] = {project: {} for project in projects}
     listed = _listed(index, projects) if len(projects) >= _MANY else projects
@@ -92,7 +92,7 @@ def _fetch(index: "Index", projects: Collection[str]) -> "dict[str, Mapping[str,
         return found | dict(zip(asked, pool.map(index.files, asked), strict=True))
 
 
-def _listed(index: "Index", projects: Collection[str]) -> Collection[str]:
+def _listed(index: "IndexClient", projects: Collection[str]) -> Collection[str]:
     """Return the projects that an index has, at least those of the given ones; all of them if it does not tell."""
     try:
         return {canonicalize_name(name) for name in index.projects()}

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from packaging.utils import canonicalize_name
 
-from publisher.client.client import Index
+from publisher.client.client import IndexClient
 from publisher.credentials.chain import Target, find_credentials
 from publisher.errors import ConfigurationError
 
@@ -42,7 +42,7 @@ def delete(target: Target, project: str, version: str, filename: str | None) -> 
 
 def list_projects(target: Target) -> list[str]:
     """Return the names of all projects of an index."""
-    with closing(Index(target.index, find_credentials(target))) as index:
+    with closing(IndexClient(target.url, find_credentials(target))) as index:
         return index.projects()
 
 
@@ -52,12 +52,10 @@ def list_files(target: Target, project: str) -> list[dict[str, Any]]:
 
     Raises ConfigurationError when the index has no such project.
     """
-    with closing(Index(target.index, find_credentials(target))) as index:
+    with closing(IndexClient(target.url, find_credentials(target))) as index:
         found = index.files(canonicalize_name(project))
     if not found:
-        raise ConfigurationError(
-            f"{target.index} has no project {project}.", hint="`pypi-publish list` shows them all."
-        )
+        raise ConfigurationError(f"{target.url} has no project {project}.", hint="`pypi-publish list` shows them all.")
     return [
         {"filename": file.filename, "url": file.url, "hashes": dict(file.hashes), "yanked": file.yanked}
         for file in found.values()
@@ -66,6 +64,6 @@ def list_files(target: Target, project: str) -> list[dict[str, Any]]:
 
 def _change(target: Target, method: str, parts: Sequence[str], body: dict[str, str] | None = None) -> Changed:
     path = "projects/" + "/".join(quote(part, safe="") for part in [canonicalize_name(parts[0]), *parts[1:]])
-    with closing(Index(target.index, find_credentials(target))) as index:
+    with closing(IndexClient(target.url, find_credentials(target))) as index:
         found = index.change(method, path, body)
     return Changed(found["status"], found["files"])

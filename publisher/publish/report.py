@@ -57,7 +57,7 @@ class FileReport:
 class Report:
     """One run against one index."""
 
-    index: IndexUrl
+    url: IndexUrl
     files: Sequence[FileReport]
     dry_run: bool = False
 
@@ -83,12 +83,12 @@ class Report:
 
     def install_command(self, release: Release) -> str:
         """Return the line that installs a release from this index."""
-        return f"pip install --index-url {self.index.simple} {release.name}=={release.version}"
+        return f"pip install --index-url {self.url.simple} {release.name}=={release.version}"
 
     def as_json(self) -> dict[str, Any]:
         """Return the report as ``--json`` prints it; the keys are what other programs rely on."""
         return {
-            "index-url": self.index.root,
+            "index-url": self.url.root,
             "dry-run": self.dry_run,
             "published": any(file.state is State.UPLOADED for file in self.files),
             "projects": [
@@ -96,7 +96,7 @@ class Report:
                     "name": release.display_name,
                     "normalized-name": release.name,
                     "version": str(release.version),
-                    "url": self.index.project_page(release.name),
+                    "url": self.url.project_page(release.name),
                     "install": self.install_command(release),
                     "unchanged": release not in self.releases,
                 }

@@ -8,8 +8,8 @@ from functools import partial
 from http import HTTPStatus
 
 from publisher.client import http
-from publisher.client.client import Index, error_text, expect_success
-from publisher.client.upload_form import Form
+from publisher.client.client import IndexClient, error_text, expect_success
+from publisher.client.upload_form import UploadForm
 from publisher.errors import CheckFailedError, ConflictError, IndexUnavailableError, StoppedError
 from publisher.project.distributions import Distribution
 from publisher.publish.events import Observer
@@ -58,7 +58,7 @@ class Upload:
 class Uploader:
     """Sends files over the connections of one index; several threads may use it."""
 
-    def __init__(self, index: Index, observer: Observer, pauses: Sequence[float] = PAUSES) -> None:
+    def __init__(self, index: IndexClient, observer: Observer, pauses: Sequence[float] = PAUSES) -> None:
         self.index = index
         self._observer = observer
         self._pauses = pauses
@@ -101,7 +101,7 @@ class Uploader:
 
     def _attempt(self, upload: Upload, on_sent: Callable[[int], None]) -> http.Response:
         self._expect_not_stopped()
-        form = Form(upload.distribution, on_sent)
+        form = UploadForm(upload.distribution, on_sent)
         response = self.index.post(form, form.content_type)
         if form.sha256:
             upload.was_sent(form.sha256)

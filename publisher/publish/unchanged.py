@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
-def find_settled(sources: Sequence[Source], index: IndexUrl, kinds: Collection[Kind]) -> dict[Source, datetime]:
+def find_settled(sources: Sequence[Source], url: IndexUrl, kinds: Collection[Kind]) -> dict[Source, datetime]:
     """
     Return the projects that may be published as they are, each with the time after which that happened.
 
@@ -30,7 +30,7 @@ def find_settled(sources: Sequence[Source], index: IndexUrl, kinds: Collection[K
     """
     named = [source for source in sources if source.name and source.version]
     if len(sources) == 1:
-        return {source: _LONG_AGO for source in named if is_traced(source, index, kinds)}
+        return {source: _LONG_AGO for source in named if is_traced(source, url, kinds)}
     return {source: when for source in named if (when := settled_since(source.folder))}
 
 

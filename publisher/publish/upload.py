@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from functools import partial
 
-from publisher.client.client import Index, RemoteFile
+from publisher.client.client import IndexClient, RemoteFile
 from publisher.client.url import IndexUrl
 from publisher.errors import ConflictError, IndexUnavailableError, PublishError
 from publisher.project.dependencies import dependencies
@@ -46,7 +46,7 @@ def publish(
     with closing(ahead or Ahead(target, (each.name for each in distributions))) as ready:
         index = ready.connect(target.prompt)
         if index.credentials is not None:
-            observer.connected(target.index, index.credentials)
+            observer.connected(target.url, index.credentials)
         uploads = [Upload(each) for each in sorted(distributions, key=_sending_order)]
         states = _compare(uploads, ready, index.url, skip_existing=options.skip_existing)
         if not options.dry_run and State.WOULD_UPLOAD in states.values():
@@ -67,7 +67,7 @@ def publish(
         for upload in uploads
         for each in [upload.distribution]
     ]
-    return Report(target.index, files, options.dry_run)
+    return Report(target.url, files, options.dry_run)
 
 
 def _release(distribution: Distribution) -> Release:
@@ -78,7 +78,7 @@ def _sending_order(distribution: Distribution) -> tuple[bool, str]:
     return distribution.kind is Kind.SDIST, distribution.filename
 
 
-def _compare(uploads: Sequence[Upload], ready: Ahead, index: IndexUrl, *, skip_existing: bool) -> dict[str, State]:
+def _compare(uploads: Sequence[Upload], ready: Ahead, url: IndexUrl, *, skip_existing: bool) -> dict[str, State]:
     """Return what has to be done for each file, by name; raise ConflictError when any of them may not be sent."""
     states: dict[str, State] = {}
     conflicts: list[str] = []
@@ -92,7 +92,7 @@ def _compare(uploads: Sequence[Upload], ready: Ahead, index: IndexUrl, *, skip_e
         elif skip_existing:
             states[filename] = State.SKIPPED
         else:
-            conflicts.append(_conflict(upload, existing, index))
+            conflicts.append(_conflict(upload, existing, url))
     if conflicts:
         raise ConflictError("\n".join([*conflicts, "Nothing was published."]), hint=CONFLICT_HINT)
     return states
@@ -107,10 +107,10 @@ def _same_contents(upload: Upload, existing: RemoteFile) -> bool:
     return False
 
 
-def _conflict(upload: Upload, existing: RemoteFile, index: IndexUrl) -> str:
+def _conflict(upload: Upload, existing: RemoteFile, url: IndexUrl) -> str:
     there = existing.hashes.get("sha256")
     digests = f" (sha256 {there[:12]}… there, {upload.sha256[:12]}… here)" if there else ""
-    return f"{upload.distribution.filename}: {index} has a file of that name with other contents{digests}."
+    return f"{upload.distribution.filename}: {url} has a file of that name with other contents{digests}."
 
 
 def _send_all(uploads: Sequence[Upload], uploader: Uploader, options: PublishOptions) -> dict[str, State]:
@@ -153,13 +153,13 @@ def _send(uploader: Uploader, upload: Upload, *, skip_existing: bool) -> State:
     return State.UPLOADED
 
 
-def _locate(uploads: Sequence[Upload], index: Index) -> dict[str, str]:
+def _locate(uploads: Sequence[Upload], index: IndexClient) -> dict[str, str]:
     """Return the URLs of files by name, as far as the index tells them."""
     projects = {upload.distribution.name for upload in uploads}
     return {file.filename: file.url for project in projects for file in index.files(project).values()}
 
 
-def _look(upload: Upload, index: Index) -> RemoteFile | None:
+def _look(upload: Upload, index: IndexClient) -> RemoteFile | None:
     try:
         return index.files(upload.distribution.name).get(upload.distribution.filename)
     except PublishError:

@@ -24,8 +24,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from publisher.checks.findings import Finding, Severity
 from publisher.checks.run import check_source
+from publisher.checks.violations import Severity, Violation
 from publisher.files.toml import table_at
 from publisher.project.pyproject import read_pyproject
 
@@ -62,7 +62,7 @@ PROJECTS = (
 Facts = dict[str, Any]
 
 
-def examine(requirement: str) -> tuple[Facts, list[Finding]]:
+def examine(requirement: str) -> tuple[Facts, list[Violation]]:
     """Fetch and unpack the sdist of a project; return the facts about it, and what the rules find."""
     with TemporaryDirectory() as work:
         command = [str(CLIENTS), "-m", "unearth", "--no-binary", "--download", work, requirement]
@@ -89,7 +89,7 @@ def _style(data: Mapping[str, Any]) -> Facts:
     }
 
 
-def examine_all() -> Iterator[tuple[Facts, list[Finding]]]:
+def examine_all() -> Iterator[tuple[Facts, list[Violation]]]:
     """Examine all projects, a few at a time, in the order of their names."""
     with ThreadPoolExecutor(4) as threads:
         yield from sorted(threads.map(examine, PROJECTS), key=lambda found: (found[0]["name"], found[0]["version"]))

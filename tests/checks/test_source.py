@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publisher.checks.findings import Finding
 from publisher.checks.fixes import fix
 from publisher.checks.rules import RULES
 from publisher.checks.run import check_source
 from publisher.checks.toml_positions import Lines
+from publisher.checks.violations import Violation
 from publisher.errors import ConfigurationError
 from tests.helpers.tool import pypi_publish
 
@@ -279,5 +279,5 @@ def test_any_text_has_lines_in_finite_time(text: str) -> None:
 
 def test_findings_are_in_the_order_of_the_file(tmp_path: Path) -> None:
     said = {**CASES["PP106"][0], **CASES["PP113"][0], "tables": CASES["PP118"][0]["tables"]}
-    findings: list[Finding] = check_source(make(tmp_path, said, {}))
+    findings: list[Violation] = check_source(make(tmp_path, said, {}))
     assert [finding.rule.code for finding in findings] == ["PP106", "PP113", "PP118"]

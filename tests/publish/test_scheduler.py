@@ -16,7 +16,7 @@ from typing import Any, cast
 
 import pytest
 
-from publisher.client.upload_form import Form
+from publisher.client.upload_form import UploadForm
 from publisher.errors import ConflictError, StoppedError
 from publisher.project.dependencies import dependencies
 from publisher.project.distributions import Distribution, read_distribution
@@ -34,7 +34,7 @@ HEAVY = {"build", "twine", "keyring", "requests", "rich"}
 """What takes time to import, and is not needed to say little."""
 
 
-def _parts(form: Form) -> list[tuple[str, bytes]]:
+def _parts(form: UploadForm) -> list[tuple[str, bytes]]:
     body = b"".join(map(bytes, form))
     assert len(body) == len(form)
     message = email.message_from_bytes(f"Content-Type: {form.content_type}\r\n\r\n".encode() + body)
@@ -49,7 +49,7 @@ def test_the_form_holds_the_metadata_the_file_and_behind_it_the_digest(tmp_path:
     more = "Keywords: a,b\nProject-URL: Source, https://acme.example/\nProject-URL: Docs, https://acme.example/d\n"
     path = make_wheel(tmp_path, metadata_bytes=metadata("acme_widgets", "1.0", more, description="Hello ✓\n"))
     told: list[int] = []
-    form = Form(read_distribution(path), told.append)
+    form = UploadForm(read_distribution(path), told.append)
     parts = _parts(form)
     names = [name for name, _ in parts]
     assert names[:2] == [":action", "protocol_version"]
@@ -68,7 +68,7 @@ def test_the_form_holds_the_metadata_the_file_and_behind_it_the_digest(tmp_path:
 
 def test_the_form_of_an_sdist_leaves_out_what_its_metadata_version_does_not_define(tmp_path: Path) -> None:
     data = b"Metadata-Version: 2.1\nName: acme_widgets\nVersion: 1.0\nLicense-File: LICENSE\n"
-    fields = dict(_parts(Form(read_distribution(make_sdist(tmp_path, metadata_bytes=data)), lambda _: None)))
+    fields = dict(_parts(UploadForm(read_distribution(make_sdist(tmp_path, metadata_bytes=data)), lambda _: None)))
     assert "license_file" not in fields
     assert (fields["filetype"], fields["pyversion"]) == (b"sdist", b"source")
 

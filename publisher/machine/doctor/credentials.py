@@ -45,7 +45,7 @@ def check_credentials(target: Target, reached: Reached) -> Generator[Finding, No
 
 def _find(target: Target) -> Generator[Finding, None, list[Credentials]]:
     """Return what each place has, in the order in which the commands look."""
-    index, username = target.index, target.username or target.index.username
+    index, username = target.url, target.username or target.url.username
     places: Sequence[Callable[[], Credentials | None]] = (
         lambda: _given(target),
         lambda: in_keyring(index, username),
@@ -63,7 +63,7 @@ def _find(target: Target) -> Generator[Finding, None, list[Credentials]]:
 
 
 def _given(target: Target) -> Credentials | None:
-    username, password = target.username or target.index.username, target.password or target.index.password
+    username, password = target.username or target.url.username, target.password or target.url.password
     if password is None:
         return None
     if username is None:
@@ -82,8 +82,8 @@ def _check_netrc_mode() -> Iterator[Finding]:
 
 
 def _nothing_found(target: Target, reached: Reached) -> Iterator[Finding]:
-    remembered = logins.remembered_username(target.index.root)
-    username = target.username or target.index.username
+    remembered = logins.remembered_username(target.url.root)
+    username = target.username or target.url.username
     if reached.is_open:
         yield _CREDENTIALS.note("found", "There are none; the index shows its packages without.", HOW_TO_LOG_IN)
     elif remembered and username not in {None, remembered}:
@@ -100,12 +100,12 @@ def _nothing_found(target: Target, reached: Reached) -> Iterator[Finding]:
             "PYTHON_KEYRING_BACKEND.",
         )
     else:
-        yield _CREDENTIALS.problem("found", f"There are none for {target.index}.", HOW_TO_LOG_IN)
+        yield _CREDENTIALS.problem("found", f"There are none for {target.url}.", HOW_TO_LOG_IN)
 
 
 def _check_used(target: Target, used: Credentials) -> Generator[Finding, None, Accepted | None]:
     try:
-        account = prove(target.index, used)
+        account = prove(target.url, used)
     except PublishError as error:
         yield _CREDENTIALS.problem("accepted", error.message, error.hint)
         return None
@@ -144,7 +144,7 @@ def _check_others(target: Target, used: Credentials, others: Sequence[Credential
             yield _CREDENTIALS.ok("agree", f"{_capitalized(other.source)} has the same.")
             continue
         try:
-            prove(target.index, other)
+            prove(target.url, other)
         except CredentialsError:
             first = " pip and uv look there first." if other.source == "netrc" else ""
             yield _CREDENTIALS.warning(

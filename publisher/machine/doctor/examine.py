@@ -72,9 +72,9 @@ def _find_index(named: str | None) -> tuple[IndexUrl | None, Sequence[Finding]]:
 def _find_login() -> tuple[IndexUrl | None, Sequence[Finding]]:
     found = remembered_logins()
     if len(found) == 1:
-        index = found[0].index
+        index = found[0].url
         return index, [_CONFIGURATION.note("named", f"No index is named; {found[0].username} logged in to {index}.")]
-    known = f" You logged in to {' and '.join(login.index.root for login in found)}." if found else ""
+    known = f" You logged in to {' and '.join(login.url.root for login in found)}." if found else ""
     return None, [
         _CONFIGURATION.problem(
             "named",

@@ -34,36 +34,36 @@ class Reached:
     is_open: bool = False
 
 
-def check_index(index: IndexUrl, limits: Limits) -> Generator[Finding, None, Reached]:
+def check_index(url: IndexUrl, limits: Limits) -> Generator[Finding, None, Reached]:
     """Yield what is found, and return what the later checks can build on."""
-    yield from _check_scheme(index)
+    yield from _check_scheme(url)
     with closing(http.open_session(http.BasicAuth(), retries=False)) as session:
         try:
-            first = http.probe(session, index.simple, SIMPLE_ACCEPT)
-            again = http.probe(session, index.simple, SIMPLE_ACCEPT)
+            first = http.probe(session, url.simple, SIMPLE_ACCEPT)
+            again = http.probe(session, url.simple, SIMPLE_ACCEPT)
         except IndexUnavailableError as error:
             yield _INDEX.problem("reachable", error.message, error.hint)
             return Reached(answers=False)
-        yield from _check_speed(index, first, again, limits)
-        yield from _check_certificate(index, again, limits)
+        yield from _check_speed(url, first, again, limits)
+        yield from _check_certificate(url, again, limits)
         yield from _check_clock(again, limits)
-        reached = yield from _check_answer(index, again)
+        reached = yield from _check_answer(url, again)
         if reached.answers or again.status >= 500:
-            yield from _check_health(index, session)
+            yield from _check_health(url, session)
     return reached
 
 
-def _check_scheme(index: IndexUrl) -> Iterator[Finding]:
-    if index.root.startswith("http:") and not index.host.startswith(_LOOPBACK):
+def _check_scheme(url: IndexUrl) -> Iterator[Finding]:
+    if url.root.startswith("http:") and not url.host.startswith(_LOOPBACK):
         yield _INDEX.warning(
             "encrypted",
-            f"{index} is plain HTTP: whoever is on the way reads the password and can change the packages.",
-            f"Use {index.root.replace('http:', 'https:', 1)}, or have the index served over TLS.",
+            f"{url} is plain HTTP: whoever is on the way reads the password and can change the packages.",
+            f"Use {url.root.replace('http:', 'https:', 1)}, or have the index served over TLS.",
         )
 
 
-def _check_speed(index: IndexUrl, first: http.Probe, again: http.Probe, limits: Limits) -> Iterator[Finding]:
-    words = f"{index} answers in {_shown(again.seconds)}, the first time in {_shown(first.seconds)}."
+def _check_speed(url: IndexUrl, first: http.Probe, again: http.Probe, limits: Limits) -> Iterator[Finding]:
+    words = f"{url} answers in {_shown(again.seconds)}, the first time in {_shown(first.seconds)}."
     if again.seconds > limits.slow:
         remedy = "Try another network or proxy; the index's access log tells how long it takes itself."
         yield _INDEX.warning("reachable", f"Slow: {words}", remedy)
@@ -71,9 +71,9 @@ def _check_speed(index: IndexUrl, first: http.Probe, again: http.Probe, limits: 
         yield _INDEX.ok("reachable", words)
 
 
-def _check_certificate(index: IndexUrl, probe: http.Probe, limits: Limits) -> Iterator[Finding]:
+def _check_certificate(url: IndexUrl, probe: http.Probe, limits: Limits) -> Iterator[Finding]:
     """Judge a certificate that the connection has accepted; its end is not known where the server hung up at once."""
-    if not index.root.startswith("https:"):
+    if not url.root.startswith("https:"):
         return
     if probe.certificate_end is None:
         yield _INDEX.ok("encrypted", "Its TLS certificate is trusted.")
@@ -101,7 +101,7 @@ def _check_clock(probe: http.Probe, limits: Limits) -> Iterator[Finding]:
     )
 
 
-def _check_answer(index: IndexUrl, probe: http.Probe) -> Generator[Finding, None, Reached]:
+def _check_answer(url: IndexUrl, probe: http.Probe) -> Generator[Finding, None, Reached]:
     """Judge what the index answers to somebody without a password."""
     status, response = probe.status, probe.response
     if status == HTTPStatus.UNAUTHORIZED:
@@ -111,36 +111,34 @@ def _check_answer(index: IndexUrl, probe: http.Probe) -> Generator[Finding, None
         yield _INDEX.note("is-an-index", "It shows its packages to everybody.")
         return Reached(answers=True, is_open=True)
     if response.is_redirect:
-        target = urljoin(index.simple, response.headers["Location"])
-        yield _INDEX.problem(
-            "is-an-index", f"{index.simple} redirects to {target}.", "Use that place as the index URL."
-        )
+        target = urljoin(url.simple, response.headers["Location"])
+        yield _INDEX.problem("is-an-index", f"{url.simple} redirects to {target}.", "Use that place as the index URL.")
     elif status in {HTTPStatus.OK, HTTPStatus.NOT_FOUND}:
         found = "a page that lists no packages" if status == HTTPStatus.OK else "nothing"
         yield _INDEX.problem(
             "is-an-index",
-            f"{index} is not the root of a package index: there is {found} at {index.simple}.",
+            f"{url} is not the root of a package index: there is {found} at {url.simple}.",
             "Check the index URL. Behind a sign-in page of your network, sign in first.",
         )
     elif status == HTTPStatus.FORBIDDEN:
         yield _INDEX.problem(
             "is-an-index",
-            f"{index} forbids access without asking for a password (403), so that pip never sends one.",
+            f"{url} forbids access without asking for a password (403), so that pip never sends one.",
             "It has to answer 401 with WWW-Authenticate; a firewall or proxy in front of it may be what answers.",
         )
     else:
         yield _INDEX.problem(
             "is-an-index",
-            f"{index} answered {status}: {error_text(response)}",
+            f"{url} answered {status}: {error_text(response)}",
             "Try again in a minute; if it stays so, the index's log says more.",
         )
     return Reached(answers=False)
 
 
-def _check_health(index: IndexUrl, session: http.Session) -> Iterator[Finding]:
+def _check_health(url: IndexUrl, session: http.Session) -> Iterator[Finding]:
     """Ask the index how it is, which only ours can tell."""
     try:
-        told = http.probe(session, index.endpoint("health"), "application/json").json
+        told = http.probe(session, url.endpoint("health"), "application/json").json
     except IndexUnavailableError as error:
         yield _INDEX.problem("healthy", error.message, error.hint)
         return

@@ -17,7 +17,7 @@ _TIME_LIMIT = 15.0
 """Seconds: a keyring that a person has to unlock first waits for ever."""
 
 
-def check_keyring(index: IndexUrl, accepted: Accepted | None) -> Iterator[Finding]:
+def check_keyring(url: IndexUrl, accepted: Accepted | None) -> Iterator[Finding]:
     """Yield what is found; what the command tells is compared with the credentials that the index accepted."""
     try:
         holders = keyrings.holders()
@@ -31,10 +31,10 @@ def check_keyring(index: IndexUrl, accepted: Accepted | None) -> Iterator[Findin
         return
     yield _KEYRING.ok("backend", f"Passwords are kept in {holders[0]}.")
     if accepted is not None and accepted.credentials.source == "keyring":
-        yield from _check_command(index, accepted)
+        yield from _check_command(url, accepted)
 
 
-def _check_command(index: IndexUrl, accepted: Accepted) -> Iterator[Finding]:
+def _check_command(url: IndexUrl, accepted: Accepted) -> Iterator[Finding]:
     """Ask the `keyring` command as pip and uv do, in an environment that knows nothing of this program."""
     command = find_program("keyring")
     if command is None:
@@ -43,7 +43,7 @@ def _check_command(index: IndexUrl, accepted: Accepted) -> Iterator[Finding]:
         )
         return
     get: list[str | Path] = [command, "--mode=creds", "--output=json", "get"]
-    outcome = run_program([*get, index.simple], time_limit=_TIME_LIMIT)
+    outcome = run_program([*get, url.simple], time_limit=_TIME_LIMIT)
     if outcome.code is None:
         yield _KEYRING.problem(
             "command",
@@ -53,9 +53,7 @@ def _check_command(index: IndexUrl, accepted: Accepted) -> Iterator[Finding]:
     elif "--mode" in outcome.stderr:
         yield _KEYRING.problem("command", f"{command} is too old for pip, which needs 25.2.1 or newer.", _INSTALL)
     elif (told := _read(outcome)) is None:
-        yield _missing(
-            command, run_program([*get, index.simple, accepted.credentials.username], time_limit=_TIME_LIMIT)
-        )
+        yield _missing(command, run_program([*get, url.simple, accepted.credentials.username], time_limit=_TIME_LIMIT))
     elif told != (accepted.credentials.username, accepted.credentials.password.reveal()):
         yield _KEYRING.problem(
             "command",
@@ -64,7 +62,7 @@ def _check_command(index: IndexUrl, accepted: Accepted) -> Iterator[Finding]:
         )
     else:
         yield _KEYRING.ok("command", f"{command} finds the password too, as pip and uv ask for it.")
-        yield from _check_plug_in([*get, index.endpoint("legacy/")])
+        yield from _check_plug_in([*get, url.endpoint("legacy/")])
 
 
 def _missing(command: Path, with_the_name: Outcome) -> Finding:

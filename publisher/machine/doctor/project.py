@@ -12,7 +12,7 @@ from publisher.project.pyproject import FILENAME, read_pyproject, read_source
 _CONFIGURATION = Reporter(Area.CONFIGURATION)
 
 
-def check_project(folder: Path, index: IndexUrl | None) -> Iterator[Finding]:
+def check_project(folder: Path, url: IndexUrl | None) -> Iterator[Finding]:
     """Yield what is found; ``index`` is the one that is used, wherever it is named."""
     if not (folder / FILENAME).exists():
         yield _CONFIGURATION.note("configuration", f"There is no {FILENAME} here: nothing to publish from this folder.")
@@ -33,10 +33,10 @@ def check_project(folder: Path, index: IndexUrl | None) -> Iterator[Finding]:
             f"{FILENAME} names no build backend, so the project is built with whatever setuptools is newest.",
             "Add a [build-system] table, for example with hatchling.",
         )
-    yield from _check_index(named, index)
+    yield from _check_index(named, url)
 
 
-def _check_index(named: IndexUrl | None, index: IndexUrl | None) -> Iterator[Finding]:
+def _check_index(named: IndexUrl | None, url: IndexUrl | None) -> Iterator[Finding]:
     if named is None:
         return
     if named.password is not None:
@@ -45,7 +45,7 @@ def _check_index(named: IndexUrl | None, index: IndexUrl | None) -> Iterator[Fin
             f"`index-url` in {FILENAME} holds a password, and everybody who reads the repository reads it.",
             "Take it out of the file and of the repository's history, and change it with `pypi-publish passwd`.",
         )
-    if index is not None and named.root != index.root:
+    if url is not None and named.root != url.root:
         yield _CONFIGURATION.note(
-            "index-url", f"The project publishes to {named}; the environment or an option names {index} instead."
+            "index-url", f"The project publishes to {named}; the environment or an option names {url} instead."
         )

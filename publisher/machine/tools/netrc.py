@@ -35,14 +35,12 @@ class Netrc:
         path = self.paths(machine, scope)[0]
 
         def put(text: str | None) -> str:
-            if setup.index.host in netrc_hosts(text or ""):
+            if setup.url.host in netrc_hosts(text or ""):
                 raise ConfigurationError(
-                    f"{path} has an entry for {setup.index.host} already.", hint="Take it out first."
+                    f"{path} has an entry for {setup.url.host} already.", hint="Take it out first."
                 )
             end = len(split_lines(text or ""))
-            return insert_blocks(
-                text, [Edit(end, end, netrc_entry(setup.index.host, credentials).splitlines())], "netrc"
-            )
+            return insert_blocks(text, [Edit(end, end, netrc_entry(setup.url.host, credentials).splitlines())], "netrc")
 
         return [FileEdit(path, put, holds_secret=True)]
 
@@ -52,7 +50,7 @@ class Netrc:
 
     def notes(self, setup: Setup, scope: str) -> Sequence[str]:  # noqa: ARG002 - there is one
         """Warn of what it is."""
-        return [f"Whoever reads this file can use your account on {setup.index}."]
+        return [f"Whoever reads this file can use your account on {setup.url}."]
 
     def read(self, machine: Machine) -> Sequence[Finding]:
         """Return the hosts that the file has passwords for."""

@@ -41,7 +41,7 @@ class Pdm:
                 "public names on.",
                 hint="Set up each project: `pypi-publish config pdm --scope project --write`.",
             )
-        said = {"url": setup.index.simple, **({"username": setup.username} if setup.username else {})}
+        said = {"url": setup.url.simple, **({"username": setup.username} if setup.username else {})}
         if setup.password is not None:
             said["password"] = setup.password.reveal()
         return [FileEdit(path, lambda text: put_tables(text, "pdm", tables={"pypi": said}), setup.password is not None)]
@@ -51,7 +51,7 @@ class Pdm:
         if not setup.passes_on:
             return {}
         credentials = {"PDM_PYPI_USERNAME": "$PYPI_PUBLISH_USERNAME", "PDM_PYPI_PASSWORD": "$PYPI_PUBLISH_PASSWORD"}
-        return {"PDM_PYPI_URL": setup.index.simple, **credentials}
+        return {"PDM_PYPI_URL": setup.url.simple, **credentials}
 
     def notes(self, setup: Setup, scope: str) -> Sequence[str]:  # noqa: ARG002 - the same in both
         """Explain where packages come from."""
@@ -79,7 +79,7 @@ class Pdm:
 
 
 def _put_into_project(text: str | None, setup: Setup) -> str:
-    source: dict[str, Any] = {"name": "pypi" if setup.passes_on else setup.name, "url": setup.index.simple}
+    source: dict[str, Any] = {"name": "pypi" if setup.passes_on else setup.name, "url": setup.url.simple}
     if not setup.passes_on:
         if not setup.packages:
             raise ConfigurationError(

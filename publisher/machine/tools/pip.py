@@ -55,7 +55,7 @@ class Pip:
 
     def variables(self, setup: Setup) -> Mapping[str, str]:
         """Return pip's variables; the credentials come from the file that NETRC names."""
-        return {"PIP_INDEX_URL": setup.index.simple}
+        return {"PIP_INDEX_URL": setup.url.simple}
 
     def notes(self, setup: Setup, scope: str) -> Sequence[str]:  # noqa: ARG002 - the same in every scope
         """Explain why there is one index."""

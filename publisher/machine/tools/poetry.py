@@ -77,7 +77,7 @@ class Poetry:
 
 def _put_into_project(text: str | None, setup: Setup) -> str:
     priority = "primary" if setup.passes_on else "explicit"
-    source = {"name": setup.name, "url": setup.index.simple, "priority": priority}
+    source = {"name": setup.name, "url": setup.url.simple, "priority": priority}
     document = read_toml(text or "")
     known = table_at(document, "tool.poetry.dependencies")
     if setup.passes_on:

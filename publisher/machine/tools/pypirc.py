@@ -32,7 +32,7 @@ class Pypirc:
         def put(text: str | None) -> str:
             listed = parse_ini(text or "").value("distutils", "index-servers")
             servers = ["pypi", "testpypi"] if listed is None else listed.split()
-            said = {"repository": setup.index.root, **({"username": setup.username} if setup.username else {})}
+            said = {"repository": setup.url.root, **({"username": setup.username} if setup.username else {})}
             if setup.password is not None:
                 said["password"] = setup.password.reveal()
             everyone = "".join(f"\n    {server}" for server in dict.fromkeys([*servers, setup.name]))
@@ -43,7 +43,7 @@ class Pypirc:
     def variables(self, setup: Setup) -> Mapping[str, str]:
         """Return twine's variables."""
         return {
-            "TWINE_REPOSITORY_URL": setup.index.root,
+            "TWINE_REPOSITORY_URL": setup.url.root,
             "TWINE_USERNAME": "$PYPI_PUBLISH_USERNAME",
             "TWINE_PASSWORD": "$PYPI_PUBLISH_PASSWORD",
         }
@@ -51,7 +51,7 @@ class Pypirc:
     def notes(self, setup: Setup, scope: str) -> Sequence[str]:  # noqa: ARG002 - there is one
         """Explain how to publish with it."""
         by_name = f"`twine upload -r {setup.name} dist/*`, `flit publish --repository {setup.name}`"
-        return [f"{by_name}, `hatch publish -r {setup.index.root}` (hatch knows the user from it, and wants the URL)."]
+        return [f"{by_name}, `hatch publish -r {setup.url.root}` (hatch knows the user from it, and wants the URL)."]
 
     def read(self, machine: Machine) -> Sequence[Finding]:
         """Return the repositories that the file names."""

@@ -21,7 +21,7 @@ class Setup:
     on it, and ``needs`` says which of them need which others.
     """
 
-    index: IndexUrl
+    url: IndexUrl
     name: str
     username: str | None = None
     password: Secret | None = field(default=None, repr=False)
@@ -38,8 +38,8 @@ class Setup:
     def personal_url(self) -> str:
         """The URL of the simple API with the user's name, and the password where it is to stand in a file."""
         if not self.username:
-            return self.index.simple
-        parts = urlsplit(self.index.simple)
+            return self.url.simple
+        parts = urlsplit(self.url.simple)
         user = quote(self.username, safe="")
         secret = f":{quote(self.password.reveal(), safe='')}" if self.password else ""
         return urlunsplit(parts._replace(netloc=f"{user}{secret}@{parts.netloc}"))

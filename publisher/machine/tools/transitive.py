@@ -56,7 +56,7 @@ def _names_in(lists: Iterable[Any]) -> set[str]:
 
 
 def look_up_needs(
-    index: IndexUrl, credentials: Credentials | None, names: Collection[str], listed: Collection[str]
+    url: IndexUrl, credentials: Credentials | None, names: Collection[str], listed: Collection[str]
 ) -> dict[str, set[str]]:
     """
     Return what the newest releases of packages need of their index, and of those again, until there are no more.
@@ -66,9 +66,9 @@ def look_up_needs(
     known = {str(canonicalize_name(name)) for name in listed}
     needs: dict[str, set[str]] = {}
     waiting = sorted({str(canonicalize_name(name)) for name in names} & known)
-    from publisher.client.client import Index  # noqa: PLC0415 - it takes longer to import than all the rest
+    from publisher.client.client import IndexClient  # noqa: PLC0415 - it takes longer to import than all the rest
 
-    with closing(Index(index, credentials)) as connection:
+    with closing(IndexClient(url, credentials)) as connection:
         while waiting:
             name = waiting.pop()
             needs[name] = required_names(connection.requirements(name)) & known - {name}

@@ -42,7 +42,7 @@ class Uv:
     def variables(self, setup: Setup) -> Mapping[str, str]:
         """Return uv's variables: the default index, and the credentials of the index by its name."""
         name = "".join(character if character.isalnum() else "_" for character in setup.name.upper())
-        index = {"UV_DEFAULT_INDEX": f"{setup.name}={setup.index.simple}"} if setup.passes_on else {}
+        index = {"UV_DEFAULT_INDEX": f"{setup.name}={setup.url.simple}"} if setup.passes_on else {}
         return {
             **index,
             f"UV_INDEX_{name}_USERNAME": "$PYPI_PUBLISH_USERNAME",
@@ -100,7 +100,7 @@ def _put_into_user_file(text: str | None, setup: Setup) -> str:
 
 
 def _put_into_project(text: str | None, setup: Setup) -> str:
-    index: dict[str, Any] = {"name": setup.name, "url": setup.index.simple}
+    index: dict[str, Any] = {"name": setup.name, "url": setup.url.simple}
     index |= {"default": True} if setup.passes_on else {"explicit": True}
     index["authenticate"] = "always"
     if setup.passes_on:

@@ -364,8 +364,8 @@ def test_what_a_program_says_is_told_without_passwords(said: str, told: str) -> 
 
 
 def test_no_tool_knows_the_index(own_index: RunningIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def checked(index: IndexUrl) -> list[Finding]:
-        return list(check_tools(index, tmp_path, _accepted()))
+    def checked(url: IndexUrl) -> list[Finding]:
+        return list(check_tools(url, tmp_path, _accepted()))
 
     index = parse_index_url(own_index.url)
     monkeypatch.setenv("PATH", str(tmp_path))

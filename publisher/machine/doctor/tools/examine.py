@@ -14,7 +14,7 @@ from packaging.utils import (
 )
 from packaging.version import Version
 
-from publisher.client.client import Index
+from publisher.client.client import IndexClient
 from publisher.client.url import IndexUrl
 from publisher.errors import PublishError
 from publisher.machine.doctor.credentials import Accepted
@@ -31,10 +31,10 @@ _LOOKED_AT = 20
 """How many projects of an index are looked at for one that has a wheel."""
 
 
-def check_tools(index: IndexUrl, folder: Path, accepted: Accepted | None) -> Iterator[Finding]:
+def check_tools(url: IndexUrl, folder: Path, accepted: Accepted | None) -> Iterator[Finding]:
     """Yield what is found; with credentials that the index accepted, each tool that knows it is tried."""
-    candidate = (yield from _find_candidate(index, accepted)) if accepted is not None else None
-    examined = Examined(index, folder, candidate)
+    candidate = (yield from _find_candidate(url, accepted)) if accepted is not None else None
+    examined = Examined(url, folder, candidate)
     known = []
     with ThreadPoolExecutor() as pool:  # each tool takes seconds, most of them to start
         for findings, knows_it in pool.map(lambda check: _run(check(examined)), _CHECKS):
@@ -58,10 +58,10 @@ def _run(check: ToolCheck) -> tuple[list[Finding], bool | None]:
             return findings, end.value
 
 
-def _find_candidate(index: IndexUrl, accepted: Accepted) -> Generator[Finding, None, Candidate | None]:
+def _find_candidate(url: IndexUrl, accepted: Accepted) -> Generator[Finding, None, Candidate | None]:
     """Return a package to try the tools with, one with a wheel if there is any: nothing is built for a trial."""
     try:
-        with closing(Index(index, accepted.credentials)) as connection:
+        with closing(IndexClient(url, accepted.credentials)) as connection:
             names = [canonicalize_name(name) for name in connection.projects()]
             for name in names[:_LOOKED_AT]:
                 if versions := _installable(

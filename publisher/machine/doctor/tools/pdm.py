@@ -42,7 +42,7 @@ def check_pdm(examined: Examined) -> ToolCheck:
     sources = [Source(str(table.get("url", "")), str((examined.folder / FILENAME).resolve())) for table in tables]
     if not any(table["name"] == _DEFAULT for table in tables):
         sources.append(_default(tool))
-    own = [source for source in sources if source.is_index(examined.index)]
+    own = [source for source in sources if source.is_index(examined.url)]
     yield from tell_place(tool, own, f"it installs from {' and '.join(map(str, sources))}")
     yield from tell_passwords(tool, sources)
     if own:
@@ -74,11 +74,11 @@ def _check_leak(
     tool: Tool, examined: Examined, tables: list[dict[str, Any]], sources: list[Source]
 ) -> Iterator[Finding]:
     """Judge the sources: pdm compares the versions of all that may have a package."""
-    others = [source for source in sources if not source.is_index(examined.index)]
+    others = [source for source in sources if not source.is_index(examined.url)]
     bound = [
         table
         for table in tables
-        if Source(str(table.get("url", "")), "").is_index(examined.index) and table.get("include_packages")
+        if Source(str(table.get("url", "")), "").is_index(examined.url) and table.get("include_packages")
     ]
     if others and not bound:
         yield tell_leak(tool, f"it takes the highest version that this index or {others[0]} has")

@@ -31,8 +31,8 @@ def check_pip(examined: Examined) -> ToolCheck:
     if tool is None:
         return None
     sources = _sources(tool)
-    own = [source for source in sources if source.is_index(examined.index)]
-    others = [source for source in sources if not source.is_index(examined.index)]
+    own = [source for source in sources if source.is_index(examined.url)]
+    others = [source for source in sources if not source.is_index(examined.url)]
     yield from tell_place(tool, own, f"it installs from {' and '.join(map(str, others)) or 'no index'}")
     yield from tell_passwords(tool, sources)
     if own and others:

@@ -34,7 +34,7 @@ def check_poetry(examined: Examined) -> ToolCheck:
     if tool is None:
         return None
     tables = _tables(examined.folder)
-    own = [table for table in tables if _source(table, examined.folder).is_index(examined.index)]
+    own = [table for table in tables if _source(table, examined.folder).is_index(examined.url)]
     sources = [_source(table, examined.folder) for table in tables]
     yield from tell_place(tool, [_source(table, examined.folder) for table in own], "each project names its own")
     yield from tell_passwords(tool, sources)

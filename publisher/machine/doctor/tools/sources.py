@@ -30,7 +30,7 @@ class Candidate:
 class Examined:
     """What a tool is examined for: an index, the folder one stands in, and a package to try, if the index has any."""
 
-    index: IndexUrl
+    url: IndexUrl
     folder: Path
     candidate: Candidate | None
 
@@ -42,10 +42,10 @@ class Source:
     url: str
     origin: str
 
-    def is_index(self, index: IndexUrl) -> bool:
+    def is_index(self, url: IndexUrl) -> bool:
         """Tell whether it is that index, by any of its URLs."""
         try:
-            return parse_index_url(self.url).root == index.root
+            return parse_index_url(self.url).root == url.root
         except ConfigurationError:
             return False
 

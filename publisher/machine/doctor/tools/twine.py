@@ -28,10 +28,10 @@ def check_twine(examined: Examined) -> ToolCheck:
     except (configparser.Error, UnicodeDecodeError, OSError) as error:
         yield TOOLS.problem("pypirc", f"{path} can't be read: {' '.join(str(error).split())}", "Mend it.")
         return None
-    own = [name for name, told in sections.items() if Source(told.get("repository", ""), "").is_index(examined.index)]
+    own = [name for name, told in sections.items() if Source(told.get("repository", ""), "").is_index(examined.url)]
     yield from _tell_place(tool, own, path)
     if tool is not None:
-        yield from _check_leak(tool, own, examined.index)
+        yield from _check_leak(tool, own, examined.url)
     if any("password" in section for section in sections.values()) and path.stat().st_mode & 0o077:
         yield TOOLS.warning(
             "pypirc-mode", f"{path} holds passwords, and others on this machine can read it.", f"chmod 600 {path}"

@@ -59,7 +59,7 @@ def check_uv(examined: Examined) -> ToolCheck:
     except (OSError, ValueError) as error:
         yield TOOLS.problem("uv", f"{tool} has a file that can't be read: {error}.", "Mend it, or move it away.")
         return False
-    own = [source for source in settings.sources if source.is_index(examined.index)]
+    own = [source for source in settings.sources if source.is_index(examined.url)]
     if own or not settings.keyring:
         yield from tell_place(tool, own, f"it installs from {' and '.join(map(str, settings.sources))}")
     else:
@@ -68,17 +68,17 @@ def check_uv(examined: Examined) -> ToolCheck:
     if own:
         yield from _check_leak(tool, own[0], settings)
     if not own and settings.keyring:
-        own = [_named_by_a_project(examined.index)]
+        own = [_named_by_a_project(examined.url)]
         settings = replace(settings, sources=[*settings.sources, *own])
     if own and examined.candidate is not None:
         yield from _try(tool, own[0], examined.candidate, settings)
     return bool(own)
 
 
-def _named_by_a_project(index: IndexUrl) -> UvSource:
+def _named_by_a_project(url: IndexUrl) -> UvSource:
     """Return the index as `pypi-publish config uv` puts it into a project."""
-    table = {"name": "private", "url": index.simple, "explicit": True, "authenticate": "always"}
-    return UvSource(index.simple, "a project", "private", explicit=True, table=table)
+    table = {"name": "private", "url": url.simple, "explicit": True, "authenticate": "always"}
+    return UvSource(url.simple, "a project", "private", explicit=True, table=table)
 
 
 def _check_leak(tool: Tool, own: UvSource, settings: UvSettings) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 class Severity(StrEnum):
-    """What a finding means for a release."""
+    """What a violation means for a release."""
 
     ERROR = "error"
     """An index, a build backend or an installer will refuse it, or do something else than what is meant."""
@@ -31,7 +31,7 @@ class Rule:
 
 
 @dataclass(frozen=True)
-class Finding:
+class Violation:
     """A rule that does not hold, in a file and on a line of it, counted from 1."""
 
     rule: Rule
@@ -60,6 +60,6 @@ class Finding:
         }
 
 
-def in_order(findings: Iterable[Finding]) -> list[Finding]:
-    """Return findings by file and line, each of them once."""
-    return sorted(dict.fromkeys(findings), key=lambda found: (str(found.path), found.line or 0, found.rule.code))
+def in_order(violations: Iterable[Violation]) -> list[Violation]:
+    """Return violations by file and line, each of them once."""
+    return sorted(dict.fromkeys(violations), key=lambda found: (str(found.path), found.line or 0, found.rule.code))
