@@ -1,7 +1,12 @@
-"""A text that hides itself wherever it could be printed."""
+"""Secrets that hide themselves wherever they could be printed, and hiding those in texts of others."""
 
+import re
 from dataclasses import dataclass, field
 from typing import final
+
+_HIDDEN = "****"
+_URL_PASSWORD = re.compile(r"(?<=://)([^\s/:@]*):(?:[^\s/]*@|(?!\d*/)[^\s@]*@)")
+"""User name and password of a URL, even of one whose password has a ``/`` or ``@`` that should have been quoted."""
 
 
 @final
@@ -47,3 +52,8 @@ class Credentials:
     username: str
     password: Secret = field(repr=False)
     source: str
+
+
+def mask_urls(text: str) -> str:
+    """Return a URL, or a text that holds some, without their passwords."""
+    return _URL_PASSWORD.sub(rf"\1:{_HIDDEN}@", text)

@@ -9,10 +9,11 @@ from functools import cache
 
 from packaging.metadata import ExceptionGroup as InvalidFields
 from packaging.metadata import InvalidMetadata, Metadata, RawMetadata, parse_email
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from publisher.errors import CheckFailedError
 from publisher.project.distributions import Distribution, Kind
+from publisher.project.versions import parse_version
 
 _RST = "text/x-rst"
 _COMPLAINT = re.compile(r"<string>:(\d+):? (?:\([A-Z]+/\d\) )?(.*)")
@@ -76,10 +77,8 @@ def metadata_errors(metadata: bytes) -> list[str]:
 
 
 def _is_older(fields: RawMetadata, version: Version) -> bool:
-    try:
-        return Version(fields.get("metadata_version", "0")) < version
-    except InvalidVersion:
-        return False
+    found = parse_version(fields.get("metadata_version", "0"))
+    return found is not None and found < version
 
 
 def _reason(error: Exception) -> str:

@@ -103,7 +103,7 @@ def _names_index(options: dict[str, Any], projects: Sequence[Path]) -> bool:
 def _fix(projects: Sequence[Path]) -> None:
     from publisher.checks.fixes import fix
     from publisher.checks.run import ignored_rules
-    from publisher.files.changes import Draft, read_text, write_drafts
+    from publisher.files.changes import FileChange, read_text, write_changes
     from publisher.files.toml import read_toml
     from publisher.project.pyproject import FILENAME
 
@@ -111,8 +111,8 @@ def _fix(projects: Sequence[Path]) -> None:
     for project in projects:
         text = read_text(project / FILENAME)
         if text is not None:
-            drafts.append(Draft(project / FILENAME, text, fix(text, ignored_rules(read_toml(text)))))
-    write_drafts(drafts)
+            drafts.append(FileChange(project / FILENAME, text, fix(text, ignored_rules(read_toml(text)))))
+    write_changes(drafts)
     for draft in drafts:
         if draft.changes:
             current_output().say(f"Mended {draft.path}")

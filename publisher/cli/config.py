@@ -11,17 +11,18 @@ import click
 
 from publisher.cli.options import output_options, project_config, resolve_target, target_options
 from publisher.cli.output import current_output
+from publisher.secret import mask_urls
 
 if TYPE_CHECKING:
     from publisher.credentials.chain import Target
-    from publisher.files.changes import Draft
+    from publisher.files.changes import FileChange
     from publisher.machine.paths import Machine
     from publisher.machine.tools.tool import Setup, Tool
     from publisher.secret import Credentials
 
 NAMES = ("pip", "uv", "poetry", "pdm", "pypirc", "netrc")
-_SECRETS = (re.compile(r"(\bpassword\s*=?\s*)\S.*"), re.compile(r"(://[^/@:\s]*:)[^\s@]+(?=@)"))
-"""What is not to be shown of a line: all behind the name of a password, and a password in a URL."""
+_PASSWORD = re.compile(r"(\bpassword\s*=?\s*)\S.*")
+"""What is not to be shown of a line besides passwords in URLs."""
 
 SCOPES = ("user", "site", "global", "project")
 
@@ -169,12 +170,12 @@ def write_setup(
 ) -> None:
     """Write what tools are told; with ``skip``, a tool that can't be set up does not keep the others from it."""
     from publisher.errors import ConfigurationError
-    from publisher.machine.configure import draft_setup
+    from publisher.machine.configure import setup_changes
 
-    drafts: dict[Path, Draft] = {}
+    drafts: dict[Path, FileChange] = {}
     for tool, scope in scoped:
         try:
-            drafts = draft_setup(tool, setup, machine, scope, drafts)
+            drafts = setup_changes(tool, setup, machine, scope, drafts)
         except ConfigurationError as error:
             if not skip:
                 raise
@@ -185,17 +186,17 @@ def write_setup(
 
 
 def _remove(scoped: "Sequence[tuple[Tool, str]]", machine: "Machine", *, dry_run: bool) -> None:
-    from publisher.machine.configure import draft_removal
+    from publisher.machine.configure import removal_changes
 
-    drafts: dict[Path, Draft] = {}
+    drafts: dict[Path, FileChange] = {}
     for tool, scope in scoped:
-        drafts = draft_removal(tool, machine, scope, drafts)
+        drafts = removal_changes(tool, machine, scope, drafts)
     _change(list(drafts.values()), machine, dry_run=dry_run)
 
 
-def _change(drafts: "Sequence[Draft]", machine: "Machine", *, dry_run: bool) -> None:
+def _change(drafts: "Sequence[FileChange]", machine: "Machine", *, dry_run: bool) -> None:
     from publisher.cli.init import show_diff
-    from publisher.files.changes import back_up, write_drafts
+    from publisher.files.changes import back_up, write_changes
 
     output = current_output()
     changes = [draft for draft in drafts if draft.changes]
@@ -205,16 +206,14 @@ def _change(drafts: "Sequence[Draft]", machine: "Machine", *, dry_run: bool) -> 
         output.say("This was a dry run: nothing was changed." if changes else "Everything is in place already.")
         return
     copies = {draft.path: back_up(draft) for draft in changes if draft.after is not None and not _in_git(draft.path)}
-    write_drafts(changes)
+    write_changes(changes)
     for draft in changes:
         kept = f" (before: {copy})" if (copy := copies.get(draft.path)) else ""
         output.say(f"{'Removed' if draft.after is None else 'Wrote'} {draft.path}{kept}")
 
 
 def _masked(line: str) -> str:
-    for secret in _SECRETS:
-        line = secret.sub(r"\1****", line)
-    return line
+    return _PASSWORD.sub(r"\1****", mask_urls(line))
 
 
 def _in_git(path: Path) -> bool:

@@ -11,7 +11,7 @@ from publisher.cli.output import Output, current_output
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from publisher.files.changes import Draft
+    from publisher.files.changes import FileChange
     from publisher.github.init import Repository
     from publisher.github.provenance import Origin
 
@@ -56,7 +56,7 @@ def command(  # noqa: PLR0913 - one argument for each option
     Writes a workflow, [tool.pypi-publish] in pyproject.toml, and the pre-commit hooks; shows what it is about to
     change, and says what remains to be done by hand. FOLDER is a project, or holds several.
     """
-    from publisher.files.changes import write_drafts
+    from publisher.files.changes import write_changes
     from publisher.github.init import InitOptions, draft_files, find_repository
 
     repository = find_repository(folder)
@@ -73,7 +73,7 @@ def command(  # noqa: PLR0913 - one argument for each option
     if not agreed:
         output.say("Nothing was written.")
         return
-    write_drafts(agreed)
+    write_changes(agreed)
     _say_what_remains(repository, environment, output)
 
 
@@ -107,7 +107,7 @@ def _action(given: str | None) -> "Origin":
     return origin
 
 
-def _agreed(changes: "Sequence[Draft]", *, yes: bool, force: bool) -> "list[Draft]":
+def _agreed(changes: "Sequence[FileChange]", *, yes: bool, force: bool) -> "list[FileChange]":
     """
     Return the changes that a person agrees to.
 

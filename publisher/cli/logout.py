@@ -37,15 +37,15 @@ def command(index_url: str | None, username: str | None) -> None:
 def _take_out_of_files(url: "IndexUrl") -> None:
     """Take an index out of each tool's files, and name those that have to be seen to by hand."""
     from publisher.errors import ConfigurationError
-    from publisher.files.changes import write_drafts
-    from publisher.machine.configure import TOOLS, draft_forgetting, files_with_passwords
+    from publisher.files.changes import write_changes
+    from publisher.machine.configure import TOOLS, files_with_passwords, forgetting_changes
     from publisher.machine.paths import this_machine
 
     machine, output = this_machine(), current_output()
     for tool in TOOLS.values():
         try:
-            drafts = draft_forgetting(tool, url, machine)
-            write_drafts(drafts)
+            drafts = forgetting_changes(tool, url, machine)
+            write_changes(drafts)
         except ConfigurationError as error:
             output.warn(f"{tool.name} is left as it is. {error.message}")
             continue

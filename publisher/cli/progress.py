@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from publisher.project.distributions import Distribution
     from publisher.secret import Credentials
 
-_UNITS = ("bytes", "kB", "MB", "GB")
 _LABEL_WIDTH = 10
 
 
@@ -33,15 +32,6 @@ def make_observer(output: Output) -> Observer:
     if output.is_quiet:
         return Observer()
     return LiveObserver(output) if sys.stderr.isatty() else LineObserver(output)
-
-
-def human_size(size: float) -> str:
-    """Return a number of bytes as people read it: 512 bytes, 20.5 kB, 1.2 MB."""
-    for unit in _UNITS[:-1]:
-        if size < 1000:
-            return f"{size:.1f} {unit}" if unit != "bytes" else f"{size:.0f} {unit}"
-        size /= 1000
-    return f"{size:.1f} {_UNITS[-1]}"
 
 
 class LineObserver(Observer):

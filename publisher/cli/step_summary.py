@@ -3,8 +3,8 @@
 import json
 from typing import TYPE_CHECKING
 
-from publisher.cli.progress import human_size
 from publisher.cli.summary import WORDS
+from publisher.project.display import human_size
 from publisher.publish.report import State
 
 if TYPE_CHECKING:

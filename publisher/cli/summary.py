@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from publisher.cli.output import Output, current_output
-from publisher.cli.progress import human_size
+from publisher.project.display import human_size
 from publisher.publish.report import Report, State
 
 if TYPE_CHECKING:

@@ -15,9 +15,8 @@ import urllib3  # noqa: TID251 - a door to urllib3
 from requests.adapters import HTTPAdapter  # noqa: TID251
 
 from publisher import __version__
-from publisher.client.url import mask
 from publisher.errors import IndexUnavailableError
-from publisher.secret import Secret
+from publisher.secret import Secret, mask_urls
 
 Response = requests.Response
 Session = requests.Session
@@ -144,7 +143,7 @@ def get(session: Session, url: str, headers: Mapping[str, str] | None = None) ->
         if target is None or not same_origin(url, target):
             return response
         url = target
-    raise IndexUnavailableError(f"The index redirects {mask(url)} in a circle.")
+    raise IndexUnavailableError(f"The index redirects {mask_urls(url)} in a circle.")
 
 
 def same_origin(one: str, other: str) -> bool:
@@ -159,7 +158,7 @@ def reaching(url: str) -> Iterator[None]:
         yield
     except requests.RequestException as error:
         reason, hint = _explain(error, url)
-        raise IndexUnavailableError(f"No answer from {mask(url)}: {reason}.", hint=hint) from error
+        raise IndexUnavailableError(f"No answer from {mask_urls(url)}: {reason}.", hint=hint) from error
 
 
 def _explain(error: Exception, url: str) -> tuple[str, str]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
 
 from publisher.errors import ConfigurationError
-from publisher.secret import Secret
+from publisher.secret import Secret, mask_urls
 
 _ENDPOINTS = ("/simple", "/+simple", "/legacy")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -84,12 +84,13 @@ def parse_index_url(text: str) -> IndexUrl:
 
     Raises ConfigurationError when the text is no http or https URL.
     """
-    shown = mask(text)
+    shown = mask_urls(text)
     try:
         parts = urlsplit(text.strip())
         port = parts.port
     except ValueError as error:
-        raise ConfigurationError(f"The index URL {shown!r} is not a URL: {error}.", hint=_EXAMPLE) from None
+        reason = "" if "@" in text else f": {error}"  # which may quote a part of the password
+        raise ConfigurationError(f"The index URL {shown!r} is not a URL{reason}.", hint=_EXAMPLE) from None
     if parts.scheme.lower() not in {"http", "https"} or not parts.hostname:
         raise ConfigurationError(f"The index URL {shown!r} has no http:// or https:// and host.", hint=_EXAMPLE)
     if parts.query or parts.fragment:
@@ -109,19 +110,3 @@ def parse_index_url(text: str) -> IndexUrl:
 def _origin(parts: SplitResult) -> tuple[str, str | None, int | None]:
     scheme = parts.scheme.lower()
     return scheme, parts.hostname, parts.port or _DEFAULT_PORTS.get(scheme)
-
-
-def mask(url: str) -> str:
-    """Return a URL without the password that it may hold, for messages."""
-    try:
-        parts = urlsplit(url)
-        if parts.password is None:
-            return url
-        return urlunsplit(parts._replace(netloc=_masked_netloc(parts)))
-    except ValueError:
-        return url.rpartition("@")[2]
-
-
-def _masked_netloc(parts: SplitResult) -> str:
-    userinfo, _, place = parts.netloc.rpartition("@")
-    return f"{userinfo.partition(':')[0]}:****@{place}"

@@ -14,7 +14,7 @@ from publisher.files.atomic import replacing
 
 
 @dataclass(frozen=True)
-class Draft:
+class FileChange:
     """A file as it is and as it shall be, each None where there is none; ``private`` makes it the owner's alone."""
 
     path: Path
@@ -49,7 +49,7 @@ def read_text(path: Path) -> str | None:
         raise ConfigurationError(f"{path} can't be read: {error}.", path=path) from error
 
 
-def write_drafts(drafts: Iterable[Draft]) -> None:
+def write_changes(drafts: Iterable[FileChange]) -> None:
     """
     Write files, each in one step, through links; all of them are on the disk before the first one takes its place.
 
@@ -75,7 +75,7 @@ def _writing(path: Path) -> Iterator[None]:
         raise ConfigurationError(f"{path} can't be written: {error.strerror or error}.", path=path) from error
 
 
-def _stage(stack: ExitStack, draft: Draft, text: str) -> None:
+def _stage(stack: ExitStack, draft: FileChange, text: str) -> None:
     """Write a file's new text beside it; it takes the file's place when the stack is closed."""
     if read_text(draft.path) != draft.before:
         raise ConfigurationError(f"{draft.path} has changed meanwhile.", hint="Run the command again.")
@@ -87,7 +87,7 @@ def _stage(stack: ExitStack, draft: Draft, text: str) -> None:
     os.fsync(file.fileno())  # a full disk shows itself before any file is replaced
 
 
-def back_up(draft: Draft) -> Path | None:
+def back_up(draft: FileChange) -> Path | None:
     """
     Keep a file as it was before the first change, beside it, and return the copy; None where there is nothing to keep.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from configupdater import ConfigUpdater, Option, Section  # noqa: TID251 - the only door to configupdater
 
 from publisher.errors import ConfigurationError
-from publisher.files.managed_blocks import BYTE_ORDER_MARK, Edit, insert_blocks, split_lines
+from publisher.files.managed_blocks import BYTE_ORDER_MARK, LineEdit, insert_blocks, split_lines
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def put_options(
     """
     found = parse_ini(text or "", _normalize)
     edits = [
-        Edit(start, end, [])
+        LineEdit(start, end, [])
         for section, option, _, start, end in found.options
         if option in sections.get(section, {}) or hidden(section, option)
     ]
@@ -76,11 +76,11 @@ def put_options(
         said = [_line(option, value) for option, value in values.items()]
         header = found.headers.get(section)
         if header is None:
-            edits.append(Edit(len(lines), len(lines), [f"[{section}]", *said]))
+            edits.append(LineEdit(len(lines), len(lines), [f"[{section}]", *said]))
         else:
             # behind the options that are there: indented ones would continue ours
             last = max([header + 1, *(end for name, _, _, _, end in found.options if name == section)])
-            edits.append(Edit(last, last, said))
+            edits.append(LineEdit(last, last, said))
     result = insert_blocks(text, _joined(edits), owner)
     after = parse_ini(result, _normalize)
     for section, values in sections.items():
@@ -98,11 +98,11 @@ def _line(option: str, value: str) -> str:
     return f"{option} = {value}" if "\n" not in value else f"{option} ={value}"
 
 
-def _joined(edits: Sequence[Edit]) -> list[Edit]:
+def _joined(edits: Sequence[LineEdit]) -> list[LineEdit]:
     """Return edits with those at one place made one: a new section's lines after the one before it."""
-    joined: dict[tuple[int, int], Edit] = {}
+    joined: dict[tuple[int, int], LineEdit] = {}
     for edit in edits:
         key = (edit.start, edit.end)
         before = joined[key].lines if key in joined else []
-        joined[key] = Edit(edit.start, edit.end, [*before, *edit.lines])
+        joined[key] = LineEdit(edit.start, edit.end, [*before, *edit.lines])
     return list(joined.values())

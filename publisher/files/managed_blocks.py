@@ -17,7 +17,7 @@ BYTE_ORDER_MARK = "\ufeff"
 
 
 @dataclass(frozen=True)
-class Edit:
+class LineEdit:
     """Lines to put in place of those from ``start`` to ``end``, counted from 0; the old ones are kept as comments."""
 
     start: int
@@ -30,7 +30,7 @@ def split_lines(text: str) -> list[str]:
     return re.findall(r"[^\n]*\n|[^\n]+", text)
 
 
-def insert_blocks(text: str | None, edits: Iterable[Edit], owner: str) -> str:
+def insert_blocks(text: str | None, edits: Iterable[LineEdit], owner: str) -> str:
     """Return a text with lines put in for an owner, one word; ``None`` is a file that does not exist yet."""
     lines = split_lines(text or "")
     newline = "\r\n" if lines and lines[0].endswith("\r\n") else "\n"

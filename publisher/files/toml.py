@@ -9,7 +9,7 @@ import tomlkit  # noqa: TID251 - the only door to tomlkit
 from tomlkit.exceptions import TOMLKitError  # noqa: TID251
 
 from publisher.errors import ConfigurationError
-from publisher.files.managed_blocks import BYTE_ORDER_MARK, Edit, insert_blocks, split_lines
+from publisher.files.managed_blocks import BYTE_ORDER_MARK, LineEdit, insert_blocks, split_lines
 
 
 def set_keys(text: str, table: Sequence[str], values: Mapping[str, str | Sequence[str]]) -> str:
@@ -108,26 +108,26 @@ def put_tables(  # noqa: PLR0913 - one argument for each kind of addition
     expected = read_toml(text or "")
     lines = split_lines(text or "")
     at_the_end: list[str] = []
-    edits: list[Edit] = []
+    edits: list[LineEdit] = []
     for name in {*(keys or {}), *hidden} & expected.keys():
-        edits.append(Edit(*_line_of(lines, name), []))
+        edits.append(LineEdit(*_line_of(lines, name), []))
         del expected[name]
     if keys:
-        edits.append(Edit(0, 0, _pairs(keys)))
+        edits.append(LineEdit(0, 0, _pairs(keys)))
         expected.update(keys)
     for path, values in (tables or {}).items():
         header = _header(lines, path)
         if header is None:
             at_the_end += [f"[{path}]", *_pairs(values)]
         else:
-            edits.append(Edit(header + 1, header + 1, _pairs(values)))
+            edits.append(LineEdit(header + 1, header + 1, _pairs(values)))
         _table(expected, path.split(".")).update(values)
     for path, values in (arrays or {}).items():
         at_the_end += [f"[[{path}]]", *_pairs(values)]
         *above, last = path.split(".")
         _table(expected, above).setdefault(last, []).append(dict(values))
     if at_the_end:
-        edits.append(Edit(len(lines), len(lines), at_the_end))
+        edits.append(LineEdit(len(lines), len(lines), at_the_end))
     mark = BYTE_ORDER_MARK if (text or "").startswith(BYTE_ORDER_MARK) else ""
     result = mark + insert_blocks(text if text is None else text.removeprefix(mark), edits, owner)
     try:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from publisher import __version__
 from publisher.errors import ConfigurationError
-from publisher.files.changes import Draft, read_text
+from publisher.files.changes import FileChange, read_text
 from publisher.files.toml import set_keys
 from publisher.github.pre_commit import FILENAME as HOOKS_FILE
 from publisher.github.pre_commit import add_hooks
@@ -63,7 +63,7 @@ def find_repository(folder: Path) -> Repository:
     return Repository(root, sources)
 
 
-def draft_files(repository: Repository, options: InitOptions) -> list[Draft]:
+def draft_files(repository: Repository, options: InitOptions) -> list[FileChange]:
     """
     Return the files that are to be written; one that is right already does not change.
 
@@ -72,15 +72,15 @@ def draft_files(repository: Repository, options: InitOptions) -> list[Draft]:
     assert options.action is not None  # noqa: S101 - for the type checker: the command sees to it
     workflow = Workflow(options.action, __version__, options.environment, repository.folders)
     path = repository.root / PATH
-    drafts = [Draft(path, read_text(path), workflow.render())]
+    drafts = [FileChange(path, read_text(path), workflow.render())]
     for path in _tables(repository):
         table_before = read_text(path)
-        drafts.append(Draft(path, table_before, set_keys(table_before or "", TABLE.split("."), options.keys)))
+        drafts.append(FileChange(path, table_before, set_keys(table_before or "", TABLE.split("."), options.keys)))
     if options.hooks:
         path = repository.root / HOOKS_FILE
         before_hooks = read_text(path)
         after = add_hooks(before_hooks, options.action.url, options.action.commit, __version__, HOOKS)
-        drafts.append(Draft(path, before_hooks, after))
+        drafts.append(FileChange(path, before_hooks, after))
     return drafts
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from publisher.client.url import IndexUrl
 from publisher.errors import ConfigurationError
-from publisher.files.changes import Draft, read_text
+from publisher.files.changes import FileChange, read_text
 from publisher.files.managed_blocks import MARKS, added_lines, remove_blocks
 from publisher.machine.paths import Machine
 from publisher.machine.tools.netrc import Netrc
@@ -46,7 +46,7 @@ def unset_tools(setup: Setup, machine: Machine) -> list[Tool]:
 
 def _is_unset(tool: Tool, setup: Setup, machine: Machine) -> bool:
     try:
-        return any(draft.changes for draft in draft_setup(tool, setup, machine, PERSONAL).values())
+        return any(draft.changes for draft in setup_changes(tool, setup, machine, PERSONAL).values())
     except ConfigurationError:
         return False
 
@@ -64,9 +64,9 @@ def index_name(url: IndexUrl) -> str:
     return label if re.fullmatch(r"[a-z][a-z0-9-]*", label) and label not in _UNTELLING else "private"
 
 
-def draft_setup(
-    tool: Tool, setup: Setup, machine: Machine, scope: str, earlier: Mapping[Path, Draft] | None = None
-) -> dict[Path, Draft]:
+def setup_changes(
+    tool: Tool, setup: Setup, machine: Machine, scope: str, earlier: Mapping[Path, FileChange] | None = None
+) -> dict[Path, FileChange]:
     """
     Return the files that are to be written so that a tool uses an index; one that is right already does not change.
 
@@ -85,10 +85,10 @@ def draft_setup(
     return drafts
 
 
-def draft_removal(
-    tool: Tool, machine: Machine, scope: str, earlier: Mapping[Path, Draft] | None = None
-) -> dict[Path, Draft]:
-    """Return the files that are to be written, or removed, so that nothing of `draft_setup` is left of a tool."""
+def removal_changes(
+    tool: Tool, machine: Machine, scope: str, earlier: Mapping[Path, FileChange] | None = None
+) -> dict[Path, FileChange]:
+    """Return the files that are to be written, or removed, so that nothing of `setup_changes` is left of a tool."""
     drafts = dict(earlier or {})
     for path in tool.paths(machine, scope):
         draft = _draft_of(path, drafts)
@@ -97,17 +97,17 @@ def draft_removal(
     return drafts
 
 
-def _draft_of(path: Path, drafts: Mapping[Path, Draft]) -> Draft:
+def _draft_of(path: Path, drafts: Mapping[Path, FileChange]) -> FileChange:
     """Return what is to become of a file so far; of one that no draft is about, nothing."""
     if path in drafts:
         return drafts[path]
     text = read_text(path)
-    return Draft(path, text, text)
+    return FileChange(path, text, text)
 
 
-def draft_forgetting(tool: Tool, url: IndexUrl, machine: Machine) -> list[Draft]:
+def forgetting_changes(tool: Tool, url: IndexUrl, machine: Machine) -> list[FileChange]:
     """
-    Return a person's own files, to be written so that nothing of `draft_setup` for a tool and an index is left in them.
+    Return the changes that take everything of `setup_changes` for a tool and an index out of a person's own files.
 
     Those are the ones at home and in the active virtual environment; a project's are its team's. Raises
     ConfigurationError when one can't be read.
@@ -116,7 +116,7 @@ def draft_forgetting(tool: Tool, url: IndexUrl, machine: Machine) -> list[Draft]
     for path in _personal_files(tool, machine):
         text = read_text(path)
         if text is not None and _was_set_up(text, tool, url):
-            drafts.append(Draft(path, text, remove_blocks(text, tool.name)))
+            drafts.append(FileChange(path, text, remove_blocks(text, tool.name)))
     return drafts
 
 
@@ -154,7 +154,7 @@ def files_with_passwords(url: IndexUrl, machine: Machine) -> list[Path]:
 
 
 def print_setup(tool: Tool, setup: Setup, machine: Machine, scope: str) -> list[tuple[Path, str]]:
-    """Return files as they would be if there were none yet, without the marks that `draft_setup` puts around lines."""
+    """Return files as they would be if there were none yet, without the marks around what `setup_changes` adds."""
     files: list[tuple[Path, str]] = []
     for edit in tool.edits(setup, machine, scope):
         lines = edit.put(None).splitlines(keepends=True)

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from publisher.errors import InvalidDistributionError
+from publisher.project.display import has_control_characters
 
 EXPANSION_RATIO = 50
 """How many times its own size an archive may expand to; the Python Package Index holds the same bound."""
@@ -81,11 +82,6 @@ def read_tar(path: Path, wanted: Callable[[str], bool]) -> tuple[list[str], dict
         while bounded.read(_CHUNK):
             pass  # to the end of the gzip stream: its checksum stands there
     return names, picked
-
-
-def has_control_characters(text: str) -> bool:
-    """Tell whether a name holds characters that no file name needs and that terminals and headers act upon."""
-    return any(ord(character) < 32 or ord(character) == 127 for character in text)
 
 
 class _BoundedReader(io.BufferedIOBase):

@@ -18,7 +18,9 @@ from packaging.utils import (
 from packaging.version import InvalidVersion, Version
 
 from publisher.errors import InvalidDistributionError
-from publisher.project.archives import has_control_characters, read_tar, read_zip
+from publisher.project.archives import read_tar, read_zip
+from publisher.project.display import has_control_characters
+from publisher.project.versions import same_version
 
 if TYPE_CHECKING:
     from packaging.metadata import RawMetadata
@@ -160,7 +162,7 @@ def _dist_info(names: Iterable[str], file: DistName) -> str:
         raise InvalidDistributionError(f"a wheel has exactly one .dist-info folder, this one has {found}")
     folder = folders.pop()
     name, _, version = folder.removesuffix(".dist-info").rpartition("-")
-    if canonicalize_name(name) != file.name or not _same_version(version, file.version):
+    if canonicalize_name(name) != file.name or not same_version(version.replace("_", "-"), file.version):
         raise InvalidDistributionError(f"its folder {folder} is for another name or version than the file name")
     return folder
 
@@ -199,7 +201,7 @@ def _agreeing_fields(file: DistName, metadata: bytes) -> "RawMetadata":
         raise InvalidDistributionError("its metadata has no Version field, or several")
     if canonicalize_name(fields["name"]) != file.name:
         raise InvalidDistributionError(f"its metadata is that of {fields['name']!r}, not of {file.name!r}")
-    if not _same_version(fields["version"], file.version):
+    if not same_version(fields["version"].replace("_", "-"), file.version):
         raise InvalidDistributionError(f"its metadata has the version {fields['version']!r}, not {str(file.version)!r}")
     return fields
 
@@ -207,13 +209,6 @@ def _agreeing_fields(file: DistName, metadata: bytes) -> "RawMetadata":
 def _valid(name: str) -> NormalizedName:
     """Return a project's name; raise InvalidName for one with other characters than the specification of names has."""
     return canonicalize_name(name, validate=True)
-
-
-def _same_version(text: str, version: Version) -> bool:
-    try:
-        return Version(text.replace("_", "-")) == version
-    except InvalidVersion:
-        return False
 
 
 def _few(items: Iterable[str]) -> str:

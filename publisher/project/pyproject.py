@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from publisher.errors import ConfigurationError
+from publisher.project.versions import parse_version
 
 FILENAME = "pyproject.toml"
 
@@ -64,7 +65,7 @@ def read_source(folder: Path) -> Source:
     document = read_pyproject(folder)
     match document:
         case {"project": dict(table)} | {"tool": {"poetry": dict(table)}}:
-            return Source(folder, _name(table.get("name")), _version(table.get("version")))
+            return Source(folder, _name(table.get("name")), parse_version(table.get("version")))
     return Source(folder)
 
 
@@ -72,11 +73,4 @@ def _name(text: Any) -> NormalizedName | None:
     try:
         return canonicalize_name(text, validate=True)
     except (InvalidName, TypeError):
-        return None
-
-
-def _version(text: Any) -> Version | None:
-    try:
-        return Version(text)
-    except (InvalidVersion, TypeError):
         return None

@@ -5,11 +5,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from packaging.utils import NormalizedName, canonicalize_name
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from publisher.errors import CheckFailedError
 from publisher.project.distributions import Distribution
 from publisher.project.pyproject import Source
+from publisher.project.versions import parse_version
 
 FORMS = "v1.2.3, 1.2.3, name-v1.2.3, name-1.2.3, name/v1.2.3 or name/1.2.3"
 
@@ -39,10 +40,8 @@ def parse_tag(text: str) -> Tag:
     splits: list[tuple[str | None, str]] = [(None, tag.removeprefix("v"))]
     splits += [(tag[: found.start()], tag[found.end() :]) for found in _SEPARATOR.finditer(tag)]
     for name, version in splits:
-        try:
-            return Tag(tag, Version(version), canonicalize_name(name) if name else None)
-        except InvalidVersion:
-            continue
+        if (parsed := parse_version(version)) is not None:
+            return Tag(tag, parsed, canonicalize_name(name) if name else None)
     raise CheckFailedError(f"The tag {tag!r} names no version.", hint=f"Tags have the form {FORMS}.")
 
 

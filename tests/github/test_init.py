@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from publisher.errors import ConfigurationError
-from publisher.files.changes import Draft, write_drafts
+from publisher.files.changes import FileChange, write_changes
 from publisher.files.toml import set_keys
 from publisher.github import provenance as origin
 from publisher.github.pre_commit import add_hooks
@@ -393,11 +393,11 @@ def test_files_are_written_all_or_none_and_through_links(tmp_path: Path) -> None
     target.write_text("old")
     target.chmod(0o640)
     link.symlink_to(target)
-    write_drafts([Draft(link, "old", "new"), Draft(tmp_path / "a" / "b", None, "text")])
+    write_changes([FileChange(link, "old", "new"), FileChange(tmp_path / "a" / "b", None, "text")])
     assert link.is_symlink()
     assert (target.read_text(), target.stat().st_mode & 0o777) == ("new", 0o640)
     (tmp_path / "file").touch()
     with pytest.raises(ConfigurationError, match="can't be written"):
-        write_drafts([Draft(target, "new", "newer"), Draft(tmp_path / "file" / "below", None, "text")])
+        write_changes([FileChange(target, "new", "newer"), FileChange(tmp_path / "file" / "below", None, "text")])
     assert target.read_text() == "new"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "file", "link", "target"]

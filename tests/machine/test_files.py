@@ -7,10 +7,10 @@ import pytest
 
 from publisher.client.url import parse_index_url
 from publisher.errors import ConfigurationError
-from publisher.files.changes import read_text, write_drafts
+from publisher.files.changes import read_text, write_changes
 from publisher.files.ini import parse_ini
 from publisher.files.toml import read_toml
-from publisher.machine.configure import TOOLS, draft_removal, draft_setup
+from publisher.machine.configure import TOOLS, removal_changes, setup_changes
 from publisher.machine.paths import Machine
 from publisher.machine.tools.tool import Setup
 from publisher.secret import Secret
@@ -112,7 +112,7 @@ def test_a_file_is_added_to_and_given_back(
     path.parent.mkdir(parents=True, exist_ok=True)
     if text is not None:
         path.write_bytes(text.encode())
-    write_drafts(draft_setup(TOOLS[tool], setup, machine, scope).values())
+    write_changes(setup_changes(TOOLS[tool], setup, machine, scope).values())
     written = path.read_bytes()
     names_no_index = tool == "uv" and scope == "user" and not setup.passes_on
     assert any(INDEX.host in finding.url for finding in TOOLS[tool].read(machine)) != names_no_index
@@ -124,8 +124,8 @@ def test_a_file_is_added_to_and_given_back(
     )
     if setup.password is not None:
         assert path.stat().st_mode & 0o777 == 0o600
-    assert not any(draft.changes for draft in draft_setup(TOOLS[tool], setup, machine, scope).values())
-    write_drafts(draft_removal(TOOLS[tool], machine, scope).values())
+    assert not any(draft.changes for draft in setup_changes(TOOLS[tool], setup, machine, scope).values())
+    write_changes(removal_changes(TOOLS[tool], machine, scope).values())
     assert (path.read_bytes() if path.exists() else None) == (None if text is None else text.encode())
 
 
@@ -133,16 +133,16 @@ def test_what_somebody_writes_in_between_stays(machine: Machine) -> None:
     path = TOOLS["pip"].paths(machine, "user")[0]
     path.parent.mkdir(parents=True)
     path.write_text("[global]\nindex-url = https://old.example\n")
-    write_drafts(draft_setup(TOOLS["pip"], BESIDE, machine, "user").values())
+    write_changes(setup_changes(TOOLS["pip"], BESIDE, machine, "user").values())
     path.write_text(path.read_text().replace("[global]\n", "[global]\ntimeout = 3\n") + "[install]\nno-compile = yes\n")
-    write_drafts(draft_removal(TOOLS["pip"], machine, "user").values())
+    write_changes(removal_changes(TOOLS["pip"], machine, "user").values())
     assert path.read_text() == "[global]\ntimeout = 3\nindex-url = https://old.example\n[install]\nno-compile = yes\n"
 
 
 def test_another_index_takes_the_place_of_the_first(machine: Machine) -> None:
-    write_drafts(draft_setup(TOOLS["pip"], BESIDE, machine, "user").values())
+    write_changes(setup_changes(TOOLS["pip"], BESIDE, machine, "user").values())
     other = Setup(parse_index_url("https://other.example/"), "other")
-    write_drafts(draft_setup(TOOLS["pip"], other, machine, "user").values())
+    write_changes(setup_changes(TOOLS["pip"], other, machine, "user").values())
     found = TOOLS["pip"].read(machine)
     assert [finding.url for finding in found] == ["https://other.example/simple/"]
 
@@ -169,7 +169,7 @@ def test_what_cannot_be_added_to_is_told_and_left_alone(machine: Machine, tool: 
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
     with pytest.raises(ConfigurationError) as raised:
-        draft_setup(TOOLS[tool], EMBEDDED if tool in {"netrc", "pdm"} or "extra" in text else BESIDE, machine, scope)
+        setup_changes(TOOLS[tool], EMBEDDED if tool in {"netrc", "pdm"} or "extra" in text else BESIDE, machine, scope)
     assert str(path) in raised.value.message
     assert raised.value.hint
     assert path.read_text() == text
@@ -180,10 +180,10 @@ def test_a_link_is_followed(machine: Machine, tmp_path: Path) -> None:
     path.parent.mkdir(parents=True)
     (tmp_path / "dotfiles").write_text("[global]\ntimeout = 3\n")
     path.symlink_to(tmp_path / "dotfiles")
-    write_drafts(draft_setup(TOOLS["pip"], BESIDE, machine, "user").values())
+    write_changes(setup_changes(TOOLS["pip"], BESIDE, machine, "user").values())
     assert path.is_symlink()
     assert parse_ini((tmp_path / "dotfiles").read_text()).value("global", "keyring-provider") == "subprocess"
-    write_drafts(draft_removal(TOOLS["pip"], machine, "user").values())
+    write_changes(removal_changes(TOOLS["pip"], machine, "user").values())
     assert (tmp_path / "dotfiles").read_text() == "[global]\ntimeout = 3\n"
 
 
@@ -195,7 +195,7 @@ def test_a_file_that_is_not_to_be_written_is_told(machine: Machine, monkeypatch:
     # a superuser may write everything: say what another person's system would
     monkeypatch.setattr(os, "access", lambda place, mode: not (Path(place) == path and mode == os.W_OK))
     with pytest.raises(ConfigurationError, match="can't be written: Permission denied"):
-        write_drafts(draft_setup(TOOLS["pip"], BESIDE, machine, "user").values())
+        write_changes(setup_changes(TOOLS["pip"], BESIDE, machine, "user").values())
     assert path.read_text() == "[global]\n"
 
 
@@ -204,14 +204,14 @@ def test_a_file_that_is_no_text_is_told(machine: Machine) -> None:
     path.parent.mkdir(parents=True)
     path.write_bytes(b"[global]\ncert = \xff\n")
     with pytest.raises(ConfigurationError, match="can't be read"):
-        draft_setup(TOOLS["pip"], BESIDE, machine, "user")
+        setup_changes(TOOLS["pip"], BESIDE, machine, "user")
 
 
 def test_what_uv_and_pdm_and_poetry_read_is_what_was_meant(machine: Machine) -> None:
     path = machine.folder / "pyproject.toml"
     path.write_text(PROJECT["a project"])
     for tool in ("uv", "poetry", "pdm"):
-        write_drafts(draft_setup(TOOLS[tool], BESIDE, machine, "project").values())
+        write_changes(setup_changes(TOOLS[tool], BESIDE, machine, "project").values())
         if tool != "pdm":
             table = read_toml(read_text(path) or "")["tool"][tool]
         if tool == "uv":
@@ -223,7 +223,7 @@ def test_what_uv_and_pdm_and_poetry_read_is_what_was_meant(machine: Machine) -> 
         else:
             source = read_toml(read_text(path) or "")["tool"]["pdm"]["source"][0]
             assert source["include_packages"] == list(BESIDE.packages)
-        write_drafts(draft_removal(TOOLS[tool], machine, "project").values())
+        write_changes(removal_changes(TOOLS[tool], machine, "project").values())
 
 
 @pytest.mark.parametrize(

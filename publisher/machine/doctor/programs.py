@@ -1,12 +1,13 @@
 """Running other people's programs: bounded in time, nobody to ask, nothing printed."""
 
 import os
-import re
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from publisher.secret import mask_urls
 
 TIME_LIMIT = 30.0
 """Seconds that a program may take; one that waits for a person waits for ever."""
@@ -14,9 +15,6 @@ TIME_LIMIT = 30.0
 _ADVICE = ("WARNING:", "INFO:", "hint:", "See ", "[notice]")
 _SIGNS = ("ERROR:", "error:", "cause:")
 """What programs put in front of a line that is grave."""
-
-_PASSWORD = re.compile(r"(://[^\s/:@]*:)[^\s/@]+@")
-"""A password in a URL, which some programs repeat."""
 
 OUR_OWN = ("PYPI_PUBLISH_",)
 """Beginnings of the variables that other programs do not know."""
@@ -37,7 +35,7 @@ class Outcome:
         grave = [line for line in lines if not line.startswith(_ADVICE)]
         said = (grave or lines or ["it said nothing"])[-1]
         said = next((said.removeprefix(sign).strip() for sign in _SIGNS if said.startswith(sign)), said)
-        return _PASSWORD.sub(r"\1****@", said)
+        return mask_urls(said)  # some programs repeat the URL
 
 
 def find_program(name: str) -> Path | None:

@@ -7,7 +7,7 @@ from typing import ClassVar
 from publisher.credentials.netrc import netrc_entry, netrc_hosts
 from publisher.errors import ConfigurationError
 from publisher.files.changes import read_text
-from publisher.files.managed_blocks import Edit, insert_blocks, split_lines
+from publisher.files.managed_blocks import LineEdit, insert_blocks, split_lines
 from publisher.machine.paths import Machine
 from publisher.machine.tools.tool import FileEdit, Finding, Setup
 from publisher.secret import Credentials
@@ -40,7 +40,9 @@ class Netrc:
                     f"{path} has an entry for {setup.url.host} already.", hint="Take it out first."
                 )
             end = len(split_lines(text or ""))
-            return insert_blocks(text, [Edit(end, end, netrc_entry(setup.url.host, credentials).splitlines())], "netrc")
+            return insert_blocks(
+                text, [LineEdit(end, end, netrc_entry(setup.url.host, credentials).splitlines())], "netrc"
+            )
 
         return [FileEdit(path, put, holds_secret=True)]
 

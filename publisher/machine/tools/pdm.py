@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from publisher.client.url import mask
 from publisher.errors import ConfigurationError
 from publisher.files.changes import read_text
 from publisher.files.toml import put_tables, read_toml, table_at
 from publisher.machine.paths import Machine
 from publisher.machine.tools.tool import FileEdit, Finding, Setup
 from publisher.project.pyproject import FILENAME
+from publisher.secret import mask_urls
 
 
 class Pdm:
@@ -67,14 +67,19 @@ class Pdm:
         path = machine.folder / FILENAME
         sources = table_at(read_toml(read_text(path) or ""), "tool.pdm").get("source", [])
         found = [
-            Finding(path, mask(url), mask(url) != url, leaks=not (source.get("include_packages") or len(sources) == 1))
+            Finding(
+                path,
+                mask_urls(url),
+                mask_urls(url) != url,
+                leaks=not (source.get("include_packages") or len(sources) == 1),
+            )
             for source in sources
             if isinstance(source, dict) and isinstance(url := source.get("url"), str)
         ]
         own = self.paths(machine, "user")[0]
         default = table_at(read_toml(read_text(own) or ""), "pypi")
         if isinstance(default.get("url"), str):
-            found.append(Finding(own, mask(default["url"]), "password" in default))
+            found.append(Finding(own, mask_urls(default["url"]), "password" in default))
         return found
 
 

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from publisher.client.url import mask
 from publisher.errors import ConfigurationError
 from publisher.files.changes import read_text
 from publisher.files.ini import parse_ini, put_options
 from publisher.machine.paths import Machine
 from publisher.machine.tools.tool import FileEdit, Finding, Setup
+from publisher.secret import mask_urls
 
 _INDEXES = frozenset({"index-url", "extra-index-url", "no-index", "keyring-provider"})
 
@@ -104,4 +104,4 @@ def _read_file(path: Path) -> list[Finding]:
 
 
 def _finding(path: Path, url: str, *, leaks: bool) -> Finding:
-    return Finding(path, mask(url), holds_secret=mask(url) != url, leaks=leaks)
+    return Finding(path, mask_urls(url), holds_secret=mask_urls(url) != url, leaks=leaks)

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from publisher.client.url import mask
 from publisher.files.changes import read_text
 from publisher.files.toml import put_tables, read_toml, table_at
 from publisher.machine.paths import Machine
@@ -16,6 +15,7 @@ from publisher.machine.tools.transitive import (
     project_dependencies,
 )
 from publisher.project.pyproject import FILENAME
+from publisher.secret import mask_urls
 
 
 class Poetry:
@@ -68,7 +68,10 @@ class Poetry:
         table = table_at(read_toml(text or ""), "tool.poetry")
         return [
             Finding(
-                path, mask(url), mask(url) != url, leaks=source.get("priority") not in {"explicit", "primary", None}
+                path,
+                mask_urls(url),
+                mask_urls(url) != url,
+                leaks=source.get("priority") not in {"explicit", "primary", None},
             )
             for source in table.get("source", [])
             if isinstance(source, dict) and isinstance(url := source.get("url"), str)

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from publisher.client.url import mask
 from publisher.files.changes import read_text
 from publisher.files.ini import parse_ini, put_options
 from publisher.machine.paths import Machine
 from publisher.machine.tools.tool import FileEdit, Finding, Setup
+from publisher.secret import mask_urls
 
 
 class Pypirc:
@@ -61,7 +61,7 @@ class Pypirc:
             return []
         found = parse_ini(text)
         return [
-            Finding(path, mask(value), mask(value) != value or found.value(section, "password") is not None)
+            Finding(path, mask_urls(value), mask_urls(value) != value or found.value(section, "password") is not None)
             for section, option, value, _, _ in found.options
             if option == "repository"
         ]

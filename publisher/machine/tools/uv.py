@@ -6,13 +6,13 @@ from typing import Any, ClassVar
 
 from packaging.utils import canonicalize_name
 
-from publisher.client.url import mask
 from publisher.files.changes import read_text
 from publisher.files.toml import put_tables, read_toml, table_at
 from publisher.machine.paths import Machine
 from publisher.machine.tools.tool import FileEdit, Finding, Setup
 from publisher.machine.tools.transitive import needed_through_others, standard_dependencies
 from publisher.project.pyproject import FILENAME
+from publisher.secret import mask_urls
 
 
 class Uv:
@@ -116,4 +116,4 @@ def _put_into_project(text: str | None, setup: Setup) -> str:
 
 
 def _finding(path: Path, url: str, *, leaks: bool = False) -> Finding:
-    return Finding(path, mask(url), holds_secret=mask(url) != url, leaks=leaks)
+    return Finding(path, mask_urls(url), holds_secret=mask_urls(url) != url, leaks=leaks)

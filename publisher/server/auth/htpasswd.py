@@ -2,7 +2,6 @@
 
 import enum
 import os
-import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +9,7 @@ from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from publisher.errors import ConfigurationError
+from publisher.project.display import has_control_characters
 
 if TYPE_CHECKING:
     from passlib.apache import HtpasswdFile  # noqa: TID251 - the only door to passlib
@@ -168,7 +168,7 @@ def check_name(username: str) -> None:
         raise InvalidAccountError(f"The username must have 1 to {NAME_LIMIT} characters.")
     if ":" in username:
         raise InvalidAccountError("The username must not contain ':', which ends the name in HTTP's Basic credentials.")
-    if username != username.strip() or _has_control_characters(username):
+    if username != username.strip() or _is_unsafe(username):
         raise InvalidAccountError(
             "The username must not contain control characters, nor begin or end with white space."
         )
@@ -184,7 +184,7 @@ def check_password(password: str) -> None:
         raise InvalidAccountError(
             f"The password must have at most {PASSWORD_LIMIT} bytes in UTF-8: bcrypt ignores the rest."
         )
-    if _has_control_characters(password):
+    if _is_unsafe(password):
         raise InvalidAccountError("The password must not contain control characters.")
 
 
@@ -217,5 +217,6 @@ def _check(users: "HtpasswdFile", username: str, password: str) -> bool | None:
     return right
 
 
-def _has_control_characters(text: str) -> bool:
-    return any(unicodedata.category(character) in {"Cc", "Cs"} for character in text)
+def _is_unsafe(text: str) -> bool:
+    """Tell whether a text has characters that no line of the file may have, or no UTF-8."""
+    return has_control_characters(text) or any("\ud800" <= character <= "\udfff" for character in text)

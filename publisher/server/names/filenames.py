@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from packaging.utils import is_normalized_name
 
-from publisher.server.names.versions import is_version
+from publisher.project.versions import parse_version
 
 SUFFIXES = (
     ".whl",
@@ -81,5 +81,5 @@ def guess(filename: str) -> Guess | None:
     if suffix in {".egg", ".exe"}:
         return Guess(normalize(stem[: splits[0].start()]), stem[splits[0].end() :].partition("-")[0])
     # of python-3d-1.0 the version is 1.0, of foo-1.0-1 it is 1.0-1
-    split = next((split for split in splits if is_version(stem[split.end() :])), splits[0])
+    split = next((split for split in splits if parse_version(stem[split.end() :])), splits[0])
     return Guess(normalize(stem[: split.start()]), stem[split.end() :])

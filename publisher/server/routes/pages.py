@@ -7,10 +7,12 @@ from urllib.parse import quote
 from packaging.metadata import parse_email
 
 from publisher.errors import InvalidDistributionError
+from publisher.project.display import human_size
 from publisher.project.distributions import read_distribution
+from publisher.project.versions import same_version
 from publisher.server.http.messages import HTML_TYPE, Headers, HttpError, Request, Response, redirect
 from publisher.server.names.filenames import normalize
-from publisher.server.names.versions import newest_first, same_version
+from publisher.server.names.versions import newest_first
 from publisher.server.routes.simple import file_url
 from publisher.server.store.projects import StoredFile
 from publisher.server.store.store import Store
@@ -114,7 +116,7 @@ def _row(file: StoredFile, prefix: str) -> str:
     return (
         f'<tr><td class="file"><a href="{file_url(file, prefix)}">{html.escape(file.filename)}</a>{yanked}</td>'
         f"<td>{html.escape(uploaded)}</td><td>{html.escape(facts.requires_python or '')}</td>"
-        f'<td class="size">{_size(facts.size)}</td></tr>'
+        f'<td class="size">{human_size(facts.size)}</td></tr>'
     )
 
 
@@ -147,11 +149,3 @@ def _page(title: str, body: str) -> Response:
 
 def _count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def _size(size: float) -> str:
-    for unit in ("bytes", "kB", "MB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} GB"

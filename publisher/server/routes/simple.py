@@ -12,8 +12,9 @@ from functools import cache, lru_cache
 from typing import Any
 from urllib.parse import quote
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
+from publisher.project.versions import parse_version
 from publisher.server.http.messages import Headers, HttpError, Request, Response, redirect
 from publisher.server.names.filenames import is_name, normalize
 from publisher.server.names.versions import newest_first
@@ -202,10 +203,8 @@ def _ordered(files: Mapping[str, StoredFile]) -> list[StoredFile]:
 
     @cache
     def version_key(text: str) -> tuple[bool, Version | str]:
-        try:
-            return (True, Version(text))
-        except InvalidVersion:
-            return (False, text)
+        version = parse_version(text)
+        return (False, text) if version is None else (True, version)
 
     return sorted(files.values(), key=lambda file: (version_key(file.version), file.filename))
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from packaging.utils import InvalidName, canonicalize_name
-from packaging.version import InvalidVersion, Version
 
 from publisher.errors import InvalidDistributionError
 from publisher.project.distributions import Distribution, Kind, parse_filename, read_distribution
+from publisher.project.versions import same_version
 from publisher.server.http.messages import TEXT_TYPE, HttpError, Request, Response
 from publisher.server.http.multipart import Fields, UploadForm
 from publisher.server.names.filenames import guess
@@ -187,7 +187,7 @@ def _check_form(form: UploadForm, distribution: Distribution) -> None:
     name, version, kind = form.text("name"), form.text("version"), form.text("filetype")
     if name and not _same_name(name, distribution):
         raise HttpError(400, f"The form says the project is {name[:200]!r}, the file says {distribution.name!r}.")
-    if version and not _same_version(version, distribution):
+    if version and not same_version(version, distribution.version):
         raise HttpError(
             400, f"The form says the version is {version[:200]!r}, the file says {str(distribution.version)!r}."
         )
@@ -201,13 +201,6 @@ def _same_name(name: str, distribution: Distribution) -> bool:
     try:
         return canonicalize_name(name, validate=True) == distribution.name
     except InvalidName:
-        return False
-
-
-def _same_version(version: str, distribution: Distribution) -> bool:
-    try:
-        return Version(version) == distribution.version
-    except InvalidVersion:
         return False
 
 

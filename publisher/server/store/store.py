@@ -13,8 +13,8 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import TypeVar
 
+from publisher.project.versions import same_version
 from publisher.server.names.filenames import SIGNATURE, guess, is_reserved
-from publisher.server.names.versions import same_version
 from publisher.server.settings import ServerSettings
 from publisher.server.storage.errors import NotDurableError, StorageError, StorageUnavailableError
 from publisher.server.store import scan as folder

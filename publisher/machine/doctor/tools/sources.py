@@ -5,10 +5,11 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from publisher.client.url import IndexUrl, mask, parse_index_url
+from publisher.client.url import IndexUrl, parse_index_url
 from publisher.errors import ConfigurationError
 from publisher.machine.doctor.findings import Area, Finding, Reporter
 from publisher.machine.doctor.programs import Outcome, find_program, run_program
+from publisher.secret import mask_urls
 
 TOOLS = Reporter(Area.TOOLS)
 PUBLIC = "the public index"
@@ -59,7 +60,7 @@ class Source:
         return password is not None and not password.reveal().startswith("${")
 
     def __str__(self) -> str:
-        return self.url if self.url == PUBLIC else mask(self.url)
+        return self.url if self.url == PUBLIC else mask_urls(self.url)
 
 
 @dataclass(frozen=True)

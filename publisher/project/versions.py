@@ -1,0 +1,17 @@
+"""Versions compared as PEP 440 says, where texts are versions."""
+
+from packaging.version import InvalidVersion, Version
+
+
+def parse_version(text: object) -> Version | None:
+    """Return the version that a text says, or None."""
+    try:
+        return Version(text) if isinstance(text, str) else None
+    except InvalidVersion:
+        return None
+
+
+def same_version(one: str | Version, other: str | Version) -> bool:
+    """Return whether two versions are equal (PEP 440), or the same text where one of them is no version."""
+    first, second = (text if isinstance(text, Version) else parse_version(text) for text in (one, other))
+    return str(one) == str(other) if first is None or second is None else first == second
