@@ -77,11 +77,11 @@ def _writing(path: Path) -> Iterator[None]:
 
 def _stage(stack: ExitStack, draft: FileChange, text: str) -> None:
     """Write a file's new text beside it; it takes the file's place when the stack is closed."""
+    file = stack.enter_context(replacing(draft.path, mode=0o600 if draft.private else None, durable=True))
     if read_text(draft.path) != draft.before:
         raise ConfigurationError(f"{draft.path} has changed meanwhile.", hint="Run the command again.")
     if draft.path.exists() and not os.access(draft.path, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))  # replacing would succeed
-    file = stack.enter_context(replacing(draft.path, mode=0o600 if draft.private else None, durable=True))
     file.write(text.encode())
     file.flush()
     os.fsync(file.fileno())  # a full disk shows itself before any file is replaced
