@@ -4,8 +4,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from pathlib import Path
-from tempfile import TemporaryFile
 from typing import Any
 
 from publisher.server.auth.authenticator import Authenticator
@@ -24,17 +22,17 @@ from publisher.server.http.messages import (
     json_response,
     redirect,
 )
-from publisher.server.routes.accounts import Accounts, create_credentials_refresher
+from publisher.server.routes.accounts import Accounts, create_credentials_sync
 from publisher.server.routes.failures import DOMAIN_ERRORS, http_error
 from publisher.server.routes.files import Files, LargeFile
-from publisher.server.routes.pages import HumanPages
-from publisher.server.routes.releases import Managing
+from publisher.server.routes.pages import WebPages
+from publisher.server.routes.releases import ReleaseRoutes
 from publisher.server.routes.simple import SimplePages
 from publisher.server.routes.uploads import Uploads
 from publisher.server.settings import Right, ServerSettings
-from publisher.server.store.records import DOT_FOLDER
-from publisher.server.store.refresh import Refresher
-from publisher.server.store.store import Store
+from publisher.server.storage.sync import VolumeSync
+from publisher.server.store.catalog import Catalog
+from publisher.server.store.changes import ReleaseChanges
 
 PACKAGES_INTERVAL = 8.0
 """Seconds between two reloads of a shared package volume."""
@@ -54,16 +52,17 @@ class Index:
         self.limits = settings.limits
         self._log_format: LogFormat = log_format
         patience = settings.limits.waiting_for_folder
-        self._packages = Refresher(settings.packages_storage, patience=patience, interval=PACKAGES_INTERVAL)
-        self._credentials = create_credentials_refresher(settings)
-        self.store = Store(settings, self._packages)
+        self._packages = VolumeSync(settings.packages_storage, patience=patience, interval=PACKAGES_INTERVAL)
+        self._credentials = create_credentials_sync(settings)
+        self._catalog = Catalog(settings, self._packages)
+        self._changes = ReleaseChanges(settings, self._catalog, self._packages)
         self._authenticator = Authenticator(settings, self._credentials)
-        self._simple = SimplePages(settings, self.store)
-        self._files = Files(settings.limits, self.store, self._packages)
-        self._uploads = Uploads(settings, self.store)
-        self._managing = Managing(self.store)
+        self._simple = SimplePages(settings, self._catalog)
+        self._files = Files(settings.limits, self._catalog, self._packages)
+        self._uploads = Uploads(settings, self._catalog, self._changes)
+        self._managing = ReleaseRoutes(self._changes)
         self._accounts = Accounts(settings, self._authenticator, self._credentials)
-        self._pages = HumanPages(self.store)
+        self._pages = WebPages(self._catalog)
         self._legacy: Any = None
         self._started: asyncio.Task[None] | None = None
 
@@ -76,7 +75,7 @@ class Index:
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1000})
 
-    def immediate(self, scope: Scope) -> Response | None:
+    def from_memory(self, scope: Scope) -> Response | None:
         """
         Return the answer to a GET request where it is in memory, proven to be still right without waiting for anything.
 
@@ -88,9 +87,9 @@ class Index:
         first, _, below = scope["path"][1:].partition("/")
         request = Request(scope, _nothing_to_receive)
         if first == "simple" and self._authenticator.remembers(request, Right.LIST):
-            answer = self._simple.immediate(request, below) if below[-1:] in {"/", ""} else None
+            answer = self._simple.from_memory(request, below) if below[-1:] in {"/", ""} else None
         elif first == "packages" and below and self._authenticator.remembers(request, Right.DOWNLOAD):
-            answer = self._files.immediate(request, below)
+            answer = self._files.from_memory(request, below)
         else:
             return None
         if answer is not None:
@@ -108,10 +107,10 @@ class Index:
         await self._packages.stop()
         await self._credentials.stop()
         self._authenticator.close()
-        self.store.close()
+        self._catalog.close()
 
     async def _start(self) -> None:
-        await self.store.start()
+        await self._catalog.start()
         await self._uploads.start()
         self._packages.start()
         self._credentials.start()
@@ -226,13 +225,9 @@ class Index:
     async def _health(self, request: Request) -> Answer:
         """Say whether the index can do its work: read the package folder, and write to it."""
         _expect(request, _READ)
-        await self.store.fresh()
-        trouble = self.store.trouble
-        if trouble is None:
-            async with self._packages.looking():
-                trouble = await self.store.in_thread(lambda: _write_trouble(self.store.roots[0]))
-        if trouble is not None:
-            return json_response({"status": "unavailable", "reason": trouble}, 503)
+        reason = await self._catalog.failure()
+        if reason is not None:
+            return json_response({"status": "unavailable", "reason": reason}, 503)
         return json_response({"status": "ok"})
 
     async def _pypiserver(self, request: Request) -> Answer:
@@ -240,11 +235,11 @@ class Index:
         await self._authenticator.require(request, Right.LIST)
         if request.method not in {*_READ, "POST"}:
             raise HttpError(405, "This index does not support that method here.", [(b"allow", b"GET, HEAD, POST")])
-        await self.store.fresh()
+        await self._catalog.refresh()
         if self._legacy is None:
             from publisher.server.routes.pypiserver import mount  # noqa: PLC0415 - a quarter of a second that few requests need
 
-            self._legacy = mount(self._settings, self.store, self._authenticator)
+            self._legacy = mount(self._settings, self._catalog, self._changes, self._authenticator)
         return MountedApp(self._legacy)
 
 
@@ -270,15 +265,3 @@ async def _nothing_to_receive() -> Message:
 
 async def _no_icon(request: Request) -> Answer:  # noqa: ARG001 - a handler
     raise HttpError(404, "This index has no icon.")
-
-
-def _write_trouble(root: Path) -> str | None:
-    """Return why a file can't be written to the package folder, or None when it can."""
-    try:
-        (root / DOT_FOLDER).mkdir(parents=True, exist_ok=True)
-        with TemporaryFile(dir=root / DOT_FOLDER) as probe:
-            probe.write(b"ok")
-            probe.flush()
-    except OSError as error:
-        return f"the package folder can't be written: {error.strerror or error}"
-    return None

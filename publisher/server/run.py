@@ -192,7 +192,7 @@ class SendingProtocol(HttpToolsProtocol):
             return False
         self.scope["method"] = "GET"
         self.scope["path"] = self.url.decode("latin-1")
-        response = self.config.app.immediate(self.scope)  # type: ignore[union-attr]
+        response = self.config.app.from_memory(self.scope)  # type: ignore[union-attr]
         if response is None:
             return False
         pieces = (response.head, _header_lines(tuple(self.server_state.default_headers)), response.body)

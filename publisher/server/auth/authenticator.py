@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from publisher.server.auth.htpasswd import Stamp, Users
 from publisher.server.http.messages import Headers, HttpError, Request
 from publisher.server.settings import Right, ServerSettings
-from publisher.server.store.refresh import Refresher
+from publisher.server.storage.sync import VolumeSync
 
 REMEMBERED_FOR = 300.0
 """Seconds that a verified password is remembered."""
@@ -40,9 +40,9 @@ class Authenticator:
     A verified pair is remembered for a while as a digest with this process's key, and forgotten when the file changes.
     """
 
-    def __init__(self, settings: ServerSettings, refresher: Refresher) -> None:
+    def __init__(self, settings: ServerSettings, sync: VolumeSync) -> None:
         self._settings = settings
-        self._refresher = refresher
+        self._sync = sync
         self.users = Users(settings.htpasswd) if settings.htpasswd else None
         self._key = os.urandom(32)
         self._remembered: OrderedDict[bytes, tuple[str, float]] = OrderedDict()
@@ -105,7 +105,7 @@ class Authenticator:
         if self.users is None or not username or not password:
             return False
         loop = asyncio.get_running_loop()
-        async with self._refresher.looking():
+        async with self._sync.reading():
             return await loop.run_in_executor(self._hashing, self.users.verify, username, password)
 
     async def _verify(self, client: str, username: str, password: str) -> None:
@@ -113,7 +113,7 @@ class Authenticator:
             self._failures.pop((username, client), None)
             return
         if password:  # pip and uv ask with an empty password first: that is no attempt
-            if await self._refresher.on_miss() and await self.verify(username, password):
+            if await self._sync.on_miss() and await self.verify(username, password):
                 return
             await asyncio.sleep(self._delay(username, client))
         raise HttpError(401, "The user name or the password is wrong.", CHALLENGE)
@@ -134,7 +134,7 @@ class Authenticator:
 
     def _recall(self, header: bytes) -> str | None:
         now = time.monotonic()
-        if now >= self._next_look and self.users is not None and not self._refresher.reloading:
+        if now >= self._next_look and self.users is not None and not self._sync.reloading:
             stamp = self.users.stamp()
             if stamp != self._stamp:
                 self._remembered.clear()

@@ -5,10 +5,10 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from publisher.errors import ConfigurationError
+from publisher.files.atomic import replace_file
 from publisher.project.display import has_control_characters
 
 if TYPE_CHECKING:
@@ -141,17 +141,7 @@ class Users:
             return result
 
     def _write(self, text: bytes) -> None:
-        final = self._path.resolve()  # a link stays one
-        final.parent.mkdir(parents=True, exist_ok=True)
-        with NamedTemporaryFile(dir=final.parent, prefix=f".{final.name}.", delete=False) as beside:
-            try:
-                beside.write(text)
-                beside.flush()
-                os.fsync(beside.fileno())
-                Path(beside.name).replace(final)
-            except OSError:
-                Path(beside.name).unlink(missing_ok=True)
-                raise
+        replace_file(self._path, text, mode=None if self._path.exists() else 0o600, durable=True)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

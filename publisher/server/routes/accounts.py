@@ -10,8 +10,8 @@ from publisher.server.auth.htpasswd import Change, InvalidAccountError, Users
 from publisher.server.http.messages import HttpError, Request, Response, error_response, json_response
 from publisher.server.routes.failures import DOMAIN_ERRORS, http_error
 from publisher.server.settings import ServerSettings
-from publisher.server.store.durability import storage_error
-from publisher.server.store.refresh import Refresher
+from publisher.server.storage.durability import write_failure
+from publisher.server.storage.sync import VolumeSync
 
 CREDENTIALS_INTERVAL = 15.0
 """Seconds between two reloads of a shared volume with the accounts."""
@@ -25,10 +25,10 @@ _Result = TypeVar("_Result")
 class Accounts:
     """Answers ``/register``, ``/users``, ``/whoami`` and ``/password``; a change is committed before it is answered."""
 
-    def __init__(self, settings: ServerSettings, authenticator: Authenticator, refresher: Refresher) -> None:
+    def __init__(self, settings: ServerSettings, authenticator: Authenticator, sync: VolumeSync) -> None:
         self._settings = settings
         self._authenticator = authenticator
-        self._refresher = refresher
+        self._sync = sync
 
     @property
     def _users(self) -> Users:
@@ -57,8 +57,8 @@ class Accounts:
         """Name all users."""
         require_admin(request, self._settings)
         users = self._users
-        await self._refresher.on_miss()
-        async with self._refresher.looking():
+        await self._sync.on_miss()
+        async with self._sync.reading():
             names = await asyncio.to_thread(users.names)
         return json_response({"users": names})
 
@@ -92,17 +92,17 @@ class Accounts:
     @asynccontextmanager
     async def _changing(self) -> "AsyncIterator[_Changer]":
         """Change the accounts as all machines know them; when the change can't be committed, it is taken back."""
-        changer = _Changer(self._users, self._refresher)
-        async with self._refresher.lock():
-            await self._refresher.on_miss()  # what other containers registered is kept
+        changer = _Changer(self._users, self._sync)
+        async with self._sync.lock():
+            await self._sync.on_miss()  # what other containers registered is kept
             try:
                 yield changer
             except InvalidAccountError as error:
                 raise HttpError(422, str(error)) from error
             except OSError as error:
-                raise storage_error(error) from error
+                raise write_failure(error) from error
             try:
-                await self._refresher.commit()
+                await self._sync.commit()
             except Exception as error:
                 await changer.undo()
                 raise HttpError(503, "The index could not make the change durable. Try again.") from error
@@ -111,30 +111,30 @@ class Accounts:
 class _Changer:
     """Changes accounts in a thread, and can take the last change back."""
 
-    def __init__(self, users: Users, refresher: Refresher) -> None:
+    def __init__(self, users: Users, sync: VolumeSync) -> None:
         self._users = users
-        self._refresher = refresher
+        self._sync = sync
         self._before: bytes | None = None
 
     async def __call__(self, change: Callable[[Users], _Result]) -> _Result:
-        async with self._refresher.looking():
+        async with self._sync.reading():
             self._before = await asyncio.to_thread(self._users.text)
             return await asyncio.to_thread(change, self._users)
 
     async def undo(self) -> None:
-        async with self._refresher.looking():
+        async with self._sync.reading():
             await asyncio.to_thread(self._users.restore, self._before)
 
 
 def create_accounts(settings: ServerSettings) -> Accounts:
     """Return the account API for a server that has no index."""
-    refresher = create_credentials_refresher(settings)
-    return Accounts(settings, Authenticator(settings, refresher), refresher)
+    sync = create_credentials_sync(settings)
+    return Accounts(settings, Authenticator(settings, sync), sync)
 
 
-def create_credentials_refresher(settings: ServerSettings) -> Refresher:
+def create_credentials_sync(settings: ServerSettings) -> VolumeSync:
     """Return what owns the reloading of the accounts."""
-    return Refresher(
+    return VolumeSync(
         settings.credentials_storage,
         patience=settings.limits.waiting_for_folder,
         interval=CREDENTIALS_INTERVAL,

@@ -17,9 +17,9 @@ from publisher.server.http.messages import Headers, HttpError, Request, Response
 from publisher.server.names.filenames import SIGNATURE
 from publisher.server.settings import Limits
 from publisher.server.storage.errors import StorageUnavailableError
-from publisher.server.store.refresh import Refresher
-from publisher.server.store.staging import copy_of
-from publisher.server.store.store import Store
+from publisher.server.storage.sync import VolumeSync
+from publisher.server.storage.tempcopy import copy_of
+from publisher.server.store.catalog import Catalog
 
 METADATA_SUFFIX = ".metadata"
 
@@ -56,10 +56,10 @@ class _Kept:
 class Files:
     """Answers requests below ``/packages/`` for the files that the store lists, and for nothing else."""
 
-    def __init__(self, limits: Limits, store: Store, refresher: Refresher) -> None:
+    def __init__(self, limits: Limits, catalog: Catalog, sync: VolumeSync) -> None:
         self._limits = limits
-        self._store = store
-        self._refresher = refresher
+        self._catalog = catalog
+        self._sync = sync
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
         self._kept_size = 0
 
@@ -73,16 +73,16 @@ class Files:
             known = await self._find(wheel)
             if known is not None:
                 return await self._metadata(request, known, url_path)
-        if self._store.trouble is not None:
+        if self._catalog.unavailable_reason is not None:
             raise StorageUnavailableError
         raise HttpError(404, f"This index has no file {url_path}.")
 
-    def immediate(self, request: Request, url_path: str) -> Response | None:
+    def from_memory(self, request: Request, url_path: str) -> Response | None:
         """Return an answer that is in memory and still right; None when anything has to be waited for."""
         kept = self._kept.get(url_path)
-        if kept is None or not self._store.is_fresh() or self._refresher.reloading:
+        if kept is None or not self._catalog.is_current() or self._sync.reloading:
             return None
-        path = self._store.path_of(url_path)
+        path = self._catalog.path_of(url_path)
         try:
             if path is None or kept.stamp != _stamp(os.stat(path)):  # noqa: PTH116 - the hot path
                 return None
@@ -91,27 +91,22 @@ class Files:
         return _ranged(request, kept.response)
 
     async def _find(self, url_path: str) -> str | None:
-        """Return where a file lies; an unknown one is looked for on the disk and, where there is one, beyond."""
-        await self._store.fresh()
-        path = self._store.path_of(url_path)
-        if path is None and not url_path.endswith(METADATA_SUFFIX):
-            await self._store.rescan()
-            path = self._store.path_of(url_path)
-            if path is None and await self._refresher.on_miss():
-                await self._store.rescan()
-                path = self._store.path_of(url_path)
-        return path
+        """Return the path of a file; an unknown one is looked for in the folder and, where there is one, beyond."""
+        if url_path.endswith(METADATA_SUFFIX):
+            await self._catalog.refresh()
+            return self._catalog.path_of(url_path)
+        return await self._catalog.find_path(url_path)
 
     async def _file(self, request: Request, path: str, url_path: str) -> "Response | LargeFile":
-        immediate = self.immediate(request, url_path)
-        if immediate is not None:
-            return immediate
-        async with self._refresher.looking():
+        remembered = self.from_memory(request, url_path)
+        if remembered is not None:
+            return remembered
+        async with self._sync.reading():
             try:
-                file = await self._store.in_thread(lambda: _open(path))
+                file = await self._catalog.in_thread(lambda: _open(path))
             except FileNotFoundError:
-                await self._store.rescan()
-                if self._store.trouble is None and self._store.path_of(url_path) is None:
+                await self._catalog.rescan()
+                if self._catalog.unavailable_reason is None and self._catalog.path_of(url_path) is None:
                     raise HttpError(404, f"This index has no file {url_path}.") from None
                 raise StorageUnavailableError from None
             except OSError as error:
@@ -122,22 +117,22 @@ class Files:
                 raise HttpError(404, f"This index has no file {url_path}.")
             headers = _headers(url_path, status)
             if status.st_size > SMALL:
-                if self._refresher.shared:
+                if self._sync.shared:
                     with file:
-                        file = await self._store.in_thread(partial(copy_of, file))
-                return LargeFile(file, status.st_size, headers, self._store)
+                        file = await self._catalog.in_thread(partial(copy_of, file))
+                return LargeFile(file, status.st_size, headers, self._catalog)
             with file:
-                response = Response(200, await self._store.in_thread(file.readall), headers)
+                response = Response(200, await self._catalog.in_thread(file.readall), headers)
             self._keep(url_path, _Kept(_stamp(status), response))
         return _ranged(request, response)
 
     async def _metadata(self, request: Request, path: str, url_path: str) -> Response:
         kept = self._kept.get(url_path)
-        async with self._refresher.looking():
+        async with self._sync.reading():
             try:
                 status = os.stat(path)  # noqa: PTH116
                 if kept is None or kept.stamp != _stamp(status):
-                    body = await self._store.in_thread(lambda: _read_metadata(path))
+                    body = await self._catalog.in_thread(lambda: _read_metadata(path))
                     etag = f'"{hashlib.sha256(body).hexdigest()}"'.encode()
                     headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"etag", etag), *_IMMUTABLE]
                     kept = _Kept(_stamp(status), Response(200, body, headers))
@@ -162,11 +157,11 @@ class Files:
 class LargeFile:
     """An open file that is sent in pieces, or by the kernel where the server offers that; closed when it is sent."""
 
-    def __init__(self, file: io.FileIO, size: int, headers: Headers, store: Store) -> None:
+    def __init__(self, file: io.FileIO, size: int, headers: Headers, catalog: Catalog) -> None:
         self._file = file
         self._size = size
         self._headers = headers
-        self._store = store
+        self._catalog = catalog
 
     async def send(self, request: Request, send: Send) -> int:
         """Send the file, or the range that the request names; return the bytes of body that went out."""
@@ -195,7 +190,7 @@ class LargeFile:
             return length
         offset, end = first, first + length
         while offset < end:
-            chunk = await self._store.in_thread(
+            chunk = await self._catalog.in_thread(
                 partial(os.pread, self._file.fileno(), min(CHUNK, end - offset), offset)
             )
             if not chunk:

@@ -14,8 +14,8 @@ from publisher.server.http.messages import HTML_TYPE, Headers, HttpError, Reques
 from publisher.server.names.filenames import normalize
 from publisher.server.names.versions import newest_first
 from publisher.server.routes.simple import file_url
+from publisher.server.store.catalog import Catalog
 from publisher.server.store.projects import StoredFile
-from publisher.server.store.store import Store
 
 _HEADERS: Headers = [
     (b"content-type", HTML_TYPE),
@@ -45,17 +45,17 @@ LISTED_PROJECTS = 2000
 """How many projects the home page lists at the most."""
 
 
-class HumanPages:
+class WebPages:
     """Answers ``/`` and ``/projects/NAME/`` for people."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
 
     async def home(self, request: Request) -> Response:
         """Show what this is, how to install from it, and its projects."""
-        await self._store.fresh()
-        names = sorted(self._store.projects)
-        files = sum(len(project.places) for project in self._store.projects.values())
+        await self._catalog.refresh()
+        names = sorted(self._catalog.names())
+        files = self._catalog.file_count
         prefix = request.root_path
         links = "".join(
             f'<li><a href="{prefix}/projects/{quote(name)}/">{html.escape(name)}</a></li>'
@@ -80,14 +80,14 @@ pypi-publish PROJECT_FOLDER</pre>
         name = path.rstrip("/")
         if not path.endswith("/") or name != normalize(name):
             return redirect(request, f"projects/{normalize(name)}/")
-        project = await self._store.find(name)
+        project = await self._catalog.find(name)
         if project is None:
             raise HttpError(404, f"This index has no project {name}.")
-        files = await self._store.files(project)
+        files = await self._catalog.files(project)
         versions = newest_first(file.version for file in files.values())
         live = newest_first(file.version for file in files.values() if file.yanked is None)
         newest = (live or versions or [""])[0]
-        summary, description = await self._store.in_thread(lambda: _describe(files.values(), newest))
+        summary, description = await self._catalog.in_thread(lambda: _describe(files.values(), newest))
         requirement = f"{name}=={newest}" if newest else name
         groups = "".join(_release(version, files.values(), request.root_path) for version in versions)
         body = f"""
@@ -108,15 +108,15 @@ def _release(version: str, files: Iterable[StoredFile], prefix: str) -> str:
 
 
 def _row(file: StoredFile, prefix: str) -> str:
-    facts = file.facts
+    metadata = file.metadata
     yanked = ""
     if file.yanked is not None:
         yanked = f' <span class="tag" title="{html.escape(file.yanked)}">yanked</span>'
-    uploaded = facts.uploaded[:16].replace("T", " ") + (f" by {facts.uploader}" if facts.uploader else "")
+    uploaded = metadata.uploaded[:16].replace("T", " ") + (f" by {metadata.uploader}" if metadata.uploader else "")
     return (
         f'<tr><td class="file"><a href="{file_url(file, prefix)}">{html.escape(file.filename)}</a>{yanked}</td>'
-        f"<td>{html.escape(uploaded)}</td><td>{html.escape(facts.requires_python or '')}</td>"
-        f'<td class="size">{human_size(facts.size)}</td></tr>'
+        f"<td>{html.escape(uploaded)}</td><td>{html.escape(metadata.requires_python or '')}</td>"
+        f'<td class="size">{human_size(metadata.size)}</td></tr>'
     )
 
 

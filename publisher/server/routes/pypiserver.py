@@ -15,26 +15,28 @@ from pypiserver.core import PkgFile  # noqa: TID251
 from publisher.server.auth.authenticator import Authenticator
 from publisher.server.names.filenames import guess
 from publisher.server.settings import ServerSettings
-from publisher.server.store.facts import find_facts
-from publisher.server.store.records import DOT_FOLDER
-from publisher.server.store.store import Store
+from publisher.server.store.catalog import Catalog
+from publisher.server.store.changes import ReleaseChanges
+from publisher.server.store.metadata import read_metadata
 
 
 class StoreBackend(Backend):  # type: ignore[misc]  # pypiserver has no types
     """What pypiserver asks a backend, answered from the store; it runs in threads of the WSGI bridge."""
 
-    def __init__(self, config: argparse.Namespace, store: Store, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, config: argparse.Namespace, catalog: Catalog, changes: ReleaseChanges, loop: asyncio.AbstractEventLoop
+    ) -> None:
         super().__init__(config)
-        self._store = store
+        self._catalog = catalog
+        self._changes = changes
         self._loop = loop
 
     def get_all_packages(self) -> Iterable[PkgFile]:
         """Return every listed file, without opening any."""
         return [
             package
-            for project in list(self._store.projects.values())
-            for filename, directory in list(project.places.items())
-            if (package := self._package(filename, directory)) is not None
+            for directory, filename, url_path in self._catalog.locations()
+            if (package := _package(directory, filename, url_path)) is not None
         ]
 
     def find_project_packages(self, project: str) -> Iterable[PkgFile]:
@@ -43,53 +45,52 @@ class StoreBackend(Backend):  # type: ignore[misc]  # pypiserver has no types
 
     def get_projects(self) -> Iterable[str]:
         """Return the normalised names of all projects."""
-        return list(self._store.projects)
+        return self._catalog.names()
 
     def exists(self, filename: str) -> bool:
         """Tell whether a file of that name is listed."""
-        guessed = guess(filename)
-        project = self._store.projects.get(guessed.project) if guessed else None
-        return project is not None and filename in project.places
+        return self._catalog.has_file(filename)
 
     def package_count(self) -> int:
         """Return how many files are listed."""
-        return sum(len(project.places) for project in list(self._store.projects.values()))
+        return self._catalog.file_count
 
     def digest(self, pkg: PkgFile) -> str | None:
         """Return the digest that is recorded, as pypiserver writes it into links."""
         guessed = guess(Path(pkg.fn).name) if pkg.fn else None
-        project = self._store.projects.get(guessed.project) if guessed else None
+        project = self._catalog.project(guessed.project) if guessed else None
         if project is None:
             return None
-        files = self._wait(self._store.files(project))
+        files = self._wait(self._catalog.files(project))
         file = files.get(Path(pkg.fn).name)
-        return f"sha256={file.facts.sha256}" if file else None
+        return f"sha256={file.metadata.sha256}" if file else None
 
     def add_package(self, filename: str, stream: BinaryIO) -> None:
         """Take a file in as an upload is."""
-        temporary = self._store.roots[0] / DOT_FOLDER / f"legacy-{filename}"
+        temporary = self._catalog.records.folder / f"legacy-{filename}"
         try:
             with temporary.open("wb") as file:
                 while block := stream.read(2**20):
                     file.write(block)
-            facts = find_facts(temporary, filename)
-            self._wait(self._store.add(temporary, filename, facts))
+            metadata = read_metadata(temporary, filename)
+            self._wait(self._changes.upload(temporary, filename, metadata))
         finally:
             temporary.unlink(missing_ok=True)
 
     def remove_package(self, pkg: PkgFile) -> None:
         """Delete a file; its name stays reserved."""
-        self._wait(self._store.delete(pkg.pkgname_norm, pkg.version, Path(pkg.fn).name, None))
-
-    def _package(self, filename: str, directory: str) -> PkgFile | None:
-        guessed = guess(filename)
-        if guessed is None:
-            return None
-        path, relative = f"{directory}/{filename}", self._store.url_path(directory, filename)
-        return PkgFile(guessed.project, guessed.version, path, path.removesuffix(f"/{relative}"), relative)
+        self._wait(self._changes.delete(pkg.pkgname_norm, pkg.version, Path(pkg.fn).name, None))
 
     def _wait(self, work: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+
+def _package(directory: str, filename: str, url_path: str) -> PkgFile | None:
+    guessed = guess(filename)
+    if guessed is None:
+        return None
+    path = f"{directory}/{filename}"
+    return PkgFile(guessed.project, guessed.version, path, path.removesuffix(f"/{url_path}"), url_path)
 
 
 class _Config(RunConfig):  # type: ignore[misc]  # pypiserver has no types
@@ -103,10 +104,10 @@ class _Config(RunConfig):  # type: ignore[misc]  # pypiserver has no types
         return self._given_backend
 
 
-def mount(settings: ServerSettings, store: Store, authenticator: Authenticator) -> Any:
+def mount(settings: ServerSettings, catalog: Catalog, changes: ReleaseChanges, authenticator: Authenticator) -> Any:
     """Return pypiserver's application as an ASGI application."""
-    backend = StoreBackend(argparse.Namespace(hash_algo="sha256"), store, asyncio.get_running_loop())
-    defaults = dict(Config.default_with_overrides(roots=list(store.roots)))
+    backend = StoreBackend(argparse.Namespace(hash_algo="sha256"), catalog, changes, asyncio.get_running_loop())
+    defaults = dict(Config.default_with_overrides(roots=list(catalog.roots)))
     overrides = {
         "authenticate": sorted(settings.authenticate),
         "password_file": str(settings.htpasswd) if settings.htpasswd else ".",

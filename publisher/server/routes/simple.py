@@ -20,8 +20,8 @@ from publisher.server.names.filenames import is_name, normalize
 from publisher.server.names.versions import newest_first
 from publisher.server.settings import ServerSettings
 from publisher.server.storage.errors import StorageError, StorageUnavailableError
+from publisher.server.store.catalog import Catalog
 from publisher.server.store.projects import StoredFile
-from publisher.server.store.store import Store
 
 API_VERSION = "1.4"
 
@@ -106,9 +106,9 @@ class Page:
 class SimplePages:
     """Answers requests below ``/simple/``; a page is made once for each change and kept, as far as memory allows."""
 
-    def __init__(self, settings: ServerSettings, store: Store) -> None:
+    def __init__(self, settings: ServerSettings, catalog: Catalog) -> None:
         self._settings = settings
-        self._store = store
+        self._catalog = catalog
         self._pages: OrderedDict[tuple[str, str, str], Page] = OrderedDict()
         self._size = 0
 
@@ -121,42 +121,42 @@ class SimplePages:
             return redirect(request, f"simple/{normalize(name.rstrip('/'))}/")
         return await self._project(request, name[:-1], kind)
 
-    def immediate(self, request: Request, name: str) -> Response | None:
+    def from_memory(self, request: Request, name: str) -> Response | None:
         """Return an answer that is in memory and still right; None when anything has to be waited for."""
-        if not self._store.is_fresh():
+        if not self._catalog.is_current():
             return None
         key = (name[:-1], negotiate(request.header(b"accept")), request.root_path if name else "")
         if not name:
-            page = self._recall(key, self._store.revision)
+            page = self._recall(key, self._catalog.revision)
         else:
-            project = self._store.projects.get(key[0])
+            project = self._catalog.project(key[0])
             if project is None or project.is_due():
                 return None
             page = self._recall(key, project.revision)
         return page.answer(request) if page is not None else None
 
     async def _index(self, request: Request, kind: str) -> Response:
-        await self._store.fresh()
+        await self._catalog.refresh()
         key = ("", kind, "")
-        page = self._recall(key, self._store.revision)
+        page = self._recall(key, self._catalog.revision)
         if page is None:
-            if self._store.trouble is not None and not self._store.projects:
+            if self._catalog.unavailable_reason is not None and not self._catalog.names():
                 raise StorageUnavailableError
-            names = sorted(self._store.projects)
+            names = sorted(self._catalog.names())
             make = _index_json if kind == JSON else _index_html
-            revision = self._store.revision
-            page = await self._store.in_thread(lambda: _make_page(make(names), kind, revision))
+            revision = self._catalog.revision
+            page = await self._catalog.in_thread(lambda: _make_page(make(names), kind, revision))
             self._keep(key, page)
         return page.answer(request)
 
     async def _project(self, request: Request, name: str, kind: str) -> Response:
-        project = await self._store.find(name)
+        project = await self._catalog.find(name)
         if project is None:
             return await self._unknown(name)
         prefix = request.root_path
         key = (name, kind, prefix)
         try:
-            files = await self._store.files(project)
+            files = await self._catalog.files(project)
         except StorageError:
             last = self._pages.get(key)
             if last is None:
@@ -167,15 +167,15 @@ class SimplePages:
             make: Callable[..., bytes] = _project_json if kind == JSON else _project_html
             revision = project.revision
             ordered = _ordered(files)
-            page = await self._store.in_thread(lambda: _make_page(make(name, ordered, prefix), kind, revision))
+            page = await self._catalog.in_thread(lambda: _make_page(make(name, ordered, prefix), kind, revision))
             self._keep(key, page)
         return page.answer(request)
 
     async def _unknown(self, name: str) -> Response:
         """Answer for a name without files: 404, or another index if the operator chose one and the name is not ours."""
-        if self._store.trouble is not None:
+        if self._catalog.unavailable_reason is not None:
             raise StorageUnavailableError
-        if self._settings.fallback_url is not None and is_name(name) and not await self._store.owns(name):
+        if self._settings.fallback_url is not None and is_name(name) and not await self._catalog.is_owned(name):
             location = f"{self._settings.fallback_url.rstrip('/')}/{quote(name)}/"
             return Response(302, b"", [(b"location", location.encode()), (b"cache-control", b"no-store")])
         raise HttpError(404, f"This index has no project {name}.")
@@ -244,19 +244,19 @@ def _project_json(name: str, files: list[StoredFile], prefix: str) -> bytes:
 
 def _file_json(file: StoredFile, prefix: str) -> dict[str, Any]:
     """Return a file's entry; keys without a value are left out, because uv fails on most that are null."""
-    facts = file.facts
+    metadata = file.metadata
     entry: dict[str, Any] = {
         "filename": file.filename,
         "url": file_url(file, prefix),
-        "hashes": {"sha256": facts.sha256},
-        "size": facts.size,
-        "upload-time": facts.uploaded,
+        "hashes": {"sha256": metadata.sha256},
+        "size": metadata.size,
+        "upload-time": metadata.uploaded,
         "yanked": False if file.yanked is None else file.yanked or True,
     }
-    if facts.requires_python is not None:
-        entry["requires-python"] = facts.requires_python
-    if facts.metadata_sha256 is not None:
-        entry["core-metadata"] = {"sha256": facts.metadata_sha256}
+    if metadata.requires_python is not None:
+        entry["requires-python"] = metadata.requires_python
+    if metadata.metadata_sha256 is not None:
+        entry["core-metadata"] = {"sha256": metadata.metadata_sha256}
         entry["dist-info-metadata"] = entry["core-metadata"]
     return entry
 
@@ -266,14 +266,14 @@ def _project_html(name: str, files: list[StoredFile], prefix: str) -> bytes:
 
 
 def _anchor(file: StoredFile, prefix: str) -> str:
-    facts = file.facts
-    attributes = {"href": f"{file_url(file, prefix)}#sha256={facts.sha256}"}
-    if facts.requires_python is not None:
-        attributes["data-requires-python"] = facts.requires_python
+    metadata = file.metadata
+    attributes = {"href": f"{file_url(file, prefix)}#sha256={metadata.sha256}"}
+    if metadata.requires_python is not None:
+        attributes["data-requires-python"] = metadata.requires_python
     if file.yanked is not None:
         attributes["data-yanked"] = file.yanked
-    if facts.metadata_sha256 is not None:
-        attributes["data-dist-info-metadata"] = attributes["data-core-metadata"] = f"sha256={facts.metadata_sha256}"
+    if metadata.metadata_sha256 is not None:
+        attributes["data-dist-info-metadata"] = attributes["data-core-metadata"] = f"sha256={metadata.metadata_sha256}"
     told = " ".join(f'{name}="{html.escape(value)}"' for name, value in attributes.items())
     return f"<a {told}>{html.escape(file.filename)}</a><br>"
 

@@ -16,10 +16,11 @@ from publisher.server.http.messages import TEXT_TYPE, HttpError, Request, Respon
 from publisher.server.http.multipart import Fields, UploadForm
 from publisher.server.names.filenames import guess
 from publisher.server.settings import ServerSettings
-from publisher.server.store.durability import storage_error
-from publisher.server.store.records import DOT_FOLDER, Facts
-from publisher.server.store.spool import Receiver, clean_up, digest_file, staging_folder
-from publisher.server.store.store import Store
+from publisher.server.storage.durability import write_failure
+from publisher.server.store.catalog import Catalog
+from publisher.server.store.changes import ReleaseChanges
+from publisher.server.store.metadata import FileMetadata
+from publisher.server.store.spool import Spool, clean_up, digest_file, spool_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,10 +45,10 @@ _UNSUPPORTED = {
 
 
 class _Sink:
-    """Connects the form to a receiver: the file's name is checked before its first byte is taken."""
+    """Connects the form to a spool: the file's name is checked before its first byte is accepted."""
 
-    def __init__(self, receiver: Receiver) -> None:
-        self._receiver = receiver
+    def __init__(self, spool: Spool) -> None:
+        self._spool = spool
         self.filename = ""
 
     def begin(self, filename: str, fields: Fields) -> None:
@@ -62,29 +63,30 @@ class _Sink:
             raise HttpError(400, f"The file name is longer than {FILENAME_LIMIT} bytes.")
         self.filename = filename
         named = {algorithm for field, algorithm in DIGESTS.items() if any(fields.get(field, ()))}
-        self._receiver.hash_with({"sha256"} | named)
+        self._spool.hash_with({"sha256"} | named)
 
     def write(self, data: bytes) -> None:
-        self._receiver.write(data)
+        self._spool.write(data)
 
     async def drain(self) -> None:
-        await self._receiver.drain()
+        await self._spool.drain()
 
 
 class Uploads:
     """Answers POST requests at ``/`` and ``/legacy/``."""
 
-    def __init__(self, settings: ServerSettings, store: Store) -> None:
+    def __init__(self, settings: ServerSettings, catalog: Catalog, changes: ReleaseChanges) -> None:
         self._settings = settings
-        self._store = store
-        self._folder = staging_folder(store.roots[0] / DOT_FOLDER, settings.packages_storage)
+        self._catalog = catalog
+        self._changes = changes
+        self._folder = spool_folder(catalog.records.folder, settings.packages_storage)
         self._open = asyncio.Semaphore(settings.limits.open_uploads)
         self._places = asyncio.Semaphore(settings.limits.parallel_uploads)
         """Taken only while there is something to do, so that uploads whose clients are slow keep no others waiting."""
 
     async def start(self) -> None:
         """Take away what killed processes left; a folder that can't be written is told at the first upload."""
-        await self._store.in_thread(lambda: clean_up(self._folder))
+        await self._catalog.in_thread(lambda: clean_up(self._folder))
 
     async def answer(self, request: Request) -> Response:
         """Take in one file, or do what else the form asks for; raise HttpError for everything that is refused."""
@@ -92,28 +94,28 @@ class Uploads:
         limit = self._settings.limits.upload_size
         if length.isdigit() and int(length) > limit + 16 * 2**20:
             raise HttpError(413, f"The file is larger than the {limit} bytes that this index takes.")
-        await self._store.expect()
+        await self._changes.require_available()
         async with self._open:
-            receiver = await self._receiver()
+            spool = await self._open_spool()
             try:
-                return await self._receive(request, receiver)
+                return await self._receive(request, spool)
             except OSError as error:
-                raise storage_error(error) from error
+                raise write_failure(error) from error
             finally:
-                await receiver.discard()
+                await spool.discard()
 
-    async def _receiver(self) -> Receiver:
-        def make() -> Receiver:
+    async def _open_spool(self) -> Spool:
+        def make() -> Spool:
             self._folder.mkdir(parents=True, exist_ok=True)
-            return Receiver(self._folder, self._settings.limits.upload_size, self._store.threads)
+            return Spool(self._folder, self._settings.limits.upload_size, self._catalog.workers.pool)
 
         try:
-            return await self._store.in_thread(make)
+            return await self._catalog.in_thread(make)
         except OSError as error:
-            raise storage_error(error) from error
+            raise write_failure(error) from error
 
-    async def _receive(self, request: Request, receiver: Receiver) -> Response:
-        sink = _Sink(receiver)
+    async def _receive(self, request: Request, spool: Spool) -> Response:
+        sink = _Sink(spool)
         form = UploadForm(request.header(b"content-type"), sink)
         more = True
         while more:
@@ -134,22 +136,22 @@ class Uploads:
                 return await self._remove(request, form)
             if action != "file_upload":
                 raise _unsupported(action)
-            return await self._accept(request, form, sink.filename, receiver)
+            return await self._accept(request, form, sink.filename, spool)
 
-    async def _accept(self, request: Request, form: UploadForm, filename: str, receiver: Receiver) -> Response:
+    async def _accept(self, request: Request, form: UploadForm, filename: str, spool: Spool) -> Response:
         if not form.has_content:
             raise HttpError(400, "The upload has no file: the part 'content' is missing.")
         if form.text("protocol_version") not in {"", "1"}:
             raise HttpError(400, "Unknown protocol version: this index speaks version 1.")
-        digests = await receiver.finish()
-        await self._verify_digests(form, digests, receiver.path)
+        digests = await spool.finish()
+        await self._verify_digests(form, digests, spool.path)
         try:
-            distribution = await self._store.in_thread(lambda: read_distribution(receiver.path, filename))
+            distribution = await self._catalog.in_thread(lambda: read_distribution(spool.path, filename))
         except InvalidDistributionError as error:
             raise HttpError(400, f"{error.message}.") from error
         _check_form(form, distribution)
-        facts = _facts(distribution, receiver.size, digests["sha256"], request.username)
-        await self._store.add(receiver.path, filename, facts)
+        metadata = _metadata(distribution, spool.size, digests["sha256"], request.username)
+        await self._changes.upload(spool.path, filename, metadata)
         return Response(200, b"", [(b"content-type", TEXT_TYPE)])
 
     async def _verify_digests(self, form: UploadForm, digests: dict[str, str], path: Path) -> None:
@@ -157,7 +159,7 @@ class Uploads:
             given = form.text(field)
             if not given:
                 continue
-            found = digests.get(algorithm) or await self._store.in_thread(partial(digest_file, path, algorithm))
+            found = digests.get(algorithm) or await self._catalog.in_thread(partial(digest_file, path, algorithm))
             if not _HEXADECIMAL.fullmatch(given) or given.lower() != found:
                 raise HttpError(
                     400,
@@ -170,7 +172,7 @@ class Uploads:
         name, version = form.text("name"), form.text("version")
         if not name or not version:
             raise HttpError(400, "remove_pkg needs the fields 'name' and 'version'.")
-        await self._store.delete(canonicalize_name(name), version, None, request.username)
+        await self._changes.delete(canonicalize_name(name), version, None, request.username)
         return Response(200, b"", [(b"content-type", TEXT_TYPE)])
 
 
@@ -204,9 +206,9 @@ def _same_name(name: str, distribution: Distribution) -> bool:
         return False
 
 
-def _facts(distribution: Distribution, size: int, sha256: str, user: str | None) -> Facts:
+def _metadata(distribution: Distribution, size: int, sha256: str, user: str | None) -> FileMetadata:
     wheel = distribution.kind is Kind.WHEEL
-    return Facts(
+    return FileMetadata(
         size=size,
         mtime_ns=0,  # this and the next are the file's own
         uploaded="",

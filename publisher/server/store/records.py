@@ -1,11 +1,14 @@
-"""What is known of the files of each project besides their bytes, kept in small files beside them."""
+"""Records of the files of each project besides their bytes, in small files beside them."""
 
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+
+from publisher.files.atomic import replace_file
+from publisher.server.store.metadata import FileMetadata, ReleaseState
 
 DOT_FOLDER = ".pypi-publish"
 
@@ -13,38 +16,12 @@ _COMPACT_ABOVE = 64
 """Lines that a record may have more than twice the files it describes before it is written anew."""
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """
-    What is expensive to find out about a file, and the size and time of the file that it was found out of.
-
-    ``size`` is in bytes, ``mtime_ns`` in nanoseconds since 1970, digests in hexadecimal, ``uploaded`` a time of RFC
-    3339 in UTC. ``metadata_sha256`` is that of a wheel's METADATA (PEP 658).
-    """
-
-    size: int
-    mtime_ns: int
-    sha256: str
-    uploaded: str
-    requires_python: str | None = None
-    metadata_sha256: str | None = None
-    uploader: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Marks:
-    """What people have said of a project's files, which no file itself tells: yanked and deleted ones, and why."""
-
-    yanked: Mapping[str, str]
-    deleted: Mapping[str, str]
-
-
 class Records:
     """
-    The records of one package folder: facts in one append-only file a project, marks in one small file each.
+    The records of one package folder: metadata in one append-only file a project, states in one small file each.
 
-    Facts may be lost at any time and are found out again. Marks are files of their own, so that two writers on a shared
-    volume, of which the last one wins for each file, don't undo each other's.
+    Metadata may be lost at any time and is read again. Yanks and tombstones are files of their own, so that two writers
+    on a shared volume, where the last one wins for each file, don't undo each other's.
     """
 
     def __init__(self, root: Path) -> None:
@@ -61,26 +38,26 @@ class Records:
         """Tell whether a project was ever published here."""
         return (self._facts / f"{project}.jsonl").exists() or (self._marks / project).is_dir()
 
-    def load(self, project: str) -> dict[str, Facts]:
+    def load(self, project: str) -> dict[str, FileMetadata]:
         """Return the facts of a project's files by file name; torn and foreign lines are passed over."""
         path = self._facts / f"{project}.jsonl"
         try:
             lines = path.read_bytes().split(b"\n")
         except (FileNotFoundError, NotADirectoryError):
             return {}
-        found: dict[str, Facts] = {}
+        found: dict[str, FileMetadata] = {}
         for line in lines:
             try:
                 fields = json.loads(line)
                 filename = fields.pop("filename")
-                found[filename] = Facts(**fields)
+                found[filename] = FileMetadata(**fields)
             except (ValueError, TypeError, KeyError, AttributeError):
                 continue
         if len(lines) > 2 * len(found) + _COMPACT_ABOVE:
             self._write_all(path, found)
         return found
 
-    def add(self, project: str, facts: Mapping[str, Facts]) -> None:
+    def add(self, project: str, facts: Mapping[str, FileMetadata]) -> None:
         """Append the facts of some of a project's files."""
         path = self._facts / f"{project}.jsonl"
         with path.open("ab") as file:
@@ -91,7 +68,7 @@ class Records:
         """Note that a project was published here, even if none of its facts stay."""
         (self._facts / f"{project}.jsonl").touch()
 
-    def marks(self, project: str) -> Marks:
+    def state(self, project: str) -> ReleaseState:
         """Return which of a project's files are yanked or deleted."""
         found: dict[str, dict[str, str]] = {"yanked": {}, "deleted": {}}
         try:
@@ -102,30 +79,21 @@ class Records:
             filename, _, kind = name.rpartition(".")
             if kind in found:
                 found[kind][filename] = _reason(self._marks / project / name)
-        return Marks(found["yanked"], found["deleted"])
+        return ReleaseState(found["yanked"], found["deleted"])
 
     def mark(self, project: str, filename: str, kind: str, facts: Mapping[str, Any]) -> None:
         """Mark a file ``yanked`` or ``deleted``, durably, with a reason and who said so."""
-        folder = self._marks / project
-        folder.mkdir(parents=True, exist_ok=True)
-        beside = folder / f".{filename}.{kind}.part"
-        with beside.open("w", encoding="utf-8") as file:
-            json.dump(dict(facts), file)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(folder / f"{filename}.{kind}")
+        replace_file(self._marks / project / f"{filename}.{kind}", json.dumps(dict(facts)).encode(), durable=True)
 
     def unmark(self, project: str, filename: str, kind: str) -> None:
         """Take a mark away, if there is one."""
         (self._marks / project / f"{filename}.{kind}").unlink(missing_ok=True)
 
-    def _write_all(self, path: Path, facts: Mapping[str, Facts]) -> None:
-        beside = path.with_suffix(".part")
-        beside.write_bytes(b"".join(_line(filename, each) for filename, each in facts.items()))
-        beside.replace(path)
+    def _write_all(self, path: Path, facts: Mapping[str, FileMetadata]) -> None:
+        replace_file(path, b"".join(_line(filename, each) for filename, each in facts.items()))
 
 
-def _line(filename: str, facts: Facts) -> bytes:
+def _line(filename: str, facts: FileMetadata) -> bytes:
     fields = {"filename": filename, **{name: value for name, value in asdict(facts).items() if value is not None}}
     return json.dumps(fields, separators=(",", ":")).encode() + b"\n"
 

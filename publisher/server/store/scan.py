@@ -38,8 +38,8 @@ class FolderLostError(OSError):
     """The package folder can't be read, or is suddenly empty as that of an unmounted disk is."""
 
 
-class Look(enum.Enum):
-    """What the times of the directories tell."""
+class ScanResult(enum.Enum):
+    """The outcome of comparing the times of the directories."""
 
     SAME = enum.auto()
     RACY = enum.auto()
@@ -81,7 +81,7 @@ class OwnChanges:
         return mtime_ns == self._left.get(directory) or (listing is not None and mtime_ns == listing.mtime_ns)
 
 
-def look(listings: Listings) -> Look:
+def compare_times(listings: Listings) -> ScanResult:
     """
     Compare every directory's time with the one it had when it was read: one system call a directory.
 
@@ -91,16 +91,16 @@ def look(listings: Listings) -> Look:
     try:
         for path, listing in listings.items():
             if _mtime_ns(path) != listing.mtime_ns:
-                return Look.CHANGED
+                return ScanResult.CHANGED
             racy = racy or listing.racy
     except FileNotFoundError:
-        return Look.CHANGED
+        return ScanResult.CHANGED
     except OSError as error:
         raise FolderLostError(error.errno, f"the package folder can't be read: {error.strerror}") from error
-    return Look.RACY if racy else Look.SAME
+    return ScanResult.RACY if racy else ScanResult.SAME
 
 
-def read(roots: Sequence[Path], known: Listings) -> dict[str, Listing]:
+def read_folders(roots: Sequence[Path], known: Listings) -> dict[str, Listing]:
     """
     Return what lies in the folders and below them, taking from ``known`` the directories that did not change.
 

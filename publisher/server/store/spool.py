@@ -29,7 +29,7 @@ class Digest(Protocol):
         """Return the digest in hexadecimal."""
 
 
-class Receiver:
+class Spool:
     """One temporary file that is being written; `digests` are complete after `finish`."""
 
     def __init__(self, folder: Path, limit: int, threads: ThreadPoolExecutor) -> None:
@@ -116,7 +116,7 @@ class Receiver:
         return self._descriptor
 
 
-def staging_folder(dot_folder: Path, storage: Storage) -> Path:
+def spool_folder(dot_folder: Path, storage: Storage) -> Path:
     """
     Return where files are written while they come in.
 

@@ -17,7 +17,7 @@ from publisher.server.auth.htpasswd import Users
 from publisher.server.http.messages import Message, Request
 from publisher.server.settings import ServerSettings
 from publisher.server.storage.base import LocalDisk
-from publisher.server.store.refresh import Refresher
+from publisher.server.storage.sync import VolumeSync
 from tests.helpers.http import Client
 from tests.helpers.index import ADMIN_TOKEN
 from tests.server.conftest import PASSWORD, USER, OwnIndex
@@ -235,7 +235,7 @@ def test_a_password_proven_by_the_file_before_is_not_remembered(tmp_path: Path) 
             return right
 
     async def ask() -> bool:
-        authenticator = Slow(settings, Refresher(LocalDisk(), patience=1, interval=1))
+        authenticator = Slow(settings, VolumeSync(LocalDisk(), patience=1, interval=1))
         header = b"Basic " + base64.b64encode(b"ada:correct horse")
         scope = {"type": "http", "method": "GET", "path": "/", "headers": [(b"authorization", header)]}
         await authenticator.require_user(Request(scope, _nothing))

@@ -18,12 +18,10 @@ import pytest
 
 from publisher.server.http.access_log import log_request
 from publisher.server.http.messages import Message, Request
-from publisher.server.settings import ServerSettings
-from publisher.server.storage.base import LocalDisk
-from publisher.server.store import scan as folder
-from publisher.server.store.records import Facts, Records
-from publisher.server.store.refresh import Refresher
-from publisher.server.store.store import Store
+from publisher.server.store.contents import FolderContents
+from publisher.server.store.metadata import FileMetadata
+from publisher.server.store.records import Records
+from publisher.server.store.scan import FolderLostError, read_folders
 from tests.helpers.dists import make_sdist, make_wheel
 from tests.helpers.http import Client, sha256
 from tests.helpers.inside import serving
@@ -175,7 +173,7 @@ def test_what_is_recorded_is_not_found_out_again(own: OwnIndex, tmp_path: Path) 
 def test_a_record_that_grew_is_written_anew(tmp_path: Path) -> None:
     records = Records(tmp_path)
     records.prepare()
-    facts = Facts(1, 2, "0" * 64, "2026-01-01T00:00:00.000000Z")
+    facts = FileMetadata(1, 2, "0" * 64, "2026-01-01T00:00:00.000000Z")
     for number in range(200):
         records.add("grown", {"a-1.0.tar.gz": replace(facts, size=number)})
     assert records.load("grown") == {"a-1.0.tar.gz": replace(facts, size=199)}
@@ -334,11 +332,11 @@ def test_a_folder_that_is_forbidden_is_left_out_unless_it_was_listed(
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
         return allowed(path)
 
-    everything = folder.read([tmp_path], {})
+    everything = read_folders([tmp_path], {})
     monkeypatch.setattr(os, "scandir", scandir)
-    assert set(folder.read([tmp_path], {})) == {str(tmp_path)}
-    with pytest.raises(folder.FolderLostError):
-        folder.read([tmp_path], everything)
+    assert set(read_folders([tmp_path], {})) == {str(tmp_path)}
+    with pytest.raises(FolderLostError):
+        read_folders([tmp_path], everything)
 
 
 def test_the_same_file_in_two_folders_is_listed_until_both_are_gone(own: OwnIndex, tmp_path: Path) -> None:
@@ -364,14 +362,12 @@ def test_the_same_file_in_two_folders_is_listed_until_both_are_gone(own: OwnInde
 
 
 def test_an_older_scan_does_not_undo_a_newer_one(tmp_path: Path) -> None:
-    refresher = Refresher(LocalDisk(), patience=1, interval=1)
-    store = Store(ServerSettings((tmp_path,)), refresher)
-    older = store._scan()
+    contents = FolderContents([tmp_path])
+    older = read_folders([tmp_path], {})
     make_wheel(tmp_path, "sound")
-    store._apply(2, *store._scan())
-    store._apply(1, *older)
-    assert set(store.projects) == {"sound"}
-    store.close()
+    assert contents.apply(2, read_folders([tmp_path], {}))
+    assert not contents.apply(1, older)
+    assert set(contents.projects) == {"sound"}
 
 
 def test_many_questions_after_the_health_at_once_are_all_answered_well(own: OwnIndex) -> None:

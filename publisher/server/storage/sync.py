@@ -20,11 +20,11 @@ _log = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
 
 
-class Refresher:
+class VolumeSync:
     """
     Owns the commits and reloads of one storage: on a shared one nobody looks at the folder meanwhile.
 
-    Whoever reads or writes files does it inside `looking`; a commit or reload waits until nobody does, and while it
+    Whoever reads or writes files does it inside `reading`; a commit or reload waits until nobody does, and while it
     runs newcomers wait. Many that ask at a time share one run that began after they asked.
     """
 
@@ -34,7 +34,7 @@ class Refresher:
         self._storage = storage
         self._patience = patience
         self._interval = interval
-        self._looking = 0
+        self._readers = 0
         self._changed = asyncio.Condition()
         self._turn = asyncio.Lock()
         self._alone = False
@@ -65,7 +65,7 @@ class Refresher:
                 await self._task
 
     @asynccontextmanager
-    async def looking(self) -> AsyncIterator[None]:
+    async def reading(self) -> AsyncIterator[None]:
         """Hold off commits and reloads; raise StorageUnavailableError when one that runs does not end in time."""
         if self._alone:
             async with self._changed:
@@ -73,12 +73,12 @@ class Refresher:
                     await asyncio.wait_for(self._changed.wait_for(lambda: not self._alone), self._patience)
                 except TimeoutError:
                     raise StorageUnavailableError from None
-        self._looking += 1
+        self._readers += 1
         try:
             yield
         finally:
-            self._looking -= 1
-            if self._looking == 0 and self._alone:
+            self._readers -= 1
+            if self._readers == 0 and self._alone:
                 async with self._changed:
                     self._changed.notify_all()
 
@@ -121,7 +121,7 @@ class Refresher:
             self._alone = True
             try:
                 async with self._changed:
-                    await asyncio.wait_for(self._changed.wait_for(lambda: self._looking == 0), patience)
+                    await asyncio.wait_for(self._changed.wait_for(lambda: self._readers == 0), patience)
                 yield
             finally:
                 self._alone = False

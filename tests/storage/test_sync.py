@@ -7,7 +7,7 @@ import pytest
 
 from publisher.server.storage.base import Storage
 from publisher.server.storage.errors import StorageUnavailableError
-from publisher.server.store.refresh import Refresher
+from publisher.server.storage.sync import VolumeSync
 
 
 class Volume(Storage):
@@ -41,22 +41,22 @@ class Volume(Storage):
             raise RuntimeError("made up")
 
 
-def _refresher(volume: Storage, patience: float = 5.0) -> Refresher:
-    return Refresher(volume, patience=patience, interval=60, between_reloads=0.0)
+def _sync(volume: Storage, patience: float = 5.0) -> VolumeSync:
+    return VolumeSync(volume, patience=patience, interval=60, between_reloads=0.0)
 
 
 def test_nobody_looks_while_it_works_and_it_waits_for_those_who_do() -> None:
     async def run() -> None:
         volume = Volume()
-        refresher = _refresher(volume)
+        sync = _sync(volume)
 
         async def look() -> None:
-            async with refresher.looking():
+            async with sync.reading():
                 for _ in range(3):
                     assert not volume.busy.is_set()
                     await asyncio.sleep(0.001)
 
-        work = [refresher.reload() if n % 3 else refresher.commit() for n in range(9)]
+        work = [sync.reload() if n % 3 else sync.commit() for n in range(9)]
         await asyncio.gather(*(look() for _ in range(50)), *work, *(look() for _ in range(50)))
 
     asyncio.run(run())
@@ -65,12 +65,12 @@ def test_nobody_looks_while_it_works_and_it_waits_for_those_who_do() -> None:
 def test_those_who_ask_at_a_time_share_one_run_that_begins_after_they_asked() -> None:
     async def run() -> tuple[int, int]:
         volume = Volume()
-        refresher = _refresher(volume)
-        first = asyncio.create_task(refresher.commit())
+        sync = _sync(volume)
+        first = asyncio.create_task(sync.commit())
         await volume.busy.wait()
-        await asyncio.gather(*(refresher.commit() for _ in range(20)))
+        await asyncio.gather(*(sync.commit() for _ in range(20)))
         assert first.done()
-        await asyncio.gather(*(refresher.on_miss() for _ in range(20)))
+        await asyncio.gather(*(sync.on_miss() for _ in range(20)))
         return volume.commits, volume.reloads
 
     assert asyncio.run(run()) == (2, 1)
@@ -80,13 +80,13 @@ def test_a_failed_commit_is_told_to_everybody_who_waited_for_it() -> None:
     async def run() -> None:
         volume = Volume()
         volume.fails = True
-        refresher = _refresher(volume)
-        found = await asyncio.gather(refresher.commit(), refresher.commit(), return_exceptions=True)
+        sync = _sync(volume)
+        found = await asyncio.gather(sync.commit(), sync.commit(), return_exceptions=True)
         assert [type(each) for each in found] == [RuntimeError, RuntimeError]
-        assert not await refresher.reload()
+        assert not await sync.reload()
         volume.fails = False
-        await refresher.commit()
-        assert await refresher.reload()
+        await sync.commit()
+        assert await sync.reload()
 
     asyncio.run(run())
 
@@ -95,11 +95,11 @@ def test_who_waits_too_long_is_told_to_come_again() -> None:
     async def run() -> None:
         volume = Volume()
         volume.takes = 0.3
-        refresher = _refresher(volume, patience=0.05)
-        reloading = asyncio.create_task(refresher.reload())
+        sync = _sync(volume, patience=0.05)
+        reloading = asyncio.create_task(sync.reload())
         await volume.busy.wait()
         with pytest.raises(StorageUnavailableError):
-            async with refresher.looking():
+            async with sync.reading():
                 pass
         assert await reloading
 
@@ -109,10 +109,10 @@ def test_who_waits_too_long_is_told_to_come_again() -> None:
 def test_a_reload_gives_up_on_somebody_who_looks_for_long() -> None:
     async def run() -> None:
         volume = Volume()
-        refresher = _refresher(volume, patience=0.05)
-        async with refresher.looking():
-            assert not await refresher.reload()
+        sync = _sync(volume, patience=0.05)
+        async with sync.reading():
+            assert not await sync.reload()
         assert volume.reloads == 0
-        assert await refresher.reload()
+        assert await sync.reload()
 
     asyncio.run(run())

@@ -1,0 +1,228 @@
+"""The catalog: the projects and files of an index, and their metadata."""
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, suppress
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import TypeVar
+
+from publisher.server.names.filenames import guess
+from publisher.server.settings import ServerSettings
+from publisher.server.storage.errors import StorageUnavailableError
+from publisher.server.storage.sync import VolumeSync
+from publisher.server.store.contents import FolderContents, file_count
+from publisher.server.store.loading import MetadataLoader, is_as_recorded
+from publisher.server.store.metadata import FileMetadata
+from publisher.server.store.owned_names import OwnedNames
+from publisher.server.store.projects import Project, StoredFile
+from publisher.server.store.records import Records
+from publisher.server.store.watch import CHECK_SHARE, FolderWatch, in_background
+from publisher.server.store.workers import Workers
+
+_Result = TypeVar("_Result")
+
+
+class Catalog:
+    """
+    What the package folders hold.
+
+    All state is changed in the event loop; what reads files runs in threads and changes nothing.
+    """
+
+    def __init__(self, settings: ServerSettings, sync: VolumeSync) -> None:
+        self._settings = settings
+        self._sync = sync
+        self.roots = tuple(Path(os.path.abspath(root)) for root in settings.roots)  # noqa: PTH100 - keeps links
+        self.records = Records(self.roots[0])
+        self.workers = Workers()
+        self._contents = FolderContents(self.roots)
+        self._watch = FolderWatch(self.roots, self._contents, sync, self.workers)
+        self._watch.after_scan = self._after_scan
+        self._loader = MetadataLoader(self._contents, self.records)
+        self._owned = OwnedNames(settings.reserved, self._watch, self.records, sync, self.workers)
+
+    async def start(self) -> None:
+        """Read the folders for the first time."""
+        with suppress(OSError):  # a folder that can only be read is served without records
+            await self.workers.run(self.records.prepare)
+        await self.rescan()
+
+    def close(self) -> None:
+        """End the threads."""
+        self.workers.close()
+
+    async def in_thread(self, work: Callable[[], _Result]) -> _Result:
+        """Run blocking work in a thread."""
+        return await self.workers.run(work)
+
+    # from memory
+
+    @property
+    def unavailable_reason(self) -> str | None:
+        """Why the folder can't be served, None while it can."""
+        return self._watch.unavailable_reason
+
+    @property
+    def revision(self) -> int:
+        """A number that grows whenever a project comes or goes."""
+        return self._contents.revision
+
+    @property
+    def file_count(self) -> int:
+        """The number of listed files."""
+        return file_count(self._contents.projects)
+
+    def is_current(self) -> bool:
+        """Tell whether memory and folder agree, as far as that is cheap to know."""
+        return self._watch.is_current()
+
+    def project(self, name: str) -> Project | None:
+        """Return a known project by its normalized name."""
+        return self._contents.projects.get(name)
+
+    def names(self) -> list[str]:
+        """Return the normalized names of all known projects."""
+        return list(self._contents.projects)
+
+    def path_of(self, url_path: str) -> str | None:
+        """Return the path of the file of a URL path, or None for a file that is not listed."""
+        return self._contents.path_of(url_path)
+
+    def has_file(self, filename: str) -> bool:
+        """Tell whether a file of that name is listed."""
+        guessed = guess(filename)
+        project = self.project(guessed.project) if guessed else None
+        return project is not None and filename in project.places
+
+    def locations(self) -> Iterator[tuple[str, str, str]]:
+        """Yield directory, file name and URL path of every listed file; may run in any thread."""
+        for project in list(self._contents.projects.values()):
+            for filename, directory in list(project.places.items()):
+                yield directory, filename, self._contents.url_path(directory, filename)
+
+    # with a look at the folder
+
+    async def refresh(self) -> None:
+        """Make memory and folder agree."""
+        self._watch.refresh()
+
+    async def rescan(self) -> None:
+        """Read the folders that changed."""
+        await self._watch.rescan()
+
+    async def find(self, name: str) -> Project | None:
+        """Return a project by its normalized name; before there is none, folder and volume are read again."""
+        self._watch.refresh()
+        return self.project(name) or await self._look_again(lambda: self.project(name))
+
+    async def find_path(self, url_path: str) -> str | None:
+        """Return the path of the file of a URL path; before there is none, as `find`."""
+        self._watch.refresh()
+        return self.path_of(url_path) or await self._look_again(lambda: self.path_of(url_path))
+
+    async def files(self, project: Project) -> Mapping[str, StoredFile]:
+        """Return the files of a project with their metadata; the first time it is read, and recorded, in a thread."""
+        while project.files is None:
+            if project.loading is None or project.loading.done():
+                project.loading = asyncio.create_task(self._load(project))
+            await asyncio.shield(project.loading)
+        idle = project.loading is None or project.loading.done()
+        if project.is_due() and self.unavailable_reason is None and idle:
+            project.verified = time.monotonic()
+            project.loading = in_background(self._verify(project))
+        return project.files
+
+    async def is_owned(self, name: str) -> bool:
+        """Tell whether a name is this index's for good: published at any time, or reserved."""
+        return await self._owned.is_owned(name)
+
+    async def failure(self) -> str | None:
+        """Return why the index can't do its work, None when its folder can be read and written."""
+        self._watch.refresh()
+        if self.unavailable_reason is not None:
+            return self.unavailable_reason
+        async with self._sync.reading():
+            return await self.workers.run(lambda: _write_failure(self.records.folder))
+
+    # for changes
+
+    def add_upload(self, directory: str, filename: str, metadata: FileMetadata) -> StoredFile:
+        """List an uploaded file at once."""
+        guessed = guess(filename)
+        assert guessed is not None, "an upload's name was parsed"  # noqa: S101 - for the type checker
+        known = self._contents.projects.get(guessed.project)
+        files, state = (known.files, known.state) if known is not None else (None, None)
+        self._contents.add_upload(directory, filename, self._watch.begun_scans)
+        file = self._loader.stored(filename, directory, metadata, state.yanked.get(filename) if state else None)
+        if files is not None:
+            project = self._contents.projects[guessed.project]
+            project.files, project.state = {**files, filename: file}, state
+        return file
+
+    def directories_of(self, name: str, filename: str) -> set[str]:
+        """Return every directory that has a file of a project."""
+        project = self.project(name)
+        listed = {project.places[filename]} if project is not None and filename in project.places else set[str]()
+        return listed.union(self._contents.directories_of(filename))
+
+    def is_unchanged_by_others(self) -> bool:
+        """Tell whether only this process has changed the folders since they were read."""
+        return self._watch.own_changes.are_all_since(self._contents.listings)
+
+    def own_change(self, directory: str) -> AbstractContextManager[None]:
+        """Note how a directory is left by a change of this process; one thread at a time."""
+        return self._watch.own_changes.change(directory, self._contents.listings)
+
+    async def _look_again(self, find: Callable[[], _Result | None]) -> _Result | None:
+        await self._watch.rescan()
+        found = find()
+        if found is None and await self._sync.on_miss():
+            await self._watch.rescan()
+            found = find()
+        return found
+
+    async def _load(self, project: Project) -> None:
+        revision, places = project.revision, dict(project.places)
+        async with self._sync.reading():
+            try:
+                files, state = await self.workers.run(lambda: self._loader.load(project.name, places))
+            except OSError as error:
+                self._watch.lose(error)
+                raise StorageUnavailableError from error
+        if len(files) < len(places):
+            await self._watch.rescan()
+        if self.unavailable_reason is not None:
+            raise StorageUnavailableError
+        if project.revision == revision:
+            project.files, project.state, project.verified = files, state, time.monotonic()
+
+    async def _verify(self, project: Project) -> None:
+        """Notice files that were overwritten in place, which no directory's time shows; the slower the rarer."""
+        files = dict(project.files or {})
+        started = time.monotonic()
+        async with self._sync.reading():
+            changed = await self.workers.run(lambda: any(not is_as_recorded(file) for file in files.values()))
+            state = await self.workers.run(lambda: self.records.state(project.name))
+        project.verified = time.monotonic() + CHECK_SHARE * (time.monotonic() - started)
+        if changed:
+            await self._watch.rescan()  # a file that is not there may mean that the whole disk is not
+        if (changed and self.unavailable_reason is None) or state != project.state:
+            project.forget()
+
+    def _after_scan(self) -> None:
+        self._owned.note_new(durably=self._settings.fallback_url is not None)
+
+
+def _write_failure(folder: Path) -> str | None:
+    """Return why a file can't be written to a folder, or None when it can."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder) as probe:
+            probe.write(b"ok")
+            probe.flush()
+    except OSError as error:
+        return f"the package folder can't be written: {error.strerror or error}"
+    return None

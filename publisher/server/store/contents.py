@@ -1,0 +1,117 @@
+"""The projects and URL paths of the files in the package folders, kept up with scans and uploads."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from publisher.server.names.filenames import SIGNATURE, guess
+from publisher.server.store.projects import Project
+from publisher.server.store.scan import Listing, Listings, differences
+
+
+class FolderContents:
+    """All projects by normalized name; changed in the event loop only."""
+
+    def __init__(self, roots: Sequence[Path]) -> None:
+        self.projects: dict[str, Project] = {}
+        self.revision = 0
+        """Grows whenever a project comes or goes."""
+        self.listings: dict[str, Listing] = {}
+        self.unnoted: set[str] = set()
+        """Names that have files and were not written to the list of owned names since this process started."""
+        self._roots = tuple(map(str, roots))
+        self._directories: dict[str, str] = {}
+        """The directory of the file of every path below ``/packages/``."""
+        self._prefixes: dict[str, str] = {}
+        self._newest_scan = 0
+        self._unlisted_uploads: dict[tuple[str, str], int] = {}
+        """The directory and name of each upload that no scan has listed yet, with how many scans had begun by then."""
+
+    def path_of(self, url_path: str) -> str | None:
+        """Return the path of the file of a URL path, or None for a file that is not listed."""
+        directory = self._directories.get(url_path)
+        return f"{directory}/{url_path.rpartition('/')[2]}" if directory is not None else None
+
+    def url_path(self, directory: str, filename: str) -> str:
+        """Return the path of a file below ``/packages/``, relative to its root as in pypiserver."""
+        prefix = self._prefixes.get(directory)
+        if prefix is None:
+            prefix = self._prefixes[directory] = self._url_prefix(directory)
+        return prefix + filename
+
+    def directories_of(self, filename: str) -> list[str]:
+        """Return every directory that has a file of a name."""
+        return [directory for directory, listing in self.listings.items() if filename in listing.files]
+
+    def apply(self, number: int, listings: dict[str, Listing]) -> bool:
+        """Take over the result of a scan; return False, and change nothing, after one that began later."""
+        if number < self._newest_scan:
+            return False
+        self._newest_scan = number
+        gone = list(self._vanished_uploads(number, listings))
+        for directory, came, went in differences(self.listings, listings):
+            gone += [(directory, filename) for filename in went]
+            for filename in came:
+                self._insert(directory, filename)
+        for directory, filename in gone:
+            self._remove(directory, filename)
+        self.listings = listings
+        for _, filename in gone:  # a file of the same name in another folder takes its place
+            for directory in self.directories_of(filename):
+                self._insert(directory, filename)
+        return True
+
+    def add_upload(self, directory: str, filename: str, begun_scans: int) -> None:
+        """Insert an uploaded file before any scan has seen it."""
+        self._insert(directory, filename)
+        self._unlisted_uploads[directory, filename] = begun_scans
+
+    def _vanished_uploads(self, number: int, listings: Listings) -> Iterator[tuple[str, str]]:
+        """Yield the directory and name of uploads that were removed before any scan has listed them."""
+        for (directory, filename), begun in list(self._unlisted_uploads.items()):
+            if number > begun:  # else the scan may have read the directory before the file was there
+                del self._unlisted_uploads[directory, filename]
+                if directory not in listings or filename not in listings[directory].files:
+                    yield directory, filename
+
+    def _insert(self, directory: str, filename: str) -> None:
+        guessed = guess(filename.removesuffix(SIGNATURE))
+        if guessed is None:
+            return
+        self._directories.setdefault(self.url_path(directory, filename), directory)
+        if filename.endswith(SIGNATURE):
+            return
+        project = self.projects.get(guessed.project)
+        if project is None:
+            project = self.projects[guessed.project] = Project(guessed.project)
+            self.revision += 1
+            self.unnoted.add(project.name)
+        if project.places.setdefault(filename, directory) == directory:
+            project.forget()
+
+    def _remove(self, directory: str, filename: str) -> None:
+        guessed = guess(filename.removesuffix(SIGNATURE))
+        if guessed is None:
+            return
+        self._directories.pop(self.url_path(directory, filename), None)
+        project = self.projects.get(guessed.project)
+        if project is None or project.places.get(filename) != directory:
+            return
+        del project.places[filename]
+        project.forget()
+        if not project.places:
+            del self.projects[project.name]
+            self.revision += 1
+
+    def _url_prefix(self, directory: str) -> str:
+        for root in self._roots:
+            if directory == root:
+                return ""
+            if directory.startswith(root + os.sep):
+                return directory[len(root) + 1 :].replace(os.sep, "/") + "/"
+        raise AssertionError("a scan reads below the roots only")
+
+
+def file_count(projects: Mapping[str, Project]) -> int:
+    """Return the number of listed files."""
+    return sum(len(project.places) for project in list(projects.values()))

@@ -1,0 +1,73 @@
+"""Reading the metadata of a project's files: from its record where that is right, else from the files."""
+
+import errno
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from stat import S_ISREG
+
+from publisher.server.names.filenames import guess
+from publisher.server.store.contents import FolderContents
+from publisher.server.store.metadata import FileMetadata, ReleaseState, read_metadata
+from publisher.server.store.projects import StoredFile
+from publisher.server.store.records import Records
+
+
+class MetadataLoader:
+    """Reads and records metadata; every method may block for as long as hashing takes."""
+
+    def __init__(self, contents: FolderContents, records: Records) -> None:
+        self._contents = contents
+        self._records = records
+
+    def load(self, name: str, places: Mapping[str, str]) -> tuple[dict[str, StoredFile], ReleaseState]:
+        """Return the files of a project with their metadata, and record what was not recorded."""
+        recorded = self._records.load(name)
+        state = self._records.state(name)
+        files: dict[str, StoredFile] = {}
+        learned: dict[str, FileMetadata] = {}
+        for filename, directory in places.items():
+            found = _metadata(Path(directory, filename), filename, recorded.get(filename))
+            if found is None:
+                continue
+            if found is not recorded.get(filename):
+                learned[filename] = found
+            files[filename] = self.stored(filename, directory, found, state.yanked.get(filename))
+        if learned:
+            with suppress(OSError):  # a record only saves time
+                self._records.add(name, learned)
+        return files, state
+
+    def stored(self, filename: str, directory: str, metadata: FileMetadata, yanked: str | None) -> StoredFile:
+        """Return the entry of a file."""
+        guessed = guess(filename)
+        version = guessed.version if guessed else ""
+        url_path = self._contents.url_path(directory, filename)
+        return StoredFile(filename, Path(directory, filename), url_path, version, metadata, yanked)
+
+
+def _metadata(path: Path, filename: str, recorded: FileMetadata | None) -> FileMetadata | None:
+    """Return the metadata of a file, recorded or read; None for one that is gone, forbidden, or no file."""
+    try:
+        status = path.stat()
+        if recorded is not None and (recorded.size, recorded.mtime_ns) == (status.st_size, status.st_mtime_ns):
+            return recorded
+        if not S_ISREG(status.st_mode):
+            return None  # opening a pipe would wait for ever
+        return read_metadata(path, filename)
+    except (FileNotFoundError, PermissionError):
+        return None
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        return None
+
+
+def is_as_recorded(file: StoredFile) -> bool:
+    """Tell whether a file has the size and time that its metadata was read at."""
+    try:
+        status = os.stat(file.path)  # noqa: PTH116 - for every file of a project
+    except OSError:
+        return False
+    return (status.st_size, status.st_mtime_ns) == (file.metadata.size, file.metadata.mtime_ns)

@@ -1,0 +1,68 @@
+"""Metadata of files and the state of releases, and reading the metadata of a file from its contents."""
+
+import hashlib
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from publisher.errors import InvalidDistributionError
+from publisher.project.distributions import Kind, read_distribution
+
+
+@dataclass(frozen=True, slots=True)
+class FileMetadata:
+    """
+    What is expensive to read from a file, and the size and time of the file when it was read.
+
+    ``size`` is in bytes, ``mtime_ns`` in nanoseconds since 1970, digests in hexadecimal, ``uploaded`` a time of RFC
+    3339 in UTC. ``metadata_sha256`` is that of a wheel's METADATA (PEP 658).
+    """
+
+    size: int
+    mtime_ns: int
+    sha256: str
+    uploaded: str
+    requires_python: str | None = None
+    metadata_sha256: str | None = None
+    uploader: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseState:
+    """Yanked and deleted files of a project by name, with the reasons."""
+
+    yanked: Mapping[str, str]
+    deleted: Mapping[str, str]
+
+
+def read_metadata(path: Path, filename: str, uploader: str | None = None) -> FileMetadata:
+    """
+    Return the metadata of a file.
+
+    A file that is no distribution by today's rules is served as it is, without metadata.
+    """
+    with path.open("rb") as file:
+        status = os.fstat(file.fileno())
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    uploaded = time_text(status.st_mtime)
+    found = FileMetadata(status.st_size, status.st_mtime_ns, digest, uploaded, uploader=uploader)
+    try:
+        distribution = read_distribution(path, filename)
+    except InvalidDistributionError:
+        return found
+    wheel = distribution.kind is Kind.WHEEL
+    metadata = hashlib.sha256(distribution.metadata).hexdigest() if wheel else None
+    return replace(found, requires_python=distribution.requires_python, metadata_sha256=metadata)
+
+
+def now_text() -> str:
+    """Return the time as the simple API writes it (PEP 700)."""
+    return time_text(time.time())
+
+
+def time_text(seconds: float) -> str:
+    """Return a time in seconds since 1970 as the simple API writes it (PEP 700)."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
