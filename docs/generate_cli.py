@@ -10,7 +10,8 @@ from pathlib import Path
 
 import click
 
-from publisher.cli.main import COMMANDS, group
+from publisher.cli.group import COMMANDS
+from publisher.cli.main import group
 
 PAGE = Path(__file__).parent / "reference" / "cli.md"
 

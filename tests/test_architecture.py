@@ -45,7 +45,7 @@ SERVER_ROOMS = {
 }
 """The same inside `publisher.server`; the modules that lie directly in it put the parts together and may import all."""
 
-SERVER_COMMANDS = {"serve", "users", "storage", "demo"}
+SERVER_COMMANDS = {"serving", "htpasswd_accounts", "storage", "demo"}
 """The modules of `publisher.cli` that run or administer an index; no other one may import the server."""
 
 EVERYWHERE = {"packaging"}
@@ -71,7 +71,7 @@ DOORS = {
     "python_multipart": ["publisher.server.http.multipart"],
     "readme_renderer": ["publisher.checks.metadata"],
     "requests": ["publisher.client.http"],
-    "rich": ["publisher.cli.progress"],
+    "rich": ["publisher.cli.display.live"],
     "tomlkit": ["publisher.files.toml"],
     "trove_classifiers": ["publisher.checks.licensing"],
     "twine": ["publisher.client.upload_form"],

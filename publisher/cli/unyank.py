@@ -1,11 +1,9 @@
 """The command `pypi-publish unyank`."""
 
-from typing import Any
-
 import click
 
-from publisher.cli.options import json_option, output_options, project_config, resolve_target, target_options
-from publisher.cli.summary import show_change
+from publisher.cli.options.target import TargetArgs, target_options
+from publisher.cli.options.verbosity import json_option, output_options
 
 
 @click.command("unyank")
@@ -14,8 +12,8 @@ from publisher.cli.summary import show_change
 @target_options
 @json_option
 @output_options
-def command(project: str, version: str, **options: Any) -> None:
-    """Take a yank back."""
-    from publisher.publish.releases import unyank
+def command(project: str, version: str, *, target: TargetArgs) -> None:
+    """Undo a yank."""
+    from publisher.cli.run import releases
 
-    show_change(project, version, unyank(resolve_target(options, project_config([])), project, version))
+    releases.unyank(target, project, version)

@@ -1,28 +1,12 @@
 """The command `pypi-publish upload`."""
 
-from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
 
-from publisher.cli.options import (
-    jobs_option,
-    json_option,
-    output_options,
-    project_config,
-    publish_options,
-    resolve_publish,
-    target_options,
-)
-from publisher.cli.output import current_output
-from publisher.cli.progress import make_observer
-from publisher.cli.publish import show
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from publisher.publish.report import Report
+from publisher.cli.options.publishing import PublishArgs, jobs_option, publish_options
+from publisher.cli.options.target import TargetArgs, target_options
+from publisher.cli.options.verbosity import json_option, output_options
 
 
 @click.command("upload")
@@ -32,25 +16,12 @@ if TYPE_CHECKING:
 @jobs_option
 @json_option
 @output_options
-def command(files: tuple[Path, ...], **options: Any) -> None:
+def command(files: tuple[Path, ...], *, jobs: int | None, target: TargetArgs, publish: PublishArgs) -> None:
     """
-    Check built files and upload what the index does not have yet.
+    Check built files and upload those that the index lacks.
 
-    FILE is a wheel or an sdist, for example dist/*. A tag that names a project chooses that project's files.
+    FILE is a wheel or an sdist, for example dist/*. A tag that names a project selects that project's files.
     """
-    upload_files(files, options)
+    from publisher.cli.run.publishing import upload_files
 
-
-def upload_files(files: "Sequence[Path]", options: "Mapping[str, Any]") -> "Report":
-    """Publish built files and tell what became of them; the options are those of `upload`."""
-    from publisher.project.tags import select_distributions
-    from publisher.publish.prepare import check_files
-    from publisher.publish.upload import publish
-
-    run = resolve_publish(options, project_config([]))
-    with closing(make_observer(current_output())) as observer:
-        distributions = check_files(files, observer)
-        chosen = select_distributions(run.tag, distributions) if run.tag else distributions
-        report = publish(chosen, run, observer)
-    show(report)
-    return report
+    upload_files(files, target, publish, jobs=jobs)

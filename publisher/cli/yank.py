@@ -1,26 +1,24 @@
 """The command `pypi-publish yank`."""
 
-from typing import Any
-
 import click
 
-from publisher.cli.options import json_option, output_options, project_config, resolve_target, target_options
-from publisher.cli.summary import show_change
+from publisher.cli.options.target import TargetArgs, target_options
+from publisher.cli.options.verbosity import json_option, output_options
 
 
 @click.command("yank")
 @click.argument("project")
 @click.argument("version")
-@click.option("--reason", default="", metavar="TEXT", help="Why; installers show it.")
+@click.option("--reason", default="", metavar="TEXT", help="Reason, which installers show.")
 @target_options
 @json_option
 @output_options
-def command(project: str, version: str, reason: str, **options: Any) -> None:
+def command(project: str, version: str, *, reason: str, target: TargetArgs) -> None:
     """
-    Have installers pass over a release.
+    Yank a release so that installers skip it.
 
-    It stays installable for those who ask for exactly this version (PEP 592), and can be unyanked.
+    It stays installable by its exact version (PEP 592), and can be unyanked.
     """
-    from publisher.publish.releases import yank
+    from publisher.cli.run import releases
 
-    show_change(project, version, yank(resolve_target(options, project_config([])), project, version, reason))
+    releases.yank(target, project, version, reason)

@@ -1,17 +1,12 @@
 """The table and the lines that a publishing run ends with."""
 
-import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import click
 
-from publisher.cli.output import Output, current_output
+from publisher.cli.display.output import Output
 from publisher.project.display import human_size
 from publisher.publish.report import Report, State
-
-if TYPE_CHECKING:
-    from publisher.publish.releases import Changed
 
 WORDS = {
     State.UPLOADED: ("uploaded", "green"),
@@ -48,16 +43,6 @@ def show_report(report: Report, output: Output) -> None:
             output.say(f"  {report.install_command(release)}")
     if report.dry_run:
         output.say("\nThis was a dry run: nothing was sent.")
-
-
-def show_change(project: str, version: str, changed: "Changed") -> None:
-    """Tell what was done to a release, for people or as JSON."""
-    output = current_output()
-    if output.as_json:
-        told = {"project": project, "version": version, "status": changed.status, "files": list(changed.files)}
-        click.echo(json.dumps(told, indent=2))
-    for filename in changed.files:
-        output.say(f"{changed.status} {filename}")
 
 
 def _table(rows: Sequence[tuple[str, str, str]], colours: Sequence[str]) -> list[str]:

@@ -1,19 +1,14 @@
 """What a publishing run leaves on GitHub: the outputs of the step, and the page that people read after it."""
 
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
-from publisher.cli.summary import WORDS
+from publisher.cli.display.report import WORDS
 from publisher.project.display import human_size
-from publisher.publish.report import State
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from publisher.publish.report import Report
+from publisher.publish.report import Report, State
 
 
-def outputs_of(report: "Report") -> dict[str, str]:
+def outputs_of(report: Report) -> dict[str, str]:
     """
     Return the outputs by name.
 
@@ -36,7 +31,7 @@ def outputs_of(report: "Report") -> dict[str, str]:
     }
 
 
-def summary_of(report: "Report") -> str:
+def summary_of(report: Report) -> str:
     """Return the step summary in Markdown: a table of the files, and how to install each release."""
     lines = [f"### {_heading(report)}", "", "| File | Size | SHA-256 | State |", "|---|--:|---|---|"]
     lines += [
@@ -51,7 +46,7 @@ def summary_of(report: "Report") -> str:
     return "\n".join([*lines, ""])
 
 
-def _heading(report: "Report") -> str:
+def _heading(report: Report) -> str:
     releases = ", ".join(f"{release.display_name} {release.version}" for release in report.releases or report.unchanged)
     if not releases:
         return "✅ Nothing to publish"
@@ -62,7 +57,7 @@ def _heading(report: "Report") -> str:
     return f"✅ Nothing new: {releases} is on the index already"
 
 
-def _same(values: "Iterable[str]") -> str:
+def _same(values: Iterable[str]) -> str:
     """Return the value that all have, or nothing where they differ."""
     found = set(values)
     return found.pop() if len(found) == 1 else ""

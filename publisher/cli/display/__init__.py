@@ -1,0 +1,1 @@
+"""Output for people: messages, progress, tables, and what a GitHub Actions runner shows."""

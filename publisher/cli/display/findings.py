@@ -1,0 +1,55 @@
+"""The findings of `check`: one line each, annotations in GitHub Actions, and a verdict."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import click
+
+from publisher.checks.violations import Severity, Violation
+from publisher.cli.display.output import current_output
+from publisher.errors import CheckFailedError
+from publisher.project.distributions import Distribution
+from publisher.publish.report import files_as_json
+
+_LEVELS: Mapping[str, Literal["error", "warning", "notice"]] = {
+    "error": "error",
+    "warning": "warning",
+    "note": "notice",
+}
+_COLORS = {"error": "red", "warning": "yellow", "note": "cyan"}
+
+
+def conclude(found: Sequence[Violation], built: Sequence[Distribution], *, strict: bool) -> None:
+    """Print findings and built files; raise CheckFailedError when a finding fails."""
+    output = current_output()
+    for finding in found:
+        _show(finding)
+    if output.as_json:
+        payload = {"findings": [finding.as_json() for finding in found], "files": files_as_json(built)}
+        click.echo(json.dumps(payload, indent=2))
+    else:
+        for distribution in built:
+            click.echo(distribution.path)
+    counts = Counter(finding.rule.severity for finding in found)
+    failed = counts[Severity.ERROR] or (strict and counts[Severity.WARNING])
+    words = [f"{count} {kind.value}{'s' if count > 1 else ''}" for kind in Severity if (count := counts[kind])]
+    fixable = sum(finding.rule.fixable for finding in found)
+    hint = f" --fix mends {fixable} of them." if fixable else ""
+    if failed and output.as_json:
+        click.get_current_context().exit(CheckFailedError.exit_code)
+    if failed:
+        raise CheckFailedError(f"{', '.join(words)}.{hint}", hint="docs/reference/checks.md explains each code.")
+    output.say(f"{', '.join(words)}.{hint}" if words else "All is well.")
+
+
+def _show(finding: Violation) -> None:
+    output = current_output()
+    severity = finding.rule.severity.value
+    if output.runner is not None:
+        title = f"{finding.rule.code} {finding.rule.title}"
+        output.command(output.runner.annotation(_LEVELS[severity], title, finding.message, finding.path, finding.line))
+    elif not output.is_quiet or severity != "note":
+        code = click.style(finding.rule.code, fg=_COLORS[severity], bold=True)
+        click.echo(f"{click.style(finding.place, bold=True)}: {code} {finding.message}", err=True)

@@ -1,0 +1,68 @@
+"""Steps of a run as plain lines, one for each finished step."""
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import click
+
+from publisher.cli.display.output import Output
+from publisher.client.url import IndexUrl
+from publisher.project.distributions import Distribution
+from publisher.publish.events import Observer
+from publisher.secret import Credentials
+
+LABEL_WIDTH = 10
+
+
+class LineObserver(Observer):
+    """Writes one line for each finished step."""
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+        self._started: dict[Path | str, float] = {}
+
+    def building(self, project: Path) -> None:
+        """Tell that a project's build begins."""
+        self._started[project] = time.monotonic()
+        self._line("Building", str(project))
+
+    def output(self, project: Path, text: bytes) -> None:  # noqa: ARG002 - lines name no project
+        """Pass on what the backend printed."""
+        sys.stderr.buffer.write(text)
+        sys.stderr.buffer.flush()
+
+    def built(self, project: Path, files: Sequence[Path]) -> None:
+        """Tell what a build made, and how long it took."""
+        self._line("Built", f"{', '.join(file.name for file in files)} in {self._took(project)}")
+
+    def checked(self, distributions: Sequence[Distribution], warnings: Sequence[str]) -> None:
+        """Tell that the files are in order."""
+        for warning in warnings:
+            self._output.warn(warning)
+        count = len(distributions)
+        self._line("Checked", f"{count} file{'' if count == 1 else 's'}: names, contents, metadata, description")
+
+    def connected(self, url: IndexUrl, credentials: Credentials) -> None:
+        """Tell where the files go and as whom."""
+        self._line("Index", f"{url} as {credentials.username} (from {credentials.source})")
+
+    def sending(self, filename: str, size: int) -> Callable[[int], None]:  # noqa: ARG002 - plain lines show no progress
+        """Note when a file begins to go up."""
+        self._started[filename] = time.monotonic()
+        return lambda _sent: None
+
+    def sent(self, filename: str) -> None:
+        """Tell that a file is stored."""
+        self._line("Uploaded", f"{filename} in {self._took(filename)}")
+
+    def retrying(self, filename: str, reason: str, pause: float) -> None:
+        """Tell why a file is sent again."""
+        self._output.warn(f"{filename}: {reason} Trying again in {pause:.1f} s.")
+
+    def _took(self, what: Path | str) -> str:
+        return f"{time.monotonic() - self._started.pop(what):.1f} s"
+
+    def _line(self, label: str, text: str) -> None:
+        self._output.say(f"{click.style(label.rjust(LABEL_WIDTH), fg='green', bold=True)} {text}")

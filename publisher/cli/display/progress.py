@@ -1,0 +1,21 @@
+"""The choice of how a run's steps are shown."""
+
+import sys
+
+from publisher.cli.display.folded import FoldingObserver
+from publisher.cli.display.lines import LineObserver
+from publisher.cli.display.output import Output
+from publisher.publish.events import Observer
+
+
+def make_observer(output: Output) -> Observer:
+    """Return what shows the steps in the way that fits where stderr goes."""
+    if output.runner is not None:
+        return FoldingObserver(output)
+    if output.is_quiet:
+        return Observer()
+    if not sys.stderr.isatty():
+        return LineObserver(output)
+    from publisher.cli.display.live import LiveObserver  # rich, which only a terminal needs
+
+    return LiveObserver(output)

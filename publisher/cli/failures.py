@@ -1,0 +1,45 @@
+"""Every failure as one message and one exit code."""
+
+import json
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+from publisher.cli.display.output import Output
+from publisher.errors import BuildFailedError, PublishError, StoppedError
+
+
+@contextmanager
+def exit_on_failure(ctx: click.Context) -> Iterator[None]:
+    """Report a failure of the block and exit with its code; click's own failures pass through."""
+    output = ctx.ensure_object(Output)
+    try:
+        yield
+    except PublishError as error:
+        _report(error, output)
+        ctx.exit(error.exit_code)
+    except (click.ClickException, click.exceptions.Exit, click.Abort):
+        raise
+    except KeyboardInterrupt:
+        _report(StoppedError("Interrupted."), output)
+        ctx.exit(StoppedError.exit_code)
+    except Exception as error:
+        if output.shows_tracebacks:
+            raise
+        reason = traceback.format_exception_only(error)[-1].strip()
+        _report(PublishError(f"Unexpected failure: {reason}", hint="-vv shows where; please report it."), output)
+        ctx.exit(PublishError.exit_code)
+
+
+def _report(error: PublishError, output: Output) -> None:
+    """Print a failure for people to stderr and, with ``--json``, for programs to stdout."""
+    if output.shows_tracebacks:
+        traceback.print_exception(error)
+    if isinstance(error, BuildFailedError) and error.output and not output.shows_build_output:
+        output.block(error.output)
+    output.failure(error)
+    if output.as_json:
+        payload = {"exit-code": error.exit_code, "title": error.title, "message": error.message, "hint": error.hint}
+        click.echo(json.dumps({"error": payload}, indent=2))

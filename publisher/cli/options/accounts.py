@@ -1,0 +1,37 @@
+"""Options of `users`: the place of the accounts."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from publisher.cli.options.gather import gather
+
+
+@dataclass(frozen=True)
+class AccountsArgs:
+    """An htpasswd file, or an index or its register-user endpoint."""
+
+    admin_url: str | None = None
+    htpasswd: Path | None = None
+
+
+accounts_options = gather(
+    AccountsArgs,
+    "place",
+    click.option(
+        "--admin-url",
+        "--index-url",
+        metavar="URL",
+        envvar=["PYPI_PUBLISH_ADMIN_URL", "PYPI_PUBLISH_INDEX_URL"],
+        show_envvar=True,
+        help="The index, or the register-user endpoint of its deployment on Modal.",
+    ),
+    click.option(
+        "--htpasswd",
+        metavar="FILE",
+        type=click.Path(dir_okay=False, path_type=Path),
+        help="Change this file instead of the accounts of a running index.",
+    ),
+)
+"""Add the place of the accounts; the command receives ``place: AccountsArgs``."""

@@ -1,0 +1,40 @@
+"""Options of `check`: the rules to run, and what to do with their findings."""
+
+from dataclasses import dataclass
+
+import click
+
+from publisher.cli.options.gather import gather
+
+
+@dataclass(frozen=True)
+class CheckArgs:
+    """The kinds of rules to run (all by default), the tag to compare with, and what follows from findings."""
+
+    only: tuple[str, ...] = ()
+    fix: bool = False
+    strict: bool = False
+    tag: str | None = None
+
+
+check_options = gather(
+    CheckArgs,
+    "check",
+    click.option(
+        "--only",
+        type=click.Choice(["source", "version", "build"]),
+        multiple=True,
+        help="source: pyproject.toml and README, without a build; version: the version against index and tag; build: "
+        "the built files.  [default: all; version if an index is named]",
+    ),
+    click.option("--fix", is_flag=True, help="Apply safe automatic fixes to pyproject.toml."),
+    click.option("--strict", is_flag=True, help="Treat warnings as errors; also fail if the index is unreachable."),
+    click.option(
+        "--tag",
+        metavar="TAG",
+        envvar="PYPI_PUBLISH_TAG",
+        show_envvar=True,
+        help="Tag that the version must match.  [default: in a pre-push hook, the pushed tags]",
+    ),
+)
+"""Add the options of `check`; the command receives ``check: CheckArgs``."""

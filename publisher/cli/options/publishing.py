@@ -1,0 +1,49 @@
+"""Options for the conditions on which files are uploaded."""
+
+from dataclasses import dataclass
+
+import click
+
+from publisher.cli.options.gather import gather
+
+
+@dataclass(frozen=True)
+class PublishArgs:
+    """Tag and conditions as they were given; None where the project's configuration decides."""
+
+    tag: str | None = None
+    require_tag: bool | None = None
+    skip_existing: bool | None = None
+    dry_run: bool = False
+
+
+publish_options = gather(
+    PublishArgs,
+    "publish",
+    click.option(
+        "--tag",
+        metavar="TAG",
+        envvar="PYPI_PUBLISH_TAG",
+        show_envvar=True,
+        help="Tag that the version must match: v1.2.3, name-v1.2.3 or name/v1.2.3.",
+    ),
+    click.option("--require-tag/--no-require-tag", default=None, help="Fail without a tag.  [key: require-tag]"),
+    click.option(
+        "--skip-existing/--no-skip-existing",
+        default=None,
+        envvar="PYPI_PUBLISH_SKIP_EXISTING",
+        show_envvar=True,
+        help="Skip files whose names are already on the index, even if contents differ.",
+    ),
+    click.option("--dry-run", is_flag=True, help="Do everything except upload."),
+)
+"""Add the conditions of an upload; the command receives ``publish: PublishArgs``."""
+
+jobs_option = click.option(
+    "--jobs",
+    metavar="N",
+    type=click.IntRange(min=1),
+    envvar="PYPI_PUBLISH_JOBS",
+    show_envvar=True,
+    help="Number of parallel builds and uploads.  [default: one build per processor, 6 uploads]",
+)

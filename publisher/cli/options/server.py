@@ -1,0 +1,83 @@
+"""Options of `serve`; the environment can hold each of them as ``PYPI_INDEX_...``."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import click
+
+from publisher.cli.options.gather import gather
+
+LogFormat = Literal["text", "json", "none"]
+
+
+@dataclass(frozen=True)
+class ServeArgs:
+    """Address, folders, rights and limits of an index on this machine."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    root: tuple[Path, ...] = (Path("packages"),)
+    htpasswd: Path = Path(".htpasswd")
+    authenticate: str = "download,list,update"
+    overwrite: bool = False
+    fallback_url: str | None = None
+    reserve: tuple[str, ...] = ()
+    max_size: int = 2048
+    root_path: str = ""
+    log_format: LogFormat = "text"
+
+
+def _option(*flags: str, **attributes: Any) -> Callable[[Any], Any]:
+    """Return an option with the field's default and an environment variable."""
+    name = next(flag for flag in flags if flag.startswith("--")).strip("-").replace("-", "_")
+    default = getattr(_DEFAULTS, name)
+    shows_default = default not in {None, False, "", ()}
+    return click.option(
+        *flags,
+        envvar=f"PYPI_INDEX_{name.upper()}",
+        show_envvar=True,
+        default=default,
+        show_default=shows_default,
+        **attributes,
+    )
+
+
+_DEFAULTS = ServeArgs()
+
+serve_options = gather(
+    ServeArgs,
+    "serve",
+    _option("--host", help="Address to listen on; 0.0.0.0 for all."),
+    _option("-p", "--port", type=click.IntRange(0, 65535), help="Port to listen on; 0 for a free one."),
+    _option(
+        "--root",
+        metavar="DIR",
+        multiple=True,
+        type=click.Path(file_okay=False, path_type=Path),
+        help="Package folder; uploads go to the first.",
+    ),
+    _option(
+        "-P",
+        "--htpasswd",
+        metavar="FILE",
+        type=click.Path(dir_okay=False, path_type=Path),
+        help="Accounts file; created if missing.",
+    ),
+    _option(
+        "-a",
+        "--authenticate",
+        metavar="RIGHTS",
+        help="Comma-separated rights that need an account; '.' for none.",
+    ),
+    _option("--overwrite", is_flag=True, help="Let an upload replace a file of the same name."),
+    _option("--fallback-url", metavar="URL", help="Index to redirect installers to for unknown names."),
+    _option(
+        "--reserve", metavar="PATTERN", multiple=True, help="Never redirect names that match, for example 'acme-*'."
+    ),
+    _option("--max-size", metavar="MB", type=click.IntRange(1), help="Largest upload accepted, in MB."),
+    _option("--root-path", metavar="PATH", help="Path prefix under which a proxy serves the index."),
+    _option("--log-format", type=click.Choice(["text", "json", "none"]), help="Format of the access log on stderr."),
+)
+"""Add the options of `serve`; the command receives ``serve: ServeArgs``."""

@@ -1,0 +1,50 @@
+"""Options that name the index, the account and its password."""
+
+from dataclasses import dataclass, field
+
+import click
+
+from publisher.cli.options.gather import gather
+from publisher.secret import Secret
+
+
+@dataclass(frozen=True)
+class TargetArgs:
+    """
+    The index and account as they were given; None where the project's configuration decides.
+
+    ``password`` is for callers that have it already; a command line reads it from stdin or the environment.
+    """
+
+    index_url: str | None = None
+    username: str | None = None
+    password_stdin: bool = False
+    password: Secret | None = field(default=None, repr=False)
+
+
+_OPTIONS = (
+    click.option(
+        "--index-url",
+        metavar="URL",
+        envvar="PYPI_PUBLISH_INDEX_URL",
+        show_envvar=True,
+        help="Root URL of the index.",
+    ),
+    click.option(
+        "-u",
+        "--username",
+        metavar="NAME",
+        envvar="PYPI_PUBLISH_USERNAME",
+        show_envvar=True,
+        help="Account on the index.",
+    ),
+)
+_PASSWORD = click.option(
+    "--password-stdin", is_flag=True, help="Read the password from stdin instead of PYPI_PUBLISH_PASSWORD."
+)
+
+index_options = gather(TargetArgs, "target", *_OPTIONS)
+"""Add ``--index-url`` and ``--username``; the command receives ``target: TargetArgs``."""
+
+target_options = gather(TargetArgs, "target", *_OPTIONS, _PASSWORD)
+"""Add `index_options` and ``--password-stdin``; the command receives ``target: TargetArgs``."""

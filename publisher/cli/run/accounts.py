@@ -1,0 +1,108 @@
+"""Administering accounts, over the network or in a file."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+import click
+
+from publisher.cli.display.output import current_output
+from publisher.cli.options.accounts import AccountsArgs
+from publisher.cli.run.prompts import can_ask, read_secret
+from publisher.cli.run.resolve import project_config
+from publisher.client.accounts import AccountAdmin, admin_url
+from publisher.credentials.admin_token import find_token, generate_password
+from publisher.errors import ConfigurationError
+from publisher.secret import Secret
+
+
+class Accounts(Protocol):
+    """Accounts of an index, wherever they are kept."""
+
+    def add(self, username: str, password: Secret) -> str:
+        """Create an account or change its password, and return which."""
+
+    def remove(self, username: str) -> None:
+        """Remove an account."""
+
+    def names(self) -> list[str]:
+        """Return the names of all accounts."""
+
+
+def add_account(place: AccountsArgs, username: str, *, generate: bool, password_stdin: bool) -> None:
+    """Create an account or change its password; a generated password is printed to stdout."""
+    password = _new_password(username, generate=generate, password_stdin=password_stdin)
+    with _open(place) as accounts:
+        status = accounts.add(username, password)
+    words = {"created": "is created", "changed": "has a new password", "unchanged": "had this password already"}
+    output = current_output()
+    output.say(f"The account {username!r} {words.get(status, status)}.")
+    if output.as_json:
+        generated = {"password": password.reveal()} if generate else {}
+        click.echo(json.dumps({"username": username, "status": status, **generated}, indent=2))
+    elif generate:
+        click.echo(password.reveal())
+
+
+def remove_account(place: AccountsArgs, username: str) -> None:
+    """Remove an account."""
+    with _open(place) as accounts:
+        accounts.remove(username)
+    output = current_output()
+    output.say(f"The account {username!r} is removed.")
+    if output.as_json:
+        click.echo(json.dumps({"username": username, "status": "removed"}, indent=2))
+
+
+def list_accounts(place: AccountsArgs) -> None:
+    """Print the names of all accounts."""
+    with _open(place) as accounts:
+        names = accounts.names()
+    if current_output().as_json:
+        click.echo(json.dumps({"users": names}, indent=2))
+        return
+    for name in names:
+        click.echo(name)
+
+
+@contextmanager
+def _open(place: AccountsArgs) -> Iterator[Accounts]:
+    if place.htpasswd is not None:
+        yield _accounts_in(place.htpasswd)
+        return
+    named = place.admin_url or project_config([Path()]).index_url
+    if not named:
+        raise ConfigurationError(
+            "No index is named.", hint="Give --admin-url URL, set PYPI_PUBLISH_ADMIN_URL, or give --htpasswd FILE."
+        )
+    index = admin_url(named)
+    admin = AccountAdmin(index, find_token(index, os.environ))
+    try:
+        yield admin
+    finally:
+        admin.close()
+
+
+def _accounts_in(path: Path) -> Accounts:
+    try:
+        from publisher.cli.run.htpasswd_accounts import HtpasswdAccounts  # needs the extra [server]
+    except ModuleNotFoundError as error:
+        raise ConfigurationError("The index is not installed.", hint="pip install 'pypi-publish[server]'") from error
+    return HtpasswdAccounts(path)
+
+
+def _new_password(username: str, *, generate: bool, password_stdin: bool) -> Secret:
+    if generate and password_stdin:
+        raise click.UsageError("--generate and --password-stdin exclude each other.")
+    if generate:
+        return generate_password()
+    if password_stdin:
+        return read_secret("--password-stdin")
+    if not can_ask():
+        raise click.UsageError("There is no terminal to ask for the password on: give --generate or --password-stdin.")
+    return Secret(
+        click.prompt(f"New password of {username}", hide_input=True, confirmation_prompt="The same again", err=True)
+    )

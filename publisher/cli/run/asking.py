@@ -1,0 +1,64 @@
+"""Facts that only the index knows: its packages, their dependencies, and whether it proxies public ones."""
+
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import replace
+
+from publisher.cli.display.output import current_output
+from publisher.cli.options.tools import ConfigArgs
+from publisher.client.client import IndexClient
+from publisher.credentials.chain import Target, find_credentials
+from publisher.errors import PublishError
+from publisher.files.changes import read_text
+from publisher.files.toml import read_toml
+from publisher.machine.paths import Machine
+from publisher.machine.tools.transitive import direct_dependencies, look_up_needs
+from publisher.project.pyproject import FILENAME
+from publisher.secret import Credentials
+
+
+def ask_facts(
+    target: Target, credentials: Credentials | None, args: ConfigArgs, machine: Machine, *, in_project: bool
+) -> tuple[bool, list[str], dict[str, set[str]]]:
+    """
+    Return whether the index proxies public packages, its packages, and the private dependencies of a project's own.
+
+    What the options say is not asked. Raises PublishError when a project's packages are unknown.
+    """
+    passes_on, packages = args.only_index, list(args.packages)
+    if passes_on is None or (in_project and not packages):
+        try:
+            found, listed = _ask(target, credentials)
+        except PublishError as error:
+            if in_project and not packages:
+                raise
+            current_output().warn(f"The index can't be asked what it offers, so nothing is assumed. {error.message}")
+            found, listed = False, []
+        passes_on = found if passes_on is None else passes_on
+        packages = packages or listed
+    needs = _needs(target, credentials, machine, packages) if in_project and not passes_on else {}
+    return passes_on, packages, needs
+
+
+def _ask(target: Target, credentials: Credentials | None) -> tuple[bool, list[str]]:
+    """Return whether the index passes on the names that it does not own, and the names of the projects on it."""
+    # nobody is asked for a password only to have a look
+    credentials = credentials or find_credentials(replace(target, prompt=None))
+
+    with closing(IndexClient(target.url, credentials)) as connection:
+        return connection.whoami().passes_on, sorted(connection.projects())
+
+
+def _needs(
+    target: Target, credentials: Credentials | None, machine: Machine, packages: Sequence[str]
+) -> dict[str, set[str]]:
+    """Return what the packages of the project in the machine's folder need of the index in turn."""
+    direct = direct_dependencies(read_toml(read_text(machine.folder / FILENAME) or ""))
+    try:
+        credentials = credentials or find_credentials(replace(target, prompt=None))
+        return look_up_needs(target.url, credentials, direct, packages)
+    except PublishError as error:
+        current_output().warn(
+            f"The index can't be asked which of its packages need others of it; name those yourself. {error.message}"
+        )
+        return {}

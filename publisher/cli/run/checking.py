@@ -1,0 +1,118 @@
+"""Running the rules over projects and files, and reporting what they find."""
+
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from publisher.building.builder import Builder
+from publisher.checks.contents import can_look_into_wheels, check_files
+from publisher.checks.fixes import fix
+from publisher.checks.pre_push import pushed_tags
+from publisher.checks.run import check_source, ignored_rules, project_ignores
+from publisher.checks.targets import CheckTargets, find_targets
+from publisher.checks.version import Published, ask_index, check_published, check_tags
+from publisher.checks.violations import Violation, in_order
+from publisher.cli.display.findings import conclude
+from publisher.cli.display.output import current_output
+from publisher.cli.display.progress import make_observer
+from publisher.cli.options.building import BuildArgs
+from publisher.cli.options.checks import CheckArgs
+from publisher.cli.options.target import TargetArgs
+from publisher.cli.run.resolve import project_config, resolve_build, resolve_target
+from publisher.errors import ConfigurationError
+from publisher.files.changes import FileChange, read_text, write_changes
+from publisher.files.toml import read_toml
+from publisher.project.distributions import Distribution
+from publisher.project.pyproject import FILENAME, read_source
+from publisher.project.tags import parse_tag
+from publisher.publish.prepare import build as build_all
+from publisher.publish.prepare import read_files
+
+
+def run_checks(
+    sources: Sequence[Path], check: CheckArgs, target: TargetArgs, build: BuildArgs, *, jobs: int | None
+) -> None:
+    """Run the rules that were asked for and report their findings; raise CheckFailedError when one of them fails."""
+    targets = find_targets(sources)
+    kinds = set(check.only) or _default_kinds(target, targets.projects)
+    found: list[Violation] = []
+    built: list[Distribution] = []
+    if check.fix:
+        _fix(targets.projects)
+    if "source" in kinds:
+        folders = [*targets.roots, *targets.projects]
+        found += [finding for folder in folders for finding in check_source(folder)]
+    if "version" in kinds and targets.projects:
+        found += _check_version(targets.projects, check.tag, target)
+    if "build" in kinds and not any(finding.rule.code == "PP101" for finding in found):
+        built, in_files = _check_build(targets, build, jobs)
+        found += in_files
+    conclude(in_order(found), built, strict=check.strict)
+
+
+def _default_kinds(target: TargetArgs, projects: Sequence[Path]) -> set[str]:
+    """Return the kinds of rules that run unasked: those about the version need an index."""
+    try:
+        named = target.index_url or (projects and project_config(projects).index_url)
+    except ConfigurationError:
+        named = None  # a rule about the sources reports it
+    return {"source", "build", *(["version"] if named else [])}
+
+
+def _fix(projects: Sequence[Path]) -> None:
+    drafts = []
+    for project in projects:
+        text = read_text(project / FILENAME)
+        if text is not None:
+            drafts.append(FileChange(project / FILENAME, text, fix(text, ignored_rules(read_toml(text)))))
+    write_changes(drafts)
+    for draft in drafts:
+        if draft.changes:
+            current_output().say(f"Fixed {draft.path}")
+
+
+def _check_version(projects: Sequence[Path], tag: str | None, args: TargetArgs) -> list[Violation]:
+    listed = [read_source(project) for project in projects]
+    try:
+        target = resolve_target(args, project_config(projects))
+    except ConfigurationError as error:
+        published = dict.fromkeys(listed, Published({}, error.message.rstrip(".")))
+    else:
+        published = ask_index(target, listed)
+    found: list[Violation] = []
+    for source in listed:
+        tags = [parse_tag(tag)] if tag else pushed_tags(source.folder)
+        both = [*check_tags(source, tags), *check_published(source, published[source])]
+        found += _not_ignored(both, source.folder)
+    return found
+
+
+def _check_build(
+    targets: CheckTargets, build: BuildArgs, jobs: int | None
+) -> tuple[list[Distribution], list[Violation]]:
+    built = read_files(targets.files)
+    found = list(check_files(built))
+    if targets.projects:
+        with (
+            closing(make_observer(current_output())) as observer,
+            closing(Builder(resolve_build(build, jobs))) as builder,
+            TemporaryDirectory(prefix="pypi-publish-") as temporary,
+        ):
+            builder.get_ready(targets.projects)
+            files = build_all(builder, targets.projects, build.out_dir or Path(temporary), observer)
+            for project, each in zip(targets.projects, files, strict=True):
+                distributions = read_files(each)
+                built += distributions
+                found += _not_ignored(check_files(distributions, project), project)
+    if not can_look_into_wheels() and not current_output().as_json:
+        current_output().warn(
+            "check-wheel-contents is not installed, so some rules about wheels are left out: "
+            "pip install 'pypi-publish[check]'"
+        )
+    return built, found
+
+
+def _not_ignored(found: Iterable[Violation], project: Path) -> list[Violation]:
+    ignored = project_ignores(project)
+    return [finding for finding in found if finding.rule.code not in ignored]

@@ -1,0 +1,35 @@
+"""Questions to the person at the terminal, and secrets from stdin."""
+
+import sys
+
+import click
+
+from publisher.cli.display.output import current_output
+from publisher.client.url import IndexUrl
+from publisher.credentials.chain import Prompt
+from publisher.secret import Credentials, Secret
+
+
+def can_ask() -> bool:
+    """Tell whether a person is at the terminal; nobody is at a CI runner's."""
+    return current_output().runner is None and sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def prompt_or_none(index: IndexUrl) -> Prompt | None:
+    """Return a prompt for credentials, or None without a person at the terminal."""
+    return (lambda username: ask(index, username)) if can_ask() else None
+
+
+def ask(index: IndexUrl, username: str | None) -> Credentials:
+    """Ask for the user name, unless it is known, and for the password."""
+    current_output().say(f"Credentials for {index}")
+    name = username or click.prompt("User name", err=True)
+    return Credentials(name, Secret(click.prompt("Password", hide_input=True, err=True)), source="prompt")
+
+
+def read_secret(option: str) -> Secret:
+    """Return the next line of stdin, which an option promised; raise UsageError when there is none."""
+    text = sys.stdin.buffer.readline().decode("utf-8", "surrogateescape").rstrip("\r\n")
+    if not text:
+        raise click.UsageError(f"{option} was given, and stdin is empty.")
+    return Secret(text)

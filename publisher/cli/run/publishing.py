@@ -1,0 +1,90 @@
+"""Building projects and uploading files."""
+
+import json
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+import click
+
+from publisher.building.builder import require_project
+from publisher.cli.display.output import current_output
+from publisher.cli.display.progress import make_observer
+from publisher.cli.display.report import show_report
+from publisher.cli.display.step_summary import outputs_of, summary_of
+from publisher.cli.options.building import BuildArgs
+from publisher.cli.options.publishing import PublishArgs
+from publisher.cli.options.target import TargetArgs
+from publisher.cli.run.resolve import project_config, resolve_build, resolve_publish
+from publisher.project.distributions import Distribution
+from publisher.project.git import is_changed_since
+from publisher.project.pyproject import read_source
+from publisher.project.tags import select_distributions, select_sources
+from publisher.project.workspace import find_projects
+from publisher.publish.pipeline import release
+from publisher.publish.prepare import build_and_check, check_files
+from publisher.publish.report import Report, files_as_json
+
+
+def publish_projects(  # noqa: PLR0913 - one argument for each group of options
+    folders: Sequence[Path],
+    target: TargetArgs,
+    publish: PublishArgs,
+    build: BuildArgs,
+    *,
+    jobs: int | None = None,
+    since: str | None = None,
+) -> Report:
+    """Build projects, publish them, and print the outcome for each file."""
+    for folder in folders:
+        require_project(folder)
+    projects = find_projects(folders)
+    options = resolve_publish(target, publish, project_config(projects, folders), jobs=jobs)
+    if since:
+        projects = [project for project in projects if is_changed_since(project, since)]
+    sources = [read_source(project) for project in projects]
+    if options.tag is not None:
+        sources = select_sources(options.tag, sources)
+    with closing(make_observer(current_output())) as observer:
+        report = release(sources, build.out_dir, resolve_build(build, jobs), options, observer)
+    _show(report)
+    return report
+
+
+def build_projects(folders: Sequence[Path], build: BuildArgs, *, jobs: int | None) -> None:
+    """Build projects, check the files, and print their paths."""
+    with closing(make_observer(current_output())) as observer:
+        built = build_and_check(find_projects(folders), build.out_dir, resolve_build(build, jobs), observer)
+    _print_files(built)
+
+
+def upload_files(files: Sequence[Path], target: TargetArgs, publish: PublishArgs, *, jobs: int | None = None) -> Report:
+    """Publish built files and print the outcome for each."""
+    from publisher.publish.upload import publish as publish_files  # the HTTP client, which `build` does without
+
+    options = resolve_publish(target, publish, project_config([]), jobs=jobs)
+    with closing(make_observer(current_output())) as observer:
+        distributions = check_files(files, observer)
+        chosen = select_distributions(options.tag, distributions) if options.tag else distributions
+        report = publish_files(chosen, options, observer)
+    _show(report)
+    return report
+
+
+def _show(report: Report) -> None:
+    """Show the outcome to people, the runner in GitHub Actions, and with ``--json`` to programs."""
+    output = current_output()
+    show_report(report, output)
+    if output.runner is not None:
+        output.runner.set_outputs(outputs_of(report))
+        output.runner.add_summary(summary_of(report))
+    if output.as_json:
+        click.echo(json.dumps(report.as_json(), indent=2))
+
+
+def _print_files(distributions: Sequence[Distribution]) -> None:
+    if current_output().as_json:
+        click.echo(json.dumps({"files": files_as_json(distributions)}, indent=2))
+        return
+    for distribution in distributions:
+        click.echo(distribution.path)

@@ -1,0 +1,113 @@
+"""Arguments, environment and project configuration combined into what the rooms work with."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from publisher.building.builder import BuildOptions, default_installer, usable_processors
+from publisher.cli.display.output import current_output
+from publisher.cli.options.building import BuildArgs
+from publisher.cli.options.publishing import PublishArgs
+from publisher.cli.options.target import TargetArgs
+from publisher.cli.run.prompts import prompt_or_none, read_secret
+from publisher.client.url import IndexUrl, parse_index_url
+from publisher.credentials.chain import Target
+from publisher.credentials.remembered import remembered_logins
+from publisher.errors import CheckFailedError, ConfigurationError
+from publisher.project.config import ProjectConfig, combine_configs, read_project_config
+from publisher.project.distributions import Kind
+from publisher.project.tags import FORMS, parse_tag
+from publisher.publish.options import DEFAULT_CONNECTIONS, PublishOptions
+from publisher.secret import Secret
+
+
+def resolve_build(args: BuildArgs, jobs: int | None) -> BuildOptions:
+    """Return how to build; ``jobs`` is the number of parallel builds, None for one per processor."""
+    asked = {kind for kind, flag in ((Kind.SDIST, args.sdist), (Kind.WHEEL, args.wheel)) if flag}
+    return BuildOptions(
+        default_installer() if args.installer == "auto" else args.installer,
+        frozenset(asked or Kind),
+        show_output=current_output().shows_build_output,
+        jobs=jobs or usable_processors(),
+    )
+
+
+def resolve_publish(
+    target: TargetArgs, args: PublishArgs, config: ProjectConfig, *, jobs: int | None
+) -> PublishOptions:
+    """
+    Return index, account and conditions of an upload; ``jobs`` is the number of connections.
+
+    Raises ConfigurationError when no index is named, CheckFailedError when a required tag is missing or names no
+    version.
+    """
+    tag = parse_tag(args.tag) if args.tag else None
+    if tag is None and _decide(args.require_tag, config.require_tag):
+        raise CheckFailedError(
+            "A tag is required, and none is given.", hint=f"Give --tag TAG or PYPI_PUBLISH_TAG: {FORMS}."
+        )
+    return PublishOptions(
+        resolve_target(target, config),
+        tag,
+        skip_existing=_decide(args.skip_existing, config.skip_existing),
+        dry_run=args.dry_run,
+        locate=current_output().runner is not None,
+        connections=jobs or DEFAULT_CONNECTIONS,
+    )
+
+
+def _decide(option: bool | None, key: bool | None) -> bool:  # noqa: FBT001 - one kind of value in two places
+    return option if option is not None else bool(key)
+
+
+def project_config(projects: Sequence[Path], roots: Sequence[Path] = ()) -> ProjectConfig:
+    """
+    Return the combined configuration of the projects; the roots' and the current folder's fill the gaps.
+
+    Raises ConfigurationError when a table is invalid or two projects disagree.
+    """
+    fallback = read_project_config(Path())
+    for folders in (roots, projects):
+        fallback = combine_configs([read_project_config(folder) for folder in folders], fallback)
+    return fallback
+
+
+def resolve_index(index_url: str | None, config: ProjectConfig, *, or_login: bool = False) -> IndexUrl:
+    """
+    Return the index that option, environment or project name; with ``or_login``, else the only one with a login.
+
+    Raises ConfigurationError when none is named.
+    """
+    if named := index_url or config.index_url:
+        return parse_index_url(named)
+    logins = remembered_logins()
+    if or_login and len(logins) == 1:
+        return logins[0].url
+    known = f" You are logged in to {' and '.join(login.url.root for login in logins)}." if logins else ""
+    raise ConfigurationError(
+        f"No index is named.{known}",
+        hint="Give --index-url URL, set PYPI_PUBLISH_INDEX_URL, or put `index-url` under [tool.pypi-publish] in "
+        "pyproject.toml.",
+    )
+
+
+def resolve_target(args: TargetArgs, config: ProjectConfig, *, or_login: bool = False) -> Target:
+    """
+    Return the index and the account to use.
+
+    ``or_login`` is for commands about a person's own account; publishing needs an index that is named.
+
+    Raises ConfigurationError when no index is named.
+    """
+    index = resolve_index(args.index_url, config, or_login=or_login)
+    return Target(index, args.username or config.username, given_password(args), prompt_or_none(index))
+
+
+def given_password(args: TargetArgs) -> Secret | None:
+    """Return the password that the caller, stdin or the environment gives, or None."""
+    if args.password is not None:
+        return args.password
+    if args.password_stdin:
+        return read_secret("--password-stdin")
+    text = os.environ.pop("PYPI_PUBLISH_PASSWORD", "")  # removed, so that a build backend never sees it
+    return Secret(text) if text else None

@@ -1,0 +1,70 @@
+"""Serving the index with the settings of the command line."""
+
+import os
+
+import click
+
+from publisher.cli.display.output import current_output
+from publisher.cli.options.server import ServeArgs
+from publisher.errors import ConfigurationError
+from publisher.secret import Secret
+from publisher.server.app import create_app
+from publisher.server.auth.htpasswd import create_file
+from publisher.server.run import listen, serve
+from publisher.server.settings import MEGABYTE, Limits, Right, ServerSettings
+
+TOKEN_VARIABLE = "AUTH_TOKEN"  # noqa: S105 - the variable's name
+
+
+def serve_index(args: ServeArgs) -> None:
+    """Serve until a signal arrives. Nothing is created when the address is taken."""
+    rights = _rights(args.authenticate)
+    listener = listen(args.host, args.port)
+    settings = _settings(args, rights)
+    shown_host = f"[{args.host}]" if ":" in args.host else args.host
+    url = f"http://{shown_host}:{listener.getsockname()[1]}{args.root_path.rstrip('/')}/"
+    folders = ", ".join(map(str, settings.roots))
+    serve(
+        create_app(settings, args.log_format),
+        listener,
+        args.root_path,
+        lambda: click.echo(f"Serving {folders} on {url}", err=True),
+    )
+
+
+def _settings(args: ServeArgs, rights: frozenset[Right]) -> ServerSettings:
+    """Return the settings, after creating the package folders and the accounts file that are missing."""
+    for root in args.root:
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigurationError(f"The package folder {root} can't be made: {error.strerror or error}.") from error
+    if rights:
+        if not args.htpasswd.exists():
+            current_output().say(
+                f"There are no accounts yet: {args.htpasswd} is made. Add one with `pypi-publish users add` or "
+                "`htpasswd -B`."
+            )
+        create_file(args.htpasswd)
+    token = os.environ.get(TOKEN_VARIABLE, "")
+    return ServerSettings(
+        roots=args.root,
+        htpasswd=args.htpasswd if rights or args.htpasswd.exists() else None,
+        authenticate=rights,
+        admin_token=Secret(token) if token else None,
+        overwrite=args.overwrite,
+        fallback_url=args.fallback_url,
+        reserved=args.reserve,
+        limits=Limits(upload_size=args.max_size * MEGABYTE),
+    )
+
+
+def _rights(text: str) -> frozenset[Right]:
+    if text.strip() == ".":
+        return frozenset()
+    names = {name.strip().lower() for name in text.split(",") if name.strip()}
+    unknown = names - set(Right)
+    if unknown or not names:
+        known = ", ".join(Right)
+        raise click.BadParameter(f"{text!r}: the rights are {known}, or '.' for none.", param_hint="--authenticate")
+    return frozenset(Right(name) for name in names)

@@ -1,0 +1,124 @@
+"""Logging in to an index, logging out, and showing the account."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from publisher.cli.display.output import current_output
+from publisher.cli.options.target import TargetArgs
+from publisher.cli.run.prompts import ask, can_ask
+from publisher.cli.run.resolve import project_config, resolve_index, resolve_target
+from publisher.cli.run.tools import write_setup
+from publisher.client.client import Account
+from publisher.client.url import IndexUrl
+from publisher.credentials import login as sessions
+from publisher.credentials.chain import Target
+from publisher.errors import ConfigurationError, CredentialsError
+from publisher.files.changes import write_changes
+from publisher.machine.configure import (
+    PERSONAL,
+    TOOLS,
+    files_with_passwords,
+    forgetting_changes,
+    index_name,
+    unset_tools,
+)
+from publisher.machine.paths import this_machine
+from publisher.machine.tools.tool import Setup
+from publisher.secret import Credentials
+
+
+def log_in(args: TargetArgs, *, configure: bool | None) -> None:
+    """Check a password with the index, save it in keyring, and configure tools; None asks first, on a terminal."""
+    if can_ask() and not args.index_url and not project_config([]).index_url:
+        args = replace(args, index_url=click.prompt("Index URL", err=True))
+    target = resolve_target(args, project_config([Path()]))
+    login = sessions.log_in(target.url, _credentials(target))
+    output = current_output()
+    output.say(f"Logged in to {target.url} as {login.account.username}; the password is in {login.keyring}.")
+    if login.account.rights is not None:
+        output.say(f"Rights: {', '.join(login.account.rights) or 'none'}")
+    if configure or (configure is None and can_ask()):
+        _configure(target.url, login.account, ask_first=configure is None)
+
+
+def _credentials(target: Target) -> Credentials:
+    """Return the credentials that were given, else those that a person types; raise CredentialsError without either."""
+    username = target.username or target.url.username
+    password = target.password or target.url.password
+    if username and password:
+        return Credentials(username, password, source="the login")
+    if can_ask():
+        return ask(target.url, username)
+    missing = "password" if username else "user name"
+    raise CredentialsError(
+        f"There is no {missing} to log in with, and no terminal to ask on.",
+        hint='Give --username NAME and --password-stdin: `printf %s "$PASSWORD" | pypi-publish login ...`.',
+    )
+
+
+def _configure(index: IndexUrl, account: Account, *, ask_first: bool) -> None:
+    """Configure the tools that do not know the index yet."""
+    machine = this_machine()
+    setup = Setup(index, index_name(index), account.username, passes_on=account.passes_on)
+    tools = unset_tools(setup, machine)
+    names = ", ".join(tool.name for tool in tools)
+    if not tools:
+        current_output().say("The tools on this machine need no set-up.")
+    elif not ask_first or click.confirm(f"Set up {names} for it?", default=True, err=True):
+        write_setup([(tool, PERSONAL) for tool in tools], setup, machine, skip=True, dry_run=False)
+
+
+def log_out(args: TargetArgs) -> None:
+    """Remove the password from keyring and the index from the tools' files."""
+    config = project_config([])
+    index = resolve_index(args.index_url, config, or_login=True)
+    try:
+        username = sessions.log_out(index, args.username or index.username or config.username)
+    finally:  # a keyring that fails is no reason to leave a password in a file
+        _remove_from_files(index)
+    if username is None:
+        current_output().say(f"There was no password for {index} in keyring.")
+    else:
+        current_output().say(
+            f"The password of {username} for {index} is removed from keyring. The account itself stays."
+        )
+
+
+def _remove_from_files(index: IndexUrl) -> None:
+    """Remove an index from each tool's files, and list the files that need a person."""
+    machine, output = this_machine(), current_output()
+    for tool in TOOLS.values():
+        try:
+            drafts = forgetting_changes(tool, index, machine)
+            write_changes(drafts)
+        except ConfigurationError as error:
+            output.warn(f"{tool.name} is left as it is. {error.message}")
+            continue
+        for draft in drafts:
+            output.say(f"{index} is taken out of {draft.path}.")
+    for path in files_with_passwords(index, machine):
+        output.warn(f"{path} has a password for {index} that was put there by somebody else: take it out.")
+
+
+def show_account(args: TargetArgs) -> None:
+    """Print the account, its rights, and the source of its password."""
+    target = resolve_target(args, project_config([]), or_login=True)
+    account, source = sessions.who_am_i(target)
+    output = current_output()
+    if output.as_json:
+        payload = {
+            "username": account.username,
+            "index-url": target.url.root,
+            "rights": account.rights,
+            "source": source,
+        }
+        click.echo(json.dumps(payload, indent=2))
+        return
+    click.echo(account.username)
+    rights = "not told by this index" if account.rights is None else ", ".join(account.rights) or "none"
+    output.say(f"Index:       {target.url}")
+    output.say(f"Rights:      {rights}")
+    output.say(f"Credentials: from {source}")

@@ -1,0 +1,150 @@
+"""How the commands are put together: options in dataclasses, work imported when a command runs."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from publisher.cli.group import COMMANDS, UNLISTED
+from publisher.cli.main import group
+from publisher.cli.options.building import BuildArgs
+from publisher.cli.options.gather import gather
+from publisher.cli.options.server import ServeArgs, serve_options
+from publisher.cli.options.target import TargetArgs
+
+CLI = Path(__file__).parents[2] / "publisher" / "cli"
+NAMES = [*(name for names in COMMANDS.values() for name in names), *UNLISTED]
+HEAVY = {"build", "keyring", "packaging", "requests", "rich", "tomlkit", "twine", "uvicorn", "pypiserver", "urllib3"}
+LAZY_PLACES = {
+    "run/accounts.py": "the extra [server]",
+    "run/index.py": "the extra [server]",
+    "run/tools.py": "the HTTP client, only where the index is asked",
+    "run/publishing.py": "the HTTP client, which `build` does without",
+    "display/progress.py": "rich, which only a terminal needs",
+}
+
+
+def _commands(name: str) -> Iterator[click.Command]:
+    command = group.get_command(click.Context(group), name)
+    assert command is not None
+    yield command
+    if isinstance(command, click.Group):
+        yield from command.commands.values()
+
+
+def _lazy_imports(path: Path) -> list[str]:
+    return [
+        function.name
+        for function in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(function, ast.FunctionDef)
+        for node in ast.walk(function)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+    ]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_command_is_words_and_one_lazy_line(name: str) -> None:
+    lazy = _lazy_imports(CLI / f"{name}.py")
+    assert lazy
+    assert len(lazy) == len(set(lazy))
+
+
+def test_the_work_imports_at_the_top() -> None:
+    lazy = {path.relative_to(CLI).as_posix() for path in CLI.glob("*/*.py") if _lazy_imports(path)}
+    assert lazy == set(LAZY_PLACES)
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["--help"], *([name, "--help"] for name in NAMES)], ids=" ".join)
+def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
+    code = (
+        "import sys\nfrom publisher.cli.main import main\n"
+        f"sys.argv = ['pypi-publish', *{arguments!r}]\n"
+        "try:\n    main()\nfinally:\n    sys.stderr.write(' '.join(sys.modules))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout
+    assert not HEAVY & set(done.stderr.split())
+
+
+def test_a_field_without_an_option_keeps_its_default() -> None:
+    @click.command
+    @gather(TargetArgs, "target", click.option("--username"))
+    def command(target: TargetArgs) -> None:
+        click.echo(repr(target))
+
+    result = CliRunner().invoke(command, ["--username", "ada"])
+    assert result.output.strip() == repr(TargetArgs(username="ada"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_option_reaches_its_command(name: str) -> None:
+    """An option that no dataclass and no parameter takes would be a TypeError when the command is called."""
+    for command in _commands(name):
+        if isinstance(command, click.Group):
+            continue
+        values = {
+            param.name: None for param in command.params if param.expose_value and isinstance(param, click.Parameter)
+        }
+        assert command.callback is not None
+        inner = command.callback
+        while hasattr(inner, "__wrapped__"):
+            inner = inner.__wrapped__
+        parameters = set(inner.__annotations__) - {"return"}
+        taken = {
+            field.name
+            for kind in inner.__annotations__.values()
+            if hasattr(kind, "__dataclass_fields__")
+            for field in fields(kind)
+        }
+        assert set(values) <= parameters | taken
+
+
+def test_what_the_environment_says_to_serve() -> None:
+    @click.command
+    @serve_options
+    def command(serve: ServeArgs) -> None:
+        click.echo(repr(serve))
+
+    env = {
+        "PYPI_INDEX_HOST": "::1",
+        "PYPI_INDEX_PORT": "9000",
+        "PYPI_INDEX_ROOT": "a:b",
+        "PYPI_INDEX_HTPASSWD": "accounts",
+        "PYPI_INDEX_AUTHENTICATE": "update",
+        "PYPI_INDEX_OVERWRITE": "true",
+        "PYPI_INDEX_FALLBACK_URL": "https://example.org/simple/",
+        "PYPI_INDEX_RESERVE": "acme-* other",
+        "PYPI_INDEX_MAX_SIZE": "5",
+        "PYPI_INDEX_ROOT_PATH": "/packages",
+        "PYPI_INDEX_LOG_FORMAT": "json",
+    }
+    assert {f"PYPI_INDEX_{field.name.upper()}" for field in fields(ServeArgs)} == set(env)
+    expected = ServeArgs(
+        host="::1",
+        port=9000,
+        root=(Path("a"), Path("b")),
+        htpasswd=Path("accounts"),
+        authenticate="update",
+        overwrite=True,
+        fallback_url="https://example.org/simple/",
+        reserve=("acme-*", "other"),
+        max_size=5,
+        root_path="/packages",
+        log_format="json",
+    )
+    assert CliRunner().invoke(command, env=env).output.strip() == repr(expected)
+    assert CliRunner().invoke(command).output.strip() == repr(ServeArgs())
+    given = CliRunner().invoke(command, ["--port", "0", "--reserve", "mine"], env=env).output
+    assert "port=0" in given
+    assert "reserve=('mine',)" in given
+
+
+def test_arguments_are_frozen() -> None:
+    with pytest.raises(AttributeError):
+        BuildArgs().sdist = True  # type: ignore[misc]  # that is the point
