@@ -11,7 +11,7 @@ import pytest
 
 from publisher import errors
 from publisher.cli.main import group
-from publisher.machine.doctor.findings import Area, Verdict
+from publisher.machine.diagnosis import Area, Verdict
 from publisher.project.config import _KEYS
 from publisher.server.app import create_app
 from publisher.server.settings import ServerSettings
@@ -101,7 +101,7 @@ def test_every_check_of_doctor_is_in_the_reference() -> None:
     page = (ROOT / "docs/reference/configuration.md").read_text("utf-8")
     calls = [
         node
-        for path in ROOT.glob("publisher/machine/doctor/**/*.py")
+        for path in ROOT.glob("publisher/machine/**/*.py")
         for node in ast.walk(ast.parse(path.read_text("utf-8")))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
     ]

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from publisher.client.client import Account
 from publisher.client.url import IndexUrl
 from publisher.errors import ConfigurationError
 from publisher.files.changes import FileChange, read_text
@@ -41,7 +42,7 @@ def unset_tools(setup: Setup, machine: Machine) -> list[Tool]:
     pip is one of them only for an index that passes public names on: it would be its only one, in every project.
     """
     tools = [tool for tool in found_tools() if PERSONAL in tool.scopes]
-    return [tool for tool in tools if (setup.passes_on or tool.name != "pip") and _is_unset(tool, setup, machine)]
+    return [tool for tool in tools if (setup.proxies_public or tool.name != "pip") and _is_unset(tool, setup, machine)]
 
 
 def _is_unset(tool: Tool, setup: Setup, machine: Machine) -> bool:
@@ -56,6 +57,13 @@ def default_scope(tool: Tool, machine: Machine) -> str:
     if "site" in tool.scopes and machine.environment.get("VIRTUAL_ENV"):
         return "site"
     return tool.scopes[0]
+
+
+def make_setup(url: IndexUrl, account: Account | None) -> Setup:
+    """Return what the tools of an account's owner are told."""
+    if account is None:
+        return Setup(url, index_name(url))
+    return Setup(url, index_name(url), account.username, proxies_public=account.passes_on)
 
 
 def index_name(url: IndexUrl) -> str:
@@ -142,15 +150,15 @@ def _was_set_up(text: str, tool: Tool, url: IndexUrl) -> bool:
 
 def files_with_passwords(url: IndexUrl, machine: Machine) -> list[Path]:
     """Return the tools' files that hold a password for an index, as far as they can be read."""
-    found: dict[Path, None] = {}
+    found: dict[str, None] = {}
     for tool in TOOLS.values():
         with suppress(ConfigurationError):
             found |= {
-                finding.path: None
-                for finding in tool.read(machine)
-                if finding.holds_secret and (url.is_meant_by(finding.url) or finding.url == url.host)
+                index.origin: None
+                for index in tool.read(machine)
+                if index.holds_secret and (url.is_meant_by(index.url) or index.url == url.host)
             }
-    return list(found)
+    return [Path(origin) for origin in found]
 
 
 def print_setup(tool: Tool, setup: Setup, machine: Machine, scope: str) -> list[tuple[Path, str]]:

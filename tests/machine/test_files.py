@@ -17,8 +17,8 @@ from publisher.secret import Secret
 
 INDEX = parse_index_url("https://acme.example/")
 BESIDE = Setup(INDEX, "acme", "ada", packages=("acme-widgets", "acme-tools"))
-ALONE = Setup(INDEX, "acme", "ada", passes_on=True)
-EMBEDDED = Setup(INDEX, "acme", "ada", Secret('p"w %\\'), passes_on=True)
+ALONE = Setup(INDEX, "acme", "ada", proxies_public=True)
+EMBEDDED = Setup(INDEX, "acme", "ada", Secret('p"w %\\'), proxies_public=True)
 
 INI = {
     "nothing": None,
@@ -114,11 +114,10 @@ def test_a_file_is_added_to_and_given_back(
         path.write_bytes(text.encode())
     write_changes(setup_changes(TOOLS[tool], setup, machine, scope).values())
     written = path.read_bytes()
-    names_no_index = tool == "uv" and scope == "user" and not setup.passes_on
+    names_no_index = tool == "uv" and scope == "user" and not setup.proxies_public
     assert any(INDEX.host in finding.url for finding in TOOLS[tool].read(machine)) != names_no_index
-    assert not any(
-        finding.leaks for finding in TOOLS[tool].read(machine) if finding.path == path and tool in {"pip", "uv"}
-    )
+    if tool == "pip":
+        assert [index.is_index(INDEX) for index in TOOLS[tool].read(machine)] == [True]
     assert (b'p"w' in written or b"p%22w" in written or rb"p\"w" in written) == (
         setup.password is not None and scope != "project"
     )

@@ -12,7 +12,7 @@ from publisher.errors import PublishError
 from publisher.files.changes import read_text
 from publisher.files.toml import read_toml
 from publisher.machine.paths import Machine
-from publisher.machine.tools.transitive import direct_dependencies, look_up_needs
+from publisher.machine.tools.transitive import direct_dependencies, look_up_private_dependencies
 from publisher.project.pyproject import FILENAME
 from publisher.secret import Credentials
 
@@ -25,8 +25,8 @@ def ask_facts(
 
     What the options say is not asked. Raises PublishError when a project's packages are unknown.
     """
-    passes_on, packages = args.only_index, list(args.packages)
-    if passes_on is None or (in_project and not packages):
+    proxies_public, packages = args.only_index, list(args.packages)
+    if proxies_public is None or (in_project and not packages):
         try:
             found, listed = _ask(target, credentials)
         except PublishError as error:
@@ -34,10 +34,12 @@ def ask_facts(
                 raise
             current_output().warn(f"The index can't be asked what it offers, so nothing is assumed. {error.message}")
             found, listed = False, []
-        passes_on = found if passes_on is None else passes_on
+        proxies_public = found if proxies_public is None else proxies_public
         packages = packages or listed
-    needs = _needs(target, credentials, machine, packages) if in_project and not passes_on else {}
-    return passes_on, packages, needs
+    dependencies = (
+        _private_dependencies(target, credentials, machine, packages) if in_project and not proxies_public else {}
+    )
+    return proxies_public, packages, dependencies
 
 
 def _ask(target: Target, credentials: Credentials | None) -> tuple[bool, list[str]]:
@@ -49,14 +51,14 @@ def _ask(target: Target, credentials: Credentials | None) -> tuple[bool, list[st
         return connection.whoami().passes_on, sorted(connection.projects())
 
 
-def _needs(
+def _private_dependencies(
     target: Target, credentials: Credentials | None, machine: Machine, packages: Sequence[str]
 ) -> dict[str, set[str]]:
     """Return what the packages of the project in the machine's folder need of the index in turn."""
     direct = direct_dependencies(read_toml(read_text(machine.folder / FILENAME) or ""))
     try:
         credentials = credentials or find_credentials(replace(target, prompt=None))
-        return look_up_needs(target.url, credentials, direct, packages)
+        return look_up_private_dependencies(target.url, credentials, direct, packages)
     except PublishError as error:
         current_output().warn(
             f"The index can't be asked which of its packages need others of it; name those yourself. {error.message}"

@@ -3,7 +3,6 @@
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import click
 
@@ -11,9 +10,10 @@ from publisher.cli.display.output import Output, current_output
 from publisher.cli.display.wrap import wrap
 from publisher.cli.options.target import TargetArgs
 from publisher.cli.run.resolve import given_password
-from publisher.machine.doctor.examine import Patient, examine
-from publisher.machine.doctor.findings import Area, Finding, gravest
-from publisher.machine.doctor.index import Limits
+from publisher.machine.diagnosis import Area, Diagnosis, gravest
+from publisher.machine.doctor.examine import DoctorInput, examine
+from publisher.machine.doctor.index import Thresholds
+from publisher.machine.paths import this_machine
 
 _SIGNS = {"ok": ("✓", "green"), "note": ("·", "cyan"), "warning": ("!", "yellow"), "problem": ("✗", "red")}
 _CLEARED = "\r\x1b[K"
@@ -22,9 +22,9 @@ _CLEARED = "\r\x1b[K"
 
 def diagnose(target: TargetArgs) -> None:
     """Print every finding; exit with the code of the gravest one that is not in order."""
-    patient = Patient(Path(), target.index_url, target.username, given_password(target))
+    given = DoctorInput(this_machine(), target.index_url, target.username, given_password(target))
     output = current_output()
-    findings = list(_shown(_awaited(examine(patient, Limits()), output), output))
+    findings = list(_shown(_awaited(examine(given, Thresholds()), output), output))
     trouble = gravest(findings)
     if output.as_json:
         payload = {"well": trouble is None, "findings": [finding.as_json() for finding in findings]}
@@ -34,7 +34,7 @@ def diagnose(target: TargetArgs) -> None:
         click.get_current_context().exit(trouble.area.exit_code)
 
 
-def _awaited(findings: Iterator[Finding], output: Output) -> Iterator[Finding]:
+def _awaited(findings: Iterator[Diagnosis], output: Output) -> Iterator[Diagnosis]:
     """Pass findings on; on a terminal, a line that goes away again says that the next one is still being looked for."""
     shows = sys.stderr.isatty() and not output.is_quiet
     while True:
@@ -48,7 +48,7 @@ def _awaited(findings: Iterator[Finding], output: Output) -> Iterator[Finding]:
         yield finding
 
 
-def _shown(findings: Iterator[Finding], output: Output) -> Iterator[Finding]:
+def _shown(findings: Iterator[Diagnosis], output: Output) -> Iterator[Diagnosis]:
     """Pass findings on, each told as soon as it is there; quietly, those that are well are left out."""
     area: Area | None = None
     for finding in findings:
@@ -61,7 +61,7 @@ def _shown(findings: Iterator[Finding], output: Output) -> Iterator[Finding]:
         yield finding
 
 
-def _lines(finding: Finding) -> Iterator[str]:
+def _lines(finding: Diagnosis) -> Iterator[str]:
     sign, colour = _SIGNS[finding.verdict.value]
     first, *rest = wrap(finding.what, indent=4)
     yield f"  {click.style(sign, fg=colour, bold=True)} {first}"
@@ -72,7 +72,7 @@ def _lines(finding: Finding) -> Iterator[str]:
         yield from (f"      {line}" for line in rest)
 
 
-def _conclude(findings: Sequence[Finding], trouble: Finding | None, output: Output) -> None:
+def _conclude(findings: Sequence[Diagnosis], trouble: Diagnosis | None, output: Output) -> None:
     if trouble is None:
         output.say(f"\n{click.style('All is well.', fg='green', bold=True)}")
         return

@@ -62,7 +62,7 @@ def _credentials(target: Target) -> Credentials:
 def _configure(index: IndexUrl, account: Account, *, ask_first: bool) -> None:
     """Configure the tools that do not know the index yet."""
     machine = this_machine()
-    setup = Setup(index, index_name(index), account.username, passes_on=account.passes_on)
+    setup = Setup(index, index_name(index), account.username, proxies_public=account.passes_on)
     tools = unset_tools(setup, machine)
     names = ", ".join(tool.name for tool in tools)
     if not tools:

@@ -65,19 +65,19 @@ def _setup(args: ConfigArgs, target_args: TargetArgs, scopes: Sequence[str], mac
     username = target.username or target.url.username or remembered_username(target.url.root)
     credentials = find_credentials(target) if args.embed_credentials else None
     in_project = "project" in scopes
-    passes_on, packages, needs = bool(args.only_index), list(args.packages), dict[str, set[str]]()
+    proxies_public, packages, dependencies = bool(args.only_index), list(args.packages), dict[str, set[str]]()
     if args.only_index is None or (in_project and not args.only_index):
         from publisher.cli.run.asking import ask_facts  # the HTTP client, only where the index is asked
 
-        passes_on, packages, needs = ask_facts(target, credentials, args, machine, in_project=in_project)
+        proxies_public, packages, dependencies = ask_facts(target, credentials, args, machine, in_project=in_project)
     return Setup(
         target.url,
         args.name or index_name(target.url),
         credentials.username if credentials else username,
         credentials.password if credentials else None,
-        passes_on,
+        proxies_public,
         packages,
-        needs,
+        dependencies,
     )
 
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from publisher import __version__
 from publisher.client.client import Account
-from publisher.credentials import remembered as logins
 from publisher.credentials.chain import Target, in_keyring, in_netrc, netrc_file
 from publisher.credentials.login import prove
+from publisher.credentials.remembered import remembered_username
 from publisher.errors import HOW_TO_LOG_IN, CredentialsError, PublishError
-from publisher.machine.doctor.findings import Area, Finding, Reporter
+from publisher.machine.diagnosis import Area, Diagnosis, Reporter
 from publisher.machine.doctor.index import Reached
 from publisher.secret import Credentials
 
@@ -25,7 +25,7 @@ class Accepted:
     account: Account
 
 
-def check_credentials(target: Target, reached: Reached) -> Generator[Finding, None, Accepted | None]:
+def check_credentials(target: Target, reached: Reached) -> Generator[Diagnosis, None, Accepted | None]:
     """Yield what is found, and return the credentials that the commands use, if the index accepts them."""
     found = yield from _find(target)
     yield from _check_netrc_mode()
@@ -43,7 +43,7 @@ def check_credentials(target: Target, reached: Reached) -> Generator[Finding, No
     return accepted
 
 
-def _find(target: Target) -> Generator[Finding, None, list[Credentials]]:
+def _find(target: Target) -> Generator[Diagnosis, None, list[Credentials]]:
     """Return what each place has, in the order in which the commands look."""
     index, username = target.url, target.username or target.url.username
     places: Sequence[Callable[[], Credentials | None]] = (
@@ -73,7 +73,7 @@ def _given(target: Target) -> Credentials | None:
     return Credentials(username, password, "options and environment")
 
 
-def _check_netrc_mode() -> Iterator[Finding]:
+def _check_netrc_mode() -> Iterator[Diagnosis]:
     path = netrc_file()
     if path is not None and path.stat().st_mode & 0o077:
         yield _CREDENTIALS.warning(
@@ -81,8 +81,8 @@ def _check_netrc_mode() -> Iterator[Finding]:
         )
 
 
-def _nothing_found(target: Target, reached: Reached) -> Iterator[Finding]:
-    remembered = logins.remembered_username(target.url.root)
+def _nothing_found(target: Target, reached: Reached) -> Iterator[Diagnosis]:
+    remembered = remembered_username(target.url.root)
     username = target.username or target.url.username
     if reached.is_open:
         yield _CREDENTIALS.note("found", "There are none; the index shows its packages without.", HOW_TO_LOG_IN)
@@ -103,7 +103,7 @@ def _nothing_found(target: Target, reached: Reached) -> Iterator[Finding]:
         yield _CREDENTIALS.problem("found", f"There are none for {target.url}.", HOW_TO_LOG_IN)
 
 
-def _check_used(target: Target, used: Credentials) -> Generator[Finding, None, Accepted | None]:
+def _check_used(target: Target, used: Credentials) -> Generator[Diagnosis, None, Accepted | None]:
     try:
         account = prove(target.url, used)
     except PublishError as error:
@@ -115,7 +115,7 @@ def _check_used(target: Target, used: Credentials) -> Generator[Finding, None, A
     return Accepted(used, account)
 
 
-def _check_rights(account: Account) -> Iterator[Finding]:
+def _check_rights(account: Account) -> Iterator[Diagnosis]:
     if account.rights is None:
         return
     missing = [right for right in _NEEDED if right not in account.rights]
@@ -132,12 +132,12 @@ def _check_rights(account: Account) -> Iterator[Finding]:
         yield _CREDENTIALS.ok("rights", f"{account.username} may {rights}: install and publish.")
 
 
-def _check_version(account: Account) -> Iterator[Finding]:
+def _check_version(account: Account) -> Iterator[Diagnosis]:
     if account.version not in {None, __version__}:
         yield _CREDENTIALS.note("version", f"The index runs pypi-publish {account.version}; this is {__version__}.")
 
 
-def _check_others(target: Target, used: Credentials, others: Sequence[Credentials]) -> Iterator[Finding]:
+def _check_others(target: Target, used: Credentials, others: Sequence[Credentials]) -> Iterator[Diagnosis]:
     """Compare with what pip and uv may take instead: they read netrc before they ask keyring."""
     for other in others:
         if (other.username, other.password) == (used.username, used.password):

@@ -8,12 +8,13 @@ from publisher.client.url import IndexUrl, parse_index_url
 from publisher.credentials.chain import Target
 from publisher.credentials.remembered import remembered_logins
 from publisher.errors import ConfigurationError
+from publisher.machine.diagnosis import Area, Diagnosis, Reporter
 from publisher.machine.doctor.credentials import check_credentials
-from publisher.machine.doctor.findings import Area, Finding, Reporter
-from publisher.machine.doctor.index import Limits, check_index
+from publisher.machine.doctor.index import Thresholds, check_index
 from publisher.machine.doctor.keyring import check_keyring
 from publisher.machine.doctor.project import check_project
-from publisher.machine.doctor.tools.examine import check_tools
+from publisher.machine.doctor.tools import check_tools
+from publisher.machine.paths import Machine
 from publisher.project.config import ProjectConfig, read_project_config
 from publisher.secret import Secret
 
@@ -21,28 +22,28 @@ _CONFIGURATION = Reporter(Area.CONFIGURATION)
 
 
 @dataclass(frozen=True)
-class Patient:
-    """What is examined: a folder, and what options and environment say."""
+class DoctorInput:
+    """What is examined: a machine with a folder, and what options and environment say."""
 
-    folder: Path
+    machine: Machine
     index_url: str | None = None
     username: str | None = None
     password: Secret | None = field(default=None, repr=False)
 
 
-def examine(patient: Patient, limits: Limits) -> Generator[Finding, None, IndexUrl | None]:
-    """Yield every finding as soon as it is there, and return the index that was examined; a failure is a finding."""
-    config = _read_config(patient.folder)
-    index, naming = _find_index(patient.index_url or config.index_url)
-    yield from check_project(patient.folder, index)
+def examine(given: DoctorInput, thresholds: Thresholds) -> Generator[Diagnosis, None, IndexUrl | None]:
+    """Yield every diagnosis as soon as it is made, and return the index that was examined; a failure is a diagnosis."""
+    config = _read_config(given.machine.folder)
+    index, naming = _find_index(given.index_url or config.index_url)
+    yield from check_project(given.machine.folder, index)
     yield from naming
     if index is None:
         return None
-    reached = yield from check_index(index, limits)
-    target = Target(index, patient.username or config.username, patient.password)
+    reached = yield from check_index(index, thresholds)
+    target = Target(index, given.username or config.username, given.password)
     accepted = yield from check_credentials(target, reached)
     yield from check_keyring(index, accepted)
-    yield from check_tools(index, patient.folder, accepted)
+    yield from check_tools(index, given.machine, accepted)
     return index
 
 
@@ -53,7 +54,7 @@ def _read_config(folder: Path) -> ProjectConfig:
         return ProjectConfig()  # told by the checks of the project
 
 
-def _find_index(named: str | None) -> tuple[IndexUrl | None, Sequence[Finding]]:
+def _find_index(named: str | None) -> tuple[IndexUrl | None, Sequence[Diagnosis]]:
     """Return the index that is named, or the only one that somebody logged in to, and what is to be said of that."""
     if named is None:
         return _find_login()
@@ -69,7 +70,7 @@ def _find_index(named: str | None) -> tuple[IndexUrl | None, Sequence[Finding]]:
     ]
 
 
-def _find_login() -> tuple[IndexUrl | None, Sequence[Finding]]:
+def _find_login() -> tuple[IndexUrl | None, Sequence[Diagnosis]]:
     found = remembered_logins()
     if len(found) == 1:
         index = found[0].url

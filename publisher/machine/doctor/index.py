@@ -11,14 +11,14 @@ from publisher.client import http
 from publisher.client.client import SIMPLE_ACCEPT, error_text, is_project_list
 from publisher.client.url import IndexUrl
 from publisher.errors import IndexUnavailableError
-from publisher.machine.doctor.findings import Area, Finding, Reporter
+from publisher.machine.diagnosis import Area, Diagnosis, Reporter
 
 _INDEX = Reporter(Area.INDEX)
 _LOOPBACK = ("localhost", "127.", "::1")
 
 
 @dataclass(frozen=True)
-class Limits:
+class Thresholds:
     """What is still well: seconds for an answer, seconds between two clocks, days that a certificate has left."""
 
     slow: float = 2.0
@@ -34,7 +34,7 @@ class Reached:
     is_open: bool = False
 
 
-def check_index(url: IndexUrl, limits: Limits) -> Generator[Finding, None, Reached]:
+def check_index(url: IndexUrl, thresholds: Thresholds) -> Generator[Diagnosis, None, Reached]:
     """Yield what is found, and return what the later checks can build on."""
     yield from _check_scheme(url)
     with closing(http.open_session(http.BasicAuth(), retries=False)) as session:
@@ -44,16 +44,16 @@ def check_index(url: IndexUrl, limits: Limits) -> Generator[Finding, None, Reach
         except IndexUnavailableError as error:
             yield _INDEX.problem("reachable", error.message, error.hint)
             return Reached(answers=False)
-        yield from _check_speed(url, first, again, limits)
-        yield from _check_certificate(url, again, limits)
-        yield from _check_clock(again, limits)
+        yield from _check_speed(url, first, again, thresholds)
+        yield from _check_certificate(url, again, thresholds)
+        yield from _check_clock(again, thresholds)
         reached = yield from _check_answer(url, again)
         if reached.answers or again.status >= 500:
             yield from _check_health(url, session)
     return reached
 
 
-def _check_scheme(url: IndexUrl) -> Iterator[Finding]:
+def _check_scheme(url: IndexUrl) -> Iterator[Diagnosis]:
     if url.root.startswith("http:") and not url.host.startswith(_LOOPBACK):
         yield _INDEX.warning(
             "encrypted",
@@ -62,16 +62,16 @@ def _check_scheme(url: IndexUrl) -> Iterator[Finding]:
         )
 
 
-def _check_speed(url: IndexUrl, first: http.Probe, again: http.Probe, limits: Limits) -> Iterator[Finding]:
+def _check_speed(url: IndexUrl, first: http.Probe, again: http.Probe, thresholds: Thresholds) -> Iterator[Diagnosis]:
     words = f"{url} answers in {_shown(again.seconds)}, the first time in {_shown(first.seconds)}."
-    if again.seconds > limits.slow:
+    if again.seconds > thresholds.slow:
         remedy = "Try another network or proxy; the index's access log tells how long it takes itself."
         yield _INDEX.warning("reachable", f"Slow: {words}", remedy)
     else:
         yield _INDEX.ok("reachable", words)
 
 
-def _check_certificate(url: IndexUrl, probe: http.Probe, limits: Limits) -> Iterator[Finding]:
+def _check_certificate(url: IndexUrl, probe: http.Probe, thresholds: Thresholds) -> Iterator[Diagnosis]:
     """Judge a certificate that the connection has accepted; its end is not known where the server hung up at once."""
     if not url.root.startswith("https:"):
         return
@@ -80,17 +80,17 @@ def _check_certificate(url: IndexUrl, probe: http.Probe, limits: Limits) -> Iter
         return
     days = (probe.certificate_end - _now()).days
     words = f"Its TLS certificate is trusted, for {days} more days."
-    if days < limits.certificate_days:
+    if days < thresholds.certificate_days:
         yield _INDEX.warning("encrypted", words, "Whoever runs the index has to renew it before that.")
     else:
         yield _INDEX.ok("encrypted", words)
 
 
-def _check_clock(probe: http.Probe, limits: Limits) -> Iterator[Finding]:
+def _check_clock(probe: http.Probe, thresholds: Thresholds) -> Iterator[Diagnosis]:
     if probe.date is None:
         return
     ahead = (_now() - probe.date).total_seconds()
-    if abs(ahead) <= limits.clock_difference:
+    if abs(ahead) <= thresholds.clock_difference:
         yield _INDEX.ok("clock", "This machine's clock agrees with the index's.")
         return
     where = "ahead of" if ahead > 0 else "behind"
@@ -101,7 +101,7 @@ def _check_clock(probe: http.Probe, limits: Limits) -> Iterator[Finding]:
     )
 
 
-def _check_answer(url: IndexUrl, probe: http.Probe) -> Generator[Finding, None, Reached]:
+def _check_answer(url: IndexUrl, probe: http.Probe) -> Generator[Diagnosis, None, Reached]:
     """Judge what the index answers to somebody without a password."""
     status, response = probe.status, probe.response
     if status == HTTPStatus.UNAUTHORIZED:
@@ -135,7 +135,7 @@ def _check_answer(url: IndexUrl, probe: http.Probe) -> Generator[Finding, None, 
     return Reached(answers=False)
 
 
-def _check_health(url: IndexUrl, session: http.Session) -> Iterator[Finding]:
+def _check_health(url: IndexUrl, session: http.Session) -> Iterator[Diagnosis]:
     """Ask the index how it is, which only ours can tell."""
     try:
         told = http.probe(session, url.endpoint("health"), "application/json").json

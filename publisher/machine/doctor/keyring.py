@@ -7,9 +7,9 @@ from pathlib import Path
 from publisher.client.url import IndexUrl
 from publisher.credentials import keyring as keyrings
 from publisher.errors import CredentialsError
+from publisher.machine.diagnosis import Area, Diagnosis, Reporter
 from publisher.machine.doctor.credentials import Accepted
-from publisher.machine.doctor.findings import Area, Finding, Reporter
-from publisher.machine.doctor.programs import Outcome, find_program, run_program
+from publisher.machine.programs import Outcome, find_program, run_program
 
 _KEYRING = Reporter(Area.KEYRING)
 _INSTALL = "uv tool install --with-executables-from keyring pypi-publish"
@@ -17,7 +17,7 @@ _TIME_LIMIT = 15.0
 """Seconds: a keyring that a person has to unlock first waits for ever."""
 
 
-def check_keyring(url: IndexUrl, accepted: Accepted | None) -> Iterator[Finding]:
+def check_keyring(url: IndexUrl, accepted: Accepted | None) -> Iterator[Diagnosis]:
     """Yield what is found; what the command tells is compared with the credentials that the index accepted."""
     try:
         holders = keyrings.holders()
@@ -34,7 +34,7 @@ def check_keyring(url: IndexUrl, accepted: Accepted | None) -> Iterator[Finding]
         yield from _check_command(url, accepted)
 
 
-def _check_command(url: IndexUrl, accepted: Accepted) -> Iterator[Finding]:
+def _check_command(url: IndexUrl, accepted: Accepted) -> Iterator[Diagnosis]:
     """Ask the `keyring` command as pip and uv do, in an environment that knows nothing of this program."""
     command = find_program("keyring")
     if command is None:
@@ -65,7 +65,7 @@ def _check_command(url: IndexUrl, accepted: Accepted) -> Iterator[Finding]:
         yield from _check_plug_in([*get, url.endpoint("legacy/")])
 
 
-def _missing(command: Path, with_the_name: Outcome) -> Finding:
+def _missing(command: Path, with_the_name: Outcome) -> Diagnosis:
     """Tell apart a command that needs the user's name from one that has no password."""
     if _read(with_the_name) is None:
         return _KEYRING.problem(
@@ -81,7 +81,7 @@ def _missing(command: Path, with_the_name: Outcome) -> Finding:
     )
 
 
-def _check_plug_in(command: Sequence[str | Path]) -> Iterator[Finding]:
+def _check_plug_in(command: Sequence[str | Path]) -> Iterator[Diagnosis]:
     """Ask for a URL that `login` stores nothing under, so that only the plug-in can answer."""
     if _read(run_program(command, time_limit=_TIME_LIMIT)) is None:
         yield _KEYRING.note(

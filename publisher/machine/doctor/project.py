@@ -5,14 +5,14 @@ from pathlib import Path
 
 from publisher.client.url import IndexUrl, parse_index_url
 from publisher.errors import ConfigurationError
-from publisher.machine.doctor.findings import Area, Finding, Reporter
+from publisher.machine.diagnosis import Area, Diagnosis, Reporter
 from publisher.project.config import read_project_config
 from publisher.project.pyproject import FILENAME, read_pyproject, read_source
 
 _CONFIGURATION = Reporter(Area.CONFIGURATION)
 
 
-def check_project(folder: Path, url: IndexUrl | None) -> Iterator[Finding]:
+def check_project(folder: Path, url: IndexUrl | None) -> Iterator[Diagnosis]:
     """Yield what is found; ``index`` is the one that is used, wherever it is named."""
     if not (folder / FILENAME).exists():
         yield _CONFIGURATION.note("configuration", f"There is no {FILENAME} here: nothing to publish from this folder.")
@@ -36,7 +36,7 @@ def check_project(folder: Path, url: IndexUrl | None) -> Iterator[Finding]:
     yield from _check_index(named, url)
 
 
-def _check_index(named: IndexUrl | None, url: IndexUrl | None) -> Iterator[Finding]:
+def _check_index(named: IndexUrl | None, url: IndexUrl | None) -> Iterator[Diagnosis]:
     if named is None:
         return
     if named.password is not None:

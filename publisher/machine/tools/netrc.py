@@ -9,11 +9,11 @@ from publisher.errors import ConfigurationError
 from publisher.files.changes import read_text
 from publisher.files.managed_blocks import LineEdit, insert_blocks, split_lines
 from publisher.machine.paths import Machine
-from publisher.machine.tools.tool import FileEdit, Finding, Setup
+from publisher.machine.tools.tool import ConfiguredIndex, FileEdit, Setup, Tool
 from publisher.secret import Credentials
 
 
-class Netrc:
+class Netrc(Tool):
     """One entry for each host, with the password in clear."""
 
     name: ClassVar[str] = "netrc"
@@ -36,9 +36,7 @@ class Netrc:
 
         def put(text: str | None) -> str:
             if setup.url.host in netrc_hosts(text or ""):
-                raise ConfigurationError(
-                    f"{path} has an entry for {setup.url.host} already.", hint="Take it out first."
-                )
+                raise ConfigurationError(f"{path} already has an entry for {setup.url.host}.", hint="Remove it first.")
             end = len(split_lines(text or ""))
             return insert_blocks(
                 text, [LineEdit(end, end, netrc_entry(setup.url.host, credentials).splitlines())], "netrc"
@@ -52,10 +50,10 @@ class Netrc:
 
     def notes(self, setup: Setup, scope: str) -> Sequence[str]:  # noqa: ARG002 - there is one
         """Warn of what it is."""
-        return [f"Whoever reads this file can use your account on {setup.url}."]
+        return [f"Anyone who can read this file can use your account on {setup.url}."]
 
-    def read(self, machine: Machine) -> Sequence[Finding]:
+    def read(self, machine: Machine) -> Sequence[ConfiguredIndex]:
         """Return the hosts that the file has passwords for."""
         path = self.paths(machine, "user")[0]
         text = read_text(path)
-        return [] if text is None else [Finding(path, host, holds_secret=True) for host in sorted(netrc_hosts(text))]
+        return [ConfiguredIndex(host, str(path), secret_beside=True) for host in sorted(netrc_hosts(text or ""))]

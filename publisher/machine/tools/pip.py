@@ -1,20 +1,46 @@
-"""pip's configuration files."""
+"""pip: its configuration files, the indexes that it asks, and a trial download."""
 
+import ast
+import os
+import re
+import shlex
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import ClassVar
+
+from packaging.version import Version
 
 from publisher.errors import ConfigurationError
 from publisher.files.changes import read_text
 from publisher.files.ini import parse_ini, put_options
+from publisher.machine.candidate import Candidate
 from publisher.machine.paths import Machine
-from publisher.machine.tools.tool import FileEdit, Finding, Setup
-from publisher.secret import mask_urls
+from publisher.machine.programs import Outcome, run_program
+from publisher.machine.tools.installer import Examined, InstalledTool, Installer, Trial, owned
+from publisher.machine.tools.tool import PUBLIC, ConfiguredIndex, FileEdit, Setup
+from publisher.project.versions import parse_version
 
 _INDEXES = frozenset({"index-url", "extra-index-url", "no-index", "keyring-provider"})
+_SECTIONS = ("global", "install", ":env:")
+"""Where `pip install` looks for an option; a later one wins."""
+
+_ENVIRONMENT = {"PIP_RETRIES": "0", "PIP_DEFAULT_TIMEOUT": "10", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+_REFUSED = ("EOFError", "401 Error", "Credentials not correct", "No matching distribution")
+_ONLY = "pip uses only the private index: with several, it installs the highest version from any, even a stranger's."
+_SEVERAL = (
+    "The index does not pass public packages on, so pip no longer finds them. To have both, let its administrator "
+    "start it with --fallback-url, which never passes on a name of its own; or set up single environments (--scope "
+    "site), and name the index where it is needed (`pip install --index-url`)."
+)
+_KEYRING = (
+    "The password comes from keyring, which has to be on the path: `uv tool install --with-executables-from keyring "
+    "pypi-publish` brings it along."
+)
 
 
-class Pip:
+class Pip(Installer):
     """
     pip reads one file for all users, one for a person, one for an environment, and lets the later overrule the earlier.
 
@@ -24,6 +50,7 @@ class Pip:
     name: ClassVar[str] = "pip"
     command: ClassVar[str] = "pip"
     scopes: ClassVar[Sequence[str]] = ("user", "site", "global")
+    unconfigured: ClassVar[str] = "it installs from {indexes}"
 
     def paths(self, machine: Machine, scope: str) -> Sequence[Path]:
         """Return the one file of a scope; the scope ``site`` is the active virtual environment."""
@@ -59,49 +86,142 @@ class Pip:
 
     def notes(self, setup: Setup, scope: str) -> Sequence[str]:  # noqa: ARG002 - the same in every scope
         """Explain why there is one index."""
-        notes = ["pip has the private index alone: of several it takes the highest version, whoever published it."]
-        if not setup.passes_on:
-            notes.append(
-                "The index does not pass public names on. Two safe ways to have both: let its administrator start it "
-                "with --fallback-url, which never passes on a name of its own; or keep this out of the user's file, "
-                "and name the index where it is needed (`pip install --index-url`, --scope site in an environment)."
-            )
-        if setup.password is None:
-            notes.append(
-                "The password comes from keyring, which has to be on the path: `uv tool install "
-                "--with-executables-from keyring pypi-publish` brings it along."
-            )
-        return notes
+        return [
+            _ONLY,
+            *([] if setup.proxies_public else [_SEVERAL]),
+            *([_KEYRING] if setup.password is None else []),
+        ]
 
-    def read(self, machine: Machine) -> Sequence[Finding]:
-        """Return what every file that pip would read names, and its environment variables."""
-        paths = [path for scope in self.scopes if (path := self._path_or_none(machine, scope)) is not None]
-        found = [finding for path in paths for finding in _read_file(path)]
-        for variable, leaks in (("PIP_INDEX_URL", False), ("PIP_EXTRA_INDEX_URL", True)):
-            found += [
-                _finding(Path(variable), url, leaks=leaks) for url in machine.environment.get(variable, "").split()
-            ]
+    def read(self, machine: Machine) -> Sequence[ConfiguredIndex]:
+        """Return what every file that pip may read names, and its environment variables."""
+        found: list[ConfiguredIndex] = []
+        for scope in self.scopes:
+            if scope != "site" or machine.environment.get("VIRTUAL_ENV"):
+                found += _read_file(self.paths(machine, scope)[0])
+        for variable in ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL"):
+            found += [ConfiguredIndex(url, variable) for url in machine.environment.get(variable, "").split()]
         return found
 
-    def _path_or_none(self, machine: Machine, scope: str) -> Path | None:
-        try:
-            return self.paths(machine, scope)[0]
-        except ConfigurationError:
-            return None
+    def asked(self, tool: InstalledTool, examined: Examined) -> Sequence[ConfiguredIndex]:  # noqa: ARG002 - pip knows
+        """Return the indexes that `pip install` asks, as pip says itself."""
+        options, origins = _options(tool), _origins(tool)
+
+        def find(option: str) -> tuple[str, str] | None:
+            keys = [key for section in _SECTIONS if (key := f"{section}.{option}") in options]
+            return (options[keys[-1]], origins.get(keys[-1], _variable(option))) if keys else None
+
+        found = []
+        if find("no-index") is None:
+            found.append(ConfiguredIndex(*(find("index-url") or (PUBLIC, "its default"))))
+        more, origin = find("extra-index-url") or ("", "")
+        return found + [ConfiguredIndex(url, origin) for url in more.split()]
+
+    def risk(self, asked: Sequence[ConfiguredIndex], examined: Examined) -> str | None:
+        """Judge the number of indexes: pip compares the versions of all of them."""
+        others = [index for index in asked if not index.is_index(examined.setup.url)]
+        return (
+            f"it takes the highest version that this index or {' or '.join(map(str, others))} has" if others else None
+        )
+
+    def install_command(
+        self, tool: InstalledTool, asked: Sequence[ConfiguredIndex], examined: Examined, name: str
+    ) -> str:
+        """Return `pip install`, with the options that it needs while the index is not configured."""
+        return shlex.join(["pip", "install", *_index_options(tool, asked, examined), name])
+
+    def try_download(
+        self, tool: InstalledTool, asked: Sequence[ConfiguredIndex], examined: Examined, candidate: Candidate
+    ) -> Trial:
+        """Look a package up in all indexes, then download its wheel; nothing of it runs."""
+        options = _index_options(tool, asked, examined)
+        look = ["index", "versions", "--pre", "--ignore-requires-python", *options]
+        if _at_least(tool, "21.2"):
+            outcome = run_program([tool.program, *look, candidate.name], environment=_ENVIRONMENT)
+            newest = re.match(r"\S+ \(([^)]+)\)", outcome.stdout)
+            if newest is None or newest[1] not in candidate.versions:
+                return _judge(tool, outcome, newest[1] if newest else None)
+        with TemporaryDirectory(prefix="pypi-publish-") as folder:
+            get = ["download", "--no-deps", "--no-cache-dir", "--only-binary", ":all:", "--ignore-requires-python"]
+            exact = f"{candidate.name}=={candidate.newest}"
+            outcome = run_program(
+                [tool.program, *get, "--dest", folder, *options, exact], folder=Path(folder), environment=_ENVIRONMENT
+            )
+            downloaded = any(Path(folder).glob("*.whl"))
+        return _judge(tool, outcome, candidate.newest if downloaded else None)
 
 
-def _read_file(path: Path) -> list[Finding]:
+def _read_file(path: Path) -> list[ConfiguredIndex]:
     text = read_text(path)
     if text is None:
         return []
     options = parse_ini(text, lambda option: option.lower().replace("_", "-")).options
     return [
-        _finding(path, url, leaks=option == "extra-index-url")
+        ConfiguredIndex(url, str(path))
         for _, option, value, _, _ in options
         if option in {"index-url", "extra-index-url"}
         for url in value.split()
     ]
 
 
-def _finding(path: Path, url: str, *, leaks: bool) -> Finding:
-    return Finding(path, mask_urls(url), holds_secret=mask_urls(url) != url, leaks=leaks)
+def _options(tool: InstalledTool) -> Mapping[str, str]:
+    outcome = run_program([tool.program, "config", "list"])
+    if outcome.code != 0:
+        raise ConfigurationError(f"{outcome.last_line}.", hint="Fix the file: `pip config debug` lists those it reads.")
+    pairs = (line.partition("=") for line in outcome.stdout.splitlines() if "=" in line)
+    return {key: str(ast.literal_eval(value)) for key, _, value in pairs}
+
+
+def _origins(tool: InstalledTool) -> Mapping[str, str]:
+    """Return the file of each option, that of the highest rank."""
+    origins: dict[str, str] = {}
+    path = None
+    for line in run_program([tool.program, "config", "debug"]).stdout.splitlines():
+        if match := re.fullmatch(r"  (\S.*), exists: (?:True|False)", line):
+            path = match[1]
+        elif path and (match := re.match(r"    (\S+\.\S+): ", line)):
+            origins[match[1]] = path
+    return origins
+
+
+def _variable(option: str) -> str:
+    return f"PIP_{option.upper().replace('-', '_')}"
+
+
+def _at_least(tool: InstalledTool, version: str) -> bool:
+    found = parse_version(tool.version)
+    return found is not None and found >= Version(version)
+
+
+def _index_options(tool: InstalledTool, asked: Sequence[ConfiguredIndex], examined: Examined) -> list[str]:
+    """Return the options that name the index; without a keyring that pip asks, pip has to ask a person for the name."""
+    if owned(asked, examined):
+        return []
+    setup = examined.setup
+    if setup.username and _at_least(tool, "23.1") and _keyring_for(tool) is not None:
+        return ["--keyring-provider", "subprocess", "--index-url", setup.personal_url]
+    return ["--index-url", setup.url.simple]
+
+
+def _keyring_for(tool: InstalledTool) -> str | None:
+    """Return the `keyring` command that pip would run: it passes over the one in its own environment."""
+    own = tool.program.parent.resolve()
+    folders = [folder for folder in os.get_exec_path() if Path(folder).resolve() != own]
+    return shutil.which("keyring", path=os.pathsep.join(folders))
+
+
+def _judge(tool: InstalledTool, outcome: Outcome, version: str | None) -> Trial:
+    if "Traceback" in outcome.stderr and "EOFError" not in outcome.stderr:
+        reason = f"it crashes ({outcome.last_line})"
+        return Trial(outcome, version, f"Update it: `{tool.program.parent / 'python'} -m pip install -U pip`.", reason)
+    if not any(sign in outcome.stderr for sign in _REFUSED):
+        return Trial(outcome, version, "`pip -v download` says more.")
+    if _keyring_for(tool) is None and shutil.which("keyring"):
+        hint = (
+            f"The only `keyring` on the PATH is in pip's own environment, where keyring-provider = subprocess ignores "
+            f"it: `{tool.program} config --site set global.keyring-provider import`."
+        )
+    elif _keyring_for(tool) is None:
+        hint = "pip finds no `keyring` command: `uv tool install --with-executables-from keyring pypi-publish`."
+    else:
+        hint = "Let pip ask keyring: `pip config set global.keyring-provider subprocess`."
+    return Trial(outcome, version, hint, "it found no password that the index accepts")

@@ -1,13 +1,17 @@
-"""poetry's configuration: the sources of a project, and a person's credentials."""
+"""poetry: the sources of a project and a person's credentials, the indexes that it asks, and a trial installation."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
 
-from publisher.files.changes import read_text
-from publisher.files.toml import put_tables, read_toml, table_at
+from publisher.files.toml import put_tables, read_toml, table_at, to_toml
+from publisher.machine.candidate import Candidate
 from publisher.machine.paths import Machine
-from publisher.machine.tools.tool import FileEdit, Finding, Setup
+from publisher.machine.programs import run_program
+from publisher.machine.tools.installer import Examined, InstalledTool, Installer, Trial, owned
+from publisher.machine.tools.locks import locked_version, read_sources
+from publisher.machine.tools.tool import PUBLIC, ConfiguredIndex, FileEdit, Setup
 from publisher.machine.tools.transitive import (
     direct_dependencies,
     needed_through_others,
@@ -15,10 +19,11 @@ from publisher.machine.tools.transitive import (
     project_dependencies,
 )
 from publisher.project.pyproject import FILENAME
-from publisher.secret import mask_urls
+
+_TIME_LIMIT = 60.0
 
 
-class Poetry:
+class Poetry(Installer):
     """
     poetry takes its sources from the project alone, and credentials from keyring or its own auth.toml.
 
@@ -28,6 +33,7 @@ class Poetry:
     name: ClassVar[str] = "poetry"
     command: ClassVar[str] = "poetry"
     scopes: ClassVar[Sequence[str]] = ("project",)
+    unconfigured: ClassVar[str] = "each project names its own"
 
     def paths(self, machine: Machine, scope: str) -> Sequence[Path]:  # noqa: ARG002 - there is one
         """Return the project's file and the person's credentials."""
@@ -46,44 +52,109 @@ class Poetry:
 
     def variables(self, setup: Setup) -> Mapping[str, str]:
         """Return poetry's variables for the credentials of the source."""
-        name = "".join(character if character.isalnum() else "_" for character in setup.name.upper())
         return {
-            f"POETRY_HTTP_BASIC_{name}_USERNAME": "$PYPI_PUBLISH_USERNAME",
-            f"POETRY_HTTP_BASIC_{name}_PASSWORD": "$PYPI_PUBLISH_PASSWORD",
+            f"POETRY_HTTP_BASIC_{setup.variable_name}_USERNAME": "$PYPI_PUBLISH_USERNAME",
+            f"POETRY_HTTP_BASIC_{setup.variable_name}_PASSWORD": "$PYPI_PUBLISH_PASSWORD",
         }
 
     def notes(self, setup: Setup, scope: str) -> Sequence[str]:  # noqa: ARG002 - there is one
         """Explain where packages come from."""
-        if setup.passes_on:
+        if setup.proxies_public:
             return ["poetry has the private index as its primary source, which passes public names on."]
         note = "The source is explicit: poetry takes from it only what names it. Add packages with "
         return [
             f"{note}`poetry add --source {setup.name} NAME`; one that is added without comes from the public index."
         ]
 
-    def read(self, machine: Machine) -> Sequence[Finding]:
+    def read(self, machine: Machine) -> Sequence[ConfiguredIndex]:
         """Return the sources of the project."""
-        path = machine.folder / FILENAME
-        text = read_text(path)
-        table = table_at(read_toml(text or ""), "tool.poetry")
-        return [
-            Finding(
-                path,
-                mask_urls(url),
-                mask_urls(url) != url,
-                leaks=source.get("priority") not in {"explicit", "primary", None},
-            )
-            for source in table.get("source", [])
-            if isinstance(source, dict) and isinstance(url := source.get("url"), str)
-        ]
+        return [_index(source, machine) for source in read_sources("poetry", machine)]
+
+    def asked(self, tool: InstalledTool, examined: Examined) -> Sequence[ConfiguredIndex]:  # noqa: ARG002 - the project says it
+        """Return the sources of the project."""
+        return self.read(examined.machine)
+
+    def risk(self, asked: Sequence[ConfiguredIndex], examined: Examined) -> str | None:
+        """Judge the priorities: poetry compares all primary sources, and asks supplemental ones last."""
+        sources = read_sources("poetry", examined.machine)
+        own = sources[asked.index(owned(asked, examined)[0])]
+        if _priority(own) == "explicit":
+            return None
+        primary = [source for source in sources if _priority(source) in {"primary", "default"}]
+        if _priority(own) == "supplemental":
+            first = _index(primary[0], examined.machine) if primary else PUBLIC
+            return f"it asks {first} first, and this index for the rest"
+        others = [_index(source, examined.machine) for source in primary if source is not own]
+        return f"it takes the highest version that this index or {others[0]} has" if others else None
+
+    def install_command(
+        self, tool: InstalledTool, asked: Sequence[ConfiguredIndex], examined: Examined, name: str
+    ) -> str:
+        """Return `poetry add`, after the index has got its name in the project."""
+        del tool
+        sources = read_sources("poetry", examined.machine)
+        own = next(
+            (source for source, index in zip(sources, asked, strict=True) if index in owned(asked, examined)), None
+        )
+        source = own or _source(examined.setup)
+        explicit = f" --source {source['name']}" if _priority(source) == "explicit" else ""
+        add = f"poetry add{explicit} {name}"
+        return add if own else f"pypi-publish config poetry --write && {add}"
+
+    def try_download(
+        self, tool: InstalledTool, asked: Sequence[ConfiguredIndex], examined: Examined, candidate: Candidate
+    ) -> Trial:
+        """Lock a project that takes one package from the index, and install that in an environment of its own."""
+        sources = read_sources("poetry", examined.machine)
+        if not owned(asked, examined):
+            sources = [*sources, _source(examined.setup)]
+        own = next(source for source in sources if _index(source, examined.machine).is_index(examined.setup.url))
+        hint = f"If access is denied: `poetry config http-basic.{own['name']} USER`. `poetry lock -vvv` says more."
+        with TemporaryDirectory(prefix="pypi-publish-", ignore_cleanup_errors=True) as temporary:
+            folder = Path(temporary)
+            (folder / FILENAME).write_text(to_toml(_trial_project(candidate, own, sources)), "utf-8")
+            command: list[str | Path] = [tool.program, "--no-interaction"]
+            outcome = run_program([*command, "lock"], folder=folder, time_limit=_TIME_LIMIT)
+            found = locked_version(folder / "poetry.lock", candidate.name)
+            if outcome.code == 0 and found in candidate.versions:
+                own_venv = {"POETRY_VIRTUALENVS_IN_PROJECT": "true", "POETRY_VIRTUALENVS_CREATE": "true"}
+                install = [*command, "install", "--no-root"]
+                outcome = run_program(install, folder=folder, environment=own_venv, time_limit=_TIME_LIMIT)
+        return Trial(outcome, found, hint)
+
+
+def _index(source: Mapping[str, Any], machine: Machine) -> ConfiguredIndex:
+    public = str(source["name"]).lower() == "pypi"
+    return ConfiguredIndex(PUBLIC if public else str(source.get("url", "")), str(machine.folder / FILENAME))
+
+
+def _priority(source: Mapping[str, Any]) -> str:
+    return str(source.get("priority", "primary")).lower()
+
+
+def _source(setup: Setup) -> dict[str, Any]:
+    priority = "primary" if setup.proxies_public else "explicit"
+    return {"name": setup.name, "url": setup.url.simple, "priority": priority}
+
+
+def _trial_project(
+    candidate: Candidate, own: Mapping[str, Any], sources: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    named = {"source": own["name"]} if _priority(own) == "explicit" else {}
+    wanted = {"version": "*", "allow-prereleases": True, **named}
+    poetry = {
+        "package-mode": False,
+        "source": list(sources),
+        "dependencies": {"python": ">=3.11", candidate.name: wanted},
+    }
+    return {"tool": {"poetry": poetry}}
 
 
 def _put_into_project(text: str | None, setup: Setup) -> str:
-    priority = "primary" if setup.passes_on else "explicit"
-    source = {"name": setup.name, "url": setup.url.simple, "priority": priority}
+    source = _source(setup)
     document = read_toml(text or "")
     known = table_at(document, "tool.poetry.dependencies")
-    if setup.passes_on:
+    if setup.proxies_public:
         return put_tables(text, "poetry", arrays={"tool.poetry.source": source})
     direct, private = direct_dependencies(document), set(setup.packages)
     own = {name: {"source": setup.name} for name in sorted(project_dependencies(document) & private - known.keys())}
@@ -92,7 +163,7 @@ def _put_into_project(text: str | None, setup: Setup) -> str:
         name for name, said in poetry_dependencies(document).items() if isinstance(said, dict) and "source" in said
     }
     # a source counts for the package wherever it is needed, as soon as the project names both in one place
-    others = {*needed_through_others(direct, setup.needs), *(direct & private)} - own.keys() - sourced
+    others = {*needed_through_others(direct, setup.private_dependencies), *(direct & private)} - own.keys() - sourced
     if others:
         group = f"tool.poetry.group.{setup.group}"
         named = {name: {"version": "*", "source": setup.name} for name in sorted(others)}

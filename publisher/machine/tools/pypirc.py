@@ -1,17 +1,26 @@
 """The file .pypirc, from which twine, flit and hatch know the indexes that they publish to."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
+from publisher.errors import ConfigurationError
 from publisher.files.changes import read_text
-from publisher.files.ini import parse_ini, put_options
+from publisher.files.ini import IniText, parse_ini, put_options
+from publisher.machine.diagnosis import Diagnosis
 from publisher.machine.paths import Machine
-from publisher.machine.tools.tool import FileEdit, Finding, Setup
-from publisher.secret import mask_urls
+from publisher.machine.tools.installer import (
+    REPORT,
+    Examined,
+    InstalledTool,
+    ToolCheck,
+    find_tool,
+    how_to_configure,
+)
+from publisher.machine.tools.tool import PUBLIC, ConfiguredIndex, FileEdit, Setup, Tool
 
 
-class Pypirc:
+class Pypirc(Tool):
     """
     A list of servers, and a section for each.
 
@@ -53,15 +62,69 @@ class Pypirc:
         by_name = f"`twine upload -r {setup.name} dist/*`, `flit publish --repository {setup.name}`"
         return [f"{by_name}, `hatch publish -r {setup.url.root}` (hatch knows the user from it, and wants the URL)."]
 
-    def read(self, machine: Machine) -> Sequence[Finding]:
+    def read(self, machine: Machine) -> Sequence[ConfiguredIndex]:
         """Return the repositories that the file names."""
         path = self.paths(machine, "user")[0]
-        text = read_text(path)
-        if text is None:
-            return []
-        found = parse_ini(text)
+        found = _parse(path)
         return [
-            Finding(path, mask_urls(value), mask_urls(value) != value or found.value(section, "password") is not None)
+            ConfiguredIndex(value, str(path), secret_beside=found.value(section, "password") is not None)
             for section, option, value, _, _ in found.options
             if option == "repository"
         ]
+
+    def examine(self, examined: Examined) -> ToolCheck:
+        """Yield what is found; None is returned: whether anything installs from the index is for others to say."""
+        path = self.paths(examined.machine, "user")[0]
+        tool = yield from find_tool(self.command)
+        try:
+            found = _parse(path)
+        except ConfigurationError as error:
+            yield REPORT.problem("pypirc", f"{path} can't be read: {error.message}", "Fix the file.")
+            return None
+        own = [
+            section
+            for section, option, value, _, _ in found.options
+            if option == "repository" and ConfiguredIndex(value, "").is_index(examined.setup.url)
+        ]
+        yield from _report_place(tool, own, path)
+        if tool is not None:
+            yield from _report_default(tool, own, examined)
+        has_password = any(option == "password" for _, option, _, _, _ in found.options)
+        if has_password and not examined.machine.is_windows and path.stat().st_mode & 0o077:
+            yield REPORT.warning(
+                "pypirc-mode", f"{path} holds passwords, and others on this machine can read it.", f"chmod 600 {path}"
+            )
+        return None
+
+
+def _parse(path: Path) -> IniText:
+    found = parse_ini(read_text(path) or "")
+    for section, option, value, _, _ in found.options:
+        if option == "repository" and not value:
+            raise ConfigurationError(f"`repository` in [{section}] has no value.")
+    return found
+
+
+def _report_place(tool: InstalledTool | None, own: Sequence[str], path: Path) -> Iterator[Diagnosis]:
+    if own and tool is not None:
+        yield REPORT.ok("twine", f"{tool} knows this index as {own[0]!r}, and so do flit and hatch, from {path}.")
+    elif own:
+        yield REPORT.ok("twine", f"flit and hatch know this index as {own[0]!r}, from {path}.")
+    elif tool is not None:
+        yield REPORT.note("twine", f"{tool} knows this index by its URL alone.", how_to_configure("pypirc"))
+
+
+def _report_default(tool: InstalledTool, own: Sequence[str], examined: Examined) -> Iterator[Diagnosis]:
+    """Name the destination of an upload without options: a private package on the public index stays there."""
+    environment = examined.machine.environment
+    url, name = environment.get("TWINE_REPOSITORY_URL"), environment.get("TWINE_REPOSITORY")
+    default = ConfiguredIndex(url, "TWINE_REPOSITORY_URL") if url else None
+    if default.is_index(examined.setup.url) if default else name in own:
+        return
+    place = default or (repr(name) if name else PUBLIC)
+    named = f"-r {own[0]}" if own else f"--repository-url {examined.setup.url}"
+    yield REPORT.note(
+        "twine-leak",
+        f"{tool} uploads to {place} when it is started without `{named}`.",
+        'The classifier "Private :: Do Not Upload" in a project keeps the public index from taking it.',
+    )

@@ -11,7 +11,7 @@ from publisher.client.url import IndexUrl
 from publisher.files.toml import table_at
 from publisher.secret import Credentials
 
-Needs = Mapping[str, Collection[str]]
+PrivateDependencies = Mapping[str, Collection[str]]
 """For each package of an index, by normalised name, the packages of that index that it requires."""
 
 
@@ -55,7 +55,7 @@ def _names_in(lists: Iterable[Any]) -> set[str]:
     return required_names(text for each in lists if isinstance(each, list) for text in each)
 
 
-def look_up_needs(
+def look_up_private_dependencies(
     url: IndexUrl, credentials: Credentials | None, names: Collection[str], listed: Collection[str]
 ) -> dict[str, set[str]]:
     """
@@ -76,7 +76,7 @@ def look_up_needs(
     return needs
 
 
-def needed_through_others(direct: Collection[str], needs: Needs) -> list[str]:
+def needed_through_others(direct: Collection[str], needs: PrivateDependencies) -> list[str]:
     """Return the packages that direct dependencies bring along, without these themselves."""
     found: set[str] = set()
     waiting = list(direct)

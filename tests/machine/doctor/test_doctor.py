@@ -16,10 +16,10 @@ import trustme
 
 from publisher.client.client import Account
 from publisher.client.url import parse_index_url
+from publisher.machine.diagnosis import Verdict
 from publisher.machine.doctor import keyring
 from publisher.machine.doctor.credentials import Accepted
-from publisher.machine.doctor.findings import Verdict
-from publisher.machine.doctor.index import Limits, check_index
+from publisher.machine.doctor.index import Thresholds, check_index
 from publisher.secret import Credentials, Secret
 from tests.conftest import PASSWORD, USER
 from tests.helpers.answering import Answer, Request, answering
@@ -61,7 +61,7 @@ def _expect(result: Result, code: int, check: str, verdict: Verdict, *words: str
 
 def _index_alone(url: str, **limits: Any) -> dict[str, str]:
     """Return the verdict and the words of each check of an index."""
-    findings = list(check_index(parse_index_url(url), Limits(**limits)))
+    findings = list(check_index(parse_index_url(url), Thresholds(**limits)))
     return {finding.check: f"{finding.verdict}: {finding.what}" for finding in findings}
 
 

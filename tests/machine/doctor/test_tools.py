@@ -1,7 +1,8 @@
 """What `doctor` finds out about the real tools, and about configurations that can be misled."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
@@ -9,16 +10,19 @@ import pytest
 
 from publisher.client.client import Account
 from publisher.client.url import IndexUrl, parse_index_url
+from publisher.machine.candidate import Candidate
+from publisher.machine.configure import make_setup
+from publisher.machine.diagnosis import Diagnosis, Verdict
 from publisher.machine.doctor.credentials import Accepted
-from publisher.machine.doctor.findings import Finding, Verdict
-from publisher.machine.doctor.programs import Outcome
-from publisher.machine.doctor.tools.examine import check_tools
-from publisher.machine.doctor.tools.pdm import check_pdm
-from publisher.machine.doctor.tools.pip import check_pip
-from publisher.machine.doctor.tools.poetry import check_poetry
-from publisher.machine.doctor.tools.sources import Candidate, Examined, ToolCheck
-from publisher.machine.doctor.tools.twine import check_twine
-from publisher.machine.doctor.tools.uv import check_uv
+from publisher.machine.doctor.tools import check_tools
+from publisher.machine.paths import Machine, this_machine
+from publisher.machine.programs import Outcome
+from publisher.machine.tools.installer import Examined, Installer
+from publisher.machine.tools.pdm import Pdm
+from publisher.machine.tools.pip import Pip
+from publisher.machine.tools.poetry import Poetry
+from publisher.machine.tools.pypirc import Pypirc
+from publisher.machine.tools.uv import Uv
 from publisher.secret import Credentials, Secret
 from tests.conftest import USER
 from tests.helpers.answering import Answer, Request, answering
@@ -55,10 +59,12 @@ def _nothing_configured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
 
 
 def _examine(
-    check: Callable[[Examined], ToolCheck], folder: Path, url: str = ACME, candidate: Candidate | None = None
-) -> tuple[list[Finding], bool | None]:
-    findings: list[Finding] = []
-    steps = check(Examined(parse_index_url(url), folder, candidate))
+    tool: Installer | Pypirc, folder: Path, url: str = ACME, candidate: Candidate | None = None
+) -> tuple[list[Diagnosis], bool | None]:
+    findings: list[Diagnosis] = []
+    machine = _machine(folder)
+    setup = make_setup(parse_index_url(url), Account(USER, None))
+    steps = tool.examine(Examined(machine, setup, candidate))
     while True:
         try:
             findings.append(next(steps))
@@ -67,7 +73,11 @@ def _examine(
             return findings, end.value
 
 
-def _told(findings: list[Finding], check: str) -> str:
+def _machine(folder: Path) -> Machine:
+    return replace(this_machine(), folder=folder)
+
+
+def _told(findings: list[Diagnosis], check: str) -> str:
     return " | ".join(f"{finding.verdict}: {finding.what}" for finding in findings if finding.check == check)
 
 
@@ -133,10 +143,10 @@ def test_poetry_and_pdm_are_tried_in_a_project(
         f'[[tool.poetry.source]]\n{source}priority = "explicit"\n'
         f'[[tool.pdm.source]]\n{source}include_packages = ["widgets"]\n',
     )
-    for check, name in ((check_poetry, "poetry"), (check_pdm, "pdm")):
-        findings, known = _examine(check, tmp_path, own_index.url, CANDIDATE)
+    for tool, name in ((Poetry(), "poetry"), (Pdm(), "pdm")):
+        findings, known = _examine(tool, tmp_path, own_index.url, CANDIDATE)
         assert known is True
-        assert "finds widgets 1.1.0 here" in _told(findings, f"{name}-trial"), findings
+        assert "gets widgets 1.1.0 from here" in _told(findings, f"{name}-trial"), findings
         assert not _told(findings, f"{name}-leak")
 
 
@@ -155,7 +165,7 @@ def test_pip_that_takes_a_strangers_package_is_told(own_index: RunningIndex, tmp
             ".config/pip/pip.conf",
             f"[global]\nindex-url = {own_index.url}simple/\nextra-index-url =\n  {public}simple/\n  {secret}simple/\n",
         )
-        findings, known = _examine(check_pip, tmp_path, own_index.url, CANDIDATE)
+        findings, known = _examine(Pip(), tmp_path, own_index.url, CANDIDATE)
     assert known is True
     assert str(file) in _told(findings, "pip")
     assert f"this index or {public}simple/ has" in _told(findings, "pip-leak")
@@ -168,7 +178,7 @@ def test_pip_that_takes_a_strangers_package_is_told(own_index: RunningIndex, tmp
 def test_pip_that_is_not_let_in_is_told_what_to_do(own_index: RunningIndex, tmp_path: Path) -> None:
     # slow (pip starts four times)
     _home(".config/pip/pip.conf", f"[global]\nindex-url = {own_index.url}simple/\n")
-    findings, _ = _examine(check_pip, tmp_path, own_index.url, CANDIDATE)
+    findings, _ = _examine(Pip(), tmp_path, own_index.url, CANDIDATE)
     trial = next(finding for finding in findings if finding.check == "pip-trial")
     assert trial.verdict is Verdict.PROBLEM
     assert "it found no password that the index accepts" in trial.what
@@ -177,9 +187,9 @@ def test_pip_that_is_not_let_in_is_told_what_to_do(own_index: RunningIndex, tmp_
 
 def test_pip_that_does_not_know_the_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PIP_INDEX_URL", OTHER)
-    findings, known = _examine(check_pip, tmp_path, ACME, CANDIDATE)
+    findings, known = _examine(Pip(), tmp_path, ACME, CANDIDATE)
     assert known is False
-    assert _told(findings, "pip").endswith(f"does not know this index: it installs from {OTHER}.")
+    assert _told(findings, "pip").endswith(f"does not use this index: it installs from {OTHER}.")
     assert [finding.verdict for finding in findings] == [Verdict.NOTE]
 
 
@@ -204,7 +214,7 @@ _UV: dict[str, tuple[str, str | None]] = {
 def test_how_uv_can_be_misled(tmp_path: Path, case: str) -> None:
     text, words = _UV[case]
     file = _home(".config/uv/uv.toml", text)
-    findings, known = _examine(check_uv, tmp_path)
+    findings, known = _examine(Uv(), tmp_path)
     assert known is True
     assert str(file) in _told(findings, "uv")
     leak = _told(findings, "uv-leak")
@@ -218,22 +228,22 @@ def test_uv_reads_the_nearest_project_variables_and_nothing_else(
     inner.mkdir(parents=True)
     _project(tmp_path, f'[[tool.uv.index]]\nurl = "{ACME}simple/"\nexplicit = true\n')
     _project(inner, "[project]\nname = 'inner'\n")  # says nothing to uv
-    findings, known = _examine(check_uv, inner)
+    findings, known = _examine(Uv(), inner)
     assert (known, str(tmp_path / "pyproject.toml") in _told(findings, "uv")) == (True, True)
     monkeypatch.setenv("UV_NO_CONFIG", "1")
-    assert _examine(check_uv, inner)[1] is False
+    assert _examine(Uv(), inner)[1] is False
     monkeypatch.setenv("UV_INDEX", f"acme={ACME}simple/ {OTHER}")
-    findings, known = _examine(check_uv, inner)
+    findings, known = _examine(Uv(), inner)
     assert (known, "UV_INDEX" in _told(findings, "uv")) == (True, True)
     monkeypatch.setenv("UV_DEFAULT_INDEX", ACME.replace("://", "://ada:hidden@") + "simple/")
-    findings, _ = _examine(check_uv, inner)
+    findings, _ = _examine(Uv(), inner)
     assert "UV_DEFAULT_INDEX has a password" in _told(findings, "uv-secret")
     assert "hidden" not in repr(findings)
     monkeypatch.setenv("UV_CONFIG_FILE", str(tmp_path / "broken.toml"))
     monkeypatch.delenv("UV_NO_CONFIG")
     (tmp_path / "broken.toml").write_text("[[index\n")
-    findings, known = _examine(check_uv, inner)
-    assert (known, "problem: " in _told(findings, "uv"), "can't be read" in _told(findings, "uv")) == (
+    findings, known = _examine(Uv(), inner)
+    assert (known, "problem: " in _told(findings, "uv"), "unreadable configuration" in _told(findings, "uv")) == (
         False,
         True,
         True,
@@ -242,11 +252,11 @@ def test_uv_reads_the_nearest_project_variables_and_nothing_else(
 
 def test_uv_that_asks_no_keyring_is_told_what_to_do(own_index: RunningIndex, tmp_path: Path) -> None:
     _home(".config/uv/uv.toml", _index(f"{own_index.url}simple/", explicit=True))
-    findings, _ = _examine(check_uv, tmp_path, own_index.url, CANDIDATE)
+    findings, _ = _examine(Uv(), tmp_path, own_index.url, CANDIDATE)
     trial = next(finding for finding in findings if finding.check == "uv-trial")
     assert trial.verdict is Verdict.PROBLEM
-    assert "does not find widgets" in trial.what
-    assert "Let it ask keyring" in str(trial.remedy)
+    assert "does not get widgets" in trial.what
+    assert "Let uv ask keyring" in str(trial.remedy)
 
 
 def test_uv_that_is_told_of_the_index_by_projects_alone(
@@ -255,10 +265,10 @@ def test_uv_that_is_told_of_the_index_by_projects_alone(
     login = pypi_publish("login", "-u", USER, "--password-stdin", "--index-url", own_index.url, given=f"{LATIN}\n")
     assert login.code == 0, login.stderr
     _home(".config/uv/uv.toml", 'keyring-provider = "subprocess"\n')
-    findings, known = _examine(check_uv, tmp_path, own_index.url, CANDIDATE)
+    findings, known = _examine(Uv(), tmp_path, own_index.url, CANDIDATE)
     assert known is True
-    assert "asks keyring for passwords" in _told(findings, "uv")
-    assert "finds widgets 1.1.0 here" in _told(findings, "uv-trial")
+    assert "from each project that names it" in _told(findings, "uv")
+    assert "gets widgets 1.1.0 from here" in _told(findings, "uv-trial")
     assert keyring_chain.exists()
 
 
@@ -280,8 +290,8 @@ _POETRY: dict[str, tuple[str, str | None]] = {
 def test_how_poetry_can_be_misled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: str) -> None:
     text, words = _POETRY[case]
     _stand_in(tmp_path, "poetry", "echo 'Poetry (version 2.5.1)'", monkeypatch)
-    findings, known = _examine(check_poetry, _project(tmp_path, text))
-    assert (known, "ok: poetry 2.5.1 knows this index" in _told(findings, "poetry")) == (True, True)
+    findings, known = _examine(Poetry(), _project(tmp_path, text))
+    assert (known, "ok: poetry 2.5.1 uses this index" in _told(findings, "poetry")) == (True, True)
     leak = _told(findings, "poetry-leak")
     assert (words in leak) if words else not leak, findings
 
@@ -297,7 +307,7 @@ _PDM: dict[str, tuple[str, str | None]] = {
 def test_how_pdm_can_be_misled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: str) -> None:
     text, words = _PDM[case]
     _stand_in(tmp_path, "pdm", "echo 'PDM, version 2.29.3'", monkeypatch)
-    findings, known = _examine(check_pdm, _project(tmp_path, text))
+    findings, known = _examine(Pdm(), _project(tmp_path, text))
     assert known is True
     leak = _told(findings, "pdm-leak")
     assert (words in leak) if words else not leak, findings
@@ -306,28 +316,28 @@ def test_how_pdm_can_be_misled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
 def test_pdm_that_is_pointed_here_for_all_projects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # slow (pdm starts three times)
     monkeypatch.setenv("PATH", f"{CLIENTS}:/usr/bin:/bin")
-    assert _examine(check_pdm, tmp_path)[1] is False
+    assert _examine(Pdm(), tmp_path)[1] is False
     assert run([str(CLIENTS / "pdm"), "config", "pypi.url", f"{ACME}simple/"]).code == 0
-    findings, known = _examine(check_pdm, tmp_path)
+    findings, known = _examine(Pdm(), tmp_path)
     assert (known, "from `pdm config pypi.url`" in _told(findings, "pdm")) == (True, True)
 
 
 def test_pypirc_is_read_as_twine_reads_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _stand_in(tmp_path, "twine", "echo 'twine version 7.0.0 (keyring: 25.7.0)'", monkeypatch)
-    assert "by its URL alone" in _told(_examine(check_twine, tmp_path)[0], "twine")
+    assert "by its URL alone" in _told(_examine(Pypirc(), tmp_path)[0], "twine")
     file = _home(".pypirc", f"[acme]\nrepository = {ACME}legacy/\nusername = ada\npassword = x\n", 0o644)
-    findings, _ = _examine(check_twine, tmp_path)
+    findings, _ = _examine(Pypirc(), tmp_path)
     assert "twine 7.0.0 knows this index as 'acme', and so do flit and hatch" in _told(findings, "twine")
     assert f"warning: {file} holds passwords" in _told(findings, "pypirc-mode")
     file.write_text("[acme]\nrepository\n")
-    assert "problem: " in _told(_examine(check_twine, tmp_path)[0], "pypirc")
+    assert "problem: " in _told(_examine(Pypirc(), tmp_path)[0], "pypirc")
 
 
 def test_where_twine_uploads_when_nobody_names_an_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _stand_in(tmp_path, "twine", "echo 'twine version 7.0.0 (keyring: 25.7.0)'", monkeypatch)
 
     def told() -> str:
-        return _told(_examine(check_twine, tmp_path)[0], "twine-leak")
+        return _told(_examine(Pypirc(), tmp_path)[0], "twine-leak")
 
     assert (
         f"note: twine 7.0.0 uploads to the public index when it is started without `--repository-url {ACME}`" in told()
@@ -346,7 +356,7 @@ def test_where_twine_uploads_when_nobody_names_an_index(tmp_path: Path, monkeypa
 
 def test_a_tool_that_does_not_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _stand_in(tmp_path, "uv", "echo 'Traceback: no module' >&2; exit 1", monkeypatch)
-    findings, known = _examine(check_uv, tmp_path)
+    findings, known = _examine(Uv(), tmp_path)
     assert (known, _told(findings, "uv")) == (None, "problem: uv does not start: Traceback: no module.")
 
 
@@ -364,14 +374,14 @@ def test_what_a_program_says_is_told_without_passwords(said: str, told: str) -> 
 
 
 def test_no_tool_knows_the_index(own_index: RunningIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def checked(url: IndexUrl) -> list[Finding]:
-        return list(check_tools(url, tmp_path, _accepted()))
+    def checked(url: IndexUrl) -> list[Diagnosis]:
+        return list(check_tools(url, _machine(tmp_path), _accepted()))
 
     index = parse_index_url(own_index.url)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert checked(index) == []
     _stand_in(tmp_path, "poetry", "echo 'Poetry (version 2.5.1)'", monkeypatch)
-    assert "warning: None of the tools on this machine knows the index." in _told(checked(index), "configured")
+    assert "warning: No tool on this machine uses the index." in _told(checked(index), "configured")
 
 
 def test_an_index_without_a_wheel_is_no_reason_to_try(
@@ -381,9 +391,9 @@ def test_an_index_without_a_wheel_is_no_reason_to_try(
     empty = RunningIndex.start(tmp_path / "empty")
     empty.add_user(USER, LATIN)
     try:
-        findings = list(check_tools(parse_index_url(empty.url), tmp_path, _accepted()))
+        findings = list(check_tools(parse_index_url(empty.url), _machine(tmp_path), _accepted()))
     finally:
         empty.stop()
-    assert _told(findings, "candidate") == "note: The index has no wheel to try the tools with yet."
-    refused = list(check_tools(parse_index_url(index.url), tmp_path, _accepted()))
+    assert _told(findings, "candidate") == "note: The index is empty, so no tool could be tried."
+    refused = list(check_tools(parse_index_url(index.url), _machine(tmp_path), _accepted()))
     assert "problem: " in _told(refused, "candidate")

@@ -1,4 +1,4 @@
-"""What one check found: a verdict, the words for it, and what to do."""
+"""A diagnosis: the verdict of one check, the words for it, and the remedy."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from publisher.errors import ConfigurationError, CredentialsError, IndexUnavaila
 
 
 class Verdict(StrEnum):
-    """How it stands; all is well when nothing is a warning or a problem."""
+    """How grave a diagnosis is; all is well without warnings and problems."""
 
     OK = "ok"
     NOTE = "note"
@@ -39,7 +39,7 @@ class Area(Enum):
 
 
 @dataclass(frozen=True)
-class Finding:
+class Diagnosis:
     """One line of the report; ``check`` is the name that programs know it by."""
 
     area: Area
@@ -49,7 +49,7 @@ class Finding:
     remedy: str | None = None
 
     def as_json(self) -> dict[str, str | None]:
-        """Return it as programs read it."""
+        """Return the diagnosis for `--json`."""
         return {
             "area": self.area.name.lower(),
             "check": self.check,
@@ -59,31 +59,31 @@ class Finding:
         }
 
 
-def gravest(findings: Iterable[Finding]) -> Finding | None:
-    """Return what the exit code tells of: the first problem, or the first warning where there is none."""
-    trouble = [finding for finding in findings if not finding.verdict.is_well]
-    problems = [finding for finding in trouble if finding.verdict is Verdict.PROBLEM]
+def gravest(diagnoses: Iterable[Diagnosis]) -> Diagnosis | None:
+    """Return the diagnosis that decides the exit code: the first problem, or else the first warning."""
+    trouble = [diagnosis for diagnosis in diagnoses if not diagnosis.verdict.is_well]
+    problems = [diagnosis for diagnosis in trouble if diagnosis.verdict is Verdict.PROBLEM]
     return next(iter(problems or trouble), None)
 
 
 @dataclass(frozen=True)
 class Reporter:
-    """Makes the findings of one area."""
+    """Makes the diagnoses of one area."""
 
     area: Area
 
-    def ok(self, check: str, what: str) -> Finding:
-        """Return that something is as it should be."""
-        return Finding(self.area, check, Verdict.OK, what)
+    def ok(self, check: str, what: str) -> Diagnosis:
+        """Return that something works."""
+        return Diagnosis(self.area, check, Verdict.OK, what)
 
-    def note(self, check: str, what: str, remedy: str | None = None) -> Finding:
+    def note(self, check: str, what: str, remedy: str | None = None) -> Diagnosis:
         """Return something worth knowing."""
-        return Finding(self.area, check, Verdict.NOTE, what, remedy)
+        return Diagnosis(self.area, check, Verdict.NOTE, what, remedy)
 
-    def warning(self, check: str, what: str, remedy: str | None) -> Finding:
-        """Return that something works and should not be so."""
-        return Finding(self.area, check, Verdict.WARNING, what, remedy)
+    def warning(self, check: str, what: str, remedy: str | None) -> Diagnosis:
+        """Return that something works, and is dangerous or wrong."""
+        return Diagnosis(self.area, check, Verdict.WARNING, what, remedy)
 
-    def problem(self, check: str, what: str, remedy: str | None) -> Finding:
+    def problem(self, check: str, what: str, remedy: str | None) -> Diagnosis:
         """Return that something does not work."""
-        return Finding(self.area, check, Verdict.PROBLEM, what, remedy)
+        return Diagnosis(self.area, check, Verdict.PROBLEM, what, remedy)

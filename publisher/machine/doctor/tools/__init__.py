@@ -1,1 +1,0 @@
-"""The checks of the tools that install and upload: one module for each."""
