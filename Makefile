@@ -78,7 +78,7 @@ lint: $(READY)
 check:
 	@bash .ci/run
 
-LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command 'make lock'
+LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links $(LOCK_ARGS) --custom-compile-command 'make lock'
 
 docs: $(READY)
 	@$(BIN)/python docs/generate_cli.py
