@@ -4,7 +4,7 @@ import enum
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from publisher.secret import Secret
+from publisher.secret import Credentials, Secret
 from publisher.server.storage.base import LocalDisk, Storage
 
 MEGABYTE = 2**20
@@ -39,6 +39,80 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class UpstreamLimits:
+    """
+    The bounds of what is asked for upstream; sizes in bytes, times in seconds.
+
+    A page is fresh for what upstream's ``Cache-Control`` says, within ``fresh_least`` and ``fresh_most``; an older one
+    is answered while it is asked for again, one older than ``stale`` only when upstream doesn't answer. ``remembered``
+    is how long a failure is an answer.
+    """
+
+    connections_per_host: int = 32
+    flights: int = 64
+    page_size: int = 32 * MEGABYTE
+    metadata_size: int = 4 * MEGABYTE
+    file_size: int = 8192 * MEGABYTE
+    connect: float = 10.0
+    silence: float = 30.0
+    first_page: float = 30.0
+    redirects: int = 5
+    fresh_least: float = 300.0
+    fresh_default: float = 600.0
+    fresh_most: float = 1800.0
+    stale: float = 7 * 86400.0
+    remembered: float = 60.0
+    remembered_page_failure: float = 5.0
+    breaker_failures: int = 3
+    breaker_pause: float = 30.0
+    record_delay: float = 5.0
+    page_memory: int = 24 * MEGABYTE
+    file_memory: int = 16 * MEGABYTE
+
+
+@dataclass(frozen=True)
+class UpstreamSource:
+    """
+    An index whose packages are passed on: its simple API's URL, and patterns of the names that belong to it.
+
+    ``first_seen`` lets a file without upload time ripen from when it was first seen here. ``credentials`` go to this
+    URL's origin and to no other.
+    """
+
+    url: str
+    names: tuple[str, ...] = ("*",)
+    first_seen: bool = False
+    credentials: Credentials | None = None
+
+
+@dataclass(frozen=True)
+class Denial:
+    """Public files that are never passed on: a pattern of names, a version specifier (empty for all), and why."""
+
+    name: str
+    versions: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class UpstreamSettings:
+    """
+    Which public packages are passed on, and where they are cached.
+
+    The first source with a matching pattern is the one that a name belongs to. ``cooldown`` is the age in seconds that
+    a public file must have, 0 for none. ``malicious`` is a file with one ``NAME`` or ``NAME==VERSION`` a line.
+    """
+
+    sources: tuple[UpstreamSource, ...]
+    cache: Path
+    cooldown: float = 0.0
+    denials: tuple[Denial, ...] = ()
+    malicious: Path | None = None
+    cache_size: int = 20 * 10**9
+    limits: UpstreamLimits = UpstreamLimits()
+
+
+@dataclass(frozen=True)
 class ServerSettings:
     """
     Everything that `publisher.server.app.create_app` needs to know.
@@ -56,6 +130,7 @@ class ServerSettings:
     overwrite: bool = False
     fallback_url: str | None = None
     reserved: tuple[str, ...] = ()
+    upstream: UpstreamSettings | None = None
     scheme: str | None = None
     limits: Limits = Limits()
     packages_storage: Storage = field(default_factory=LocalDisk)

@@ -1,0 +1,140 @@
+"""Files and metadata on the disk, by digest: what is complete and verified, and nothing else."""
+
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+KEEP_FREE = 0.05
+"""The share of the disk that is left free."""
+
+MARK_EVERY = 86400.0
+"""Seconds between two notes that a file is in use."""
+
+LEFTOVER_AGE = 86400.0
+"""Seconds after which an unfinished download of a process that ended is removed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """A stored file: its key, size in bytes, and when it was last used, in seconds since 1970."""
+
+    key: str
+    path: Path
+    size: int
+    used: float
+
+
+class BlobStore:
+    """The folder ``files`` of a cache; a file is there when it is complete, and its key says what its bytes are."""
+
+    def __init__(self, cache: Path, size_limit: int) -> None:
+        self.folder = cache / "files"
+        self._temporary = cache / "tmp"
+        self._pins = cache / "pins"
+        self._limit = size_limit
+        for folder in (self.folder, self._temporary, self._pins):
+            folder.mkdir(parents=True, exist_ok=True)
+        self.size = 0
+        self._marked: dict[str, float] = {}
+
+    def path(self, key: str) -> Path:
+        """Return where the file of a key is, or would be."""
+        return self.folder / key[:2] / key
+
+    def has(self, key: str) -> bool:
+        """Tell whether a file is stored."""
+        return self.path(key).is_file()
+
+    def mark(self, key: str) -> None:
+        """Note that a file is used, at most once a day."""
+        now = time.time()
+        if now - self._marked.get(key, 0.0) > MARK_EVERY:
+            if len(self._marked) > 100_000:
+                self._marked.clear()
+            self._marked[key] = now
+            with suppress(OSError):
+                path = self.path(key)
+                os.utime(path, (now, path.stat().st_mtime))
+
+    def temporary(self) -> Path:
+        """Return a path for a download."""
+        return self._temporary / secrets.token_hex(12)
+
+    def place(self, temporary: Path, key: str) -> None:
+        """Give a complete, verified file its place, durably; raises OSError."""
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+            size = os.fstat(file.fileno()).st_size
+        path = self.path(key)
+        path.parent.mkdir(exist_ok=True)
+        temporary.replace(path)
+        self.size += size
+
+    def remove(self, key: str) -> bool:
+        """Remove a file; tell whether there was one. Downloads of it that run go on."""
+        try:
+            size = self.path(key).stat().st_size
+            self.path(key).unlink()
+        except FileNotFoundError:
+            return False
+        self.size -= size
+        return True
+
+    def has_room_for(self, size: int) -> bool:
+        """Make room for a file by removing what was not used for longest; tell whether there is enough then."""
+        missing = self._missing(size)
+        return missing <= 0 or (size <= self._limit and self._evict(missing))
+
+    def scan(self) -> list[Blob]:
+        """Return all stored files, and correct the total size by them."""
+        found = list(self._blobs())
+        self.size = sum(blob.size for blob in found)
+        return found
+
+    def clean_up(self) -> None:
+        """Remove the unfinished downloads of processes that ended."""
+        for path in self._temporary.iterdir():
+            with suppress(OSError):
+                if time.time() - path.stat().st_mtime > LEFTOVER_AGE:
+                    path.unlink()
+
+    def pin(self, set_name: str, keys: list[str]) -> None:
+        """Protect files from eviction, as one named set that replaces an earlier one of the same name."""
+        (self._pins / set_name).write_text("".join(f"{key}\n" for key in keys), "utf-8")
+
+    def pinned(self) -> set[str]:
+        """Return the keys that must not be evicted."""
+        return {key for path in self._pins.iterdir() for key in path.read_text("utf-8").split()}
+
+    def unpin(self, keys: set[str]) -> None:
+        """Take keys out of every pinned set."""
+        for path in self._pins.iterdir():
+            kept = [key for key in path.read_text("utf-8").split() if key not in keys]
+            path.write_text("".join(f"{key}\n" for key in kept), "utf-8")
+
+    def _missing(self, size: int) -> int:
+        """Return how many bytes must go before a file of ``size`` fits."""
+        usage = shutil.disk_usage(self.folder)
+        return max(self.size + size - self._limit, size + int(usage.total * KEEP_FREE) - usage.free)
+
+    def _evict(self, missing: int) -> bool:
+        pinned = self.pinned()
+        spare = self._limit // 20  # so that not every file that comes in has the folder read
+        freed = 0
+        for blob in sorted(self.scan(), key=lambda blob: blob.used):
+            if freed >= missing + spare:
+                break
+            if blob.key not in pinned and self.remove(blob.key):
+                freed += blob.size
+        return freed >= missing
+
+    def _blobs(self) -> Iterator[Blob]:
+        for path in self.folder.glob("??/*"):
+            with suppress(OSError):
+                status = path.stat()
+                yield Blob(path.name, path, status.st_size, max(status.st_atime, status.st_mtime))

@@ -1,0 +1,42 @@
+"""A circuit breaker for each upstream: one that fails is left alone for a while, so that it costs its time-out once."""
+
+import time
+from collections.abc import Callable
+
+
+class CircuitBreaker:
+    """Counts failures in a row; after ``failures`` of them nothing is asked for ``pause`` seconds, then one probe."""
+
+    def __init__(self, failures: int, pause: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._allowed_failures = failures
+        self._pause = pause
+        self._clock = clock
+        self._failures = 0
+        self._closed_until = 0.0
+        self.last_failure = ""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether upstream failed so often that it is not asked now."""
+        return self._failures >= self._allowed_failures and self._clock() < self._closed_until
+
+    def allows(self) -> bool:
+        """Tell whether upstream may be asked; after the pause, one caller may, and the others wait for its outcome."""
+        if self._failures < self._allowed_failures:
+            return True
+        if self._clock() < self._closed_until:
+            return False
+        self._closed_until = self._clock() + self._pause
+        return True
+
+    def succeeded(self) -> None:
+        """Note an answer."""
+        self._failures = 0
+        self.last_failure = ""
+
+    def failed(self, reason: str) -> None:
+        """Note a failure."""
+        self._failures += 1
+        self.last_failure = reason
+        if self._failures >= self._allowed_failures:
+            self._closed_until = self._clock() + self._pause

@@ -1,0 +1,195 @@
+"""Requests to upstreams: connections, redirects, credentials, time-outs, and nothing that is believed."""
+
+import asyncio
+import os
+import re
+import ssl
+import zlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import aiohttp  # noqa: TID251 - the only door to aiohttp
+
+from publisher.secret import Credentials
+from publisher.server.settings import UpstreamLimits, UpstreamSource
+from publisher.server.upstream.errors import UpstreamUnavailableError
+
+PAGE_ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
+
+_REDIRECTS = {301, 302, 303, 307, 308}
+_MAX_AGE = re.compile(r"(?:s-maxage|max-age)=(\d{1,9})")
+
+
+@dataclass(frozen=True, slots=True)
+class PageReply:
+    """Upstream's answer to a request for a page; ``body`` is decompressed, ``max_age`` in seconds."""
+
+    status: int
+    url: str
+    body: bytes = b""
+    etag: str = ""
+    max_age: int | None = None
+
+
+class FileReply:
+    """Upstream's answer to a request for a file, whose body is still to be read."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
+        self.status = response.status
+        self.length = response.content_length
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """Yield the body as it comes in; raise UpstreamUnavailableError when it ends early or stalls."""
+        try:
+            async for chunk in self._response.content.iter_any():
+                yield chunk
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise UpstreamUnavailableError(f"Upstream broke off: {_reason(error)}.") from error
+
+
+class UpstreamClient:
+    """
+    A client of all upstreams with one pool of connections; it honors ``HTTPS_PROXY``, ``NO_PROXY``, ``SSL_CERT_FILE``.
+
+    Credentials go to the origin of the upstream's own URL and to no other, also after redirects.
+    """
+
+    def __init__(self, limits: UpstreamLimits) -> None:
+        self._limits = limits
+        self._session: aiohttp.ClientSession | None = None
+
+    async def close(self) -> None:
+        """Close all connections."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def page(self, source: UpstreamSource, url: str, etag: str) -> PageReply:
+        """
+        Return upstream's answer for a page, 304 when it is still the one that ``etag`` names.
+
+        Raises UpstreamUnavailableError when there is no answer, or one that is too long or cut short.
+        """
+        headers = {"Accept": PAGE_ACCEPT, "Accept-Encoding": "gzip"}
+        if etag:
+            headers["If-None-Match"] = etag
+        async with self._get(source, url, headers) as response:
+            if response.status != 200:
+                return PageReply(response.status, str(response.url))
+            try:
+                body = await self._body(response)
+            except (aiohttp.ClientError, TimeoutError, OSError, zlib.error) as error:
+                raise UpstreamUnavailableError(f"Upstream broke off: {_reason(error)}.") from error
+            found = _MAX_AGE.search(response.headers.get("Cache-Control", ""))
+            max_age = int(found[1]) if found else None
+            return PageReply(200, str(response.url), body, response.headers.get("ETag", ""), max_age)
+
+    @asynccontextmanager
+    async def file(self, source: UpstreamSource, url: str) -> AsyncIterator[FileReply]:
+        """Ask for a file, as it is, not compressed; raise UpstreamUnavailableError when there is no answer."""
+        async with self._get(source, url, {"Accept-Encoding": "identity"}) as response:
+            yield FileReply(response)
+
+    @asynccontextmanager
+    async def _get(
+        self, source: UpstreamSource, url: str, headers: dict[str, str]
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Follow redirects by hand: never from https to http, and never with credentials to another origin."""
+        for _ in range(self._limits.redirects + 1):
+            try:
+                response = await self._started().get(
+                    url, headers=headers, auth=_auth_for(source, url), allow_redirects=False
+                )
+            except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+                raise UpstreamUnavailableError(f"Upstream can't be reached: {_reason(error)}.") from error
+            try:
+                if response.status not in _REDIRECTS:
+                    yield response
+                    return
+                url = _redirected(url, response.headers.get("Location", ""))
+            finally:
+                response.close() if response.content.at_eof() is False else response.release()
+        raise UpstreamUnavailableError(f"Upstream redirects more than {self._limits.redirects} times.")
+
+    async def _body(self, response: aiohttp.ClientResponse) -> bytes:
+        """Return a page's body, decompressed, within the limit."""
+        limit = self._limits.page_size
+        zipped = response.headers.get("Content-Encoding", "").lower() == "gzip"
+        decompress = zlib.decompressobj(zlib.MAX_WBITS | 16) if zipped else None
+        parts: list[bytes] = []
+        size = 0
+        async for chunk in response.content.iter_any():
+            part = decompress.decompress(chunk, limit - size + 1) if decompress else chunk
+            size += len(part)
+            if size > limit or (decompress and decompress.unconsumed_tail):
+                raise UpstreamUnavailableError(f"Upstream's page is larger than {limit} bytes.")
+            parts.append(part)
+        if decompress and not decompress.eof:
+            raise UpstreamUnavailableError("Upstream's page is cut short.")
+        return b"".join(parts)
+
+    def _started(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            limits = self._limits
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(
+                    limit=0, limit_per_host=limits.connections_per_host, ssl=_tls(), ttl_dns_cache=60
+                ),
+                timeout=aiohttp.ClientTimeout(
+                    total=None, sock_connect=limits.connect, sock_read=limits.silence, connect=None
+                ),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=False,
+                read_bufsize=2**18,
+                trust_env=True,
+                headers={"User-Agent": "pypi-publish"},
+            )
+        return self._session
+
+
+def origin_of(url: str) -> tuple[str, str, int]:
+    """Return scheme, host and port of a URL."""
+    parts = urlsplit(url)
+    default = 443 if parts.scheme == "https" else 80
+    return parts.scheme, (parts.hostname or "").lower(), parts.port or default
+
+
+def _auth_for(source: UpstreamSource, url: str) -> aiohttp.BasicAuth | None:
+    credentials: Credentials | None = source.credentials
+    if credentials is None or origin_of(url) != origin_of(source.url):
+        return None
+    return aiohttp.BasicAuth(credentials.username, credentials.password.reveal(), "utf-8")
+
+
+def _redirected(url: str, location: str) -> str:
+    try:
+        target = urljoin(url, location)
+        parts = urlsplit(target)
+        port_is_valid = parts.port is None or parts.port > 0
+    except ValueError:
+        port_is_valid = False
+    if not location or not port_is_valid or parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise UpstreamUnavailableError("Upstream redirects to an address that is not valid.")
+    if url.startswith("https:") and parts.scheme == "http":
+        raise UpstreamUnavailableError("Upstream redirects from https to http.")
+    return target
+
+
+def _tls() -> ssl.SSLContext:
+    """Return the system's certificates, with those of a company's proxy where a variable names them."""
+    context = ssl.create_default_context()
+    extra = os.environ.get("SSL_CERT_FILE") or os.environ.get("REQUESTS_CA_BUNDLE")
+    if extra and os.path.isfile(extra):  # noqa: PTH113 - a variable's text
+        context.load_verify_locations(extra)
+    return context
+
+
+def _reason(error: Any) -> str:
+    if isinstance(error, TimeoutError | asyncio.TimeoutError):
+        return "it did not answer in time"
+    text = str(error) or type(error).__name__
+    return " ".join(text.split())[:200]

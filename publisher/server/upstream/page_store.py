@@ -1,0 +1,85 @@
+"""Upstream's pages on the disk: the body as it was received, and what is known of it, in one file a project."""
+
+import hashlib
+import json
+import os
+import zlib
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from publisher.files.atomic import replace_file
+
+_LEVEL = 1
+"""Of compression: the disk is the bottleneck of nothing, and a page is compressed while its reader waits."""
+
+
+@dataclass(frozen=True, slots=True)
+class PageFacts:
+    """
+    What is known of a page; times in seconds since 1970.
+
+    ``url`` is where it came from, ``fetched`` when its body came, ``max_age`` how long it is fresh. ``gone`` is since
+    when upstream says that there is no such project, 0.0 while there is one.
+    """
+
+    url: str
+    etag: str
+    fetched: float
+    max_age: float
+    digest: str = ""
+    gone: float = 0.0
+
+
+class PageStore:
+    """The folder ``pages`` of a cache; a file's time is when upstream last confirmed the page."""
+
+    def __init__(self, cache: Path) -> None:
+        self._folder = cache / "pages"
+        self._folder.mkdir(parents=True, exist_ok=True)
+
+    def load(self, name: str) -> tuple[PageFacts, float] | None:
+        """Return what is known of a page and when it was confirmed; None when it was never seen, or is damaged."""
+        try:
+            with self._path(name).open("rb") as file:
+                facts = PageFacts(**json.loads(file.readline(2**16)))
+                return facts, os.fstat(file.fileno()).st_mtime
+        except (OSError, ValueError, TypeError):
+            return None
+
+    def body(self, name: str) -> bytes | None:
+        """Return a page's body, or None when it is not there or not what was stored."""
+        try:
+            head, _, packed = self._path(name).read_bytes().partition(b"\n")
+            body = zlib.decompress(packed)
+            return body if hashlib.sha256(body).hexdigest() == json.loads(head)["digest"] else None
+        except (OSError, ValueError, KeyError, TypeError, zlib.error):
+            return None
+
+    def save(self, name: str, facts: PageFacts, body: bytes, confirmed: float) -> PageFacts:
+        """Store a page in one step and return its facts with the body's digest; raises OSError."""
+        facts = PageFacts(**{**asdict(facts), "digest": hashlib.sha256(body).hexdigest()})
+        path = self._path(name)
+        replace_file(path, json.dumps(asdict(facts)).encode() + b"\n" + zlib.compress(body, _LEVEL))
+        os.utime(path, (confirmed, confirmed))
+        return facts
+
+    def confirm(self, name: str, confirmed: float) -> None:
+        """Note that upstream confirmed a page; raises OSError."""
+        os.utime(self._path(name), (confirmed, confirmed))
+
+    def remove(self, name: str) -> bool:
+        """Remove a page; tell whether there was one."""
+        try:
+            self._path(name).unlink()
+        except FileNotFoundError:
+            return False
+        return True
+
+    def names(self) -> Iterator[str]:
+        """Yield the names of all stored pages."""
+        for path in sorted(self._folder.glob("*.page")):
+            yield path.stem
+
+    def _path(self, name: str) -> Path:
+        return self._folder / f"{name}.page"

@@ -1,0 +1,196 @@
+"""The one decision on a public file: passed on or withheld, why, and until when that holds."""
+
+import math
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.version import InvalidVersion, Version
+
+from publisher.server.names.filenames import is_reserved, normalize
+from publisher.server.settings import Denial, UpstreamSettings, UpstreamSource
+from publisher.server.upstream.ledger import Allowance, Ledger
+from publisher.server.upstream.listing import ListedFile, Listing
+
+LIST_CHECK = 10.0
+"""Seconds between two looks whether the operator's list of malicious versions changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """``reason`` is why a file is withheld, empty for one that is passed on; it holds until ``until``."""
+
+    reason: str = ""
+    until: float = math.inf
+    """Seconds since 1970."""
+
+
+ALLOWED = Verdict()
+
+
+class Policy:
+    """Decides by the operator's settings, the recorded exceptions, and the clock at the time of the answer."""
+
+    def __init__(self, settings: UpstreamSettings, ledger: Ledger, clock: Callable[[], float]) -> None:
+        self._settings = settings
+        self._ledger = ledger
+        self._clock = clock
+        self._malicious: Mapping[str, list[Denial]] = {}
+        self._malicious_stamp: object = None
+        self._next_look = 0.0
+        self._revision = 0
+
+    @property
+    def revision(self) -> int:
+        """Grows whenever a verdict may change for another reason than time."""
+        self._read_malicious()
+        return self._revision + self._ledger.revision
+
+    def source_of(self, name: str) -> UpstreamSource | None:
+        """Return the one upstream that a normalized name belongs to."""
+        for source in self._settings.sources:
+            if any(is_reserved(name, pattern) for pattern in source.names):
+                return source
+        return None
+
+    def decide(self, listing: Listing) -> "ProjectPolicy":
+        """Return what decides on the files of one project, now."""
+        self._read_malicious()
+        name = listing.name
+        denials = [denial for denial in self._settings.denials if is_reserved(name, denial.name)]
+        return ProjectPolicy(
+            listing.status,
+            [*denials, *self._malicious.get(name, [])],
+            self._ledger.allowances(name),
+            self._settings.cooldown,
+            self._first_seen(listing),
+            self._clock(),
+        )
+
+    def _first_seen(self, listing: Listing) -> Mapping[str, float] | None:
+        """Return when files without upload time were first seen, None where that does not count."""
+        source = self.source_of(listing.name)
+        if source is None or not source.first_seen or not self._settings.cooldown:
+            return None
+        self._ledger.note_first_seen(
+            listing.name, [file.filename for file in listing.files.values() if file.uploaded is None]
+        )
+        return self._ledger.first_seen(listing.name)
+
+    def _read_malicious(self) -> None:
+        path = self._settings.malicious
+        if path is None or time.monotonic() < self._next_look:
+            return
+        self._next_look = time.monotonic() + LIST_CHECK
+        try:
+            status = os.stat(path)  # noqa: PTH116 - often
+            stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
+            if stamp != self._malicious_stamp:
+                self._malicious = read_malicious(path)
+                self._malicious_stamp = stamp
+                self._revision += 1
+        except (OSError, ValueError):
+            return  # the list that was read last stays in force
+
+
+class ProjectPolicy:
+    """Decides on the files of one project; made for one answer."""
+
+    def __init__(
+        self,
+        status: str,
+        denials: list[Denial],
+        allowances: list[Allowance],
+        cooldown: float,
+        first_seen: Mapping[str, float] | None,
+        now: float,
+    ) -> None:
+        self._status = status
+        self._denials = [(denial, _specifiers(denial.versions)) for denial in denials]
+        self._allowances = [allowance for allowance in allowances if allowance.until > now]
+        self._cooldown = cooldown
+        self._first_seen = first_seen
+        self._now = now
+
+    def verdict(self, file: ListedFile) -> Verdict:
+        """Return whether a file is passed on: not quarantined, not denied, and old enough or excepted."""
+        if self._status == "quarantined":
+            return Verdict(f"{file.filename} belongs to a project that is quarantined upstream.")
+        for denial, specifiers in self._denials:
+            if _matches(specifiers, denial.versions, file.version):
+                reason = f": {denial.reason}" if denial.reason else ""
+                return Verdict(f"{file.filename} is denied by this index{reason}.")
+        if not self._cooldown:
+            return ALLOWED
+        excepted = max((each.until for each in self._allowances if each.covers(file.version)), default=0.0)
+        born = file.uploaded
+        if born is None and self._first_seen is not None:
+            born = self._first_seen.get(file.filename)
+        if born is None:
+            if excepted:
+                return Verdict("", excepted)
+            return Verdict(f"{file.filename} has no upload time, so it is not old enough for this index.")
+        ripe = born + self._cooldown
+        if ripe <= self._now:
+            return ALLOWED
+        if excepted:
+            return Verdict("", excepted if excepted < ripe else math.inf)
+        return Verdict(_too_young(file, born, self._cooldown, ripe), ripe)
+
+
+def read_malicious(path: Path) -> dict[str, list[Denial]]:
+    """Return an operator's list of malicious projects and versions; raises OSError, and ValueError naming the line."""
+    found: dict[str, list[Denial]] = {}
+    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+        entry, _, note = line.partition("#")
+        name, pinned, version = entry.strip().partition("==")
+        if not entry.strip():
+            continue
+        if not name.strip() or (pinned and not version.strip()) or set(name) & set("<>=!~ ,;"):
+            raise ValueError(f"line {number}: expected NAME or NAME==VERSION, not {line.strip()[:80]!r}")
+        reason = note.strip() or "it is on the list of malicious releases"
+        denial = Denial(normalize(name.strip()), f"=={version.strip()}" if pinned else "", reason)
+        found.setdefault(denial.name, []).append(denial)
+    return found
+
+
+def time_text(moment: float) -> str:
+    """Return a time in UTC as people read it."""
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def age_text(seconds: float) -> str:
+    """Return a number of seconds as days or hours."""
+    for unit, size in (("day", 86400), ("hour", 3600), ("minute", 60)):
+        if seconds >= size:
+            count = seconds / size
+            shown = f"{count:.0f}" if count == round(count) else f"{count:.1f}"
+            return f"{shown} {unit}{'' if shown == '1' else 's'}"
+    return f"{seconds:.0f} seconds"
+
+
+def _too_young(file: ListedFile, born: float, cooldown: float, ripe: float) -> str:
+    return (
+        f"{file.filename} is from {time_text(born)}; this index passes public files on after {age_text(cooldown)}, "
+        f"this one from {time_text(ripe)}."
+    )
+
+
+def _specifiers(text: str) -> SpecifierSet | None:
+    try:
+        return SpecifierSet(text, prereleases=True) if text else None
+    except InvalidSpecifier:
+        return None
+
+
+def _matches(specifiers: SpecifierSet | None, text: str, version: str) -> bool:
+    if not text:
+        return True
+    try:
+        return specifiers is not None and Version(version) in specifiers
+    except InvalidVersion:
+        return not text.startswith("==") or text == f"=={version}"  # what is no version is in every range
