@@ -53,6 +53,7 @@ EVERYWHERE = {"packaging"}
 
 DOORS = {
     "a2wsgi": ["publisher.server.routes.pypiserver"],
+    "aiohttp": ["publisher.server.upstream.client"],
     "bcrypt": [],  # passlib imports it
     "build": ["publisher.building.builder", "publisher.building.environments"],
     "check_wheel_contents": ["publisher.checks.contents"],

@@ -75,13 +75,14 @@ class UpstreamSource:
     """
     An index whose packages are passed on: its simple API's URL, and patterns of the names that belong to it.
 
-    ``first_seen`` lets a file without upload time ripen from when it was first seen here. ``credentials`` go to this
-    URL's origin and to no other.
+    ``first_seen`` lets a file without upload time ripen from when it was first seen here. ``label`` names it in the
+    environment's variables. ``credentials`` go to this URL's origin and to no other.
     """
 
     url: str
     names: tuple[str, ...] = ("*",)
     first_seen: bool = False
+    label: str = ""
     credentials: Credentials | None = None
 
 

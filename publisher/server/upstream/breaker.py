@@ -1,7 +1,11 @@
-"""A circuit breaker for each upstream: one that fails is left alone for a while, so that it costs its time-out once."""
+"""A circuit breaker for each origin: one that fails is left alone for a while, so that it costs its time-out once."""
 
 import time
 from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from publisher.server.settings import UpstreamLimits
+from publisher.server.upstream.errors import UpstreamUnavailableError
 
 
 class CircuitBreaker:
@@ -40,3 +44,32 @@ class CircuitBreaker:
         self.last_failure = reason
         if self._failures >= self._allowed_failures:
             self._closed_until = self._clock() + self._pause
+
+
+class CircuitBreakers:
+    """The breakers of all origins that were asked."""
+
+    def __init__(self, limits: UpstreamLimits) -> None:
+        self._limits = limits
+        self._breakers: dict[str, CircuitBreaker] = {}
+
+    def of(self, url: str) -> CircuitBreaker:
+        """Return the breaker of a URL's origin."""
+        parts = urlsplit(url)
+        origin = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+        found = self._breakers.get(origin)
+        if found is None:
+            found = CircuitBreaker(self._limits.breaker_failures, self._limits.breaker_pause)
+            self._breakers[origin] = found
+        return found
+
+    def require(self, url: str) -> CircuitBreaker:
+        """Return the breaker of a URL that may be asked; raise NotAskedError for one that may not."""
+        breaker = self.of(url)
+        if not breaker.allows():
+            raise NotAskedError(f"Upstream is not asked for a moment: {breaker.last_failure}")
+        return breaker
+
+
+class NotAskedError(UpstreamUnavailableError):
+    """The circuit breaker is open: no new failure."""

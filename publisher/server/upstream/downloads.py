@@ -5,16 +5,17 @@ import hashlib
 import os
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from publisher.server.settings import UpstreamLimits, UpstreamSource
+from publisher.server.settings import UpstreamSource
 from publisher.server.upstream.blobs import BlobStore
-from publisher.server.upstream.client import FileReply, UpstreamClient
+from publisher.server.upstream.breaker import NotAskedError
+from publisher.server.upstream.client import FileReply
+from publisher.server.upstream.context import UpstreamContext
 from publisher.server.upstream.errors import (
     NotUpstreamError,
     UpstreamError,
@@ -84,6 +85,12 @@ class Download:
             total += len(part)
         return total
 
+    async def begin(self) -> None:
+        """Wait for the first bytes; raise the download's UpstreamError when none come."""
+        await self.started.wait()
+        if self.error is not None and self.written == 0:
+            raise self.error
+
     def advance(self, size: int) -> None:
         """Let readers have what was written."""
         self.written += size
@@ -121,18 +128,14 @@ class Download:
 class Downloads:
     """All running downloads by key, and the failures of the last minute."""
 
-    def __init__(
-        self, limits: UpstreamLimits, client: UpstreamClient, blobs: BlobStore, threads: ThreadPoolExecutor
-    ) -> None:
-        self._limits = limits
-        self._client = client
+    def __init__(self, context: UpstreamContext, blobs: BlobStore) -> None:
+        self._context = context
+        self._limits = context.limits
         self._blobs = blobs
-        self._threads = threads
         self._running: dict[str, Download] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._failures: OrderedDict[str, tuple[float, UpstreamError]] = OrderedDict()
-        self._flights = asyncio.Semaphore(limits.flights)
-        self.on_result: Callable[[UpstreamSource, UpstreamError | None], None] = lambda *_: None
+        self._flights = asyncio.Semaphore(context.limits.flights)
 
     async def get(self, wanted: Wanted) -> Download:
         """
@@ -150,9 +153,7 @@ class Downloads:
             task.add_done_callback(self._tasks.discard)
         download.readers += 1
         try:
-            await download.started.wait()
-            if download.error is not None and download.written == 0:
-                raise download.error
+            await download.begin()
         except BaseException:
             self.leave(download)
             raise
@@ -180,33 +181,41 @@ class Downloads:
 
     async def _run(self, download: Download) -> None:
         wanted = download.wanted
-        error: UpstreamError | None = UpstreamUnavailableError("The index is being stopped.")
+        error: UpstreamError | None = _LocalFailureError("The index is being stopped.")
         try:
             async with self._flights:
-                await self._in_thread(download.open)
+                self._context.breakers.require(wanted.url)
+                await self._context.in_thread(download.open)
                 await self._fetch(download)
             error = None
         except UpstreamError as failure:
             error = failure
         except OSError as failure:
-            error = CacheFailedError(f"The cache can't be written: {failure.strerror or failure}.")
+            error = _LocalFailureError(f"The cache can't be written: {failure.strerror or failure}.")
         finally:
             self._running.pop(wanted.key, None)
             if error is not None:
                 self._remember(wanted.key, error)
                 with suppress(OSError):
                     download.path.unlink()
-            self.on_result(wanted.source, error)
+            self._note_result(wanted.url, error)
             download.finish(error)
+
+    def _note_result(self, url: str, error: UpstreamError | None) -> None:
+        """Let the breaker know how upstream did; what failed here does not count."""
+        if not isinstance(error, UpstreamUnavailableError):
+            self._context.breakers.of(url).succeeded()
+        elif not isinstance(error, _LocalFailureError | NotAskedError):
+            self._context.breakers.of(url).failed(error.message)
 
     async def _fetch(self, download: Download) -> None:
         wanted = download.wanted
         hashes = {name: value for name, value in wanted.hashes.items() if name in hashlib.algorithms_guaranteed}
         hashes = {name: value for name, value in hashes.items() if not name.startswith("shake")}
         digests = {name: hashlib.new(name, usedforsecurity=False) for name in hashes}
-        async with self._client.file(wanted.source, wanted.url) as reply:
+        async with self._context.client.file(wanted.source, wanted.url) as reply:
             self._check_reply(download, reply)
-            keep = await self._in_thread(lambda: self._blobs.has_room_for(download.length or 0))
+            keep = await self._context.in_thread(lambda: self._blobs.has_room_for(download.length or 0))
             await self._receive(download, reply, list(digests.values()))
         if download.length is not None and download.written != download.length:
             raise UpstreamUnavailableError(f"Upstream sent {download.written} of {download.length} bytes.")
@@ -214,9 +223,9 @@ class Downloads:
         if wrong:
             raise WrongContentError(f"Upstream's {wanted.filename} has another {wrong[0]} than its page announces.")
         if keep:
-            await self._in_thread(lambda: self._blobs.place(download.path, wanted.key))
+            await self._context.in_thread(lambda: self._blobs.place(download.path, wanted.key))
         else:  # passed on all the same
-            await self._in_thread(download.path.unlink)
+            await self._context.in_thread(download.path.unlink)
 
     async def _receive(self, download: Download, reply: FileReply, digests: list[Any]) -> None:
         """Write what comes in batches, in a thread, while more comes."""
@@ -237,19 +246,19 @@ class Downloads:
                 writing = None
             if writing is None:
                 await self._stay_wanted(download)
-                writing = loop.run_in_executor(self._threads, download.write, pending, digests)
+                writing = loop.run_in_executor(self._context.threads, download.write, pending, digests)
                 pending, size = [], 0
         if writing is not None:
             download.advance(await writing)
         if pending:
-            download.advance(await loop.run_in_executor(self._threads, download.write, pending, digests))
+            download.advance(await loop.run_in_executor(self._context.threads, download.write, pending, digests))
 
     async def _stay_wanted(self, download: Download) -> None:
         """End a download that everybody has left, unless more than half of it came."""
         if download.readers == 0 and download.length and download.written < download.length / 2:
             await asyncio.sleep(ABANDONED_AFTER)
             if download.readers == 0:
-                raise _AbandonedError("Nobody waits for this file any more.")
+                raise _LocalFailureError("Nobody waits for this file any more.")
 
     def _check_reply(self, download: Download, reply: FileReply) -> None:
         wanted = download.wanted
@@ -266,21 +275,14 @@ class Downloads:
             raise UpstreamUnavailableError(f"{wanted.filename} is larger than the {wanted.limit} bytes passed on here.")
 
     def _remember(self, key: str, error: UpstreamError) -> None:
-        if not isinstance(error, _AbandonedError):
+        if not isinstance(error, _LocalFailureError | NotAskedError):
             self._failures[key] = (time.monotonic() + self._limits.remembered, error)
             while len(self._failures) > 10_000:
                 self._failures.popitem(last=False)
 
-    async def _in_thread(self, work: Callable[[], Any]) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
-
-class CacheFailedError(UpstreamUnavailableError):
-    """The cache on this machine's disk failed; upstream did not."""
-
-
-class _AbandonedError(UpstreamUnavailableError):
-    """All readers left; nothing is wrong with the file."""
+class _LocalFailureError(UpstreamUnavailableError):
+    """The cache's disk failed, all readers left, or the index ends; upstream did nothing wrong."""
 
 
 def _check_magic(wanted: Wanted, first: bytes) -> None:

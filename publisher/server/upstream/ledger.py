@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from publisher.server.names.versions import same_version
+from publisher.project.versions import same_version
 from publisher.server.upstream.records import RecordStorage
 
 BATCHES = 64
@@ -180,10 +180,12 @@ class Ledger:
 
     def _drop(self, key: str) -> None:
         self._known.discard(key)
-        if self._allowances.pop(key, None) is not None:
-            self.revision += 1
-        elif key.startswith("claimed/") and self.claims.pop(key.partition("/")[2], None) is not None:
-            self.revision += 1
+        kind, _, name = key.partition("/")
+        if kind == "allowed":
+            self._allowances.pop(key, None)
+        elif kind == "claimed":
+            self.claims.pop(name, None)
+        self.revision += kind in {"allowed", "claimed"}
 
     async def _join(self, keys: set[str]) -> None:
         """Replace many batches by one that says the same; another process may do it too, which changes nothing."""

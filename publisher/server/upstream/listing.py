@@ -168,9 +168,7 @@ def _without_null(entry: dict[str, Any]) -> dict[str, Any]:
     """Return an entry without nulls that make uv reject the whole page, and without links to signatures."""
     if None in entry.values() or "gpg-sig" in entry:
         return {
-            key: value
-            for key, value in entry.items()
-            if (value is not None or key in _NULLABLE) and key != "gpg-sig"
+            key: value for key, value in entry.items() if (value is not None or key in _NULLABLE) and key != "gpg-sig"
         }
     return entry
 

@@ -19,10 +19,11 @@ class PageFacts:
     """
     What is known of a page; times in seconds since 1970.
 
-    ``url`` is where it came from, ``fetched`` when its body came, ``max_age`` how long it is fresh. ``gone`` is since
-    when upstream says that there is no such project, 0.0 while there is one.
+    ``source`` is the upstream's URL, ``url`` that of the page, ``fetched`` when its body came, ``max_age`` how long it
+    is fresh. ``gone`` is since when upstream says that there is no such project, 0.0 while there is one.
     """
 
+    source: str
     url: str
     etag: str
     fetched: float

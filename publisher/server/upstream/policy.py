@@ -32,6 +32,17 @@ class Verdict:
 ALLOWED = Verdict()
 
 
+@dataclass(frozen=True, slots=True)
+class ProjectRules:
+    """All that a decision on one project's files depends on, besides the files and the time."""
+
+    status: str
+    denials: tuple[Denial, ...]
+    allowances: tuple[Allowance, ...]
+    cooldown: float
+    first_seen: Mapping[str, float] | None
+
+
 class Policy:
     """Decides by the operator's settings, the recorded exceptions, and the clock at the time of the answer."""
 
@@ -62,14 +73,14 @@ class Policy:
         self._read_malicious()
         name = listing.name
         denials = [denial for denial in self._settings.denials if is_reserved(name, denial.name)]
-        return ProjectPolicy(
+        rules = ProjectRules(
             listing.status,
-            [*denials, *self._malicious.get(name, [])],
-            self._ledger.allowances(name),
+            (*denials, *self._malicious.get(name, ())),
+            tuple(self._ledger.allowances(name)),
             self._settings.cooldown,
             self._first_seen(listing),
-            self._clock(),
         )
+        return ProjectPolicy(rules, self._clock())
 
     def _first_seen(self, listing: Listing) -> Mapping[str, float] | None:
         """Return when files without upload time were first seen, None where that does not count."""
@@ -100,46 +111,40 @@ class Policy:
 class ProjectPolicy:
     """Decides on the files of one project; made for one answer."""
 
-    def __init__(
-        self,
-        status: str,
-        denials: list[Denial],
-        allowances: list[Allowance],
-        cooldown: float,
-        first_seen: Mapping[str, float] | None,
-        now: float,
-    ) -> None:
-        self._status = status
-        self._denials = [(denial, _specifiers(denial.versions)) for denial in denials]
-        self._allowances = [allowance for allowance in allowances if allowance.until > now]
-        self._cooldown = cooldown
-        self._first_seen = first_seen
+    def __init__(self, rules: ProjectRules, now: float) -> None:
+        self._rules = rules
         self._now = now
+        self._denials = [(denial, _specifiers(denial.versions)) for denial in rules.denials]
+        self._allowances = [allowance for allowance in rules.allowances if allowance.until > now]
 
     def verdict(self, file: ListedFile) -> Verdict:
         """Return whether a file is passed on: not quarantined, not denied, and old enough or excepted."""
-        if self._status == "quarantined":
-            return Verdict(f"{file.filename} belongs to a project that is quarantined upstream.")
+        withheld = self._denied(file)
+        if withheld:
+            return Verdict(withheld)
+        cooldown = self._rules.cooldown
+        born = file.uploaded
+        if born is None and self._rules.first_seen is not None:
+            born = self._rules.first_seen.get(file.filename)
+        ripe = 0.0 if not cooldown else math.inf if born is None else born + cooldown
+        if ripe <= self._now:
+            return ALLOWED
+        excepted = max((each.until for each in self._allowances if each.covers(file.version)), default=0.0)
+        if excepted:
+            return Verdict("", excepted if excepted < ripe else math.inf)
+        if born is None:
+            return Verdict(f"{file.filename} has no upload time, so it is not old enough for this index.")
+        return Verdict(_too_young(file, born, cooldown, ripe), ripe)
+
+    def _denied(self, file: ListedFile) -> str:
+        """Return why a file is withheld at any age."""
+        if self._rules.status == "quarantined":
+            return f"{file.filename} belongs to a project that is quarantined upstream."
         for denial, specifiers in self._denials:
             if _matches(specifiers, denial.versions, file.version):
                 reason = f": {denial.reason}" if denial.reason else ""
-                return Verdict(f"{file.filename} is denied by this index{reason}.")
-        if not self._cooldown:
-            return ALLOWED
-        excepted = max((each.until for each in self._allowances if each.covers(file.version)), default=0.0)
-        born = file.uploaded
-        if born is None and self._first_seen is not None:
-            born = self._first_seen.get(file.filename)
-        if born is None:
-            if excepted:
-                return Verdict("", excepted)
-            return Verdict(f"{file.filename} has no upload time, so it is not old enough for this index.")
-        ripe = born + self._cooldown
-        if ripe <= self._now:
-            return ALLOWED
-        if excepted:
-            return Verdict("", excepted if excepted < ripe else math.inf)
-        return Verdict(_too_young(file, born, self._cooldown, ripe), ripe)
+                return f"{file.filename} is denied by this index{reason}."
+        return ""
 
 
 def read_malicious(path: Path) -> dict[str, list[Denial]]:

@@ -1,0 +1,149 @@
+"""Public files and their metadata: found through the page that lists them, from the cache or from upstream."""
+
+import hashlib
+import zipfile
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from publisher.server.settings import UpstreamSource
+from publisher.server.upstream.blobs import BlobStore
+from publisher.server.upstream.context import UpstreamContext
+from publisher.server.upstream.downloads import Download, Downloads, Wanted
+from publisher.server.upstream.errors import NotUpstreamError, UpstreamUnavailableError
+from publisher.server.upstream.listing import ListedFile
+
+METADATA_SUFFIX = ".metadata"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPublicFile:
+    """A public file in the cache; its bytes were verified when they were stored."""
+
+    path: Path
+    key: str
+
+
+class PublicFiles:
+    """Files and metadata of listed files; whoever asks must have made sure that they may be passed on."""
+
+    def __init__(self, context: UpstreamContext, blobs: BlobStore, downloads: Downloads) -> None:
+        self._context = context
+        self._limits = context.limits
+        self._blobs = blobs
+        self._downloads = downloads
+
+    def stored(self, file: ListedFile) -> StoredPublicFile | None:
+        """Return a file that is in the cache; one whose size is not the announced one is dropped."""
+        key = key_of(file)
+        path = self._blobs.path(key)
+        try:
+            size = path.stat().st_size
+        except OSError:
+            return None
+        if file.size is not None and size != file.size:
+            with suppress(OSError):
+                self._blobs.remove(key)
+            return None
+        self._blobs.mark(key)
+        return StoredPublicFile(path, key)
+
+    async def get(self, file: ListedFile, source: UpstreamSource) -> StoredPublicFile | Download:
+        """Return a file from the cache, or its download with the caller as a reader; raises UpstreamError."""
+        return self.stored(file) or await self._downloads.get(self._wanted(file, source))
+
+    async def fetch(self, file: ListedFile, source: UpstreamSource) -> str:
+        """Have a file in the cache, and return its key; raises UpstreamError."""
+        found = await self.get(file, source)
+        if isinstance(found, Download):
+            await self._wait_for(found)
+        return key_of(file)
+
+    async def metadata(self, file: ListedFile, source: UpstreamSource) -> bytes:
+        """
+        Return the metadata of a wheel, whole and verified.
+
+        Raises NotUpstreamError when upstream has none although its page says so, and no wheel here has it.
+        """
+        if file.metadata is None:
+            raise NotUpstreamError(f"{file.filename} has no metadata file.")
+        wanted = self._wanted_metadata(file, source)
+        path = self._blobs.path(wanted.key)
+        with suppress(OSError):
+            body = await self._context.in_thread(path.read_bytes)
+            self._blobs.mark(wanted.key)
+            return body
+        try:
+            download = await self._downloads.get(wanted)
+        except NotUpstreamError:
+            wheel = self.stored(file)
+            if wheel is None:
+                raise
+            return await self._context.in_thread(lambda: metadata_in(wheel.path))
+        return await self._wait_for(download)
+
+    def keys(self, file: ListedFile) -> set[str]:
+        """Return the keys of a file and of its metadata."""
+        found = {key_of(file)}
+        if file.metadata is not None:
+            found.add(_metadata_key(file))
+        return found
+
+    def _wanted(self, file: ListedFile, source: UpstreamSource) -> Wanted:
+        return Wanted(source, file.url, file.filename, key_of(file), file.hashes, file.size, self._limits.file_size)
+
+    def _wanted_metadata(self, file: ListedFile, source: UpstreamSource) -> Wanted:
+        return Wanted(
+            source,
+            file.url + METADATA_SUFFIX,
+            file.filename + METADATA_SUFFIX,
+            _metadata_key(file),
+            file.metadata or {},
+            None,
+            self._limits.metadata_size,
+        )
+
+    async def _wait_for(self, download: Download) -> bytes:
+        """Return the bytes of a small download, or wait for the end of a large one; raises its UpstreamError."""
+        parts: list[bytes] = []
+        offset = 0
+        try:
+            while chunk := await download.read(offset, None):
+                offset += len(chunk)
+                if download.wanted.limit <= self._limits.metadata_size:
+                    parts.append(chunk)
+            if download.error is not None:
+                raise download.error
+        finally:
+            self._downloads.leave(download)
+        return b"".join(parts)
+
+
+def key_of(file: ListedFile) -> str:
+    """Return the key of a file in the cache: its SHA-256, or one made of its URL where the page has no digest."""
+    sha256 = file.key
+    if sha256 is not None and len(sha256) == 64 and not set(sha256) - set("0123456789abcdef"):
+        return sha256
+    return f"url-{hashlib.sha256(file.url.encode()).hexdigest()}"
+
+
+def metadata_in(wheel: Path) -> bytes:
+    """Return a wheel's METADATA; raises NotUpstreamError and UpstreamUnavailableError."""
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            for name in archive.namelist():
+                folder, _, rest = name.partition("/")
+                if folder.endswith(".dist-info") and rest == "METADATA":
+                    return archive.read(name)
+    except (zipfile.BadZipFile, RuntimeError, ValueError):
+        raise NotUpstreamError("The wheel has no metadata that can be read.") from None
+    except OSError as error:
+        raise UpstreamUnavailableError(f"The cache can't be read: {error.strerror or error}.") from error
+    raise NotUpstreamError("The wheel has no metadata.")
+
+
+def _metadata_key(file: ListedFile) -> str:
+    sha256 = (file.metadata or {}).get("sha256", "")
+    if len(sha256) == 64 and not set(sha256) - set("0123456789abcdef"):
+        return sha256
+    return f"meta-{hashlib.sha256(file.url.encode()).hexdigest()}"

@@ -1,0 +1,273 @@
+"""The life of public pages: fetched once, answered while they are asked for again, kept when upstream fails."""
+
+import asyncio
+import time
+from collections import OrderedDict
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+from publisher.server.settings import UpstreamSource
+from publisher.server.upstream.breaker import NotAskedError
+from publisher.server.upstream.client import PageReply
+from publisher.server.upstream.context import UpstreamContext
+from publisher.server.upstream.errors import (
+    NotAnIndexPageError,
+    NotUpstreamError,
+    UpstreamError,
+    UpstreamUnavailableError,
+)
+from publisher.server.upstream.listing import Listing, ParsedPage, parse_page
+from publisher.server.upstream.page_store import PageFacts, PageStore
+
+STATES = 20_000
+"""Projects whose facts are kept in memory."""
+
+LISTED_FILES = 30_000
+"""Files of all listings that are kept in memory."""
+
+RECENT_BYTES = 2 * 2**20
+"""Bytes of bodies whose parsed pages are kept until they are rendered."""
+
+
+@dataclass(slots=True)
+class PageState:
+    """What is known of a project's page in this process; ``revision`` differs for every body."""
+
+    name: str
+    facts: PageFacts
+    confirmed: float
+    revision: int
+    ask_again: float = 0.0
+    """The monotonic time before which upstream is not asked again, after a failure."""
+    failure: str = ""
+    body: bytes | None = None
+    """The body, where it could not be stored."""
+
+
+class ProjectPages:
+    """Pages by normalized name; whoever asks must have made sure that the name is not owned here."""
+
+    def __init__(self, context: UpstreamContext, store: PageStore) -> None:
+        self._context = context
+        self._limits = context.limits
+        self._store = store
+        self._states: OrderedDict[str, PageState] = OrderedDict()
+        self._failures: OrderedDict[str, tuple[float, UpstreamError]] = OrderedDict()
+        self._listings: OrderedDict[str, tuple[int, Listing]] = OrderedDict()
+        self._listed_files = 0
+        self._recent: OrderedDict[str, tuple[int, ParsedPage, int]] = OrderedDict()
+        self._flights: dict[str, asyncio.Task[None]] = {}
+        self._places = asyncio.Semaphore(context.limits.flights)
+        self._revisions = 0
+
+    def known(self, name: str, source: UpstreamSource) -> PageState | None:
+        """Return a page that may be answered at once, from memory; a stale one is asked for again behind."""
+        state = self._states.get(name)
+        if state is None or state.facts.source != source.url:
+            return None
+        age = self._context.clock() - state.confirmed
+        if age > self._limits.stale:
+            return None
+        if age > state.facts.max_age:
+            self._refresh_behind(state, source)
+        return state
+
+    async def get(self, name: str, source: UpstreamSource) -> PageState:
+        """
+        Return a project's page: the stored one at once if there is one that is not too old, else upstream's.
+
+        Raises NotUpstreamError when upstream has no such project, and UpstreamUnavailableError.
+        """
+        state = self.known(name, source) or await self._load(name, source)
+        if state is not None:
+            if self._context.clock() - state.confirmed <= self._limits.stale:
+                return self.known(name, source) or state
+            with suppress(UpstreamUnavailableError):  # an old page is better than none
+                await self.refresh(name, source)
+            if name in self._states:
+                return self._states[name]
+        self._raise_remembered(name)
+        await self.refresh(name, source)
+        return self._states[name]
+
+    async def refresh(self, name: str, source: UpstreamSource) -> None:
+        """Ask upstream for a page, together with everybody who asks now; raises as `get`."""
+        flight = self._flights.get(name) or self._start(name, source)
+        try:
+            async with asyncio.timeout(self._limits.first_page):
+                await asyncio.shield(flight)
+        except TimeoutError:
+            raise UpstreamUnavailableError(f"Upstream is slow to answer for {name}; try again in a moment.") from None
+        if name not in self._states:
+            self._raise_remembered(name)
+            raise UpstreamUnavailableError(f"Upstream's answer for {name} could not be kept.")
+
+    async def parsed(self, name: str, source: UpstreamSource) -> tuple[PageState, ParsedPage]:
+        """Return a page as upstream sent it; one whose stored body is damaged is fetched anew; raises as `get`."""
+        state = await self.get(name, source)
+        found = await self._parsed(state)
+        if found is None:
+            self.forget(name)
+            await self._context.in_thread(lambda: self._store.remove(name))
+            state = await self.get(name, source)
+            found = await self._parsed(state)
+        if found is None:
+            raise UpstreamUnavailableError(f"The cache of {name} is damaged.")
+        return state, found
+
+    async def listing(self, name: str, source: UpstreamSource) -> tuple[PageState, Listing]:
+        """Return the files of a page; raises as `get`."""
+        state = await self.get(name, source)
+        kept = self._listings.get(name)
+        if kept is not None and kept[0] == state.revision:
+            return state, kept[1]
+        state, parsed = await self.parsed(name, source)
+        return state, parsed.listing
+
+    async def _parsed(self, state: PageState) -> ParsedPage | None:
+        recent = self._recent.get(state.name)
+        if recent is not None and recent[0] == state.revision:
+            return recent[1]
+        body = state.body or await self._context.in_thread(lambda: self._store.body(state.name))
+        if body is not None:
+            with suppress(NotAnIndexPageError):
+                parsed = await self._context.in_thread(lambda: parse_page(body, state.facts.url, state.name))
+                self._keep(state, parsed, len(body))
+                return parsed
+        return None
+
+    def forget(self, name: str) -> None:
+        """Drop a page from memory; the stored one stays."""
+        for kept in (self._states, self._failures, self._recent):
+            kept.pop(name, None)
+        dropped = self._listings.pop(name, None)
+        self._listed_files -= len(dropped[1].files) if dropped else 0
+
+    async def stop(self) -> None:
+        """End what runs."""
+        for flight in list(self._flights.values()):
+            flight.cancel()
+        await asyncio.gather(*self._flights.values(), return_exceptions=True)
+
+    async def _load(self, name: str, source: UpstreamSource) -> PageState | None:
+        """Return the stored page, which another process or an earlier run may have fetched."""
+        stored = await self._context.in_thread(lambda: self._store.load(name))
+        if stored is None or stored[0].source != source.url:
+            return None
+        return self._states.get(name) or self._take(name, *stored)
+
+    def _take(self, name: str, facts: PageFacts, confirmed: float) -> PageState:
+        self._revisions += 1
+        state = self._states[name] = PageState(name, facts, confirmed, self._revisions)
+        self._failures.pop(name, None)
+        while len(self._states) > STATES:
+            self._states.popitem(last=False)
+        return state
+
+    def _refresh_behind(self, state: PageState, source: UpstreamSource) -> None:
+        if state.name not in self._flights and time.monotonic() >= state.ask_again:
+            self._start(state.name, source)
+
+    def _start(self, name: str, source: UpstreamSource) -> asyncio.Task[None]:
+        task = self._flights[name] = asyncio.create_task(self._fly(name, source))
+        task.add_done_callback(lambda _: self._flights.pop(name, None))
+        return task
+
+    async def _fly(self, name: str, source: UpstreamSource) -> None:
+        """Ask upstream once, whoever waits for it, and keep its answer or its failure; raises nothing."""
+        breaker = self._context.breakers.of(source.url)
+        try:
+            async with self._places:
+                self._context.breakers.require(source.url)
+                async with asyncio.timeout(2 * self._limits.first_page):
+                    await self._fetch(name, source)
+            breaker.succeeded()
+        except NotUpstreamError as error:
+            breaker.succeeded()
+            self._remember(name, error, self._limits.remembered)
+        except (UpstreamUnavailableError, TimeoutError) as error:
+            if not isinstance(error, UpstreamUnavailableError):
+                error = UpstreamUnavailableError(f"Upstream did not send the page of {name} in time.")
+            if not isinstance(error, NotAskedError):
+                breaker.failed(error.message)
+            self._remember(name, error, self._limits.remembered_page_failure)
+            state = self._states.get(name)
+            if state is not None:
+                state.failure, state.ask_again = error.message, time.monotonic() + self._limits.remembered
+
+    async def _fetch(self, name: str, source: UpstreamSource) -> None:
+        state = self._states.get(name) or await self._load(name, source)
+        etag = state.facts.etag if state is not None and state.facts.source == source.url else ""
+        reply = await self._context.client.page(source, f"{source.url.rstrip('/')}/{name}/", etag)
+        if reply.status == 304 and state is not None:
+            await self._confirm(state)
+        elif reply.status in {404, 410}:
+            await self._missing(name, state)
+        elif reply.status == 200:
+            await self._replace(name, source, reply)
+        else:
+            raise UpstreamUnavailableError(f"Upstream answered {reply.status} for {name}.")
+
+    async def _confirm(self, state: PageState) -> None:
+        state.confirmed, state.failure, state.ask_again = self._context.clock(), "", 0.0
+        with suppress(OSError):
+            await self._context.in_thread(lambda: self._store.confirm(state.name, state.confirmed))
+
+    async def _missing(self, name: str, state: PageState | None) -> None:
+        """Believe a 404 for a page that was there only when it comes a second time, later."""
+        now = self._context.clock()
+        if state is not None and not state.facts.gone:
+            state.facts = replace(state.facts, gone=now)
+            body = await self._context.in_thread(lambda: self._store.body(name))
+            if body is not None:
+                facts, confirmed = state.facts, state.confirmed
+                with suppress(OSError):
+                    await self._context.in_thread(lambda: self._store.save(name, facts, body, confirmed))
+        if state is not None and now - state.facts.gone < self._limits.fresh_least:
+            state.ask_again = time.monotonic() + self._limits.fresh_least
+            state.failure = "Upstream says that there is no such project."
+            return
+        self.forget(name)
+        await self._context.in_thread(lambda: self._store.remove(name))
+        raise NotUpstreamError(f"Neither this index nor upstream has a project {name}.")
+
+    async def _replace(self, name: str, source: UpstreamSource, reply: PageReply) -> None:
+        limits = self._limits
+        try:
+            parsed = await self._context.in_thread(lambda: parse_page(reply.body, reply.url, name))
+        except NotAnIndexPageError as error:
+            raise UpstreamUnavailableError(f"Upstream's answer is not the page of {name}: {error}.") from error
+        now = self._context.clock()
+        age = limits.fresh_default if reply.max_age is None else reply.max_age
+        max_age = min(max(age, limits.fresh_least), limits.fresh_most)
+        facts = PageFacts(source.url, reply.url, reply.etag, now, max_age)
+        body: bytes | None = None
+        try:
+            facts = await self._context.in_thread(lambda: self._store.save(name, facts, reply.body, now))
+        except OSError:
+            body = reply.body
+        state = self._take(name, facts, now)
+        state.body = body
+        self._keep(state, parsed, len(reply.body))
+
+    def _keep(self, state: PageState, parsed: ParsedPage, size: int) -> None:
+        self._recent[state.name] = state.revision, parsed, size
+        self._recent.move_to_end(state.name)
+        while len(self._recent) > 1 and sum(entry[2] for entry in self._recent.values()) > RECENT_BYTES:
+            self._recent.popitem(last=False)
+        dropped = self._listings.pop(state.name, None)
+        self._listings[state.name] = state.revision, parsed.listing
+        self._listed_files += len(parsed.listing.files) - (len(dropped[1].files) if dropped else 0)
+        while self._listed_files > LISTED_FILES and len(self._listings) > 1:
+            _, (_, oldest) = self._listings.popitem(last=False)
+            self._listed_files -= len(oldest.files)
+
+    def _remember(self, name: str, error: UpstreamError, seconds: float) -> None:
+        self._failures[name] = time.monotonic() + seconds, error
+        while len(self._failures) > STATES:
+            self._failures.popitem(last=False)
+
+    def _raise_remembered(self, name: str) -> None:
+        remembered = self._failures.get(name)
+        if remembered is not None and remembered[0] > time.monotonic():
+            raise remembered[1]

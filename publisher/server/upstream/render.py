@@ -1,0 +1,116 @@
+"""Public pages as this index answers them: withheld files left out, URLs below ``/-/public/``, in JSON and HTML."""
+
+import html
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from packaging.version import InvalidVersion, Version
+
+from publisher.server.upstream.listing import ListedFile, ParsedPage, tail_of
+from publisher.server.upstream.policy import ProjectPolicy
+
+PREFIX = "/-/public"
+
+_METADATA_KEYS = ("core-metadata", "dist-info-metadata", "data-dist-info-metadata")
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedPage:
+    """A page's body, the number of its files, and the time in seconds since 1970 until which it is right."""
+
+    body: bytes
+    files: int
+    until: float
+
+
+def render(
+    parsed: ParsedPage, policy: ProjectPolicy, root_path: str, without_metadata: frozenset[str], *, as_json: bool
+) -> RenderedPage:
+    """Return a project's page with the files that are passed on now; ``without_metadata`` have none upstream."""
+    files: list[dict[str, Any]] = []
+    hidden: set[str] = set()
+    until = math.inf
+    listed = parsed.listing.files
+    for entry in parsed.page["files"]:
+        file = listed[entry["filename"]]
+        verdict = policy.verdict(file)
+        until = min(until, verdict.until)
+        if verdict.reason:
+            hidden.add(file.version)
+            continue
+        files.append(_entry(entry, file, root_path, bare=file.filename in without_metadata))
+    page = {key: value for key, value in parsed.page.items() if key != "alternate-locations"}
+    page["files"] = files
+    if hidden and isinstance(page.get("versions"), list):
+        shown = {listed[entry["filename"]].version for entry in files}
+        page["versions"] = _without(page["versions"], hidden - shown, shown)
+    body = _json(page) if as_json else _html(parsed.listing.name, page)
+    return RenderedPage(body, len(files), until)
+
+
+def _entry(entry: Mapping[str, Any], file: ListedFile, root_path: str, *, bare: bool) -> dict[str, Any]:
+    changed = {**entry, "url": f"{root_path}{PREFIX}/{quote(tail_of(file), safe='/+!~')}/{quote(file.filename)}"}
+    if bare:
+        for key in _METADATA_KEYS:
+            changed.pop(key, None)
+    return changed
+
+
+def _without(versions: list[Any], hidden: set[str], shown: set[str]) -> list[Any]:
+    """Return the versions that still have a file, compared as versions."""
+    gone = {_canonical(version) for version in hidden} - {_canonical(version) for version in shown}
+    return [version for version in versions if _canonical(str(version)) not in gone]
+
+
+def _canonical(version: str) -> str:
+    try:
+        return str(Version(version))
+    except InvalidVersion:
+        return version
+
+
+def _json(page: Mapping[str, Any]) -> bytes:
+    return json.dumps(page, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace")
+
+
+def _html(name: str, page: Mapping[str, Any]) -> bytes:
+    title = html.escape(f"Links for {name}")
+    version = html.escape(str(page["meta"]["api-version"]))
+    links = "\n".join(_anchor(entry) for entry in page["files"])
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="pypi:repository-version" content="{version}">
+<title>{title}</title>
+</head>
+<body>
+<h1>{title}</h1>
+{links}
+</body>
+</html>
+""".encode("utf-8", "replace")
+
+
+def _anchor(entry: Mapping[str, Any]) -> str:
+    hashes: Mapping[str, str] = entry.get("hashes") or {}
+    best = next((name for name in ("sha256", "sha512", "sha384", "sha1", "md5") if name in hashes), None)
+    attributes = {"href": entry["url"] + (f"#{best}={hashes[best]}" if best else "")}
+    if isinstance(entry.get("requires-python"), str):
+        attributes["data-requires-python"] = entry["requires-python"]
+    yanked = entry.get("yanked")
+    if yanked:
+        attributes["data-yanked"] = yanked if isinstance(yanked, str) else ""
+    metadata = next((entry[key] for key in _METADATA_KEYS if entry.get(key)), None)
+    if metadata:
+        digest = metadata.get("sha256") if isinstance(metadata, Mapping) else None
+        text = f"sha256={digest}" if digest else "true"
+        attributes["data-core-metadata"] = attributes["data-dist-info-metadata"] = text
+    if isinstance(entry.get("provenance"), str):
+        attributes["data-provenance"] = entry["provenance"]
+    told = " ".join(f'{name}="{html.escape(str(value))}"' for name, value in attributes.items())
+    return f"<a {told}>{html.escape(str(entry['filename']))}</a><br>"

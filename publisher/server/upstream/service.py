@@ -1,0 +1,223 @@
+"""Public packages as the routes see them: may a name be passed on, its page, its files, and the state of it all."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from publisher.server.names.filenames import guess, is_name
+from publisher.server.settings import UpstreamSettings, UpstreamSource
+from publisher.server.upstream.blobs import BlobStore
+from publisher.server.upstream.context import UpstreamContext
+from publisher.server.upstream.downloads import Download, Downloads
+from publisher.server.upstream.errors import NotUpstreamError, UpstreamUnavailableError, WithheldError
+from publisher.server.upstream.files import PublicFiles, StoredPublicFile
+from publisher.server.upstream.ledger import Ledger
+from publisher.server.upstream.listing import ListedFile, tail_of
+from publisher.server.upstream.ownership import Ownership
+from publisher.server.upstream.page_store import PageStore
+from publisher.server.upstream.policy import Policy
+from publisher.server.upstream.projects import ProjectPages
+from publisher.server.upstream.records import RecordStorage
+from publisher.server.upstream.render import RenderedPage, render
+
+LEDGER_CHECK = 5.0
+"""Seconds between two looks at what other processes recorded."""
+
+_audit = logging.getLogger("publisher.audit")
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """Everything that an answer was made from: it is right as long as nothing of it changed."""
+
+    name: str
+    page: int
+    policy: int
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class PublicPage:
+    """A page to answer, and its basis."""
+
+    rendered: RenderedPage
+    basis: Basis
+
+
+@dataclass(frozen=True, slots=True)
+class FoundFile:
+    """A public file that may be passed on now, its upstream, and the basis of that."""
+
+    file: ListedFile
+    source: UpstreamSource
+    basis: Basis
+
+
+class Upstream:
+    """The one object that routes ask about public packages."""
+
+    def __init__(
+        self,
+        settings: UpstreamSettings,
+        records: RecordStorage,
+        ownership: Ownership,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        limits = settings.limits
+        self.settings = settings
+        self.clock = clock
+        self.ownership = ownership
+        self.context = UpstreamContext(limits, self._now)
+        self.blobs = BlobStore(settings.cache, settings.cache_size)
+        self.page_store = PageStore(settings.cache)
+        self.ledger = Ledger(records, limits.record_delay, self._now)
+        self.policy = Policy(settings, self.ledger, self._now)
+        self.pages = ProjectPages(self.context, self.page_store)
+        self._downloads = Downloads(self.context, self.blobs)
+        self.files = PublicFiles(self.context, self.blobs, self._downloads)
+        self._without_metadata: dict[str, set[str]] = {}
+        self._metadata_revision = 0
+        self._watching: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Read what is recorded, and what is cached; a storage that is not there yet is read later."""
+        await self.refresh_ledger()
+        await self.context.in_thread(self.blobs.clean_up)
+        await self.context.in_thread(self.blobs.scan)
+        self._watching = asyncio.create_task(self._watch())
+
+    async def stop(self) -> None:
+        """End everything that runs, and record what is noted."""
+        if self._watching is not None:
+            self._watching.cancel()
+        await self.pages.stop()
+        await self._downloads.stop()
+        await self.ledger.stop()
+        await self.context.close()
+
+    @property
+    def revision(self) -> int:
+        """Grows whenever an answer may change for another reason than a page or time."""
+        return self.policy.revision + self._metadata_revision
+
+    async def source_of(self, name: str) -> UpstreamSource:
+        """
+        Return the upstream that a name is passed on from.
+
+        Raises NotUpstreamError for a name that is owned here or belongs to no upstream, and StorageUnavailableError
+        when that can't be found out.
+        """
+        if is_name(name) and not await self.ownership.is_owned(name):
+            source = self.policy.source_of(name)
+            if source is not None:
+                return source
+        raise NotUpstreamError(f"This index has no project {name}.")
+
+    def is_right(self, basis: Basis) -> bool:
+        """Tell from memory that an answer is still right; False where anything would have to be found out."""
+        if self.clock() >= basis.until or self.revision != basis.policy:
+            return False
+        if not self.ownership.is_surely_public(basis.name):
+            return False
+        source = self.policy.source_of(basis.name)
+        state = self.pages.known(basis.name, source) if source is not None else None
+        return state is not None and state.revision == basis.page
+
+    async def page(self, name: str, root_path: str, *, as_json: bool) -> PublicPage:
+        """Return a project's page as it is passed on now; raises UpstreamError and StorageUnavailableError."""
+        source = await self.source_of(name)
+        state, parsed = await self.pages.parsed(name, source)
+        revision = self.revision
+        decide = self.policy.decide(parsed.listing)
+        bare = frozenset(self._without_metadata.get(name, ()))
+        rendered = await self.context.in_thread(lambda: render(parsed, decide, root_path, bare, as_json=as_json))
+        if await self.ownership.is_owned(name):  # published here while upstream was asked
+            raise NotUpstreamError(f"This index has no project {name}.")
+        if rendered.files and name not in self.ledger.passed_on:
+            _audit.info("first use of the public project %s, from %s", name, source.url)
+            self.ledger.note_passed_on(name)
+        return PublicPage(rendered, Basis(name, state.revision, revision, rendered.until))
+
+    async def find(self, tail: str, filename: str) -> FoundFile:
+        """
+        Return a file by its path below ``/-/public/``.
+
+        Raises NotUpstreamError when the page of its project does not list it there, WithheldError when it may not be
+        passed on now, and what `page` raises.
+        """
+        guessed = guess(filename)
+        if guessed is None:
+            raise NotUpstreamError(f"This index has no file {filename}.")
+        name = guessed.project
+        source = await self.source_of(name)
+        state, listing = await self.pages.listing(name, source)
+        file = listing.files.get(filename)
+        if file is None and self.clock() - state.confirmed > self.settings.limits.remembered:
+            with suppress(UpstreamUnavailableError):  # a lock file may know a file that this page is too old for
+                await self.pages.refresh(name, source)
+                state, listing = await self.pages.listing(name, source)
+                file = listing.files.get(filename)
+        if file is None or tail_of(file) != tail:
+            raise NotUpstreamError(f"Upstream lists no file {filename} there.")
+        revision = self.revision
+        verdict = self.policy.decide(listing).verdict(file)
+        if verdict.reason:
+            raise WithheldError(verdict.reason)
+        return FoundFile(file, source, Basis(name, state.revision, revision, verdict.until))
+
+    async def open(self, found: FoundFile) -> StoredPublicFile | Download:
+        """Return a file from the cache or its download; raises UpstreamError."""
+        return await self.files.get(found.file, found.source)
+
+    async def metadata(self, found: FoundFile) -> bytes:
+        """Return the metadata of a file; raises UpstreamError. What upstream does not have is not announced again."""
+        try:
+            return await self.files.metadata(found.file, found.source)
+        except NotUpstreamError:
+            self._without_metadata.setdefault(found.basis.name, set()).add(found.file.filename)
+            self._metadata_revision += 1
+            raise
+
+    def leave(self, download: Download) -> None:
+        """Give up a reader's place in a download."""
+        self._downloads.leave(download)
+
+    def state(self) -> list[dict[str, Any]]:
+        """Return how each upstream does, for people and for health checks."""
+        found = []
+        for source in self.settings.sources:
+            breaker = self.context.breakers.of(source.url)
+            failing = bool(breaker.last_failure)
+            told = {"url": source.url, "status": "failing" if failing else "ok"}
+            found.append({**told, "reason": breaker.last_failure} if failing else told)
+        return found
+
+    async def needs_claim(self, name: str) -> bool:
+        """Tell whether a name was passed on and may not be published here before an admin claims it."""
+        if name in self.ledger.claims or await self.ownership.is_owned(name):
+            return False
+        if name not in self.ledger.passed_on:
+            await self.refresh_ledger(strict=True)
+        return name in self.ledger.passed_on and name not in self.ledger.claims
+
+    async def refresh_ledger(self, *, strict: bool = False) -> None:
+        """Read what other processes recorded; with ``strict``, raise StorageUnavailableError when that fails."""
+        try:
+            await self.ledger.refresh()
+        except Exception as error:
+            if strict:
+                raise
+            _log.warning("can't read the records of public names: %s", error)
+
+    def _now(self) -> float:
+        return self.clock()
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(LEDGER_CHECK)
+            await self.refresh_ledger()
