@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-import aiohttp
+import aiohttp  # noqa: TID251 - the only door to aiohttp
 
 from publisher.secret import Credentials
 from publisher.server.settings import UpstreamLimits, UpstreamSource
