@@ -194,7 +194,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _fail(self, fault: str, path: str, body: bytes, content_type: str) -> None:
         other = self.fake.url.replace("127.0.0.1", "localhost").rstrip("/")
-        sent = {
+        sent: dict[str, tuple[int, bytes, str] | tuple[int, bytes, str, dict[str, str]]] = {
             "500": (500, b"an error page", "text/html"),
             "503": (503, b"an error page", "text/html"),
             "404": (404, b"an error page", "text/html"),

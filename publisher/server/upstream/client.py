@@ -180,9 +180,9 @@ def _redirected(url: str, location: str) -> str:
 
 
 def _tls() -> ssl.SSLContext:
-    """Return the system's certificates, with those of a company's proxy where a variable names them."""
+    """Return the certificates of the system or of SSL_CERT_FILE, and those that REQUESTS_CA_BUNDLE adds."""
     context = ssl.create_default_context()
-    extra = os.environ.get("SSL_CERT_FILE") or os.environ.get("REQUESTS_CA_BUNDLE")
+    extra = os.environ.get("REQUESTS_CA_BUNDLE", "")
     if extra and os.path.isfile(extra):  # noqa: PTH113 - a variable's text
         context.load_verify_locations(extra)
     return context
