@@ -1,1 +1,1 @@
-"""Building: a project's folder into an sdist and a wheel, in isolated environments."""
+"""Build sdists and wheels in isolated environments."""

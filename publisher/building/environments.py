@@ -1,4 +1,4 @@
-"""The isolated environments of a run: one for each set of build requirements, made once and then left as it is."""
+"""Isolated environments of a run: one for each set of build requirements, set up once and never changed."""
 
 import os
 import shutil
@@ -11,20 +11,22 @@ from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 from venv import EnvBuilder
 
-if TYPE_CHECKING:
-    from build.env import IsolatedEnv  # noqa: TID251 - makes the environments that building builds in
+from publisher.building.bytecode import keep_bytecode, restore_bytecode
+from publisher.building.engine import Installer
+from publisher.building.surroundings import installer_settings, installer_variables
 
-Installer = Literal["pip", "uv"]
+if TYPE_CHECKING:
+    from publisher.building.pypa_build import IsolatedEnv
 
 
 class Environments:
     """
-    Makes isolated environments, and shares each among all builds that require the same.
+    Isolated environments, each shared by all builds with the same requirements.
 
-    Nothing is installed into an environment once a build uses it: builds that turn out to need more get another one.
+    Nothing is installed into an environment once a build uses it: a build that needs more gets another one.
     """
 
     def __init__(self, installer: Installer) -> None:
@@ -35,35 +37,44 @@ class Environments:
         self._stack = ExitStack()
 
     def begin(self, requirements: Collection[str]) -> None:
-        """Make the environment with these requirements in the background, unless somebody does already."""
+        """Set up the environment with these requirements in the background, unless that was started before."""
         if future := self._claim(frozenset(requirements)):
-            finish = self._start(requirements)
+            finish = self._start_or_fail(future, requirements)
             thread = threading.Thread(target=_settle, args=(future, finish), name="environment")
             self._threads.append(thread)
             thread.start()
 
     def get(self, requirements: Collection[str]) -> "IsolatedEnv":
         """
-        Return the environment with these requirements (PEP 508), which is made now unless it was or is being made.
+        Return the environment with these requirements (PEP 508), after setting it up or waiting for it.
 
-        Raises subprocess.CalledProcessError and what pypa/build raises when it can't be made, to everybody who asks.
+        Raises subprocess.CalledProcessError and pypa/build's exceptions, for each caller, when it can't be set up.
         """
         key = frozenset(requirements)
         if future := self._claim(key):
-            _settle(future, self._start(key))
+            _settle(future, self._start_or_fail(future, key))
         return self._made[key].result()
 
     def close(self) -> None:
-        """Remove the environments, in the background: there may be many files."""
+        """Remove the environments in the background, because they may have many files."""
         threading.Thread(target=self._remove, name="removal").start()
 
     def _claim(self, key: frozenset[str]) -> "Future[IsolatedEnv] | None":
-        """Return the future of an environment that the caller has to make; None when it is made by another."""
+        """Return the future of an environment that the caller has to set up; None when another thread does."""
         with self._lock:
             if key in self._made:
                 return None
             future = self._made[key] = Future()
             return future
+
+    def _start_or_fail(
+        self, future: "Future[IsolatedEnv]", requirements: Collection[str]
+    ) -> "Callable[[], IsolatedEnv]":
+        try:
+            return self._start(requirements)
+        except BaseException as error:
+            future.set_exception(error)
+            raise
 
     def _start_with_uv(self, requirements: Collection[str]) -> "Callable[[], IsolatedEnv]":
         folder = self._stack.enter_context(TemporaryDirectory(prefix="pypi-publish-env-", ignore_cleanup_errors=True))
@@ -74,10 +85,11 @@ class Environments:
 
     def _start_with_pip(self, requirements: Collection[str]) -> "Callable[[], IsolatedEnv]":
         def make() -> "IsolatedEnv":
-            from build.env import DefaultIsolatedEnv  # noqa: PLC0415, TID251 - opened when it is needed
+            from publisher.building.pypa_build import DefaultIsolatedEnv  # noqa: PLC0415 - not needed with uv
 
             environment = self._stack.enter_context(DefaultIsolatedEnv(installer="pip"))
-            environment.install(requirements)
+            with installer_settings():
+                environment.install(requirements)
             return environment
 
         return make
@@ -90,9 +102,9 @@ class Environments:
 
 class UvEnvironment:
     """
-    An isolated environment as pypa/build knows it, whose requirements are installed by uv while others work.
+    An isolated environment of pypa/build's interface, whose requirements uv installs in the background.
 
-    What pypa/build does with uv, but that nothing is imported for it, and nobody waits, before uv runs.
+    It does the same as pypa/build with uv, but uv starts before anything slow is imported.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -106,44 +118,37 @@ class UvEnvironment:
         self._installing: subprocess.Popen[bytes] | None = None
 
     def make_extra_environ(self) -> Mapping[str, str]:
-        """Return the variables that make programs find the environment, and nothing of the one that this runs in."""
+        """Return the variables that select this environment instead of the one that runs this program."""
         return {"PATH": os.pathsep.join(filter(None, [self._scripts, os.environ.get("PATH")])), "PYTHONPATH": ""}
 
     def start(self, requirements: Collection[str]) -> None:
-        """Begin to install requirements (PEP 508)."""
+        """Start to install requirements (PEP 508)."""
         if not requirements:
             return
-        variables = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-        if shutil.which("keyring"):
-            variables.setdefault("UV_KEYRING_PROVIDER", "subprocess")
         self._installing = subprocess.Popen(  # noqa: S603 - no shell
             [find_uv() or "uv", "pip", "install", "--python", self.python_executable, "--", *sorted(requirements)],
-            env={**variables, "VIRTUAL_ENV": str(self._folder)},
+            env={**installer_variables(), "VIRTUAL_ENV": str(self._folder)},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
 
     def finish(self) -> "UvEnvironment":
-        """Return the environment when all is installed; raises subprocess.CalledProcessError with uv's output."""
+        """Return the environment once uv has ended; raises subprocess.CalledProcessError with its output."""
         if self._installing is not None:
             output, _ = self._installing.communicate()
             if self._installing.returncode:
                 raise subprocess.CalledProcessError(self._installing.returncode, self._installing.args, output)
-            from publisher.building.bytecode import restore_bytecode  # noqa: PLC0415 - after uv has begun
-
             restore_bytecode(self._packages)
         return self
 
     def keep_bytecode(self) -> None:
-        """Keep for later runs what imports compiled in this environment."""
-        from publisher.building.bytecode import keep_bytecode  # noqa: PLC0415
-
+        """Keep the bytecode that imports compiled in this environment for later runs."""
         keep_bytecode(self._packages)
 
 
 def find_uv() -> str | None:
-    """Return the path of uv, which may come from its package or from the search path; None where there is none."""
+    """Return the path of uv, from its package or the search path; None where there is none."""
     try:
         import uv  # noqa: PLC0415, TID251 - an extra
 
@@ -153,12 +158,12 @@ def find_uv() -> str | None:
 
 
 class _Builder(EnvBuilder):
-    """Makes a virtual environment without pip and activation scripts, and tells where its parts are."""
+    """Builder of a virtual environment without pip and activation scripts."""
 
     context: SimpleNamespace
 
     def setup_scripts(self, context: SimpleNamespace) -> None:
-        """Write no scripts; keep what is known of the environment."""
+        """Write no scripts, and keep the paths of the environment."""
         self.context = context
 
 

@@ -1,4 +1,4 @@
-"""Running a build backend's hooks in an isolated environment, each in a process of its own, quiet unless it fails."""
+"""Runners of a build backend's hooks in an isolated environment, each hook in a process of its own."""
 
 import json
 import os
@@ -22,44 +22,51 @@ _OUTPUT_INTERVAL = 0.1
 _SERVER = Path(__file__).with_name("fork_server.py")
 
 
-Tell = Callable[[bytes], object]
-"""Is told what a hook prints, soon after it is printed."""
+class AccelerationError(Exception):
+    """A part of the accelerated engine failed that plain builds do without."""
 
 
-def ignore(_: bytes) -> None:
-    """Tell nobody."""
+OutputCallback = Callable[[bytes], object]
+"""Receives the output of a hook while it runs."""
+
+_UMASK = 0o022
+"""The permissions of files that a hook writes go into the wheel, and must not depend on the person's umask."""
+
+
+def ignore_output(_: bytes) -> None:
+    """Do nothing with the output of a hook; a failure still carries it."""
 
 
 class HookRunner(Protocol):
-    """What pypa/build hands the hooks' commands to, and what is closed when nothing more comes."""
+    """Runs the commands of hooks for pypa/build."""
 
-    tell: Tell
+    on_output: OutputCallback
 
     def __call__(
         self, cmd: Sequence[str], cwd: str | None = None, extra_environ: Mapping[str, str] | None = None
     ) -> None:
         """Run one hook; raises subprocess.CalledProcessError, with the output, when it fails."""
 
-    def import_beforehand(self, modules: Collection[str]) -> None:
-        """Have modules imported that the hooks will need, where that saves time."""
+    def preload(self, modules: Collection[str]) -> None:
+        """Import modules that hooks will need, where that saves time."""
 
     def imported(self) -> Collection[str]:
-        """Return the installed modules that the hooks were found to need."""
+        """Return the installed modules that hooks imported."""
 
     def close(self) -> None:
-        """End every process that is left."""
+        """End all processes."""
 
 
 def open_runner(python: str, environment: Mapping[str, str]) -> HookRunner:
-    """Return what runs hooks with an isolated environment's interpreter and these variables."""
-    return ForkingRunner(python, environment) if CAN_FORK else StartingRunner(environment)
+    """Return the fastest runner that this system supports, for an environment's interpreter and variables."""
+    return ForkingHookRunner(python, environment) if CAN_FORK else SubprocessHookRunner(environment)
 
 
-class StartingRunner:
+class SubprocessHookRunner:
     """Starts an interpreter for each hook."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
-        self.tell: Tell = ignore
+        self.on_output: OutputCallback = ignore_output
         self._environment = environment
         self._running: subprocess.Popen[bytes] | None = None
 
@@ -73,21 +80,22 @@ class StartingRunner:
             cwd=cwd,
             env={**self._environment, **(extra_environ or {})},
             stdin=subprocess.DEVNULL,
+            umask=_UMASK if os.name == "posix" else -1,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         ) as process:
             self._running = process
             for line in process.stdout or ():
                 lines.append(line)
-                self.tell(line)
+                self.on_output(line)
         if process.returncode:
             raise subprocess.CalledProcessError(process.returncode, cmd, b"".join(lines))
 
-    def import_beforehand(self, modules: Collection[str]) -> None:
-        """Do nothing: no process of this runner outlives its hook."""
+    def preload(self, modules: Collection[str]) -> None:
+        """Do nothing: every hook gets a new interpreter."""
 
     def imported(self) -> Collection[str]:
-        """Return nothing: nobody looked."""
+        """Return nothing: it is not recorded."""
         return ()
 
     def close(self) -> None:
@@ -96,28 +104,29 @@ class StartingRunner:
             self._running.kill()
 
 
-class ForkingRunner:
+class ForkingHookRunner:
     """
-    Has a server in the isolated environment fork a process for each hook, so that one interpreter is started for all.
+    Forks each hook from a server that runs in the isolated environment, so that one interpreter is started for all.
 
-    PEP 517 wants a fresh process for each hook, so that a backend may change what is global in one; a fork is that.
-    What one hook imported of the environment is imported in the server before the next is forked. The variables are
-    the server's own, because there are backends that read them when they are imported (pdm.backend reads
-    SOURCE_DATE_EPOCH). The server and what it forks are a process group, which ends with `close`, or after the hook
-    that runs when this process is gone.
+    PEP 517 wants a fresh process for each hook, so that a backend may change globals; a fork is one. The server imports
+    the installed modules that a hook imported before it forks the next. Environment variables are the server's own,
+    because some backends read them when they are imported (pdm.backend reads SOURCE_DATE_EPOCH). The server and its
+    forks are one process group, which ends with `close`, or after the current hook when this process is gone.
     """
 
     def __init__(self, python: str, environment: Mapping[str, str]) -> None:
-        self.tell: Tell = ignore
+        self.on_output: OutputCallback = ignore_output
         self._control, theirs = socket.socketpair()
         self._answers = self._control.makefile("r", encoding="utf-8")
         self._output = TemporaryFile()  # noqa: SIM115 - closed by `close`
         self._imported: dict[str, None] = {}
+        self._is_closed = False
         with theirs:
             self._server = subprocess.Popen(  # noqa: S603 - this package's own program
                 [python, str(_SERVER), str(theirs.fileno())],
                 env=environment,
                 stdin=subprocess.DEVNULL,
+                umask=_UMASK,
                 stdout=self._output,
                 stderr=subprocess.STDOUT,
                 pass_fds=[theirs.fileno()],
@@ -127,8 +136,12 @@ class ForkingRunner:
     def __call__(
         self, cmd: Sequence[str], cwd: str | None = None, extra_environ: Mapping[str, str] | None = None
     ) -> None:
-        """Run one hook; raises subprocess.CalledProcessError, with the output, when it fails."""
-        output = _Tail(self._output.fileno(), self.tell)
+        """
+        Run one hook.
+
+        Raises subprocess.CalledProcessError, with the output, when it fails, AccelerationError when the server does.
+        """
+        output = _Tail(self._output.fileno(), self.on_output)
         environment = dict(extra_environ or {})
         self._send({"arguments": list(cmd[1:]), "folder": str(cwd or Path.cwd()), "environment": environment})
         answer = self._wait_for_answer(output)
@@ -136,17 +149,18 @@ class ForkingRunner:
         if answer["code"]:
             raise subprocess.CalledProcessError(answer["code"], list(cmd), output.whole)
 
-    def import_beforehand(self, modules: Collection[str]) -> None:
-        """Have the server import modules while nothing else is asked of it."""
+    def preload(self, modules: Collection[str]) -> None:
+        """Import modules in the server while it is idle."""
         self._imported.update(dict.fromkeys(modules))
         self._send({"modules": list(modules)})
 
     def imported(self) -> Collection[str]:
-        """Return the installed modules that were asked for or found to be needed, in the order of their import."""
+        """Return the installed modules that were preloaded or imported by hooks, in the order of their import."""
         return list(self._imported)
 
     def close(self) -> None:
         """End the server and the hook that runs."""
+        self._is_closed = True
         with suppress(OSError):
             self._control.shutdown(socket.SHUT_RDWR)  # wakes a thread that waits for an answer
         self._answers.close()
@@ -158,40 +172,46 @@ class ForkingRunner:
         self._output.close()
 
     def _send(self, request: Mapping[str, object]) -> None:
-        with suppress(OSError):  # a server that is gone is noticed when it does not answer
+        with suppress(OSError):  # a dead server is noticed when it does not answer
             self._control.sendall(json.dumps(request).encode() + b"\n")
 
     def _wait_for_answer(self, output: "_Tail") -> Mapping[str, Any]:
-        """Return the answer, or what stands for it when the server is gone; pass on what is printed until then."""
+        """Return the server's answer, passing output on until it comes; once closed, the answer is a failed hook."""
         line = ""
         with suppress(OSError, ValueError):  # closed meanwhile
-            while not select.select([self._control], [], [], None if self.tell is ignore else _OUTPUT_INTERVAL)[0]:
+            interval = None if self.on_output is ignore_output else _OUTPUT_INTERVAL
+            while not select.select([self._control], [], [], interval)[0]:
                 output.follow()
             line = self._answers.readline()
-        answer: Mapping[str, Any] = json.loads(line) if line else {"code": self._server.wait() or 1, "modules": ()}
         with suppress(OSError, ValueError):
             output.follow()
+        if self._is_closed:
+            return {"code": self._server.wait() or 1, "modules": ()}
+        try:
+            answer: Mapping[str, Any] = json.loads(line)
+        except ValueError:
+            raise AccelerationError("the process that forks hooks did not answer") from None
         return answer
 
 
 class _Tail:
-    """What is written to a file from now on."""
+    """The part of a file that is written from now on."""
 
-    def __init__(self, descriptor: int, tell: Tell) -> None:
+    def __init__(self, descriptor: int, on_output: OutputCallback) -> None:
         self._descriptor = descriptor
         self._began = self._end = os.fstat(descriptor).st_size
-        self._tell = tell
+        self._on_output = on_output
 
     @property
     def whole(self) -> bytes:
-        """All that was written so far."""
+        """Everything that was written so far."""
         try:
             return os.pread(self._descriptor, os.fstat(self._descriptor).st_size - self._began, self._began)
         except OSError:
             return b""  # closed meanwhile
 
     def follow(self) -> None:
-        """Tell what was written since the last time."""
+        """Pass on the output since the last call."""
         if new := os.pread(self._descriptor, os.fstat(self._descriptor).st_size - self._end, self._end):
             self._end += len(new)
-            self._tell(new)
+            self._on_output(new)

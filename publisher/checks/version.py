@@ -20,7 +20,7 @@ from publisher.errors import (
     PublishError,
 )
 from publisher.project.distributions import parse_filename
-from publisher.project.git import settled_since
+from publisher.project.git import last_change
 from publisher.project.pyproject import Source
 from publisher.project.tags import Tag, select_sources
 
@@ -94,7 +94,7 @@ def check_published(source: Source, published: Published) -> Iterator[Violation]
 
 def _is_what_was_published(folder: Path, files: Iterable[RemoteFile]) -> bool:
     """Tell whether nothing was committed, and nothing is uncommitted, since files were uploaded."""
-    when = settled_since(folder)
+    when = last_change(folder)
     return when is not None and all(file.uploaded is not None and file.uploaded > when for file in files)
 
 

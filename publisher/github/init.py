@@ -14,7 +14,7 @@ from publisher.github.pre_commit import add_hooks
 from publisher.github.provenance import Origin
 from publisher.github.workflow import PATH, Workflow
 from publisher.project.config import TABLE
-from publisher.project.pyproject import FILENAME, Source, read_pyproject, read_source
+from publisher.project.pyproject import FILENAME, Source, describes_project, read_source
 
 HOOKS = ("pypi-publish-check", "pypi-publish-version")
 
@@ -91,7 +91,7 @@ def _tables(repository: Repository) -> list[Path]:
 
 
 def _projects(folder: Path) -> Iterator[Path]:
-    if _is_project(folder):
+    if describes_project(folder):
         yield folder
         return
     for below in sorted(os.scandir(folder), key=lambda entry: entry.name):
@@ -104,7 +104,3 @@ def _is_foreign(folder: Path) -> bool:
     if folder.name in _NO_PROJECTS or folder.name[0] in "._":
         return True
     return (folder / "pyvenv.cfg").exists() or (folder / ".git").exists()
-
-
-def _is_project(folder: Path) -> bool:
-    return bool({"project", "build-system"} & read_pyproject(folder).keys()) or (folder / "setup.py").is_file()

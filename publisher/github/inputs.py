@@ -6,6 +6,7 @@ from pathlib import Path
 
 from publisher.errors import CheckFailedError, ConfigurationError
 from publisher.github.event import Trigger
+from publisher.project.pyproject import is_project
 from publisher.secret import Secret
 
 _TRUE = frozenset({"true", "1", "yes", "on"})
@@ -124,7 +125,7 @@ def find_projects(package_dirs: tuple[str, ...]) -> list[Path]:
         pattern = Path(line)
         if _MAGIC.intersection(line) and not pattern.exists():
             below = pattern.relative_to(pattern.anchor)
-            found = [folder for folder in sorted(Path(pattern.anchor).glob(str(below))) if _is_project(folder)]
+            found = [folder for folder in sorted(Path(pattern.anchor).glob(str(below))) if is_project(folder)]
             if not found:
                 raise ConfigurationError(
                     f"package-dir: no folder that {line!r} matches holds a pyproject.toml.",
@@ -150,7 +151,3 @@ def find_files(folder: Path) -> list[Path]:
             hint="Build into it before this step, or leave packages-dir out to have the action build.",
         )
     return files
-
-
-def _is_project(folder: Path) -> bool:
-    return any((folder / name).is_file() for name in ("pyproject.toml", "setup.py"))

@@ -1,4 +1,4 @@
-"""Which of several projects depend on each other."""
+"""Dependencies between the projects of one run."""
 
 from collections.abc import Iterable
 
@@ -8,12 +8,12 @@ from packaging.utils import NormalizedName, canonicalize_name
 from publisher.project.distributions import Distribution
 
 
-def dependencies(distributions: Iterable[Distribution]) -> dict[NormalizedName, set[NormalizedName]]:
-    """Return, for each project, the projects that the metadata of its files require, whatever the environment."""
+def find_dependencies(distributions: Iterable[Distribution]) -> dict[NormalizedName, set[NormalizedName]]:
+    """Return, for each project, the projects that its files' metadata require in any environment."""
     found: dict[NormalizedName, set[NormalizedName]] = {}
     for each in distributions:
-        needed = found.setdefault(each.name, set())
-        needed.update(name for text in each.fields.get("requires_dist", []) if (name := _name(text)))
+        required = found.setdefault(each.name, set())
+        required.update(name for text in each.fields.get("requires_dist", []) if (name := _name(text)))
     return found
 
 

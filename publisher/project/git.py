@@ -1,18 +1,27 @@
-"""What git knows of a project's folder: whether it was changed, and when."""
+"""Questions to git about a project's folder: its last change, its tree, its tags."""
 
+import os
 import subprocess
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 from publisher.errors import ConfigurationError
 
 _SOURCES = (".", ":(exclude)dist")
-"""What of a project's folder counts: not what was built, which some repositories forget to ignore."""
+"""The files of a project's folder that count: not the built ones, which some repositories forget to ignore."""
+
+_TIME_LIMIT = 60.0
+"""Seconds for one question, which git answers in milliseconds unless its file system hangs."""
+
+_UNTRUSTED = ("-c", "core.fsmonitor=false", "-c", "log.showSignature=false")
+"""Options that keep a repository's own configuration from starting programs."""
 
 
 def is_changed_since(folder: Path, ref: str) -> bool:
     """
-    Tell whether a folder differs from what it was at a commit, in files that git knows or should know.
+    Return whether a folder differs from a commit, in files that git tracks or would track.
 
     Raises ConfigurationError when git can't tell: no repository, or no commit of that name in it.
     """
@@ -25,11 +34,11 @@ def is_changed_since(folder: Path, ref: str) -> bool:
     return bool(changed or _git(folder, "ls-files", "--others", "--exclude-standard", "--", *_SOURCES))
 
 
-def settled_since(folder: Path) -> datetime | None:
+def last_change(folder: Path) -> datetime | None:
     """
-    Return when a folder came to hold what it holds; None when that is not committed, or git can't tell.
+    Return the time of the commit that gave a folder its current contents; None for uncommitted changes and without git.
 
-    A merge counts as a change at its own time, whatever the time of what it brought.
+    A merge counts as a change at its own time, whatever the times of the commits that it merges.
     """
     if _git(folder, "status", "--porcelain", "--", *_SOURCES) != "":
         return None
@@ -37,29 +46,65 @@ def settled_since(folder: Path) -> datetime | None:
     return datetime.fromtimestamp(int(seconds), UTC) if seconds else None
 
 
-def tree_of(folder: Path) -> str | None:
-    """Return what git calls the contents of a folder; None when they are not committed, or git can't tell."""
+def commit_time(folder: Path) -> int | None:
+    """
+    Return the time of the checked-out commit, in seconds since 1970; None outside a repository.
+
+    It is the same in every clone of the commit, however much of the history a clone has. The owner of the repository
+    does not matter: a container's user often reads another user's checkout.
+    """
+    trusting = ("-c", f"safe.directory={folder.resolve()}", "-c", "safe.directory=*", *_UNTRUSTED)
+    seconds = _git(folder, "log", "-1", "--format=%ct", options=trusting)
+    return int(seconds) if seconds else None
+
+
+def tree_hash(folder: Path) -> str | None:
+    """Return git's hash of a folder's contents; None for uncommitted changes and without git."""
     if _git(folder, "status", "--porcelain", "--", *_SOURCES) != "":
         return None
     return _git(folder, "rev-parse", "HEAD:./")
 
 
 def tracked_files(folder: Path) -> frozenset[str] | None:
-    """Return the files below a folder that git knows, relative to it and with ``/``; None outside a repository."""
+    """Return the tracked files below a folder, relative to it and with ``/``; None outside a repository."""
     listed = _git(folder, "ls-files", "-z", "--", ".")
     return None if listed is None else frozenset(filter(None, listed.split("\0")))
 
 
 def tags_at(folder: Path, commit: str) -> list[str]:
-    """Return the names of the tags at a commit; none where git can't tell."""
+    """Return the names of the tags at a commit; none without git."""
     return (_git(folder, "tag", "--points-at", commit) or "").split()
 
 
-def _git(folder: Path, *arguments: str) -> str | None:
-    """Return what git prints; None when it fails or is not there."""
-    command = ["git", "-C", str(folder), *arguments]
+@cache
+def repository_variables() -> frozenset[str]:
+    """
+    Return the variables with which git points its children at one repository, as it does for hooks.
+
+    A build of another folder that inherits them asks the wrong repository.
+    """
+    listed = _run(["git", "rev-parse", "--local-env-vars"], os.environ) or ""
+    return frozenset(listed.split())
+
+
+def _git(folder: Path, *arguments: str, options: tuple[str, ...] = ()) -> str | None:
+    """Return git's output without surrounding white space; None when it fails or is missing."""
+    variables = {name: value for name, value in os.environ.items() if name not in repository_variables()}
+    return _run(["git", *options, "-C", str(folder), *arguments], variables)
+
+
+def _run(command: list[str], variables: Mapping[str, str]) -> str | None:
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - no shell
-    except (OSError, subprocess.CalledProcessError):
+        done = subprocess.run(  # noqa: S603 - no shell
+            command,
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            env={**variables, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"},
+            encoding="utf-8",
+            errors="surrogateescape",
+            check=True,
+            timeout=_TIME_LIMIT,
+        )
+    except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip()

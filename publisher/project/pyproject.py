@@ -1,4 +1,4 @@
-"""What a project's pyproject.toml says of the project, before anything is built."""
+"""A project's folder and pyproject.toml, before anything is built."""
 
 import re
 import tomllib
@@ -13,6 +13,7 @@ from publisher.errors import ConfigurationError
 from publisher.project.versions import parse_version
 
 FILENAME = "pyproject.toml"
+_PROJECT_FILES = (FILENAME, "setup.py")
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,33 @@ class Source:
     def file(self) -> Path:
         """The file that says it."""
         return self.folder / FILENAME
+
+
+def is_project(folder: Path) -> bool:
+    """Return whether a folder holds a project that can be built."""
+    return any((folder / name).is_file() for name in _PROJECT_FILES)
+
+
+def describes_project(folder: Path) -> bool:
+    """
+    Return whether a folder's files describe a project, not only settings of tools or a workspace.
+
+    Raises ConfigurationError as `read_pyproject` does.
+    """
+    return bool({"project", "build-system"} & read_pyproject(folder).keys()) or (folder / "setup.py").is_file()
+
+
+def require_project(folder: Path) -> None:
+    """Raise ConfigurationError unless a folder exists and holds a project."""
+    if not folder.is_dir():
+        state = "is a file, not a folder" if folder.exists() else "does not exist"
+        hint = "Give the folder that holds pyproject.toml; built files are published with `pypi-publish upload`."
+        raise ConfigurationError(f"The project folder {folder} {state}.", hint=hint)
+    if not is_project(folder):
+        raise ConfigurationError(
+            f"The folder {folder.resolve()} holds no Python project: there is no pyproject.toml in it.",
+            hint="Give the folder that holds pyproject.toml, for example `pypi-publish packages/acme-widgets`.",
+        )
 
 
 def read_pyproject(folder: Path) -> dict[str, Any]:
@@ -67,6 +95,25 @@ def read_source(folder: Path) -> Source:
         case {"project": dict(table)} | {"tool": {"poetry": dict(table)}}:
             return Source(folder, _name(table.get("name")), parse_version(table.get("version")))
     return Source(folder)
+
+
+def declared_build_requirements(folder: Path) -> list[str] | None:
+    """Return the requirements of ``[build-system]``; None unless the table declares them in a valid way."""
+    try:
+        match read_pyproject(folder):
+            case {"build-system": {"requires": [*required]}} if all(isinstance(each, str) for each in required):
+                return required
+    except ConfigurationError:
+        pass
+    return None
+
+
+def build_backend_module(folder: Path) -> str | None:
+    """Return the module of an installed build backend; None for a backend in the project's own folder."""
+    table = read_pyproject(folder).get("build-system", {})
+    if "backend-path" in table:
+        return None
+    return str(table.get("build-backend", "setuptools.build_meta")).partition(":")[0]
 
 
 def _name(text: Any) -> NormalizedName | None:

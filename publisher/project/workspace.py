@@ -8,7 +8,7 @@ from typing import Any
 
 from publisher.errors import ConfigurationError
 from publisher.project.config import TABLE, read_project_config
-from publisher.project.pyproject import FILENAME, read_pyproject
+from publisher.project.pyproject import FILENAME, describes_project, is_project, read_pyproject
 
 NOT_FOR_PUBLISHING = "Private :: Do Not Upload"
 """The classifier of projects that no index is to have; the public index refuses every classifier that begins so."""
@@ -57,10 +57,9 @@ def _members_of(folder: Path) -> _Members | None:
         taken = [pattern for pattern in packages if not pattern.startswith("!")]
         left_out = [pattern.removeprefix("!") for pattern in packages if pattern.startswith("!")]
         return _Members(taken, left_out, f"`packages` of [{TABLE}]")
-    document = read_pyproject(folder)
-    if "project" in document or "build-system" in document or (folder / "setup.py").is_file():
+    if describes_project(folder):
         return None
-    match document.get("tool"):
+    match read_pyproject(folder).get("tool"):
         case {"uv": {"workspace": {"members": [*members], **rest}}}:
             return _Members(_texts(members), _texts(rest.get("exclude")), "[tool.uv.workspace]")
         case {"hatch": {"envs": dict(environments)}} if members := list(_members_of_hatch(environments)):
@@ -81,7 +80,7 @@ def _texts(value: Any) -> list[str]:
 
 def _found(root: Path, pattern: str, said_by: str) -> list[Path]:
     """Return the projects that a pattern finds, in the order of their paths."""
-    found = [folder for folder in _matches(root, [pattern]) if _is_project(folder)]
+    found = [folder for folder in _matches(root, [pattern]) if is_project(folder)]
     if not found:
         raise ConfigurationError(
             f"{said_by} in {root / FILENAME}: no folder that {pattern!r} matches holds a pyproject.toml.",
@@ -94,10 +93,6 @@ def _matches(root: Path, patterns: Iterable[str]) -> list[Path]:
     """Return what is below a folder, or is the folder itself, and matches; `Path.glob` takes no ``.`` and no ``..``."""
     names = (name for pattern in patterns for name in sorted(glob.glob(pattern, root_dir=root, recursive=True)))  # noqa: PTH207
     return [root / name for name in names]
-
-
-def _is_project(folder: Path) -> bool:
-    return any((folder / name).is_file() for name in (FILENAME, "setup.py"))
 
 
 def _is_for_publishing(project: Path) -> bool:

@@ -1,1 +1,1 @@
-"""Publishing: build, check, compare, upload, report."""
+"""Build, check, plan, upload and report."""

@@ -1,4 +1,4 @@
-"""What happens while a deed is done, told to whoever wants to show it."""
+"""Events of building and publishing, for whoever displays them."""
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -14,42 +14,45 @@ if TYPE_CHECKING:
 
 class Observer:
     """
-    Is told of every step of building and publishing; this one shows nothing, others override what they show.
+    Receiver of every event of a run; this one ignores them, subclasses override the events that they show.
 
-    Several projects may be built, and several files sent, at the same time; the calls come one at a time.
+    Several projects may be built and several files uploaded at the same time, but calls come one at a time.
     """
 
     def building(self, project: Path) -> None:
-        """A project's build begins."""
+        """Handle the start of a project's build."""
 
     def output(self, project: Path, text: bytes) -> None:
-        """A project's backend printed something; it comes in whole, before `built`, when several are built at once."""
+        """Handle output of a project's backend; all of it comes right before `built` when several are built at once."""
 
     def built(self, project: Path, files: Sequence[Path]) -> None:
-        """A project's files are complete."""
+        """Handle the end of a project's build."""
 
     def checked(self, distributions: "Sequence[Distribution]", warnings: Sequence[str]) -> None:
-        """Every check of the files passed; the warnings stop nothing."""
+        """Handle files that passed every check, perhaps with warnings."""
 
     def connected(self, url: "IndexUrl", credentials: "Credentials") -> None:
-        """Credentials were found, and the index told what it has."""
+        """Handle the credentials that were found, once the index has answered."""
 
-    def sending(self, filename: str, size: int) -> Callable[[int], None]:  # noqa: ARG002 - for those who override it
-        """A file of that many bytes begins to go up; the function that is returned is told how many have gone."""
+    def sending(self, filename: str, size: int) -> Callable[[int], None]:  # noqa: ARG002 - for subclasses
+        """Handle the start of an upload, and return a function that is called with the number of bytes sent so far."""
         return lambda _sent: None
 
     def sent(self, filename: str) -> None:
-        """The index has stored a file."""
+        """Handle the end of an upload: the index has stored the file."""
 
     def retrying(self, filename: str, reason: str, pause: float) -> None:
-        """A file will be sent again, after a pause in seconds, for a reason."""
+        """Handle an upload that is repeated after ``pause`` seconds."""
+
+    def warned(self, message: str) -> None:
+        """Handle a problem that does not stop the run."""
 
     def close(self) -> None:
-        """Nothing more comes, because all is done or because it failed."""
+        """Handle the end of the run, whether it succeeded or failed."""
 
 
-class OneAtATime(Observer):
-    """Hands on to an observer what several threads tell, one call at a time."""
+class SerializedObserver(Observer):
+    """Forward the events of several threads to another observer, one call at a time."""
 
     def __init__(self, observer: Observer) -> None:
         self._observer = observer
@@ -57,57 +60,62 @@ class OneAtATime(Observer):
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """Keep the calls of other threads from coming between those made meanwhile."""
+        """Keep the events of other threads out from between those of this one."""
         with self._lock:
             yield
 
     def building(self, project: Path) -> None:
-        """Hand it on."""
+        """Forward the event."""
         with self._lock:
             self._observer.building(project)
 
     def output(self, project: Path, text: bytes) -> None:
-        """Hand it on."""
+        """Forward the event."""
         with self._lock:
             self._observer.output(project, text)
 
     def built(self, project: Path, files: Sequence[Path]) -> None:
-        """Hand it on."""
+        """Forward the event."""
         with self._lock:
             self._observer.built(project, files)
 
     def checked(self, distributions: "Sequence[Distribution]", warnings: Sequence[str]) -> None:
-        """Hand it on."""
+        """Forward the event."""
         with self._lock:
             self._observer.checked(distributions, warnings)
 
     def connected(self, url: "IndexUrl", credentials: "Credentials") -> None:
-        """Hand it on."""
+        """Forward the event."""
         with self._lock:
             self._observer.connected(url, credentials)
 
     def sending(self, filename: str, size: int) -> Callable[[int], None]:
-        """Hand it on, and what is told about the bytes later."""
+        """Forward the event, and later the progress of the upload."""
         with self._lock:
-            tell = self._observer.sending(filename, size)
+            report_progress = self._observer.sending(filename, size)
 
-        def tell_alone(sent: int) -> None:
+        def report_serialized(sent: int) -> None:
             with self._lock:
-                tell(sent)
+                report_progress(sent)
 
-        return tell_alone
+        return report_serialized
 
     def sent(self, filename: str) -> None:
-        """Hand it on."""
+        """Forward the event."""
         with self._lock:
             self._observer.sent(filename)
 
     def retrying(self, filename: str, reason: str, pause: float) -> None:
-        """Hand it on."""
+        """Forward the event."""
         with self._lock:
             self._observer.retrying(filename, reason, pause)
 
+    def warned(self, message: str) -> None:
+        """Forward the event."""
+        with self._lock:
+            self._observer.warned(message)
+
     def close(self) -> None:
-        """Hand it on."""
+        """Forward the event."""
         with self._lock:
             self._observer.close()

@@ -1,4 +1,4 @@
-"""What this machine published last from each project's folder, by the contents that git knows of it."""
+"""Records of the contents that this machine last published from each project folder."""
 
 import hashlib
 import json
@@ -8,16 +8,16 @@ from dataclasses import asdict, dataclass
 from publisher.client.url import IndexUrl
 from publisher.files.cache import open_cache
 from publisher.project.distributions import Kind
-from publisher.project.git import tree_of
+from publisher.project.git import tree_hash
 from publisher.project.pyproject import Source
 
 _LIMIT = 1_000
-"""Folders that are remembered."""
+"""Number of folders that are remembered."""
 
 
 @dataclass(frozen=True)
-class Trace:
-    """A version of a project, what it was built from (a tree of git), and where it went."""
+class PublishRecord:
+    """A published version: its index, its kinds of files, and the git tree that they were built from."""
 
     index: str
     version: str
@@ -25,27 +25,31 @@ class Trace:
     tree: str
 
 
-def make_trace(source: Source, url: IndexUrl, kinds: Collection[Kind]) -> Trace | None:
-    """Return what is to be remembered when a project was published; None where git or pyproject.toml can't tell."""
-    if source.version is None or (tree := tree_of(source.folder)) is None:
+def describe(source: Source, url: IndexUrl, kinds: Collection[Kind]) -> PublishRecord | None:
+    """Return the record of a project as it is now; None when its version or its git tree is unknown."""
+    if source.version is None or (tree := tree_hash(source.folder)) is None:
         return None
-    return Trace(url.root, str(source.version), sorted(kinds), tree)
+    return PublishRecord(url.root, str(source.version), sorted(kinds), tree)
 
 
-def leave_trace(source: Source, trace: Trace) -> None:
-    """Remember what was published from a folder."""
+def record(source: Source, published: PublishRecord) -> None:
+    """Remember a publication as the last one of its folder."""
     cache = open_cache("published", _LIMIT)
-    cache.write(_name(source), json.dumps(asdict(trace)).encode())
+    cache.write(_name(source), _serialize(published))
     cache.trim()
 
 
-def is_traced(source: Source, url: IndexUrl, kinds: Collection[Kind]) -> bool:
-    """Tell whether exactly what a folder holds now was published to an index from here, and nothing after it."""
+def is_recorded(source: Source, url: IndexUrl, kinds: Collection[Kind]) -> bool:
+    """Return whether the last publication from this folder had exactly its current contents."""
     content = open_cache("published", _LIMIT).read(_name(source))
     if content is None:
-        return False  # the usual case costs no call of git
-    trace = make_trace(source, url, kinds)
-    return trace is not None and content == json.dumps(asdict(trace)).encode()
+        return False  # without a record there is no need to run git
+    current = describe(source, url, kinds)
+    return current is not None and content == _serialize(current)
+
+
+def _serialize(published: PublishRecord) -> bytes:
+    return json.dumps(asdict(published)).encode()
 
 
 def _name(source: Source) -> str:

@@ -1,4 +1,4 @@
-"""What may differ from one publishing run to another."""
+"""Options of one publishing run."""
 
 from dataclasses import dataclass
 
@@ -6,17 +6,17 @@ from publisher.credentials.chain import Target
 from publisher.project.tags import Tag
 
 DEFAULT_CONNECTIONS = 6
-"""Files that go up at the same time: enough to cover the wait for each answer, few enough for any index."""
+"""Concurrent uploads: enough to cover the wait for each answer, few enough for any index."""
 
 
 @dataclass(frozen=True)
 class PublishOptions:
     """
-    Where, as whom, and on which conditions to publish.
+    Destination and conditions of a run.
 
-    ``skip_existing`` leaves a file of the same name alone whatever its contents; ``dry_run`` does all but the sending;
-    ``locate`` asks the index in the end where it serves the files; ``connections`` is how many files go up at the same
-    time.
+    ``skip_existing`` skips files whose names are on the index, even if contents differ; ``dry_run`` does everything
+    except upload; ``locate`` asks the index for the URLs of the files at the end; ``connections`` is the number of
+    concurrent uploads.
     """
 
     target: Target

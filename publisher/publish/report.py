@@ -62,7 +62,7 @@ class Report:
     dry_run: bool = False
 
     @property
-    def is_whole(self) -> bool:
+    def is_complete(self) -> bool:
         """Whether the index now has all files as they are here."""
         return all(file.state in {State.UPLOADED, State.ALREADY_THERE, State.UNCHANGED} for file in self.files)
 

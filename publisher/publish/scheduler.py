@@ -1,4 +1,4 @@
-"""Sending many files: several at the same time, and each after those that have to be there before it."""
+"""Order and concurrency of uploads."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -8,34 +8,34 @@ from packaging.utils import NormalizedName
 
 from publisher.errors import StoppedError
 from publisher.project.distributions import Distribution, Kind
+from publisher.publish.plan import Upload
 from publisher.publish.report import State
-from publisher.publish.sender import Upload
 
-Before = Mapping[NormalizedName, Collection[NormalizedName]]
-"""For a project, the projects that have to be on the index before it: what it depends on."""
+Dependencies = Mapping[NormalizedName, Collection[NormalizedName]]
+"""For each project, the projects that it requires and that go required it."""
 
 Send = Callable[[Upload], State]
 
 
-class Sending:
+class UploadScheduler:
     """
-    The files of one run on their way: which have gone up, and which have not.
+    Uploads of one run, and the states of those that are done, by file name.
 
-    A project's wheels go before its sdist, so that an installer that comes in between does not build; and a project
-    goes when those that it depends on are there, so that its wheel can be installed from the moment it can be seen.
+    A project's wheels go before its sdist, so that an installer that comes in between does not build. A project goes
+    after those that it requires, so that its wheel can be installed from the moment it appears.
     """
 
-    def __init__(self, uploads: Sequence[Upload], before: Before, connections: int) -> None:
+    def __init__(self, uploads: Sequence[Upload], required: Dependencies, connections: int) -> None:
         self.done: dict[str, State] = {}
         self._uploads = {upload.distribution.filename: upload for upload in uploads}
-        self._order = _ordered([upload.distribution for upload in uploads], before)
+        self._order = _ordered([upload.distribution for upload in uploads], required)
         self._connections = connections
 
     def run(self, send: Send, stop: Callable[[], None]) -> None:
         """
-        Send everything; after the first failure begin nothing more, wait for what is on its way, and raise it.
+        Send everything; after the first failure start nothing more, wait for running uploads, and raise it.
 
-        Raises StoppedError when the person interrupts, after ``stop``, which lets what is on its way fail.
+        Raises StoppedError when the person interrupts, after calling ``stop``, which lets running uploads fail.
         """
         running: dict[Future[State], str] = {}
         failure: BaseException | None = None
@@ -44,18 +44,18 @@ class Sending:
                 while self._order.is_active() and failure is None:
                     running |= {pool.submit(send, self._uploads[name]): name for name in self._order.get_ready()}
                     finished, _ = wait(running, return_when=FIRST_COMPLETED)
-                    failure = self._note(running, finished)
+                    failure = self._collect(running, finished)
             except KeyboardInterrupt:
                 stop()
                 failure = StoppedError("Interrupted.")
             for future in running:
                 future.cancel()
-            self._note(running, wait(running).done)
+            self._collect(running, wait(running).done)
         if failure is not None:
             raise failure
 
-    def _note(self, running: dict[Future[State], str], finished: Collection[Future[State]]) -> BaseException | None:
-        """Note what became of files; return the first failure among them."""
+    def _collect(self, running: dict[Future[State], str], finished: Collection[Future[State]]) -> BaseException | None:
+        """Store the states of finished uploads; return the first failure among them."""
         failure: BaseException | None = None
         for future in finished:
             name = running.pop(future)
@@ -69,9 +69,9 @@ class Sending:
         return failure
 
 
-def _ordered(distributions: Sequence[Distribution], before: Before) -> "TopologicalSorter[str]":
-    """Return the order of files, by name; of projects that depend on each other in a circle none goes first."""
-    edges = {project: set(needed) - {project} for project, needed in before.items()}
+def _ordered(distributions: Sequence[Distribution], required: Dependencies) -> "TopologicalSorter[str]":
+    """Return the order of files by name; projects that require each other in a circle may go in any order."""
+    edges = {project: set(needed) - {project} for project, needed in required.items()}
     while True:
         order = _graph(distributions, edges)
         try:
@@ -84,7 +84,7 @@ def _ordered(distributions: Sequence[Distribution], before: Before) -> "Topologi
             return order
 
 
-def _graph(distributions: Sequence[Distribution], before: Before) -> "TopologicalSorter[str]":
+def _graph(distributions: Sequence[Distribution], required: Dependencies) -> "TopologicalSorter[str]":
     wheels: dict[str, list[str]] = {}
     files: dict[str, list[str]] = {}
     for each in distributions:
@@ -94,6 +94,6 @@ def _graph(distributions: Sequence[Distribution], before: Before) -> "Topologica
     order: TopologicalSorter[str] = TopologicalSorter()
     for each in distributions:
         own = wheels.get(each.name, []) if each.kind is Kind.SDIST else []
-        others = [name for project in before.get(each.name, ()) for name in files.get(project, ())]
+        others = [name for project in required.get(each.name, ()) for name in files.get(project, ())]
         order.add(each.filename, *own, *others)
     return order

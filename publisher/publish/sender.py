@@ -1,6 +1,5 @@
 """Sending one file to an index with the legacy upload form, until the index has answered."""
 
-import hashlib
 import random
 import threading
 from collections.abc import Callable, Sequence
@@ -11,8 +10,8 @@ from publisher.client import http
 from publisher.client.client import IndexClient, error_text, expect_success
 from publisher.client.upload_form import UploadForm
 from publisher.errors import CheckFailedError, ConflictError, IndexUnavailableError, StoppedError
-from publisher.project.distributions import Distribution
 from publisher.publish.events import Observer
+from publisher.publish.plan import Upload
 
 PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Seconds before each further attempt; a little chance is added, so that many publishers don't come back together."""
@@ -30,32 +29,7 @@ _WORTH_ANOTHER_TRY = {
 _REFUSES_THE_FILE = {400, 410, 413, 415, 422}
 
 
-class Upload:
-    """A distribution that is to be sent; its SHA-256 digest, in hexadecimal, is found when it is first asked for."""
-
-    def __init__(self, distribution: Distribution) -> None:
-        self.distribution = distribution
-        self.size = distribution.path.stat().st_size
-        self._sha256: str | None = None
-
-    @property
-    def sha256(self) -> str:
-        """The digest of the file, or of what was sent of it."""
-        if self._sha256 is None:
-            self._sha256 = self.digest("sha256")
-        return self._sha256
-
-    def digest(self, algorithm: str) -> str:
-        """Return the file's digest by another algorithm of `hashlib`."""
-        with self.distribution.path.open("rb") as file:
-            return hashlib.file_digest(file, algorithm).hexdigest()
-
-    def was_sent(self, sha256: str) -> None:
-        """Note the digest that was found while the file was sent."""
-        self._sha256 = sha256
-
-
-class Uploader:
+class FileSender:
     """Sends files over the connections of one index; several threads may use it."""
 
     def __init__(self, index: IndexClient, observer: Observer, pauses: Sequence[float] = PAUSES) -> None:
@@ -104,7 +78,7 @@ class Uploader:
         form = UploadForm(upload.distribution, on_sent)
         response = self.index.post(form, form.content_type)
         if form.sha256:
-            upload.was_sent(form.sha256)
+            upload.set_sent_sha256(form.sha256)
         return response
 
     def _wait(self, upload: Upload, reason: str, pause: float) -> None:

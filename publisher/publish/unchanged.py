@@ -8,10 +8,10 @@ from publisher.client.url import IndexUrl
 from publisher.credentials.chain import Prompt
 from publisher.errors import InvalidDistributionError
 from publisher.project.distributions import DistName, Kind, parse_filename
-from publisher.project.git import settled_since
+from publisher.project.git import last_change
 from publisher.project.pyproject import Source
-from publisher.publish.last_published import is_traced
-from publisher.publish.prefetch import Ahead
+from publisher.publish.last_published import is_recorded
+from publisher.publish.prefetch import IndexPrefetch
 from publisher.publish.report import FileReport, Release, State
 
 if TYPE_CHECKING:
@@ -30,12 +30,12 @@ def find_settled(sources: Sequence[Source], url: IndexUrl, kinds: Collection[Kin
     """
     named = [source for source in sources if source.name and source.version]
     if len(sources) == 1:
-        return {source: _LONG_AGO for source in named if is_traced(source, url, kinds)}
-    return {source: when for source in named if (when := settled_since(source.folder))}
+        return {source: _LONG_AGO for source in named if is_recorded(source, url, kinds)}
+    return {source: when for source in named if (when := last_change(source.folder))}
 
 
 def find_unchanged(
-    settled: Mapping[Source, datetime], kinds: Collection[Kind], ahead: Ahead, prompt: Prompt | None
+    settled: Mapping[Source, datetime], kinds: Collection[Kind], prefetch: IndexPrefetch, prompt: Prompt | None
 ) -> dict[Source, list[FileReport]]:
     """
     Return those of the projects whose version is on the index with every kind of file, since after the given times.
@@ -46,8 +46,8 @@ def find_unchanged(
     Raises CredentialsError and IndexUnavailableError.
     """
     if settled:
-        ahead.connect(prompt)
-    found = {source: _published(source, when, ahead.files(str(source.name))) for source, when in settled.items()}
+        prefetch.connect(prompt)
+    found = {source: _published(source, when, prefetch.files(str(source.name))) for source, when in settled.items()}
     return {source: files for source, files in found.items() if {file.file.kind for file in files}.issuperset(kinds)}
 
 

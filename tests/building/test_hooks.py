@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from publisher.building.hooks import CAN_FORK, ForkingRunner, HookRunner, StartingRunner, open_runner
+from publisher.building.hooks import CAN_FORK, ForkingHookRunner, HookRunner, SubprocessHookRunner, open_runner
 from tests.helpers.waiting import eventually, is_running
 
 needs_fork = pytest.mark.skipif(not CAN_FORK, reason="this system starts an interpreter for each hook")
@@ -23,7 +23,7 @@ def runner(request: pytest.FixtureRequest) -> Iterator[HookRunner]:
     if request.param == "fork" and not CAN_FORK:
         pytest.skip("this system can't fork what has imported a backend")
     opened: HookRunner = (
-        ForkingRunner(sys.executable, environment) if request.param == "fork" else StartingRunner(environment)
+        ForkingHookRunner(sys.executable, environment) if request.param == "fork" else SubprocessHookRunner(environment)
     )
     with closing(opened):
         yield opened
@@ -84,7 +84,7 @@ def test_what_a_hook_prints_is_told_while_it_runs(runner: HookRunner, tmp_path: 
         told.extend(text)
         go_on.touch()
 
-    runner.tell = tell
+    runner.on_output = tell
     text = f"import os, time\nprint('begun', flush=True)\nwhile not os.path.exists({str(go_on)!r}): time.sleep(0.01)\n"
     runner(_script(tmp_path, text + "print('done')\n"))
     assert bytes(told) == b"begun\ndone\n"
@@ -130,7 +130,7 @@ def test_modules_of_the_environment_are_imported_once_and_those_of_the_project_e
         f"import sys\nsys.path.append({str(tmp_path)!r})\nfound = [m in sys.modules for m in sys.argv[1:]]\n"
         "import of_the_project, packaging.tags\nprint(found)\nsys.exit(1)\n"
     )
-    with closing(ForkingRunner(sys.executable, os.environ)) as runner:
+    with closing(ForkingHookRunner(sys.executable, os.environ)) as runner:
         command = _script(tmp_path, text.replace("sys.exit(1)\n", ""), "packaging.tags", "of_the_project")
         runner(command)
         assert "packaging.tags" in runner.imported()
@@ -144,8 +144,8 @@ def test_a_backend_that_starts_threads_when_it_is_imported_is_not_forked(tmp_pat
         "import threading, time\nthreading.Thread(target=time.sleep, args=(600,), daemon=True).start()\n"
     )
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
-    with closing(ForkingRunner(sys.executable, environment)) as runner:
-        runner.import_beforehand(["no_such_module", "threaded"])
+    with closing(ForkingHookRunner(sys.executable, environment)) as runner:
+        runner.preload(["no_such_module", "threaded"])
         text = "import sys\nprint('threaded' in sys.modules)\nsys.exit(1)\n"
         assert _output(runner, _script(tmp_path, text)) == "False\n"
 
@@ -153,4 +153,4 @@ def test_a_backend_that_starts_threads_when_it_is_imported_is_not_forked(tmp_pat
 def test_a_system_that_can_not_fork_starts_interpreters(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("publisher.building.hooks.CAN_FORK", False)
     with closing(open_runner(sys.executable, os.environ)) as runner:
-        assert isinstance(runner, StartingRunner)
+        assert isinstance(runner, SubprocessHookRunner)

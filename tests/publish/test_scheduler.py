@@ -18,11 +18,11 @@ import pytest
 
 from publisher.client.upload_form import UploadForm
 from publisher.errors import ConflictError, StoppedError
-from publisher.project.dependencies import dependencies
+from publisher.project.dependencies import find_dependencies
 from publisher.project.distributions import Distribution, read_distribution
+from publisher.publish.plan import Upload
 from publisher.publish.report import State
-from publisher.publish.scheduler import Sending
-from publisher.publish.sender import Upload
+from publisher.publish.scheduler import UploadScheduler
 from tests.conftest import PASSWORD, USER
 from tests.helpers.dists import make_sdist, make_wheel, metadata
 from tests.helpers.index import RunningIndex
@@ -86,7 +86,7 @@ def _order(*distributions: Distribution, connections: int = 1) -> list[str]:
         sent.append(upload.distribution.filename)
         return State.UPLOADED
 
-    sending = Sending([Upload(each) for each in distributions], dependencies(distributions), connections)
+    sending = UploadScheduler([Upload(each) for each in distributions], find_dependencies(distributions), connections)
     sending.run(send, lambda: None)
     assert sending.done == dict.fromkeys(sent, State.UPLOADED)
     return sent
@@ -116,7 +116,7 @@ def test_several_go_at_the_same_time(tmp_path: Path) -> None:
         return State.UPLOADED
 
     uploads = [Upload(_file(tmp_path, f"p{number}")) for number in range(3)]
-    sending = Sending(uploads, {}, 3)
+    sending = UploadScheduler(uploads, {}, 3)
     sending.run(send, lambda: None)
     assert len(sending.done) == 3
 
@@ -132,7 +132,7 @@ def test_after_a_failure_nothing_more_begins_and_what_was_on_its_way_is_noted(tm
         return State.UPLOADED
 
     uploads = [Upload(_file(tmp_path, f"p{number}")) for number in range(6)]
-    sending = Sending(uploads, {}, 2)
+    sending = UploadScheduler(uploads, {}, 2)
     with pytest.raises(ConflictError):
         sending.run(send, lambda: None)
     assert len(sending.done) <= 2
@@ -147,7 +147,7 @@ def test_an_interrupt_stops_what_is_on_its_way(tmp_path: Path) -> None:
         assert stopped.wait(20)
         raise StoppedError("The upload was stopped.")
 
-    sending = Sending([Upload(_file(tmp_path, "p"))], {}, 2)
+    sending = UploadScheduler([Upload(_file(tmp_path, "p"))], {}, 2)
     with pytest.raises(StoppedError, match="Interrupted"):
         sending.run(send, stopped.set)
     assert sending.done == {}

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from publisher.errors import ConfigurationError
-from publisher.project.git import is_changed_since, settled_since
+from publisher.project.git import is_changed_since, last_change
 from publisher.project.workspace import find_projects
 from tests.conftest import PASSWORD, USER
 from tests.helpers.index import RunningIndex, running_index
@@ -91,15 +91,15 @@ def test_a_root_that_names_no_project_is_told(repository: Path, text: str, messa
 
 def test_git_tells_what_changed_and_since_when(repository: Path) -> None:
     one, two = repository / "packages/one", repository / "packages/two"
-    assert settled_since(one) is None
+    assert last_change(one) is None
     with pytest.raises(ConfigurationError, match="can't compare"):
         is_changed_since(one, "HEAD")
     first = commit(repository, "2024-05-06T07:08:09Z")
     (one / "module.py").touch()
     assert (is_changed_since(one, first), is_changed_since(two, first)) == (True, False)
-    assert settled_since(one) is None
+    assert last_change(one) is None
     commit(repository, "2024-06-06T07:08:09Z")
-    settled = [settled_since(folder) for folder in (one, two)]
+    settled = [last_change(folder) for folder in (one, two)]
     assert [str(when) for when in settled] == ["2024-06-06 07:08:09+00:00", "2024-05-06 07:08:09+00:00"]
     assert is_changed_since(one, first)
     with pytest.raises(ConfigurationError, match="no-such-tag"):
@@ -114,8 +114,8 @@ def test_a_merge_is_a_change_at_its_own_time(repository: Path) -> None:
     git(repository, "checkout", "-q", "-")
     date = "2024-03-03T00:00:00Z"
     git(repository, "merge", "-q", "--no-ff", "-m", "x", "side", GIT_AUTHOR_DATE=date, GIT_COMMITTER_DATE=date)
-    assert str(settled_since(repository / "packages/one")) == "2024-03-03 00:00:00+00:00"
-    assert str(settled_since(repository / "packages/two")) == "2024-01-01 00:00:00+00:00"
+    assert str(last_change(repository / "packages/one")) == "2024-03-03 00:00:00+00:00"
+    assert str(last_change(repository / "packages/two")) == "2024-01-01 00:00:00+00:00"
 
 
 def _workspace(root: Path, prefix: str, names: list[str], table: str = "") -> Path:
@@ -192,7 +192,7 @@ def test_a_build_that_fails_names_its_project_and_nothing_is_sent(index: Running
     (root / "packages/base/src/bad_base/__init__.py").unlink()
     result = pypi_publish(root)
     assert result.code == 3
-    assert f"{root / 'packages/base'}: The build backend could not make the sdist" in result.stderr
+    assert f"{root / 'packages/base'}: The build backend could not build the sdist" in result.stderr
     assert not list(index.root.glob("bad_*"))
 
 

@@ -61,6 +61,10 @@ class LineObserver(Observer):
         """Tell why a file is sent again."""
         self._output.warn(f"{filename}: {reason} Trying again in {pause:.1f} s.")
 
+    def warned(self, message: str) -> None:
+        """Print a warning."""
+        self._output.warn(message)
+
     def _took(self, what: Path | str) -> str:
         return f"{time.monotonic() - self._started.pop(what):.1f} s"
 

@@ -26,8 +26,7 @@ from publisher.files.toml import read_toml
 from publisher.project.distributions import Distribution
 from publisher.project.pyproject import FILENAME, read_source
 from publisher.project.tags import parse_tag
-from publisher.publish.prepare import build as build_all
-from publisher.publish.prepare import read_files
+from publisher.publish.prepare import build_projects, read_files
 
 
 def run_checks(
@@ -96,11 +95,11 @@ def _check_build(
     if targets.projects:
         with (
             closing(make_observer(current_output())) as observer,
-            closing(Builder(resolve_build(build, jobs))) as builder,
+            closing(Builder(resolve_build(build, jobs), observer.warned)) as builder,
             TemporaryDirectory(prefix="pypi-publish-") as temporary,
         ):
-            builder.get_ready(targets.projects)
-            files = build_all(builder, targets.projects, build.out_dir or Path(temporary), observer)
+            builder.prepare(targets.projects)
+            files = build_projects(builder, targets.projects, build.out_dir or Path(temporary), observer)
             for project, each in zip(targets.projects, files, strict=True):
                 distributions = read_files(each)
                 built += distributions

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from publisher.building.builder import require_project
+from publisher.building.builder import Builder
 from publisher.cli.display.output import current_output
 from publisher.cli.display.progress import make_observer
 from publisher.cli.display.report import show_report
@@ -18,10 +18,10 @@ from publisher.cli.options.target import TargetArgs
 from publisher.cli.run.resolve import project_config, resolve_build, resolve_publish
 from publisher.project.distributions import Distribution
 from publisher.project.git import is_changed_since
-from publisher.project.pyproject import read_source
+from publisher.project.pyproject import read_source, require_project
 from publisher.project.tags import select_distributions, select_sources
 from publisher.project.workspace import find_projects
-from publisher.publish.pipeline import release
+from publisher.publish.pipeline import publish_projects as run_pipeline
 from publisher.publish.prepare import build_and_check, check_files
 from publisher.publish.report import Report, files_as_json
 
@@ -46,21 +46,26 @@ def publish_projects(  # noqa: PLR0913 - one argument for each group of options
     if options.tag is not None:
         sources = select_sources(options.tag, sources)
     with closing(make_observer(current_output())) as observer:
-        report = release(sources, build.out_dir, resolve_build(build, jobs), options, observer)
+        report = run_pipeline(sources, build.out_dir, resolve_build(build, jobs), options, observer)
     _show(report)
     return report
 
 
 def build_projects(folders: Sequence[Path], build: BuildArgs, *, jobs: int | None) -> None:
     """Build projects, check the files, and print their paths."""
-    with closing(make_observer(current_output())) as observer:
-        built = build_and_check(find_projects(folders), build.out_dir, resolve_build(build, jobs), observer)
+    projects = find_projects(folders)
+    with (
+        closing(make_observer(current_output())) as observer,
+        closing(Builder(resolve_build(build, jobs), observer.warned)) as builder,
+    ):
+        builder.prepare(projects)
+        built = build_and_check(builder, projects, build.out_dir, observer)
     _print_files(built)
 
 
 def upload_files(files: Sequence[Path], target: TargetArgs, publish: PublishArgs, *, jobs: int | None = None) -> Report:
     """Publish built files and print the outcome for each."""
-    from publisher.publish.upload import publish as publish_files  # the HTTP client, which `build` does without
+    from publisher.publish.upload import publish_files  # the HTTP client, which `build` does without
 
     options = resolve_publish(target, publish, project_config([]), jobs=jobs)
     with closing(make_observer(current_output())) as observer:

@@ -1,0 +1,41 @@
+"""The interface of the two ways to build one distribution in an isolated environment."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from publisher.building.hooks import OutputCallback
+
+Installer = Literal["pip", "uv"]
+DistributionKind = Literal["sdist", "wheel"]
+
+
+@dataclass(frozen=True)
+class BuildContext:
+    """Circumstances of one project's build: the variables of its hooks, and the receiver of their output."""
+
+    variables: Mapping[str, str]
+    on_output: OutputCallback
+
+
+class BuildEngine(ABC):
+    """Builds single distributions; several threads may do so at the same time."""
+
+    @abstractmethod
+    def prepare(self, requirements: Collection[str]) -> None:
+        """Start to set up an environment that a build will need."""
+
+    @abstractmethod
+    def build(self, source: Path, kind: DistributionKind, out_dir: Path, context: BuildContext) -> Path:
+        """
+        Build one distribution of a source folder, with all that its ``[build-system]`` and its backend require.
+
+        Raises pypa/build's exceptions, subprocess.CalledProcessError when requirements can't be installed, and
+        AccelerationError when the build may succeed with another engine.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """End running builds, which then fail, and remove the environments."""
