@@ -15,7 +15,7 @@ from publisher.building.environments import find_uv
 from publisher.building.fast import FastEngine
 from publisher.building.hooks import AccelerationError, OutputCallback, ignore_output
 from publisher.building.reproducible import VARIABLE, source_date_epoch
-from publisher.building.sdists import unpack_sdist
+from publisher.building.sdists import make_reproducible, unpack_sdist
 from publisher.errors import BuildFailedError, ConfigurationError
 from publisher.project.distributions import Kind
 from publisher.project.pyproject import declared_build_requirements, require_project
@@ -100,6 +100,8 @@ class Builder:
             source = project
             if Kind.SDIST in self.options.kinds:
                 built.append(self._build_one(project, Kind.SDIST, Path(temporary, "sdist"), context))
+                if epoch is not None:
+                    make_reproducible(built[0], epoch)
             if Kind.WHEEL in self.options.kinds:
                 if built:
                     source = unpack_sdist(built[0], Path(temporary, "source"))
