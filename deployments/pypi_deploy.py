@@ -24,7 +24,7 @@ import modal
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
 
-    from publisher.server.routes.accounts import Accounts
+    from publisher.server.routes.accounts import AccountRoutes
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = Path("/data/packages")
@@ -222,7 +222,7 @@ ACCOUNT_SCHEMA = {
 
 
 @cache
-def _accounts() -> Accounts:
+def _accounts() -> AccountRoutes:
     """Return the account API of this container."""
     from publisher.secret import Secret
     from publisher.server.routes.accounts import create_accounts

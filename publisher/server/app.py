@@ -1,9 +1,8 @@
-"""The index as one ASGI application: its parts put together, and the way from a request to the part that answers it."""
+"""The index as one ASGI application: its parts put together, and the way from a request to its route."""
 
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from publisher.server.auth.authenticator import Authenticator
@@ -12,24 +11,26 @@ from publisher.server.http.messages import (
     ClientGoneError,
     HttpError,
     Message,
-    MountedApp,
     Receive,
     Request,
     Response,
     Scope,
     Send,
     error_response,
-    json_response,
-    redirect,
 )
-from publisher.server.routes.accounts import Accounts, create_credentials_sync
+from publisher.server.routes.accounts import AccountRoutes, create_credentials_sync
+from publisher.server.routes.authorization import Authorization
 from publisher.server.routes.failures import DOMAIN_ERRORS, http_error
-from publisher.server.routes.files import Files, LargeFile
+from publisher.server.routes.files import FileRoutes
+from publisher.server.routes.health import HealthRoute
+from publisher.server.routes.json_page import JsonPage
+from publisher.server.routes.mounted import PypiserverRoutes
 from publisher.server.routes.pages import WebPages
 from publisher.server.routes.releases import ReleaseRoutes
 from publisher.server.routes.simple import SimplePages
-from publisher.server.routes.uploads import Uploads
-from publisher.server.settings import Right, ServerSettings
+from publisher.server.routes.table import Answer, Handlers, RouteTable, index_routes, method_not_allowed
+from publisher.server.routes.uploads import UploadRoutes
+from publisher.server.settings import ServerSettings
 from publisher.server.storage.sync import VolumeSync
 from publisher.server.store.catalog import Catalog
 from publisher.server.store.changes import ReleaseChanges
@@ -37,14 +38,10 @@ from publisher.server.store.changes import ReleaseChanges
 PACKAGES_INTERVAL = 8.0
 """Seconds between two reloads of a shared package volume."""
 
-Answer = Response | LargeFile | MountedApp
-Handler = Callable[[Request], Awaitable[Answer]]
-
-_READ = {"GET", "HEAD"}
 _log = logging.getLogger(__name__)
 
 
-class Index:
+class IndexApp:
     """The application; made by `create_app`."""
 
     def __init__(self, settings: ServerSettings, log_format: LogFormat) -> None:
@@ -57,13 +54,9 @@ class Index:
         self._catalog = Catalog(settings, self._packages)
         self._changes = ReleaseChanges(settings, self._catalog, self._packages)
         self._authenticator = Authenticator(settings, self._credentials)
-        self._simple = SimplePages(settings, self._catalog)
-        self._files = Files(settings.limits, self._catalog, self._packages)
-        self._uploads = Uploads(settings, self._catalog, self._changes)
-        self._managing = ReleaseRoutes(self._changes)
-        self._accounts = Accounts(settings, self._authenticator, self._credentials)
-        self._pages = WebPages(self._catalog)
-        self._legacy: Any = None
+        self._authorization = Authorization(settings.authenticate, self._authenticator)
+        self._uploads = UploadRoutes(settings, self._catalog, self._changes)
+        self.table = RouteTable(index_routes(self._handlers()))
         self._started: asyncio.Task[None] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -84,14 +77,13 @@ class Index:
         if self._started is None or not self._started.done():
             return None
         started = time.perf_counter()
-        first, _, below = scope["path"][1:].partition("/")
-        request = Request(scope, _nothing_to_receive)
-        if first == "simple" and self._authenticator.remembers(request, Right.LIST):
-            answer = self._simple.from_memory(request, below) if below[-1:] in {"/", ""} else None
-        elif first == "packages" and below and self._authenticator.remembers(request, Right.DOWNLOAD):
-            answer = self._files.from_memory(request, below)
-        else:
+        route, rest = self.table.find("GET", scope["path"][1:])
+        if route.from_memory is None:
             return None
+        request = Request(scope, _nothing_to_receive)
+        if not self._authorization.from_memory(request, route.right):
+            return None
+        answer = route.from_memory(request, rest)
         if answer is not None:
             log_request(request, answer.status, len(answer.body), started, self._log_format)
         return answer
@@ -108,6 +100,20 @@ class Index:
         await self._credentials.stop()
         self._authenticator.close()
         self._catalog.close()
+
+    def _handlers(self) -> Handlers:
+        settings, catalog = self._settings, self._catalog
+        return Handlers(
+            accounts=AccountRoutes(settings, self._authenticator, self._credentials),
+            files=FileRoutes(settings.limits, catalog, self._packages),
+            health=HealthRoute(catalog),
+            json_page=JsonPage(catalog),
+            pages=WebPages(catalog),
+            pypiserver=PypiserverRoutes(settings, catalog, self._changes),
+            releases=ReleaseRoutes(self._changes),
+            simple=SimplePages(settings, catalog),
+            uploads=self._uploads,
+        )
 
     async def _start(self) -> None:
         await self._catalog.start()
@@ -156,112 +162,19 @@ class Index:
         log_request(request, status, sent, started, self._log_format)
 
     async def _answer(self, request: Request) -> Answer:
-        """Return the answer of the part that the path names."""
-        _, _, rest = request.path.partition("/")
-        first, slash, below = rest.partition("/")
-        if first in {"simple", "+simple"}:
-            await self._authenticator.require(request, Right.LIST)
-            _expect(request, _READ)
-            return await self._simple.answer(request, below) if slash else redirect(request, "simple/")
-        if first == "packages" and below:
-            await self._authenticator.require(request, Right.DOWNLOAD)
-            _expect(request, _READ)
-            return await self._files.answer(request, below)
-        handler = self._handlers().get(rest)
-        if handler is not None:
-            return await handler(request)
-        if first == "users" and below:
-            _expect(request, {"DELETE"})
-            return await self._accounts.remove(request, below)
-        if first == "projects" and below:
-            return await self._project(request, below)
-        return await self._pypiserver(request)
-
-    def _handlers(self) -> dict[str, Handler]:
-        """Return the parts that answer exactly one path."""
-        return {
-            "": self._root,
-            "legacy/": self._upload,
-            "legacy": self._legacy_redirect,
-            "health": self._health,
-            "register": lambda request: _post(request, self._accounts.register),
-            "users": self._list_users,
-            "whoami": self._whoami,
-            "password": lambda request: _post(request, self._accounts.change_password),
-            "favicon.ico": _no_icon,
-        }
-
-    async def _root(self, request: Request) -> Answer:
-        if request.method == "POST":
-            return await self._upload(request)
-        _expect(request, {*_READ, "POST"})
-        await self._authenticator.require(request, Right.LIST)
-        return await self._pages.home(request)
-
-    async def _upload(self, request: Request) -> Answer:
-        _expect(request, {"POST"})
-        await self._authenticator.require(request, Right.UPDATE)
-        return await self._uploads.answer(request)
-
-    async def _legacy_redirect(self, request: Request) -> Answer:
-        return redirect(request, "legacy/", 308)
-
-    async def _whoami(self, request: Request) -> Answer:
-        _expect(request, _READ)
-        return await self._accounts.whoami(request)
-
-    async def _list_users(self, request: Request) -> Answer:
-        _expect(request, _READ)
-        return await self._accounts.list(request)
-
-    async def _project(self, request: Request, path: str) -> Answer:
-        if request.method in _READ:
-            await self._authenticator.require(request, Right.LIST)
-            return await self._pages.project(request, path)
-        _expect(request, {*_READ, "PUT", "DELETE"})
-        await self._authenticator.require(request, Right.UPDATE)
-        return await self._managing.answer(request, path)
-
-    async def _health(self, request: Request) -> Answer:
-        """Say whether the index can do its work: read the package folder, and write to it."""
-        _expect(request, _READ)
-        reason = await self._catalog.failure()
-        if reason is not None:
-            return json_response({"status": "unavailable", "reason": reason}, 503)
-        return json_response({"status": "ok"})
-
-    async def _pypiserver(self, request: Request) -> Answer:
-        """Hand everything else to pypiserver, which is imported when it is first needed."""
-        await self._authenticator.require(request, Right.LIST)
-        if request.method not in {*_READ, "POST"}:
-            raise HttpError(405, "This index does not support that method here.", [(b"allow", b"GET, HEAD, POST")])
-        await self._catalog.refresh()
-        if self._legacy is None:
-            from publisher.server.routes.pypiserver import mount  # noqa: PLC0415 - a quarter of a second that few requests need
-
-            self._legacy = mount(self._settings, self._catalog, self._changes, self._authenticator)
-        return MountedApp(self._legacy)
+        """Find the route, ask whether the request may use it, and return what its handler answers."""
+        path = request.path.lstrip("/")  # pypiserver takes //simple/ too
+        route, rest = self.table.find(request.method, path)
+        await self._authorization.require(request, route.right)
+        if request.method not in route.methods:
+            raise method_not_allowed(request, self.table.methods(path))
+        return await route.handler(request, rest)
 
 
-def create_app(settings: ServerSettings, log_format: LogFormat = "text") -> Index:
+def create_app(settings: ServerSettings, log_format: LogFormat = "text") -> IndexApp:
     """Return the ASGI application of an index; reading the folders begins when it is served."""
-    return Index(settings, log_format)
-
-
-def _expect(request: Request, methods: set[str]) -> None:
-    if request.method not in methods:
-        allowed = ", ".join(sorted(methods))
-        raise HttpError(405, f"This URL understands {allowed}.", [(b"allow", allowed.encode())])
-
-
-async def _post(request: Request, handler: Handler) -> Answer:
-    _expect(request, {"POST"})
-    return await handler(request)
+    return IndexApp(settings, log_format)
 
 
 async def _nothing_to_receive() -> Message:
     raise ClientGoneError
-
-
-async def _no_icon(request: Request) -> Answer:  # noqa: ARG001 - a handler
-    raise HttpError(404, "This index has no icon.")

@@ -122,6 +122,7 @@ class ServerSettings:
     is open to everybody. ``admin_token`` opens the account API; without it the API refuses everybody. ``fallback_url``
     is the index that unknown names are sent to, None for none; names that match ``reserved`` (``acme-*``) never are.
     ``scheme`` is that of the URL that clients use, where what stands in front ends TLS without saying so.
+    ``allow_plaintext`` takes entries of the htpasswd file that are no hash for passwords in clear text.
     """
 
     roots: tuple[Path, ...]
@@ -133,6 +134,7 @@ class ServerSettings:
     reserved: tuple[str, ...] = ()
     upstream: UpstreamSettings | None = None
     scheme: str | None = None
+    allow_plaintext: bool = False
     limits: Limits = Limits()
     packages_storage: Storage = field(default_factory=LocalDisk)
     credentials_storage: Storage = field(default_factory=LocalDisk)

@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from passlib.apache import HtpasswdFile
 
-from publisher.server.app import create_app
+from publisher.server.app import IndexApp, create_app
 from publisher.server.run import listen, serving_server
 from publisher.server.settings import Limits, ServerSettings
 
@@ -18,6 +19,14 @@ def serving(
     folder: Path, settings: dict[str, Any] | None = None, **limits: Any
 ) -> Iterator[tuple[tuple[str, int], Path]]:
     """Serve ``folder/packages`` with an account, and yield the address and the root."""
+    with serving_app(folder, settings, **limits) as (url, _):
+        parts = urlsplit(url)
+        yield (str(parts.hostname), int(parts.port or 0)), folder / "packages"
+
+
+@contextmanager
+def serving_app(folder: Path, settings: dict[str, Any] | None = None, **limits: Any) -> Iterator[tuple[str, IndexApp]]:
+    """Serve ``folder/packages`` with an account, and yield the URL and the application."""
     root, htpasswd = folder / "packages", folder / "htpasswd"
     root.mkdir()
     users = HtpasswdFile(default_scheme="apr_md5_crypt")
@@ -31,7 +40,7 @@ def serving(
     thread.start()
     try:
         assert ready.wait(30)
-        yield listener.getsockname(), root
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/", app
     finally:
         server.should_exit = True
         thread.join()

@@ -1,19 +1,29 @@
-"""Who sends a request, and whether that user may do what it asks."""
+"""Who sends a request: credentials verified against the accounts, and remembered while the account stays as it is."""
 
 import asyncio
-import base64
-import binascii
 import hashlib
 import hmac
 import os
 import time
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
 
-from publisher.server.auth.htpasswd import Stamp, Users
-from publisher.server.http.messages import Headers, HttpError, Request
+from publisher.server.auth import hashes
+from publisher.server.auth.account_table import Entry
+from publisher.server.auth.attempts import PATIENCE, Attempts
+from publisher.server.auth.basic import parse_basic, parse_bearer, spellings
+from publisher.server.auth.errors import (
+    AccountsUnavailableError,
+    AdminTokenRefusedError,
+    CredentialsRefusedError,
+    NoAdminTokenError,
+)
+from publisher.server.auth.htpasswd import LoadedAccounts, Stamp, Users
 from publisher.server.settings import Right, ServerSettings
 from publisher.server.storage.sync import VolumeSync
+from publisher.server.work.turns import FairTurns
 
 REMEMBERED_FOR = 300.0
 """Seconds that a verified password is remembered."""
@@ -24,154 +34,190 @@ REMEMBERED_PAIRS = 4096
 LOOK_SHARE = 20
 """Looking whether the file changed may take one part in this many of the time: microseconds between two looks."""
 
-FIRST_DELAY, LONGEST_DELAY = 0.1, 3.0
-"""Seconds that the first and the worst failed attempts of a user from an address are answered late."""
+SETTLING_PATIENCE = 3.0
+"""Seconds that a wrong password waits for a file that is being rewritten."""
 
-FORGIVEN_AFTER = 300.0
-"""Seconds after which failed attempts are forgotten."""
+HASHING_THREADS = max(1, min(4, (os.cpu_count() or 1) // 2))
+WAITING_FOR_A_HASH = 256
 
-CHALLENGE: Headers = [(b"www-authenticate", b'Basic realm="pypi", charset="UTF-8"')]
+
+@dataclass(frozen=True, slots=True)
+class _Proof:
+    """A pair that was verified: by which entry of the file, and until when that is relied upon."""
+
+    username: str
+    entry: Entry
+    until: float
+
+
+class _Hashing:
+    """Threads that hash, and the turns of those who wait for one."""
+
+    def __init__(self, threads: int) -> None:
+        self.threads = ThreadPoolExecutor(threads, "passwords")
+        self.turns = FairTurns("logins", running=threads, waiting=WAITING_FOR_A_HASH, patience=PATIENCE)
 
 
 class Authenticator:
     """
-    Verifies Basic credentials (RFC 7617) against the accounts, without blocking the event loop.
+    Verifies Basic credentials against the accounts, without blocking the event loop.
 
-    A verified pair is remembered for a while as a digest with this process's key, and forgotten when the file changes.
+    A verified pair is remembered for a while as a digest with this process's key, as long as the account's entry stays
+    the same. Attempts that are not remembered are made one at a time for each user and address.
     """
 
     def __init__(self, settings: ServerSettings, sync: VolumeSync) -> None:
         self._settings = settings
         self._sync = sync
-        self.users = Users(settings.htpasswd) if settings.htpasswd else None
+        self.users = Users(settings.htpasswd, allow_plaintext=settings.allow_plaintext) if settings.htpasswd else None
         self._key = os.urandom(32)
-        self._remembered: OrderedDict[bytes, tuple[str, float]] = OrderedDict()
+        self._proofs: OrderedDict[bytes, _Proof] = OrderedDict()
+        self._accounts: LoadedAccounts | None = None
         self._stamp: Stamp | None = None
         self._next_look = 0.0
-        self._failures: OrderedDict[tuple[str, str], tuple[int, float]] = OrderedDict()
-        self._hashing = ThreadPoolExecutor(2, "passwords")
+        self._attempts = Attempts()
+        self._running: dict[tuple[bytes, str], asyncio.Task[str]] = {}
+        self._hashing = _Hashing(HASHING_THREADS)
+        self._hashing_proven = _Hashing(1)
+        """For pairs that were right before, so that they never wait for those that guess."""
 
     def close(self) -> None:
         """End the threads."""
-        self._hashing.shutdown(wait=False, cancel_futures=True)
+        self._hashing.threads.shutdown(wait=False, cancel_futures=True)
+        self._hashing_proven.threads.shutdown(wait=False, cancel_futures=True)
 
-    async def require(self, request: Request, right: Right) -> None:
-        """
-        Return when the request may do what the right is for; set its user name where it has credentials.
+    def recall(self, header: bytes) -> str | None:
+        """Return the user of credentials that are remembered and by the file still right; without waiting."""
+        if self.users is None:
+            return None
+        now = time.monotonic()
+        if now >= self._next_look and not self._sync.reloading:
+            with suppress(OSError):  # what is known stays in use while the disk does not answer
+                self._stamp = self.users.stamp()
+            self._next_look = now + LOOK_SHARE * (time.monotonic() - now)
+        if self._accounts is None or self._accounts.stamp != self._stamp:
+            return None
+        return self._proven(self._digest(header))
 
-        Raises HttpError 401 when credentials are missing or wrong.
+    async def authenticate(self, header: bytes, address: str) -> str:
         """
-        header = request.headers.get(b"authorization")
-        if right not in self._settings.authenticate:
-            if header is not None:
-                request.username = self._recall(header)
+        Return the user of Basic credentials, verified now where they are not remembered.
+
+        Raises CredentialsRefusedError for missing or wrong ones, AccountsUnavailableError when the accounts can't be
+        read, BusyError when too many others are being verified.
+        """
+        username, password = parse_basic(header)
+        if self.users is None or not password:  # pip and uv ask with an empty password first: that is no attempt
+            raise CredentialsRefusedError("The user name or the password is wrong.")
+        digest = self._digest(header)
+        self._accounts = await self._load()
+        self._stamp = self._accounts.stamp
+        proven = self._proven(digest)
+        if proven is not None:
+            return proven
+        task = self._running.get((digest, address))
+        if task is None:  # the same pair from many connections at a time is verified once
+            task = asyncio.create_task(self._attempt(digest, username, password, address))
+            self._running[digest, address] = task
+            task.add_done_callback(lambda ended: self._end(digest, address, ended))
+        return await asyncio.shield(task)
+
+    def _end(self, digest: bytes, address: str, task: asyncio.Task[str]) -> None:
+        del self._running[digest, address]
+        if not task.cancelled():
+            task.exception()  # whoever asked may be gone: then nobody else looks at it
+
+    async def require_admin(self, header: bytes | None, address: str) -> None:
+        """Return when a header bears the administrator's token; raise an AuthError or BusyError otherwise."""
+        if not self._settings.admin_token:
+            raise NoAdminTokenError
+        token = parse_bearer(header or b"")
+        if token is None:
+            raise AdminTokenRefusedError("The administrator's token is missing: send 'Authorization: Bearer TOKEN'.")
+        if hmac.compare_digest(token, self._settings.admin_token.reveal().encode()):
             return
-        await self.require_user(request)
-
-    def remembers(self, request: Request, right: Right) -> bool:
-        """Tell, without waiting for anything, whether the request may do what the right is for."""
-        if right not in self._settings.authenticate:
-            return True
-        header = request.headers.get(b"authorization")
-        request.username = self._recall(header) if header is not None else None
-        return request.username is not None
-
-    async def require_user(self, request: Request) -> str:
-        """Return the name of the request's user; raise HttpError 401 when credentials are missing or wrong."""
-        header = request.headers.get(b"authorization")
-        if header is None:
-            raise HttpError(401, "This index needs a user name and a password.", CHALLENGE)
-        username = self._recall(header)
-        if username is None:
-            username, password = _parse(header)
-            stamp = self._stamp
-            await self._verify(request.client, username, password)
-            if stamp == self._stamp:  # else the file changed meanwhile, and what was proven may be wrong by now
-                self._remember(header, username)
-        request.username = username
-        return username
+        lane = ("", address)
+        async with self._attempts.one_at_a_time(lane):
+            await asyncio.sleep(self._attempts.failed(lane))
+        raise AdminTokenRefusedError("The administrator's token is wrong.")
 
     def rights(self, username: str) -> list[Right]:  # noqa: ARG002 - every account has every right, as in pypiserver
-        """Return what a user may do."""
+        """Return the rights of a user."""
         return list(Right)
 
-    def knows(self, username: str, password: str) -> bool:
-        """Tell whether a pair was verified a moment ago; for pypiserver's own check behind this one."""
-        header = b"Basic " + base64.b64encode(f"{username}:{password}".encode())
-        return self._recall(header) == username
+    async def _attempt(self, digest: bytes, username: str, password: str, address: str) -> str:
+        """Verify a pair in its lane; one that was proven before does not wait for those that guess."""
+        if digest in self._proofs:
+            if await self._verify(digest, username, password, address):
+                return username
+            self._proofs.pop(digest, None)
+        lane = (username, address)
+        async with self._attempts.one_at_a_time(lane):
+            if await self._verify_everywhere(digest, username, password, address):
+                self._attempts.succeeded(lane)
+                return username
+            await asyncio.sleep(self._attempts.failed(lane))
+        raise CredentialsRefusedError("The user name or the password is wrong.")
 
-    async def verify(self, username: str, password: str) -> bool:
-        """Tell whether a password is the user's, in a thread."""
-        if self.users is None or not username or not password:
+    async def _verify_everywhere(self, digest: bytes, username: str, password: str, address: str) -> bool:
+        """Verify a pair, again when the file was being rewritten or another machine has changed it."""
+        if await self._verify(digest, username, password, address):
+            return True
+        if await self._settled():
+            return await self._verify(digest, username, password, address)
+        return await self._sync.on_miss() and await self._verify(digest, username, password, address)
+
+    async def _verify(self, digest: bytes, username: str, password: str, address: str) -> bool:
+        """Verify a pair by the accounts as they are, with a turn and a thread; remember it where it is right."""
+        accounts = self._accounts = await self._load()
+        known = accounts.table.entry(username)
+        entry = known or accounts.table.stand_in(username)
+
+        def check() -> bool:
+            right = False
+            for each in spellings(password):  # all of them: the work must not depend on the account
+                right |= hashes.verify(entry.text, entry.scheme, each)
+            return right
+
+        hashing = self._hashing_proven if digest in self._proofs else self._hashing
+        async with hashing.turns.turn(address):
+            right = await asyncio.get_running_loop().run_in_executor(hashing.threads, check)
+        if not right or known is None:
             return False
-        loop = asyncio.get_running_loop()
+        self._proofs.pop(digest, None)
+        self._proofs[digest] = _Proof(username, entry, time.monotonic() + REMEMBERED_FOR)
+        while len(self._proofs) > REMEMBERED_PAIRS:
+            self._proofs.popitem(last=False)
+        return True
+
+    async def _settled(self) -> bool:
+        """
+        Wait for the end of a change of the file; tell whether there was one to wait for.
+
+        Raises AccountsUnavailableError where the file stays doubtful: a password that is not found in it is not wrong.
+        """
+        waited = False
+        deadline = time.monotonic() + SETTLING_PATIENCE
+        while True:
+            accounts = self._accounts = await self._load()
+            rest = accounts.settled_at - time.time()
+            if rest <= 0 and accounts.doubtful is None:
+                return waited
+            if time.monotonic() > deadline:
+                raise AccountsUnavailableError
+            waited = True
+            await asyncio.sleep(min(max(rest, 0.05), 0.3))
+
+    async def _load(self) -> LoadedAccounts:
+        assert self.users is not None  # noqa: S101 - for the type checker: `authenticate` has looked
         async with self._sync.reading():
-            return await loop.run_in_executor(self._hashing, self.users.verify, username, password)
+            return await asyncio.get_running_loop().run_in_executor(None, self.users.load)
 
-    async def _verify(self, client: str, username: str, password: str) -> None:
-        if await self.verify(username, password):
-            self._failures.pop((username, client), None)
-            return
-        if password:  # pip and uv ask with an empty password first: that is no attempt
-            if await self._sync.on_miss() and await self.verify(username, password):
-                return
-            await asyncio.sleep(self._delay(username, client))
-        raise HttpError(401, "The user name or the password is wrong.", CHALLENGE)
-
-    def _delay(self, username: str, client: str) -> float:
-        """Count a failed attempt and return how many seconds late it is answered."""
-        now = time.monotonic()
-        count, since = self._failures.pop((username, client), (0, now))
-        if now - since > FORGIVEN_AFTER:
-            count = 0
-        self._failures[username, client] = (count + 1, now)
-        while len(self._failures) > REMEMBERED_PAIRS:
-            self._failures.popitem(last=False)
-        return float(min(FIRST_DELAY * 2 ** min(count, 10), LONGEST_DELAY))
+    def _proven(self, digest: bytes) -> str | None:
+        proof = self._proofs.get(digest)
+        if proof is None or self._accounts is None or proof.until <= time.monotonic():
+            return None
+        return proof.username if self._accounts.table.entry(proof.username) == proof.entry else None
 
     def _digest(self, header: bytes) -> bytes:
         return hashlib.blake2b(header, key=self._key, digest_size=32).digest()
-
-    def _recall(self, header: bytes) -> str | None:
-        now = time.monotonic()
-        if now >= self._next_look and self.users is not None and not self._sync.reloading:
-            stamp = self.users.stamp()
-            if stamp != self._stamp:
-                self._remembered.clear()
-                self._stamp = stamp
-            self._next_look = now + LOOK_SHARE * (time.monotonic() - now)
-        found = self._remembered.get(self._digest(header))
-        return found[0] if found is not None and found[1] > now else None
-
-    def _remember(self, header: bytes, username: str) -> None:
-        self._remembered[self._digest(header)] = (username, time.monotonic() + REMEMBERED_FOR)
-        while len(self._remembered) > REMEMBERED_PAIRS:
-            self._remembered.popitem(last=False)
-
-
-def require_admin(request: Request, settings: ServerSettings) -> None:
-    """Return when a request bears the administrator's token; raise HttpError 401 or 403 otherwise."""
-    scheme, _, token = request.header(b"authorization").partition(" ")
-    challenge: Headers = [(b"www-authenticate", b'Bearer realm="pypi"')]
-    if not settings.admin_token:
-        raise HttpError(403, "This index has no administrator's token (AUTH_TOKEN): accounts can't be changed here.")
-    if scheme.lower() != "bearer" or not token:
-        raise HttpError(401, "The administrator's token is missing: send 'Authorization: Bearer TOKEN'.", challenge)
-    if not hmac.compare_digest(token.strip().encode("latin-1"), settings.admin_token.reveal().encode()):
-        raise HttpError(401, "The administrator's token is wrong.", challenge)
-
-
-def _parse(header: bytes) -> tuple[str, str]:
-    scheme, _, encoded = header.partition(b" ")
-    try:
-        text = base64.b64decode(encoded.strip(), validate=True)
-    except (binascii.Error, ValueError):
-        text = b""
-    if scheme.lower() != b"basic" or b":" not in text:
-        raise HttpError(401, "The Authorization header has no Basic credentials.", CHALLENGE)
-    try:
-        decoded = text.decode("utf-8")
-    except UnicodeDecodeError:
-        decoded = text.decode("latin-1")  # what clients sent before RFC 7617
-    username, _, password = decoded.partition(":")
-    return username, password

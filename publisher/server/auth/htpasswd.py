@@ -1,59 +1,68 @@
-"""The accounts of an index: an htpasswd file, read again as soon as it changes and rewritten all at once."""
+"""The htpasswd file of an index: read again as soon as it changes, and rewritten all at once."""
 
-import enum
+import logging
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TypeVar
 
 from publisher.errors import ConfigurationError
 from publisher.files.atomic import replace_file
-from publisher.project.display import has_control_characters
+from publisher.server.auth import hashes
+from publisher.server.auth.account_table import AccountTable, parse, with_entry
+from publisher.server.auth.errors import AccountsUnavailableError, InvalidAccountError
+from publisher.server.auth.rules import check_name, check_password
 
-if TYPE_CHECKING:
-    from passlib.apache import HtpasswdFile  # noqa: TID251 - the only door to passlib
+SETTLED_AFTER = 0.3
+"""Seconds that a changed file must stay as it is before a password is wrong by it: others rewrite it in place."""
 
-NAME_LIMIT = 128
-"""Characters that a user's name may have."""
-
-PASSWORD_LIMIT = 72
-"""Bytes that bcrypt looks at; what comes after them would not count, so longer passwords are refused."""
-
-PASSWORD_MINIMUM = 8
-"""Characters that a new password must have."""
+FILE_LIMIT = 64 * 2**20
+"""Bytes that the file may have."""
 
 Stamp = tuple[int, int, int]
 """What changes when a file changes: its inode, size in bytes and modification time in nanoseconds."""
 
-
 _Result = TypeVar("_Result")
+_log = logging.getLogger(__name__)
 
 
-class Change(enum.StrEnum):
-    """What setting a password did."""
+class Change(StrEnum):
+    """The outcome of setting a password."""
 
     CREATED = "created"
     CHANGED = "changed"
     UNCHANGED = "unchanged"
 
 
-class InvalidAccountError(ValueError):
-    """A name or password that no account may have; the text says why."""
+@dataclass(frozen=True)
+class LoadedAccounts:
+    """The accounts of a file, the stamp it had, and the time (`time.time`) from which on it can be relied upon."""
+
+    table: AccountTable
+    stamp: Stamp | None
+    settled_at: float
+    doubtful: str | None = None
+    """Why nobody's password may be called wrong by it, None where nothing speaks against that."""
 
 
 class Users:
     """
-    The accounts in one htpasswd file; entries of every kind that passlib reads are kept and work, new ones are bcrypt.
+    The accounts in one htpasswd file; entries that Apache and pypiserver verify work, new ones are bcrypt.
 
-    Every method may block for the time of a password hash (a quarter of a second): call them in a thread.
+    Methods that verify or set a password block for the time of a hash (a quarter of a second): call them in a thread.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, allow_plaintext: bool = False) -> None:
         self._path = path
         self._name = os.fspath(path)
-        self._stamp: Stamp | None = None
-        self._loaded: HtpasswdFile | None = None
+        self._allow_plaintext = allow_plaintext
+        self._loaded: LoadedAccounts | None = None
+        self._had_accounts = False
+        self._warned: str | None = None
 
     def stamp(self) -> Stamp | None:
         """Return what changes when the file changes, None while there is no file; costs one look at the directory."""
@@ -63,26 +72,35 @@ class Users:
             return None
         return found.st_ino, found.st_size, found.st_mtime_ns
 
-    def verify(self, username: str, password: str) -> bool:
-        """Tell whether a password is the user's; takes as long for an unknown user as for a known one."""
-        users = self._load()
-        right = _check(users, username, password)
-        if not right and not self._costs_bcrypt(users, username):
-            users.context.dummy_verify()
-        return bool(right)
-
-    @staticmethod
-    def _costs_bcrypt(users: "HtpasswdFile", username: str) -> bool:
-        """Tell whether verifying took a bcrypt hash; unknown users and quick old hashes get a made-up one on top."""
+    def load(self) -> LoadedAccounts:
+        """Return the accounts as the file has them now; raise AccountsUnavailableError when it can't be read."""
+        loaded = self._loaded
         try:
-            known = users.get_hash(username)
-        except ValueError:
-            known = None  # a name that no account can have
-        return known is not None and users.context.identify(known) == "bcrypt"
+            stamp = self.stamp()
+            if loaded is not None and loaded.stamp == stamp:
+                return loaded
+            text = self._read() if stamp is not None else None
+        except OSError as error:
+            self._warn_once(f"can't be read: {error.strerror or error}")
+            raise AccountsUnavailableError from error
+        if text is None or stamp is None:
+            self._warn_once("is missing")
+            raise AccountsUnavailableError("The index has no file with accounts just now; tell its administrator.")
+        table = parse(text, allow_plaintext=self._allow_plaintext)
+        doubtful = None
+        if not text.strip() and self._had_accounts:
+            doubtful = "is suddenly empty"
+        elif not table.complete:
+            doubtful = "ends in the middle of a line"
+        self._had_accounts = self._had_accounts or bool(table.entries)
+        changed_at = stamp[2] / 1e9 if loaded is None else time.time()
+        self._loaded = LoadedAccounts(table, stamp, changed_at + SETTLED_AFTER, doubtful)
+        self._report(self._loaded)
+        return self._loaded
 
     def names(self) -> list[str]:
-        """Return the names of all users, sorted."""
-        return sorted(self._load().users())
+        """Return the names of all users, sorted; there are none where there is no file."""
+        return sorted(parse(self._read()).entries) if self._path.exists() else []
 
     def set_password(self, username: str, password: str, *, new_name: bool = True) -> Change:
         """
@@ -94,25 +112,29 @@ class Users:
             check_name(username)
         check_password(password)
 
-        def change(users: "HtpasswdFile") -> Change:
-            known = username in users.users()
-            if known and _check(users, username, password):
-                return Change.UNCHANGED
-            users.set_password(username, password)
-            return Change.CHANGED if known else Change.CREATED
+        def change(text: bytes) -> tuple[bytes, Change]:
+            table = parse(text)
+            entry = table.entry(username)
+            if entry is not None and hashes.verify(entry.text, entry.scheme, password):
+                return text, Change.UNCHANGED
+            changed = with_entry(text, username, hashes.make(password))
+            return changed, Change.CHANGED if username in table.entries else Change.CREATED
 
         return self._change(change)
 
     def remove(self, username: str) -> bool:
         """Remove an account; tell whether there was one."""
-        return self._change(lambda users: bool(users.delete(username)))
+
+        def change(text: bytes) -> tuple[bytes, bool]:
+            if username not in parse(text).entries:
+                return text, False
+            return with_entry(text, username, None), True
+
+        return self._change(change)
 
     def text(self) -> bytes | None:
         """Return what the file holds, None while there is no file."""
-        try:
-            return self._path.read_bytes()
-        except FileNotFoundError:
-            return None
+        return self._read() if self._path.exists() else None
 
     def restore(self, text: bytes | None) -> None:
         """Put back what `text` returned."""
@@ -122,60 +144,51 @@ class Users:
             else:
                 self._write(text)
 
-    def _load(self) -> "HtpasswdFile":
-        stamp = self.stamp()
-        if self._loaded is None or stamp != self._stamp:
-            self._loaded = _open(self._path if stamp else None)
-            self._stamp = stamp
-        return self._loaded
+    def _read(self) -> bytes:
+        with self._path.open("rb") as file:
+            text = file.read(FILE_LIMIT + 1)
+        if len(text) > FILE_LIMIT:
+            raise OSError(f"it is larger than {FILE_LIMIT} bytes")
+        return text
 
-    def _change(self, change: Callable[["HtpasswdFile"], _Result]) -> _Result:
+    def _change(self, change: Callable[[bytes], tuple[bytes, _Result]]) -> _Result:
         """Apply a change to what the file holds now, and replace the file in one step if anything changed."""
         with self._alone():
-            # a copy of its own: what can't be written must not be in use
-            users = _open(self._path if self._path.exists() else None)
-            before = users.to_string()
-            result = change(users)
-            if users.to_string() != before:
-                self._write(users.to_string())
+            before = self.text() or b""
+            after, result = change(before)
+            if after != before:
+                self._write(after)
             return result
 
     def _write(self, text: bytes) -> None:
-        replace_file(self._path, text, mode=None if self._path.exists() else 0o600, durable=True)
+        new = not self._path.exists()
+        replace_file(self._path, text, mode=0o600 if new else None, durable=True)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """Keep other processes of this machine from changing the file meanwhile."""
-        from filelock import FileLock  # noqa: PLC0415, TID251 - only when the file is changed
+        from filelock import FileLock  # noqa: PLC0415, TID251 - the only door to filelock, when the file is changed
 
         with FileLock(f"{self._path}.lock", timeout=30):
             yield
 
+    def _report(self, loaded: LoadedAccounts) -> None:
+        """Log what an admin has to repair; no line of the file is shown."""
+        locked = sum(entry.scheme is hashes.Scheme.LOCKED for entry in loaded.table.entries.values())
+        weak = sum(entry.scheme in hashes.WEAK for entry in loaded.table.entries.values())
+        for number, text in (
+            (locked, "accounts are locked: their entries are of no kind that is verified (new ones are bcrypt)"),
+            (weak, "accounts have weak hashes ({SHA}, DES crypt or clear text): set their passwords again"),
+            (len(loaded.table.bad_lines), f"lines are no accounts and are passed over: {loaded.table.bad_lines[:5]}"),
+        ):
+            if number:
+                _log.warning("%s: %d %s", self._path, number, text)
+        self._warn_once(loaded.doubtful)
 
-def check_name(username: str) -> None:
-    """Return when a name may be given to a new account; raise InvalidAccountError otherwise."""
-    if not username or len(username) > NAME_LIMIT:
-        raise InvalidAccountError(f"The username must have 1 to {NAME_LIMIT} characters.")
-    if ":" in username:
-        raise InvalidAccountError("The username must not contain ':', which ends the name in HTTP's Basic credentials.")
-    if username != username.strip() or _is_unsafe(username):
-        raise InvalidAccountError(
-            "The username must not contain control characters, nor begin or end with white space."
-        )
-    if username.startswith(("#", "__token__")):
-        raise InvalidAccountError("The username must not begin with '#' or be '__token__'.")
-
-
-def check_password(password: str) -> None:
-    """Return when a password may be given to an account; raise InvalidAccountError otherwise."""
-    if len(password) < PASSWORD_MINIMUM:
-        raise InvalidAccountError(f"The password must have at least {PASSWORD_MINIMUM} characters.")
-    if len(password.encode("utf-8", "surrogatepass")) > PASSWORD_LIMIT:
-        raise InvalidAccountError(
-            f"The password must have at most {PASSWORD_LIMIT} bytes in UTF-8: bcrypt ignores the rest."
-        )
-    if _is_unsafe(password):
-        raise InvalidAccountError("The password must not contain control characters.")
+    def _warn_once(self, trouble: str | None) -> None:
+        if trouble and trouble != self._warned:
+            _log.warning("the htpasswd file %s %s", self._path, trouble)
+        self._warned = trouble
 
 
 def create_file(path: Path) -> None:
@@ -185,28 +198,12 @@ def create_file(path: Path) -> None:
     Raises ConfigurationError when it can't be made.
     """
     try:
+        if path.exists():  # which may be on a disk that can only be read
+            return
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(mode=0o600)
     except OSError as error:
         raise ConfigurationError(f"The htpasswd file {path} can't be made: {error.strerror or error}.") from error
 
 
-def _open(path: Path | None) -> "HtpasswdFile":
-    from passlib.apache import HtpasswdFile, htpasswd_context  # noqa: PLC0415, TID251 - the only door to passlib
-
-    context: Any = htpasswd_context.copy(default="bcrypt", bcrypt__rounds=12)
-    return HtpasswdFile(str(path) if path else None, context=context, encoding="utf-8", new=path is None)
-
-
-def _check(users: "HtpasswdFile", username: str, password: str) -> bool | None:
-    """Tell whether a password is the user's; None for no such user, or an entry or password of no known kind."""
-    try:
-        right: bool | None = users.check_password(username, password)
-    except (ValueError, TypeError):
-        return None
-    return right
-
-
-def _is_unsafe(text: str) -> bool:
-    """Tell whether a text has characters that no line of the file may have, or no UTF-8."""
-    return has_control_characters(text) or any("\ud800" <= character <= "\udfff" for character in text)
+__all__ = ["Change", "InvalidAccountError", "LoadedAccounts", "Stamp", "Users", "create_file"]

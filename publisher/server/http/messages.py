@@ -14,8 +14,17 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
+REASON_LIMIT = 300
+"""Characters of an error's text that its reason phrase has."""
+
 BODY_LIMIT = 64 * 2**10
 """Bytes that a body which is read whole (JSON, short forms) may have."""
+
+ZERO_COPY = "http.response.zerocopysend"
+"""ASGI's extension by which the server sends a part of an open file as the rest of the body."""
+
+REASON = "publisher.reason"
+"""Our extension of the response's start: a reason phrase, which is all that some clients show; the body goes along."""
 
 JSON_TYPE = b"application/json"
 TEXT_TYPE = b"text/plain; charset=utf-8"
@@ -43,6 +52,8 @@ class Response:
     status: int = 200
     body: bytes = b""
     headers: Headers = field(default_factory=list)
+    reason: bytes = b""
+    """A reason phrase of its own, for servers that send it."""
 
     @cached_property
     def head(self) -> bytes:
@@ -60,6 +71,10 @@ class Response:
         if self.status == HTTPStatus.NOT_MODIFIED:
             headers = self.headers
         body = b"" if request.method == "HEAD" or self.status == HTTPStatus.NOT_MODIFIED else self.body
+        if self.reason and REASON in request.scope.get("extensions", ()):
+            whole = {"status": self.status, "headers": self.headers, "body": self.body, REASON: self.reason}
+            await send({"type": "http.response.start", **whole})
+            return len(body)
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
         return len(body)
@@ -100,9 +115,12 @@ class Request:
 
     @property
     def headers(self) -> Mapping[bytes, bytes]:
-        """The headers by lower-case name; of repeated ones the last."""
+        """The headers by lower-case name; repeated ones are one list (RFC 9110, 5.3)."""
         if self._headers is None:
-            self._headers = dict(self.scope["headers"])
+            given: Headers = self.scope["headers"]
+            self._headers = dict(given)
+            if len(self._headers) < len(given):
+                self._headers = _joined(given)
         return self._headers
 
     def header(self, name: bytes) -> str:
@@ -122,11 +140,16 @@ class Request:
         return "/" + quote(stripped, safe="/%+~") if (stripped := prefix.strip("/")) else ""
 
     @property
-    def base_url(self) -> str:
-        """The absolute URL of the index's root as the client sees it, with a trailing slash (``X-Forwarded-*``)."""
+    def origin(self) -> str:
+        """Scheme and host of the index as the client sees it (``X-Forwarded-*``)."""
         scheme = self.header(b"x-forwarded-proto").partition(",")[0].strip() or self.scope.get("scheme", "http")
         host = self.header(b"x-forwarded-host").partition(",")[0].strip() or self.header(b"host") or "localhost"
-        return f"{scheme}://{host}{self.root_path}/"
+        return f"{scheme}://{host}"
+
+    @property
+    def base_url(self) -> str:
+        """The absolute URL of the index's root as the client sees it, with a trailing slash (``X-Forwarded-*``)."""
+        return f"{self.origin}{self.root_path}/"
 
     def accepts_json_first(self) -> bool:
         """Tell whether the client would rather read JSON than text."""
@@ -191,7 +214,21 @@ def error_response(request: Request, error: HttpError) -> Response:
     else:
         body, kind = f"{error.message}\n".encode(), TEXT_TYPE
     headers = [(b"content-type", kind), (b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
-    return Response(error.status, body, headers + error.headers)
+    reason = _reason(error) if request.method == "POST" else b""
+    return Response(error.status, body, headers + error.headers, reason)
+
+
+def _reason(error: HttpError) -> bytes:
+    """Return an error's text as a reason phrase: one line of ASCII, after the usual phrase."""
+    text = "".join(character if " " <= character <= "~" else "?" for character in error.message)
+    return f"{HTTPStatus(error.status).phrase}: {text[:REASON_LIMIT]}".encode()
+
+
+def _joined(headers: Headers) -> dict[bytes, bytes]:
+    found: dict[bytes, bytes] = {}
+    for name, value in headers:
+        found[name] = found[name] + b", " + value if name in found else value
+    return found
 
 
 def _path_below_root(scope: Scope) -> str:

@@ -5,8 +5,11 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
-from publisher.server.auth.authenticator import Authenticator, require_admin
-from publisher.server.auth.htpasswd import Change, InvalidAccountError, Users
+import publisher
+from publisher.server.auth.authenticator import Authenticator
+from publisher.server.auth.errors import InvalidAccountError
+from publisher.server.auth.htpasswd import Change, Users
+from publisher.server.auth.rules import NAME_LIMIT
 from publisher.server.http.messages import HttpError, Request, Response, error_response, json_response
 from publisher.server.routes.failures import DOMAIN_ERRORS, http_error
 from publisher.server.settings import ServerSettings
@@ -22,7 +25,7 @@ BETWEEN_RELOADS = 1.0
 _Result = TypeVar("_Result")
 
 
-class Accounts:
+class AccountRoutes:
     """Answers ``/register``, ``/users``, ``/whoami`` and ``/password``; a change is committed before it is answered."""
 
     def __init__(self, settings: ServerSettings, authenticator: Authenticator, sync: VolumeSync) -> None:
@@ -37,9 +40,8 @@ class Accounts:
             raise HttpError(404, "This index has no accounts: it was started without an htpasswd file.")
         return users
 
-    async def register(self, request: Request) -> Response:
+    async def register(self, request: Request, _rest: str = "") -> Response:
         """Create a user or change a password: 201 for a new one, 200 for a change or a repeat."""
-        require_admin(request, self._settings)
         found = await request.json_object()
         username, password = _text(found, "username"), _text(found, "password")
         change = await self._set_password(username, password)
@@ -49,39 +51,40 @@ class Accounts:
     async def answer_registration(self, request: Request) -> Response:
         """Do what `register` does where no index stands around it: errors are answers too."""
         try:
+            await self._authenticator.require_admin(request.headers.get(b"authorization"), request.client)
             return await self.register(request)
         except (HttpError, *DOMAIN_ERRORS) as error:
             return error_response(request, http_error(error))
 
-    async def list(self, request: Request) -> Response:
+    async def list(self, _request: Request, _rest: str = "") -> Response:
         """Name all users."""
-        require_admin(request, self._settings)
         users = self._users
         await self._sync.on_miss()
         async with self._sync.reading():
             names = await asyncio.to_thread(users.names)
         return json_response({"users": names})
 
-    async def remove(self, request: Request, username: str) -> Response:
+    async def remove(self, _request: Request, username: str) -> Response:
         """Remove a user; 404 when there is none of that name."""
-        require_admin(request, self._settings)
         async with self._changing() as change:
             if not await change(lambda users: users.remove(username)):
-                raise HttpError(404, f"There is no user {username}.")
+                raise HttpError(404, f"There is no user {username[:NAME_LIMIT]}.")
         return json_response({"username": username, "status": "removed"})
 
-    async def whoami(self, request: Request) -> Response:
+    async def whoami(self, request: Request, _rest: str = "") -> Response:
         """Tell a user's name and rights."""
-        from publisher import __version__  # noqa: PLC0415 - only the number
-
-        username = await self._authenticator.require_user(request)
+        username = _user(request)
         rights = [right.value for right in self._authenticator.rights(username)]
-        about = {"index": "pypi-publish", "version": __version__, "passes-on": self._settings.fallback_url is not None}
+        about = {
+            "index": "pypi-publish",
+            "version": publisher.__version__,
+            "passes-on": self._settings.fallback_url is not None,
+        }
         return json_response({"username": username, "rights": rights, **about})
 
-    async def change_password(self, request: Request) -> Response:
+    async def change_password(self, request: Request, _rest: str = "") -> Response:
         """Change the password of the user who asks, proven by the one in use."""
-        username = await self._authenticator.require_user(request)
+        username = _user(request)
         change = await self._set_password(username, _text(await request.json_object(), "password"), new_name=False)
         return json_response({"username": username, "status": change.value})
 
@@ -126,10 +129,10 @@ class _Changer:
             await asyncio.to_thread(self._users.restore, self._before)
 
 
-def create_accounts(settings: ServerSettings) -> Accounts:
+def create_accounts(settings: ServerSettings) -> AccountRoutes:
     """Return the account API for a server that has no index."""
     sync = create_credentials_sync(settings)
-    return Accounts(settings, Authenticator(settings, sync), sync)
+    return AccountRoutes(settings, Authenticator(settings, sync), sync)
 
 
 def create_credentials_sync(settings: ServerSettings) -> VolumeSync:
@@ -140,6 +143,11 @@ def create_credentials_sync(settings: ServerSettings) -> VolumeSync:
         interval=CREDENTIALS_INTERVAL,
         between_reloads=BETWEEN_RELOADS,
     )
+
+
+def _user(request: Request) -> str:
+    assert request.username is not None, "the route table asks for an account"  # noqa: S101 - for the type checker
+    return request.username
 
 
 def _text(found: Mapping[str, Any], key: str) -> str:

@@ -1,6 +1,13 @@
-"""HTTP answers to domain errors: the one place where a failure of store or storage becomes a status."""
+"""HTTP answers to domain errors: the one place where a failure of accounts, store or storage becomes a status."""
 
-from publisher.server.http.messages import HttpError
+from publisher.server.auth.errors import (
+    AccountsUnavailableError,
+    AdminTokenRefusedError,
+    AuthError,
+    CredentialsRefusedError,
+    NoAdminTokenError,
+)
+from publisher.server.http.messages import Headers, HttpError
 from publisher.server.storage.errors import (
     NotDurableError,
     StorageError,
@@ -9,11 +16,19 @@ from publisher.server.storage.errors import (
     StorageWriteError,
 )
 from publisher.server.store.errors import FileExistsConflictError, FileTooLargeError, StoreError, UnknownReleaseError
+from publisher.server.work.turns import BusyError
 
-DOMAIN_ERRORS = (StoreError, StorageError)
+DomainError = StoreError | StorageError | AuthError | BusyError
+
+DOMAIN_ERRORS = (StoreError, StorageError, AuthError, BusyError)
 """Everything that `http_error` translates."""
 
-_STATUS: dict[type[StoreError | StorageError], int] = {
+_STATUS: dict[type[DomainError], int] = {
+    CredentialsRefusedError: 401,
+    AdminTokenRefusedError: 401,
+    NoAdminTokenError: 403,
+    AccountsUnavailableError: 503,
+    BusyError: 503,
     FileExistsConflictError: 409,
     UnknownReleaseError: 404,
     FileTooLargeError: 413,
@@ -23,14 +38,23 @@ _STATUS: dict[type[StoreError | StorageError], int] = {
     NotDurableError: 503,
 }
 
-_RETRY_AFTER: dict[type[StoreError | StorageError], int] = {StorageUnavailableError: 2}
+_RETRY_AFTER: dict[type[DomainError], int] = {StorageUnavailableError: 2, AccountsUnavailableError: 5}
 """Seconds after which trying again makes sense."""
 
+_CHALLENGES: dict[type[DomainError], bytes] = {
+    CredentialsRefusedError: b'Basic realm="pypi", charset="UTF-8"',
+    AdminTokenRefusedError: b'Bearer realm="pypi"',
+}
+"""Which credentials to send instead."""
 
-def http_error(error: HttpError | StoreError | StorageError) -> HttpError:
+
+def http_error(error: HttpError | DomainError) -> HttpError:
     """Return the HTTP answer to a domain error; an HTTP error is its own."""
     if isinstance(error, HttpError):
         return error
     kind = next(kind for kind in type(error).__mro__ if kind in _STATUS)
-    seconds = _RETRY_AFTER.get(kind)
-    return HttpError(_STATUS[kind], error.message, [(b"retry-after", b"%d" % seconds)] if seconds else None)
+    seconds = error.retry_after if isinstance(error, BusyError) else _RETRY_AFTER.get(kind)
+    headers: Headers = [(b"retry-after", b"%d" % seconds)] if seconds else []
+    if kind in _CHALLENGES:
+        headers.append((b"www-authenticate", _CHALLENGES[kind]))
+    return HttpError(_STATUS[kind], error.message, headers)

@@ -7,13 +7,12 @@ import re
 import zipfile
 import zlib
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from email.utils import formatdate
 from functools import partial
 from stat import S_ISREG
 
-from publisher.server.http.messages import Headers, HttpError, Request, Response, Send
+from publisher.server.http.messages import ZERO_COPY, Headers, HttpError, Request, Response, Send
 from publisher.server.names.filenames import SIGNATURE
 from publisher.server.settings import Limits
 from publisher.server.storage.errors import StorageUnavailableError
@@ -27,12 +26,6 @@ SMALL = 2**20
 """Bytes up to which a file is read whole, and kept in memory for the next time."""
 
 CHUNK = 2**18
-
-SEND_FILE = "publisher.send_file"
-"""The extension of the ASGI scope under which a server offers to send a part of a file as the rest of the body."""
-
-SendFile = Callable[[int, int, int], Awaitable[None]]
-"""Send from a file descriptor, an offset and a number of bytes."""
 
 _RANGE = re.compile(rb"bytes=(\d{0,18})-(\d{0,18})")
 _IMMUTABLE: Headers = [
@@ -53,7 +46,7 @@ class _Kept:
     response: Response
 
 
-class Files:
+class FileRoutes:
     """Answers requests below ``/packages/`` for the files that the store lists, and for nothing else."""
 
     def __init__(self, limits: Limits, catalog: Catalog, sync: VolumeSync) -> None:
@@ -184,9 +177,8 @@ class LargeFile:
             return await self._send_body(request, send, first, length)
 
     async def _send_body(self, request: Request, send: Send, first: int, length: int) -> int:
-        send_file: SendFile | None = request.scope.get("extensions", {}).get(SEND_FILE)
-        if send_file is not None:
-            await send_file(self._file.fileno(), first, length)
+        if ZERO_COPY in request.scope.get("extensions", ()):
+            await send({"type": ZERO_COPY, "file": self._file.fileno(), "offset": first, "count": length})
             return length
         offset, end = first, first + length
         while offset < end:

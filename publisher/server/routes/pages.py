@@ -51,7 +51,7 @@ class WebPages:
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
 
-    async def home(self, request: Request) -> Response:
+    async def home(self, request: Request, _rest: str = "") -> Response:
         """Show what this is, how to install from it, and its projects."""
         await self._catalog.refresh()
         names = sorted(self._catalog.names())

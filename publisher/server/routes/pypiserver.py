@@ -1,4 +1,4 @@
-"""pypiserver, mounted behind our routes with our store as its backend and our accounts as its auther."""
+"""pypiserver, mounted behind our routes with our store as its backend; who may ask was decided in front of it."""
 
 import argparse
 import asyncio
@@ -12,7 +12,6 @@ from pypiserver.backend import Backend  # noqa: TID251
 from pypiserver.config import Config, RunConfig  # noqa: TID251
 from pypiserver.core import PkgFile  # noqa: TID251
 
-from publisher.server.auth.authenticator import Authenticator
 from publisher.server.names.filenames import guess
 from publisher.server.settings import ServerSettings
 from publisher.server.store.catalog import Catalog
@@ -104,16 +103,15 @@ class _Config(RunConfig):  # type: ignore[misc]  # pypiserver has no types
         return self._given_backend
 
 
-def mount(settings: ServerSettings, catalog: Catalog, changes: ReleaseChanges, authenticator: Authenticator) -> Any:
+def mount(settings: ServerSettings, catalog: Catalog, changes: ReleaseChanges) -> Any:
     """Return pypiserver's application as an ASGI application."""
     backend = StoreBackend(argparse.Namespace(hash_algo="sha256"), catalog, changes, asyncio.get_running_loop())
     defaults = dict(Config.default_with_overrides(roots=list(catalog.roots)))
     overrides = {
-        "authenticate": sorted(settings.authenticate),
-        "password_file": str(settings.htpasswd) if settings.htpasswd else ".",
+        "authenticate": [],  # the route table decides, before a request comes here
+        "password_file": ".",
         "disable_fallback": True,  # names that are unknown are answered in front of it
         "overwrite": settings.overwrite,
-        "auther": authenticator.knows,
     }
     config = _Config(backend, **{**defaults, **overrides})
     return WSGIMiddleware(pypiserver.app_from_config(config), workers=4)

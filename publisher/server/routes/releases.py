@@ -14,30 +14,30 @@ class ReleaseRoutes:
     def __init__(self, changes: ReleaseChanges) -> None:
         self._changes = changes
 
-    async def answer(self, request: Request, path: str) -> Response:
-        """
-        Change a release or a file.
-
-        ``PUT`` and ``DELETE NAME/VERSION/yanked`` yank and unyank; ``DELETE NAME/VERSION[/FILE]`` deletes.
-        """
-        name, version, *rest = path.split("/") if path.count("/") in {1, 2} else ("", "")
-        if not name or not version:
-            raise HttpError(404, "Name a release as /projects/NAME/VERSION.")
-        name = normalize(name)
-        if rest == ["yanked"]:
-            return await self._yank(request, name, version)
-        if request.method != "DELETE":
+    async def put(self, request: Request, path: str) -> Response:
+        """Yank a release: ``NAME/VERSION/yanked``."""
+        name, version, rest = _parts(path)
+        if rest != "yanked":
             raise HttpError(405, "A release can be deleted here, and yanked at .../yanked.", [(b"allow", b"DELETE")])
-        filename = rest[0] if rest else None
-        files = await self._changes.delete(name, version, filename, request.username)
-        return json_response({"project": name, "version": version, "status": "deleted", "files": files})
-
-    async def _yank(self, request: Request, name: str, version: str) -> Response:
-        if request.method == "DELETE":
-            files = await self._changes.unyank(name, version)
-            return json_response({"project": name, "version": version, "status": "unyanked", "files": files})
         reason = (await request.json_object()).get("reason", "") if request.header(b"content-length") != "0" else ""
         if not isinstance(reason, str) or len(reason) > REASON_LIMIT or not reason.isprintable():
             raise HttpError(422, f"The reason must be one line of at most {REASON_LIMIT} characters.")
         files = await self._changes.yank(name, version, reason, request.username)
         return json_response({"project": name, "version": version, "status": "yanked", "files": files})
+
+    async def delete(self, request: Request, path: str) -> Response:
+        """Delete a release or a file of it, ``NAME/VERSION[/FILE]``, or undo a yank, ``NAME/VERSION/yanked``."""
+        name, version, rest = _parts(path)
+        if rest == "yanked":
+            files = await self._changes.unyank(name, version)
+            return json_response({"project": name, "version": version, "status": "unyanked", "files": files})
+        files = await self._changes.delete(name, version, rest, request.username)
+        return json_response({"project": name, "version": version, "status": "deleted", "files": files})
+
+
+def _parts(path: str) -> tuple[str, str, str | None]:
+    """Return normalized name, version and what follows; raise HttpError 404 for a path that names no release."""
+    name, version, *rest = path.split("/") if path.count("/") in {1, 2} else ("", "")
+    if not name or not version:
+        raise HttpError(404, "Name a release as /projects/NAME/VERSION.")
+    return normalize(name), version, rest[0] if rest else None

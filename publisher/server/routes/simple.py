@@ -123,7 +123,7 @@ class SimplePages:
 
     def from_memory(self, request: Request, name: str) -> Response | None:
         """Return an answer that is in memory and still right; None when anything has to be waited for."""
-        if not self._catalog.is_current():
+        if name[-1:] not in {"/", ""} or not self._catalog.is_current():
             return None
         key = (name[:-1], negotiate(request.header(b"accept")), request.root_path if name else "")
         if not name:
@@ -257,7 +257,7 @@ def _file_json(file: StoredFile, prefix: str) -> dict[str, Any]:
         entry["requires-python"] = metadata.requires_python
     if metadata.metadata_sha256 is not None:
         entry["core-metadata"] = {"sha256": metadata.metadata_sha256}
-        entry["dist-info-metadata"] = entry["core-metadata"]
+        entry["data-dist-info-metadata"] = entry["core-metadata"]  # pip 22.3 to 23.1.2 take no object at another key
     return entry
 
 

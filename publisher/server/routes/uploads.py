@@ -72,7 +72,7 @@ class _Sink:
         await self._spool.drain()
 
 
-class Uploads:
+class UploadRoutes:
     """Answers POST requests at ``/`` and ``/legacy/``."""
 
     def __init__(self, settings: ServerSettings, catalog: Catalog, changes: ReleaseChanges) -> None:
@@ -88,7 +88,7 @@ class Uploads:
         """Take away what killed processes left; a folder that can't be written is told at the first upload."""
         await self._catalog.in_thread(lambda: clean_up(self._folder))
 
-    async def answer(self, request: Request) -> Response:
+    async def answer(self, request: Request, _rest: str = "") -> Response:
         """Take in one file, or do what else the form asks for; raise HttpError for everything that is refused."""
         length = request.header(b"content-length")
         limit = self._settings.limits.upload_size

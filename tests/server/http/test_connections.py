@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from publisher.server.run import SendingProtocol, listen
+from publisher.server.run import listen
+from publisher.server.uvicorn_protocol import IndexProtocol
 from tests.helpers import inside
 from tests.helpers.dists import make_wheel
 from tests.helpers.inside import serving
@@ -81,9 +82,9 @@ def test_a_client_that_takes_nothing_is_let_go(
     tmp_path: Path, size: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     gone = threading.Event()
-    lose = SendingProtocol.connection_lost
+    lose = IndexProtocol.connection_lost
 
-    def connection_lost(protocol: SendingProtocol, error: Exception | None) -> None:
+    def connection_lost(protocol: IndexProtocol, error: Exception | None) -> None:
         lose(protocol, error)
         gone.set()
 
@@ -92,7 +93,7 @@ def test_a_client_that_takes_nothing_is_let_go(
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
         return listener
 
-    monkeypatch.setattr(SendingProtocol, "connection_lost", connection_lost)
+    monkeypatch.setattr(IndexProtocol, "connection_lost", connection_lost)
     monkeypatch.setattr(inside, "listen", listen_with_small_buffers)
     settings: dict[str, Any] = {"authenticate": frozenset()}
     with serving(tmp_path, settings, stalled_download=0.5) as (address, root), socket.socket() as connection:

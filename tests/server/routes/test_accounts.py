@@ -1,23 +1,15 @@
 """Accounts: the htpasswd file, the account API, and how passwords are verified."""
 
-import asyncio
-import base64
 import errno
 import os
 import threading
-import time
 from pathlib import Path
 
 import bcrypt
 import pytest
 from passlib.apache import HtpasswdFile
 
-from publisher.server.auth.authenticator import Authenticator
 from publisher.server.auth.htpasswd import Users
-from publisher.server.http.messages import Message, Request
-from publisher.server.settings import ServerSettings
-from publisher.server.storage.base import LocalDisk
-from publisher.server.storage.sync import VolumeSync
 from tests.helpers.http import Client
 from tests.helpers.index import ADMIN_TOKEN
 from tests.server.conftest import PASSWORD, USER, OwnIndex
@@ -71,6 +63,8 @@ def test_people_change_their_own_password(own: OwnIndex) -> None:
         ("new\nline:x", "long enough", "':'"),
         ("tab\there", "long enough", "control characters"),
         (" space", "long enough", "white space"),
+        ("<b>bold</b>", "long enough", "ASCII letters"),
+        ("\u202eada", "long enough", "ASCII letters"),
         ("#comment", "long enough", "'#'"),
         ("fine", "short", "at least 8"),
         ("fine", "é" * 37, "at most 72 bytes"),
@@ -141,33 +135,9 @@ def test_a_changed_file_takes_effect_at_once(own: OwnIndex) -> None:
     index.add_user(USER, "another password")
     assert client.get("simple/").status_code == 401
     index.htpasswd.unlink()
-    assert Client(index.url, (USER, "another password")).get("simple/").status_code == 401
+    lost = Client(index.url, (USER, "another password")).get("simple/")
+    assert (lost.status_code, "Retry-After" in lost.headers) == (503, True)
     index.add_user(USER, PASSWORD)
-    assert client.get("simple/").status_code == 200
-
-
-def test_wrong_attempts_are_slowed_and_a_right_password_is_not(own: OwnIndex) -> None:
-    # slow (the delays themselves): what makes guessing costly must not lock anybody out
-    index, client = own.start()
-    wrong = Client(index.url, (USER, "guess"))
-
-    def took(one: Client) -> float:
-        began = time.monotonic()
-        one.get("simple/")
-        return time.monotonic() - began
-
-    took(Client(index.url, ("nobody", "guess")))  # the first hash of all imports what hashes
-    first = took(wrong)
-    later = [took(wrong) for _ in range(4)][-1]
-    assert later > 2 * first
-    assert took(client) < later / 2
-    assert client.get("simple/").status_code == 200
-
-
-def test_an_empty_password_is_no_attempt(own: OwnIndex) -> None:
-    index, client = own.start()
-    empty = Client(index.url, (USER, ""))
-    assert {empty.get("simple/").status_code for _ in range(30)} == {401}
     assert client.get("simple/").status_code == 200
 
 
@@ -207,7 +177,7 @@ def test_an_account_that_could_not_be_written_is_not_in_use(tmp_path: Path, monk
     with pytest.raises(OSError, match="No space"):
         users.set_password("eve", "battery staple")
     assert users.names() == ["ada"]
-    assert not users.verify("eve", "battery staple")
+    assert "eve" not in users.load().table.entries
     assert {path.name for path in tmp_path.iterdir()} <= {"htpasswd", "htpasswd.lock"}
 
 
@@ -218,35 +188,7 @@ def test_a_link_to_the_accounts_stays_a_link(tmp_path: Path) -> None:
     Users(path).set_password("ada", "correct horse")
     assert path.is_symlink()
     assert (tmp_path / "elsewhere/accounts").stat().st_mode & 0o777 == 0o600
-    assert Users(path).verify("ada", "correct horse")
-
-
-def test_a_password_proven_by_the_file_before_is_not_remembered(tmp_path: Path) -> None:
-    """The file changes while a password is hashed, and another request notices that first."""
-    path = tmp_path / "htpasswd"
-    Users(path).set_password("ada", "correct horse")
-    settings = ServerSettings((tmp_path,), path)
-
-    class Slow(Authenticator):
-        async def verify(self, username: str, password: str) -> bool:
-            right = await super().verify(username, password)
-            await asyncio.to_thread(Users(path).set_password, username, "battery staple")
-            self.knows("somebody", "else")
-            return right
-
-    async def ask() -> bool:
-        authenticator = Slow(settings, VolumeSync(LocalDisk(), patience=1, interval=1))
-        header = b"Basic " + base64.b64encode(b"ada:correct horse")
-        scope = {"type": "http", "method": "GET", "path": "/", "headers": [(b"authorization", header)]}
-        await authenticator.require_user(Request(scope, _nothing))
-        authenticator.close()
-        return authenticator.knows("ada", "correct horse")
-
-    assert not asyncio.run(ask())
-
-
-async def _nothing() -> Message:
-    raise AssertionError
+    assert "ada" in Users(path).load().table.entries
 
 
 def test_a_name_with_percent_signs_is_removed_as_it_is(own: OwnIndex) -> None:
@@ -256,22 +198,3 @@ def test_a_name_with_percent_signs_is_removed_as_it_is(own: OwnIndex) -> None:
     anonymous = Client(client.url, None)
     assert anonymous.request("DELETE", "users/50%2541", headers=ADMIN).status_code == 200
     assert set(anonymous.get("users", ADMIN).json()["users"]) == {USER, "50A"}
-
-
-def test_unknown_users_cost_as_much_time_as_known_ones(tmp_path: Path) -> None:
-    # slow (real bcrypt, several times): who has an account must not be told by the clock
-    path = tmp_path / "htpasswd"
-    Users(path).set_password("modern", "long enough")
-    old = HtpasswdFile(str(path), default_scheme="apr_md5_crypt")
-    old.set_password("old", "long enough")
-    old.save()
-    users = Users(path)
-
-    def took(username: str) -> float:
-        began = time.process_time()
-        assert not users.verify(username, "a wrong guess")
-        return time.process_time() - began
-
-    took("modern")
-    times = [took(username) for username in ("modern", "old", "unknown", "not:possible")]
-    assert max(times) < 3 * min(times)

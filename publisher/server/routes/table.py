@@ -1,0 +1,151 @@
+"""The route table: every URL of the index with its methods, the right that it needs, and its handler."""
+
+import enum
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+
+from publisher.server.http.messages import HttpError, MountedApp, Request, Response
+from publisher.server.routes.accounts import AccountRoutes
+from publisher.server.routes.files import FileRoutes, LargeFile
+from publisher.server.routes.health import HealthRoute
+from publisher.server.routes.json_page import JsonPage
+from publisher.server.routes.mounted import PypiserverRoutes
+from publisher.server.routes.pages import WebPages
+from publisher.server.routes.redirects import to_legacy, to_simple, without_icon
+from publisher.server.routes.releases import ReleaseRoutes
+from publisher.server.routes.simple import SimplePages
+from publisher.server.routes.uploads import UploadRoutes
+from publisher.server.settings import Right
+
+Answer = Response | LargeFile | MountedApp
+Handler = Callable[[Request, str], Awaitable[Answer]]
+FromMemory = Callable[[Request, str], Response | None]
+
+
+class Access(enum.Enum):
+    """Access to routes that none of pypiserver's rights covers."""
+
+    OPEN = enum.auto()
+    ACCOUNT = enum.auto()
+    ADMIN = enum.auto()
+
+
+READ = frozenset({"GET", "HEAD"})
+POST = frozenset({"POST"})
+PUT = frozenset({"PUT"})
+DELETE = frozenset({"DELETE"})
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """
+    One entry of the table; handlers get the part of the path that ``*`` stands for.
+
+    ``path`` has no leading slash: ``health`` is that path alone, ``packages/*`` everything below, ``*/json`` one
+    segment before it, ``*`` everything else. ``from_memory`` answers a GET without waiting, or returns None.
+    ``applies`` says whether the route is there at all for what ``*`` stands for.
+    """
+
+    path: str
+    methods: frozenset[str]
+    right: Right | Access
+    handler: Handler
+    from_memory: FromMemory | None = None
+    applies: Callable[[str], bool] | None = None
+
+
+class RouteTable:
+    """Finds the route of a request; the fast path and the application ask the same table."""
+
+    def __init__(self, routes: Iterable[Route]) -> None:
+        self.routes = tuple(routes)
+        self._exact: dict[str, list[Route]] = defaultdict(list)
+        self._below: dict[str, list[Route]] = defaultdict(list)
+        self._named: dict[str, list[Route]] = defaultdict(list)
+        for route in self.routes:
+            if route.path.startswith("*/"):
+                self._named[route.path[2:]].append(route)
+            elif route.path.endswith("*"):
+                self._below[route.path.removesuffix("*").removesuffix("/")].append(route)
+            else:
+                self._exact[route.path].append(route)
+
+    def find(self, method: str, path: str) -> tuple[Route, str]:
+        """
+        Return the route of a path without its leading slash, and what its ``*`` stands for.
+
+        Where no route of the path takes the method, the first one is returned: its right comes before the refusal.
+        """
+        routes, rest = self._candidates(path)
+        return next((route for route in routes if method in route.methods), routes[0]), rest
+
+    def methods(self, path: str) -> list[str]:
+        """Return the methods that a path understands."""
+        return sorted({method for route in self._candidates(path)[0] for method in route.methods})
+
+    def _candidates(self, path: str) -> tuple[list[Route], str]:
+        first, slash, below = path.partition("/")
+        if below in self._named:
+            named = [route for route in self._named[below] if route.applies is None or route.applies(first)]
+            if named:
+                return named, first
+        if path in self._exact:
+            return self._exact[path], ""
+        if slash and below and first in self._below:
+            return self._below[first], below
+        return self._below[""], path
+
+
+@dataclass(frozen=True)
+class Handlers:
+    """The groups of routes, one object each."""
+
+    accounts: AccountRoutes
+    files: FileRoutes
+    health: HealthRoute
+    json_page: JsonPage
+    pages: WebPages
+    pypiserver: PypiserverRoutes
+    releases: ReleaseRoutes
+    simple: SimplePages
+    uploads: UploadRoutes
+
+
+def index_routes(to: Handlers) -> list[Route]:
+    """Return the routes of an index; those that a later version adds go below ``-/``, where no project can be named."""
+    return [
+        Route("", READ, Right.LIST, to.pages.home),
+        Route("", POST, Right.UPDATE, to.uploads.answer),
+        Route("legacy", READ | POST, Access.OPEN, to_legacy),
+        Route("legacy/", POST, Right.UPDATE, to.uploads.answer),
+        Route("simple", READ, Right.LIST, to_simple),
+        Route("+simple", READ, Right.LIST, to_simple),
+        Route("simple/", READ, Right.LIST, to.simple.answer, to.simple.from_memory),
+        Route("+simple/", READ, Right.LIST, to.simple.answer),
+        Route("simple/*", READ, Right.LIST, to.simple.answer, to.simple.from_memory),
+        Route("+simple/*", READ, Right.LIST, to.simple.answer),
+        Route("packages/*", READ, Right.DOWNLOAD, to.files.answer, to.files.from_memory),
+        Route("projects/*", READ, Right.LIST, to.pages.project),
+        Route("projects/*", PUT, Right.UPDATE, to.releases.put),
+        Route("projects/*", DELETE, Right.UPDATE, to.releases.delete),
+        Route("health", READ, Access.OPEN, to.health.answer),
+        Route("favicon.ico", READ, Access.OPEN, without_icon),
+        Route("whoami", READ, Access.ACCOUNT, to.accounts.whoami),
+        Route("password", POST, Access.ACCOUNT, to.accounts.change_password),
+        Route("register", POST, Access.ADMIN, to.accounts.register),
+        Route("users", READ, Access.ADMIN, to.accounts.list),
+        Route("users/*", DELETE, Access.ADMIN, to.accounts.remove),
+        Route("*/json", READ, Right.LIST, to.json_page.answer, applies=to.json_page.has_project),
+        Route("pypi/*", READ, Right.LIST, to.json_page.answer_pypi),
+        Route("*", READ | POST, Right.LIST, to.pypiserver.answer),
+    ]
+
+
+def method_not_allowed(request: Request, methods: Iterable[str]) -> HttpError:
+    """Return the answer to a method that a path does not understand; uploads are told where they belong."""
+    allowed = ", ".join(methods)
+    message = f"This URL understands {allowed}."
+    if request.method == "POST":
+        message += f" Upload to {request.base_url} or {request.base_url}legacy/ instead."
+    return HttpError(405, message, [(b"allow", allowed.encode())])

@@ -1,0 +1,300 @@
+"""
+The HTTP protocol of the index: uvicorn's, with answers from memory, files sent by the kernel, and bounds on clients.
+
+What it uses of uvicorn beyond the documented is listed in `missing_internals`; where that is not as expected, uvicorn
+serves without it.
+"""
+
+import asyncio
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from functools import lru_cache, partial
+from typing import Any
+
+import uvicorn  # noqa: TID251 - a door to uvicorn
+from uvicorn.protocols.http.flow_control import FlowControl  # noqa: TID251
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle  # noqa: TID251
+from uvicorn.server import ServerState  # noqa: TID251
+
+from publisher.server.http.messages import REASON, TEXT_TYPE, ZERO_COPY, ClientGoneError, Message, Response
+from publisher.server.settings import Limits
+
+JOINED = 2**16
+"""Bytes of body up to which head and body are copied together instead of being handed over as two pieces."""
+
+SLOWEST_BODY = 512
+"""Bytes a second that the body of a request must bring on average, or its connection ends."""
+
+_PROTOCOL = {
+    *("config", "loop", "parser", "transport", "flow", "scope", "headers", "cycle", "server_state", "root_path"),
+    *("timeout_keep_alive_task", "on_message_begin", "on_url", "on_headers_complete", "on_body", "connection_made"),
+    *("on_message_complete", "on_response_complete", "send_400_response", "data_received", "expect_100_continue"),
+}
+_CYCLE = {
+    *("scope", "transport", "body", "more_body", "message_event", "keep_alive", "disconnected", "response_started"),
+    *("response_complete", "expected_content_length", "on_response", "default_headers", "send", "receive"),
+}
+_FLOW = {"read_paused", "resume_reading"}
+
+
+def missing_internals() -> list[str]:
+    """Return what `IndexProtocol` uses of uvicorn and this version of it lacks."""
+    loop = asyncio.new_event_loop()
+    try:
+        config = uvicorn.Config(_no_app, log_config=None, ws="none", lifespan="off", interface="asgi3")
+        transport: Any = None
+        arguments: dict[str, Any] = dict.fromkeys(_arguments(RequestResponseCycle))
+        parts = [
+            (HttpToolsProtocol(config, ServerState(), {}, loop), _PROTOCOL),
+            (RequestResponseCycle(**arguments), _CYCLE),
+            (FlowControl(transport), _FLOW),
+            (ServerState(), {"default_headers", "connections"}),
+        ]
+    except Exception as error:  # noqa: BLE001 - whatever another version raises
+        return [f"its parts can't be made: {error}"]
+    finally:
+        loop.close()
+    wanted = [(part, name) for part, names in parts for name in names]
+    return sorted(f"{type(part).__name__}.{name}" for part, name in wanted if not hasattr(part, name))
+
+
+class IndexProtocol(HttpToolsProtocol):
+    """
+    uvicorn's HTTP protocol with two short cuts: answers from memory without a task, and files sent by the kernel.
+
+    It also bounds what uvicorn does not: the size of a request's head and trailers, the time that head and body take to
+    come, and the time that a client takes nothing of its answer. Trailers are dropped (RFC 9110, 6.5.1).
+    """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._limits: Limits = self.config.app.limits  # type: ignore[union-attr]
+        self._answered = False
+        """Whether the request whose end is still to come was answered at once."""
+        self._head_since: float | None = self.loop.time()
+        """Since when the end of a request's head is waited for; None while a request is answered, or none has begun."""
+        self._hosts = 0
+        self._idle_bytes = 0
+        """Bytes received since the request began, or since the last piece of its body."""
+        self._body_since: float | None = None
+        """Since when the body of a request is counted; None while none is owed."""
+        self._body_size = 0
+        self._body_total = 0
+        self._unsent = (0, 0.0)
+        """How many bytes wait to be sent, and since when there are that many."""
+
+    def on_message_begin(self) -> None:
+        """Begin a request."""
+        super().on_message_begin()
+        self._head_since = self.loop.time()
+        self._hosts = self._idle_bytes = 0
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header; drop a trailer."""
+        if self._head_since is None:
+            return
+        name = name.lower()
+        if name == b"host":
+            self._hosts += 1
+        elif name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes of a request; refuse a head or trailers that grow too large."""
+        if self.timeout_keep_alive_task is not None:  # an idle connection: a head is owed from now on
+            self._head_since = self.loop.time()
+        self._idle_bytes += len(data)
+        super().data_received(data)
+        if self._idle_bytes > self._limits.head_size and (self._head_since or self._body_since) is not None:
+            self._refuse(431, f"The request's head or trailers are larger than {self._limits.head_size} bytes.")
+
+    def let_go_if_slow(self, now: float) -> None:
+        """End the connection of a client that is too slow; called once a second, ``now`` is the event loop's time."""
+        unsent = self.transport.get_write_buffer_size()
+        if unsent != self._unsent[0]:
+            self._unsent = unsent, now
+        elif unsent and now - self._unsent[1] > self._limits.stalled_download:
+            self.transport.abort()
+        if self._head_since is not None and now - self._head_since > self._limits.slow_head:
+            self._refuse(408, "The request's head did not come in time.")
+        if self._body_since is not None and now - self._body_since > 1.5 * self._limits.stalled_upload:
+            enough = self._body_size >= SLOWEST_BODY * (now - self._body_since)
+            if enough or self.flow.read_paused:
+                self._body_since, self._body_size = now, 0
+            else:
+                self._refuse(408, "The request's body did not come in time.")
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer bytes that are no request; not in the middle of another answer, which is the last one then."""
+        if (
+            self.cycle is None
+            or self.cycle.response_complete
+            or (self.cycle.more_body and not self.cycle.response_started)
+        ):
+            super().send_400_response(msg)
+        elif self.cycle.more_body:
+            self.transport.abort()
+        else:
+            self.cycle.keep_alive = False
+            self.flow.pause_reading()
+
+    def _refuse(self, status: int, message: str) -> None:
+        """Answer what is no complete request, and close the connection."""
+        if not self.transport.is_closing():
+            headers = [(b"content-type", TEXT_TYPE), (b"connection", b"close")]
+            response = Response(status, message.encode(), headers)
+            if not self._answered and self._body_since is None and (self.cycle is None or self.cycle.response_complete):
+                self.transport.write(response.head + b"\r\n" + response.body)
+            self.transport.close()
+
+    def on_headers_complete(self) -> None:
+        """Answer at once what the index has in memory; else start the application, which may have files sent."""
+        self._head_since = None
+        self._body_since, self._body_size, self._body_total = self.loop.time(), 0, 0
+        modern = self.parser.get_http_version() == "1.1"
+        if self._hosts > 1 or (modern and not self._hosts):
+            raise ValueError("a request names one host")  # which uvicorn answers with a 400
+        upgrade = self.parser.should_upgrade()
+        idle = self.cycle is None or self.cycle.response_complete
+        if (
+            idle
+            and modern
+            and not upgrade
+            and self.parser.get_method() == b"GET"
+            and self.parser.should_keep_alive()
+            and not self.root_path
+        ):
+            self._answered = self._answer_at_once()
+        if not self._answered:
+            scope = self.scope
+            super().on_headers_complete()
+            scope["extensions"] = {ZERO_COPY: {}, REASON: {}}
+            self.cycle.send = partial(self._send, self.cycle)  # type: ignore[method-assign]
+            if upgrade:  # what follows on the connection is in no protocol that is spoken here
+                self.cycle.keep_alive = False
+
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of a body; pass over that of a request that was answered."""
+        self._idle_bytes = 0
+        self._body_size += len(body)
+        self._body_total += len(body)
+        if self._answered or self.cycle.response_complete:
+            if self._body_total > self._limits.upload_size + self._limits.head_size:
+                self.transport.abort()
+            return
+        if not self.cycle.body:
+            self.cycle.body = b""  # type: ignore[assignment]  # to bytes uvicorn adds the piece without copying it
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """End a request."""
+        self._body_since = None
+        if self._answered:
+            self._answered = False
+            self.on_response_complete()
+        else:
+            super().on_message_complete()
+
+    def _answer_at_once(self) -> bool:
+        if b"%" in self.url or b"?" in self.url or self.transport.get_write_buffer_size():
+            return False
+        self.scope["method"] = "GET"
+        self.scope["path"] = self.url.decode("latin-1")
+        response = self.config.app.from_memory(self.scope)  # type: ignore[union-attr]
+        if response is None:
+            return False
+        pieces = (response.head, _header_lines(tuple(self.server_state.default_headers)), response.body)
+        if len(response.body) < JOINED:
+            self.transport.write(b"".join(pieces))
+        else:
+            self.transport.writelines(pieces)
+        return True
+
+    async def _send(self, cycle: RequestResponseCycle, message: Message) -> None:
+        """Send what uvicorn sends, and the messages of the two extensions."""
+        if message["type"] == ZERO_COPY:
+            await self._send_file(cycle, message["file"], message["offset"], message["count"])
+        elif message.get(REASON) and not cycle.response_started and not cycle.disconnected:
+            self._send_refusal(cycle, message)
+        else:
+            await RequestResponseCycle.send(cycle, message)  # type: ignore[arg-type]
+
+    def _send_refusal(self, cycle: RequestResponseCycle, message: Message) -> None:
+        """Send a refusal with a reason phrase of its own, as a whole."""
+        response = Response(message["status"], message["body"], message["headers"])
+        close = b"" if cycle.keep_alive else b"connection: close\r\n"
+        body = b"" if cycle.scope["method"] == "HEAD" else response.body
+        first, _, rest = response.head.partition(b"\r\n")
+        line = first[: len(b"HTTP/1.1 400 ")] + message[REASON]
+        self.transport.write(b"\r\n".join((line, rest)) + close + _header_lines(tuple(cycle.default_headers)) + body)
+        cycle.response_started = cycle.response_complete = True
+        cycle.message_event.set()
+        if not cycle.keep_alive:
+            self.transport.close()
+        cycle.on_response()
+
+    async def _send_file(self, cycle: RequestResponseCycle, file: int, offset: int, length: int) -> None:
+        """
+        Send a part of a file as the rest of the body that the response's Content-Length announces.
+
+        Raises ClientGoneError when the client goes away, or takes nothing for so long that it is sent away.
+        """
+        while self.transport.get_write_buffer_size():  # noqa: ASYNC110 - the head goes first, and no event tells when
+            await asyncio.sleep(0.001)
+        connection = os.dup(self.transport.get_extra_info("socket").fileno())
+        try:
+            end = offset + length
+            while offset < end and not cycle.disconnected:
+                offset = await self.loop.run_in_executor(None, _send_some, connection, file, offset, end)
+                if offset < end:
+                    await asyncio.wait_for(_writable(self.loop, connection), self._limits.stalled_download)
+        except (ConnectionError, TimeoutError) as error:
+            cycle.disconnected = True
+            self.transport.abort()
+            raise ClientGoneError from error
+        finally:
+            os.close(connection)
+        cycle.expected_content_length = 0  # uvicorn has not seen those bytes
+        await RequestResponseCycle.send(cycle, {"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def _arguments(kind: type) -> list[str]:
+    """Return the names of the arguments that make an object."""
+    code = kind.__init__.__code__  # type: ignore[misc]
+    return list(code.co_varnames[1 : code.co_argcount])
+
+
+async def _no_app(_scope: Any, _receive: Any, _send: Any) -> None:
+    """Answer nothing."""
+
+
+@lru_cache(maxsize=1)
+def _header_lines(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Return the headers that every answer has, the date above all, and the blank line after them."""
+    return b"".join(b"%s: %s\r\n" % header for header in headers) + b"\r\n"
+
+
+def _send_some(connection: int, file: int, offset: int, end: int) -> int:
+    """Send until the connection takes no more, and return the offset that was reached."""
+    while offset < end:
+        try:
+            sent = os.sendfile(connection, file, offset, end - offset)
+        except BlockingIOError:
+            return offset
+        if sent == 0:
+            raise OSError("the file became shorter while it was sent")
+        offset += sent
+    return offset
+
+
+async def _writable(loop: asyncio.AbstractEventLoop, connection: int) -> None:
+    """Return when a connection takes bytes again."""
+    ready = asyncio.Event()
+    loop.add_writer(connection, ready.set)
+    try:
+        await ready.wait()
+    finally:
+        with suppress(RuntimeError):  # the loop is closed
+            loop.remove_writer(connection)

@@ -1,0 +1,1 @@
+"""Bounded work: turns that are shared fairly, and threads for what strangers send."""

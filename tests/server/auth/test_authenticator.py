@@ -1,0 +1,394 @@
+"""Passwords are verified by counted work: one hash an attempt, one attempt at a time, none for what was proven."""
+
+import asyncio
+import base64
+import os
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import bcrypt
+import pytest
+from passlib.hash import apr_md5_crypt, des_crypt, ldap_sha1, sha256_crypt, sha512_crypt
+
+from publisher.secret import Secret
+from publisher.server.auth import attempts, authenticator, hashes, htpasswd
+from publisher.server.auth.authenticator import Authenticator
+from publisher.server.auth.errors import (
+    AccountsUnavailableError,
+    AdminTokenRefusedError,
+    AuthError,
+    CredentialsRefusedError,
+)
+from publisher.server.settings import ServerSettings
+from publisher.server.storage.base import LocalDisk
+from publisher.server.storage.sync import VolumeSync
+from publisher.server.work.turns import BusyError
+
+PASSWORD = "correct horse"
+KINDS = {
+    "bcrypt": bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode(),
+    "apache": bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode().replace("$2b$", "$2y$"),
+    "apr1": apr_md5_crypt.hash(PASSWORD),
+    "sha256": sha256_crypt.using(rounds=1000).hash(PASSWORD),
+    "sha512": sha512_crypt.using(rounds=1000).hash(PASSWORD),
+    "sha1": ldap_sha1.hash(PASSWORD),
+    "des": des_crypt.hash(PASSWORD[:8]),
+}
+LOCKED = {
+    "exclamation": "!",
+    "star": "*",
+    "empty": "",
+    "md5": "$1$abcdefgh$0123456789012345678901",
+    "argon2": "$argon2id$v=19$m=65536,t=3,p=4$c29tZXNhbHQ$RdescudvJCsg",
+    "clear": "correct horse",
+    "cut": KINDS["bcrypt"][:40],
+}
+
+
+def basic(username: str, password: str, encoding: str = "utf-8") -> bytes:
+    return b"Basic " + base64.b64encode(f"{username}:{password}".encode(encoding, "surrogatepass"))
+
+
+class Counted:
+    """An authenticator over a file, the hashes that it made, and its waits, which take no time here."""
+
+    def __init__(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.path = path
+        self.hashed: list[str] = []
+        self.slept: list[float] = []
+        self.sleep = asyncio.sleep
+        verify = hashes.verify
+
+        def counted(entry: str, scheme: hashes.Scheme, password: str) -> bool:
+            self.hashed.append(entry)
+            return verify(entry, scheme, password)
+
+        async def slept(seconds: float) -> None:
+            self.slept.append(seconds)
+            await self.sleep(0)
+
+        monkeypatch.setattr(hashes, "verify", counted)
+        monkeypatch.setattr(asyncio, "sleep", slept)
+        self.settings = ServerSettings((path.parent,), path, admin_token=Secret("admin"))
+
+    def write(self, **entries: str) -> None:
+        self.write_text("".join(f"{name}:{entry}\n" for name, entry in entries.items()).encode())
+
+    def write_text(self, text: bytes, *, settled: bool = True) -> None:
+        """Replace the file; a settled one was last changed a while ago."""
+        beside = self.path.with_suffix(".new")
+        beside.write_bytes(text)
+        if settled:
+            os.utime(beside, (time.time() - 60, time.time() - 60 - len(self.hashed)))
+        beside.replace(self.path)
+
+    def run(self, work: Callable[[Authenticator], Awaitable[Any]]) -> Any:
+        async def inside() -> Any:
+            made = Authenticator(self.settings, VolumeSync(LocalDisk(), patience=1, interval=1))
+            try:
+                return await work(made)
+            finally:
+                made.close()
+
+        return asyncio.run(inside())
+
+    def refusal(self, header: bytes) -> Any:
+        return self.run(lambda made: outcome(made.authenticate(header, "here")))
+
+
+@pytest.fixture
+def counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Counted:
+    return Counted(tmp_path / "htpasswd", monkeypatch)
+
+
+async def outcome(work: Coroutine[Any, Any, Any]) -> type[AuthError | BusyError] | str | None:
+    try:
+        return await work  # type: ignore[no-any-return]
+    except (AuthError, BusyError) as error:
+        return type(error)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_that_apache_writes_is_verified(counted: Counted, kind: str) -> None:
+    counted.write(ada=KINDS[kind])
+    assert counted.run(lambda made: made.authenticate(basic("ada", PASSWORD), "here")) == "ada"
+    wrong = counted.run(lambda made: outcome(made.authenticate(basic("ada", "wrong"), "here")))
+    assert wrong is CredentialsRefusedError
+
+
+@pytest.mark.parametrize("kind", LOCKED)
+def test_everything_else_is_a_locked_account(counted: Counted, kind: str, caplog: pytest.LogCaptureFixture) -> None:
+    counted.write(dan=LOCKED[kind], ada=KINDS["bcrypt"])
+    found = counted.run(lambda made: outcome(made.authenticate(basic("dan", LOCKED[kind] or "x"), "here")))
+    assert found is CredentialsRefusedError
+    assert "1 accounts are locked" in caplog.text
+    assert LOCKED[kind] == "" or LOCKED[kind] not in caplog.text.replace(str(counted.path), "")
+
+
+def test_clear_text_counts_only_where_it_is_allowed(counted: Counted) -> None:
+    counted.write(dan="correct horse", eve="!", kim="$1$abcdefgh$0123456789012345678901")
+    counted.settings = ServerSettings((counted.path.parent,), counted.path, allow_plaintext=True)
+    assert counted.run(lambda made: made.authenticate(basic("dan", PASSWORD), "here")) == "dan"
+    for user, password in (("eve", "!"), ("kim", "$1$abcdefgh$0123456789012345678901"), ("dan", "correct")):
+        found = counted.refusal(basic(user, password))
+        assert found is CredentialsRefusedError
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("password", ["wrong", "x" * 73, "x" * 5000, "nul\0", "\0", "ü" * 40])
+def test_known_unknown_and_locked_users_cost_the_same_hashes(counted: Counted, kind: str, password: str) -> None:
+    counted.write(ada=KINDS[kind], dan="!")
+    cost = {}
+    for user in ("ada", "nobody", "dan", "x" * 500, "é", "a\nb"):
+        counted.hashed.clear()
+        found = counted.refusal(basic(user, password))
+        assert found is CredentialsRefusedError
+        cost[user] = tuple(counted.hashed)
+    assert set(cost.values()) == {cost["ada"]}
+    assert cost["ada"]
+
+
+def test_users_without_any_account_cost_a_hash(counted: Counted) -> None:
+    counted.write_text(b"")
+    counted.run(lambda made: outcome(made.authenticate(basic("ada", "wrong"), "here")))
+    assert counted.hashed == [hashes.STAND_IN]
+
+
+def test_a_proven_pair_costs_no_hash_until_its_entry_changes(counted: Counted) -> None:
+    counted.write(ada=KINDS["bcrypt"])
+    header = basic("ada", PASSWORD)
+
+    async def work(made: Authenticator) -> None:
+        assert made.recall(header) is None
+        await made.authenticate(header, "here")
+        assert made.recall(header) == "ada"
+        assert len(counted.hashed) == 1
+        counted.write(ada=KINDS["bcrypt"], bob=KINDS["apr1"])  # another account
+        made._next_look = 0
+        assert made.recall(header) is None
+        await made.authenticate(header, "here")
+        assert made.recall(header) == "ada"
+        assert len(counted.hashed) == 1
+        counted.write(ada=KINDS["apr1"], bob=KINDS["apr1"])  # the same password, hashed anew
+        await made.authenticate(header, "here")
+        assert len(counted.hashed) == 2
+        counted.write(bob=KINDS["apr1"])
+        assert await outcome(made.authenticate(header, "here")) is CredentialsRefusedError
+
+    counted.run(work)
+
+
+def test_a_proven_pair_is_hashed_again_after_a_while(counted: Counted, monkeypatch: pytest.MonkeyPatch) -> None:
+    counted.write(ada=KINDS["bcrypt"])
+    monkeypatch.setattr(authenticator, "REMEMBERED_FOR", -1)
+
+    async def work(made: Authenticator) -> None:
+        for number in (1, 2):
+            await made.authenticate(basic("ada", PASSWORD), "here")
+            assert len(counted.hashed) == number
+
+    counted.run(work)
+
+
+def test_the_same_pair_from_many_connections_is_hashed_once(counted: Counted) -> None:
+    counted.write(ada=KINDS["bcrypt"])
+    header = basic("ada", PASSWORD)
+    found = counted.run(lambda made: asyncio.gather(*(made.authenticate(header, "here") for _ in range(32))))
+    assert set(found) == {"ada"}
+    assert len(counted.hashed) == 1
+
+
+def test_an_empty_password_is_no_attempt(counted: Counted) -> None:
+    counted.write(ada=KINDS["bcrypt"])
+
+    async def work(made: Authenticator) -> None:
+        for _ in range(30):
+            assert await outcome(made.authenticate(basic("ada", ""), "here")) is CredentialsRefusedError
+        assert made._attempts.failures(("ada", "here")) == 0
+
+    counted.run(work)
+    assert (counted.hashed, counted.slept) == ([], [])
+
+
+def test_failures_wait_longer_each_time_and_are_forgiven(counted: Counted) -> None:
+    counted.write(ada=KINDS["bcrypt"])
+
+    async def work(made: Authenticator) -> None:
+        for number in range(8):
+            await outcome(made.authenticate(basic("ada", f"wrong {number}"), "here"))
+        assert counted.slept == [0.1, 0.2, 0.4, 0.8, 1.6, 3.0, 3.0, 3.0]
+        await outcome(made.authenticate(basic("ada", "wrong"), "elsewhere"))
+        await outcome(made.authenticate(basic("bob", "wrong"), "here"))
+        assert counted.slept[-2:] == [0.1, 0.1]
+        await made.authenticate(basic("ada", PASSWORD), "here")
+        await outcome(made.authenticate(basic("ada", "wrong again"), "here"))
+        assert counted.slept[-1] == 0.1
+
+    counted.run(work)
+
+
+def test_failures_are_forgotten_after_a_while() -> None:
+    now = 0.0
+    lanes = attempts.Attempts(lambda: now)
+    assert [lanes.failed(("ada", "here")) for _ in range(3)] == [0.1, 0.2, 0.4]
+    now += attempts.FORGIVEN_AFTER + 1
+    assert lanes.failed(("ada", "here")) == 0.1
+
+
+def test_guesses_are_made_one_at_a_time_and_a_proven_pair_does_not_wait(
+    counted: Counted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted.write(ada=KINDS["bcrypt"])
+    monkeypatch.setattr(authenticator, "REMEMBERED_FOR", -1)  # every request is verified
+    running = most = 0
+
+    async def work(made: Authenticator) -> None:
+        nonlocal running, most
+        await made.authenticate(basic("ada", PASSWORD), "here")
+        blocked = asyncio.Event()
+
+        async def wait_until_told(_: float) -> None:
+            nonlocal running, most
+            running += 1
+            most = max(most, running)
+            await blocked.wait()
+            running -= 1
+
+        monkeypatch.setattr(asyncio, "sleep", wait_until_told)
+        guesses = [asyncio.create_task(outcome(made.authenticate(basic("ada", f"{n}"), "here"))) for n in range(20)]
+        while not running:
+            await asyncio.wait(guesses, timeout=0.01)
+        hashed = len(counted.hashed)
+        assert await made.authenticate(basic("ada", PASSWORD), "here") == "ada"
+        assert len(counted.hashed) == hashed + 1
+        blocked.set()
+        assert set(await asyncio.gather(*guesses)) == {CredentialsRefusedError}
+
+    counted.run(work)
+    assert most == 1
+
+
+def test_who_waits_too_long_is_told_to_come_again(counted: Counted, monkeypatch: pytest.MonkeyPatch) -> None:
+    counted.write(ada=KINDS["bcrypt"])
+    monkeypatch.setattr(attempts, "PATIENCE", 0.05)
+
+    async def work(made: Authenticator) -> None:
+        async with made._attempts.one_at_a_time(("ada", "here")):
+            with pytest.raises(BusyError) as caught:
+                await made.authenticate(basic("ada", PASSWORD), "here")
+        assert caught.value.retry_after >= 1
+
+    counted.run(work)
+    assert counted.hashed == []
+
+
+def test_wrong_admin_tokens_are_slowed_and_the_right_one_is_not(counted: Counted) -> None:
+    async def work(made: Authenticator) -> None:
+        for _ in range(3):
+            assert await outcome(made.require_admin(b"Bearer wrong", "here")) is AdminTokenRefusedError
+        await made.require_admin(b"Bearer admin", "here")
+
+    counted.run(work)
+    assert counted.slept == [0.1, 0.2, 0.4]
+
+
+@pytest.mark.parametrize("text", [b"", KINDS["apr1"].encode()[:10]], ids=["emptied", "cut in the middle"])
+def test_a_file_that_is_being_rewritten_makes_nobody_wrong(counted: Counted, text: bytes) -> None:
+    counted.write(ada=KINDS["bcrypt"], bob=KINDS["apr1"])
+
+    async def work(made: Authenticator) -> None:
+        await made.authenticate(basic("bob", PASSWORD), "here")
+        counted.write_text(b"bob:" + text if text else b"", settled=False)
+        assert await outcome(made.authenticate(basic("ada", PASSWORD), "here")) is AccountsUnavailableError
+        assert made._attempts.failures(("ada", "here")) == 0
+
+    counted.settings = ServerSettings((counted.path.parent,), counted.path)
+    authenticator_patience = authenticator.SETTLING_PATIENCE
+    try:
+        authenticator.SETTLING_PATIENCE = 0.05
+        counted.run(work)
+    finally:
+        authenticator.SETTLING_PATIENCE = authenticator_patience
+
+
+def test_a_password_that_comes_with_the_rest_of_the_file_is_right(
+    counted: Counted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted.write(ada=KINDS["bcrypt"])
+    sleep = counted.sleep
+
+    async def work(made: Authenticator) -> Any:
+        await made.authenticate(basic("ada", PASSWORD), "here")
+        counted.write_text(f"ada:{KINDS['bcrypt']}\n".encode(), settled=False)
+
+        async def write_rest(_: float) -> None:
+            if b"bob" not in counted.path.read_bytes():
+                counted.write_text(f"ada:{KINDS['bcrypt']}\nbob:{KINDS['apr1']}\n".encode())
+            await sleep(0.01)
+
+        monkeypatch.setattr(asyncio, "sleep", write_rest)
+        return await made.authenticate(basic("bob", PASSWORD), "here")
+
+    assert counted.run(work) == "bob"
+
+
+def test_a_missing_or_unreadable_file_is_no_failed_attempt(counted: Counted) -> None:
+    assert counted.run(lambda made: outcome(made.authenticate(basic("ada", "x"), "here"))) is AccountsUnavailableError
+    counted.path.mkdir()
+    assert counted.run(lambda made: outcome(made.authenticate(basic("ada", "x"), "here"))) is AccountsUnavailableError
+    assert counted.slept == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<<<<<<< HEAD\nada:{}\n",
+        "\ufeffada:{}\r\nbob:x\r\n",
+        "# accounts\n\nada:{}:a comment\n",
+        "no colon\n:no name\nada:{}\n",
+        "ada:{}",
+    ],
+)
+def test_lines_that_are_no_accounts_cost_only_themselves(counted: Counted, text: str) -> None:
+    counted.write_text(text.format(KINDS["bcrypt"]).encode())
+    assert counted.run(lambda made: made.authenticate(basic("ada", PASSWORD), "here")) == "ada"
+
+
+def test_a_line_in_another_encoding_costs_only_itself(counted: Counted) -> None:
+    counted.write_text(b"caf\xe9:" + KINDS["apr1"].encode() + b"\nada:" + KINDS["apr1"].encode() + b"\n")
+    assert counted.run(lambda made: made.authenticate(basic("ada", PASSWORD), "here")) == "ada"
+    assert counted.run(lambda made: made.authenticate(basic("café", PASSWORD, "latin-1"), "here")) == "café"
+
+
+@pytest.mark.parametrize("stored", ["é", "e\u0301"])
+@pytest.mark.parametrize("sent", ["é", "e\u0301"])
+def test_letters_may_be_composed_either_way(counted: Counted, stored: str, sent: str) -> None:
+    hashed = bcrypt.hashpw(f"p{stored}ssword".encode(), bcrypt.gensalt(4)).decode()
+    counted.write(**{f"andr{stored}": hashed})
+    assert counted.run(lambda made: made.authenticate(basic(f"andr{sent}", f"p{sent}ssword"), "here"))
+
+
+def test_changing_one_account_leaves_the_other_lines_as_they_are(tmp_path: Path) -> None:
+    path = tmp_path / "htpasswd"
+    before = f"# team\nada:{KINDS['apr1']}\nbroken line\ndan:!\n"
+    path.write_text(before)
+    users = htpasswd.Users(path)
+    assert users.set_password("eve", "long enough") is htpasswd.Change.CREATED
+    assert path.read_text().startswith(before)
+    assert users.set_password("eve", "long enough") is htpasswd.Change.UNCHANGED
+    assert users.set_password("dan", "long enough") is htpasswd.Change.CHANGED
+    assert users.remove("eve")
+    assert users.remove("dan")
+    assert not users.remove("dan")
+    assert path.read_text() == before.replace("dan:!\n", "")
+
+
+def test_the_last_account_can_be_removed(tmp_path: Path) -> None:
+    users = htpasswd.Users(tmp_path / "htpasswd")
+    users.set_password("ada", "long enough")
+    assert users.load().table.entries
+    assert users.remove("ada")
+    assert users.load().doubtful is None
+    assert users.names() == []

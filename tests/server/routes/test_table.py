@@ -1,0 +1,127 @@
+"""The route table: every route has a right, and the fast path and the application keep it."""
+
+import base64
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from publisher.server.app import IndexApp, create_app
+from publisher.server.routes.table import Access, RouteTable
+from publisher.server.settings import Right, ServerSettings
+from tests.helpers.dists import make_wheel
+from tests.helpers.http import Client
+from tests.helpers.inside import serving_app
+from tests.helpers.waiting import eventually
+from tests.server.conftest import OwnIndex
+
+OPEN = {"health", "favicon.ico", "legacy"}
+"""Paths that need neither an account nor a right."""
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> IndexApp:
+    return create_app(ServerSettings((tmp_path,)))
+
+
+def test_every_route_has_a_right(app: IndexApp) -> None:
+    for route in app.table.routes:
+        assert isinstance(route.right, Right | Access), route.path
+        assert (route.right is Access.OPEN) == (route.path in OPEN), route.path
+        assert route.methods, route.path
+        changes = route.methods - {"GET", "HEAD"}
+        if changes and route.path not in {*OPEN, "*"}:
+            assert route.right in {Right.UPDATE, Access.ACCOUNT, Access.ADMIN}, route.path
+
+
+def test_every_path_leads_to_one_route_for_a_method(app: IndexApp) -> None:
+    pairs = [(route.path, method) for route in app.table.routes for method in route.methods]
+    assert len(pairs) == len(set(pairs))
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "route", "rest"),
+    [
+        ("GET", "", "", ""),
+        ("POST", "", "", ""),
+        ("GET", "simple/", "simple/", ""),
+        ("GET", "simple/acme/", "simple/*", "acme/"),
+        ("GET", "simple/acme/more/", "simple/*", "acme/more/"),
+        ("GET", "packages/a/b.whl", "packages/*", "a/b.whl"),
+        ("GET", "packages/", "*", "packages/"),
+        ("GET", "packages", "*", "packages"),
+        ("DELETE", "projects/acme/1.0", "projects/*", "acme/1.0"),
+        ("GET", "acme/json", "*", "acme/json"),
+        ("GET", "users/json", "users/*", "json"),
+        ("GET", "pypi/acme/json", "pypi/*", "acme/json"),
+        ("POST", "RPC2", "*", "RPC2"),
+    ],
+)
+def test_paths_find_their_routes(app: IndexApp, method: str, path: str, route: str, rest: str) -> None:
+    found, below = app.table.find(method, path)
+    assert (found.path, below) == (route, rest)
+
+
+@pytest.mark.parametrize("asked", ["simple/", "simple/fast/", "packages/fast-1.0-py3-none-any.whl"])
+def test_a_right_added_to_the_table_holds_on_both_paths(tmp_path: Path, asked: str) -> None:
+    """An open index answers a page from memory; then its route asks for an account, and nothing else changes."""
+    with serving_app(tmp_path, {"authenticate": frozenset[Right]()}) as (url, app):
+        make_wheel(tmp_path / "packages", "fast")
+        client, fast = Client(url, None), 0
+        answer = app.from_memory
+
+        def counted(scope: Any) -> Any:
+            nonlocal fast
+            found = answer(scope)
+            fast += found is not None
+            return found
+
+        app.from_memory = counted  # type: ignore[method-assign]
+        assert {client.get(asked).status_code for _ in range(20)} == {200}
+        assert fast, "the page came from memory"
+        app.table = RouteTable(replace(route, right=Access.ACCOUNT) for route in app.table.routes)
+        fast = 0
+        assert client.get(asked).status_code == 401
+        assert client.request("HEAD", asked).status_code == 401
+        assert fast == 0
+        member = Client(url, ("ada", "correct horse"))
+        assert eventually(lambda: member.get(asked).status_code == 200 and fast > 0), "a remembered account is fast too"
+
+
+def test_methods_are_refused_after_the_right_was_shown(client: Client) -> None:
+    anonymous = Client(client.url, None)
+    for path in ("simple/", "packages/x.whl", "whoami", "projects/x/1.0"):
+        assert anonymous.request("PATCH", path).status_code == 401
+        refused = client.request("PATCH", path)
+        assert (refused.status_code, bool(refused.headers["Allow"])) == (405, True)
+
+
+def test_an_upload_to_the_wrong_url_is_told_the_right_one(client: Client) -> None:
+    refused = client.request("POST", "simple/", data={":action": "file_upload"})
+    assert refused.status_code == 405
+    assert f"Upload to {client.url}" in refused.text
+
+
+def test_projects_that_are_named_like_routes_have_their_json(own: OwnIndex, tmp_path: Path) -> None:
+    _, client = own.start()
+    assert client.get("users/json").status_code == 401  # the account API, until there is such a project
+    for name in ("simple", "packages", "users", "projects", "pypi"):
+        assert client.upload(make_wheel(tmp_path, name)).status_code == 200
+        for path in (f"{name}/json", f"pypi/{name}/json"):
+            assert client.get(path).json()["info"]["version"] == "1.0", path
+        assert Client(client.url, None).get(f"{name}/json").status_code == 401
+    assert client.get("pypi/nothing/json").status_code == 404
+
+
+def test_credentials_in_every_form_open_pypiserver_too(own: OwnIndex) -> None:
+    index, _ = own.start()
+    index.add_user("bob", "pässwörd")
+    for scheme, encoding in (("basic", "utf-8"), ("BASIC", "latin-1")):
+        header = f"{scheme} {base64.b64encode('bob:pässwörd'.encode(encoding)).decode()}"
+        assert Client(index.url, None).get("packages/", {"Authorization": header}).status_code == 200
+
+
+def test_slashes_at_the_beginning_of_a_path_do_not_count(client: Client) -> None:
+    assert client.get("/simple/").status_code == 200
+    assert Client(client.url, None).get("/packages/x-1.0.tar.gz").status_code == 401
