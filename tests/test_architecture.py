@@ -86,8 +86,6 @@ DOORS = {
 """The modules (or, for a folder, all modules in it) that may import an outside library."""
 
 DEBTS = {
-    "test_every_folder_is_a_room_of_the_table",
-    "test_rooms_import_what_the_table_allows[publisher.building.builder]",
     "test_class_names_have_one_meaning",
     "test_folders_can_be_taken_in_at_a_glance",
     "test_modules_and_functions_are_short[publisher.checks.rules]",
