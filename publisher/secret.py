@@ -12,7 +12,7 @@ _URL_PASSWORD = re.compile(r"(?<=://)([^\s/:@]*):(?:[^\s/]*@|(?!\d*/)[^\s@]*@)")
 @final
 class Secret:
     """
-    A password or token: `reveal` is the only way to its text.
+    A password or token: `reveal` is the only way to its text, which is `trimmed`.
 
     It does not show in ``repr``, ``str``, format strings, tracebacks with locals or pickles.
     """
@@ -20,7 +20,7 @@ class Secret:
     __slots__ = ("_text",)
 
     def __init__(self, text: str) -> None:
-        self._text = text
+        self._text = trimmed(text)
 
     def reveal(self) -> str:
         """Return the text, for the one call that sends or stores it."""
@@ -52,6 +52,18 @@ class Credentials:
     username: str
     password: Secret = field(repr=False)
     source: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "username", trimmed(self.username))
+
+
+def trimmed(text: str) -> str:
+    """
+    Return a text without the line breaks and byte order mark around it, which belong to its file and not to it.
+
+    Editors, ``echo`` and secret stores add them; no password, token or name of an index has any.
+    """
+    return text.strip("\r\n\ufeff")
 
 
 def mask_urls(text: str) -> str:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
 
 from publisher.errors import ConfigurationError
-from publisher.secret import Secret, mask_urls
+from publisher.secret import Secret, mask_urls, trimmed
 
 _ENDPOINTS = ("/simple", "/+simple", "/legacy")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -86,7 +86,7 @@ def parse_index_url(text: str) -> IndexUrl:
     """
     shown = mask_urls(text)
     try:
-        parts = urlsplit(text.strip())
+        parts = urlsplit(trimmed(text).strip())
         port = parts.port
     except ValueError as error:
         reason = "" if "@" in text else f": {error}"  # which may quote a part of the password

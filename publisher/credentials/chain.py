@@ -1,16 +1,14 @@
 """The chain in which credentials for an index are looked for."""
 
-import netrc
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from publisher.client.url import IndexUrl
-from publisher.credentials import keyring as keyrings
-from publisher.credentials import remembered as logins
-from publisher.errors import HOW_TO_LOG_IN, CredentialsError, NoCredentialsError
-from publisher.secret import Credentials, Secret
+from publisher.credentials import keyring
+from publisher.credentials.netrc import DEFAULT, netrc_file, parse_netrc
+from publisher.credentials.remembered import remembered_username
+from publisher.errors import HOW_TO_LOG_IN, ConfigurationError, CredentialsError, NoCredentialsError
+from publisher.secret import Credentials, Secret, trimmed
 
 Prompt = Callable[[str | None], Credentials]
 """Ask a person for what is missing; the argument is the user name when it is known already."""
@@ -24,6 +22,9 @@ class Target:
     username: str | None = None
     password: Secret | None = field(default=None, repr=False)
     prompt: Prompt | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "username", trimmed(self.username or "") or None)
 
 
 def find_credentials(target: Target) -> Credentials:
@@ -57,7 +58,7 @@ def in_keyring(url: IndexUrl, username: str | None) -> Credentials | None:
 
     Raises CredentialsError when there is a keyring and it fails.
     """
-    found = keyrings.find(url.keyring_services, username or logins.remembered_username(url.root))
+    found = keyring.find(url.keyring_services, username or remembered_username(url.root))
     return Credentials(*found, source="keyring") if found else None
 
 
@@ -67,20 +68,15 @@ def in_netrc(url: IndexUrl, username: str | None) -> Credentials | None:
 
     Raises CredentialsError when there is such a file and it can't be used.
     """
-    try:
-        path = netrc_file()
-        entry = netrc.netrc(path).authenticators(url.host) if path else None
-    except (netrc.NetrcParseError, OSError, RuntimeError, UnicodeDecodeError) as error:
-        raise CredentialsError(
-            f"The netrc file cannot be used: {getattr(error, 'msg', error)}.",
-            hint="Mend it (mode 600, one `machine HOST login NAME password PASSWORD` for each host), or move it away.",
-        ) from error
-    if entry is None or not entry[0] or not entry[2] or username not in {None, entry[0]}:
+    path = netrc_file()
+    if path is None:
         return None
-    return Credentials(entry[0], Secret(entry[2]), source="netrc")
-
-
-def netrc_file() -> Path | None:
-    """Return the netrc file that is in force, or None; raise RuntimeError where there is no home to look in."""
-    candidates = [Path(named)] if (named := os.environ.get("NETRC")) else [Path("~/.netrc"), Path("~/_netrc")]
-    return next((path for place in candidates if (path := place.expanduser()).is_file()), None)
+    try:
+        entries = parse_netrc(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, ConfigurationError) as error:
+        raise CredentialsError(
+            f"The netrc file {path} can't be used: {error}",
+            hint="Fix it (one `machine HOST login NAME password PASSWORD` for each host), or move it away.",
+        ) from error
+    found = entries.get(url.host, entries.get(DEFAULT))
+    return found if found is not None and username in {None, found.username} else None

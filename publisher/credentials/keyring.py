@@ -1,21 +1,38 @@
 """The person's keyring: finding, storing and forgetting one index's credentials."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout, suppress
+from threading import Lock
 from types import ModuleType
+from typing import TypeVar
 
+from publisher.credentials.patience import call_patiently
 from publisher.errors import CredentialsError
 from publisher.secret import Secret
 
 _EMPTY = ("fail ", "null ", "chainer ", "pypi-publish ")
 """How the names of backends begin that hold nothing; the last one is our own."""
 
+_PLAIN_TEXT = ("plaintext", "the demo's own")
+"""What the names of backends contain that keep passwords unencrypted."""
+
 NO_BACKEND_HINT = (
     "In CI, set PYPI_PUBLISH_USERNAME and PYPI_PUBLISH_PASSWORD instead. On a headless machine, install "
     "keyrings.alt beside pypi-publish, or name a backend in PYTHON_KEYRING_BACKEND (`keyring --list-backends` "
-    "shows those that are there); or keep the password in netrc: `pypi-publish config netrc --write "
+    "lists the installed ones); or keep the password in netrc: `pypi-publish config netrc --write "
     "--embed-credentials`."
 )
+_BROKEN_HINT = (
+    "Unlock it, or set PYPI_PUBLISH_USERNAME and PYPI_PUBLISH_PASSWORD. `keyring --list-backends` lists the installed "
+    "backends; PYTHON_KEYRING_BACKEND names the one to use."
+)
+
+_alone = Lock()
+"""Held during a call: standard output is the whole process's."""
+
+Result = TypeVar("Result")
 
 
 def find(services: Sequence[str], username: str | None) -> tuple[str, Secret] | None:
@@ -24,7 +41,8 @@ def find(services: Sequence[str], username: str | None) -> tuple[str, Secret] | 
 
     Raises CredentialsError when there is a backend and it fails: locked, refused, or named but not importable.
     """
-    with _door() as keyring:
+
+    def look(keyring: ModuleType) -> tuple[str, Secret] | None:
         for service in services:
             try:
                 entry = keyring.get_credential(service, username)
@@ -32,7 +50,9 @@ def find(services: Sequence[str], username: str | None) -> tuple[str, Secret] | 
                 return None
             if entry is not None and entry.username and entry.password:
                 return entry.username, Secret(entry.password)
-    return None
+        return None
+
+    return _ask(look)
 
 
 def store(services: Sequence[str], username: str, password: Secret) -> str:
@@ -41,7 +61,8 @@ def store(services: Sequence[str], username: str, password: Secret) -> str:
 
     Raises CredentialsError when no backend can hold it.
     """
-    with _door() as keyring:
+
+    def put(keyring: ModuleType) -> str:
         try:
             for service in services:
                 keyring.set_password(service, username, password.reveal())
@@ -56,15 +77,18 @@ def store(services: Sequence[str], username: str, password: Secret) -> str:
         # a chain whose backends all decline, and the null backend, take a password without a word
         raise CredentialsError(f"The keyring {chosen.name} did not keep the password.", hint=NO_BACKEND_HINT)
 
+    return _ask(put)
+
 
 def forget(services: Sequence[str], username: str) -> bool:
     """
-    Remove a user's password from every service; tell whether there was any.
+    Remove a user's password from every service; return whether there was any.
 
     Raises CredentialsError when the backend fails.
     """
-    found = False
-    with _door() as keyring:
+
+    def remove(keyring: ModuleType) -> bool:
+        found = False
         for service in services:
             try:
                 if keyring.get_password(service, username) is not None:
@@ -72,7 +96,9 @@ def forget(services: Sequence[str], username: str) -> bool:
                     found = True
             except (keyring.errors.NoKeyringError, keyring.errors.PasswordDeleteError):
                 continue
-    return found
+        return found
+
+    return _ask(remove)
 
 
 def holders() -> list[str]:
@@ -81,26 +107,60 @@ def holders() -> list[str]:
 
     Raises CredentialsError when the backend that is asked for can't be loaded.
     """
-    with _door() as keyring:
+
+    def look(keyring: ModuleType) -> list[str]:
         chosen = keyring.get_keyring()
-        names = [str(backend.name) for backend in getattr(chosen, "backends", [chosen])]
-    return [name for name in names if not name.startswith(_EMPTY)]
+        return [str(backend.name) for backend in getattr(chosen, "backends", [chosen])]
+
+    return [name for name in _ask(look) if not name.startswith(_EMPTY)]
 
 
-@contextmanager
-def _door() -> Iterator[ModuleType]:
-    """Import keyring, which starts its backends, and turn what a backend raises into one error."""
+def keeps_plain_text(holder: str) -> bool:
+    """Return whether the backend of that name keeps passwords unencrypted."""
+    return any(sign in holder.lower() for sign in _PLAIN_TEXT)
+
+
+def _ask(work: Callable[[ModuleType], Result]) -> Result:
+    """Do something with keyring, whose backends may wait, print and raise whatever they like."""
+    with _alone, _stdout_kept_clean():
+        try:
+            return call_patiently(
+                lambda: work(_import()),
+                "Waiting for the keyring; it may have to be unlocked.",
+                "The keyring does not answer: it may be locked, with nobody here to unlock it.",
+                _BROKEN_HINT,
+            )
+        except (CredentialsError, KeyboardInterrupt):
+            raise
+        except BaseException as error:  # backends are plug-ins: what they raise is not limited to KeyringError
+            reason = str(error) or type(error).__name__
+            raise CredentialsError(f"The keyring failed: {reason}.", hint=_BROKEN_HINT) from error
+
+
+def _import() -> ModuleType:
+    """Import keyring, which starts its backends."""
     import keyring  # noqa: PLC0415, TID251 - the only door to keyring, opened when it is needed
     import keyring.errors  # noqa: PLC0415, TID251
 
+    return keyring
+
+
+@contextmanager
+def _stdout_kept_clean() -> Iterator[None]:
+    """Send what backends and their programs print to stderr: stdout is for results that programs read."""
+    with suppress(OSError, ValueError, AttributeError):
+        sys.stdout.flush()
     try:
-        yield keyring
-    except CredentialsError:
-        raise
-    except Exception as error:  # backends are plug-ins: what they raise is not limited to KeyringError
-        reason = str(error) or type(error).__name__
-        raise CredentialsError(
-            f"The keyring failed: {reason}.",
-            hint="Unlock it, or set PYPI_PUBLISH_USERNAME and PYPI_PUBLISH_PASSWORD. "
-            "`keyring --list-backends` shows what is installed; PYTHON_KEYRING_BACKEND names the one to use.",
-        ) from error
+        kept = os.dup(1)
+        os.dup2(2, 1)
+    except OSError:  # a stream is closed
+        kept = None
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        with suppress(OSError, ValueError, AttributeError):
+            sys.stderr.flush()
+        if kept is not None:
+            os.dup2(kept, 1)
+            os.close(kept)

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 from publisher.client.client import Account, IndexClient
 from publisher.client.url import IndexUrl
-from publisher.credentials import keyring as keyrings
-from publisher.credentials import remembered as logins
+from publisher.credentials import keyring, remembered
 from publisher.credentials.chain import Target, find_credentials
 from publisher.secret import Credentials
 
@@ -37,9 +36,9 @@ def log_in(url: IndexUrl, credentials: Credentials) -> Login:
     index does not answer.
     """
     account = prove(url, credentials)
-    keyring = keyrings.store(url.keyring_services, credentials.username, credentials.password)
-    logins.remember_username(url.root, credentials.username)
-    return Login(account, keyring)
+    holder = keyring.store(url.keyring_services, credentials.username, credentials.password)
+    remembered.remember_username(url.root, credentials.username)
+    return Login(account, holder)
 
 
 def log_out(url: IndexUrl, username: str | None) -> str | None:
@@ -49,10 +48,10 @@ def log_out(url: IndexUrl, username: str | None) -> str | None:
     Raises CredentialsError when the keyring fails.
     """
     if username is None:
-        found = keyrings.find(url.keyring_services, logins.remembered_username(url.root))
+        found = keyring.find(url.keyring_services, remembered.remembered_username(url.root))
         username = found[0] if found else None
-    forgotten = username is not None and keyrings.forget(url.keyring_services, username)
-    logins.forget_username(url.root)
+    forgotten = username is not None and keyring.forget(url.keyring_services, username)
+    remembered.forget_username(url.root)
     return username if forgotten else None
 
 

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from publisher.client.client import IndexClient
 from publisher.client.url import IndexUrl
-from publisher.credentials import keyring as keyrings
-from publisher.credentials import remembered as logins
+from publisher.credentials import keyring, remembered
 from publisher.credentials.chain import Target, find_credentials
 from publisher.credentials.login import prove
 from publisher.errors import CredentialsError, IndexUnavailableError, NotOfferedError, PublishError
@@ -47,27 +46,27 @@ def change_password(
     with _proven_keyring(index, credentials):
         _change_on_index(index, credentials, new)
     try:
-        keyring = keyrings.store(index.keyring_services, credentials.username, new)
+        holder = keyring.store(index.keyring_services, credentials.username, new)
     except CredentialsError as error:
         raise CredentialsError(
             f"{index} has the new password, but it is not in keyring. {error.message}",
             hint="The old password no longer works. Run `pypi-publish login` with the new one.",
         ) from error
-    logins.remember_username(index.root, credentials.username)
-    return PasswordChange(credentials.username, keyring, [*_outdated(credentials, index, keyring, files)])
+    remembered.remember_username(index.root, credentials.username)
+    return PasswordChange(credentials.username, holder, [*_outdated(credentials, index, holder, files)])
 
 
 @contextmanager
 def _proven_keyring(url: IndexUrl, credentials: Credentials) -> Iterator[None]:
     """Have keyring hold the password in use; when the body fails, leave in it what was there before."""
     services, username = url.keyring_services, credentials.username
-    was_there = keyrings.find(services, username) is not None
-    keyrings.store(services, username, credentials.password)
+    was_there = keyring.find(services, username) is not None
+    keyring.store(services, username, credentials.password)
     try:
         yield
     except PublishError:
         if not was_there:
-            keyrings.forget(services, username)
+            keyring.forget(services, username)
         raise
 
 

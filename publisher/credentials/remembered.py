@@ -1,7 +1,7 @@
 """Which user name a person last logged in with at which index; never a password."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from platformdirs import user_config_path  # noqa: TID251 - a door to platformdi
 from publisher.client.url import IndexUrl, parse_index_url
 from publisher.errors import ConfigurationError
 from publisher.files.atomic import replace_file
+from publisher.files.lock import locked
 
 
 @dataclass(frozen=True)
@@ -48,17 +49,13 @@ def find_login(name: str, username: str | None) -> RememberedLogin | None:
 
 
 def remember_username(index: str, username: str) -> None:
-    """Note the user name of a successful login."""
-    logins = _read()
-    if logins.get(index) != username:
-        _write({**logins, index: username})
+    """Note the user name of a successful login; raise ConfigurationError when it can't be written."""
+    _change(lambda logins: {**logins, index: username})
 
 
 def forget_username(index: str) -> None:
-    """Drop what is noted for an index."""
-    logins = _read()
-    if logins.pop(index, None) is not None:
-        _write(logins)
+    """Remove the note of an index; raise ConfigurationError when it can't be written."""
+    _change(lambda logins: {known: username for known, username in logins.items() if known != index})
 
 
 def _remembered() -> Iterator[RememberedLogin]:
@@ -82,5 +79,17 @@ def _read() -> dict[str, str]:
     return {index: name for index, name in names if isinstance(name, str) and name}
 
 
-def _write(logins: dict[str, str]) -> None:
-    replace_file(_path(), json.dumps(logins, indent=2, sort_keys=True).encode())
+def _change(change: Callable[[dict[str, str]], dict[str, str]]) -> None:
+    """Change the notes; several programs that do so at once lose nothing."""
+    path = _path()
+    if change(_read()) == _read():
+        return
+    try:
+        with locked(path):
+            replace_file(path, json.dumps(change(_read()), indent=2, sort_keys=True).encode())
+    except OSError as error:
+        raise ConfigurationError(
+            f"{path} can't be written: {error.strerror or error}.",
+            hint="It only remembers user names. Make its folder writable, or name another one in XDG_CONFIG_HOME.",
+            path=path,
+        ) from error

@@ -36,7 +36,7 @@ def parse_tag(text: str) -> Tag:
 
     Raises CheckFailedError when it has none of the forms in `FORMS`.
     """
-    tag = text.removeprefix("refs/tags/")
+    tag = text.strip().removeprefix("refs/tags/")
     splits: list[tuple[str | None, str]] = [(None, tag.removeprefix("v"))]
     splits += [(tag[: found.start()], tag[found.end() :]) for found in _SEPARATOR.finditer(tag)]
     for name, version in splits:

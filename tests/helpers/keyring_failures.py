@@ -1,9 +1,13 @@
 """Keyring backends that fail as real ones do, for PYTHON_KEYRING_BACKEND."""
 
 import os
+import subprocess
+import time
 
-from keyring.errors import KeyringLocked, PasswordSetError
+from keyring.credentials import SimpleCredential
+from keyring.errors import KeyringLocked, NoKeyringError, PasswordSetError
 
+from publisher.credentials.patience import ANNOUNCED_AFTER
 from publisher.machine.demo_keyring import DemoKeyring
 
 
@@ -30,3 +34,21 @@ class Locked(DemoKeyring):
     def get_credential(self, service: str, username: str | None) -> None:
         del service, username
         raise KeyringLocked("the keychain is locked")
+
+
+class Slow(DemoKeyring):
+    """Gives nothing, a little later than a wait is announced."""
+
+    def get_credential(self, service: str, username: str | None) -> None:
+        del service, username
+        time.sleep(ANNOUNCED_AFTER + 0.1)
+        raise NoKeyringError("nothing is in it")
+
+
+class Chatty(DemoKeyring):
+    """Prints to standard output, as plug-ins that start programs do."""
+
+    def get_credential(self, service: str, username: str | None) -> SimpleCredential | None:
+        print("a word from Python")  # noqa: T201 - that is the fault
+        subprocess.run(["echo", "a word from a program"], check=True)
+        return super().get_credential(service, username)

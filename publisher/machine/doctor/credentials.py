@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from publisher import __version__
 from publisher.client.client import Account
-from publisher.credentials.chain import Target, in_keyring, in_netrc, netrc_file
+from publisher.credentials.chain import Target, in_keyring, in_netrc
 from publisher.credentials.login import prove
+from publisher.credentials.netrc import netrc_file
 from publisher.credentials.remembered import remembered_username
 from publisher.errors import HOW_TO_LOG_IN, CredentialsError, PublishError
 from publisher.machine.diagnosis import Area, Diagnosis, Reporter

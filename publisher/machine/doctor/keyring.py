@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from publisher.client.url import IndexUrl
-from publisher.credentials import keyring as keyrings
+from publisher.credentials import keyring
 from publisher.errors import CredentialsError
 from publisher.machine.diagnosis import Area, Diagnosis, Reporter
 from publisher.machine.doctor.credentials import Accepted
@@ -20,14 +20,14 @@ _TIME_LIMIT = 15.0
 def check_keyring(url: IndexUrl, accepted: Accepted | None) -> Iterator[Diagnosis]:
     """Yield what is found; what the command tells is compared with the credentials that the index accepted."""
     try:
-        holders = keyrings.holders()
+        holders = keyring.holders()
     except CredentialsError as error:
         yield _KEYRING.problem("backend", error.message, error.hint)
         return
     if not holders:
         needed = accepted is None or accepted.credentials.source == "keyring"
         finding = _KEYRING.problem if needed else _KEYRING.note
-        yield finding("backend", "There is no keyring that can hold a password.", keyrings.NO_BACKEND_HINT)
+        yield finding("backend", "There is no keyring that can hold a password.", keyring.NO_BACKEND_HINT)
         return
     yield _KEYRING.ok("backend", f"Passwords are kept in {holders[0]}.")
     if accepted is not None and accepted.credentials.source == "keyring":
