@@ -34,8 +34,8 @@ def _log_in(*options: str, url: str | None = None) -> Result:
 
 
 def _files() -> dict[str, str]:
-    """Return the texts of all files at home but the list of logins."""
-    files = (path for path in Path.home().rglob("*") if path.is_file() and path.name != "logins.json")
+    """Return the texts of all files at home but the list of logins and its lock."""
+    files = (path for path in Path.home().rglob("*") if path.is_file() and not path.name.startswith("logins.json"))
     return {path.relative_to(Path.home()).as_posix(): path.read_text() for path in files}
 
 
