@@ -18,11 +18,11 @@ def main() -> int:
     if url is None:
         print("The function `server` has no URL.", file=sys.stderr)
         return 1
-    session = http.open_session(http.BasicAuth())
+    session = http.IndexSession(url)
     wrong = 0
     for path, expected in EXPECTED.items():
         try:
-            found: int | str = http.get(session, f"{url.rstrip('/')}/{path}").status_code
+            found: int | str = session.get(f"{url.rstrip('/')}/{path}").status_code
         except PublishError as error:
             found = error.message
         wrong += found != expected

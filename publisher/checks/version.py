@@ -10,7 +10,8 @@ from packaging.version import Version
 from publisher.checks.rules import RULES
 from publisher.checks.toml_positions import Lines, Place
 from publisher.checks.violations import Violation
-from publisher.client.client import IndexClient, RemoteFile
+from publisher.client.client import IndexClient
+from publisher.client.pages import RemoteFile
 from publisher.credentials.chain import Target, find_credentials
 from publisher.errors import (
     CheckFailedError,

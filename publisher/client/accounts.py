@@ -5,8 +5,8 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
-from publisher.client import http
-from publisher.client.client import error_text
+from publisher.client.answers import error_text
+from publisher.client.http import BearerAuth, IndexSession, Response, parse_json
 from publisher.client.url import IndexUrl, parse_index_url
 from publisher.errors import ConfigurationError, CredentialsError, IndexUnavailableError, PublishError
 from publisher.secret import Secret
@@ -37,8 +37,8 @@ class AccountAdmin:
     """
 
     def __init__(self, url: IndexUrl, token: Secret) -> None:
-        self._index = url
-        self._session = http.open_session(http.BearerAuth(token))
+        self._url = url
+        self._session = IndexSession(url.root, BearerAuth(token))
 
     def close(self) -> None:
         """Close the connections."""
@@ -62,40 +62,29 @@ class AccountAdmin:
         return sorted(self._ask("GET", "users")["users"])
 
     def _ask(self, method: str, path: str, body: Mapping[str, str] | None = None) -> dict[str, Any]:
-        url = self._index.endpoint(path)
-        with http.reaching(url):
-            response = self._session.request(
-                method,
-                url,
-                json=body,
-                headers={"Accept": "application/json"},
-                timeout=http.TIMEOUT,
-                allow_redirects=False,
-            )
+        url = self._url.endpoint(path)
+        response = self._session.request(method, url, json=body, headers={"Accept": "application/json"})
         self._expect_success(response)
-        try:
-            found = response.json()
-        except ValueError:
-            found = None
+        found = parse_json(response)
         if not isinstance(found, dict):
-            raise IndexUnavailableError(f"{self._index} has no account API.", hint=_NO_API)
+            raise IndexUnavailableError(f"{self._url} has no account API.", hint=_NO_API)
         return found
 
-    def _expect_success(self, response: http.Response) -> None:
+    def _expect_success(self, response: Response) -> None:
         status, text = response.status_code, error_text(response)
         if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
             raise CredentialsError(
-                f"{self._index} refused the administrator's token: {text}",
+                f"{self._url} refused the administrator's token: {text}",
                 hint=f"{TOKEN_VARIABLE} must be what the index has as AUTH_TOKEN.",
             )
         if status == HTTPStatus.UNPROCESSABLE_ENTITY:
-            raise ConfigurationError(f"{self._index} refused the account: {text}")
+            raise ConfigurationError(f"{self._url} refused the account: {text}")
         if status == HTTPStatus.NOT_FOUND and text.startswith("There is no user"):
             raise PublishError(text, hint="`pypi-publish users list` shows the names.")
         if status in {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}:
-            raise IndexUnavailableError(f"{self._index} has no account API: {text}", hint=_NO_API)
+            raise IndexUnavailableError(f"{self._url} has no account API: {text}", hint=_NO_API)
         if not response.ok or response.is_redirect:
-            raise IndexUnavailableError(f"{self._index} answered {status}: {text}", hint=_AGAIN)
+            raise IndexUnavailableError(f"{self._url} answered {status}: {text}", hint=_AGAIN)
 
 
 _AGAIN = "Run the same command again: it is safe to repeat."

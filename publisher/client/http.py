@@ -1,37 +1,56 @@
-"""One HTTP session with an index: sending a request, and saying why it could not be sent."""
+"""HTTP with one origin: a session whose credentials go to its scheme, host and port, and to nothing else."""
 
 import datetime as dt
-import socket
 import ssl
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import Any
-from urllib.parse import urlsplit
+from http import HTTPStatus
+from typing import Any, cast
+from urllib.parse import urljoin, urlsplit
 
-import requests  # noqa: TID251 - the only door to requests
+import requests  # noqa: TID251 - a door to requests
 import urllib3  # noqa: TID251 - a door to urllib3
 from requests.adapters import HTTPAdapter  # noqa: TID251
 
 from publisher import __version__
+from publisher.client.failures import refuse_proxy_answer, translate_failures
+from publisher.client.url import is_same_origin
 from publisher.errors import IndexUnavailableError
 from publisher.secret import Secret, mask_urls
 
 Response = requests.Response
-Session = requests.Session
 
 USER_AGENT = f"pypi-publish/{__version__}"
 TIMEOUT = (10.0, 60.0)
 """Seconds to connect, and seconds without a byte while reading."""
 
-_RETRIES = urllib3.Retry(
+WORTH_ANOTHER_TRY = frozenset(
+    {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS, *range(500, 600)}
+    - {HTTPStatus.NOT_IMPLEMENTED, HTTPStatus.HTTP_VERSION_NOT_SUPPORTED}
+)
+"""The statuses of failures that pass: RFC 9110, RFC 6585 and RFC 8470."""
+
+_REDIRECTS = 4
+_LONGEST_PAUSE = 10.0
+"""Seconds between two attempts of a read, whatever Retry-After asks for."""
+
+
+class _BoundedRetry(urllib3.Retry):
+    """Retries of reads that never wait long, because nothing on the screen says that they do."""
+
+    def get_retry_after(self, response: urllib3.BaseHTTPResponse) -> float | None:
+        seconds = super().get_retry_after(response)
+        return None if seconds is None else min(seconds, _LONGEST_PAUSE)
+
+
+_RETRIES = _BoundedRetry(
     total=4,
     connect=1,
     read=2,
     other=0,
     backoff_factor=0.3,
-    status_forcelist=(429, 502, 503, 504),
+    status_forcelist=WORTH_ANOTHER_TRY,
     allowed_methods=("GET", "HEAD"),
     raise_on_status=False,
     redirect=False,
@@ -39,7 +58,7 @@ _RETRIES = urllib3.Retry(
 
 
 class BasicAuth(requests.auth.AuthBase):
-    """Basic credentials in UTF-8 (RFC 7617); without any it keeps requests from reading netrc on its own."""
+    """Basic credentials in UTF-8 (RFC 7617); none without a user name."""
 
     def __init__(self, username: str | None = None, password: Secret | None = None) -> None:
         self._username = username
@@ -65,9 +84,22 @@ class BearerAuth(requests.auth.AuthBase):
         return request
 
 
+class _OriginAuth(requests.auth.AuthBase):
+    """Credentials for one origin; it compares the URL as requests has parsed it, which is where the request goes."""
+
+    def __init__(self, url: str, auth: BasicAuth | BearerAuth | None) -> None:
+        self._url = url
+        self._auth = auth
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if self._auth is None or request.url is None or not is_same_origin(self._url, request.url):
+            return request
+        return self._auth(request)
+
+
 @dataclass(frozen=True)
 class Probe:
-    """One answer and what it tells of the connection: seconds until it came, the server's clock, its certificate."""
+    """One answer and facts about the connection: seconds until it came, the server's clock, its certificate."""
 
     response: Response
     certificate_end: dt.datetime | None
@@ -80,12 +112,12 @@ class Probe:
 
     @property
     def seconds(self) -> float:
-        """How long the answer took, the connection included."""
+        """Seconds until the answer came, the connection included."""
         return self.response.elapsed.total_seconds()
 
     @property
     def date(self) -> dt.datetime | None:
-        """The server's time when it answered; None where it does not tell."""
+        """The server's time when it answered; None without a valid Date header."""
         try:
             return parsedate_to_datetime(self.response.headers.get("Date", ""))
         except ValueError:
@@ -93,142 +125,103 @@ class Probe:
 
     @property
     def json(self) -> Any:
-        """What it says in JSON; None when it is something else."""
-        try:
-            return self.response.json()
-        except ValueError:
-            return None
+        """The JSON of the body; None when it is something else."""
+        return parse_json(self.response)
 
 
-def open_session(auth: BasicAuth | BearerAuth, *, retries: bool = True) -> Session:
-    """Return a session that retries reads, takes proxies and certificates from the environment, and never redirects."""
-    session = requests.Session()
-    session.auth = auth
-    session.headers["User-Agent"] = USER_AGENT
-    for scheme in ("http://", "https://"):
-        session.mount(scheme, HTTPAdapter(max_retries=_RETRIES if retries else 0))
-    return session
-
-
-def probe(session: Session, url: str, accept: str) -> Probe:
+class IndexSession:
     """
-    Return the answer to one GET, whatever its status, and what it tells of the connection.
+    The connections to one origin, and its credentials; several threads may use them.
 
-    Raises IndexUnavailableError when there is no answer.
+    It retries reads, takes proxies and certificates from the environment, and follows redirects within an origin only.
+    Every method raises IndexUnavailableError when there is no answer, or when the answer is a redirect of the same host
+    from https to http.
     """
-    with reaching(url):
-        response = session.get(url, headers={"Accept": accept}, allow_redirects=False, timeout=TIMEOUT, stream=True)
-        certificate_end = _certificate_end(response)  # known as long as the body is not read
-        _ = response.content
-    return Probe(response, certificate_end)
+
+    def __init__(self, url: str, auth: BasicAuth | BearerAuth | None = None, *, retries: bool = True) -> None:
+        self._session = requests.Session()
+        self._session.auth = _OriginAuth(url, auth)
+        self._session.headers["User-Agent"] = USER_AGENT
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, HTTPAdapter(max_retries=_RETRIES if retries else 0))
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        json: Any = None,
+        body: Iterable[bytes | memoryview] | None = None,
+    ) -> Response:
+        """Return the answer to one request, whatever its status; redirects are not followed."""
+        data = cast("Iterable[bytes] | None", body)  # a socket sends memoryviews, too
+        return self._send(method, url, headers=headers, json=json, data=data)
+
+    def get(self, url: str, headers: Mapping[str, str] | None = None) -> Response:
+        """Return the answer to a GET, whatever its status, after redirects within the URL's origin."""
+        for _ in range(_REDIRECTS):
+            response = self.request("GET", url, headers=headers)
+            target = redirect_target(response)
+            if target is None or not is_same_origin(url, target):
+                return response
+            url = target
+        raise IndexUnavailableError(f"The index redirects {mask_urls(url)} in a circle.")
+
+    def probe(self, url: str, accept: str) -> Probe:
+        """Return the answer to one GET, whatever its status, and facts about the connection."""
+        response = self._send("GET", url, headers={"Accept": accept}, stream=True)
+        with translate_failures(url):
+            certificate_end = _certificate_end(response)  # known as long as the body is not read
+            _ = response.content
+        return Probe(response, certificate_end)
+
+    def _send(self, method: str, url: str, **options: Any) -> Response:
+        with translate_failures(url):
+            response = self._session.request(method, url, allow_redirects=False, timeout=TIMEOUT, **options)
+        if response.status_code == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+            refuse_proxy_answer(url)
+        _refuse_downgrade(url, response)
+        return response
+
+
+def parse_json(response: Response) -> Any:
+    """Return the JSON of an answer; None when it is something else."""
+    try:
+        return response.json()
+    except (ValueError, RecursionError):
+        return None
+
+
+def redirect_target(response: Response) -> str | None:
+    """Return the URL that an answer redirects to; None when it is no redirect."""
+    if not response.is_redirect:
+        return None
+    try:
+        return urljoin(response.url, response.headers["Location"])
+    except ValueError:
+        return None
+
+
+def _refuse_downgrade(url: str, response: Response) -> None:
+    target = redirect_target(response)
+    if target is None or urlsplit(url).scheme != "https" or urlsplit(target).scheme != "http":
+        return
+    if urlsplit(url).hostname == urlsplit(target).hostname:
+        raise IndexUnavailableError(
+            f"{mask_urls(url)} redirects from https to {mask_urls(target)}, which is not encrypted; "
+            "the redirect was not followed.",
+            hint="The index's administrator has to correct the proxy in front of it: it hides that clients use https "
+            "(X-Forwarded-Proto).",
+        )
 
 
 def _certificate_end(response: Response) -> dt.datetime | None:
-    socket_ = getattr(getattr(response.raw, "connection", None), "sock", None)
-    if not isinstance(socket_, ssl.SSLSocket) or not (certificate := socket_.getpeercert()):
+    socket = getattr(getattr(response.raw, "connection", None), "sock", None)
+    if not isinstance(socket, ssl.SSLSocket) or not (certificate := socket.getpeercert()):
         return None
     return dt.datetime.fromtimestamp(ssl.cert_time_to_seconds(str(certificate["notAfter"])), dt.UTC)
-
-
-def get(session: Session, url: str, headers: Mapping[str, str] | None = None) -> Response:
-    """
-    Return the answer to a GET, whatever its status, following redirects only within the same scheme and host.
-
-    Raises IndexUnavailableError when there is no answer.
-    """
-    for _ in range(4):
-        with reaching(url):
-            response = session.get(url, headers=headers, allow_redirects=False, timeout=TIMEOUT)
-        target = response.next.url if response.is_redirect and response.next and response.next.url else None
-        if target is None or not same_origin(url, target):
-            return response
-        url = target
-    raise IndexUnavailableError(f"The index redirects {mask_urls(url)} in a circle.")
-
-
-def same_origin(one: str, other: str) -> bool:
-    """Tell whether two absolute URLs have the same scheme, host and port."""
-    return urlsplit(one)[:2] == urlsplit(other)[:2]
-
-
-@contextmanager
-def reaching(url: str) -> Iterator[None]:
-    """Turn every way in which a request can get no answer into an IndexUnavailableError that names the cause."""
-    try:
-        yield
-    except requests.RequestException as error:
-        reason, hint = _explain(error, url)
-        raise IndexUnavailableError(f"No answer from {mask_urls(url)}: {reason}.", hint=hint) from error
-
-
-def _explain(error: Exception, url: str) -> tuple[str, str]:
-    """Return the cause of a connection error in words, and what to do about it."""
-    host = urlsplit(url).hostname
-    causes = list(_causes(error))
-    text = " ".join(str(cause) for cause in causes)
-
-    def caused_by(*kinds: type[BaseException]) -> bool:
-        return any(isinstance(cause, kinds) for cause in causes)
-
-    again = "Check the network and run the same command again: nothing is lost by that."
-    broken = f"If the index serves TLS, use {url.replace('http:', 'https:', 1)}. {again}" if "http:" in url else again
-    explanations = [
-        (
-            caused_by(socket.gaierror, urllib3.exceptions.NameResolutionError),
-            f"there is no host named {host!r}",
-            "Check the spelling of the index URL, and the network.",
-        ),
-        *_explain_certificate(
-            next((cause for cause in causes if isinstance(cause, ssl.SSLCertVerificationError)), None)
-        ),
-        (
-            any(sign in text for sign in ("WRONG_VERSION_NUMBER", "wrong version number", "RECORD_LAYER_FAILURE")),
-            "it does not speak TLS there",
-            f"If it serves plain HTTP, use {url.replace('https:', 'http:', 1)}.",
-        ),
-        (
-            caused_by(requests.exceptions.ProxyError),
-            "the proxy did not let the request through",
-            "Check HTTPS_PROXY and NO_PROXY.",
-        ),
-        (caused_by(requests.exceptions.Timeout), "it took too long to answer", again),
-        (
-            caused_by(ConnectionRefusedError),
-            "the connection was refused",
-            "Check host and port of the index URL, and that the index is running.",
-        ),
-        (
-            caused_by(requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema),
-            "that is not a URL that can be requested",
-            "Check the spelling of the index URL.",
-        ),
-        (True, "the connection broke off", broken),
-    ]
-    return next((reason, hint) for applies, reason, hint in explanations if applies)
-
-
-def _explain_certificate(error: ssl.SSLCertVerificationError | None) -> Iterator[tuple[bool, str, str]]:
-    """Yield what is wrong with a certificate, by the code that OpenSSL gives it (X509_V_ERR_...)."""
-    if error is None:
-        return
-    code = error.verify_code
-    renew = "Whoever runs the index has to renew it; if today's date is wrong on this machine, set its clock."
-    yield code == 10, "its TLS certificate has expired", renew
-    yield code == 9, "its TLS certificate is not valid yet", renew
-    yield code in {62, 64}, "its TLS certificate is another host's", "Use the host name that the certificate is for."
-    yield (
-        True,
-        f"its TLS certificate is not trusted ({error.verify_message})",
-        "Set REQUESTS_CA_BUNDLE to the certificate authority's file (pip: PIP_CERT, uv: SSL_CERT_FILE).",
-    )
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield an exception and everything that it was raised from or wraps."""
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        yield error
-        inner = next((argument for argument in error.args if isinstance(argument, BaseException)), None)
-        reason = getattr(error, "reason", None)
-        error = reason if isinstance(reason, BaseException) else inner or error.__cause__ or error.__context__

@@ -54,13 +54,11 @@ class IndexUrl:
         own = urlsplit(self.root)
         if "://" not in name:
             return name.lower() in {own.netloc, f"{own.netloc}:{_DEFAULT_PORTS.get(own.scheme)}"}
-        try:
-            other = urlsplit(name)
-            same_origin = _origin(own) == _origin(other)
-        except ValueError:
+        if not is_same_origin(self.root, name):
             return False
-        climbs = not {".", ".."}.isdisjoint(unquote(other.path).split("/"))
-        return same_origin and not climbs and f"{other.path.rstrip('/')}/".startswith(own.path)
+        path = urlsplit(name).path
+        climbs = not {".", ".."}.isdisjoint(unquote(path).split("/"))
+        return not climbs and f"{path.rstrip('/')}/".startswith(own.path)
 
     def project_api(self, name: str) -> str:
         """Return the URL of a project's files (PEP 503)."""
@@ -90,11 +88,11 @@ def parse_index_url(text: str) -> IndexUrl:
         port = parts.port
     except ValueError as error:
         reason = "" if "@" in text else f": {error}"  # which may quote a part of the password
-        raise ConfigurationError(f"The index URL {shown!r} is not a URL{reason}.", hint=_EXAMPLE) from None
+        raise ConfigurationError(f"Invalid index URL {shown!r}{reason}.", hint=_EXAMPLE) from None
     if parts.scheme.lower() not in {"http", "https"} or not parts.hostname:
-        raise ConfigurationError(f"The index URL {shown!r} has no http:// or https:// and host.", hint=_EXAMPLE)
+        raise ConfigurationError(f"Invalid index URL {shown!r}: expected http(s)://HOST/.", hint=_EXAMPLE)
     if parts.query or parts.fragment:
-        raise ConfigurationError(f"The index URL {shown!r} has a query or fragment.", hint=_EXAMPLE)
+        raise ConfigurationError(f"Invalid index URL {shown!r}: it has a query or fragment.", hint=_EXAMPLE)
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     netloc = host if port is None else f"{host}:{port}"
     path = parts.path.rstrip("/")
@@ -105,6 +103,14 @@ def parse_index_url(text: str) -> IndexUrl:
         unquote(parts.username) if parts.username else None,
         Secret(unquote(parts.password)) if parts.password else None,
     )
+
+
+def is_same_origin(one: str, other: str) -> bool:
+    """Return whether two absolute URLs have the same scheme, host and port; False when one of them is not valid."""
+    try:
+        return _origin(urlsplit(one)) == _origin(urlsplit(other))
+    except ValueError:
+        return False
 
 
 def _origin(parts: SplitResult) -> tuple[str, str | None, int | None]:

@@ -7,13 +7,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from publisher.client import http
-from publisher.client.client import error_text
+from publisher.client.answers import error_text
+from publisher.client.http import BearerAuth, IndexSession
 from publisher.client.url import IndexUrl, parse_index_url
 from publisher.errors import PublishError
 from publisher.machine.demo_keyring import FILE_VARIABLE
@@ -158,12 +158,9 @@ class _Demo:
     def register(self) -> None:
         """Make an account, as an administrator does."""
         self._show.command('curl -H "Authorization: Bearer $AUTH_TOKEN" -d \'{"username": "demo", ...}\' .../register')
-        session = http.open_session(http.BearerAuth(self._admin_token))
-        url = self.index.endpoint("register")
-        with session, http.reaching(url):
-            response = session.post(
-                url, json={"username": USER, "password": self._password.reveal()}, timeout=http.TIMEOUT
-            )
+        account = {"username": USER, "password": self._password.reveal()}
+        with closing(IndexSession(self.index.root, BearerAuth(self._admin_token))) as session:
+            response = session.request("POST", self.index.endpoint("register"), json=account)
         if not response.ok:
             raise DemoFailedError(f"The index did not register the user: {error_text(response)}")
         self._show.line(f"{response.status_code} {response.text.strip()}")

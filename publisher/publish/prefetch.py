@@ -12,7 +12,8 @@ from publisher.credentials.chain import Prompt, Target, find_credentials
 from publisher.errors import NoCredentialsError, PublishError
 
 if TYPE_CHECKING:
-    from publisher.client.client import IndexClient, RemoteFile
+    from publisher.client.client import IndexClient
+    from publisher.client.pages import RemoteFile
 
 _CONCURRENT_READS = 6
 """Projects that are read at the same time."""

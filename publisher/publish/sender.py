@@ -3,30 +3,20 @@
 import random
 import threading
 from collections.abc import Callable, Sequence
-from functools import partial
-from http import HTTPStatus
 
-from publisher.client import http
-from publisher.client.client import IndexClient, error_text, expect_success
+from publisher.client.answers import expect_stored, retry_after
+from publisher.client.client import IndexClient
+from publisher.client.http import WORTH_ANOTHER_TRY, Response
 from publisher.client.upload_form import UploadForm
-from publisher.errors import CheckFailedError, ConflictError, IndexUnavailableError, StoppedError
+from publisher.errors import IndexUnavailableError, StoppedError
 from publisher.publish.events import Observer
 from publisher.publish.plan import Upload
 
 PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Seconds before each further attempt; a little chance is added, so that many publishers don't come back together."""
 
-LONGEST_PAUSE = 60.0
-"""Seconds that an index's Retry-After is obeyed for at the most."""
-
-_WORTH_ANOTHER_TRY = {
-    HTTPStatus.TOO_MANY_REQUESTS,
-    HTTPStatus.INTERNAL_SERVER_ERROR,
-    HTTPStatus.BAD_GATEWAY,
-    HTTPStatus.SERVICE_UNAVAILABLE,
-    HTTPStatus.GATEWAY_TIMEOUT,
-}
-_REFUSES_THE_FILE = {400, 410, 413, 415, 422}
+PAUSES_TOGETHER = 120.0
+"""Seconds that one file waits between its attempts, all in all: a Retry-After that asks for more ends the attempts."""
 
 
 class FileSender:
@@ -42,9 +32,11 @@ class FileSender:
         """Let every file that is going up fail with StoppedError, unless the index has it in whole already."""
         self._is_stopped.set()
 
-    def send(self, upload: Upload) -> None:
+    def send(self, upload: Upload) -> bool:
         """
-        Send a file until it is stored, again after a growing pause while the index can't be reached or fails.
+        Send a file, again after a growing pause while the index can't be reached or fails.
+
+        Return whether the answer proves that it is stored; False where something else may have answered.
 
         Raises ConflictError when the index has the name with other contents, CredentialsError on 401 and 403,
         CheckFailedError when the index refuses the file, IndexUnavailableError when no attempt succeeded.
@@ -56,24 +48,35 @@ class FileSender:
             self._expect_not_stopped()
             on_bytes(count)
 
-        self._expect_stored(upload, self._answer(upload, on_sent))
-        self._observer.sent(filename)
+        response = self._answer(upload, on_sent)
+        is_proven = expect_stored(response, filename, upload.sha256, self.index.url, self.index.credentials)
+        if is_proven:
+            self._observer.sent(filename)
+        return is_proven
 
-    def _answer(self, upload: Upload, on_sent: Callable[[int], None]) -> http.Response:
+    def accept(self, upload: Upload, warning: str | None = None) -> None:
+        """Count a file as stored, with a warning where that could not be proven."""
+        if warning:
+            self._observer.warned(warning)
+        self._observer.sent(upload.distribution.filename)
+
+    def _answer(self, upload: Upload, on_sent: Callable[[int], None]) -> Response:
         """Return the index's answer to a file, the first that is worth no other attempt, else the last."""
-        attempt = partial(self._attempt, upload, on_sent)
+        left = PAUSES_TOGETHER
         for pause in self._pauses:
             try:
-                response = attempt()
+                response = self._attempt(upload, on_sent)
             except IndexUnavailableError as error:
-                self._wait(upload, error.message, pause)
-                continue
-            if response.status_code not in _WORTH_ANOTHER_TRY:
-                return response
-            self._wait(upload, f"the index answered {response.status_code}", _retry_after(response) or pause)
-        return attempt()
+                reason, wanted = error.message, pause
+            else:
+                reason, wanted = f"the index answered {response.status_code}", retry_after(response) or pause
+                if response.status_code not in WORTH_ANOTHER_TRY or wanted > left:
+                    return response
+            left -= wanted
+            self._wait(upload, reason, wanted)
+        return self._attempt(upload, on_sent)
 
-    def _attempt(self, upload: Upload, on_sent: Callable[[int], None]) -> http.Response:
+    def _attempt(self, upload: Upload, on_sent: Callable[[int], None]) -> Response:
         self._expect_not_stopped()
         form = UploadForm(upload.distribution, on_sent)
         response = self.index.post(form, form.content_type)
@@ -89,25 +92,3 @@ class FileSender:
     def _expect_not_stopped(self) -> None:
         if self._is_stopped.is_set():
             raise StoppedError("The upload was stopped.")
-
-    def _expect_stored(self, upload: Upload, response: http.Response) -> None:
-        filename = upload.distribution.filename
-        text = error_text(response)
-        if response.status_code == HTTPStatus.CONFLICT or (
-            response.status_code == HTTPStatus.BAD_REQUEST and "already exist" in text.lower()
-        ):
-            raise ConflictError(f"{filename}: {text}")
-        if response.status_code in _REFUSES_THE_FILE:
-            raise CheckFailedError(f"{self.index.url} refused {filename}: {text}")
-        if response.status_code == HTTPStatus.SEE_OTHER:
-            raise IndexUnavailableError(
-                f"{self.index.url} took longer over {filename} than its platform lets a request take.",
-                hint="It may have been stored all the same: run the same command again, which finds out.",
-            )
-        expect_success(response, self.index.url, self.index.credentials)
-
-
-def _retry_after(response: http.Response) -> float | None:
-    """Return the seconds that the index asks to wait (RFC 9110, 10.2.3), or None when it names none."""
-    seconds = response.headers.get("Retry-After", "")
-    return min(float(seconds), LONGEST_PAUSE) if seconds.isdigit() else None

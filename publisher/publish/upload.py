@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from functools import partial
 
-from publisher.client.client import IndexClient, RemoteFile
-from publisher.errors import ConflictError, IndexUnavailableError, PublishError
+from publisher.client.client import IndexClient
+from publisher.client.pages import RemoteFile
+from publisher.errors import ConflictError, CredentialsError, IndexUnavailableError, PublishError
 from publisher.project.dependencies import find_dependencies
 from publisher.project.distributions import Distribution
 from publisher.project.tags import check_tag
@@ -84,7 +85,7 @@ def _describe_progress(uploads: Sequence[Upload], done: Mapping[str, State]) -> 
 def _send(sender: FileSender, upload: Upload, *, skip_existing: bool) -> State:
     """Send one file; when the answer does not say whether the file is stored, look."""
     try:
-        sender.send(upload)
+        is_proven = sender.send(upload)
     except (ConflictError, IndexUnavailableError) as error:
         existing = _find(upload, sender.index)
         if existing is not None and has_same_contents(upload, existing):
@@ -94,7 +95,32 @@ def _send(sender: FileSender, upload: Upload, *, skip_existing: bool) -> State:
                 return State.SKIPPED
             error.hint = CONFLICT_HINT
         raise
+    if not is_proven:
+        _confirm(upload, sender)
     return State.UPLOADED
+
+
+def _confirm(upload: Upload, sender: FileSender) -> None:
+    """
+    Return when a file is stored whose upload was answered by what may be another server; warn when that stays open.
+
+    Raises IndexUnavailableError when no index answers, or when it has other contents.
+    """
+    filename = upload.distribution.filename
+    try:
+        existing = sender.index.files(upload.distribution.name).get(filename)
+    except CredentialsError as error:
+        sender.accept(upload, f"{filename}: stored or not, the index does not show it: {error.message}")
+        return
+    if existing is None:
+        sender.accept(upload, f"{filename}: the index accepted it, and does not list it yet")
+    elif has_same_contents(upload, existing):
+        sender.accept(upload)
+    else:
+        raise IndexUnavailableError(
+            f"{sender.index.url} has {filename} with other contents than those that were sent.",
+            hint="Delete the file on the index, or raise the version, and publish again.",
+        )
 
 
 def _locate(plan: Plan, index: IndexClient) -> dict[str, str]:

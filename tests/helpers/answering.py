@@ -42,7 +42,7 @@ def answering(answer: Callable[[Request], Answer | None], tls: ssl.SSLContext | 
             self.end_headers()
             self.wfile.write(found.body)
 
-        do_GET = do_HEAD = do_POST = _handle  # noqa: N815 - the names that http.server calls
+        do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = _handle  # noqa: N815 - the names that http.server calls
 
         def log_message(self, *arguments: object) -> None:
             """Say nothing."""

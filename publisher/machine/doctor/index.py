@@ -8,7 +8,8 @@ from http import HTTPStatus
 from urllib.parse import urljoin
 
 from publisher.client import http
-from publisher.client.client import SIMPLE_ACCEPT, error_text, is_project_list
+from publisher.client.answers import error_text
+from publisher.client.pages import SIMPLE_ACCEPT, is_project_list
 from publisher.client.url import IndexUrl
 from publisher.errors import IndexUnavailableError
 from publisher.machine.diagnosis import Area, Diagnosis, Reporter
@@ -37,10 +38,10 @@ class Reached:
 def check_index(url: IndexUrl, thresholds: Thresholds) -> Generator[Diagnosis, None, Reached]:
     """Yield what is found, and return what the later checks can build on."""
     yield from _check_scheme(url)
-    with closing(http.open_session(http.BasicAuth(), retries=False)) as session:
+    with closing(http.IndexSession(url.root, retries=False)) as session:
         try:
-            first = http.probe(session, url.simple, SIMPLE_ACCEPT)
-            again = http.probe(session, url.simple, SIMPLE_ACCEPT)
+            first = session.probe(url.simple, SIMPLE_ACCEPT)
+            again = session.probe(url.simple, SIMPLE_ACCEPT)
         except IndexUnavailableError as error:
             yield _INDEX.problem("reachable", error.message, error.hint)
             return Reached(answers=False)
@@ -135,10 +136,10 @@ def _check_answer(url: IndexUrl, probe: http.Probe) -> Generator[Diagnosis, None
     return Reached(answers=False)
 
 
-def _check_health(url: IndexUrl, session: http.Session) -> Iterator[Diagnosis]:
+def _check_health(url: IndexUrl, session: http.IndexSession) -> Iterator[Diagnosis]:
     """Ask the index how it is, which only ours can tell."""
     try:
-        told = http.probe(session, url.endpoint("health"), "application/json").json
+        told = session.probe(url.endpoint("health"), "application/json").json
     except IndexUnavailableError as error:
         yield _INDEX.problem("healthy", error.message, error.hint)
         return

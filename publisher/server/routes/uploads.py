@@ -152,7 +152,8 @@ class UploadRoutes:
         _check_form(form, distribution)
         metadata = _metadata(distribution, spool.size, digests["sha256"], request.username)
         await self._changes.upload(spool.path, filename, metadata)
-        return Response(200, b"", [(b"content-type", TEXT_TYPE)])
+        stored = (b"x-checksum-sha256", digests["sha256"].encode())  # by which our client knows that it was this index
+        return Response(200, b"", [(b"content-type", TEXT_TYPE), stored])
 
     async def _verify_digests(self, form: UploadForm, digests: dict[str, str], path: Path) -> None:
         for field, algorithm in DIGESTS.items():

@@ -104,7 +104,7 @@ def test_no_index_is_named() -> None:
 
 
 def test_the_url_is_none() -> None:
-    _expect(_doctor("--index-url", "acme.example"), 2, "named", Verdict.PROBLEM, "no http:// or https://")
+    _expect(_doctor("--index-url", "acme.example"), 2, "named", Verdict.PROBLEM, "expected http(s)")
 
 
 def test_the_url_holds_a_password(logged_in: RunningIndex) -> None:

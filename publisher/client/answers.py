@@ -1,0 +1,151 @@
+"""An index's answers: success or the failure that a status stands for, in the index's words."""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+
+from publisher.client.http import Response, parse_json, redirect_target
+from publisher.client.pages import is_json, is_web_page, title
+from publisher.client.url import IndexUrl
+from publisher.errors import (
+    HOW_TO_LOG_IN,
+    CheckFailedError,
+    ConflictError,
+    CredentialsError,
+    IndexUnavailableError,
+)
+from publisher.project.display import without_control_characters
+from publisher.secret import Credentials, mask_urls
+
+DIGEST_HEADER = "X-Checksum-Sha256"
+"""Holds the SHA-256 digest of the file that our index has stored, in hexadecimal."""
+
+_LONGEST_TEXT = 2000
+_REFUSES_THE_FILE = {400, 410, 411, 413, 415, 422}
+_NO_INDEX = {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}
+_EXISTS: Mapping[int, Sequence[str]] = {
+    HTTPStatus.BAD_REQUEST: (
+        "already exist",  # Warehouse, Google Artifact Registry
+        "already been taken",  # GitLab
+        "updating asset",  # Nexus up to 3.70
+        "cannot be updated",  # Nexus
+    ),
+    HTTPStatus.FORBIDDEN: ("/overwrite", "overwrite artifact"),  # Artifactory, with and without "delete/"
+    HTTPStatus.UNPROCESSABLE_ENTITY: ("already exist", "already been taken"),
+}
+"""
+Signs of a name that the index has; Azure Artifacts, CodeArtifact, devpi, pypiserver and ours answer 409.
+
+A mistake costs one request: whether the file is there, and the same, is read from the project's page.
+"""
+
+
+def expect_success(response: Response, url: IndexUrl, credentials: Credentials | None) -> None:
+    """
+    Return when a request succeeded.
+
+    Raises CredentialsError on 401 and 403, IndexUnavailableError on everything else that is not 2xx.
+    """
+    status = response.status_code
+    if status == HTTPStatus.UNAUTHORIZED:
+        if credentials is None:
+            raise CredentialsError(f"{url} asks for a password.", hint=HOW_TO_LOG_IN)
+        raise CredentialsError(
+            f"{url} refused the password of {credentials.username!r} (from {credentials.source}).",
+            hint="Run `pypi-publish login` to store the right one, or ask the index's administrator for an account.",
+        )
+    if status == HTTPStatus.FORBIDDEN:
+        who = repr(credentials.username) if credentials else "an anonymous user"
+        raise CredentialsError(
+            f"{url} knows {who} but does not allow this: {error_text(response)}",
+            hint="Ask the index's administrator for the right.",
+        )
+    if (target := redirect_target(response)) is not None:
+        raise IndexUnavailableError(
+            f"{url} redirects to {mask_urls(target)}.",
+            hint="If that is the index's new place, use it as the index URL. Behind a sign-in page of your network, "
+            "sign in first.",
+        )
+    if not response.ok:
+        pause = retry_after(response)
+        when = f"in {pause:.0f} s, as the index asks" if pause else "in a minute"
+        raise IndexUnavailableError(
+            f"{url} answered {status}: {error_text(response)}",
+            hint=f"Try again {when}; if it stays so, the index's log says more (`pypi-publish doctor` helps).",
+        )
+
+
+def expect_stored(
+    response: Response, filename: str, sha256: str, url: IndexUrl, credentials: Credentials | None
+) -> bool:
+    """
+    Return whether an answer proves that a file is stored; False for a success that may be another server's.
+
+    Raises ConflictError when the index has the name with other contents, CheckFailedError when it refuses the file, and
+    what `expect_success` raises.
+    """
+    status, text = response.status_code, error_text(response)
+    words = f"{response.reason} {response.text[:_LONGEST_TEXT]}".lower()
+    if status == HTTPStatus.CONFLICT or any(sign in words for sign in _EXISTS.get(status, ())):
+        raise ConflictError(f"{filename}: {text}")
+    if status in _REFUSES_THE_FILE:
+        raise CheckFailedError(f"{url} refused {filename}: {text}")
+    if status == HTTPStatus.SEE_OTHER:
+        raise IndexUnavailableError(
+            f"{url} took longer over {filename} than its platform lets a request take.",
+            hint="It may have been stored all the same: run the same command again, which finds out.",
+        )
+    if status in _NO_INDEX:
+        raise IndexUnavailableError(
+            f"{url} does not accept uploads: {text}",
+            hint="Check the index URL: uploads go to it. For another index than ours it is the URL that twine takes as "
+            "--repository-url.",
+        )
+    expect_success(response, url, credentials)
+    stored = response.headers.get(DIGEST_HEADER)
+    if stored is not None:
+        return stored.lower() == sha256
+    return status != HTTPStatus.ACCEPTED and not is_web_page(response)
+
+
+def retry_after(response: Response) -> float | None:
+    """Return the seconds that an answer asks to wait, given as a number or a date (RFC 9110, 10.2.3), or None."""
+    text = response.headers.get("Retry-After", "").strip()
+    if text.isascii() and text.isdigit():
+        return float(text)
+    when = _parse_date(text)
+    if when is None:
+        return None
+    now = _parse_date(response.headers.get("Date", "")) or dt.datetime.now(dt.UTC)
+    return max(0.0, (when - now).total_seconds())
+
+
+def _parse_date(text: str) -> dt.datetime | None:
+    try:
+        found = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=dt.UTC)
+
+
+def error_text(response: Response) -> str:
+    """Return an index's words about a failure: the message of its JSON, its plain text, or the HTTP reason."""
+    return without_control_characters(_error_text(response))[:_LONGEST_TEXT]
+
+
+def _error_text(response: Response) -> str:
+    kind = response.headers.get("Content-Type", "")
+    if is_json(response):
+        found = parse_json(response)
+        if isinstance(found, dict):
+            text = found.get("message") or found.get("detail") or found.get("title") or found.get("error")
+            if isinstance(text, str) and text.strip():
+                return text.strip()
+            if isinstance(text, dict | list):
+                return str(text)
+    if kind.startswith("text/plain") and (text := response.text.strip()):
+        return text
+    if is_web_page(response) and (text := title(response)):
+        return text
+    return f"{response.status_code} {response.reason}"

@@ -1,0 +1,106 @@
+"""Answers to an upload: what proves that a file is stored, and how other indexes say that they have it."""
+
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+
+from publisher.client.answers import error_text, expect_stored, retry_after
+from publisher.client.http import IndexSession, Response
+from publisher.client.url import parse_index_url
+from publisher.errors import CheckFailedError, ConflictError, CredentialsError, IndexUnavailableError, PublishError
+from tests.helpers.answering import Answer, answering
+
+FILE = "acme-1.0-py3-none-any.whl"
+DIGEST = "ab" * 32
+
+
+def _response(status: int, body: str = "", **headers: str) -> Response:
+    answer = Answer(status, body.encode(), {name.replace("_", "-"): value for name, value in headers.items()})
+    with answering(lambda _: answer) as url, closing(IndexSession(url, retries=False)) as session:
+        return session.request("POST", url)
+
+
+def _is_stored(status: int, body: str = "", **headers: str) -> bool:
+    response = _response(status, body, **headers)
+    return expect_stored(response, FILE, DIGEST, parse_index_url("http://index.example"), None)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "headers"),
+    [
+        (200, "", {"X_Checksum_Sha256": DIGEST.upper()}),
+        (200, "", {"Content_Type": "text/html"}),  # pypiserver
+        (201, '{"message": "201 Created"}', {"Content_Type": "application/json"}),  # GitLab
+        (204, "", {}),
+    ],
+)
+def test_a_success_proves_that_the_file_is_stored(status: int, body: str, headers: dict[str, str]) -> None:
+    assert _is_stored(status, body, **headers)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "headers"),
+    [
+        (200, "<!doctype html><form action=/login>", {"Content_Type": "text/html"}),
+        (200, "  <html><title>Home</title>", {}),
+        (202, "", {}),
+        (200, "", {"X_Checksum_Sha256": "cd" * 32}),
+    ],
+)
+def test_a_success_that_may_be_another_server_proves_nothing(status: int, body: str, headers: dict[str, str]) -> None:
+    assert not _is_stored(status, body, **headers)
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (409, "Conflict"),  # Azure Artifacts, CodeArtifact, devpi, pypiserver and ours
+        (400, "File already exists ('acme-1.0-py3-none-any.whl'). See https://index.example/help"),  # Warehouse
+        (400, "requested entity already exists\n"),  # Google Artifact Registry
+        (400, '{"message": "Validation failed: File name has already been taken"}'),  # GitLab
+        (400, "<!doctype html><title>400 - Nexus</title>Repository does not allow updating assets: pypi"),
+        (400, "acme/1.0/acme-1.0-py3-none-any.whl cannot be updated"),  # Nexus 3.71 and later
+        (403, '{"errors": [{"message": "Not enough permissions to delete/overwrite artifact acme"}]}'),  # Artifactory
+        (403, "Not enough permissions to delete/overwrite all artifacts under acme/1.0"),
+    ],
+)
+def test_indexes_say_in_their_own_words_that_they_have_the_name(status: int, body: str) -> None:
+    with pytest.raises(ConflictError):
+        _is_stored(status, body)
+
+
+@pytest.mark.parametrize(
+    ("status", "failure"),
+    [
+        (400, CheckFailedError),
+        (413, CheckFailedError),
+        (401, CredentialsError),
+        (403, CredentialsError),
+        (404, IndexUnavailableError),
+        (405, IndexUnavailableError),
+        (520, IndexUnavailableError),
+    ],
+)
+def test_other_refusals_keep_their_meaning(status: int, failure: type[PublishError]) -> None:
+    with pytest.raises(failure) as caught:
+        _is_stored(status, "no")
+    assert type(caught.value) is failure
+
+
+def test_retry_after_is_a_number_of_seconds_or_a_date() -> None:
+    now = datetime(2020, 1, 1, tzinfo=UTC)
+    later = format_datetime(now + timedelta(seconds=20), usegmt=True)
+    assert retry_after(_response(429, Retry_After="7")) == 7
+    assert retry_after(_response(429, Retry_After=later, Date=format_datetime(now, usegmt=True))) == 20
+    assert retry_after(_response(429, Retry_After=later)) == 0  # it has passed
+    assert [retry_after(_response(429, Retry_After=text)) for text in ("soon", "-1", "")] == [None] * 3
+    assert retry_after(_response(429)) is None
+
+
+def test_the_words_of_an_error_are_short_and_without_control_characters() -> None:
+    text = error_text(_response(400, "\x1b[31mred\x07" * 1000, Content_Type="text/plain"))
+    assert len(text) <= 2000
+    assert "\x1b" not in text
+    assert error_text(_response(400, '{"error": "no"}', Content_Type="application/json")) == "no"
