@@ -1,0 +1,57 @@
+"""The upload form: its fields are those that twine sends, whichever twine is installed."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from twine.package import PackageFile
+from twine.repository import Repository
+
+from publisher.client.upload_form import form_fields
+from publisher.project.distributions import read_distribution
+from tests.helpers.dists import make_sdist, make_wheel
+
+PLAIN = "Metadata-Version: 2.1\nName: acme_widgets\nVersion: 1.0\nLicense-File: LICENSE\n\nHello ✓\n"
+FULL = """\
+Metadata-Version: 2.4
+Name: acme_widgets
+Version: 1.0
+Dynamic: Summary
+Platform: any
+Platform: linux
+Supported-Platform: linux
+Summary: One ✓
+Description-Content-Type: text/markdown
+Keywords: a,b
+Author: Ada
+Author-email: Ada <ada@acme.example>
+Maintainer: Bob
+License-Expression: MIT
+License-File: LICENSE
+License-File: NOTICE
+Classifier: Typing :: Typed
+Classifier: Programming Language :: Python
+Requires-Dist: one
+Requires-Dist: two; extra == "more"
+Requires-Python: >=3.11
+Requires-External: libc
+Project-URL: Source, https://acme.example/
+Project-URL: Docs, https://acme.example/docs?a=b,c
+Provides-Extra: more
+
+Hello ✓
+"""
+DIGESTS = {"sha256_digest", "blake2_256_digest", "md5_digest"}
+"""Known only when the file was read; ours come behind it."""
+
+
+@pytest.mark.parametrize("make", [make_wheel, make_sdist])
+@pytest.mark.parametrize("text", [PLAIN, FULL])
+def test_the_fields_are_those_of_twine(tmp_path: Path, make: Any, text: str) -> None:
+    path = make(tmp_path, metadata_bytes=text.encode())
+    theirs = PackageFile.from_filename(str(path), None).metadata_dictionary()
+    theirs["name"] = "acme_widgets"  # twine spells it acme-widgets, which indexes take for the same
+    fields = Repository._convert_metadata_to_list_of_tuples(theirs)
+    ours = form_fields(read_distribution(path))
+    assert ours[:2] == [(":action", "file_upload"), ("protocol_version", "1")]
+    assert sorted(ours[2:]) == sorted((name, value) for name, value in fields if name not in DIGESTS)
