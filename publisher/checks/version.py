@@ -11,7 +11,7 @@ from publisher.checks.rules import RULES
 from publisher.checks.toml_positions import Lines, Place
 from publisher.checks.violations import Violation
 from publisher.client.client import IndexClient
-from publisher.client.pages import RemoteFile
+from publisher.client.models import RemoteFile
 from publisher.credentials.chain import Target, find_credentials
 from publisher.errors import (
     CheckFailedError,

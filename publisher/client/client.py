@@ -1,8 +1,7 @@
 """Client of one index: its projects and files, changes to them, and the account behind the credentials."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import closing
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,7 +11,8 @@ from packaging.version import Version
 
 from publisher.client.answers import error_text, expect_success
 from publisher.client.http import BasicAuth, IndexSession, Response, parse_json, redirect_target
-from publisher.client.pages import SIMPLE_ACCEPT, RemoteFile, is_web_page, parse_files, parse_projects
+from publisher.client.models import Account, RemoteFile
+from publisher.client.pages import SIMPLE_ACCEPT, is_web_page, parse_files, parse_projects
 from publisher.client.url import IndexUrl
 from publisher.errors import (
     HOW_TO_LOG_IN,
@@ -26,19 +26,6 @@ from publisher.project.distributions import Kind, parse_filename, parse_metadata
 from publisher.secret import Credentials, Secret
 
 _NEVER_CACHED = {"Accept": SIMPLE_ACCEPT, "Cache-Control": "no-cache"}
-
-
-@dataclass(frozen=True)
-class Account:
-    """An account on an index: a user name, and the rights of that user."""
-
-    username: str
-    rights: Sequence[str] | None
-    """Of download, list and update; None where the index does not give them."""
-    version: str | None = None
-    """Of the pypi-publish that the index runs; None where it is another index."""
-    passes_on: bool = False
-    """Whether the index sends installers to another one for names that it does not own."""
 
 
 class IndexClient:

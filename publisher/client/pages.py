@@ -4,13 +4,13 @@
 # API version after 1.1 and fails on a link whose fragment is no hash. pypi-simple takes 190 ms to import, and pydantic.
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from html.parser import HTMLParser
 from typing import Any, NoReturn
 from urllib.parse import unquote, urljoin, urlsplit
 
 from publisher.client.http import Response
+from publisher.client.models import RemoteFile
 from publisher.errors import IndexUnavailableError
 from publisher.project.display import without_control_characters
 from publisher.secret import mask_urls
@@ -19,23 +19,6 @@ SIMPLE_ACCEPT = "application/vnd.pypi.simple.v1+json, text/html;q=0.1"
 
 _ARCHIVES = (".whl", ".tar.gz", ".zip", ".tar.bz2", ".egg", ".exe")
 _SIGNS_OF_ANOTHER_PAGE = frozenset({"form", "script", "iframe", "frameset"})
-
-
-@dataclass(frozen=True)
-class RemoteFile:
-    """
-    A file on the index.
-
-    ``hashes`` are its digests by algorithm, in lower-case hexadecimal; ``uploaded`` and ``size``, in bytes, are None
-    where the index does not give them (PEP 700).
-    """
-
-    filename: str
-    url: str
-    hashes: Mapping[str, str]
-    yanked: bool = False
-    uploaded: datetime | None = None
-    size: int | None = None
 
 
 def parse_files(response: Response) -> list[RemoteFile]:

@@ -3,7 +3,8 @@
 from contextlib import closing
 from dataclasses import dataclass
 
-from publisher.client.client import Account, IndexClient
+from publisher.client.client import IndexClient
+from publisher.client.models import Account
 from publisher.client.url import IndexUrl
 from publisher.credentials import keyring, remembered
 from publisher.credentials.chain import Target, find_credentials

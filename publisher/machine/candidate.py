@@ -13,7 +13,6 @@ from packaging.utils import (
 )
 from packaging.version import Version
 
-from publisher.client.client import IndexClient
 from publisher.client.url import IndexUrl
 from publisher.secret import Credentials
 
@@ -36,6 +35,8 @@ def find_candidate(url: IndexUrl, credentials: Credentials) -> tuple[Candidate |
 
     Raises CredentialsError when the index refuses the credentials, IndexUnavailableError when it fails.
     """
+    from publisher.client.client import IndexClient  # noqa: PLC0415 - 70 ms, and most configuration asks no index
+
     with closing(IndexClient(url, credentials)) as client:
         names = [canonicalize_name(name) for name in client.projects()]
         for name in names[:_EXAMINED]:

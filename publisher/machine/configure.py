@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from publisher.client.client import Account
+from publisher.client.models import Account
 from publisher.client.url import IndexUrl
 from publisher.errors import ConfigurationError
 from publisher.files.changes import FileChange, read_text

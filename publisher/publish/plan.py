@@ -11,7 +11,7 @@ from publisher.publish.prefetch import IndexPrefetch
 from publisher.publish.report import State
 
 if TYPE_CHECKING:
-    from publisher.client.pages import RemoteFile
+    from publisher.client.models import RemoteFile
     from publisher.client.url import IndexUrl
 
 CONFLICT_HINT = (

@@ -13,7 +13,7 @@ from publisher.errors import NoCredentialsError, PublishError
 
 if TYPE_CHECKING:
     from publisher.client.client import IndexClient
-    from publisher.client.pages import RemoteFile
+    from publisher.client.models import RemoteFile
 
 _CONCURRENT_READS = 6
 """Projects that are read at the same time."""

@@ -15,7 +15,7 @@ from publisher.publish.prefetch import IndexPrefetch
 from publisher.publish.report import FileReport, Release, State
 
 if TYPE_CHECKING:
-    from publisher.client.pages import RemoteFile
+    from publisher.client.models import RemoteFile
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 

@@ -5,7 +5,7 @@ from contextlib import closing
 from functools import partial
 
 from publisher.client.client import IndexClient
-from publisher.client.pages import RemoteFile
+from publisher.client.models import RemoteFile
 from publisher.errors import ConflictError, CredentialsError, IndexUnavailableError, PublishError
 from publisher.project.dependencies import find_dependencies
 from publisher.project.distributions import Distribution

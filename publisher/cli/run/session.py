@@ -11,7 +11,7 @@ from publisher.cli.options.target import TargetArgs
 from publisher.cli.run.prompts import ask, can_ask
 from publisher.cli.run.resolve import project_config, resolve_index, resolve_target
 from publisher.cli.run.tools import write_setup
-from publisher.client.client import Account
+from publisher.client.models import Account
 from publisher.client.url import IndexUrl
 from publisher.credentials import login as sessions
 from publisher.credentials.chain import Target

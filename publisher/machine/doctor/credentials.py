@@ -4,7 +4,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 
 from publisher import __version__
-from publisher.client.client import Account
+from publisher.client.models import Account
 from publisher.credentials.chain import Target, in_keyring, in_netrc
 from publisher.credentials.login import prove
 from publisher.credentials.netrc import netrc_file

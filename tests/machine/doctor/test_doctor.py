@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import trustme
 
-from publisher.client.client import Account
+from publisher.client.models import Account
 from publisher.client.url import parse_index_url
 from publisher.machine.diagnosis import Verdict
 from publisher.machine.doctor import keyring

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
-from publisher.client.client import Account
+from publisher.client.models import Account
 from publisher.client.url import IndexUrl, parse_index_url
 from publisher.machine.candidate import Candidate
 from publisher.machine.configure import make_setup
