@@ -10,19 +10,19 @@ from typing import Any
 
 from publisher.server.names.filenames import guess, is_name
 from publisher.server.settings import UpstreamSettings, UpstreamSource
-from publisher.server.upstream.blobs import BlobStore
 from publisher.server.upstream.context import UpstreamContext
-from publisher.server.upstream.downloads import Download, Downloads
 from publisher.server.upstream.errors import NotUpstreamError, UpstreamUnavailableError, WithheldError
-from publisher.server.upstream.files import PublicFiles, StoredPublicFile
-from publisher.server.upstream.ledger import Ledger
-from publisher.server.upstream.listing import ListedFile, tail_of
+from publisher.server.upstream.files.blobs import BlobStore
+from publisher.server.upstream.files.downloads import Download, Downloads
+from publisher.server.upstream.files.public_files import PublicFiles, StoredPublicFile
 from publisher.server.upstream.ownership import Ownership
-from publisher.server.upstream.page_store import PageStore
-from publisher.server.upstream.policy import Policy
-from publisher.server.upstream.projects import ProjectPages
-from publisher.server.upstream.records import RecordStorage
-from publisher.server.upstream.render import RenderedPage, render
+from publisher.server.upstream.pages.listing import ListedFile, tail_of
+from publisher.server.upstream.pages.page_store import PageStore
+from publisher.server.upstream.pages.projects import ProjectPages
+from publisher.server.upstream.pages.render import RenderedPage, render
+from publisher.server.upstream.policy.decision import Policy
+from publisher.server.upstream.policy.ledger import Ledger
+from publisher.server.upstream.policy.records import RecordStorage
 
 LEDGER_CHECK = 5.0
 """Seconds between two looks at what other processes recorded."""

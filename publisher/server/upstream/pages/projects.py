@@ -16,8 +16,8 @@ from publisher.server.upstream.errors import (
     UpstreamError,
     UpstreamUnavailableError,
 )
-from publisher.server.upstream.listing import Listing, ParsedPage, parse_page
-from publisher.server.upstream.page_store import PageFacts, PageStore
+from publisher.server.upstream.pages.listing import Listing, ParsedPage, parse_page
+from publisher.server.upstream.pages.page_store import PageFacts, PageStore
 
 STATES = 20_000
 """Projects whose facts are kept in memory."""

@@ -12,7 +12,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from publisher.errors import ConfigurationError
 from publisher.server.settings import Denial, UpstreamSource
-from publisher.server.upstream.policy import read_malicious
+from publisher.server.upstream.policy.decision import read_malicious
 
 _PATTERN = re.compile(r"[A-Za-z0-9*?\[\]!._-]{1,240}")
 _LABEL = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from publisher.server.settings import UpstreamSource
-from publisher.server.upstream.blobs import BlobStore
 from publisher.server.upstream.context import UpstreamContext
-from publisher.server.upstream.downloads import Download, Downloads, Wanted
 from publisher.server.upstream.errors import NotUpstreamError, UpstreamUnavailableError
-from publisher.server.upstream.listing import ListedFile
+from publisher.server.upstream.files.blobs import BlobStore
+from publisher.server.upstream.files.downloads import Download, Downloads, Wanted
+from publisher.server.upstream.pages.listing import ListedFile
 
 METADATA_SUFFIX = ".metadata"
 

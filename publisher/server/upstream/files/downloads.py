@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from publisher.server.settings import UpstreamSource
-from publisher.server.upstream.blobs import BlobStore
 from publisher.server.upstream.breaker import NotAskedError
 from publisher.server.upstream.client import FileReply
 from publisher.server.upstream.context import UpstreamContext
@@ -22,6 +21,7 @@ from publisher.server.upstream.errors import (
     UpstreamUnavailableError,
     WrongContentError,
 )
+from publisher.server.upstream.files.blobs import BlobStore
 
 BATCH = 2**20
 """Bytes that are hashed and written at a time."""

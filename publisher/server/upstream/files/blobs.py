@@ -103,9 +103,10 @@ class BlobStore:
                 if time.time() - path.stat().st_mtime > LEFTOVER_AGE:
                     path.unlink()
 
-    def pin(self, set_name: str, keys: list[str]) -> None:
-        """Protect files from eviction, as one named set that replaces an earlier one of the same name."""
-        (self._pins / set_name).write_text("".join(f"{key}\n" for key in keys), "utf-8")
+    def pin(self, set_name: str, keys: set[str]) -> None:
+        """Protect files from eviction, as a part of a named set."""
+        with (self._pins / set_name).open("a", encoding="utf-8") as file:
+            file.write("".join(f"{key}\n" for key in sorted(keys)))
 
     def pinned(self) -> set[str]:
         """Return the keys that must not be evicted."""

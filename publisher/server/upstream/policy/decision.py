@@ -13,8 +13,8 @@ from packaging.version import InvalidVersion, Version
 
 from publisher.server.names.filenames import is_reserved, normalize
 from publisher.server.settings import Denial, UpstreamSettings, UpstreamSource
-from publisher.server.upstream.ledger import Allowance, Ledger
-from publisher.server.upstream.listing import ListedFile, Listing
+from publisher.server.upstream.pages.listing import ListedFile, Listing
+from publisher.server.upstream.policy.ledger import Allowance, Ledger
 
 LIST_CHECK = 10.0
 """Seconds between two looks whether the operator's list of malicious versions changed."""

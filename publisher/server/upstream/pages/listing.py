@@ -8,8 +8,8 @@ from typing import Any
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 from publisher.server.names.filenames import guess, normalize
-from publisher.server.upstream.anchors import page_of_html
 from publisher.server.upstream.errors import NotAnIndexPageError
+from publisher.server.upstream.pages.anchors import page_of_html
 
 ENTRIES_LIMIT = 200_000
 """Files that one page may list."""

@@ -10,8 +10,8 @@ from urllib.parse import quote
 
 from packaging.version import InvalidVersion, Version
 
-from publisher.server.upstream.listing import ListedFile, ParsedPage, tail_of
-from publisher.server.upstream.policy import ProjectPolicy
+from publisher.server.upstream.pages.listing import ListedFile, ParsedPage, tail_of
+from publisher.server.upstream.policy.decision import ProjectPolicy
 
 PREFIX = "/-/public"
 

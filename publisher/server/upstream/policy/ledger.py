@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from publisher.project.versions import same_version
-from publisher.server.upstream.records import RecordStorage
+from publisher.server.upstream.policy.records import RecordStorage
 
 BATCHES = 64
 """Batches of one kind that are joined into one."""

@@ -1,0 +1,1 @@
+"""Public files: downloaded, verified, stored."""

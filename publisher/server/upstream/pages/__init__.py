@@ -1,0 +1,1 @@
+"""Public projects' pages: read, kept, refreshed, and written anew."""

@@ -1,0 +1,1 @@
+"""Which public files are passed on: settings, exceptions, and the decision."""
