@@ -1,5 +1,6 @@
 """Waiting for what another process does in its own time."""
 
+import asyncio
 import os
 import time
 from collections.abc import Callable
@@ -26,3 +27,10 @@ def is_running(pid: int) -> bool:
         return False
     status = Path(f"/proc/{pid}/status")
     return not status.exists() or "(zombie)" not in status.read_text()
+
+
+async def eventually_async(check: Callable[[], bool], *, patience: float = PATIENCE) -> None:
+    """Let the event loop run until it is true; raises TimeoutError."""
+    async with asyncio.timeout(patience):
+        while not check():  # noqa: ASYNC110 - no event tells
+            await asyncio.sleep(0.005)

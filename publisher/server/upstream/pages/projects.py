@@ -136,6 +136,10 @@ class ProjectPages:
                 return parsed
         return None
 
+    def is_refreshing(self, name: str) -> bool:
+        """Tell whether upstream is asked for a page just now."""
+        return name in self._flights
+
     def forget(self, name: str) -> None:
         """Drop a page from memory; the stored one stays."""
         for kept in (self._states, self._failures, self._recent):

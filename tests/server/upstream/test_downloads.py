@@ -1,0 +1,202 @@
+import asyncio
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+from publisher.server.upstream.errors import NotUpstreamError, UpstreamUnavailableError, WrongContentError
+from publisher.server.upstream.files.downloads import Download
+from tests.helpers.passing_on import find, passing_on, read, settings_for
+from tests.helpers.upstream import FakeUpstream, PublicFile
+from tests.helpers.waiting import eventually_async
+
+
+def big(fake: FakeUpstream, folder: Path, size: int = 3 * 2**20) -> PublicFile:
+    return fake.add(folder, "foo", data=os.urandom(size))
+
+
+def test_ten_readers_share_one_download_and_none_waits_for_its_end(fake: FakeUpstream, tmp_path: Path) -> None:
+    file = big(fake, tmp_path)
+    fake.gate.clear()
+
+    async def scenario() -> None:
+        async with passing_on(settings_for(fake, tmp_path)) as upstream:
+            found = await find(upstream, file.path)
+            downloads = [await upstream.open(found) for _ in range(10)]
+            for download in downloads:
+                assert isinstance(download, Download)
+                assert await download.read(0, None) == file.data[: len(await download.read(0, None))]
+                assert not download.done
+            fake.gate.set()
+            assert await asyncio.gather(*(read(upstream, file.path) for _ in range(3))) == [file.data] * 3
+            for download in downloads:
+                assert isinstance(download, Download)
+                upstream.leave(download)
+            assert fake.count("file") == 1
+
+    asyncio.run(scenario())
+
+
+def test_a_reader_may_begin_in_the_middle(fake: FakeUpstream, tmp_path: Path) -> None:
+    file = big(fake, tmp_path)
+    fake.gate.clear()
+
+    async def scenario() -> None:
+        async with passing_on(settings_for(fake, tmp_path)) as upstream:
+            download = await upstream.open(await find(upstream, file.path))
+            assert isinstance(download, Download)
+            await download.read(0, None)
+            offset = len(file.data) // 2 + 1000
+            late = asyncio.create_task(download.read(offset, offset + 10))
+            await asyncio.sleep(0)
+            assert not late.done()
+            fake.gate.set()
+            assert await late == file.data[offset : offset + 10]
+            upstream.leave(download)
+
+    asyncio.run(scenario())
+
+
+def test_a_download_that_all_leave_ends_and_is_not_held_against_the_file(
+    fake: FakeUpstream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = big(fake, tmp_path, 40 * 2**20)
+    monkeypatch.setattr("publisher.server.upstream.files.downloads.ABANDONED_AFTER", 0.01)
+
+    async def scenario() -> None:
+        settings = settings_for(fake, tmp_path)
+        async with passing_on(settings) as upstream:
+            download = await upstream.open(await find(upstream, file.path))
+            assert isinstance(download, Download)
+            upstream.leave(download)
+            await eventually_async(lambda: download.done)
+            assert download.error is not None
+            assert not list((settings.cache / "tmp").iterdir())
+            assert hashlib.sha256(await read(upstream, file.path)).hexdigest() == file.sha256
+
+    asyncio.run(scenario())
+
+
+def test_a_failure_is_remembered_and_nothing_wrong_is_stored(fake: FakeUpstream, tmp_path: Path) -> None:
+    file = big(fake, tmp_path)
+    fake.faults["file"] = "wrong digest"
+    settings = settings_for(fake, tmp_path)
+
+    async def scenario() -> None:
+        async with passing_on(settings) as upstream:
+            assert len(await read(upstream, file.path)) == len(file.data)  # the client's own check names the reason
+            for _ in range(5):
+                with pytest.raises(WrongContentError, match="sha256"):
+                    await read(upstream, file.path)
+            assert fake.count("file") == 1
+            assert not [path for path in (settings.cache / "files").rglob("*") if path.is_file()]
+            assert not list((settings.cache / "tmp").iterdir())
+
+    asyncio.run(scenario())
+
+
+def test_the_metadata_of_a_wheel_has_its_own_digest(fake: FakeUpstream, tmp_path: Path) -> None:
+    file = big(fake, tmp_path)
+
+    async def scenario() -> None:
+        async with passing_on(settings_for(fake, tmp_path)) as upstream:
+            found = await find(upstream, file.path)
+            assert await upstream.metadata(found) == file.metadata
+            fake.faults["metadata"] = "500"
+            assert await upstream.metadata(found) == file.metadata
+
+    asyncio.run(scenario())
+
+
+def test_metadata_that_upstream_lost_comes_from_the_wheel_or_is_not_announced_again(
+    fake: FakeUpstream, tmp_path: Path
+) -> None:
+    file = big(fake, tmp_path)
+    fake.faults["metadata"] = "404"
+
+    async def scenario() -> None:
+        async with passing_on(settings_for(fake, tmp_path)) as upstream:
+            answer = await upstream.page("foo", "", as_json=True)
+            assert b"core-metadata" in answer.rendered.body
+            found = await find(upstream, file.path)
+            with pytest.raises(NotUpstreamError):
+                await upstream.metadata(found)
+            assert not upstream.is_right(answer.basis)
+            assert b"core-metadata" not in (await upstream.page("foo", "", as_json=True)).rendered.body
+        async with passing_on(settings_for(fake, tmp_path)) as upstream:
+            await read(upstream, file.path)
+            assert await upstream.metadata(await find(upstream, file.path)) == file.metadata
+
+    asyncio.run(scenario())
+
+
+def test_a_file_is_found_only_under_the_path_that_its_page_gives_it(fake: FakeUpstream, tmp_path: Path) -> None:
+    file = big(fake, tmp_path)
+
+    async def scenario() -> None:
+        async with passing_on(settings_for(fake, tmp_path)) as upstream:
+            for tail, filename in [("other", file.filename), ("aa/bb", "foo-9.0-py3-none-any.whl"), ("", "nonsense")]:
+                with pytest.raises(NotUpstreamError):
+                    await upstream.find(tail, filename)
+
+    asyncio.run(scenario())
+
+
+def test_the_least_used_files_make_room_and_pinned_ones_stay(fake: FakeUpstream, tmp_path: Path) -> None:
+    files = [fake.add(tmp_path, "foo", f"{number}.0", data=os.urandom(100_000)) for number in range(6)]
+    settings = settings_for(fake, tmp_path, cache_size=320_000)
+
+    async def scenario() -> None:
+        async with passing_on(settings) as upstream:
+            upstream.blobs.pin("keep", {files[0].sha256})
+            for age, file in enumerate(files):
+                await read(upstream, file.path)
+                await eventually_async(lambda file=file: upstream.blobs.has(file.sha256))
+                used = 1_000_000 + age
+                os.utime(upstream.blobs.path(file.sha256), (used, used))
+            kept = [file for file in files if upstream.blobs.has(file.sha256)]
+            assert files[0] in kept
+            assert files[-1] in kept
+            assert files[1] not in kept
+            assert sum(len(file.data) for file in kept) <= settings.cache_size
+
+    asyncio.run(scenario())
+
+
+def test_a_file_that_finds_no_room_is_passed_on_all_the_same(fake: FakeUpstream, tmp_path: Path) -> None:
+    file = big(fake, tmp_path)
+    settings = settings_for(fake, tmp_path, cache_size=1000)
+
+    async def scenario() -> None:
+        async with passing_on(settings) as upstream:
+            assert await read(upstream, file.path) == file.data
+            await eventually_async(lambda: not list((settings.cache / "tmp").iterdir()))
+            assert not upstream.blobs.has(file.sha256)
+
+    asyncio.run(scenario())
+
+
+def test_a_damaged_file_is_downloaded_again(fake: FakeUpstream, tmp_path: Path) -> None:
+    file = big(fake, tmp_path)
+
+    async def scenario() -> None:
+        async with passing_on(settings_for(fake, tmp_path)) as upstream:
+            await read(upstream, file.path)
+            await eventually_async(lambda: upstream.blobs.has(file.sha256))
+            upstream.blobs.path(file.sha256).write_bytes(b"short")
+            assert await read(upstream, file.path) == file.data
+
+    asyncio.run(scenario())
+
+
+def test_upstream_breaks_off(fake: FakeUpstream, tmp_path: Path) -> None:
+    file = big(fake, tmp_path)
+    fake.faults["file"] = "truncated"
+
+    async def scenario() -> None:
+        async with passing_on(settings_for(fake, tmp_path)) as upstream:
+            with pytest.raises(UpstreamUnavailableError, match="broke off"):
+                await read(upstream, file.path)
+
+    asyncio.run(scenario())
