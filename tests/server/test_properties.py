@@ -13,7 +13,7 @@ from publisher.project.distributions import parse_filename
 from publisher.server.http.messages import HttpError
 from publisher.server.http.multipart import Fields, UploadForm
 from publisher.server.names.filenames import guess, normalize
-from publisher.server.routes.simple import negotiate
+from publisher.server.routes.page_memory import negotiate
 
 BOUNDARY = "b0undary"
 names = st.text(

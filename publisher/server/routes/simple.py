@@ -1,106 +1,26 @@
 """The simple API: all projects, and the files of each, in JSON and HTML (PEP 503, 592, 629, 658, 691, 700, 714)."""
 
-import gzip
-import hashlib
 import html
 import json
-import re
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any
 from urllib.parse import quote
 
 from packaging.version import Version
 
 from publisher.project.versions import parse_version
-from publisher.server.http.messages import Headers, HttpError, Request, Response, redirect
+from publisher.server.http.messages import HttpError, Request, Response, redirect
 from publisher.server.names.filenames import is_name, normalize
 from publisher.server.names.versions import newest_first
+from publisher.server.routes.page_memory import JSON, Page, make_page, negotiate
 from publisher.server.settings import ServerSettings
 from publisher.server.storage.errors import StorageError, StorageUnavailableError
 from publisher.server.store.catalog import Catalog
 from publisher.server.store.projects import StoredFile
 
 API_VERSION = "1.4"
-
-JSON = "application/vnd.pypi.simple.v1+json"
-HTML = "application/vnd.pypi.simple.v1+html"
-TEXT_HTML = "text/html"
-
-_OFFERS = {
-    TEXT_HTML: TEXT_HTML,
-    HTML: HTML,
-    JSON: JSON,
-    "application/vnd.pypi.simple.latest+json": JSON,
-    "application/vnd.pypi.simple.latest+html": HTML,
-}
-_GZIP_FROM = 1024
-_PAGE_HEADERS: Headers = [
-    (b"cache-control", b"private, max-age=0, must-revalidate"),
-    (b"vary", b"Accept, Accept-Encoding"),
-    (b"x-content-type-options", b"nosniff"),
-]
-
-
-@lru_cache(maxsize=256)
-def negotiate(accept: str) -> str:
-    """
-    Return the content type that an ``Accept`` header prefers among those of the simple API, as PyPI negotiates.
-
-    The first of equals is ``text/html``; a header that accepts none of them gets that too.
-    """
-    ranges: dict[str, float] = {}
-    for part in accept.split(","):
-        name, *parameters = (piece.strip() for piece in part.split(";"))
-        quality = next((text[2:] for text in parameters if text.lower().startswith("q=")), "1")
-        try:
-            ranges[name.lower()] = float(quality)
-        except ValueError:
-            continue
-
-    def quality_of(offer: str) -> float:
-        kind = offer.partition("/")[0]
-        return next((ranges[name] for name in (offer, f"{kind}/*", "*/*") if name in ranges), 0.0)
-
-    best = max(_OFFERS, key=quality_of)  # the first of the best
-    return _OFFERS[best] if accept and quality_of(best) > 0 else TEXT_HTML
-
-
-@lru_cache(maxsize=256)
-def accepts_gzip(accept_encoding: bytes) -> bool:
-    """Tell whether a client takes a page zipped; ``gzip;q=0`` says that it does not."""
-    for part in accept_encoding.lower().split(b","):
-        name, *parameters = (piece.strip() for piece in part.split(b";"))
-        if name == b"gzip":
-            return not any(re.fullmatch(rb"q=0(\.0*)?", text) for text in parameters)
-    return False
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A page as it is sent, and what it was made from; ``plain`` and ``zipped`` are complete answers."""
-
-    revision: int
-    etag: bytes
-    plain: Response
-    zipped: Response
-    unmodified: Response
-
-    @property
-    def size(self) -> int:
-        """The bytes that the page takes in memory."""
-        return len(self.plain.body) + (0 if self.zipped is self.plain else len(self.zipped.body))
-
-    def answer(self, request: Request) -> Response:
-        """Return the form that the request accepts, or that it has it already."""
-        match = request.headers.get(b"if-none-match")
-        if match is not None and (self.etag in match or match == b"*"):
-            return self.unmodified
-        if self.zipped is not self.plain and accepts_gzip(request.headers.get(b"accept-encoding", b"")):
-            return self.zipped
-        return self.plain
 
 
 class SimplePages:
@@ -145,7 +65,7 @@ class SimplePages:
             names = sorted(self._catalog.names())
             make = _index_json if kind == JSON else _index_html
             revision = self._catalog.revision
-            page = await self._catalog.in_thread(lambda: _make_page(make(names), kind, revision))
+            page = await self._catalog.in_thread(lambda: make_page(make(names), kind, revision))
             self._keep(key, page)
         return page.answer(request)
 
@@ -167,7 +87,7 @@ class SimplePages:
             make: Callable[..., bytes] = _project_json if kind == JSON else _project_html
             revision = project.revision
             ordered = _ordered(files)
-            page = await self._catalog.in_thread(lambda: _make_page(make(name, ordered, prefix), kind, revision))
+            page = await self._catalog.in_thread(lambda: make_page(make(name, ordered, prefix), kind, revision))
             self._keep(key, page)
         return page.answer(request)
 
@@ -207,20 +127,6 @@ def _ordered(files: Mapping[str, StoredFile]) -> list[StoredFile]:
         return (False, text) if version is None else (True, version)
 
     return sorted(files.values(), key=lambda file: (version_key(file.version), file.filename))
-
-
-def _make_page(body: bytes, kind: str, revision: int) -> Page:
-    etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'.encode()
-    content_type = (kind if kind == JSON else f"{kind}; charset=utf-8").encode()
-    headers = [(b"content-type", content_type), (b"etag", etag), *_PAGE_HEADERS]
-    plain = Response(200, body, headers)
-    zipped = plain
-    if len(body) >= _GZIP_FROM:
-        compressed = gzip.compress(body, compresslevel=5, mtime=0)
-        zipped_etag = etag[:-1] + b'-gzip"'
-        zipped_headers = [(b"content-type", content_type), (b"etag", zipped_etag), *_PAGE_HEADERS]
-        zipped = Response(200, compressed, [*zipped_headers, (b"content-encoding", b"gzip")])
-    return Page(revision, etag[:-1], plain, zipped, Response(304, b"", [(b"etag", etag), *_PAGE_HEADERS]))
 
 
 def _index_json(names: list[str]) -> bytes:

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 from publisher.server.http.messages import HttpError, MountedApp, Request, Response
 from publisher.server.routes.accounts import AccountRoutes
-from publisher.server.routes.files import FileRoutes, LargeFile
+from publisher.server.routes.files import FileRoutes
 from publisher.server.routes.health import HealthRoute
 from publisher.server.routes.json_page import JsonPage
 from publisher.server.routes.mounted import PypiserverRoutes
 from publisher.server.routes.pages import WebPages
 from publisher.server.routes.redirects import to_legacy, to_simple, without_icon
 from publisher.server.routes.releases import ReleaseRoutes
+from publisher.server.routes.sending import LargeFile
 from publisher.server.routes.simple import SimplePages
 from publisher.server.routes.uploads import UploadRoutes
 from publisher.server.settings import Right

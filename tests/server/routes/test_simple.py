@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from publisher.server.routes.simple import accepts_gzip, negotiate
+from publisher.server.routes.page_memory import accepts_gzip, negotiate
 from tests.helpers.dists import make_sdist, make_wheel, metadata
 from tests.helpers.http import HTML, JSON, Client, sha256
 from tests.server.conftest import OwnIndex

@@ -1,6 +1,7 @@
 import asyncio
 import hashlib
 import os
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -152,7 +153,7 @@ def test_the_least_used_files_make_room_and_pinned_ones_stay(fake: FakeUpstream,
             upstream.blobs.pin("keep", {files[0].sha256})
             for age, file in enumerate(files):
                 await read(upstream, file.path)
-                await eventually_async(lambda file=file: upstream.blobs.has(file.sha256))
+                await eventually_async(partial(upstream.blobs.has, file.sha256))
                 used = 1_000_000 + age
                 os.utime(upstream.blobs.path(file.sha256), (used, used))
             kept = [file for file in files if upstream.blobs.has(file.sha256)]
