@@ -83,7 +83,9 @@ def _words(text: str) -> Iterator[tuple[str, int]]:
 def _value(words: Iterator[tuple[str, int]], keyword: str, line: int) -> str:
     value, _ = next(words, (None, 0))
     if value is None:
-        raise ConfigurationError(f"Line {line} has no value for {keyword!r}.", hint="Complete the entry.")
+        raise ConfigurationError(
+            f"Not a valid netrc file: line {line} has no value for {keyword!r}.", hint="Complete the entry."
+        )
     return value
 
 

@@ -1,6 +1,5 @@
 """What lets the later steps of a CI job install from an index: a netrc file, and variables without a secret."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 from publisher.client.url import IndexUrl
 from publisher.credentials.netrc import netrc_entry, netrc_hosts
 from publisher.errors import ConfigurationError
+from publisher.files.atomic import replace_file
 from publisher.files.changes import read_text
 from publisher.secret import Credentials
 
@@ -34,10 +34,12 @@ def set_up_job(url: IndexUrl, credentials: Credentials, folder: Path, existing: 
     entry = netrc_entry(url.host, credentials)
     earlier = _earlier_entries(existing, url.host, entry)
     path = folder / FILENAME
-    path.unlink(missing_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with open(descriptor, "w", encoding="utf-8", newline="\n") as file:  # noqa: PTH123 - a descriptor, not a path
-        file.write(f"{earlier.rstrip()}\n{entry}" if earlier.strip() else entry)
+    text = f"{earlier.rstrip()}\n{entry}" if earlier.strip() else entry
+    try:
+        path.unlink(missing_ok=True)  # a link that somebody put there is not followed
+        replace_file(path, text.encode(), mode=0o600)
+    except OSError as error:
+        raise ConfigurationError(f"{path} can't be written: {error.strerror or error}.") from error
     variables = {"NETRC": str(path)}
     if only_index:
         variables |= {"PIP_INDEX_URL": url.simple, "UV_DEFAULT_INDEX": url.simple, "PDM_PYPI_URL": url.simple}

@@ -11,6 +11,7 @@ from packaging.version import Version
 
 from publisher.client.url import IndexUrl
 from publisher.project.distributions import DistName, Distribution
+from publisher.project.install_lines import install_lines
 
 
 class State(enum.StrEnum):
@@ -28,11 +29,16 @@ class State(enum.StrEnum):
 
 @dataclass(frozen=True)
 class Release:
-    """A version of a project; ``name`` is normalised, ``display_name`` is how its author writes it."""
+    """
+    A version of a project; ``name`` is normalised, ``display_name`` is how its author writes it.
+
+    ``dependencies`` are the names that it always requires; None is unknown.
+    """
 
     name: NormalizedName
     version: Version
     display_name: str = field(compare=False)
+    dependencies: Sequence[str] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -81,9 +87,10 @@ class Report:
         """The releases that were not built, because the index has them and nothing was changed since."""
         return list(dict.fromkeys(file.release for file in self.files if file.state is State.UNCHANGED))
 
-    def install_command(self, release: Release) -> str:
-        """Return the line that installs a release from this index."""
-        return f"pip install --index-url {self.url.simple} {release.name}=={release.version}"
+    def install_lines(self, release: Release) -> list[str]:
+        """Return the lines that install a release from this index, the best first."""
+        requirement = f"{release.name}=={release.version}"
+        return install_lines(self.url.simple, requirement, dependencies=release.dependencies)
 
     def as_json(self) -> dict[str, Any]:
         """Return the report as ``--json`` prints it; the keys are what other programs rely on."""
@@ -97,7 +104,7 @@ class Report:
                     "normalized-name": release.name,
                     "version": str(release.version),
                     "url": self.url.project_page(release.name),
-                    "install": self.install_command(release),
+                    "install": self.install_lines(release)[0],
                     "unchanged": release not in self.releases,
                 }
                 for release in [*self.releases, *self.unchanged]

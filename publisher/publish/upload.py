@@ -9,6 +9,7 @@ from publisher.client.models import RemoteFile
 from publisher.errors import ConflictError, CredentialsError, IndexUnavailableError, PublishError
 from publisher.project.dependencies import find_dependencies
 from publisher.project.distributions import Distribution
+from publisher.project.install_lines import required_names
 from publisher.project.tags import check_tag
 from publisher.publish.events import Observer, SerializedObserver
 from publisher.publish.options import PublishOptions
@@ -52,7 +53,7 @@ def publish_files(
 
 def _report_file(upload: Upload, states: Mapping[str, State], urls: Mapping[str, str]) -> FileReport:
     each = upload.distribution
-    release = Release(each.name, each.version, each.display_name)
+    release = Release(each.name, each.version, each.display_name, required_names(each.fields.get("requires_dist", [])))
     state, url = states[each.filename], urls.get(each.filename)
     return FileReport(each.file, release, state, upload.size, upload.sha256, each.path, url)
 

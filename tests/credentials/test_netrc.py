@@ -59,5 +59,5 @@ def test_a_password_may_begin_like_a_comment_and_a_default_has_a_name() -> None:
 
 @pytest.mark.parametrize("text", ["machine", "a\n\nmachine a.example login", "machine a.example login ada password"])
 def test_a_missing_value_is_reported_with_its_line(text: str) -> None:
-    with pytest.raises(ConfigurationError, match=f"Line {text.count(chr(10)) + 1} has no value"):
+    with pytest.raises(ConfigurationError, match=f"line {text.count(chr(10)) + 1} has no value"):
         parse_netrc(text)

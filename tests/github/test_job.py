@@ -51,11 +51,11 @@ def test_another_entry_for_the_host_is_not_overruled(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"has another entry for acme\.example already"):
         set_up_job(INDEX, _credentials(), tmp_path, existing, only_index=False)
     existing.write_text("machine")
-    with pytest.raises(ConfigurationError, match="no netrc file"):
+    with pytest.raises(ConfigurationError, match="Not a valid netrc file"):
         set_up_job(INDEX, _credentials(), tmp_path, existing, only_index=False)
 
 
-@pytest.mark.parametrize("text", ["two\nlines", "\r"])
+@pytest.mark.parametrize("text", ["two\nlines", "a\rb"])
 def test_a_line_break_is_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(ConfigurationError, match="line break"):
         set_up_job(INDEX, _credentials(text), tmp_path, tmp_path / "none", only_index=False)

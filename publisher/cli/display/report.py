@@ -6,6 +6,7 @@ import click
 
 from publisher.cli.display.output import Output
 from publisher.project.display import human_size
+from publisher.project.install_lines import install_lines
 from publisher.publish.report import Report, State
 
 WORDS = {
@@ -35,12 +36,13 @@ def show_report(report: Report, output: Output) -> None:
     releases = report.releases or report.unchanged
     if len(releases) > SHOWN_IN_FULL:
         output.say(f"\n{len(releases)} projects are on {report.url}")
-        output.say(f"  pip install --index-url {report.url.simple} PROJECT")
+        lines = install_lines(report.url.simple, "PROJECT", dependencies=None)
+        output.say("\n".join(f"  {line}" for line in lines))
     else:
         for release in releases:
             output.say("")
             output.say(f"{release.display_name} {release.version}: {report.url.project_page(release.name)}")
-            output.say(f"  {report.install_command(release)}")
+            output.say("\n".join(f"  {line}" for line in report.install_lines(release)))
     if report.dry_run:
         output.say("\nThis was a dry run: nothing was sent.")
 

@@ -42,7 +42,7 @@ def summary_of(report: Report) -> str:
     for release in report.releases or report.unchanged:
         page = report.url.project_page(release.name)
         lines += ["", f"[{release.display_name} {release.version} on the index]({page})", ""]
-        lines += ["```console", report.install_command(release), "```"]
+        lines += ["```console", *report.install_lines(release), "```"]
     return "\n".join([*lines, ""])
 
 

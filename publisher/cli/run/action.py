@@ -26,6 +26,7 @@ from publisher.github.inputs import (
 )
 from publisher.github.job import set_up_job
 from publisher.project.config import ProjectConfig
+from publisher.project.install_lines import install_lines
 from publisher.publish.report import Report
 
 
@@ -57,7 +58,18 @@ def configure_step() -> None:
     )
     runner.set_variables(setup.variables)
     runner.set_outputs({"index-url": target.url.simple, "netrc": str(setup.netrc)})
-    current_output().say(f"The following steps install from {target.url} as {account.username}.")
+    output = current_output()
+    output.say(f"The following steps install from {target.url} as {account.username}.")
+    if inputs.only_index and account.version is not None and not account.passes_on:
+        output.warn(
+            f"{target.url} does not pass public packages on, so the following steps find none with pip, uv and pdm. "
+            "With `only-index: false`, public packages come from the public index, and uv, poetry and pdm take yours "
+            "from the index that the project names (`pypi-publish config uv --scope project --write`); for pip, start "
+            "the index with --fallback-url."
+        )
+    elif not inputs.only_index:
+        lines = install_lines(target.url.simple, "PACKAGE", dependencies=None, proxies_public=account.passes_on)
+        output.say("\n".join(lines))
 
 
 def _begin() -> tuple[Inputs, github.Runner]:

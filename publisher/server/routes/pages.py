@@ -9,6 +9,7 @@ from packaging.metadata import parse_email
 from publisher.errors import InvalidDistributionError
 from publisher.project.display import human_size
 from publisher.project.distributions import read_distribution
+from publisher.project.install_lines import install_lines, required_names
 from publisher.project.versions import same_version
 from publisher.server.http.messages import HTML_TYPE, Headers, HttpError, Request, Response, redirect
 from publisher.server.names.filenames import normalize
@@ -66,7 +67,7 @@ class WebPages:
 <h1>Private package index</h1>
 <p class="dim">{_count(len(names), "project")}, {_count(files, "file")}</p>
 <h2>Install from it</h2>
-<pre>pip install --index-url {html.escape(request.base_url)}simple/ PACKAGE</pre>
+<pre>{_install(request, "PACKAGE", None)}</pre>
 <h2>Publish to it</h2>
 <pre>pypi-publish login --index-url {html.escape(request.base_url)}
 pypi-publish PROJECT_FOLDER</pre>
@@ -87,14 +88,14 @@ pypi-publish PROJECT_FOLDER</pre>
         versions = newest_first(file.version for file in files.values())
         live = newest_first(file.version for file in files.values() if file.yanked is None)
         newest = (live or versions or [""])[0]
-        summary, description = await self._catalog.in_thread(lambda: _describe(files.values(), newest))
+        summary, description, dependencies = await self._catalog.in_thread(lambda: _describe(files.values(), newest))
         requirement = f"{name}=={newest}" if newest else name
         groups = "".join(_release(version, files.values(), request.root_path) for version in versions)
         body = f"""
 <p class="dim"><a href="{request.root_path}/">Private package index</a></p>
 <h1>{html.escape(name)} {html.escape(newest)}</h1>
 <p>{html.escape(summary)}</p>
-<pre>pip install --index-url {html.escape(request.base_url)}simple/ {html.escape(requirement)}</pre>
+<pre>{_install(request, requirement, dependencies)}</pre>
 <h2>Files</h2>
 <table><thead><tr><th>File</th><th>Uploaded</th><th>Python</th><th>Size</th></tr></thead>{groups}</table>
 {f"<h2>Description</h2><pre>{html.escape(description)}</pre>" if description else ""}
@@ -120,16 +121,26 @@ def _row(file: StoredFile, prefix: str) -> str:
     )
 
 
-def _describe(files: Iterable[StoredFile], version: str) -> tuple[str, str]:
-    """Return summary and description out of a file of the release, wheels first; empty where none can be read."""
+def _install(request: Request, requirement: str, dependencies: list[str] | None) -> str:
+    lines = install_lines(f"{request.base_url}simple/", requirement, dependencies=dependencies)
+    return html.escape("\n".join(lines))
+
+
+def _describe(files: Iterable[StoredFile], version: str) -> tuple[str, str, list[str] | None]:
+    """
+    Return summary, description and dependencies out of a file of the release, wheels first.
+
+    Where none can be read, they are empty, and the dependencies None.
+    """
     release = [file for file in files if same_version(file.version, version)]
     for file in sorted(release, key=lambda file: not file.filename.endswith(".whl")):
         try:
             fields = parse_email(read_distribution(file.path).metadata)[0]
         except (InvalidDistributionError, OSError):
             continue
-        return fields.get("summary", ""), fields.get("description", "").strip()
-    return "", ""
+        dependencies = required_names(fields.get("requires_dist", []))
+        return fields.get("summary", ""), fields.get("description", "").strip(), dependencies
+    return "", "", None
 
 
 def _page(title: str, body: str) -> Response:

@@ -1,0 +1,38 @@
+"""The lines that install a package from a private index, and why pip alone may not be able to."""
+
+from collections.abc import Collection
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+
+def required_names(requirements: Collection[str]) -> list[str]:
+    """Return the normalised names that a package always requires, sorted; extras and what is no requirement are out."""
+    names = set()
+    for text in requirements:
+        try:
+            requirement = Requirement(text)
+        except InvalidRequirement:
+            continue
+        if requirement.marker is None or "extra" not in str(requirement.marker):
+            names.add(str(canonicalize_name(requirement.name)))
+    return sorted(names)
+
+
+def install_lines(
+    simple_url: str, requirement: str, *, dependencies: Collection[str] | None, proxies_public: bool | None = None
+) -> list[str]:
+    """
+    Return shell lines, the best first, that install a package whose ``dependencies`` may be public; None is unknown.
+
+    pip can be given one index safely, so it needs one that has all of them. uv takes only this package's names from the
+    index, and everything else from the public one.
+    """
+    pip = f"pip install --index-url {simple_url} {requirement}"
+    uv = f"pypi-publish config uv --scope project --write && uv add {requirement}"
+    if proxies_public or (dependencies is not None and not dependencies):
+        return [pip]
+    if dependencies is None:
+        return [pip, "# if the index does not pass on a public dependency that it needs, with uv in a project:", uv]
+    few = ", ".join(sorted(dependencies)[:3]) + (", ..." if len(dependencies) > 3 else "")
+    return [uv, f"# with pip, only if the index has or passes on all dependencies ({few}):", pip]

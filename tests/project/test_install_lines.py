@@ -1,0 +1,27 @@
+"""The printed lines install what they name, or say what they need."""
+
+import pytest
+
+from publisher.project.install_lines import install_lines, required_names
+
+SIMPLE = "https://acme.example/simple/"
+PIP = f"pip install --index-url {SIMPLE} acme==1"
+
+
+@pytest.mark.parametrize(("dependencies", "proxies_public"), [([], None), ([], False), (["six"], True), (None, True)])
+def test_pip_alone_is_named_where_it_is_enough(dependencies: list[str] | None, proxies_public: bool | None) -> None:  # noqa: FBT001 - a test's parameter
+    assert install_lines(SIMPLE, "acme==1", dependencies=dependencies, proxies_public=proxies_public) == [PIP]
+
+
+def test_public_dependencies_need_uv_or_an_index_that_has_them() -> None:
+    uv, condition, pip = install_lines(SIMPLE, "acme==1", dependencies=["d", "b", "a", "c"])
+    assert uv == "pypi-publish config uv --scope project --write && uv add acme==1"
+    assert condition.startswith("# with pip, only if the index has or passes on")
+    assert "(a, b, c, ...)" in condition
+    assert pip == PIP
+    assert install_lines(SIMPLE, "acme==1", dependencies=None)[::2] == [PIP, uv]
+
+
+def test_extras_and_what_is_no_requirement_are_no_dependencies() -> None:
+    texts = ["Six>=1", "rich; extra == 'tty'", "tomli; python_version < '3.11'", "== nonsense"]
+    assert required_names(texts) == ["six", "tomli"]
