@@ -35,11 +35,14 @@ $(READY): pyproject.toml requirements/bootstrap.txt requirements/dev.txt
 	@touch $(READY)
 
 # what the tests' builds and environments install: they run without a network
-$(WHEELS)/.ready: $(READY) requirements/backends.txt requirements/action.txt requirements/hooks.txt
+$(WHEELS)/.ready: $(READY) requirements/backends.txt requirements/action.txt requirements/hooks.txt $(wildcard requirements/pips/*.txt)
 	@rm -rf $(WHEELS)
 	@for lock in backends action hooks; do \
 		$(BIN)/python -m pip download --quiet --disable-pip-version-check --only-binary :all: --require-hashes \
 			--dest $(WHEELS) -r requirements/$$lock.txt || exit 1; done
+	@for lock in requirements/pips/*.txt; do \
+		$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps --require-hashes \
+			--dest $(WHEELS)/pips -r $$lock || exit 1; done
 	@touch $@
 
 # what the functions on Modal find in their image (Python 3.12 where there is one), and nothing else: their tests run in it

@@ -81,6 +81,7 @@ DOORS = {
     "urllib3": ["publisher.client.http", "publisher.client.failures", "publisher.client.upload_form"],
     "uvicorn": ["publisher.server.run", "publisher.server.uvicorn_protocol"],
     "validate_pyproject": ["publisher.checks.build_system"],
+    "werkzeug": ["publisher.server.http.negotiation"],
     "yaml": ["publisher.github.pre_commit"],
 }
 """The modules (or, for a folder, all modules in it) that may import an outside library."""

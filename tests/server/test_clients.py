@@ -63,6 +63,26 @@ def test_pip_installs_by_name_and_by_hash(client: Client, index_url: str, tmp_pa
     assert _python(*pip, tmp_path / "wrong", "--require-hashes", "-r", tmp_path / "locked.txt").code != 0
 
 
+OLD_PIPS = {"20.3.4": 11, "21.3.1": 11, "22.3.1": 11, "23.1.2": 11, "23.2.1": 13}
+"""Pips that people still have, of which each reads pages in its own way, and the newest Python 3 that each runs on."""
+
+
+@pytest.mark.parametrize("version", OLD_PIPS)
+def test_old_pips_install_wheels_and_sdists(client: Client, index_url: str, tmp_path: Path, version: str) -> None:
+    if sys.version_info[1] > OLD_PIPS[version]:
+        pytest.skip(f"pip {version} does not run on this Python")
+    name = f"laddered{version.replace('.', '_')}"
+    requiring = metadata(name, "1.0", "Requires-Python: >=3.6\n")
+    client.upload(make_wheel(tmp_path, name, metadata_bytes=requiring))
+    client.upload(make_sdist(tmp_path, name, metadata_bytes=requiring))
+    pip = next((Path(sys.executable).parents[1] / "wheels/pips").glob(f"pip-{version}-*.whl"))
+    command = [sys.executable, "-W", "ignore", "-m", "pip", "--disable-pip-version-check", "install", "-q", "--no-deps"]
+    env = {"PYTHONPATH": str(pip), "PIP_CONFIG_FILE": os.devnull}
+    place = ["--index-url", f"{index_url}simple/", "--target", str(tmp_path / "installed")]
+    result = _expect(run([*command, *place, name], env=env))
+    assert (tmp_path / "installed" / name / "__init__.py").exists(), result.everything
+
+
 def test_pip_heeds_python_versions_yanks_and_upload_times(client: Client, index_url: str, tmp_path: Path) -> None:
     client.upload(make_wheel(tmp_path, "heeded", "1.0"))
     client.upload(make_wheel(tmp_path, "heeded", "1.1"))

@@ -2,11 +2,10 @@
 
 import gzip
 import hashlib
-import re
 from dataclasses import dataclass
-from functools import lru_cache
 
 from publisher.server.http.messages import Headers, Request, Response
+from publisher.server.http.negotiation import accepts_encoding, best_type, is_unmodified
 
 JSON = "application/vnd.pypi.simple.v1+json"
 HTML = "application/vnd.pypi.simple.v1+html"
@@ -27,38 +26,13 @@ _PAGE_HEADERS: Headers = [
 ]
 
 
-@lru_cache(maxsize=256)
 def negotiate(accept: str) -> str:
     """
     Return the content type that an ``Accept`` header prefers among those of the simple API, as PyPI negotiates.
 
     The first of equals is ``text/html``; a header that accepts none of them gets that too.
     """
-    ranges: dict[str, float] = {}
-    for part in accept.split(","):
-        name, *parameters = (piece.strip() for piece in part.split(";"))
-        quality = next((text[2:] for text in parameters if text.lower().startswith("q=")), "1")
-        try:
-            ranges[name.lower()] = float(quality)
-        except ValueError:
-            continue
-
-    def quality_of(offer: str) -> float:
-        kind = offer.partition("/")[0]
-        return next((ranges[name] for name in (offer, f"{kind}/*", "*/*") if name in ranges), 0.0)
-
-    best = max(_OFFERS, key=quality_of)  # the first of the best
-    return _OFFERS[best] if accept and quality_of(best) > 0 else TEXT_HTML
-
-
-@lru_cache(maxsize=256)
-def accepts_gzip(accept_encoding: bytes) -> bool:
-    """Tell whether a client takes a page zipped; ``gzip;q=0`` says that it does not."""
-    for part in accept_encoding.lower().split(b","):
-        name, *parameters = (piece.strip() for piece in part.split(b";"))
-        if name == b"gzip":
-            return not any(re.fullmatch(rb"q=0(\.0*)?", text) for text in parameters)
-    return False
+    return _OFFERS[best_type(accept, tuple(_OFFERS)) or TEXT_HTML]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +40,7 @@ class Page:
     """A page as it is sent, and what it was made from; ``plain`` and ``zipped`` are complete answers."""
 
     revision: int
-    etag: bytes
+    etags: tuple[str, str]
     plain: Response
     zipped: Response
     unmodified: Response
@@ -78,10 +52,10 @@ class Page:
 
     def answer(self, request: Request) -> Response:
         """Return the form that the request accepts, or that it has it already."""
-        match = request.headers.get(b"if-none-match")
-        if match is not None and (self.etag in match or match == b"*"):
+        match = request.header(b"if-none-match")
+        if match and any(is_unmodified(match, "", etag) for etag in self.etags):
             return self.unmodified
-        if self.zipped is not self.plain and accepts_gzip(request.headers.get(b"accept-encoding", b"")):
+        if self.zipped is not self.plain and accepts_encoding(request.header(b"accept-encoding"), "gzip"):
             return self.zipped
         return self.plain
 
@@ -93,9 +67,10 @@ def make_page(body: bytes, kind: str, revision: int) -> Page:
     headers = [(b"content-type", content_type), (b"etag", etag), *_PAGE_HEADERS]
     plain = Response(200, body, headers)
     zipped = plain
+    zipped_etag = etag[:-1] + b'-gzip"'
     if len(body) >= _GZIP_FROM:
         compressed = gzip.compress(body, compresslevel=5, mtime=0)
-        zipped_etag = etag[:-1] + b'-gzip"'
         zipped_headers = [(b"content-type", content_type), (b"etag", zipped_etag), *_PAGE_HEADERS]
         zipped = Response(200, compressed, [*zipped_headers, (b"content-encoding", b"gzip")])
-    return Page(revision, etag[:-1], plain, zipped, Response(304, b"", [(b"etag", etag), *_PAGE_HEADERS]))
+    etags = etag.decode(), zipped_etag.decode()
+    return Page(revision, etags, plain, zipped, Response(304, b"", [(b"etag", etag), *_PAGE_HEADERS]))

@@ -2,12 +2,12 @@
 
 import io
 import os
-import re
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
 from publisher.server.http.messages import ZERO_COPY, Headers, Request, Response, Send
+from publisher.server.http.negotiation import UnsatisfiableRangeError, byte_range, is_unmodified
 from publisher.server.names.filenames import SIGNATURE
 
 SMALL = 2**20
@@ -18,7 +18,7 @@ CHUNK = 2**18
 InThread = Callable[[Callable[[], Any]], Awaitable[Any]]
 """Runs blocking work in a thread."""
 
-_RANGE = re.compile(rb"bytes=(\d{0,18})-(\d{0,18})")
+_CONDITIONS = {b"if-none-match", b"if-modified-since", b"range"}
 IMMUTABLE: Headers = [
     (b"cache-control", b"private, max-age=365000000, immutable"),
     (b"accept-ranges", b"bytes"),
@@ -41,17 +41,17 @@ class LargeFile:
     async def send(self, request: Request, send: Send) -> int:
         """Send the file, or the range that the request names; return the bytes of body that went out."""
         with self._file:
-            etag = dict(self._headers)[b"etag"]
-            if has_it(request, etag):
+            if _is_unmodified(request, self._headers):
                 return await Response(304, b"", self._headers).send(request, send)
-            found = range_of(request, self._size, etag)
-            if found is not None and found[0] >= self._size:
-                return await unsatisfiable(self._size).send(request, send)
-            first, last = found or (0, self._size - 1)
-            length = last - first + 1
+            try:
+                found = _range_of(request, self._size, self._headers)
+            except UnsatisfiableRangeError:
+                return await _unsatisfiable(self._size).send(request, send)
+            first, end = found or (0, self._size)
+            length = end - first
             headers = [*self._headers, (b"content-length", str(length).encode())]
             if found is not None:
-                headers.append((b"content-range", f"bytes {first}-{last}/{self._size}".encode()))
+                headers.append(_content_range(first, end, self._size))
             await send({"type": "http.response.start", "status": 200 if found is None else 206, "headers": headers})
             if request.method == "HEAD":
                 await send({"type": "http.response.body", "body": b""})
@@ -85,42 +85,42 @@ def open_file(path: str) -> io.FileIO:
 
 def ranged(request: Request, whole: Response) -> Response:
     """Return a complete answer, the range of it that the request names, or that the client has it already."""
-    etag = dict(whole.headers)[b"etag"]
-    if has_it(request, etag):
+    if not request.headers.keys() & _CONDITIONS:
+        return whole
+    if _is_unmodified(request, whole.headers):
         return Response(304, b"", whole.headers)
-    found = range_of(request, len(whole.body), etag)
+    size = len(whole.body)
+    try:
+        found = _range_of(request, size, whole.headers)
+    except UnsatisfiableRangeError:
+        return _unsatisfiable(size)
     if found is None:
         return whole
-    first, last = found
-    if first >= len(whole.body):
-        return unsatisfiable(len(whole.body))
-    content_range = f"bytes {first}-{last}/{len(whole.body)}".encode()
-    return Response(206, whole.body[first : last + 1], [*whole.headers, (b"content-range", content_range)])
+    first, end = found
+    return Response(206, whole.body[first:end], [*whole.headers, _content_range(first, end, size)])
 
 
-def has_it(request: Request, etag: bytes) -> bool:
-    """Tell whether the client has these bytes already."""
-    match = request.headers.get(b"if-none-match")
-    return match is not None and (etag in match or match == b"*")
+def _is_unmodified(request: Request, headers: Headers) -> bool:
+    etag, modified = _validators(headers)
+    return is_unmodified(request.header(b"if-none-match"), request.header(b"if-modified-since"), etag, modified)
 
 
-def range_of(request: Request, size: int, etag: bytes) -> tuple[int, int] | None:
-    """Return first and last byte of the one range that a GET names; None for none, several, or one of an older file."""
-    header = request.headers.get(b"range")
-    if header is None:
+def _range_of(request: Request, size: int, headers: Headers) -> tuple[int, int] | None:
+    """Return offset and end of the range that a GET names; other methods have none (RFC 9110, 14.2)."""
+    header = request.header(b"range")
+    if not header or request.method != "GET":
         return None
-    condition = request.headers.get(b"if-range")
-    found = _RANGE.fullmatch(header.strip())
-    if found is None or found.groups() == (b"", b"") or (condition is not None and condition != etag):
-        return None
-    first, last = found.groups()
-    if not first:
-        return max(size - int(last), 0) if int(last) else size, size - 1
-    if last and int(last) < int(first):
-        return None
-    return int(first), min(int(last), size - 1) if last else size - 1
+    return byte_range(header, request.header(b"if-range"), size, *_validators(headers))
 
 
-def unsatisfiable(size: int) -> Response:
-    """Return the answer to a range that begins behind the end."""
+def _validators(headers: Headers) -> tuple[str, str]:
+    found = dict(headers)
+    return found[b"etag"].decode(), found.get(b"last-modified", b"").decode()
+
+
+def _content_range(first: int, end: int, size: int) -> tuple[bytes, bytes]:
+    return b"content-range", b"bytes %d-%d/%d" % (first, end - 1, size)
+
+
+def _unsatisfiable(size: int) -> Response:
     return Response(416, b"", [(b"content-range", f"bytes */{size}".encode())])

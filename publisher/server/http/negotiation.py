@@ -1,0 +1,58 @@
+"""What a client accepts, has already, and wants a part of: Accept, validators and ranges (RFC 9110, 12 to 14)."""
+
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
+
+from werkzeug.datastructures import Accept, MIMEAccept  # noqa: TID251 - the only door to werkzeug
+from werkzeug.http import parse_accept_header, parse_if_range_header, parse_range_header  # noqa: TID251
+from werkzeug.sansio.http import is_resource_modified  # noqa: TID251
+
+
+class UnsatisfiableRangeError(Exception):
+    """A range begins behind the end."""
+
+
+@lru_cache(maxsize=512)
+def best_type(accept: str, offers: tuple[str, ...]) -> str | None:
+    """Return the media type that a header prefers, of equals the first; None where it accepts none."""
+    return parse_accept_header(accept, MIMEAccept).best_match(offers)
+
+
+@lru_cache(maxsize=512)
+def accepts_encoding(accept_encoding: str, encoding: str) -> bool:
+    """Tell whether a client accepts a content encoding; ``;q=0`` says that it does not."""
+    return bool(parse_accept_header(accept_encoding, Accept).quality(encoding) > 0)
+
+
+@lru_cache(maxsize=4096)
+def is_unmodified(if_none_match: str, if_modified_since: str, etag: str, last_modified: str = "") -> bool:
+    """Tell whether a client has a representation already; a date counts only without tags."""
+    return not is_resource_modified(
+        http_if_none_match=if_none_match or None,
+        http_if_modified_since=if_modified_since or None,
+        etag=etag.removeprefix("W/").strip('"'),
+        last_modified=parsedate_to_datetime(last_modified).astimezone(UTC) if last_modified else None,
+    )
+
+
+def byte_range(header: str, if_range: str, size: int, etag: str, last_modified: str = "") -> tuple[int, int] | None:
+    """
+    Return offset and end of the one range that a request names; None for none, several, or one of an older file.
+
+    Raises UnsatisfiableRangeError for one that begins behind the end.
+    """
+    found = parse_range_header(header)
+    if found is None or found.units != "bytes" or len(found.ranges) != 1:
+        return None
+    if if_range:
+        condition = parse_if_range_header(if_range)
+        by_date = condition.date is not None and if_range == last_modified
+        if not by_date and (condition.etag is None or f'"{condition.etag}"' != etag or if_range.startswith("W/")):
+            return None
+    start, end = found.ranges[0]
+    if start < 0:
+        start = max(size + start, 0)
+    if start >= size:
+        raise UnsatisfiableRangeError
+    return start, size if end is None else min(end, size)
