@@ -4,12 +4,12 @@
 .DEFAULT_GOAL := help
 # where it is set, every command of .venv would compile all that it imports, each time anew
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help demo test deploy lint check docs lock clean
+.PHONY: help demo test test-essential deploy lint check docs lock clean
 
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 VENV := .venv
-BIN := $(VENV)/bin
+BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 READY := $(VENV)/.ready
 WHEELS := $(VENV)/wheels
 IMAGE := $(VENV)/image
@@ -64,6 +64,10 @@ demo: $(READY)
 
 test: $(READY) $(WHEELS)/.ready $(IMAGE)/.ready $(CLIENTS)/.ready
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+# with another Python: make test-essential PYTHON=/usr/bin/python3 VENV=.venv/debian
+test-essential: $(READY) $(WHEELS)/.ready
+	@$(BIN)/python -m pytest -m essential $(PYTEST_ARGS)
 
 deploy: $(READY)
 	@$(BIN)/modal deploy deployments/pypi_deploy.py || { \

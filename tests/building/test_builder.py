@@ -76,6 +76,7 @@ def test_an_output_folder_that_can_not_be_written_loses_nothing(tmp_path: Path) 
         build_project(project, tmp_path / "out", QUICK)
 
 
+@pytest.mark.essential
 @pytest.mark.parametrize("backend", ["setuptools", "flit_core", "poetry_core", "pdm_backend", "uv_build"])
 def test_every_backend_builds(tmp_path: Path, backend: str) -> None:
     # slow (a real backend each): any PEP 517 backend works

@@ -22,6 +22,9 @@ UV = BuildOptions("uv")
 WHEEL = BuildOptions("uv", frozenset({Kind.WHEEL}))
 
 
+pytestmark = pytest.mark.essential
+
+
 @pytest.fixture(params=["fast", "plain"], autouse=True)
 def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     name = str(request.param)

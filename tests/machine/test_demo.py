@@ -1,8 +1,12 @@
 import os
 from pathlib import Path
 
+import pytest
+
 from tests.helpers.projects import make_project
 from tests.helpers.tool import pypi_publish
+
+pytestmark = pytest.mark.essential
 
 
 def test_the_demo_goes_the_whole_way_and_leaves_nothing(tmp_path: Path) -> None:

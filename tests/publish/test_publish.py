@@ -22,6 +22,7 @@ def _statuses(report: Any) -> list[str]:
     return [file["status"] for file in report["files"]]
 
 
+@pytest.mark.essential
 def test_a_project_is_published_and_published_again(index: RunningIndex, tmp_path: Path) -> None:
     # slow (three builds with a real backend): the main job
     project = make_project(tmp_path / "project", "first-release")

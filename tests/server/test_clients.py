@@ -51,6 +51,7 @@ def _expect(result: Result) -> Result:
     return result
 
 
+@pytest.mark.essential
 def test_pip_installs_by_name_and_by_hash(client: Client, index_url: str, tmp_path: Path) -> None:
     wheel = make_wheel(tmp_path, "for_pip")
     client.upload(wheel)
@@ -99,6 +100,7 @@ def test_pip_heeds_python_versions_yanks_and_upload_times(client: Client, index_
     assert "upload-time" not in early.everything.replace("--uploaded-prior-to", "")
 
 
+@pytest.mark.essential
 def test_pip_resolves_from_metadata_alone(client: Client, index_url: str, tmp_path: Path) -> None:
     client.upload(make_wheel(tmp_path, "needed"))
     needing = metadata("needing", "1.0", "Requires-Dist: needed\n")
@@ -110,6 +112,7 @@ def test_pip_resolves_from_metadata_alone(client: Client, index_url: str, tmp_pa
     assert installed == {"needing", "needed"}
 
 
+@pytest.mark.essential
 def test_uv_installs_by_name_by_hash_and_by_date(client: Client, index_url: str, tmp_path: Path) -> None:
     wheel = make_wheel(tmp_path, "for_uv")
     client.upload(wheel)
@@ -139,6 +142,7 @@ def test_uv_publishes_with_and_without_a_check_url(client: Client, index_url: st
     assert set(client.filenames("by-uv")) == {Path(file).name for file in files}
 
 
+@pytest.mark.essential
 def test_twine_uploads_and_repeats(client: Client, tmp_path: Path) -> None:
     files = [make_wheel(tmp_path, "by_twine"), make_sdist(tmp_path, "by_twine")]
     env = {"TWINE_USERNAME": USER, "TWINE_PASSWORD": PASSWORD}

@@ -13,6 +13,8 @@ from tests.helpers.dists import make_sdist, make_wheel, metadata
 from tests.helpers.http import HTML, JSON, Client, sha256
 from tests.server.conftest import OwnIndex
 
+pytestmark = pytest.mark.essential
+
 PIP = f"{JSON}, {HTML}; q=0.1, text/html; q=0.01"
 UV = f"{JSON}, {HTML};q=0.2, text/html;q=0.01"
 

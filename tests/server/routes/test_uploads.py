@@ -16,6 +16,8 @@ from tests.helpers.http import Client, sha256
 from tests.helpers.inside import serving
 from tests.server.conftest import OwnIndex
 
+pytestmark = pytest.mark.essential
+
 
 @pytest.mark.parametrize("to", ["", "legacy/"])
 def test_an_upload_is_listed_at_once(client: Client, tmp_path: Path, to: str) -> None:
