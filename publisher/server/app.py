@@ -6,7 +6,8 @@ import time
 from typing import Any
 
 from publisher.server.auth.authenticator import Authenticator
-from publisher.server.http.access_log import LogFormat, log_request
+from publisher.server.http.access_log import AccessLog, LogFormat
+from publisher.server.http.log_writer import LogWriter
 from publisher.server.http.messages import (
     ClientGoneError,
     HttpError,
@@ -47,7 +48,8 @@ class IndexApp:
     def __init__(self, settings: ServerSettings, log_format: LogFormat) -> None:
         self._settings = settings
         self.limits = settings.limits
-        self._log_format: LogFormat = log_format
+        self.log_writer = LogWriter()
+        self._access_log = AccessLog(log_format, self.log_writer)
         patience = settings.limits.waiting_for_folder
         self._packages = VolumeSync(settings.packages_storage, patience=patience, interval=PACKAGES_INTERVAL)
         self._credentials = create_credentials_sync(settings)
@@ -85,7 +87,7 @@ class IndexApp:
             return None
         answer = route.from_memory(request, rest)
         if answer is not None:
-            log_request(request, answer.status, len(answer.body), started, self._log_format)
+            self._access_log.log(request, answer.status, len(answer.body), started)
         return answer
 
     async def start(self) -> None:
@@ -159,7 +161,7 @@ class IndexApp:
             if not status:
                 failure = HttpError(500, "The index failed unexpectedly; its log says why.")
                 sent = await error_response(request, failure).send(request, watched)
-        log_request(request, status, sent, started, self._log_format)
+        self._access_log.log(request, status, sent, started)
 
     async def _answer(self, request: Request) -> Answer:
         """Find the route, ask whether the request may use it, and return what its handler answers."""

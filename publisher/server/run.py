@@ -13,6 +13,7 @@ import uvicorn  # noqa: TID251 - a door to uvicorn
 
 from publisher.errors import ConfigurationError
 from publisher.server.app import IndexApp
+from publisher.server.http.log_writer import logging_through
 from publisher.server.uvicorn_protocol import IndexProtocol, missing_internals
 
 KEEP_ALIVE = 75
@@ -49,7 +50,8 @@ def listen(host: str, port: int) -> socket.socket:
 
 def serve(app: IndexApp, listener: socket.socket, root_path: str, on_ready: Callable[[], None]) -> None:
     """Serve until SIGINT or SIGTERM, let running requests finish, and return."""
-    serving_server(app, root_path, on_ready).run([listener])
+    with logging_through(app.log_writer):
+        serving_server(app, root_path, on_ready).run([listener])
 
 
 def serve_in_background(app: IndexApp, listener: socket.socket) -> None:
@@ -64,7 +66,8 @@ def serve_in_background(app: IndexApp, listener: socket.socket) -> None:
 
     def run() -> None:
         try:
-            server.run([listener])
+            with logging_through(app.log_writer):
+                server.run([listener])
         finally:
             ready.set()
 

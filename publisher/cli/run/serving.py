@@ -24,12 +24,8 @@ def serve_index(args: ServeArgs) -> None:
     shown_host = f"[{args.host}]" if ":" in args.host else args.host
     url = f"http://{shown_host}:{listener.getsockname()[1]}{args.root_path.rstrip('/')}/"
     folders = ", ".join(map(str, settings.roots))
-    serve(
-        create_app(settings, args.log_format),
-        listener,
-        args.root_path,
-        lambda: click.echo(f"Serving {folders} on {url}", err=True),
-    )
+    app = create_app(settings, args.log_format)
+    serve(app, listener, args.root_path, lambda: app.log_writer.write(f"Serving {folders} on {url}"))
 
 
 def _settings(args: ServeArgs, rights: frozenset[Right]) -> ServerSettings:

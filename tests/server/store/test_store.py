@@ -1,13 +1,11 @@
 """The folder is the truth: what others do to it, other processes, lost disks, records that are missing or torn."""
 
 import errno
-import io
 import json
 import os
 import shutil
 import signal
 import socket
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -16,8 +14,6 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from publisher.server.http.access_log import log_request
-from publisher.server.http.messages import Message, Request
 from publisher.server.store.contents import FolderContents
 from publisher.server.store.metadata import FileMetadata
 from publisher.server.store.records import Records
@@ -375,23 +371,3 @@ def test_many_questions_after_the_health_at_once_are_all_answered_well(own: OwnI
     with ThreadPoolExecutor(8) as threads:
         answers = list(threads.map(lambda _: client.get("health").status_code, range(64)))
     assert set(answers) == {200}
-
-
-def test_the_index_goes_on_when_nobody_reads_its_log(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    scope = {"type": "http", "method": "GET", "path": '/a"\x85b', "headers": []}
-    request = Request(scope, _nothing)
-    log_request(request, 200, 5, 0.0, "text")
-    line = capsys.readouterr().err
-    assert line.count('"') == 2
-    assert len(line.splitlines()) == 1
-    reader, writer = os.pipe()
-    os.close(reader)
-    with os.fdopen(writer, "wb", 0) as broken:
-        monkeypatch.setattr(sys, "stderr", io.TextIOWrapper(broken, write_through=True))
-        log_request(request, 200, 5, 0.0, "json")
-
-
-async def _nothing() -> Message:
-    raise AssertionError

@@ -1,0 +1,102 @@
+"""Writing log lines in a thread of its own: whoever stops reading them, or a full disk, never stops the index."""
+
+import logging
+import os
+import threading
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+WAITING_LINES = 10_000
+"""Lines that wait to be written at the most; later ones are dropped and counted."""
+
+CLOSING_TIME = 1.0
+"""Seconds that the last lines get at the end."""
+
+
+class LogWriter:
+    """
+    Writes lines to a file descriptor, which may be slow, full or closed.
+
+    The descriptor is used without Python's buffers, whose locks a stuck write would hold beyond the end of the process.
+    """
+
+    def __init__(self, descriptor: int = 2, limit: int = WAITING_LINES) -> None:
+        self._descriptor = descriptor
+        self._limit = limit
+        self._lines: deque[str] = deque()
+        self._wake = threading.Event()
+        self._idle = threading.Event()
+        self._idle.set()
+        self._dropped = 0
+        self._thread: threading.Thread | None = None
+
+    def write(self, line: str) -> None:
+        """Have a line written; never waits."""
+        if len(self._lines) >= self._limit:
+            self._dropped += 1
+            return
+        self._lines.append(line)
+        self._idle.clear()
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="log", daemon=True)
+            self._thread.start()
+        self._wake.set()
+
+    def flush(self, patience: float = CLOSING_TIME) -> None:
+        """Wait until all lines are written, but not for long."""
+        self._idle.wait(patience)
+
+    def _run(self) -> None:
+        while True:
+            self._wake.wait()
+            self._wake.clear()
+            while self._lines:
+                self._write_some()
+            self._idle.set()
+            if self._lines:  # one came in between
+                self._idle.clear()
+                self._wake.set()
+
+    def _write_some(self) -> None:
+        lines = [self._lines.popleft() for _ in range(min(len(self._lines), 100))]
+        dropped, self._dropped = self._dropped, 0
+        if dropped:
+            lines.append(f"{dropped} lines of the log were dropped: it was not read, or could not be written")
+        rest = "".join(f"{line}\n" for line in lines).encode("utf-8", "backslashreplace")
+        try:
+            while rest:
+                rest = rest[os.write(self._descriptor, rest) :]
+        except OSError:
+            self._dropped += dropped + len(lines) - bool(dropped)
+
+
+class QueuedLogHandler(logging.Handler):
+    """Hands what the program logs to a `LogWriter`."""
+
+    def __init__(self, writer: LogWriter) -> None:
+        super().__init__()
+        self._writer = writer
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Have a record written."""
+        try:
+            self._writer.write(self.format(record))
+        except Exception:  # noqa: BLE001 - what handlers do about records that can't be formatted
+            self.handleError(record)
+
+
+@contextmanager
+def logging_through(writer: LogWriter) -> Iterator[None]:
+    """Have everything that is logged meanwhile written by a writer, unless the host has its own handlers."""
+    root = logging.getLogger()
+    if root.handlers:
+        yield
+        return
+    handler = QueuedLogHandler(writer)
+    root.addHandler(handler)
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
+        writer.flush()

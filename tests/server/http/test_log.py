@@ -1,0 +1,138 @@
+"""A log that nobody reads, or that can't be written, never stops the index."""
+
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from publisher.server.http.access_log import AccessLog
+from publisher.server.http.log_writer import LogWriter, logging_through
+from publisher.server.http.messages import Request
+from tests.helpers.http import Client
+from tests.helpers.waiting import eventually
+
+
+def test_lines_arrive_in_order_and_a_full_queue_counts_what_it_drops() -> None:
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    writer = LogWriter(writing, limit=5000)
+    long = "x" * 1000
+    for number in range(20_000):  # far more than the pipe holds
+        writer.write(f"{number} {long}")
+    found = b""
+
+    def all_read() -> bool:
+        nonlocal found
+        try:
+            while data := os.read(reading, 2**20):
+                found += data
+        except BlockingIOError:
+            pass
+        return b"were dropped" in found
+
+    assert eventually(all_read)
+    writer.write("the last")
+    writer.flush(10)
+    assert eventually(lambda: all_read() and found.endswith(b"the last\n"))
+    lines = found.decode().splitlines()
+    numbers = [int(line.split()[0]) for line in lines if line.endswith(long)]
+    assert numbers == sorted(numbers)
+    dropped = sum(int(line.split()[0]) for line in lines if "were dropped" in line)
+    assert len(numbers) + dropped == 20_000
+    os.close(writing)
+    os.close(reading)
+
+
+def test_what_the_program_logs_goes_the_same_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines: list[str] = []
+    writer = LogWriter()
+    monkeypatch.setattr(writer, "write", lines.append)
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    with logging_through(writer):
+        logging.getLogger("publisher.test").warning("told %s", "once")
+    assert lines == ["told once"]
+    assert not logging.getLogger().handlers
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_names_in_the_log_are_one_line(form: Any) -> None:
+    lines: list[str] = []
+
+    class Kept(LogWriter):
+        def write(self, line: str) -> None:
+            lines.append(line)
+
+    scope = {"type": "http", "method": "GET", "path": '/a"\n\x1b[2J\u202e', "headers": [], "client": ("here", 1)}
+    request = Request(scope, None)  # type: ignore[arg-type]
+    request.username = 'al "ice\u202e\n'
+    AccessLog(form, Kept()).log(request, 200, 1, 0.0)
+    assert len(lines) == 1
+    assert lines[0].isprintable()
+
+
+def start(folder: Path, stderr: int, port: int = 0) -> "subprocess.Popen[bytes]":
+    command = [
+        sys.executable,
+        "-m",
+        "publisher.cli.main",
+        "serve",
+        "--port",
+        str(port),
+        "-a",
+        ".",
+        "--root",
+        str(folder),
+    ]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=stderr, cwd=folder)
+
+
+def test_an_index_whose_log_is_not_read_answers_and_ends(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    process = start(tmp_path, writing)
+    os.close(writing)
+    line = b""
+    while not line.endswith(b"\n"):
+        line += os.read(reading, 1)
+    client = Client(line.decode().rpartition(" on ")[2].strip(), None)
+    path = "simple/" + "x" * 4000 + "/"
+    answered = 0
+
+    def ask() -> None:
+        nonlocal answered
+        for _ in range(40):  # 160 kB of log; a pipe holds 64
+            answered += client.get(path).status_code == 404
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    thread.join(60)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 0
+    assert answered == 40
+    os.close(reading)
+
+
+def test_an_index_whose_log_is_full_starts(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    full = os.open("/dev/full", os.O_WRONLY)
+    process = start(tmp_path, full, port)
+    os.close(full)
+
+    def answers() -> bool:
+        try:
+            return Client(f"http://127.0.0.1:{port}/", None).get("health").ok
+        except requests.ConnectionError:
+            return process.poll() is not None
+
+    assert eventually(answers)
+    assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 0
