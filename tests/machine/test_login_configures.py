@@ -1,11 +1,13 @@
 """What `login` sets up besides keyring, and that `logout` takes all of it out again."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import PASSWORD, USER
+from tests.helpers.dists import make_wheel
 from tests.helpers.index import RunningIndex
 from tests.helpers.terminal import typed
 from tests.helpers.tool import Result, pypi_publish
@@ -17,7 +19,7 @@ def _tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keyring_file: Path) 
     assert not keyring_file.exists()
     (tmp_path / "bin").mkdir()
     for name in ("pip", "uv", "twine"):
-        (tmp_path / "bin" / name).write_text("#!/bin/sh\n")
+        (tmp_path / "bin" / name).write_text(f"#!/bin/sh\necho {name} 1.0\n")
         (tmp_path / "bin" / name).chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     monkeypatch.delenv("VIRTUAL_ENV", raising=False)
@@ -53,7 +55,8 @@ def test_login_sets_up_what_does_not_cut_off_the_public_index(index: RunningInde
     assert 'keyring-provider = "subprocess"' in files[".config/uv/uv.toml"]
     assert index.url in files[".pypirc"]
     assert PASSWORD not in json.dumps(files) + done.everything
-    assert "need no set-up" in _log_in("--configure").stderr
+    again = _log_in("--configure").stderr
+    assert "Wrote" not in again
     assert _files() == files
 
 
@@ -86,7 +89,7 @@ def test_on_a_terminal_login_asks(index: RunningIndex) -> None:
     assert set(_files()) == {".config/uv/uv.toml", ".pypirc"}
     assert PASSWORD not in shown
     shown, code = typed(["login"], [])
-    assert (code, "need no set-up" in shown) == (0, True), shown
+    assert (code, "Set up" in shown) == (0, False), shown
     assert index.url
 
 
@@ -144,3 +147,45 @@ def test_what_fails_at_logout_keeps_nothing_else_from_being_removed(
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "there.is.NoSuchKeyring")
     done = pypi_publish("logout", cwd=Path.home())
     assert (done.code, netrc.exists()) == (4, False), done.stderr
+
+
+def test_login_ends_with_commands_that_were_tried(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keyring_chain: Path
+) -> None:
+    # slow (pip and uv start several times)
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:/usr/bin:/bin")
+    for name in ("PIP_NO_INDEX", "PIP_FIND_LINKS", "UV_NO_INDEX", "UV_FIND_LINKS", "UV_NO_CONFIG"):
+        monkeypatch.delenv(name)
+    own = RunningIndex.start(tmp_path / "own")
+    own.add_user(USER, "simple password")
+    monkeypatch.setenv("PYPI_PUBLISH_INDEX_URL", own.url)
+    monkeypatch.chdir(tmp_path)
+    command = ["login", "-u", USER, "--password-stdin", "--configure"]
+    try:
+        empty = pypi_publish(*command, given="simple password")
+        make_wheel(own.root)
+        found = pypi_publish(*command, given="simple password")
+    finally:
+        own.stop()
+    assert "The index is empty, so no tool could be tried" in empty.stderr
+    assert f"· pip  pip install --index-url {own.url}simple/ PACKAGE" in empty.stderr
+    assert "✓ uv   pypi-publish config uv --scope project --write && uv add acme-widgets" in found.stderr
+    assert f"✓ pip  pip install --index-url {own.url}simple/ acme-widgets" in found.stderr
+    assert keyring_chain.exists()
+
+
+def test_pip_is_not_cut_off_from_public_packages_unasked(index: RunningIndex) -> None:
+    pip_conf = Path.home() / ".config/pip/pip.conf"
+    refused = pypi_publish("config", "pip", "--write", cwd=Path.home())
+    assert (refused.code, pip_conf.exists()) == (2, False), refused.stderr
+    assert "does not pass public packages on" in refused.stderr
+    assert "--scope site" in refused.stderr
+    assert "--only-index" in refused.stderr
+    question = "Write it to the user's file all the same?"
+    shown, code = typed(["config", "pip", "--write"], [(question, "n")])
+    assert (code, pip_conf.exists()) == (0, False), shown
+    shown, code = typed(["config", "pip", "--write"], [(question, "y")])
+    assert (code, pip_conf.exists()) == (0, True), shown
+    pypi_publish("config", "pip", "--remove", cwd=Path.home())
+    assert pypi_publish("config", "pip", "--write", "--only-index", cwd=Path.home()).code == 0
+    assert index.url in pip_conf.read_text().replace(f"{USER}@", "")

@@ -74,7 +74,9 @@ def _lines(finding: Diagnosis) -> Iterator[str]:
 
 def _conclude(findings: Sequence[Diagnosis], trouble: Diagnosis | None, output: Output) -> None:
     if trouble is None:
-        output.say(f"\n{click.style('All is well.', fg='green', bold=True)}")
+        tried = any(finding.check.endswith("-trial") for finding in findings)
+        words = "All is well." if tried else "No problems found, but no tool was tried."
+        output.say(f"\n{click.style(words, fg='green', bold=True)}")
         return
     counts = [(kind, sum(finding.verdict.value == kind for finding in findings)) for kind in ("problem", "warning")]
     words = " and ".join(f"{count} {kind}{'s' if count > 1 else ''}" for kind, count in counts if count)

@@ -8,6 +8,7 @@ import click
 
 from publisher.cli.display.output import current_output
 from publisher.cli.options.target import TargetArgs
+from publisher.cli.run.first_install import show_first_installs
 from publisher.cli.run.prompts import ask, can_ask
 from publisher.cli.run.resolve import project_config, resolve_index, resolve_target
 from publisher.cli.run.tools import write_setup
@@ -15,6 +16,7 @@ from publisher.client.models import Account
 from publisher.client.url import IndexUrl
 from publisher.credentials import login as sessions
 from publisher.credentials.chain import Target
+from publisher.credentials.keyring import keeps_plain_text
 from publisher.errors import ConfigurationError, CredentialsError
 from publisher.files.changes import write_changes
 from publisher.machine.configure import (
@@ -22,11 +24,10 @@ from publisher.machine.configure import (
     TOOLS,
     files_with_passwords,
     forgetting_changes,
-    index_name,
+    make_setup,
     unset_tools,
 )
 from publisher.machine.paths import this_machine
-from publisher.machine.tools.tool import Setup
 from publisher.secret import Credentials
 
 
@@ -35,13 +36,18 @@ def log_in(args: TargetArgs, *, configure: bool | None) -> None:
     if can_ask() and not args.index_url and not project_config([]).index_url:
         args = replace(args, index_url=click.prompt("Index URL", err=True))
     target = resolve_target(args, project_config([Path()]))
-    login = sessions.log_in(target.url, _credentials(target))
+    credentials = _credentials(target)
+    login = sessions.log_in(target.url, credentials)
     output = current_output()
-    output.say(f"Logged in to {target.url} as {login.account.username}; the password is in {login.keyring}.")
+    plainly = ", unencrypted" if keeps_plain_text(login.keyring) else ""
+    output.say(f"Logged in to {target.url} as {login.account.username}; the password is in {login.keyring}{plainly}.")
     if login.account.rights is not None:
         output.say(f"Rights: {', '.join(login.account.rights) or 'none'}")
     if configure or (configure is None and can_ask()):
         _configure(target.url, login.account, ask_first=configure is None)
+        show_first_installs(make_setup(target.url, login.account), credentials)
+    elif configure is None:
+        output.say("`pypi-publish doctor` tries the tools on this machine.")
 
 
 def _credentials(target: Target) -> Credentials:
@@ -62,12 +68,10 @@ def _credentials(target: Target) -> Credentials:
 def _configure(index: IndexUrl, account: Account, *, ask_first: bool) -> None:
     """Configure the tools that do not know the index yet."""
     machine = this_machine()
-    setup = Setup(index, index_name(index), account.username, proxies_public=account.passes_on)
+    setup = make_setup(index, account)
     tools = unset_tools(setup, machine)
     names = ", ".join(tool.name for tool in tools)
-    if not tools:
-        current_output().say("The tools on this machine need no set-up.")
-    elif not ask_first or click.confirm(f"Set up {names} for it?", default=True, err=True):
+    if tools and (not ask_first or click.confirm(f"Set up {names} for it?", default=True, err=True)):
         write_setup([(tool, PERSONAL) for tool in tools], setup, machine, skip=True, dry_run=False)
 
 

@@ -10,6 +10,7 @@ from publisher.cli.display.diff import show_diff
 from publisher.cli.display.output import current_output
 from publisher.cli.options.target import TargetArgs
 from publisher.cli.options.tools import ConfigArgs
+from publisher.cli.run.prompts import can_ask
 from publisher.cli.run.resolve import project_config, resolve_target
 from publisher.credentials.chain import find_credentials
 from publisher.credentials.remembered import remembered_username
@@ -28,6 +29,11 @@ from publisher.machine.configure import (
 from publisher.machine.paths import Machine, this_machine
 from publisher.machine.tools.tool import Setup, Tool
 from publisher.secret import mask_urls
+
+_OTHER_SCOPES = (
+    "Configure single environments instead (activate one, then `pypi-publish config pip --scope site --write`), or use "
+    "uv, which takes only your packages from it (`pypi-publish config uv --scope project --write`)."
+)
 
 _PASSWORD = re.compile(r"(\bpassword\s*=?\s*)\S.*")
 """A password in a line of a file; those in URLs are masked, too."""
@@ -48,9 +54,38 @@ def configure(name: str | None, args: ConfigArgs, target: TargetArgs) -> None:
     if args.as_variables:
         click.echo("\n".join(export_lines(tools, setup)))
     elif args.write or args.dry_run:
+        scoped = _without_losing_public_packages(scoped, setup, skip=args.everything)
         write_setup(scoped, setup, machine, skip=args.everything, dry_run=args.dry_run)
     else:
         _print(scoped, setup, machine)
+
+
+def _without_losing_public_packages(
+    scoped: Sequence[tuple[Tool, str]], setup: Setup, *, skip: bool
+) -> list[tuple[Tool, str]]:
+    """
+    Return the tools that may be configured: pip not for everything, where that cuts it off from the public index.
+
+    A person may insist, with an answer or ``--only-index``. Raises ConfigurationError, unless ``skip`` leaves pip out.
+    """
+    kept = []
+    for tool, scope in scoped:
+        if tool.name != "pip" or scope == "site" or setup.proxies_public:
+            kept.append((tool, scope))
+            continue
+        loss = (
+            f"{setup.url} does not pass public packages on, so pip would no longer install any: it can only have one "
+            "index safely."
+        )
+        if can_ask():
+            current_output().warn(f"{loss} {_OTHER_SCOPES}")
+            if click.confirm(f"Write it to the {scope}'s file all the same?", default=False, err=True):
+                kept.append((tool, scope))
+        elif skip:
+            current_output().warn(f"pip is left as it is. {loss} {_OTHER_SCOPES}")
+        else:
+            raise ConfigurationError(loss, hint=f"{_OTHER_SCOPES} --only-index says that this is what you want.")
+    return kept
 
 
 def _tools(name: str | None, *, everything: bool) -> Sequence[Tool]:

@@ -30,6 +30,12 @@ def check_keyring(url: IndexUrl, accepted: Accepted | None) -> Iterator[Diagnosi
         yield finding("backend", "There is no keyring that can hold a password.", keyring.NO_BACKEND_HINT)
         return
     yield _KEYRING.ok("backend", f"Passwords are kept in {holders[0]}.")
+    if keyring.keeps_plain_text(holders[0]):
+        yield _KEYRING.note(
+            "plain-text",
+            f"{holders[0]} keeps passwords unencrypted, so anyone who can read its file has them.",
+            "Where there is a desktop, use its keyring; else protect the file like a private key.",
+        )
     if accepted is not None and accepted.credentials.source == "keyring":
         yield from _check_command(url, accepted)
 

@@ -127,7 +127,11 @@ class Pip(Installer):
         self, tool: InstalledTool, asked: Sequence[ConfiguredIndex], examined: Examined, name: str
     ) -> str:
         """Return `pip install`, with the options that it needs while the index is not configured."""
-        return shlex.join(["pip", "install", *_index_options(tool, asked, examined), name])
+        install = shlex.join(["pip", "install", *_index_options(tool, asked, examined), name])
+        if examined.machine.environment.get("VIRTUAL_ENV") or not _is_externally_managed(tool):
+            return install
+        scripts = ".venv\\Scripts\\" if examined.machine.is_windows else ".venv/bin/"
+        return f"python3 -m venv .venv && {scripts}{install}"
 
     def try_download(
         self, tool: InstalledTool, asked: Sequence[ConfiguredIndex], examined: Examined, candidate: Candidate
@@ -200,6 +204,11 @@ def _index_options(tool: InstalledTool, asked: Sequence[ConfiguredIndex], examin
     if setup.username and _at_least(tool, "23.1") and _keyring_for(tool) is not None:
         return ["--keyring-provider", "subprocess", "--index-url", setup.personal_url]
     return ["--index-url", setup.url.simple]
+
+
+def _is_externally_managed(tool: InstalledTool) -> bool:
+    """Return whether the system's own tools install here, and pip refuses to (PEP 668)."""
+    return "externally-managed" in run_program([tool.program, "install", "--no-index", "pip==0"]).stderr
 
 
 def _keyring_for(tool: InstalledTool) -> str | None:

@@ -124,6 +124,7 @@ def test_pip_uv_and_twine_through_keyring(own_index: RunningIndex, keyring_chain
         assert words in done.stderr
     well = {finding["check"] for finding in done.json["findings"] if finding["verdict"] == "ok"}
     assert {"pip", "pip-trial", "uv", "uv-trial", "twine"} <= well
+    assert "All is well." in done.stderr
     assert keyring_chain.exists()
 
 
@@ -183,6 +184,34 @@ def test_pip_that_is_not_let_in_is_told_what_to_do(own_index: RunningIndex, tmp_
     assert trial.verdict is Verdict.PROBLEM
     assert "it found no password that the index accepts" in trial.what
     assert "keyring-provider" in str(trial.remedy)
+
+
+def test_pip_ignores_the_keyring_of_its_own_environment(
+    own_index: RunningIndex, tmp_path: Path, keyring_chain: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # slow (pip starts four times)
+    login = pypi_publish("login", "-u", USER, "--password-stdin", "--index-url", own_index.url, given=f"{LATIN}\n")
+    assert login.code == 0, login.stderr
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:/usr/bin:/bin")
+    _home(".config/pip/pip.conf", f"[global]\nindex-url = {own_index.url}simple/\nkeyring-provider = subprocess\n")
+    findings, _ = _examine(Pip(), tmp_path, own_index.url, CANDIDATE)
+    trial = next(finding for finding in findings if finding.check == "pip-trial")
+    assert trial.verdict is Verdict.PROBLEM
+    assert "config --site set global.keyring-provider import" in str(trial.remedy)
+    assert keyring_chain.exists()
+
+
+def test_a_pip_that_cannot_read_the_index_is_to_be_updated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    crash = "Traceback (most recent call last):\nTypeError: unhashable type: 'dict'"
+    script = f'case "$1" in --version) echo pip 23.0.1;; config) echo;; *) echo "{crash}" >&2; exit 2;; esac'
+    _stand_in(tmp_path, "pip", script, monkeypatch)
+    monkeypatch.setenv("PIP_INDEX_URL", f"{ACME}simple/")
+    script = script.replace("config) echo;;", f"""config) echo "global.index-url='{ACME}simple/'";;""")
+    _stand_in(tmp_path, "pip", script, monkeypatch)
+    findings, _ = _examine(Pip(), tmp_path, ACME, CANDIDATE)
+    trial = next(finding for finding in findings if finding.check == "pip-trial")
+    assert "it crashes (TypeError: unhashable type: 'dict')" in trial.what
+    assert "-m pip install -U pip" in str(trial.remedy)
 
 
 def test_pip_that_does_not_know_the_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

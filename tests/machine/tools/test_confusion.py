@@ -113,7 +113,7 @@ def test_pip(log_in: LogIn, private: RunningIndex, public: RunningIndex, front: 
     (person.machine.home / ".config" / "pip").mkdir(parents=True)
     conf = person.machine.home / ".config" / "pip" / "pip.conf"
     conf.write_text(f"[global]\nextra-index-url = {public.url}simple/\n[install]\nindex-url = {public.url}simple/\n")
-    person.config("pip", "--write")
+    person.config("pip", "--write", "--only-index")
     _turn(state, private, front)
     there = person.machine.folder / "there"
     command: list[str | Path] = [

@@ -38,7 +38,7 @@ def person(log_in: LogIn, index: RunningIndex) -> Person:
 
 
 def test_pip_installs(person: Person) -> None:
-    person.config("pip", "--write")
+    person.config("pip", "--write", "--only-index")
     done = person.run(*PIP, "install", "--no-deps", "--target", "there", "acme-widgets")
     assert done.code == 0, done.everything
     assert (person.machine.folder / "there" / "acme_widgets").is_dir()
@@ -110,7 +110,8 @@ def test_publishers_know_the_index_by_name(person: Person, index: RunningIndex, 
 
 def test_an_embedded_password_is_the_owners_alone(person: Person) -> None:
     for tool in ("pip", "netrc", "pypirc", "poetry"):
-        shown = person.config(tool, "--write", "--embed-credentials", "--name", "acme").everything
+        insisting = ["--only-index"] if tool == "pip" else []
+        shown = person.config(tool, "--write", "--embed-credentials", "--name", "acme", *insisting).everything
         assert PASSWORD not in shown
         assert "correct%20horse" not in shown
     files = [
@@ -140,8 +141,11 @@ def test_variables_for_a_job(person: Person) -> None:
 def test_all_tools_at_once(person: Person) -> None:
     path = os.pathsep.join([str(BIN), str(CLIENTS), "/usr/bin", "/bin"])
     somebody = Person(person.machine, {**person.environment, "PATH": path})
-    somebody.config("--all", "--write")
-    written = {".config/pip/pip.conf", ".config/uv/uv.toml", ".pypirc"}
+    told = somebody.config("--all", "--write").stderr
+    assert "pip is left as it is" in told
+    assert "does not pass public packages on, so pip would no longer install any" in told
+    written = {".config/uv/uv.toml", ".pypirc"}
+    assert not (person.machine.home / ".config/pip").exists()
     assert all((person.machine.home / name).exists() for name in written)
     text = (person.machine.folder / "pyproject.toml").read_text()
     assert "[[tool.poetry.source]]" in text

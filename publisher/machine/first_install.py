@@ -1,0 +1,64 @@
+"""The command that installs from an index on this machine with each tool, tried before it is shown."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from publisher.errors import ConfigurationError
+from publisher.machine.configure import TOOLS
+from publisher.machine.programs import find_program, stop_programs
+from publisher.machine.tools.installer import Examined, Installer, find_tool
+
+PLACEHOLDER = "PACKAGE"
+"""What a command names where the index has no package yet."""
+
+
+@dataclass(frozen=True)
+class FirstInstall:
+    """A tool, the command that installs with it, and why a trial failed; ``tried`` is False without a package."""
+
+    tool: str
+    command: str | None
+    tried: bool = False
+    failure: str | None = None
+    hint: str | None = None
+
+    @property
+    def works(self) -> bool:
+        """Whether a trial download worked."""
+        return self.tried and self.failure is None
+
+
+def try_installs(examined: Examined) -> Iterator[FirstInstall]:
+    """Yield the command of every installer on this machine, in the order of `TOOLS`."""
+    found = [tool for tool in TOOLS.values() if isinstance(tool, Installer) and find_program(tool.command)]
+    with ThreadPoolExecutor() as pool:  # each tool takes seconds, most of them to start
+        try:
+            yield from pool.map(lambda tool: _try_install(tool, examined), found)
+        except BaseException:
+            stop_programs()
+            raise
+
+
+def _try_install(tool: Installer, examined: Examined) -> FirstInstall:
+    search = find_tool(tool.command)
+    try:
+        problem = next(search)
+    except StopIteration as end:
+        installed = end.value
+    else:
+        return FirstInstall(tool.name, None, failure=problem.what, hint=problem.remedy)
+    try:
+        asked = tool.asked(installed, examined)
+    except ConfigurationError as error:
+        return FirstInstall(tool.name, None, failure=error.message, hint=error.hint)
+    candidate = examined.candidate
+    name = candidate.name if candidate else PLACEHOLDER
+    command = tool.install_command(installed, asked, examined, name)
+    if candidate is None:
+        return FirstInstall(tool.name, command)
+    trial = tool.try_download(installed, asked, examined, candidate)
+    failure = trial.failure(candidate)
+    if failure is None:
+        return FirstInstall(tool.name, command, tried=True)
+    return FirstInstall(tool.name, command, tried=True, failure=f"{installed} {failure}", hint=trial.hint)
