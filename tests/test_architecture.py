@@ -72,13 +72,18 @@ DOORS = {
     "pypiserver": ["publisher.server.routes.pypiserver"],
     "python_multipart": ["publisher.server.http.multipart"],
     "readme_renderer": ["publisher.checks.metadata"],
-    "requests": ["publisher.client.http", "publisher.client.failures"],
+    "requests": ["publisher.client.abort", "publisher.client.http", "publisher.client.failures"],
     "rich": ["publisher.cli.display.live"],
     "tomlkit": ["publisher.files.toml"],
     "trove_classifiers": ["publisher.checks.licensing"],
     "twine": ["publisher.client.upload_form"],
     "uv": ["publisher.building.environments"],
-    "urllib3": ["publisher.client.http", "publisher.client.failures", "publisher.client.upload_form"],
+    "urllib3": [
+        "publisher.client.abort",
+        "publisher.client.http",
+        "publisher.client.failures",
+        "publisher.client.upload_form",
+    ],
     "uvicorn": ["publisher.server.run", "publisher.server.uvicorn_protocol"],
     "validate_pyproject": ["publisher.checks.build_system"],
     "werkzeug": ["publisher.server.http.negotiation"],
@@ -151,7 +156,7 @@ def _is_below(name: str, places: list[str]) -> bool:
 
 
 def test_every_folder_is_a_room_of_the_table() -> None:
-    entries = {path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or path.is_dir()}
+    entries = {path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or any(path.rglob("*.py"))}
     assert entries - {"__init__", "__pycache__"} == set(ROOMS)
     assert len([path for path in PACKAGE.iterdir() if path.name not in {"__pycache__", "release.json"}]) <= 16
 

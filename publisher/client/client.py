@@ -41,6 +41,10 @@ class IndexClient:
         """Close the connections."""
         self._session.close()
 
+    def abort(self) -> None:
+        """Break the connections, so that requests of other threads fail at once."""
+        self._session.abort()
+
     def files(self, project: str) -> dict[str, RemoteFile]:
         """
         Return the files of a project (its normalized name), by file name; nothing for an unknown project.

@@ -11,9 +11,9 @@ from urllib.parse import urljoin, urlsplit
 
 import requests  # noqa: TID251 - a door to requests
 import urllib3  # noqa: TID251 - a door to urllib3
-from requests.adapters import HTTPAdapter  # noqa: TID251
 
 from publisher import __version__
+from publisher.client.abort import AbortableAdapter
 from publisher.client.failures import refuse_proxy_answer, translate_failures
 from publisher.client.url import is_same_origin
 from publisher.errors import IndexUnavailableError
@@ -142,12 +142,17 @@ class IndexSession:
         self._session = requests.Session()
         self._session.auth = _OriginAuth(url, auth)
         self._session.headers["User-Agent"] = USER_AGENT
+        self._adapter = AbortableAdapter(_RETRIES if retries else 0)
         for scheme in ("http://", "https://"):
-            self._session.mount(scheme, HTTPAdapter(max_retries=_RETRIES if retries else 0))
+            self._session.mount(scheme, self._adapter)
 
     def close(self) -> None:
         """Close the connections."""
         self._session.close()
+
+    def abort(self) -> None:
+        """Break the connections, so that requests that other threads wait for fail at once."""
+        self._adapter.abort()
 
     def request(
         self,

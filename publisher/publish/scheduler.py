@@ -16,6 +16,9 @@ Dependencies = Mapping[NormalizedName, Collection[NormalizedName]]
 
 Send = Callable[[Upload], State]
 
+GRACE = 1.0
+"""Seconds that complete uploads get, after an interrupt, for the index's answer."""
+
 
 class UploadScheduler:
     """
@@ -31,11 +34,12 @@ class UploadScheduler:
         self._order = _ordered([upload.distribution for upload in uploads], required)
         self._connections = connections
 
-    def run(self, send: Send, stop: Callable[[], None]) -> None:
+    def run(self, send: Send, stop: Callable[[], None], abort: Callable[[], None]) -> None:
         """
         Send everything; after the first failure start nothing more, wait for running uploads, and raise it.
 
-        Raises StoppedError when the person interrupts, after calling ``stop``, which lets running uploads fail.
+        Raises StoppedError when the person interrupts. Running uploads then fail at ``stop`` unless they are complete;
+        those that still wait for the index after `GRACE` seconds are ended by ``abort``.
         """
         running: dict[Future[State], str] = {}
         failure: BaseException | None = None
@@ -48,6 +52,8 @@ class UploadScheduler:
             except KeyboardInterrupt:
                 stop()
                 failure = StoppedError("Interrupted.")
+                if wait(running, timeout=GRACE).not_done:
+                    abort()
             for future in running:
                 future.cancel()
             self._collect(running, wait(running).done)

@@ -32,6 +32,10 @@ class FileSender:
         """Let every file that is going up fail with StoppedError, unless the index has it in whole already."""
         self._is_stopped.set()
 
+    def abort(self) -> None:
+        """End the uploads that wait for the index, by breaking their connections."""
+        self.index.abort()
+
     def send(self, upload: Upload) -> bool:
         """
         Send a file, again after a growing pause while the index can't be reached or fails.

@@ -63,7 +63,7 @@ def _send_all(plan: Plan, sender: FileSender, options: PublishOptions) -> dict[s
     required = find_dependencies(upload.distribution for upload in plan.to_send)
     scheduler = UploadScheduler(plan.to_send, required, options.connections)
     try:
-        scheduler.run(partial(_send, sender, skip_existing=options.skip_existing), sender.stop)
+        scheduler.run(partial(_send, sender, skip_existing=options.skip_existing), sender.stop, sender.abort)
     except PublishError as error:
         if progress := _describe_progress(plan.to_send, scheduler.done):
             error.hint = f"{error.hint}\n{progress}" if error.hint else progress
