@@ -108,7 +108,7 @@ class IndexApp:
         return Handlers(
             accounts=AccountRoutes(settings, self._authenticator, self._credentials),
             files=FileRoutes(settings.limits, catalog, self._packages),
-            health=HealthRoute(catalog),
+            health=HealthRoute(catalog, self._authenticator),
             json_page=JsonPage(catalog),
             pages=WebPages(catalog),
             pypiserver=PypiserverRoutes(settings, catalog, self._changes),

@@ -127,6 +127,11 @@ class Authenticator:
         if not task.cancelled():
             task.exception()  # whoever asked may be gone: then nobody else looks at it
 
+    async def require_accounts(self) -> None:
+        """Return when the accounts can be read; raise AccountsUnavailableError otherwise."""
+        if self.users is not None:
+            await self._load()
+
     async def require_admin(self, header: bytes | None, address: str) -> None:
         """Return when a header bears the administrator's token; raise an AuthError or BusyError otherwise."""
         if not self._settings.admin_token:

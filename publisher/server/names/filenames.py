@@ -16,7 +16,7 @@ SUFFIXES = (
     ".tar.bz2",
     ".tgz",
     ".tar.xz",
-    ".tar.Z",
+    ".tar.z",
     ".egg",
     ".exe",
     ".msi",
@@ -33,6 +33,16 @@ NAME_LIMIT = 240
 
 _SEPARATORS = re.compile(r"[-_.]+")
 _LEGACY_VERSION = re.compile(r"-(?=v?\d)", re.IGNORECASE)
+_TWO_NUMBERS = re.compile(r"\d+-\d")
+_PLAIN = re.compile(r"[\d.]+")
+_BINARY_SUFFIXES = {".exe", ".msi", ".tar.gz", ".zip", ".tar", ".tar.bz2"}
+_BINARY = re.compile(
+    r"(?P<name>.+?)-(?P<version>v?\d[^-]*?)[.-]"
+    r"(?:win32|win-\w+|linux(?:[-_]\w+)?|macosx[-_][\d.]+[-_]\w+|cygwin\S*?|freebsd[-_.\d]*\w*|(?:aix|solaris|sunos)\S*?)"
+    r"(?:-py[\d.]+)?",
+    re.IGNORECASE,
+)
+"""Stems that bdist_dumb, bdist_wininst and bdist_msi wrote: name, version, platform, and maybe a Python version."""
 
 
 class Guess(NamedTuple):
@@ -42,9 +52,13 @@ class Guess(NamedTuple):
     version: str
 
 
-@lru_cache(maxsize=200_000)
 def normalize(name: str) -> str:
-    """Return a project's normalised name (PEP 503), as `packaging` does, without checks that cost at 100,000 files."""
+    """Return a project's normalized name (PEP 503), as `packaging` does, without checks that cost at 100,000 files."""
+    return _normalize(name) if len(name) <= NAME_LIMIT else _SEPARATORS.sub("-", name).lower()
+
+
+@lru_cache(maxsize=50_000)
+def _normalize(name: str) -> str:
     return _SEPARATORS.sub("-", name).lower()
 
 
@@ -65,21 +79,30 @@ def guess(filename: str) -> Guess | None:
 
     No more than splitting: a folder of 100,000 files is read with it when the index starts.
     """
-    if filename.endswith(".whl"):
+    lower = filename.lower()
+    if lower.endswith(".whl"):
         parts = filename.split("-", 2)
         return Guess(normalize(parts[0]), parts[1]) if len(parts) == 3 else None
-    suffix = next((suffix for suffix in SUFFIXES if filename.endswith(suffix)), None)
+    suffix = next((suffix for suffix in SUFFIXES if lower.endswith(suffix)), None)
     if suffix is None or filename.startswith("."):
         return None
-    stem = filename.removesuffix(suffix)
+    return _guess_stem(filename[: -len(suffix)], suffix)
+
+
+def _guess_stem(stem: str, suffix: str) -> Guess:
     name, dash, version = stem.rpartition("-")
     if dash and version[:1].isdigit() and suffix in {".tar.gz", ".zip"} and not _LEGACY_VERSION.search(name):
-        return Guess(normalize(name), version)
+        binary = _BINARY.fullmatch(stem) if suffix in _BINARY_SUFFIXES and not _PLAIN.fullmatch(version) else None
+        return Guess(normalize(name), binary["version"] if binary else version)
     splits = list(_LEGACY_VERSION.finditer(stem))
     if not splits:
         return Guess(normalize(stem), "")
+    binary = _BINARY.fullmatch(stem) if suffix in _BINARY_SUFFIXES else None
+    if binary is not None:
+        return Guess(normalize(binary["name"]), binary["version"])
     if suffix in {".egg", ".exe"}:
         return Guess(normalize(stem[: splits[0].start()]), stem[splits[0].end() :].partition("-")[0])
-    # of python-3d-1.0 the version is 1.0, of foo-1.0-1 it is 1.0-1
-    split = next((split for split in splits if parse_version(stem[split.end() :])), splits[0])
+    # of python-3d-1.0 the version is 1.0, of foo-1.0-1 it is 1.0-1, of acme-3-20240101 it is 20240101
+    texts = [(split, stem[split.end() :]) for split in splits]
+    split = next((split for split, text in texts if parse_version(text) and not _TWO_NUMBERS.match(text)), splits[0])
     return Guess(normalize(stem[: split.start()]), stem[split.end() :])

@@ -12,6 +12,7 @@ from publisher.server.storage.errors import (
     NotDurableError,
     StorageError,
     StorageFullError,
+    StorageReadOnlyError,
     StorageUnavailableError,
     StorageWriteError,
 )
@@ -34,6 +35,7 @@ _STATUS: dict[type[DomainError], int] = {
     FileTooLargeError: 413,
     StorageUnavailableError: 503,
     StorageWriteError: 503,
+    StorageReadOnlyError: 403,
     StorageFullError: 507,
     NotDurableError: 503,
 }

@@ -1,18 +1,54 @@
 """The health of the index, as load balancers and people ask for it."""
 
-from publisher.server.http.messages import Request, Response, json_response
+from typing import Any
+
+from publisher.server.auth.authenticator import Authenticator
+from publisher.server.auth.errors import AccountsUnavailableError
+from publisher.server.http.messages import TEXT_TYPE, Request, Response, json_response
+from publisher.server.storage.durability import is_read_only
 from publisher.server.store.catalog import Catalog
 
 
 class HealthRoute:
-    """Answers ``/health``."""
+    """Answers ``/health``: reading, accounts and uploading, each on its own."""
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, authenticator: Authenticator) -> None:
         self._catalog = catalog
+        self._authenticator = authenticator
 
-    async def answer(self, _request: Request, _rest: str = "") -> Response:
-        """Report whether the index can do its work: read the package folder, and write to it."""
-        reason = await self._catalog.failure()
-        if reason is not None:
-            return json_response({"status": "unavailable", "reason": reason}, 503)
-        return json_response({"status": "ok"})
+    async def answer(self, request: Request, _rest: str = "") -> Response:
+        """
+        Report whether the index can do its work, as JSON or, where the client asks for it, as text.
+
+        A folder that is read-only is healthy: its uploads are refused, and nothing else is wrong.
+        """
+        reading = await self._catalog.read_failure()
+        accounts = await self._accounts()
+        uploading, reason = "ok", None
+        if reading is None:
+            failure = await self._catalog.write_failure()
+            if failure is not None and is_read_only(failure):
+                uploading = "read-only"
+            elif failure is not None:
+                uploading = reason = f"the package folder can't be written: {failure.strerror or failure}"
+        else:
+            uploading = reading
+        trouble = reading or accounts or reason
+        status = 200 if trouble is None else 503
+        if request.header(b"accept").startswith("text/plain"):
+            return Response(
+                status, (trouble or "OK").encode(), [(b"content-type", TEXT_TYPE), (b"cache-control", b"no-store")]
+            )
+        found: dict[str, Any] = {"status": "ok" if trouble is None else "unavailable"}
+        if trouble is not None:
+            found["reason"] = trouble
+        return json_response(
+            {**found, "reading": reading or "ok", "accounts": accounts or "ok", "uploading": uploading}, status
+        )
+
+    async def _accounts(self) -> str | None:
+        try:
+            await self._authenticator.require_accounts()
+        except AccountsUnavailableError:
+            return "the accounts can't be read"
+        return None

@@ -3,7 +3,7 @@
 import errno
 import logging
 
-from publisher.server.storage.errors import StorageError, StorageFullError, StorageWriteError
+from publisher.server.storage.errors import StorageError, StorageFullError, StorageReadOnlyError, StorageWriteError
 
 _log = logging.getLogger(__name__)
 
@@ -12,5 +12,12 @@ def write_failure(error: OSError) -> StorageError:
     """Return the domain error for a file that could not be written."""
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return StorageFullError("The index has no space left; nothing was stored. Tell its administrator.")
+    if is_read_only(error):
+        return StorageReadOnlyError("The index's package folder can only be read; nothing was stored.")
     _log.error("cannot write: %s", error)
     return StorageWriteError("The index can't write to its package folder; nothing was stored. Tell its administrator.")
+
+
+def is_read_only(error: OSError) -> bool:
+    """Tell whether a folder refuses to be written because it is mounted or permitted so."""
+    return error.errno in {errno.EROFS, errno.EACCES, errno.EPERM}

@@ -20,6 +20,10 @@ class StorageFullError(StorageError):
     """No space left on the device, or the quota is used up."""
 
 
+class StorageReadOnlyError(StorageError):
+    """The storage can only be read, maybe on purpose."""
+
+
 class StorageWriteError(StorageError):
     """The storage refused to write."""
 

@@ -22,6 +22,9 @@ from publisher.server.store.records import Records
 from publisher.server.store.watch import CHECK_SHARE, FolderWatch, in_background
 from publisher.server.store.workers import Workers
 
+WRITE_TRIED_EVERY = 60.0
+"""Seconds between two looks whether the folder can still be written."""
+
 _Result = TypeVar("_Result")
 
 
@@ -38,6 +41,8 @@ class Catalog:
         self.roots = tuple(Path(os.path.abspath(root)) for root in settings.roots)  # noqa: PTH100 - keeps links
         self.records = Records(self.roots[0])
         self.workers = Workers()
+        self._next_write = 0.0
+        self._write_failure: OSError | None = None
         self._contents = FolderContents(self.roots)
         self._watch = FolderWatch(self.roots, self._contents, sync, self.workers)
         self._watch.after_scan = self._after_scan
@@ -139,13 +144,21 @@ class Catalog:
         """Tell whether a name is this index's for good: published at any time, or reserved."""
         return await self._owned.is_owned(name)
 
-    async def failure(self) -> str | None:
-        """Return why the index can't do its work, None when its folder can be read and written."""
+    async def read_failure(self) -> str | None:
+        """Return why the package folder can't be served, None when it can; a lost disk is noticed at once."""
         self._watch.refresh()
-        if self.unavailable_reason is not None:
-            return self.unavailable_reason
-        async with self._sync.reading():
-            return await self.workers.run(lambda: _write_failure(self.records.folder))
+        if self.unavailable_reason is None and not self.records.folder.is_dir():
+            await self._watch.rescan()
+        return self.unavailable_reason
+
+    async def write_failure(self) -> OSError | None:
+        """Return why the package folder can't be written; tried at most once a minute, and creates nothing lasting."""
+        now = time.monotonic()
+        if now >= self._next_write:
+            async with self._sync.reading():
+                self._write_failure = await self.workers.run(lambda: _write_failure(self.records.folder))
+            self._next_write = now + (WRITE_TRIED_EVERY if self._write_failure is None else 1.0)
+        return self._write_failure
 
     # for changes
 
@@ -216,13 +229,12 @@ class Catalog:
         self._owned.note_new(durably=self._settings.fallback_url is not None)
 
 
-def _write_failure(folder: Path) -> str | None:
+def _write_failure(folder: Path) -> OSError | None:
     """Return why a file can't be written to a folder, or None when it can."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         with TemporaryFile(dir=folder) as probe:
             probe.write(b"ok")
             probe.flush()
     except OSError as error:
-        return f"the package folder can't be written: {error.strerror or error}"
+        return error
     return None

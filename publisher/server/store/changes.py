@@ -9,9 +9,10 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from publisher.files.atomic import sync_directory
+from publisher.files.atomic import replace_file, sync_directory
 from publisher.project.versions import same_version
 from publisher.server.names.filenames import SIGNATURE, guess
+from publisher.server.names.identity import identity
 from publisher.server.settings import ServerSettings
 from publisher.server.storage.durability import write_failure
 from publisher.server.storage.errors import NotDurableError, StorageUnavailableError
@@ -48,11 +49,14 @@ class ReleaseChanges:
             if self._catalog.unavailable_reason is not None:
                 raise StorageUnavailableError
 
-    async def upload(self, temporary: Path, filename: str, metadata: FileMetadata) -> StoredFile:
+    async def upload(
+        self, temporary: Path, filename: str, metadata: FileMetadata, signature: bytes | None = None
+    ) -> StoredFile:
         """
         Add a complete, checked file to the index: durable, committed and listed when this returns.
 
-        The same bytes under a name that is there are success, and change nothing.
+        The same bytes under a name that is there are success, and change nothing; so they are under another spelling of
+        it. A file of a yanked release is yanked too. ``signature`` is stored beside the file.
 
         Raises FileExistsConflictError when the name is taken by other bytes or was deleted, and StorageError when it
         can't be stored.
@@ -60,14 +64,25 @@ class ReleaseChanges:
         guessed = guess(filename)
         assert guessed is not None, "an upload's name was parsed"  # noqa: S101 - for the type checker
         name = guessed.project
-        async with self._lock(filename):
+        async with self._lock(f"{name}/{identity(filename)}"):
             existing = await self._existing(name, filename, metadata)
             if existing is not None:
                 return existing
+            filename = await self._stored_spelling(name, filename)
+            reason = await self._yank_reason(name, guessed.version)
             async with self._sync.reading():
                 final = self._root / filename
+
+                def place() -> FileMetadata:
+                    if reason is not None:
+                        self._records.mark(name, filename, "yanked", {"reason": reason, "at": now_text()})
+                    stored = self._place(temporary, final, name, metadata)
+                    if signature is not None:
+                        replace_file(final.with_name(final.name + SIGNATURE), signature, mode=0o644)
+                    return stored
+
                 try:
-                    stored = await self._catalog.in_thread(lambda: self._place(temporary, final, name, metadata))
+                    stored = await self._catalog.in_thread(place)
                 except FileExistsError:
                     stored = None
                 except OSError as error:
@@ -79,7 +94,24 @@ class ReleaseChanges:
                     return existing
                 raise StorageUnavailableError
             await self._commit(lambda: self._take_back(final), "nothing was stored. Send it again.")
-            return self._catalog.add_upload(str(self._root), filename, stored)
+            added = self._catalog.add_upload(str(self._root), filename, stored)
+            project = self._catalog.project(name)
+            if reason is not None and project is not None:
+                project.forget()
+            return added
+
+    async def _stored_spelling(self, name: str, filename: str) -> str:
+        """Return the name under which a file of the same identity is here, which is the one that may be replaced."""
+        project = self._catalog.project(name)
+        places = project.places if project is not None else {}
+        return next((each for each in places if identity(each) == identity(filename)), filename)
+
+    async def _yank_reason(self, name: str, version: str) -> str | None:
+        """Return why the release that a file comes to is yanked, None where it is not."""
+        project = self._catalog.project(name)
+        files = (await self._catalog.files(project)).values() if project is not None else ()
+        reasons = [file.yanked for file in files if same_version(file.version, version)]
+        return None if not reasons or None in reasons else reasons[0]
 
     async def yank(self, name: str, version: str, reason: str, user: str | None) -> list[str]:
         """Yank the files of a release (PEP 592) and return their names; raise UnknownReleaseError for none."""
@@ -128,6 +160,7 @@ class ReleaseChanges:
         return filenames
 
     async def _change(self, name: str, work: Callable[[], None]) -> None:
+        await self.require_available()
         async with self._lock(name):
             async with self._sync.reading():
                 try:
@@ -154,19 +187,20 @@ class ReleaseChanges:
         """Return the file of that name when it has the same bytes; None when the name is free."""
         project = await self._find_for(name, filename)
         files = await self._catalog.files(project) if project is not None else {}
-        file = files.get(filename)
+        wanted = identity(filename)
+        file = files.get(filename) or next((file for each, file in files.items() if identity(each) == wanted), None)
         if file is not None:
             if file.metadata.sha256 == metadata.sha256:
                 return file
             if self._settings.overwrite:
                 return None
             raise FileExistsConflictError(
-                f"File already exists: {filename} is on this index with other contents "
+                f"File already exists: {file.filename} is on this index with other contents "
                 f"(sha256 {file.metadata.sha256}). Publish the change under a new version.",
             )
         async with self._sync.reading():
             state = await self._catalog.in_thread(lambda: self._records.state(name))
-        if filename in state.deleted and not self._settings.overwrite:
+        if any(identity(each) == wanted for each in state.deleted) and not self._settings.overwrite:
             raise FileExistsConflictError(
                 f"File already exists: {filename} was deleted from this index, and its name is not given again. "
                 "Publish under a new version.",

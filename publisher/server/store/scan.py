@@ -159,7 +159,7 @@ def _read_directory(path: str, mtime_ns: int, known: Listing | None) -> Listing:
         folders: list[str] = []
         for entry in entries:
             name = entry.name
-            if name.startswith("."):
+            if name.startswith(".") or not _is_text(name):
                 continue
             if _is_folder(entry):
                 folders.append(name)
@@ -175,6 +175,14 @@ def _mtime_ns(path: str) -> int:
     return os.stat(path).st_mtime_ns  # noqa: PTH116 - the hot path
 
 
+def _is_text(name: str) -> bool:
+    """Tell whether a name can be written on a page: one from an old disk or share may be no UTF-8."""
+    if name.isascii() or not any("\ud800" <= character <= "\udfff" for character in name):
+        return True
+    _warn_unreadable(ascii(name))
+    return False
+
+
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
@@ -184,5 +192,5 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 @cache
 def _warn_unreadable(path: str) -> None:
-    """Say once that a folder is left out."""
-    _log.warning("the folder %s can't be read and is left out", path)
+    """Say once that a file or folder is left out."""
+    _log.warning("%s can't be read, or has a name that is no UTF-8, and is left out", path)

@@ -1,0 +1,25 @@
+"""The identity of a distribution file: two spellings that installers take for the same file have the same."""
+
+from functools import lru_cache
+
+from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, parse_sdist_filename, parse_wheel_filename
+from packaging.version import InvalidVersion
+
+Identity = tuple[object, ...]
+
+
+@lru_cache(maxsize=50_000)
+def identity(filename: str) -> Identity:
+    """
+    Return project, version, build and tags of a wheel, project and version of an sdist, all normalized.
+
+    A file of another kind, or with a name that today's rules refuse, has only its name.
+    """
+    try:
+        if filename.endswith(".whl"):
+            return parse_wheel_filename(filename)
+        if filename.endswith((".tar.gz", ".zip")):
+            return (*parse_sdist_filename(filename), "sdist")
+    except (InvalidWheelFilename, InvalidSdistFilename, InvalidVersion, ValueError):
+        pass
+    return (filename,)
