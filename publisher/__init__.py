@@ -1,3 +1,8 @@
 """Publish Python packages to a private index, and run that index."""
 
-__version__ = "0.1.0"
+try:
+    from publisher._version import __version__
+except ImportError:  # a checkout that was neither built nor installed
+    __version__ = "0.0"
+
+__all__ = ["__version__"]

@@ -1,6 +1,7 @@
 """What is shipped: one wheel that contains `publisher` and nothing else."""
 
-import email
+import email.message
+import re
 import zipfile
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import pytest
 
 from publisher.building.builder import BuildOptions, build_project
 from publisher.project.distributions import Kind
+from tests.helpers.projects import commit, git
+from tests.helpers.released import copy_checkout
 
 ROOT = Path(__file__).parents[1]
 
@@ -30,10 +33,48 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: zipfile.ZipFile) ->
     assert not [name for name in shipped if "__pycache__" in name]
 
 
-def test_the_core_needs_nothing_of_the_index(wheel: zipfile.ZipFile) -> None:
+def _metadata(wheel: zipfile.ZipFile) -> email.message.Message:
     name = next(name for name in wheel.namelist() if name.endswith("METADATA"))
-    metadata = email.message_from_bytes(wheel.read(name))
-    requirements = metadata.get_all("Requires-Dist") or []
+    return email.message_from_bytes(wheel.read(name))
+
+
+def _build(folder: Path, out: Path) -> tuple[str, str]:
+    """Build the wheel of a copy of this project; return the version in its metadata and the one in its code."""
+    [path] = build_project(folder, out, BuildOptions("uv", frozenset({Kind.WHEEL})))
+    with zipfile.ZipFile(path) as wheel:
+        code = wheel.read("publisher/_version.py").decode()
+        return str(_metadata(wheel)["Version"]), code.rpartition("__version__ = ")[2].strip().strip('"')
+
+
+def test_the_version_comes_from_git_and_from_a_downloaded_archive(tmp_path: Path) -> None:
+    # slow (four builds): every way to get the sources is one that people install from
+    repository = copy_checkout(tmp_path / "repository")
+    git(repository, "tag", "v9.8.7")
+    git(repository, "tag", "v9")  # a tag that moves with each release
+    assert _build(repository, tmp_path / "tagged") == ("9.8.7", "9.8.7")
+
+    git(repository, "tag", "-d", "v9.8.7")
+    git(repository, "tag", "v9.8.6", "HEAD")
+    (repository / "README.md").write_text("changed\n")
+    commit(repository)
+    version, code = _build(repository, tmp_path / "later")
+    assert version == code
+    assert re.fullmatch(r"9\.8\.7\.dev1\+g[0-9a-f]{7,}", version)
+
+    git(repository, "tag", "v9.9.0")
+    archive = tmp_path / "archive"
+    git(repository, "archive", "--prefix=archive/", "--output", str(tmp_path / "archive.zip"), "HEAD")
+    with zipfile.ZipFile(tmp_path / "archive.zip") as packed:
+        packed.extractall(tmp_path)
+    assert not (archive / ".git").exists()
+    assert _build(archive, tmp_path / "downloaded") == ("9.9.0", "9.9.0")
+
+    (archive / ".git_archival.txt").unlink()
+    assert _build(archive, tmp_path / "unknown") == ("0.0", "0.0")
+
+
+def test_the_core_needs_nothing_of_the_index(wheel: zipfile.ZipFile) -> None:
+    requirements = _metadata(wheel).get_all("Requires-Dist") or []
     core = " ".join(requirement for requirement in requirements if "extra ==" not in requirement)
     for outside in ("pypiserver", "uvicorn", "libpass", "a2wsgi", "modal", "pytest"):
         assert outside not in core

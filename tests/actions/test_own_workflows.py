@@ -94,6 +94,7 @@ def test_a_tag_is_built_once_tested_published_and_announced(
     changelog = own / "CHANGELOG.md"
     changelog.write_text(re.sub(r"## 0\.1\.0 \(.*\)", "## 0.1.0 (2026-11-23)", changelog.read_text()))
     commit(own)
+    git(own, "tag", "v0.1.0")
     variables = ["--var", f"PYPI_PUBLISH_INDEX_URL={index.url}"]
     run = act.run(own, ref="refs/tags/v0.1.0", workflow="release.yaml", options=variables)
     assert run.code == 0, run.log

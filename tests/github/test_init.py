@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from publisher import __version__
 from publisher.errors import ConfigurationError
 from publisher.files.changes import FileChange, write_changes
 from publisher.files.toml import set_keys
@@ -49,7 +50,7 @@ def test_one_project_gets_all_of_it(repository: Path) -> None:
     assert (job["environment"], job["permissions"]) == ("release", {"contents": "read"})
     assert job["steps"][1]["uses"] == f"acme/index/github-actions/publish@{'0a' * 20}"
     assert "package-dir" not in job["steps"][1]["with"]
-    assert f"publish@{'0a' * 20} # v0.1.0\n" in (repository / WORKFLOW).read_text()
+    assert f"publish@{'0a' * 20} # v{__version__}\n" in (repository / WORKFLOW).read_text()
     table = tomllib.loads((repository / "pyproject.toml").read_text())["tool"]["pypi-publish"]
     assert table == {"index-url": URL, "username": "ada"}
     hooks = yaml.safe_load((repository / ".pre-commit-config.yaml").read_text())["repos"]
