@@ -10,16 +10,16 @@ from publisher.project.git import tags_at
 from publisher.project.tags import Tag, parse_tag
 
 
-def pushed_tags(folder: Path) -> list[Tag]:
+def pushed_tags(folder: Path, prefix: str | None = None) -> list[Tag]:
     """
     Return the release tags of a push that runs a hook of pre-commit or prek; none outside of one.
 
     A hook is told of one of the refs that are pushed, a branch say, so the tags at its commit count too.
     """
-    return list(dict.fromkeys(_release_tags(folder)))
+    return list(dict.fromkeys(_release_tags(folder, prefix)))
 
 
-def _release_tags(folder: Path) -> Iterator[Tag]:
+def _release_tags(folder: Path, prefix: str | None) -> Iterator[Tag]:
     commit = os.environ.get("PRE_COMMIT_TO_REF")
     if not os.environ.get("PRE_COMMIT_REMOTE_BRANCH") or not commit:
         return
@@ -27,4 +27,4 @@ def _release_tags(folder: Path) -> Iterator[Tag]:
     names = [ref.removeprefix("refs/tags/") for ref in refs if ref.startswith("refs/tags/")]
     for name in [*names, *tags_at(folder, commit)]:
         with suppress(CheckFailedError):  # not every tag is a release
-            yield parse_tag(name)
+            yield parse_tag(name, prefix)

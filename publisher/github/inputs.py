@@ -6,6 +6,7 @@ from pathlib import Path
 
 from publisher.errors import CheckFailedError, ConfigurationError
 from publisher.github.event import Trigger
+from publisher.project.dist_files import dist_files_in, find_dist_files
 from publisher.project.pyproject import is_project
 from publisher.secret import Secret
 
@@ -13,7 +14,6 @@ _TRUE = frozenset({"true", "1", "yes", "on"})
 _FALSE = frozenset({"false", "0", "no", "off"})
 PASSWORD_VARIABLE = "INPUT_PASSWORD"  # noqa: S105 - the variable's name
 _MAGIC = frozenset("*?[")
-_SUFFIXES = (".whl", ".tar.gz", ".zip")
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,7 @@ class Inputs:
     packages_dir: Path | None
     builds: bool
     tag: str | None
+    tag_prefix: str | None
     require_tag: bool
     skip_existing: bool | None
     dry_run: bool
@@ -74,6 +75,7 @@ def read_inputs(environment: MutableMapping[str, str]) -> Inputs:
         packages_dir=Path(packages_dir or "dist") if packages_dir or not builds else None,
         builds=builds,
         tag=text("tag"),
+        tag_prefix=text("tag-prefix"),
         require_tag=flag("require-tag") is not False,
         skip_existing=flag("skip-existing"),
         dry_run=bool(flag("dry-run")),
@@ -143,11 +145,10 @@ def find_files(folder: Path) -> list[Path]:
 
     Raises CheckFailedError when there are none.
     """
-    files = sorted(path for path in folder.glob("*") if path.name.endswith(_SUFFIXES))
-    if not files:
+    if not (folder.is_dir() and any(dist_files_in(folder))):
         state = "holds no wheel and no sdist" if folder.is_dir() else "does not exist"
         raise CheckFailedError(
             f"packages-dir: the folder {folder} {state}.",
             hint="Build into it before this step, or leave packages-dir out to have the action build.",
         )
-    return files
+    return find_dist_files([folder])

@@ -20,6 +20,7 @@ class ProjectConfig:
     username: str | None = None
     require_tag: bool | None = None
     skip_existing: bool | None = None
+    tag_prefix: str | None = None
     packages: tuple[str, ...] | None = None
     """Of a workspace's root alone: it is never what several projects say together."""
     check: Mapping[str, Any] | None = None
@@ -47,6 +48,7 @@ _KEYS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "username": (_text, "a text"),
     "require-tag": (_flag, "true or false"),
     "skip-existing": (_flag, "true or false"),
+    "tag-prefix": (_text, "a text"),
     "packages": (_texts, "a list of folders and patterns"),
     "check": (_switches, "a table with `ignore`, a table of codes and reasons"),
 }

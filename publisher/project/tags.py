@@ -1,4 +1,4 @@
-"""The version that a release tag names, and the guard that the released files have it."""
+"""Release tags: the version and project that a tag names, and the check that files have both."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -12,13 +12,13 @@ from publisher.project.distributions import Distribution
 from publisher.project.pyproject import Source
 from publisher.project.versions import parse_version
 
-FORMS = "v1.2.3, 1.2.3, name-v1.2.3, name-1.2.3, name/v1.2.3 or name/1.2.3"
+FORMS = "v1.2.3, 1.2.3, or a name before it: name-v1.2.3, name/v1.2.3, name@v1.2.3, each also without the v"
 
 _WRONG_VERSION_HINT = (
     "Set the project's version to the tag's, commit, and move the tag to that commit; or tag the version that the "
     "project has. Nothing was published."
 )
-_SEPARATOR = re.compile(r"[-/]v?(?=\d)")
+_SEPARATOR = re.compile(r"[-/@]v?(?=\d)")
 
 
 @dataclass(frozen=True)
@@ -30,13 +30,23 @@ class Tag:
     name: NormalizedName | None = None
 
 
-def parse_tag(text: str) -> Tag:
+def parse_tag(text: str, prefix: str | None = None) -> Tag:
     """
-    Return what a tag, with or without ``refs/tags/``, says.
+    Return the version and the project that a tag names, with or without ``refs/tags/``.
 
-    Raises CheckFailedError when it has none of the forms in `FORMS`.
+    With a ``prefix``, such as ``release-``, the rest of the tag is the version, with or without a ``v``.
+
+    Raises CheckFailedError when it has none of the forms in `FORMS`, or another prefix.
     """
     tag = text.strip().removeprefix("refs/tags/")
+    if prefix:
+        behind = parse_version(tag.removeprefix(prefix).removeprefix("v")) if tag.startswith(prefix) else None
+        if behind is None:
+            raise CheckFailedError(
+                f"The tag {tag!r} names no version behind the prefix {prefix!r}.",
+                hint=f"Tag {prefix}1.2.3, or change `tag-prefix` in [tool.pypi-publish] or --tag-prefix.",
+            )
+        return Tag(tag, behind)
     splits: list[tuple[str | None, str]] = [(None, tag.removeprefix("v"))]
     splits += [(tag[: found.start()], tag[found.end() :]) for found in _SEPARATOR.finditer(tag)]
     for name, version in splits:

@@ -57,9 +57,10 @@ def _members_of(folder: Path) -> _Members | None:
         taken = [pattern for pattern in packages if not pattern.startswith("!")]
         left_out = [pattern.removeprefix("!") for pattern in packages if pattern.startswith("!")]
         return _Members(taken, left_out, f"`packages` of [{TABLE}]")
-    if describes_project(folder):
+    tools = read_pyproject(folder).get("tool")
+    if describes_project(folder) and not _is_virtual(tools):
         return None
-    match read_pyproject(folder).get("tool"):
+    match tools:
         case {"uv": {"workspace": {"members": [*members], **rest}}}:
             return _Members(_texts(members), _texts(rest.get("exclude")), "[tool.uv.workspace]")
         case {"hatch": {"envs": dict(environments)}} if members := list(_members_of_hatch(environments)):
@@ -93,6 +94,14 @@ def _matches(root: Path, patterns: Iterable[str]) -> list[Path]:
     """Return what is below a folder, or is the folder itself, and matches; `Path.glob` takes no ``.`` and no ``..``."""
     names = (name for pattern in patterns for name in sorted(glob.glob(pattern, root_dir=root, recursive=True)))  # noqa: PTH207
     return [root / name for name in names]
+
+
+def _is_virtual(tools: Any) -> bool:
+    """Return whether a folder's ``[tool.uv]`` says that it is no package, although it has a ``[project]`` table."""
+    match tools:
+        case {"uv": {"package": False}}:
+            return True
+    return False
 
 
 def _is_for_publishing(project: Path) -> bool:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from publisher.building.builder import Builder
 from publisher.building.hooks import ignore_output
-from publisher.errors import BuildFailedError, CheckFailedError, ConfigurationError
+from publisher.errors import BuildFailedError, CheckFailedError
+from publisher.project.dist_files import find_dist_files
 from publisher.project.distributions import Distribution, read_distribution
 from publisher.publish.events import Observer, SerializedObserver
 
@@ -49,16 +50,11 @@ def check_files(files: Iterable[Path], observer: Observer) -> list[Distribution]
 
 def read_files(files: Iterable[Path]) -> list[Distribution]:
     """
-    Read each file once.
+    Read the distributions that files, folders and patterns stand for.
 
-    Raises ConfigurationError for a missing file and for two files of one name, CheckFailedError for a file that is
-    neither a wheel nor an sdist.
+    Raises ConfigurationError as `find_dist_files` does, CheckFailedError for a file that is neither wheel nor sdist.
     """
-    distributions = [_read(path) for path in dict.fromkeys(path.absolute() for path in files)]
-    names = [distribution.filename for distribution in distributions]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise ConfigurationError(f"There are two files named {', '.join(twice)}.", hint="Give each file once.")
-    return distributions
+    return [_read(path) for path in find_dist_files(files)]
 
 
 def _build_alone(builder: Builder, project: Path, out_dir: Path | None, observer: Observer) -> list[Path]:
@@ -111,7 +107,5 @@ def _build_buffered(builder: Builder, project: Path, out_dir: Path | None, obser
 def _read(path: Path) -> Distribution:
     try:
         return read_distribution(path)
-    except FileNotFoundError:
-        raise ConfigurationError(f"There is no file {path}.", hint="Build it first: `pypi-publish build`.") from None
     except OSError as error:
         raise CheckFailedError(f"{path} can't be read: {error.strerror or error}.") from error

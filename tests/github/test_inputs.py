@@ -55,6 +55,11 @@ def test_other_names_of_inputs_mean_the_same() -> None:
         _inputs(user="ada", username="bob")
 
 
+def test_a_prefix_of_tags_is_handed_on() -> None:
+    assert _inputs(tag_prefix="release-").tag_prefix == "release-"
+    assert _inputs().tag_prefix is None
+
+
 @pytest.mark.parametrize(
     ("given", "builds", "folder"),
     [
@@ -90,7 +95,14 @@ def test_projects_are_lines_and_patterns(tmp_path: Path, monkeypatch: pytest.Mon
 def test_files_that_are_there_are_found(tmp_path: Path) -> None:
     for name in ("a-1.tar.gz", "a-1-py3-none-any.whl", "a-1.zip", "notes.txt", ".gitignore", "a.whl.asc"):
         (tmp_path / name).touch()
-    assert [path.name for path in find_files(tmp_path)] == ["a-1-py3-none-any.whl", "a-1.tar.gz", "a-1.zip"]
+    (tmp_path / "artifact").mkdir()
+    (tmp_path / "artifact/b-1.tar.gz").touch()
+    assert [path.name for path in find_files(tmp_path)] == [
+        "a-1-py3-none-any.whl",
+        "a-1.tar.gz",
+        "a-1.zip",
+        "b-1.tar.gz",
+    ]
     with pytest.raises(CheckFailedError, match="does not exist"):
         find_files(tmp_path / "dist")
     (tmp_path / "dist").mkdir()

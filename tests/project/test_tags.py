@@ -24,6 +24,9 @@ from tests.helpers.dists import make_wheel
         ("Acme.Widgets/v1.2.3", "1.2.3", "acme-widgets"),
         ("acme/1.2.3", "1.2.3", "acme"),
         ("acme-2-1.0", "1.0", "acme-2"),
+        ("acme-widgets@1.2.3", "1.2.3", "acme-widgets"),
+        ("acme-widgets@v1.2.3", "1.2.3", "acme-widgets"),
+        ("v1.2.3\n", "1.2.3", None),
     ],
 )
 def test_tags_name_a_version(tag: str, version: str, name: str | None) -> None:
@@ -35,6 +38,18 @@ def test_tags_name_a_version(tag: str, version: str, name: str | None) -> None:
 def test_other_tags_are_refused(tag: str) -> None:
     with pytest.raises(CheckFailedError, match="names no version"):
         parse_tag(tag)
+
+
+@pytest.mark.parametrize("tag", ["release-1.2.3", "release-v1.2.3", "refs/tags/release-1.2.3"])
+def test_a_prefix_stands_before_the_version(tag: str) -> None:
+    parsed = parse_tag(tag, "release-")
+    assert (str(parsed.version), parsed.name) == ("1.2.3", None)
+
+
+@pytest.mark.parametrize("tag", ["v1.2.3", "1.2.3", "release-", "release-next", "acme-release-1.2.3"])
+def test_a_tag_without_the_prefix_is_refused(tag: str) -> None:
+    with pytest.raises(CheckFailedError, match="behind the prefix 'release-'"):
+        parse_tag(tag, "release-")
 
 
 def test_files_of_another_version_or_project_are_refused(tmp_path: Path) -> None:

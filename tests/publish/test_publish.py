@@ -117,6 +117,11 @@ def test_the_tag_must_be_the_version(tmp_path: Path) -> None:
     assert pypi_publish("upload", wheel, "--tag", "other-v1.0").code == 7
     assert pypi_publish("upload", wheel, "--require-tag").code == 7
     assert pypi_publish("upload", wheel, "--require-tag", env={"PYPI_PUBLISH_TAG": "refs/tags/v1.0"}).code == 0
+    assert pypi_publish("upload", wheel, "--tag", "release-1.0").code == 7
+    assert pypi_publish("upload", wheel, "--tag", "release-1.0", "--tag-prefix", "release-").code == 0
+    (tmp_path / "pyproject.toml").write_text('[tool.pypi-publish]\ntag-prefix = "release-"\n')
+    assert pypi_publish("upload", wheel, "--tag", "release-1.0", cwd=tmp_path).code == 0
+    assert pypi_publish("upload", wheel, "--tag", "v1.0", cwd=tmp_path).code == 7
 
 
 @pytest.mark.usefixtures("index")

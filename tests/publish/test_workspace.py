@@ -53,6 +53,10 @@ def _found(root: Path, text: str) -> list[str]:
         ('[tool.uv.workspace]\nmembers = ["packages/*"]\nexclude = ["packages/two"]\n', ["packages/one"]),
         ('[tool.uv.workspace]\nmembers = ["packages/*"]\n[project]\nname = "root"\n', ["."]),
         (
+            '[project]\nname = "root"\n[tool.uv]\npackage = false\nworkspace.members = ["packages/*"]\n',
+            ["packages/one", "packages/two"],
+        ),
+        (
             '[tool.hatch.envs.default]\nworkspace.members = ["packages/*", {path = "libraries/three"}]\n',
             ["packages/one", "packages/two", "libraries/three"],
         ),

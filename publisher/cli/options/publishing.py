@@ -15,6 +15,7 @@ class PublishArgs:
     require_tag: bool | None = None
     skip_existing: bool | None = None
     dry_run: bool = False
+    tag_prefix: str | None = None
 
 
 publish_options = gather(
@@ -25,7 +26,14 @@ publish_options = gather(
         metavar="TAG",
         envvar="PYPI_PUBLISH_TAG",
         show_envvar=True,
-        help="Tag that the version must match: v1.2.3, name-v1.2.3 or name/v1.2.3.",
+        help="Tag that the version must match: v1.2.3, name-v1.2.3, name/v1.2.3 or name@1.2.3.",
+    ),
+    click.option(
+        "--tag-prefix",
+        metavar="PREFIX",
+        envvar="PYPI_PUBLISH_TAG_PREFIX",
+        show_envvar=True,
+        help="Text before the version in tags, for example release-.  [key: tag-prefix]",
     ),
     click.option("--require-tag/--no-require-tag", default=None, help="Fail without a tag.  [key: require-tag]"),
     click.option(

@@ -91,7 +91,13 @@ def _begin() -> tuple[Inputs, github.Runner]:
 def _publish(inputs: Inputs) -> Report:
     tag = release_tag(inputs, read_trigger(os.environ), os.environ.get("PYPI_PUBLISH_TAG"))
     # whether a tag is required was decided from the event
-    publish = PublishArgs(tag, require_tag=False, skip_existing=inputs.skip_existing, dry_run=inputs.dry_run)
+    publish = PublishArgs(
+        tag,
+        require_tag=False,
+        skip_existing=inputs.skip_existing,
+        dry_run=inputs.dry_run,
+        tag_prefix=inputs.tag_prefix,
+    )
     with _hints_for_workflows():
         if inputs.builds:
             build = BuildArgs(inputs.packages_dir)

@@ -23,6 +23,7 @@ from publisher.cli.run.resolve import project_config, resolve_build, resolve_tar
 from publisher.errors import ConfigurationError
 from publisher.files.changes import FileChange, read_text, write_changes
 from publisher.files.toml import read_toml
+from publisher.project.config import ProjectConfig, read_project_config
 from publisher.project.distributions import Distribution
 from publisher.project.pyproject import FILENAME, read_source
 from publisher.project.tags import parse_tag
@@ -73,15 +74,18 @@ def _fix(projects: Sequence[Path]) -> None:
 
 def _check_version(projects: Sequence[Path], tag: str | None, args: TargetArgs) -> list[Violation]:
     listed = [read_source(project) for project in projects]
+    config = ProjectConfig()
     try:
-        target = resolve_target(args, project_config(projects))
+        config = project_config(projects)
+        target = resolve_target(args, config)
     except ConfigurationError as error:
         published = dict.fromkeys(listed, Published({}, error.message.rstrip(".")))
     else:
         published = ask_index(target, listed)
     found: list[Violation] = []
     for source in listed:
-        tags = [parse_tag(tag)] if tag else pushed_tags(source.folder)
+        prefix = read_project_config(source.folder).tag_prefix or config.tag_prefix
+        tags = [parse_tag(tag, prefix)] if tag else pushed_tags(source.folder, prefix)
         both = [*check_tags(source, tags), *check_published(source, published[source])]
         found += _not_ignored(both, source.folder)
     return found

@@ -41,7 +41,7 @@ def resolve_publish(
     Raises ConfigurationError when no index is named, CheckFailedError when a required tag is missing or names no
     version.
     """
-    tag = parse_tag(args.tag) if args.tag else None
+    tag = parse_tag(args.tag, args.tag_prefix or config.tag_prefix) if args.tag else None
     if tag is None and _decide(args.require_tag, config.require_tag):
         raise CheckFailedError(
             "A tag is required, and none is given.", hint=f"Give --tag TAG or PYPI_PUBLISH_TAG: {FORMS}."
