@@ -46,7 +46,7 @@ SERVER_ROOMS = {
 }
 """The same inside `publisher.server`; the modules that lie directly in it put the parts together and may import all."""
 
-SERVER_COMMANDS = {"serving", "htpasswd_accounts", "storage", "demo"}
+SERVER_COMMANDS = {"serving", "htpasswd_accounts", "storage", "demo", "upstream_settings", "upstream_here"}
 """The modules of `publisher.cli` that run or administer an index; no other one may import the server."""
 
 EVERYWHERE = {"packaging"}
@@ -69,7 +69,7 @@ DOORS = {
     ],
     "passlib": ["publisher.server.auth.hashes"],
     "platformdirs": ["publisher.credentials.remembered", "publisher.files.cache"],
-    "pypiserver": ["publisher.server.routes.pypiserver"],
+    "pypiserver": ["publisher.server.routes.pypiserver", "publisher.server.upstream.options"],
     "python_multipart": ["publisher.server.http.multipart"],
     "readme_renderer": ["publisher.checks.metadata"],
     "requests": ["publisher.client.abort", "publisher.client.http", "publisher.client.failures"],

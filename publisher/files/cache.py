@@ -53,6 +53,11 @@ class FileCache:
 
 def open_cache(kind: str, limit: int) -> FileCache:
     """Return the person's cache of some kind of files."""
+    return FileCache(cache_folder(kind), limit)
+
+
+def cache_folder(kind: str) -> Path:
+    """Return the folder of some kind of files in the person's cache, which may not exist yet."""
     from platformdirs import user_cache_path  # noqa: PLC0415, TID251 - not needed where nothing is built
 
-    return FileCache(user_cache_path("pypi-publish", appauthor=False) / kind, limit)
+    return user_cache_path("pypi-publish", appauthor=False) / kind

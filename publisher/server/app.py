@@ -27,6 +27,9 @@ from publisher.server.routes.health import HealthRoute
 from publisher.server.routes.json_page import JsonPage
 from publisher.server.routes.mounted import PypiserverRoutes
 from publisher.server.routes.pages import WebPages
+from publisher.server.routes.public.admin import PublicAdminRoutes
+from publisher.server.routes.public.ownership import CatalogOwnership
+from publisher.server.routes.public.packages import PublicRoutes
 from publisher.server.routes.releases import ReleaseRoutes
 from publisher.server.routes.simple import SimplePages
 from publisher.server.routes.table import Answer, Handlers, RouteTable, index_routes, method_not_allowed
@@ -35,6 +38,8 @@ from publisher.server.settings import ServerSettings
 from publisher.server.storage.sync import VolumeSync
 from publisher.server.store.catalog import Catalog
 from publisher.server.store.changes import ReleaseChanges
+from publisher.server.upstream.policy.records import FolderRecords
+from publisher.server.upstream.service import Upstream
 
 PACKAGES_INTERVAL = 8.0
 """Seconds between two reloads of a shared package volume."""
@@ -57,7 +62,8 @@ class IndexApp:
         self._changes = ReleaseChanges(settings, self._catalog, self._packages)
         self._authenticator = Authenticator(settings, self._credentials)
         self._authorization = Authorization(settings.authenticate, self._authenticator)
-        self._uploads = UploadRoutes(settings, self._catalog, self._changes)
+        self.upstream = self._create_upstream()
+        self._uploads = UploadRoutes(settings, self._catalog, self._changes, self.upstream)
         self.table = RouteTable(index_routes(self._handlers()))
         self._started: asyncio.Task[None] | None = None
 
@@ -98,22 +104,36 @@ class IndexApp:
 
     async def stop(self) -> None:
         """End what runs in the background."""
+        if self.upstream is not None:
+            await self.upstream.stop()
         await self._packages.stop()
         await self._credentials.stop()
         self._authenticator.close()
         self._catalog.close()
 
+    def _create_upstream(self) -> Upstream | None:
+        """Return what passes public packages on, None where the operator chose no upstream."""
+        if self._settings.upstream is None:
+            return None
+        records = FolderRecords(self._catalog.records.folder / "upstream", self._packages)
+        return Upstream(
+            self._settings.upstream, records, CatalogOwnership(self._settings, self._catalog, self._packages)
+        )
+
     def _handlers(self) -> Handlers:
         settings, catalog = self._settings, self._catalog
+        public = PublicRoutes(self.upstream) if self.upstream is not None else None
         return Handlers(
             accounts=AccountRoutes(settings, self._authenticator, self._credentials),
             files=FileRoutes(settings.limits, catalog, self._packages),
-            health=HealthRoute(catalog, self._authenticator),
+            health=HealthRoute(catalog, self._authenticator, self.upstream),
             json_page=JsonPage(catalog),
             pages=WebPages(catalog),
+            public=public,
+            public_admin=PublicAdminRoutes(self.upstream, catalog, settings.reserved),
             pypiserver=PypiserverRoutes(settings, catalog, self._changes),
             releases=ReleaseRoutes(self._changes),
-            simple=SimplePages(settings, catalog),
+            simple=SimplePages(settings, catalog, public),
             uploads=self._uploads,
         )
 
@@ -122,6 +142,8 @@ class IndexApp:
         await self._uploads.start()
         self._packages.start()
         self._credentials.start()
+        if self.upstream is not None:
+            await self.upstream.start()
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         while True:

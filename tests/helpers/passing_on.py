@@ -15,7 +15,7 @@ from publisher.server.upstream.policy.records import FolderRecords
 from publisher.server.upstream.service import FoundFile, Upstream
 from tests.helpers.upstream import FakeUpstream
 
-QUICK = UpstreamLimits(silence=0.3, connect=1.0, first_page=5.0, record_delay=0.01, breaker_failures=1000)
+QUICK = UpstreamLimits(silence=10.0, connect=5.0, first_page=20.0, record_delay=0.01, breaker_failures=1000)
 DAY = 86400.0
 
 

@@ -23,6 +23,11 @@ class ServeArgs:
     authenticate: str = "download,list,update"
     overwrite: bool = False
     fallback_url: str | None = None
+    upstream: str = ""
+    cooldown: str = ""
+    upstream_cache: Path | None = None
+    cache_size: str = "20GB"
+    upstream_policy: Path | None = None
     reserve: tuple[str, ...] = ()
     max_size: int = 2048
     root_path: str = ""
@@ -73,8 +78,23 @@ serve_options = gather(
     ),
     _option("--overwrite", is_flag=True, help="Let an upload replace a file of the same name."),
     _option("--fallback-url", metavar="URL", help="Index to redirect installers to for unknown names."),
+    _option("--upstream", metavar="URL", help="Index to pass public packages on from; 'public' for the public one."),
+    _option("--cooldown", metavar="AGE", help="Age that a public file must have, for example 3d."),
     _option(
-        "--reserve", metavar="PATTERN", multiple=True, help="Never redirect names that match, for example 'acme-*'."
+        "--upstream-cache",
+        metavar="DIR",
+        type=click.Path(file_okay=False, path_type=Path),
+        help="Folder for public files; default in the user's cache.",
+    ),
+    _option("--cache-size", metavar="SIZE", help="Largest size of that folder."),
+    _option(
+        "--upstream-policy",
+        metavar="FILE",
+        type=click.Path(dir_okay=False, path_type=Path),
+        help="Upstreams by name, and denied versions, in TOML.",
+    ),
+    _option(
+        "--reserve", metavar="PATTERN", multiple=True, help="Keep names that match, for example 'acme-*', private."
     ),
     _option("--max-size", metavar="MB", type=click.IntRange(1), help="Largest upload accepted, in MB."),
     _option("--root-path", metavar="PATH", help="Path prefix under which a proxy serves the index."),

@@ -6,6 +6,7 @@ import click
 
 from publisher.cli.display.output import current_output
 from publisher.cli.options.server import ServeArgs
+from publisher.cli.run.upstream_settings import chosen_upstream
 from publisher.errors import ConfigurationError
 from publisher.secret import Secret
 from publisher.server.app import create_app
@@ -30,6 +31,7 @@ def serve_index(args: ServeArgs) -> None:
 
 def _settings(args: ServeArgs, rights: frozenset[Right]) -> ServerSettings:
     """Return the settings, after creating the package folders and the accounts file that are missing."""
+    upstream = chosen_upstream(args)
     for root in args.root:
         try:
             root.mkdir(parents=True, exist_ok=True)
@@ -50,6 +52,7 @@ def _settings(args: ServeArgs, rights: frozenset[Right]) -> ServerSettings:
         admin_token=Secret(token) if token else None,
         overwrite=args.overwrite,
         fallback_url=args.fallback_url,
+        upstream=upstream,
         reserved=args.reserve,
         limits=Limits(upload_size=args.max_size * MEGABYTE),
     )

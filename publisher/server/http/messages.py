@@ -17,6 +17,9 @@ Headers = list[tuple[bytes, bytes]]
 REASON_LIMIT = 300
 """Characters of an error's text that its reason phrase has."""
 
+EXPLAINED = {403, 502, 503}
+"""Answers to installers whose reason phrase says why: pip and uv show it, and never the body."""
+
 BODY_LIMIT = 64 * 2**10
 """Bytes that a body which is read whole (JSON, short forms) may have."""
 
@@ -214,7 +217,7 @@ def error_response(request: Request, error: HttpError) -> Response:
     else:
         body, kind = f"{error.message}\n".encode(), TEXT_TYPE
     headers = [(b"content-type", kind), (b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
-    reason = _reason(error) if request.method == "POST" else b""
+    reason = _reason(error) if request.method == "POST" or error.status in EXPLAINED else b""
     return Response(error.status, body, headers + error.headers, reason)
 
 

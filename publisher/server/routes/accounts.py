@@ -78,7 +78,7 @@ class AccountRoutes:
         about = {
             "index": "pypi-publish",
             "version": publisher.__version__,
-            "passes-on": self._settings.fallback_url is not None,
+            "passes-on": self._settings.fallback_url is not None or self._settings.upstream is not None,
         }
         return json_response({"username": username, "rights": rights, **about})
 

@@ -17,11 +17,18 @@ from publisher.server.storage.errors import (
     StorageWriteError,
 )
 from publisher.server.store.errors import FileExistsConflictError, FileTooLargeError, StoreError, UnknownReleaseError
+from publisher.server.upstream.errors import (
+    NotUpstreamError,
+    UpstreamError,
+    UpstreamUnavailableError,
+    WithheldError,
+    WrongContentError,
+)
 from publisher.server.work.turns import BusyError
 
-DomainError = StoreError | StorageError | AuthError | BusyError
+DomainError = StoreError | StorageError | AuthError | BusyError | UpstreamError
 
-DOMAIN_ERRORS = (StoreError, StorageError, AuthError, BusyError)
+DOMAIN_ERRORS = (StoreError, StorageError, AuthError, BusyError, UpstreamError)
 """Everything that `http_error` translates."""
 
 _STATUS: dict[type[DomainError], int] = {
@@ -38,6 +45,10 @@ _STATUS: dict[type[DomainError], int] = {
     StorageReadOnlyError: 403,
     StorageFullError: 507,
     NotDurableError: 503,
+    NotUpstreamError: 404,
+    UpstreamUnavailableError: 503,
+    WithheldError: 403,
+    WrongContentError: 502,
 }
 
 _RETRY_AFTER: dict[type[DomainError], int] = {StorageUnavailableError: 2, AccountsUnavailableError: 5}
@@ -55,7 +66,7 @@ def http_error(error: HttpError | DomainError) -> HttpError:
     if isinstance(error, HttpError):
         return error
     kind = next(kind for kind in type(error).__mro__ if kind in _STATUS)
-    seconds = error.retry_after if isinstance(error, BusyError) else _RETRY_AFTER.get(kind)
+    seconds = error.retry_after if isinstance(error, BusyError | UpstreamUnavailableError) else _RETRY_AFTER.get(kind)
     headers: Headers = [(b"retry-after", b"%d" % seconds)] if seconds else []
     if kind in _CHALLENGES:
         headers.append((b"www-authenticate", _CHALLENGES[kind]))

@@ -7,20 +7,23 @@ from publisher.server.auth.errors import AccountsUnavailableError
 from publisher.server.http.messages import TEXT_TYPE, Request, Response, json_response
 from publisher.server.storage.durability import is_read_only
 from publisher.server.store.catalog import Catalog
+from publisher.server.upstream.service import Upstream
 
 
 class HealthRoute:
     """Answers ``/health``: reading, accounts and uploading, each on its own."""
 
-    def __init__(self, catalog: Catalog, authenticator: Authenticator) -> None:
+    def __init__(self, catalog: Catalog, authenticator: Authenticator, upstream: Upstream | None) -> None:
         self._catalog = catalog
         self._authenticator = authenticator
+        self._upstream = upstream
 
     async def answer(self, request: Request, _rest: str = "") -> Response:
         """
         Report whether the index can do its work, as JSON or, where the client asks for it, as text.
 
-        A folder that is read-only is healthy: its uploads are refused, and nothing else is wrong.
+        A folder that is read-only is healthy: its uploads are refused, and nothing else is wrong. So is an index whose
+        upstream fails, which is reported: what is cached is served.
         """
         reading = await self._catalog.read_failure()
         accounts = await self._accounts()
@@ -42,6 +45,8 @@ class HealthRoute:
         found: dict[str, Any] = {"status": "ok" if trouble is None else "unavailable"}
         if trouble is not None:
             found["reason"] = trouble
+        if self._upstream is not None:
+            found["upstream"] = self._upstream.state()
         return json_response(
             {**found, "reading": reading or "ok", "accounts": accounts or "ok", "uploading": uploading}, status
         )

@@ -4,6 +4,7 @@ import html
 import json
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import cache
 from typing import Any
 from urllib.parse import quote
@@ -15,10 +16,12 @@ from publisher.server.http.messages import HttpError, Request, Response, redirec
 from publisher.server.names.filenames import is_name, normalize
 from publisher.server.names.versions import newest_first
 from publisher.server.routes.page_memory import JSON, Page, make_page, negotiate
+from publisher.server.routes.public.packages import PublicRoutes
 from publisher.server.settings import ServerSettings
 from publisher.server.storage.errors import StorageError, StorageUnavailableError
 from publisher.server.store.catalog import Catalog
 from publisher.server.store.projects import StoredFile
+from publisher.server.upstream.errors import NotUpstreamError
 
 API_VERSION = "1.4"
 
@@ -26,9 +29,10 @@ API_VERSION = "1.4"
 class SimplePages:
     """Answers requests below ``/simple/``; a page is made once for each change and kept, as far as memory allows."""
 
-    def __init__(self, settings: ServerSettings, catalog: Catalog) -> None:
+    def __init__(self, settings: ServerSettings, catalog: Catalog, public: PublicRoutes | None) -> None:
         self._settings = settings
         self._catalog = catalog
+        self._public = public
         self._pages: OrderedDict[tuple[str, str, str], Page] = OrderedDict()
         self._size = 0
 
@@ -50,6 +54,8 @@ class SimplePages:
             page = self._recall(key, self._catalog.revision)
         else:
             project = self._catalog.project(key[0])
+            if project is None and self._public is not None:
+                return self._public.page_from_memory(request, key[0], key[1])
             if project is None or project.is_due():
                 return None
             page = self._recall(key, project.revision)
@@ -70,6 +76,9 @@ class SimplePages:
         return page.answer(request)
 
     async def _project(self, request: Request, name: str, kind: str) -> Response:
+        if self._public is not None and self._catalog.project(name) is None:
+            with suppress(NotUpstreamError):
+                return await self._public.page(request, name, kind)
         project = await self._catalog.find(name)
         if project is None:
             return await self._unknown(name)

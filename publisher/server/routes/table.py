@@ -12,6 +12,8 @@ from publisher.server.routes.health import HealthRoute
 from publisher.server.routes.json_page import JsonPage
 from publisher.server.routes.mounted import PypiserverRoutes
 from publisher.server.routes.pages import WebPages
+from publisher.server.routes.public.admin import PublicAdminRoutes
+from publisher.server.routes.public.packages import JoinedDownload, PublicRoutes
 from publisher.server.routes.redirects import to_legacy, to_simple, without_icon
 from publisher.server.routes.releases import ReleaseRoutes
 from publisher.server.routes.sending import LargeFile
@@ -19,7 +21,7 @@ from publisher.server.routes.simple import SimplePages
 from publisher.server.routes.uploads import UploadRoutes
 from publisher.server.settings import Right
 
-Answer = Response | LargeFile | MountedApp
+Answer = Response | LargeFile | JoinedDownload | MountedApp
 Handler = Callable[[Request, str], Awaitable[Answer]]
 FromMemory = Callable[[Request, str], Response | None]
 
@@ -93,6 +95,11 @@ class RouteTable:
                 return named, first
         if path in self._exact:
             return self._exact[path], ""
+        if first == "-":
+            second, slash, deeper = below.partition("/")
+            nested = self._below.get(f"-/{second}")
+            if nested is not None and deeper:
+                return nested, deeper
         if slash and below and first in self._below:
             return self._below[first], below
         return self._below[""], path
@@ -107,6 +114,8 @@ class Handlers:
     health: HealthRoute
     json_page: JsonPage
     pages: WebPages
+    public: PublicRoutes | None
+    public_admin: PublicAdminRoutes
     pypiserver: PypiserverRoutes
     releases: ReleaseRoutes
     simple: SimplePages
@@ -115,7 +124,11 @@ class Handlers:
 
 def index_routes(to: Handlers) -> list[Route]:
     """Return the routes of an index; those that a later version adds go below ``-/``, where no project can be named."""
+    public = to.public
     return [
+        *([Route("-/public/*", READ, Right.DOWNLOAD, public.file, public.file_from_memory)] if public else []),
+        Route("-/upstream/*", READ, Access.ADMIN, to.public_admin.show),
+        Route("-/upstream/*", POST, Access.ADMIN, to.public_admin.change),
         Route("", READ, Right.LIST, to.pages.home),
         Route("", POST, Right.UPDATE, to.uploads.answer),
         Route("legacy", READ | POST, Access.OPEN, to_legacy),

@@ -21,6 +21,7 @@ from publisher.server.store.catalog import Catalog
 from publisher.server.store.changes import ReleaseChanges
 from publisher.server.store.metadata import FileMetadata
 from publisher.server.store.spool import Spool, clean_up, digest_file, spool_folder
+from publisher.server.upstream.service import Upstream
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -75,7 +76,10 @@ class _Sink:
 class UploadRoutes:
     """Answers POST requests at ``/`` and ``/legacy/``."""
 
-    def __init__(self, settings: ServerSettings, catalog: Catalog, changes: ReleaseChanges) -> None:
+    def __init__(
+        self, settings: ServerSettings, catalog: Catalog, changes: ReleaseChanges, upstream: Upstream | None
+    ) -> None:
+        self._upstream = upstream
         self._settings = settings
         self._catalog = catalog
         self._changes = changes
@@ -151,9 +155,19 @@ class UploadRoutes:
             raise HttpError(400, f"{error.message}.") from error
         _check_form(form, distribution)
         metadata = _metadata(distribution, spool.size, digests["sha256"], request.username)
+        await self._require_claim(distribution.name)
         await self._changes.upload(spool.path, filename, metadata)
         stored = (b"x-checksum-sha256", digests["sha256"].encode())  # by which our client knows that it was this index
         return Response(200, b"", [(b"content-type", TEXT_TYPE), stored])
+
+    async def _require_claim(self, name: str) -> None:
+        """Raise HttpError 403 for a name that installers here know as a public project, unless an admin claimed it."""
+        if self._upstream is not None and await self._upstream.needs_claim(name):
+            raise HttpError(
+                403,
+                f"The public project {name} was installed through this index, so nobody may publish that name here. "
+                f"An admin can allow it: pypi-publish projects claim {name}",
+            )
 
     async def _verify_digests(self, form: UploadForm, digests: dict[str, str], path: Path) -> None:
         for field, algorithm in DIGESTS.items():

@@ -226,7 +226,7 @@ class Catalog:
             project.forget()
 
     def _after_scan(self) -> None:
-        self._owned.note_new(durably=self._settings.fallback_url is not None)
+        self._owned.note_new(durably=self._settings.fallback_url is not None or self._settings.upstream is not None)
 
 
 def _write_failure(folder: Path) -> OSError | None:

@@ -104,14 +104,14 @@ class UpstreamAdmin:
         _audit.info("%s claimed the name %s, which hides %s", by, name, hides or "no public project")
         return {"name": name, "hides": hides}
 
-    async def claims(self, names: Iterable[str]) -> list[dict[str, Any]]:
+    async def claims(self, names: Iterable[str]) -> dict[str, Any]:
         """Return which private names exist publicly; asks upstream for each one, so it sends the names there."""
-        found = []
-        for name in names:
+        found, asked = [], list(names)
+        for name in asked:
             hides = await self._public_project(name)
             if hides:
                 found.append({"name": name, "hides": hides, "claimed": name in self._upstream.ledger.claims})
-        return found
+        return {"asked": len(asked), "claims": found}
 
     async def warm(self, pinned: PinnedPackage, set_name: str) -> dict[str, Any]:
         """Have the files of a package in the cache, protected from eviction as a part of a named set."""

@@ -1,4 +1,4 @@
-"""Requests to upstreams: connections, redirects, credentials, time-outs, and nothing that is believed."""
+"""Requests to upstreams: connections, redirects, proxies, credentials and time-outs."""
 
 import asyncio
 import os
@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp  # noqa: TID251 - the only door to aiohttp
 
@@ -102,7 +103,7 @@ class UpstreamClient:
         for _ in range(self._limits.redirects + 1):
             try:
                 response = await self._started().get(
-                    url, headers=headers, auth=_auth_for(source, url), allow_redirects=False
+                    url, headers=headers, auth=_auth_for(source, url), allow_redirects=False, proxy=_proxy_for(url)
                 )
             except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
                 raise UpstreamUnavailableError(f"Upstream can't be reached: {_reason(error)}.") from error
@@ -145,7 +146,6 @@ class UpstreamClient:
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
                 read_bufsize=2**18,
-                trust_env=True,
                 headers={"User-Agent": "pypi-publish"},
             )
         return self._session
@@ -163,6 +163,12 @@ def _auth_for(source: UpstreamSource, url: str) -> aiohttp.BasicAuth | None:
     if credentials is None or origin_of(url) != origin_of(source.url):
         return None
     return aiohttp.BasicAuth(credentials.username, credentials.password.reveal(), "utf-8")
+
+
+def _proxy_for(url: str) -> str | None:
+    """Return the proxy that the environment names for a URL; netrc is not read, as its default entry fits any host."""
+    parts = urlsplit(url)
+    return None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme)
 
 
 def _redirected(url: str, location: str) -> str:

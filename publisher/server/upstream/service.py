@@ -208,7 +208,7 @@ class Upstream:
     async def refresh_ledger(self, *, strict: bool = False) -> None:
         """Read what other processes recorded; with ``strict``, raise StorageUnavailableError when that fails."""
         try:
-            await self.ledger.refresh()
+            await self.ledger.refresh(fresh=strict)
         except Exception as error:
             if strict:
                 raise

@@ -1,5 +1,6 @@
 """Files and metadata on the disk, by digest: what is complete and verified, and nothing else."""
 
+import hashlib
 import os
 import secrets
 import shutil
@@ -105,7 +106,7 @@ class BlobStore:
 
     def pin(self, set_name: str, keys: set[str]) -> None:
         """Protect files from eviction, as a part of a named set."""
-        with (self._pins / set_name).open("a", encoding="utf-8") as file:
+        with (self._pins / hashlib.sha256(set_name.encode()).hexdigest()[:16]).open("a", encoding="utf-8") as file:
             file.write("".join(f"{key}\n" for key in sorted(keys)))
 
     def pinned(self) -> set[str]:

@@ -114,10 +114,10 @@ class Ledger:
         await self._records.write({key: json.dumps(asdict(claim)).encode()})
         self._take(key, asdict(claim))
 
-    async def refresh(self) -> None:
-        """Read what other processes recorded; raises what the storage raises."""
+    async def refresh(self, *, fresh: bool = False) -> None:
+        """Read what other processes recorded, ``fresh`` also on other machines; raises what the storage raises."""
         async with self._one:
-            keys = await self._records.keys()
+            keys = await self._records.keys(fresh=fresh)
             for key in sorted(keys - self._known):
                 with suppress(FileNotFoundError, ValueError, TypeError, KeyError):
                     self._take(key, json.loads(await self._records.read(key)))

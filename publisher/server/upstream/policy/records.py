@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from publisher.files.atomic import replace_file
+from publisher.server.storage.errors import StorageUnavailableError
 from publisher.server.storage.sync import VolumeSync
 
 _KEY = re.compile(r"[a-z-]+/[A-Za-z0-9._+!-]{1,200}")
@@ -16,8 +17,8 @@ _KEY = re.compile(r"[a-z-]+/[A-Za-z0-9._+!-]{1,200}")
 class RecordStorage(Protocol):
     """Small records by key (``kind/name``), durable when a change returns, shared by all processes of an index."""
 
-    async def keys(self) -> set[str]:
-        """Return the keys of all records; raises StorageError or OSError."""
+    async def keys(self, *, fresh: bool = False) -> set[str]:
+        """Return the keys of all records, ``fresh`` also those of other machines; raises StorageError or OSError."""
         ...
 
     async def read(self, key: str) -> bytes:
@@ -38,8 +39,10 @@ class FolderRecords:
         self._folder = folder
         self._sync = sync
 
-    async def keys(self) -> set[str]:
+    async def keys(self, *, fresh: bool = False) -> set[str]:
         """Return the keys of all records."""
+        if fresh and self._sync.shared and not await self._sync.reload():
+            raise StorageUnavailableError
         async with self._sync.reading():
             return await asyncio.to_thread(self._keys)
 

@@ -1,0 +1,41 @@
+"""The upstream that `serve` and the commands on its machine are started with."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from publisher.cli.options.server import ServeArgs
+from publisher.credentials import keyring
+from publisher.files.cache import cache_folder
+from publisher.secret import Credentials
+from publisher.server.settings import UpstreamSettings, UpstreamSource
+from publisher.server.upstream.options import UpstreamChoices, upstream_settings
+
+
+def chosen_upstream(args: ServeArgs) -> UpstreamSettings | None:
+    """Return the upstream's settings, with credentials from the environment or else keyring."""
+    choices = UpstreamChoices(
+        args.upstream,
+        args.cooldown,
+        cache_path(args.upstream_cache),
+        args.cache_size,
+        args.upstream_policy,
+        args.fallback_url,
+    )
+    settings = upstream_settings(choices, os.environ)
+    if settings is None:
+        return None
+    is_public = {source.url for source in settings.sources if args.upstream == "public"}
+    return replace(settings, sources=tuple(_with_keyring(source, is_public) for source in settings.sources))
+
+
+def cache_path(chosen: Path | None) -> Path:
+    """Return the folder of the cache; the user's own where none is chosen."""
+    return chosen if chosen is not None else cache_folder("upstream")
+
+
+def _with_keyring(source: UpstreamSource, public: set[str]) -> UpstreamSource:
+    if source.credentials is not None or source.url in public:
+        return source
+    found = keyring.find([source.url], None)
+    return replace(source, credentials=Credentials(*found, "keyring")) if found is not None else source

@@ -1,0 +1,1 @@
+"""Routes of public packages."""

@@ -1,0 +1,64 @@
+"""The ownership of names as the catalog knows it: one predicate for all that could be answered from elsewhere."""
+
+import time
+from collections import OrderedDict
+
+from publisher.server.names.filenames import is_reserved
+from publisher.server.settings import ServerSettings
+from publisher.server.storage.errors import StorageUnavailableError
+from publisher.server.storage.sync import VolumeSync
+from publisher.server.store.catalog import Catalog
+
+TRUSTED = 2.0
+"""Seconds that a look at the records of a folder counts."""
+
+TRUSTED_SHARED = 1.0
+"""The same where other machines change the folder too."""
+
+REMEMBERED = 50_000
+
+
+class CatalogOwnership:
+    """Finds out who owns a name, and remembers for a moment that it is not this index."""
+
+    def __init__(self, settings: ServerSettings, catalog: Catalog, sync: VolumeSync) -> None:
+        self._reserved = settings.reserved
+        self._catalog = catalog
+        self._sync = sync
+        self._trusted = TRUSTED_SHARED if sync.shared else TRUSTED
+        self._public: OrderedDict[str, tuple[float, int]] = OrderedDict()
+
+    def is_surely_public(self, name: str) -> bool:
+        """Tell from memory that a name is not owned; False also where that would have to be found out."""
+        seen = self._public.get(name)
+        if seen is None or time.monotonic() - seen[0] > self._trusted or not self._catalog.is_current():
+            return False
+        return self._catalog.unavailable_reason is None and seen[1] == self._catalog.revision
+
+    async def is_owned(self, name: str) -> bool:
+        """
+        Tell whether a name is owned: published at any time, or reserved.
+
+        Raises StorageUnavailableError when that can't be found out.
+        """
+        if self.is_surely_public(name):
+            return False
+        if any(is_reserved(name, pattern) for pattern in self._reserved):
+            return True
+        begun = time.monotonic()
+        project = await self._catalog.find(name)
+        self._require_folder()
+        if project is not None or await self._catalog.is_owned(name):
+            self._require_folder()
+            self._public.pop(name, None)
+            return True
+        self._public[name] = begun, self._catalog.revision
+        self._public.move_to_end(name)
+        while len(self._public) > REMEMBERED:
+            self._public.popitem(last=False)
+        return False
+
+    def _require_folder(self) -> None:
+        """Raise StorageUnavailableError while the folder is lost: then nothing is known of any name."""
+        if self._catalog.unavailable_reason is not None:
+            raise StorageUnavailableError

@@ -1,0 +1,194 @@
+"""Public packages: pages below ``/simple/`` of names that are not owned here, and files below ``/-/public/``."""
+
+import asyncio
+import hashlib
+import os
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from contextlib import suppress
+from typing import Generic, TypeVar
+
+from publisher.server.http.messages import ClientGoneError, Headers, HttpError, Request, Response, Send
+from publisher.server.routes.page_memory import JSON, Page, make_page
+from publisher.server.routes.sending import (
+    IMMUTABLE,
+    SMALL,
+    LargeFile,
+    content_type,
+    has_it,
+    open_file,
+    range_of,
+    ranged,
+    unsatisfiable,
+)
+from publisher.server.upstream.errors import UpstreamError
+from publisher.server.upstream.files.downloads import Download
+from publisher.server.upstream.files.public_files import METADATA_SUFFIX, StoredPublicFile
+from publisher.server.upstream.service import Basis, FoundFile, Upstream
+
+_Kept = TypeVar("_Kept")
+
+
+class PublicRoutes:
+    """Answers for public packages; what is in memory is answered while everything that it was made from holds."""
+
+    def __init__(self, upstream: Upstream) -> None:
+        limits = upstream.settings.limits
+        self._upstream = upstream
+        self._pages: _Memory[tuple[Basis, Page]] = _Memory(limits.page_memory, lambda kept: kept[1].size)
+        self._files: _Memory[tuple[Basis, Response]] = _Memory(limits.file_memory, lambda kept: len(kept[1].body))
+
+    async def page(self, request: Request, name: str, kind: str) -> Response:
+        """Return a public project's page; raises UpstreamError and StorageUnavailableError."""
+        key = (name, kind, request.root_path)
+        kept = self._pages.get(key)
+        if kept is not None:
+            await self._upstream.source_of(name)
+            if self._upstream.is_right(kept[0]):
+                return kept[1].answer(request)
+        found = await self._upstream.page(name, request.root_path, as_json=kind == JSON)
+        body, revision = found.rendered.body, found.basis.page
+        page = await self._upstream.context.in_thread(lambda: make_page(body, kind, revision))
+        self._pages.keep(key, (found.basis, page))
+        return page.answer(request)
+
+    def page_from_memory(self, request: Request, name: str, kind: str) -> Response | None:
+        """Return a page that is in memory and still right; None when anything has to be waited for."""
+        kept = self._pages.get((name, kind, request.root_path))
+        return kept[1].answer(request) if kept is not None and self._upstream.is_right(kept[0]) else None
+
+    async def file(self, request: Request, path: str) -> "Response | LargeFile | JoinedDownload":
+        """Return a file or its metadata; raises UpstreamError, StorageUnavailableError and HttpError."""
+        kept = self._files.get(path)
+        if kept is not None:
+            await self._upstream.source_of(kept[0].name)
+            if self._upstream.is_right(kept[0]):
+                return ranged(request, kept[1])
+        wanted = path.removesuffix(METADATA_SUFFIX)
+        tail, _, filename = wanted.rpartition("/")
+        found = await self._upstream.find(tail, filename)
+        if wanted != path:
+            body = await self._upstream.metadata(found)
+            headers = _headers(hashlib.sha256(body).hexdigest(), b"text/plain; charset=utf-8")
+            return ranged(request, self._keep(path, found, body, headers))
+        opened = await self._upstream.open(found)
+        if isinstance(opened, StoredPublicFile):
+            return await self._stored(request, path, found, opened)
+        return JoinedDownload(self._upstream, opened, _headers(opened.wanted.key, content_type(filename)))
+
+    def file_from_memory(self, request: Request, path: str) -> Response | None:
+        """Return a file that is in memory and may still be passed on; None when anything has to be waited for."""
+        kept = self._files.get(path)
+        return ranged(request, kept[1]) if kept is not None and self._upstream.is_right(kept[0]) else None
+
+    async def _stored(
+        self, request: Request, path: str, found: FoundFile, stored: StoredPublicFile
+    ) -> Response | LargeFile:
+        in_thread = self._upstream.context.in_thread
+        try:
+            file = await in_thread(lambda: open_file(str(stored.path)))
+        except OSError:  # evicted a moment ago
+            raise HttpError(503, "The file left the cache just now; try again.", [(b"retry-after", b"1")]) from None
+        size = os.fstat(file.fileno()).st_size
+        headers = _headers(stored.key, content_type(found.file.filename))
+        if size > SMALL:
+            return LargeFile(file, size, headers, in_thread)
+        with file:
+            body = await in_thread(file.readall)
+        return ranged(request, self._keep(path, found, body, headers))
+
+    def _keep(self, path: str, found: FoundFile, body: bytes, headers: Headers) -> Response:
+        response = Response(200, body, headers)
+        self._files.keep(path, (found.basis, response))
+        return response
+
+
+class JoinedDownload:
+    """The answer from a download that may still run: sent as far as it came, cut off when it fails."""
+
+    def __init__(self, upstream: Upstream, download: Download, headers: Headers) -> None:
+        self._upstream = upstream
+        self._download = download
+        self._headers = headers
+
+    async def send(self, request: Request, send: Send) -> int:
+        """Send the file, or the range that begins where the request says; return the bytes of body that went out."""
+        watching = asyncio.create_task(_gone(request))
+        try:
+            return await self._send(request, send, watching)
+        finally:
+            watching.cancel()
+            self._upstream.leave(self._download)
+
+    async def _send(self, request: Request, send: Send, watching: "asyncio.Task[None]") -> int:
+        length = self._download.length
+        etag = dict(self._headers)[b"etag"]
+        if has_it(request, etag):
+            return await Response(304, b"", self._headers).send(request, send)
+        found = range_of(request, length, etag) if length is not None and not _is_suffix(request) else None
+        if found is not None and length is not None and found[0] >= length:
+            return await unsatisfiable(length).send(request, send)
+        first, end = (found[0], found[1] + 1) if found else (0, length)
+        headers = list(self._headers)
+        if end is not None:
+            headers.append((b"content-length", b"%d" % (end - first)))
+        if found is not None:
+            headers.append((b"content-range", f"bytes {first}-{found[1]}/{length}".encode()))
+        await send({"type": "http.response.start", "status": 200 if found is None else 206, "headers": headers})
+        if request.method == "HEAD":
+            await send({"type": "http.response.body", "body": b""})
+            return 0
+        return await self._send_body(send, watching, first, end)
+
+    async def _send_body(self, send: Send, watching: "asyncio.Task[None]", first: int, end: int | None) -> int:
+        offset = first
+        try:
+            while (end is None or offset < end) and (chunk := await self._download.read(offset, end)):
+                if watching.done():
+                    raise ClientGoneError
+                offset += len(chunk)
+                await send({"type": "http.response.body", "body": chunk, "more_body": end is None or offset < end})
+        except UpstreamError as error:  # the connection ends before the announced length, so the client notices
+            raise ClientGoneError from error
+        if end is None and self._download.error is None:
+            await send({"type": "http.response.body", "body": b""})
+        elif end is None or offset < end:
+            raise ClientGoneError
+        return offset - first
+
+
+class _Memory(Generic[_Kept]):
+    """What was used last, within a number of bytes."""
+
+    def __init__(self, limit: int, size_of: Callable[[_Kept], int]) -> None:
+        self._limit = limit
+        self._size_of = size_of
+        self._kept: OrderedDict[Hashable, _Kept] = OrderedDict()
+        self._size = 0
+
+    def get(self, key: Hashable) -> _Kept | None:
+        return self._kept.get(key)
+
+    def keep(self, key: Hashable, value: _Kept) -> None:
+        old = self._kept.pop(key, None)
+        self._kept[key] = value
+        self._size += self._size_of(value) - (self._size_of(old) if old is not None else 0)
+        while self._size > self._limit and len(self._kept) > 1:
+            _, dropped = self._kept.popitem(last=False)
+            self._size -= self._size_of(dropped)
+
+
+def _headers(tag: str, kind: bytes) -> Headers:
+    return [(b"content-type", kind), (b"etag", f'"{tag}"'.encode()), *IMMUTABLE]
+
+
+def _is_suffix(request: Request) -> bool:
+    """Tell whether a request wants the end of a file: nobody knows how long that takes, so it gets the whole."""
+    return request.headers.get(b"range", b"").replace(b" ", b"").startswith(b"bytes=-")
+
+
+async def _gone(request: Request) -> None:
+    """Return when the client has gone."""
+    with suppress(ClientGoneError):
+        while True:
+            await request.chunks()
