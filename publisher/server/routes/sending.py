@@ -4,7 +4,7 @@ import io
 import os
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from publisher.server.http.messages import ZERO_COPY, Headers, Request, Response, Send
 from publisher.server.http.negotiation import UnsatisfiableRangeError, byte_range, is_unmodified
@@ -41,22 +41,8 @@ class LargeFile:
     async def send(self, request: Request, send: Send) -> int:
         """Send the file, or the range that the request names; return the bytes of body that went out."""
         with self._file:
-            if _is_unmodified(request, self._headers):
-                return await Response(304, b"", self._headers).send(request, send)
-            try:
-                found = _range_of(request, self._size, self._headers)
-            except UnsatisfiableRangeError:
-                return await _unsatisfiable(self._size).send(request, send)
-            first, end = found or (0, self._size)
-            length = end - first
-            headers = [*self._headers, (b"content-length", str(length).encode())]
-            if found is not None:
-                headers.append(_content_range(first, end, self._size))
-            await send({"type": "http.response.start", "status": 200 if found is None else 206, "headers": headers})
-            if request.method == "HEAD":
-                await send({"type": "http.response.body", "body": b""})
-                return 0
-            return await self._send_body(request, send, first, length)
+            begun = await begin(request, send, self._size, self._headers)
+            return await self._send_body(request, send, begun.first, begun.end - begun.first) if begun.has_body else 0
 
     async def _send_body(self, request: Request, send: Send, first: int, length: int) -> int:
         if ZERO_COPY in request.scope.get("extensions", ()):
@@ -70,6 +56,34 @@ class LargeFile:
             offset += len(chunk)
             await send({"type": "http.response.body", "body": chunk, "more_body": offset < end})
         return length
+
+
+class Begun(NamedTuple):
+    """An answer whose head is sent: the part of the file that its body is, if it has one."""
+
+    first: int
+    end: int
+    has_body: bool
+
+
+async def begin(request: Request, send: Send, size: int, headers: Headers) -> Begun:
+    """Send the head of an answer with a file or a range of it; the whole answer where it has no body."""
+    if _is_unmodified(request, headers):
+        await Response(304, b"", headers).send(request, send)
+        return Begun(0, 0, has_body=False)
+    try:
+        found = _range_of(request, size, headers)
+    except UnsatisfiableRangeError:
+        await _unsatisfiable(size).send(request, send)
+        return Begun(0, 0, has_body=False)
+    first, end = found or (0, size)
+    sent = [*headers, (b"content-length", b"%d" % (end - first))]
+    if found is not None:
+        sent.append(_content_range(first, end, size))
+    await send({"type": "http.response.start", "status": 200 if found is None else 206, "headers": sent})
+    if request.method == "HEAD":
+        await send({"type": "http.response.body", "body": b""})
+    return Begun(first, end, has_body=request.method != "HEAD")
 
 
 def content_type(filename: str) -> bytes:

@@ -14,12 +14,10 @@ from publisher.server.routes.sending import (
     IMMUTABLE,
     SMALL,
     LargeFile,
+    begin,
     content_type,
-    has_it,
     open_file,
-    range_of,
     ranged,
-    unsatisfiable,
 )
 from publisher.server.upstream.errors import UpstreamError
 from publisher.server.upstream.files.downloads import Download
@@ -122,23 +120,11 @@ class JoinedDownload:
 
     async def _send(self, request: Request, send: Send, watching: "asyncio.Task[None]") -> int:
         length = self._download.length
-        etag = dict(self._headers)[b"etag"]
-        if has_it(request, etag):
-            return await Response(304, b"", self._headers).send(request, send)
-        found = range_of(request, length, etag) if length is not None and not _is_suffix(request) else None
-        if found is not None and length is not None and found[0] >= length:
-            return await unsatisfiable(length).send(request, send)
-        first, end = (found[0], found[1] + 1) if found else (0, length)
-        headers = list(self._headers)
-        if end is not None:
-            headers.append((b"content-length", b"%d" % (end - first)))
-        if found is not None:
-            headers.append((b"content-range", f"bytes {first}-{found[1]}/{length}".encode()))
-        await send({"type": "http.response.start", "status": 200 if found is None else 206, "headers": headers})
-        if request.method == "HEAD":
-            await send({"type": "http.response.body", "body": b""})
-            return 0
-        return await self._send_body(send, watching, first, end)
+        if length is not None:
+            begun = await begin(request, send, length, self._headers)
+            return await self._send_body(send, watching, begun.first, begun.end) if begun.has_body else 0
+        await send({"type": "http.response.start", "status": 200, "headers": self._headers})
+        return await self._send_body(send, watching, 0, None)
 
     async def _send_body(self, send: Send, watching: "asyncio.Task[None]", first: int, end: int | None) -> int:
         offset = first
@@ -180,11 +166,6 @@ class _Memory(Generic[_Kept]):
 
 def _headers(tag: str, kind: bytes) -> Headers:
     return [(b"content-type", kind), (b"etag", f'"{tag}"'.encode()), *IMMUTABLE]
-
-
-def _is_suffix(request: Request) -> bool:
-    """Tell whether a request wants the end of a file: nobody knows how long that takes, so it gets the whole."""
-    return request.headers.get(b"range", b"").replace(b" ", b"").startswith(b"bytes=-")
 
 
 async def _gone(request: Request) -> None:
