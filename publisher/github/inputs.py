@@ -31,6 +31,7 @@ class Inputs:
     tag_prefix: str | None
     require_tag: bool
     skip_existing: bool | None
+    allow_dirty: bool
     dry_run: bool
     print_hash: bool
     verbose: bool
@@ -78,6 +79,7 @@ def read_inputs(environment: MutableMapping[str, str]) -> Inputs:
         tag_prefix=text("tag-prefix"),
         require_tag=flag("require-tag") is not False,
         skip_existing=flag("skip-existing"),
+        allow_dirty=bool(flag("allow-dirty")),
         dry_run=bool(flag("dry-run")),
         print_hash=bool(flag("print-hash")),
         verbose=bool(flag("verbose")),

@@ -2,7 +2,8 @@
 
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -65,6 +66,39 @@ def tree_hash(folder: Path) -> str | None:
     return _git(folder, "rev-parse", "HEAD:./")
 
 
+@dataclass(frozen=True)
+class Uncommitted:
+    """Files below a folder whose contents are in no commit, relative to the folder and with ``/``."""
+
+    changed: Sequence[str]
+    """Tracked files that were changed, added or removed."""
+    untracked: Sequence[str]
+    """Files that git does not know and does not ignore."""
+
+
+def find_uncommitted(folder: Path) -> Uncommitted | None:
+    """Return the uncommitted files of a folder; None outside a repository."""
+    command = ("status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files=all", "--", *_SOURCES)
+    listed = _git(folder, *command, strip=False)
+    above = _git(folder, "rev-parse", "--show-prefix")
+    if listed is None or above is None:
+        return None
+    entries = [(entry[:2], entry[3:].removeprefix(above)) for entry in listed.split("\0") if entry]
+    return Uncommitted(
+        [path for state, path in entries if state != "??"], [path for state, path in entries if state == "??"]
+    )
+
+
+def is_shallow(folder: Path) -> bool:
+    """Return whether a clone lacks a part of the history."""
+    return _git(folder, "rev-parse", "--is-shallow-repository") == "true"
+
+
+def commit_of(folder: Path, name: str) -> str | None:
+    """Return the commit that a tag or another name stands for; None where it is unknown."""
+    return _git(folder, "rev-parse", "--quiet", "--verify", f"{name}^{{commit}}")
+
+
 def tracked_files(folder: Path) -> frozenset[str] | None:
     """Return the tracked files below a folder, relative to it and with ``/``; None outside a repository."""
     listed = _git(folder, "ls-files", "-z", "--", ".")
@@ -87,10 +121,11 @@ def repository_variables() -> frozenset[str]:
     return frozenset(listed.split())
 
 
-def _git(folder: Path, *arguments: str, options: tuple[str, ...] = ()) -> str | None:
-    """Return git's output without surrounding white space; None when it fails or is missing."""
+def _git(folder: Path, *arguments: str, options: tuple[str, ...] = (), strip: bool = True) -> str | None:
+    """Return git's output, usually without surrounding white space; None when it fails or is missing."""
     variables = {name: value for name, value in os.environ.items() if name not in repository_variables()}
-    return _run(["git", *options, "-C", str(folder), *arguments], variables)
+    output = _run(["git", *options, "-C", str(folder), *arguments], variables)
+    return output.strip() if output is not None and strip else output
 
 
 def _run(command: list[str], variables: Mapping[str, str]) -> str | None:
@@ -107,4 +142,4 @@ def _run(command: list[str], variables: Mapping[str, str]) -> str | None:
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    return done.stdout.strip()
+    return done.stdout

@@ -90,11 +90,11 @@ def select_distributions(tag: Tag, distributions: Sequence[Distribution]) -> lis
     return chosen
 
 
-def check_tag(tag: Tag, distributions: Iterable[Distribution]) -> None:
+def check_tag(tag: Tag, distributions: Iterable[Distribution], hint: str | None = None) -> None:
     """
     Return when every file is of the version that the tag names, and of the project where it names one.
 
-    Raises CheckFailedError, with every file that is not.
+    Raises CheckFailedError, with every file that is not, and with a ``hint`` that fits better than the usual one.
     """
     wrong = [
         f"{distribution.filename}: the version is {distribution.version}, the tag {tag.text!r} says {tag.version}"
@@ -106,7 +106,7 @@ def check_tag(tag: Tag, distributions: Iterable[Distribution]) -> None:
         if tag.name not in {None, distribution.name}
     ]
     if wrong:
-        raise CheckFailedError("\n".join(wrong), hint=_WRONG_VERSION_HINT)
+        raise CheckFailedError("\n".join(wrong), hint=hint or _WRONG_VERSION_HINT)
 
 
 def _nothing_of_that_name(tag: Tag, names: Iterable[str | None]) -> CheckFailedError:

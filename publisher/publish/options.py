@@ -16,7 +16,7 @@ class PublishOptions:
 
     ``skip_existing`` skips files whose names are on the index, even if contents differ; ``dry_run`` does everything
     except upload; ``locate`` asks the index for the URLs of the files at the end; ``connections`` is the number of
-    concurrent uploads.
+    concurrent uploads; ``allow_dirty`` releases a tag although tracked files have uncommitted changes.
     """
 
     target: Target
@@ -25,3 +25,4 @@ class PublishOptions:
     dry_run: bool = False
     locate: bool = False
     connections: int = DEFAULT_CONNECTIONS
+    allow_dirty: bool = False

@@ -8,6 +8,7 @@ from pathlib import Path
 from publisher.building.builder import Builder, BuildOptions
 from publisher.errors import StoppedError
 from publisher.project.pyproject import Source
+from publisher.project.tags import check_tag
 from publisher.publish.events import Observer, SerializedObserver
 from publisher.publish.last_published import describe, record
 from publisher.publish.options import PublishOptions
@@ -15,6 +16,13 @@ from publisher.publish.prefetch import IndexPrefetch
 from publisher.publish.prepare import build_and_check
 from publisher.publish.report import Report
 from publisher.publish.unchanged import find_settled, find_unchanged
+from publisher.publish.worktree import (
+    advice_on_versions,
+    read_worktree,
+    require_committed,
+    untracked_warnings,
+    version_advice,
+)
 
 
 def publish_projects(
@@ -37,12 +45,20 @@ def publish_projects(
             folders = [source.folder for source in sources if source not in unchanged]
             if not folders:
                 return Report(url, kept, options.dry_run)
+            worktrees = [read_worktree(source) for source in sources if source not in unchanged]
+            if options.tag is not None and not options.allow_dirty:
+                require_committed(worktrees, options.tag)
             current = describe(sources[0], url, build.kinds) if len(sources) == 1 else None
             try:
-                distributions = build_and_check(builder, folders, out_dir, observer)
+                with advice_on_versions(worktrees, options.tag):
+                    distributions = build_and_check(builder, folders, out_dir, observer)
             except KeyboardInterrupt:
                 raise StoppedError("Interrupted while building: nothing was published.") from None
             builder.close()
+            if options.tag is not None:
+                check_tag(options.tag, distributions, version_advice(worktrees, options.tag))
+            for warning in untracked_warnings(worktrees, distributions):
+                observer.warned(warning)
             from publisher.publish.upload import publish_files  # noqa: PLC0415 - imported during the build by prefetch
 
             report = publish_files(distributions, options, observer, prefetch)

@@ -16,6 +16,7 @@ class PublishArgs:
     skip_existing: bool | None = None
     dry_run: bool = False
     tag_prefix: str | None = None
+    allow_dirty: bool = False
 
 
 publish_options = gather(
@@ -43,6 +44,7 @@ publish_options = gather(
         show_envvar=True,
         help="Skip files whose names are already on the index, even if contents differ.",
     ),
+    click.option("--allow-dirty", is_flag=True, help="Release a tag despite uncommitted changes."),
     click.option("--dry-run", is_flag=True, help="Do everything except upload."),
 )
 """Add the conditions of an upload; the command receives ``publish: PublishArgs``."""

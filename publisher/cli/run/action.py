@@ -97,6 +97,7 @@ def _publish(inputs: Inputs) -> Report:
         skip_existing=inputs.skip_existing,
         dry_run=inputs.dry_run,
         tag_prefix=inputs.tag_prefix,
+        allow_dirty=inputs.allow_dirty,
     )
     with _hints_for_workflows():
         if inputs.builds:

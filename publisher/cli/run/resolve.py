@@ -51,6 +51,7 @@ def resolve_publish(
         tag,
         skip_existing=_decide(args.skip_existing, config.skip_existing),
         dry_run=args.dry_run,
+        allow_dirty=args.allow_dirty,
         locate=current_output().runner is not None,
         connections=jobs or DEFAULT_CONNECTIONS,
     )
