@@ -38,7 +38,9 @@ def test_flags_are_off(value: str) -> None:
     assert not _inputs(require_tag=value).require_tag
 
 
-@pytest.mark.parametrize("name", ["build", "require-tag", "skip-existing", "allow-dirty", "dry-run", "print-hash", "verbose"])
+@pytest.mark.parametrize(
+    "name", ["build", "require-tag", "skip-existing", "allow-dirty", "dry-run", "print-hash", "verbose"]
+)
 def test_a_flag_that_is_neither_is_refused(name: str) -> None:
     with pytest.raises(ConfigurationError, match=f"The input {name} must be true or false, not 'maybe'"):
         _inputs(**{name.replace("-", "_"): "maybe"})
