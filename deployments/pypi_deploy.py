@@ -175,6 +175,7 @@ def server() -> None:
         fallback_url=knobs.fallback_url or None,
         reserved=tuple(pattern.strip() for pattern in knobs.reserve.split(",") if pattern.strip()),
         scheme="https",
+        trusted_proxies=("*",),  # Modal's proxy is the only way in
         packages_storage=VolumeStorage(packages_volume, "packages"),
         credentials_storage=VolumeStorage(credentials_volume, "credentials"),
     )

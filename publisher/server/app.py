@@ -7,6 +7,7 @@ from typing import Any
 
 from publisher.server.auth.authenticator import Authenticator
 from publisher.server.http.access_log import AccessLog, LogFormat
+from publisher.server.http.forwarding import Forwarding
 from publisher.server.http.log_writer import LogWriter
 from publisher.server.http.messages import (
     ClientGoneError,
@@ -21,6 +22,7 @@ from publisher.server.http.messages import (
 )
 from publisher.server.routes.accounts import AccountRoutes, create_credentials_sync
 from publisher.server.routes.authorization import Authorization
+from publisher.server.routes.browsers import require_own_page, secured
 from publisher.server.routes.failures import DOMAIN_ERRORS, http_error
 from publisher.server.routes.files import FileRoutes
 from publisher.server.routes.health import HealthRoute
@@ -60,6 +62,7 @@ class IndexApp:
         self._credentials = create_credentials_sync(settings)
         self._catalog = Catalog(settings, self._packages)
         self._changes = ReleaseChanges(settings, self._catalog, self._packages)
+        self._forwarding = Forwarding(settings.trusted_proxies)
         self._authenticator = Authenticator(settings, self._credentials)
         self._authorization = Authorization(settings.authenticate, self._authenticator)
         self.upstream = self._create_upstream()
@@ -88,6 +91,7 @@ class IndexApp:
         route, rest = self.table.find("GET", scope["path"][1:])
         if route.from_memory is None:
             return None
+        self._forwarding.apply(scope)
         request = Request(scope, _nothing_to_receive)
         if not self._authorization.from_memory(request, route.right):
             return None
@@ -158,6 +162,7 @@ class IndexApp:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
+        self._forwarding.apply(scope)
         if self._settings.scheme:
             scope["scheme"] = self._settings.scheme
         request = Request(scope, receive)
@@ -167,6 +172,7 @@ class IndexApp:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                message = secured(message)
             await send(message)
 
         try:
@@ -192,6 +198,7 @@ class IndexApp:
         await self._authorization.require(request, route.right)
         if request.method not in route.methods:
             raise method_not_allowed(request, self.table.methods(path))
+        require_own_page(request)
         return await route.handler(request, rest)
 
 

@@ -123,6 +123,8 @@ class ServerSettings:
     is the index that unknown names are sent to, None for none; names that match ``reserved`` (``acme-*``) never are.
     ``scheme`` is that of the URL that clients use, where what stands in front ends TLS without saying so.
     ``allow_plaintext`` takes entries of the htpasswd file that are no hash for passwords in clear text.
+    ``accept_legacy`` takes uploads in the formats that pypiserver takes (eggs, ``.tar.bz2``, installers), unchecked.
+    ``trusted_proxies`` are the addresses and networks whose ``X-Forwarded-*`` count, ``*`` for whoever connects.
     """
 
     roots: tuple[Path, ...]
@@ -135,6 +137,8 @@ class ServerSettings:
     upstream: UpstreamSettings | None = None
     scheme: str | None = None
     allow_plaintext: bool = False
+    accept_legacy: bool = False
+    trusted_proxies: tuple[str, ...] = ()
     limits: Limits = Limits()
     packages_storage: Storage = field(default_factory=LocalDisk)
     credentials_storage: Storage = field(default_factory=LocalDisk)

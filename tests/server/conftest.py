@@ -12,7 +12,9 @@ USER, PASSWORD = "ada", "correct horse"
 @pytest.fixture(scope="session")
 def shared_index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningIndex]:
     """Run one index for all tests of this process; each test takes project names of its own."""
-    with running_index(tmp_path_factory.mktemp("index"), USER, PASSWORD, "--max-size", "3") as index:
+    with running_index(
+        tmp_path_factory.mktemp("index"), USER, PASSWORD, "--max-size", "3", "--trusted-proxy", "127.0.0.1"
+    ) as index:
         yield index
 
 

@@ -32,6 +32,9 @@ class ServeArgs:
     max_size: int = 2048
     root_path: str = ""
     log_format: LogFormat = "text"
+    trusted_proxy: tuple[str, ...] = ()
+    accept_legacy: bool = False
+    allow_plaintext: bool = False
 
 
 def _option(*flags: str, **attributes: Any) -> Callable[[Any], Any]:
@@ -99,5 +102,13 @@ serve_options = gather(
     _option("--max-size", metavar="MB", type=click.IntRange(1), help="Largest upload accepted, in MB."),
     _option("--root-path", metavar="PATH", help="Path prefix under which a proxy serves the index."),
     _option("--log-format", type=click.Choice(["text", "json", "none"]), help="Format of the access log on stderr."),
+    _option(
+        "--trusted-proxy",
+        metavar="ADDRESS",
+        multiple=True,
+        help="Proxy or network whose X-Forwarded-* headers count.",
+    ),
+    _option("--accept-legacy", is_flag=True, help="Accept eggs, .tar.bz2, .exe and .msi as pypiserver does."),
+    _option("--allow-plaintext", is_flag=True, help="Accept passwords that the accounts file has in clear text."),
 )
 """Add the options of `serve`; the command receives ``serve: ServeArgs``."""

@@ -11,6 +11,7 @@ from publisher.errors import ConfigurationError
 from publisher.secret import Secret
 from publisher.server.app import create_app
 from publisher.server.auth.htpasswd import create_file
+from publisher.server.http.forwarding import is_trustable
 from publisher.server.run import listen, serve
 from publisher.server.settings import MEGABYTE, Limits, Right, ServerSettings
 
@@ -54,8 +55,18 @@ def _settings(args: ServeArgs, rights: frozenset[Right]) -> ServerSettings:
         fallback_url=args.fallback_url,
         upstream=upstream,
         reserved=args.reserve,
+        allow_plaintext=args.allow_plaintext,
+        accept_legacy=args.accept_legacy,
+        trusted_proxies=_proxies(args.trusted_proxy),
         limits=Limits(upload_size=args.max_size * MEGABYTE),
     )
+
+
+def _proxies(texts: tuple[str, ...]) -> tuple[str, ...]:
+    for text in texts:
+        if not is_trustable(text):
+            raise click.BadParameter(f"{text!r}: expected an address, a network or '*'.", param_hint="--trusted-proxy")
+    return texts
 
 
 def _rights(text: str) -> frozenset[Right]:

@@ -98,7 +98,8 @@ class MountedApp:
             sent += len(message.get("body", b""))
             await send(message)
 
-        await self.app(request.scope, request.chunks, counted)
+        root = request.root_path
+        await self.app({**request.scope, "root_path": root, "path": root + request.path}, request.chunks, counted)
         return sent
 
 
@@ -132,26 +133,24 @@ class Request:
 
     @property
     def client(self) -> str:
-        """The address of the client, as far as the server or its proxy tells."""
+        """The address of the client, as far as the server or a trusted proxy tells."""
         client = self.scope.get("client")
         return client[0] if client else "-"
 
     @property
     def root_path(self) -> str:
-        """The path prefix that the index is mounted under, without a trailing slash; proxies name it in a header."""
-        prefix = self.headers.get(b"x-forwarded-prefix", b"").decode("latin-1") or self.scope.get("root_path", "")
+        """The path prefix that the index is mounted under, without a trailing slash."""
+        prefix: str = self.scope.get("root_path", "")
         return "/" + quote(stripped, safe="/%+~") if (stripped := prefix.strip("/")) else ""
 
     @property
     def origin(self) -> str:
-        """Scheme and host of the index as the client sees it (``X-Forwarded-*``)."""
-        scheme = self.header(b"x-forwarded-proto").partition(",")[0].strip() or self.scope.get("scheme", "http")
-        host = self.header(b"x-forwarded-host").partition(",")[0].strip() or self.header(b"host") or "localhost"
-        return f"{scheme}://{host}"
+        """Scheme and host of the index as the client sees it."""
+        return f"{self.scope.get('scheme', 'http')}://{self.header(b'host') or 'localhost'}"
 
     @property
     def base_url(self) -> str:
-        """The absolute URL of the index's root as the client sees it, with a trailing slash (``X-Forwarded-*``)."""
+        """The absolute URL of the index's root as the client sees it, with a trailing slash."""
         return f"{self.origin}{self.root_path}/"
 
     def accepts_json_first(self) -> bool:
@@ -182,7 +181,9 @@ class Request:
         return b"".join(parts)
 
     async def json_object(self) -> dict[str, Any]:
-        """Return the body's JSON object; raise HttpError 422 when it is none."""
+        """Return the body's JSON object; raise HttpError 415 for another content type, 422 when it is none."""
+        if self.header(b"content-type").partition(";")[0].strip().lower() != "application/json":
+            raise HttpError(415, "Send JSON as application/json.")
         try:
             found = json.loads(await self.body())
         except (ValueError, RecursionError) as error:
@@ -201,7 +202,7 @@ def json_response(found: Any, status: int = 200) -> Response:
 def redirect(request: Request, path: str, status: int = 301) -> Response:
     """Send the client to another path of this index; absolute, because uv takes nothing else."""
     location = request.base_url + quote(path.lstrip("/"), safe="/+!~*'()")
-    return Response(status, b"", [(b"location", location.encode()), (b"vary", b"X-Forwarded-Proto, X-Forwarded-Host")])
+    return Response(status, b"", [(b"location", location.encode())])
 
 
 def error_response(request: Request, error: HttpError) -> Response:
@@ -235,6 +236,12 @@ def _joined(headers: Headers) -> dict[bytes, bytes]:
 
 
 def _path_below_root(scope: Scope) -> str:
+    """Return the path below the prefix, also where a proxy keeps the prefix that it names or that the server adds."""
     path: str = scope["path"]
-    root: str = scope.get("root_path", "")
-    return path.removeprefix(root) or "/" if root and path.startswith(root) else path
+    root = "/" + scope.get("root_path", "").strip("/")
+    for _ in range(2 if root != "/" else 0):
+        if path == root:
+            return "/"
+        if path.startswith(f"{root}/"):
+            path = path[len(root) :]
+    return path

@@ -2,6 +2,7 @@
 
 from publisher.server.auth.authenticator import Authenticator
 from publisher.server.auth.errors import MissingCredentialsError
+from publisher.server.http.forwarding import place_of
 from publisher.server.http.messages import Request
 from publisher.server.routes.table import Access
 from publisher.server.settings import Right
@@ -27,11 +28,11 @@ class Authorization:
             return
         header = request.headers.get(b"authorization")
         if right is Access.ADMIN:
-            await self._authenticator.require_admin(header, request.client)
+            await self._authenticator.require_admin(header, place_of(request.client))
         elif header is None:
             raise MissingCredentialsError
         else:
-            request.username = await self._authenticator.authenticate(header, request.client)
+            request.username = await self._authenticator.authenticate(header, place_of(request.client))
 
     def _is_open(self, right: Right | Access) -> bool:
         return isinstance(right, Right) and right not in self._authenticate

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from publisher.server.http.messages import Headers, Request, Response
 from publisher.server.http.negotiation import accepts_encoding, best_type, is_unmodified
+from publisher.server.routes.browsers import SECURITY_HEADERS
 
 JSON = "application/vnd.pypi.simple.v1+json"
 HTML = "application/vnd.pypi.simple.v1+html"
@@ -22,7 +23,7 @@ _GZIP_FROM = 1024
 _PAGE_HEADERS: Headers = [
     (b"cache-control", b"private, max-age=0, must-revalidate"),
     (b"vary", b"Accept, Accept-Encoding"),
-    (b"x-content-type-options", b"nosniff"),
+    *SECURITY_HEADERS,
 ]
 
 

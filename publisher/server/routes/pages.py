@@ -14,17 +14,12 @@ from publisher.project.versions import same_version
 from publisher.server.http.messages import HTML_TYPE, Headers, HttpError, Request, Response, redirect
 from publisher.server.names.filenames import normalize
 from publisher.server.names.versions import newest_first
+from publisher.server.routes.browsers import SECURITY_HEADERS
 from publisher.server.routes.simple import file_url
 from publisher.server.store.catalog import Catalog
 from publisher.server.store.projects import StoredFile
 
-_HEADERS: Headers = [
-    (b"content-type", HTML_TYPE),
-    (b"cache-control", b"private, no-store"),
-    (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'"),
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
-]
+_HEADERS: Headers = [(b"content-type", HTML_TYPE), (b"cache-control", b"private, no-store"), *SECURITY_HEADERS]
 
 _STYLE = """
 :root { color-scheme: light dark; --line: #8884; --soft: #8881; --dim: #777; --link: #2563eb }
