@@ -1,6 +1,7 @@
 """Files that people have, as they are found: each is added to, read back, and given back byte for byte."""
 
 import os
+from configparser import RawConfigParser
 from pathlib import Path
 
 import pytest
@@ -256,3 +257,56 @@ def test_where_apple_keeps_pips_file_if_it_does(machine: Machine) -> None:
 def test_no_active_environment_is_told(machine: Machine) -> None:
     with pytest.raises(ConfigurationError, match="No virtual environment is active"):
         TOOLS["pip"].paths(machine, "site")
+
+
+@pytest.mark.parametrize("listed", ["other", "\n    other\n    testpypi", "other pypi"])
+def test_other_servers_in_pypirc_stay_known(machine: Machine, listed: str) -> None:
+    path = TOOLS["pypirc"].paths(machine, "user")[0]
+    own = "[other]\nrepository = https://other.example/\nusername = bob\npassword = x\n"
+    path.write_text(f"[distutils]\nindex-servers = {listed}\n\n{own}")
+    write_changes(setup_changes(TOOLS["pypirc"], BESIDE, machine, "user").values())
+    servers = RawConfigParser()
+    servers.read(path)
+    assert servers.get("distutils", "index-servers").split() == [*listed.split(), "acme"]
+    assert dict(servers["other"]) == {"repository": "https://other.example/", "username": "bob", "password": "x"}
+    assert servers.get("acme", "repository") == INDEX.root
+
+
+def test_public_servers_stay_known_where_pypirc_lists_none(machine: Machine) -> None:
+    path = TOOLS["pypirc"].paths(machine, "user")[0]
+    path.write_text("[pypi]\nusername = bob\n")
+    write_changes(setup_changes(TOOLS["pypirc"], BESIDE, machine, "user").values())
+    servers = RawConfigParser()
+    servers.read(path)
+    assert servers.get("distutils", "index-servers").split() == ["pypi", "testpypi", "acme"]
+    assert servers.get("pypi", "username") == "bob"
+
+
+@pytest.mark.parametrize("section", ["global", "install"])
+def test_an_index_that_pip_already_has_gives_way_and_comes_back(machine: Machine, section: str) -> None:
+    path = TOOLS["pip"].paths(machine, "user")[0]
+    path.parent.mkdir(parents=True)
+    before = f"[{section}]\nindex-url = https://mirror.example/simple\ntimeout = 60\n"
+    path.write_text(before)
+    write_changes(setup_changes(TOOLS["pip"], BESIDE, machine, "user").values())
+    options = RawConfigParser()
+    options.read(path)
+    assert options.get("global", "index-url") == "https://ada@acme.example/simple/"
+    assert [section for section in options.sections() if "mirror" in str(dict(options[section]))] == []
+    assert options.get(section, "timeout") == "60"
+    write_changes(removal_changes(TOOLS["pip"], machine, "user").values())
+    assert path.read_text() == before
+
+
+def test_an_index_that_uv_already_has_gives_way_and_comes_back(machine: Machine) -> None:
+    path = TOOLS["uv"].paths(machine, "user")[0]
+    path.parent.mkdir(parents=True)
+    before = 'index-url = "https://mirror.example/simple"\noffline = false\n'
+    path.write_text(before)
+    write_changes(setup_changes(TOOLS["uv"], ALONE, machine, "user").values())
+    settings = read_toml(path.read_text())
+    assert "index-url" not in settings
+    assert settings["offline"] is False
+    assert [index["url"] for index in settings["index"]] == ["https://ada@acme.example/simple/"]
+    write_changes(removal_changes(TOOLS["uv"], machine, "user").values())
+    assert path.read_text() == before
