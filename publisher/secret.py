@@ -66,6 +66,11 @@ def trimmed(text: str) -> str:
     return text.strip("\r\n\ufeff")
 
 
+def is_unicode(text: str) -> bool:
+    """Return whether a text can be sent: bytes of an argument or variable that are no UTF-8 are surrogates in it."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def mask_urls(text: str) -> str:
     """Return a URL, or a text that holds some, without their passwords."""
     return _URL_PASSWORD.sub(rf"\1:{_HIDDEN}@", text)

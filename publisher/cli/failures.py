@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import click
 
 from publisher.cli.display.output import Output
+from publisher.cli.system_failures import SystemFailureError, explain_system_failure
 from publisher.errors import BuildFailedError, PublishError, StoppedError
 
 
@@ -25,6 +26,9 @@ def exit_on_failure(ctx: click.Context) -> Iterator[None]:
     except KeyboardInterrupt:
         _report(StoppedError("Interrupted."), output)
         ctx.exit(StoppedError.exit_code)
+    except OSError as error:
+        _report(explain_system_failure(error), output)
+        ctx.exit(SystemFailureError.exit_code)
     except Exception as error:
         if output.shows_tracebacks:
             raise

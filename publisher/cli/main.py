@@ -1,11 +1,14 @@
 """The entry point of the command `pypi-publish`."""
 
 import sys
+from contextlib import suppress
 
 import click
 
 from publisher import __version__
 from publisher.cli.group import PublishGroup
+from publisher.cli.streams import abandon_unwritable_streams, prepare_streams
+from publisher.cli.system_failures import explain_system_failure
 
 
 @click.group(
@@ -20,11 +23,16 @@ def group() -> None:
 
 def main() -> None:
     """Run the command line and exit."""
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:
-            reconfigure(errors="replace")  # a name that the terminal can't show is no reason to fail
-    group(prog_name="pypi-publish")
+    prepare_streams()
+    try:
+        group(prog_name="pypi-publish")
+    except OSError as error:  # an output can't be written
+        failure = explain_system_failure(error)
+        with suppress(OSError):
+            click.echo(f"error: {failure.message}\nhint: {failure.hint}", err=True)
+        sys.exit(failure.exit_code)
+    finally:
+        abandon_unwritable_streams()
 
 
 if __name__ == "__main__":

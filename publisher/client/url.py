@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
 
 from publisher.errors import ConfigurationError
-from publisher.secret import Secret, mask_urls, trimmed
+from publisher.secret import Secret, is_unicode, mask_urls, trimmed
 
 _ENDPOINTS = ("/simple", "/+simple", "/legacy")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -82,6 +82,8 @@ def parse_index_url(text: str) -> IndexUrl:
 
     Raises ConfigurationError when the text is no http or https URL.
     """
+    if not is_unicode(text):
+        raise ConfigurationError("The index URL is not valid UTF-8.", hint=_EXAMPLE)
     shown = mask_urls(text)
     try:
         parts = urlsplit(trimmed(text).strip())

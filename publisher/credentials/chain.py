@@ -8,7 +8,7 @@ from publisher.credentials import keyring
 from publisher.credentials.netrc import DEFAULT, netrc_file, parse_netrc
 from publisher.credentials.remembered import remembered_username
 from publisher.errors import HOW_TO_LOG_IN, ConfigurationError, CredentialsError, NoCredentialsError
-from publisher.secret import Credentials, Secret, trimmed
+from publisher.secret import Credentials, Secret, is_unicode, trimmed
 
 Prompt = Callable[[str | None], Credentials]
 """Ask a person for what is missing; the argument is the user name when it is known already."""
@@ -25,6 +25,11 @@ class Target:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "username", trimmed(self.username or "") or None)
+        for words, text in (("user name", self.username), ("password", self.password and self.password.reveal())):
+            if text and not is_unicode(text):
+                raise ConfigurationError(
+                    f"The {words} is not valid UTF-8.", hint="Save it as UTF-8 where it comes from, or type it in."
+                )
 
 
 def find_credentials(target: Target) -> Credentials:

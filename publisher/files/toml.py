@@ -27,7 +27,7 @@ def set_keys(text: str, table: Sequence[str], values: Mapping[str, str | Sequenc
         _table(expected, table).update(values)
         if tomllib.loads(edited) != expected:
             raise ValueError("it would change something else")  # noqa: TRY301 - told as the others are
-    except (TOMLKitError, ValueError, AttributeError, TypeError, ConfigurationError) as error:
+    except (TOMLKitError, ValueError, AttributeError, TypeError, RecursionError, ConfigurationError) as error:
         name = ".".join(table)
         raise ConfigurationError(f"[{name}] can't be added to this TOML: {error}.", hint="Write it by hand.") from error
     mark = text[: len(text) - len(body)]
@@ -76,7 +76,7 @@ def read_toml(text: str) -> dict[str, Any]:
     """
     try:
         return tomllib.loads(text.removeprefix(BYTE_ORDER_MARK).replace("\r\n", "\n"))
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigurationError(f"It is not valid TOML: {error}.", hint="Mend it first.") from error
 
 

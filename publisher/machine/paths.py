@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from publisher.errors import ConfigurationError
+
 
 @dataclass(frozen=True)
 class Machine:
@@ -39,5 +41,13 @@ class Machine:
 
 
 def this_machine() -> Machine:
-    """Return the machine that runs this, and the current folder."""
-    return Machine(sys.platform, Path.home(), os.environ, Path.cwd())
+    """
+    Return the machine that runs this, and the current folder.
+
+    Raises ConfigurationError when the person has no home.
+    """
+    try:
+        home = Path.home()
+    except RuntimeError as error:
+        raise ConfigurationError("There is no home folder for this user.", hint="Set HOME to a folder.") from error
+    return Machine(sys.platform, home, os.environ, Path.cwd())

@@ -71,6 +71,8 @@ def read_pyproject(folder: Path) -> dict[str, Any]:
         return {}
     except OSError as error:
         raise ConfigurationError(f"{path} can't be read: {error.strerror}.") from error
+    except RecursionError:
+        raise ConfigurationError(f"{path} is not valid TOML: its values are nested too deeply.", path=path) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         place = re.search(r"at line (\d+)", str(error))
         line = int(place[1]) if place else None

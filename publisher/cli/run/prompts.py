@@ -12,7 +12,10 @@ from publisher.secret import Credentials, Secret
 
 def can_ask() -> bool:
     """Tell whether a person is at the terminal; nobody is at a CI runner's."""
-    return current_output().runner is None and sys.stdin.isatty() and sys.stderr.isatty()
+    try:
+        return current_output().runner is None and sys.stdin.isatty() and sys.stderr.isatty()
+    except ValueError:  # a stream that was closed
+        return False
 
 
 def prompt_or_none(index: IndexUrl) -> Prompt | None:

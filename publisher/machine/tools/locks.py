@@ -1,6 +1,5 @@
 """The sources and locks of projects of poetry and pdm, which have the same form."""
 
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -29,5 +28,5 @@ def locked_version(lock: Path, name: str) -> str | None:
     """Return the version that a lock file has of a package."""
     if not lock.exists():
         return None
-    packages = tomllib.loads(lock.read_text("utf-8")).get("package", [])
+    packages = read_toml(read_text(lock) or "").get("package", [])
     return next((str(package["version"]) for package in packages if package["name"] == name), None)
