@@ -8,40 +8,59 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from publisher.checks.rules import GROUPS, RULES
+from publisher.checks.rules import GROUPS, RULES, explain
 
 PAGE = Path(__file__).parent / "reference" / "checks.md"
 
 _INTRODUCTION = """\
-<!-- Written by docs/generate_checks.py (`make docs`); change publisher/checks/rules.py instead. -->
+<!-- Written by docs/generate_checks.py (`make docs`); change publisher/checks/rules/ instead. -->
 
 # The checks
 
-`pypi-publish check` holds a project and its built files to the rules below. What it finds stands in a line each,
-`file:line: CODE message`, on stderr, and as a list on stdout with `--json`. `--only source` looks at the groups PP1 to
-PP5, `--only version` at PP6, `--only build` at PP7. The hooks of [pre-commit](../how-to/pre-commit.md) are these three.
+`pypi-publish check` checks a project and its built files against the rules below.
+It prints a line for each violation on stderr, `file:line: CODE message`, and a list on stdout with `--json`.
+`pypi-publish check --explain CODE` prints a rule's section of this page.
 
-| severity | it means | exit code |
+| option | rules |
+|---|---|
+| `--only source` | PP1 to PP5: `pyproject.toml` and README, without a build |
+| `--only version` | PP6: the version, compared with the index and the tag |
+| `--only build` | PP7: the built files |
+
+The hooks of [pre-commit](../how-to/pre-commit.md) are these three.
+
+`check` has three severities:
+
+| severity | meaning | exit code |
 |---|---|---|
-| error | an index, a build backend or an installer refuses it, or does not what is meant | 7 |
-| warning | it works, and is probably not meant | 7 with `--strict` |
+| error | an index, a build backend or an installer refuses it, or does something other than intended | 7 |
+| warning | it works, and is probably not intended | 7 with `--strict` |
 | note | it could be better | 0 |
 
-A rule that does not fit a project is turned off there, with a reason that says why:
+`publish`, `build` and `upload` enforce the same rules, and are as strict as this index:
+
+| enforcement | meaning |
+|---|---|
+| error | nothing is built or uploaded: the build would fail, the index would refuse it, or it can't be installed |
+| warning | the file is uploaded, with a warning |
+| off | only `check` reports it |
+
+## Turn a rule off
+
+Give the reason in the project's `pyproject.toml`; it counts for `check` and `publish`:
 
 ```toml
 [tool.pypi-publish.check]
 ignore = { PP304 = "grouped by topic" }
 ```
 
-Each code is named in full. An entry without a reason, or with a code that does not exist, is itself a finding
-([PP508](#pp508)). In a repository with several projects each has its own table.
+Each code is written in full.
+An entry without a reason, or with an unknown code, is a violation itself ([PP508](#pp508)).
+In a repository with several projects, each has its own table.
 
-What was built and published is not broken, so no rule about sources may call an error in it.
-`tests/checks/real_projects.py` fetches a hundred releases of well-known projects, with nine build backends, and holds
-the rules against them; what they found is recorded beside it.
+## Fix violations
 
-`--fix` mends in `pyproject.toml` what needs no thought, and leaves everything else in the file as it is.
+`pypi-publish check --fix` applies safe fixes to `pyproject.toml`, and leaves everything else in the file as it is.
 """
 
 
@@ -53,10 +72,11 @@ def main() -> None:
 
 
 def _table() -> Iterator[str]:
-    yield from ("## All rules\n", "| code | severity | `--fix` | rule |", "|---|---|---|---|")
+    yield from ("## All rules\n", "| code | `check` | `publish` | `--fix` | rule |", "|---|---|---|---|---|")
     for rule in RULES.values():
         fix = "yes" if rule.fixable else ""
-        yield f"| [{rule.code}](#{rule.code.lower()}) | {rule.severity} | {fix} | {rule.title} |"
+        link = f"[{rule.code}](#{rule.code.lower()})"
+        yield f"| {link} | {rule.severity} | {rule.enforcement} | {fix} | {rule.title} |"
     yield ""
 
 
@@ -64,7 +84,7 @@ def _group(prefix: str) -> Iterator[str]:
     yield f"## {GROUPS[prefix]}\n"
     for rule in RULES.values():
         if rule.code.startswith(prefix):
-            yield from (f"### {rule.code}\n", f"**{rule.title}** ({rule.severity}). {rule.why}\n", f"{rule.remedy}\n")
+            yield from (f"### {rule.code}\n", explain(rule))
 
 
 if __name__ == "__main__":

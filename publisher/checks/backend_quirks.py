@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from publisher.files.toml import table_at
+from publisher.files.tables import table_at
 
 _DEFAULT = "setuptools"
 
@@ -19,11 +19,12 @@ class Backend:
     """Whether a key in ``[project]`` that no specification has ends the build."""
     refuses_license_classifiers: bool = False
     """Whether ``License ::`` classifiers beside a license expression do (PEP 639 leaves it to the backend)."""
+    refuses_unknown_classifiers: bool = False
 
 
 _BACKENDS: Mapping[str, Backend] = {
     "flit_core": Backend("flit-core", refuses_unknown_keys=True, refuses_license_classifiers=True),
-    "hatchling": Backend("hatchling"),
+    "hatchling": Backend("hatchling", refuses_unknown_classifiers=True),
     "maturin": Backend("maturin"),
     "mesonpy": Backend("meson-python", refuses_license_classifiers=True),
     "pdm": Backend("pdm-backend", refuses_license_classifiers=True),

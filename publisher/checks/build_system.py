@@ -1,4 +1,4 @@
-"""Rules about `[build-system]`, this tool's own table, and the schemas that other tools publish."""
+"""Checks of `[build-system]`, this tool's own table, and the schemas that other tools publish."""
 
 import logging
 import re
@@ -15,7 +15,7 @@ from publisher.checks.toml_positions import Place
 from publisher.checks.violations import Violation
 from publisher.client.url import parse_index_url
 from publisher.errors import ConfigurationError
-from publisher.files.toml import table_at
+from publisher.files.tables import table_at
 from publisher.project.config import read_project_config
 from publisher.project.workspace import find_projects
 
@@ -39,22 +39,39 @@ def check_build_system(document: Document) -> Iterator[Violation]:
         return
     if "requires" not in table:
         yield document.violation("PP502", ("build-system",), "[build-system] has no requires")
-    required = set()
-    for place, text in document.items("build-system", "requires"):
-        try:
-            required.add(canonicalize_name(Requirement(text).name))
-        except InvalidRequirement as error:
-            reason = str(error).splitlines()[0].rstrip(":.")
-            yield document.violation("PP503", place, f"{text!r} is not a valid dependency: {reason}")
     paths = document.items("build-system", "backend-path")
     for place, text in paths:
         folder = (document.folder / text).resolve()
         if not folder.is_dir() or not folder.is_relative_to(document.folder.resolve()):
             yield document.violation("PP504", place, f"{text!r} is no folder of the project")
-    backend = find_backend(document.data) if "build-backend" in table else None
-    if backend and not paths and "requires" in table and backend.package not in required:
-        message = f"the backend {table['build-backend']!r} is in {backend.package}, which requires does not name"
-        yield document.violation("PP505", ("build-system", "build-backend"), message)
+    yield from _check_build_requirements(document, is_local=bool(paths))
+
+
+def _check_build_requirements(document: Document, *, is_local: bool) -> Iterator[Violation]:
+    """Check `requires`, in which the backend has to be unless it is in the project itself."""
+    required = set()
+    for place, text in document.items("build-system", "requires"):
+        try:
+            found = Requirement(text)
+            required.add(canonicalize_name(found.name))
+            if canonicalize_name(found.name) == "uv-build" and not _is_bounded(found):
+                yield document.violation("PP509", place, f"{text!r} has no upper bound")
+        except InvalidRequirement as error:
+            reason = str(error).splitlines()[0].rstrip(":.")
+            yield document.violation("PP503", place, f"{text!r} is not a valid dependency: {reason}")
+    table, backend = table_at(document.data, "build-system"), find_backend(document.data)
+    if backend and not is_local and "requires" in table and backend.package not in required:
+        if "build-backend" in table:
+            named = f"the backend {table['build-backend']!r} is in {backend.package}, which requires does not list"
+            yield document.violation("PP505", ("build-system", "build-backend"), named)
+        else:
+            unnamed = f"without build-backend it is {backend.package}, which requires does not list"
+            yield document.violation("PP505", ("build-system", "requires"), unnamed)
+
+
+def _is_bounded(requirement: Requirement) -> bool:
+    operators = {each.operator for each in requirement.specifier}
+    return bool(requirement.url) or not operators.isdisjoint({"<", "<=", "==", "===", "~="})
 
 
 def check_own_table(document: Document) -> Iterator[Violation]:

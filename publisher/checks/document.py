@@ -9,7 +9,7 @@ from typing import Any
 from publisher.checks.rules import RULES
 from publisher.checks.toml_positions import Lines, Place
 from publisher.checks.violations import Violation
-from publisher.files.toml import table_at
+from publisher.files.tables import table_at
 from publisher.project.pyproject import FILENAME
 
 

@@ -1,4 +1,4 @@
-"""Rules about the single-valued keys of `[project]`: name, version, description, Python, people, URLs, entry points."""
+"""Checks of the single-valued keys of `[project]`: name, version, description, Python, people, URLs, entry points."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -47,6 +47,7 @@ _MISSPELT = 0.8
 """How alike, of 1, a key and a known one are when the known one is meant."""
 
 _REFERENCE = re.compile(r"\s*[^\W\d]\w*(\.[^\W\d]\w*)*\s*(:\s*[^\W\d]\w*(\.[^\W\d]\w*)*\s*)?(\[.*\])?\s*")
+_SCRIPT_NAME = re.compile(r"[\w.][\w.\- ]*(?<![ .])")
 _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
 
 
@@ -177,6 +178,8 @@ def _check_entry_points(document: Document) -> Iterator[Violation]:
     for place, entries in groups.items():
         for name, reference in entries.items() if isinstance(entries, Mapping) else ():
             is_script = len(place) == 1
+            if is_script and not _SCRIPT_NAME.fullmatch(name):
+                yield document.violation("PP121", ("project", *place, name), f"{name!r} can't be a program's file name")
             if isinstance(reference, str) and not _is_reference(reference, with_object=is_script):
                 form = "module:object" if is_script else "module or module:object"
                 message = f"{name!r}: {reference!r} does not have the form {form}"

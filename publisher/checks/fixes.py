@@ -10,7 +10,8 @@ from packaging.version import InvalidVersion, Version
 
 from publisher.checks.licensing import in_order, replacements, spdx_name
 from publisher.errors import ConfigurationError
-from publisher.files.toml import read_toml, set_keys, table_at
+from publisher.files.tables import table_at
+from publisher.files.toml import read_toml, set_keys
 
 
 def fix(text: str, ignored: Collection[str]) -> str:

@@ -1,4 +1,4 @@
-"""Rules about classifiers and license, which name things from lists that others keep."""
+"""Checks of classifiers and license, which name things from lists that others keep."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -13,12 +13,39 @@ from publisher.checks.backend_quirks import find_backend
 from publisher.checks.document import Document
 from publisher.checks.violations import Violation
 
+_DEPRECATED: Mapping[str, str] = {
+    **{
+        f"{family}{plus}": f"{family}-or-later" if plus else f"{family}-only or {family}-or-later"
+        for family in (
+            *("AGPL-1.0", "AGPL-3.0", "GFDL-1.1", "GFDL-1.2", "GFDL-1.3", "GPL-1.0", "GPL-2.0", "GPL-3.0"),
+            *("LGPL-2.0", "LGPL-2.1", "LGPL-3.0"),
+        )
+        for plus in ("", "+")
+    },
+    **{
+        f"GPL-{version}-with-{name}-exception": f"GPL-{version}-only WITH the exception"
+        for version in ("2.0", "3.0")
+        for name in ("autoconf", "bison", "classpath", "font", "GCC")
+    },
+    "BSD-2-Clause-FreeBSD": "BSD-2-Clause",
+    "BSD-2-Clause-NetBSD": "BSD-2-Clause",
+    "bzip2-1.0.5": "bzip2-1.0.6",
+    "eCos-2.0": "GPL-2.0-or-later WITH eCos-exception-2.0",
+    "Net-SNMP": "the licenses that it consists of",
+    "Nunit": "zlib-acknowledgement",
+    "StandardML-NJ": "SMLNJ",
+    "wxWindows": "LGPL-2.0-or-later WITH WxWindows-exception-3.1",
+}
+"""Identifiers that SPDX has deprecated, and those in their place (https://spdx.org/licenses/)."""
+
 _PYTHON = re.compile(r"Programming Language :: Python :: (\d+\.\d+)")
 
 
 def check_classifiers(document: Document) -> Iterator[Violation]:
     """Find what is wrong with classifiers."""
     items = document.items("project", "classifiers")
+    backend = find_backend(document.data)
+    unknown = "PP301" if backend is not None and backend.refuses_unknown_classifiers else "PP314"
     seen: set[str] = set()
     for place, text in items:
         if text in seen:
@@ -31,7 +58,7 @@ def check_classifiers(document: Document) -> Iterator[Violation]:
         elif text not in known_classifiers and not text.lower().startswith("private ::"):
             close = get_close_matches(text, known_classifiers, n=1)
             hint = f"; did you mean {close[0]!r}?" if close else ""
-            yield document.violation("PP301", place, f"there is no classifier {text!r}{hint}")
+            yield document.violation(unknown, place, f"there is no classifier {text!r}{hint}")
     texts = [text for _, text in items]
     if texts != in_order(texts):
         yield document.violation("PP304", ("project", "classifiers"), "the classifiers are not in order")
@@ -96,6 +123,9 @@ def _check_expression(document: Document, text: str) -> Iterator[Violation]:
         return
     if normal != text:
         yield document.violation("PP306", place, f"SPDX writes {text!r} as {str(normal)!r}")
+    for name in re.findall(r"[^\s()]+", normal):
+        if name in _DEPRECATED:
+            yield document.violation("PP313", place, f"SPDX has deprecated {name!r}; use {_DEPRECATED[name]}")
     backend = find_backend(document.data)
     code = "PP307" if backend is not None and backend.refuses_license_classifiers else "PP312"
     for at, classifier in document.items("project", "classifiers"):

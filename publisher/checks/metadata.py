@@ -1,79 +1,71 @@
-"""What must hold of built files before anything is published."""
+"""Checks of the metadata in built files: valid, displayable, and the same in wheel and sdist."""
 
 import io
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from email.message import EmailMessage
 from functools import cache
+from pathlib import Path
 
 from packaging.metadata import ExceptionGroup as InvalidFields
 from packaging.metadata import InvalidMetadata, Metadata, RawMetadata, parse_email
 from packaging.version import Version
 
-from publisher.errors import CheckFailedError
+from publisher.checks.rules import RULES
+from publisher.checks.violations import Violation
 from publisher.project.distributions import Distribution, Kind
 from publisher.project.versions import parse_version
+
+Report = Callable[[str, str], Violation]
+"""Makes the violation of a rule, given by its code, in one file."""
 
 _RST = "text/x-rst"
 _COMPLAINT = re.compile(r"<string>:(\d+):? (?:\([A-Z]+/\d\) )?(.*)")
 _LICENSE_FILES_SINCE = Version("2.4")
+_UNREADABLE_SINCE = Version("3")
+_NEEDED_TO_INSTALL = {"metadata-version", "name", "version", "requires-dist", "requires-python"}
+"""The fields whose mistakes keep installers from installing; they ignore those of others."""
+
+_TOO_OLD = "introduced in metadata version"
+"""A field of a later version than the metadata declares, which installers read all the same."""
 
 
-@dataclass(frozen=True)
-class MetadataProblem:
-    """One thing that is wrong with one file."""
-
-    filename: str
-    message: str
-
-    def __str__(self) -> str:
-        return f"{self.filename}: {self.message}"
+def reporter(distribution: Distribution) -> Report:
+    """Return the function that makes violations in a file."""
+    return lambda code, message: Violation(RULES[code], Path(distribution.filename), message)
 
 
-def check(distributions: Sequence[Distribution]) -> None:
-    """
-    Return when files may be published together.
-
-    Raises CheckFailedError, with every violation, when metadata is invalid (required fields, versions, specifiers: the
-    core metadata specification), a description would not render, or wheel and sdist of a project disagree.
-    """
-    violations = [violation for distribution in distributions for violation in _check_one(distribution)]
-    violations += _check_agreement(distributions)
-    if violations:
-        raise CheckFailedError(
-            "\n".join(map(str, violations)),
-            hint="Mend it in the project (pyproject.toml, README) and build again. Nothing was published.",
-        )
+def check_metadata(distributions: Sequence[Distribution]) -> Iterator[Violation]:
+    """Check the metadata of files that are published together."""
+    for distribution in distributions:
+        report = reporter(distribution)
+        yield from (report(code, message) for code, message in _invalid_fields(distribution.metadata))
+        yield from _check_description(distribution.fields, report)
+    yield from _check_agreement(distributions)
 
 
-def warnings(distributions: Iterable[Distribution]) -> list[MetadataProblem]:
-    """Return what is not wrong but probably not meant: no description at all."""
-    return [
-        MetadataProblem(distribution.filename, "it has no description; add `readme` to [project]")
-        for distribution in distributions
-        if not has_description(distribution.fields)
-    ]
-
-
-def _check_one(distribution: Distribution) -> list[MetadataProblem]:
-    messages = metadata_errors(distribution.metadata) + description_errors(distribution.fields)
-    return [MetadataProblem(distribution.filename, message) for message in messages]
-
-
-def metadata_errors(metadata: bytes) -> list[str]:
-    """Return what is wrong with the bytes of METADATA or PKG-INFO."""
+def _invalid_fields(metadata: bytes) -> Iterator[tuple[str, str]]:
+    """Yield code and message of each mistake in the bytes of METADATA or PKG-INFO."""
     fields, unparsed = parse_email(metadata)
     if _is_older(fields, _LICENSE_FILES_SINCE):
         # setuptools wrote License-File long before the metadata version that defines it; every index accepts that
         fields.pop("license_files", None)
         unparsed.pop("license-file", None)
-    messages = [f"the metadata field {name!r} is unknown or malformed" for name in unparsed]
+    for name in unparsed:
+        yield "PP701" if name in _NEEDED_TO_INSTALL else "PP717", f"the metadata field {name!r} is unknown or malformed"
     try:
         Metadata.from_raw(fields)
     except InvalidFields as group:
-        messages += sorted(_reason(error) for error in group.exceptions)
-    return messages
+        yield from sorted(_describe(error, fields) for error in group.exceptions)
+
+
+def _describe(error: Exception, fields: RawMetadata) -> tuple[str, str]:
+    if not isinstance(error, InvalidMetadata):
+        return "PP717", str(error)
+    matters = error.field in _NEEDED_TO_INSTALL and _TOO_OLD not in str(error)
+    if error.field == "metadata-version":
+        matters = not _is_older(fields, _UNREADABLE_SINCE)  # installers read every minor version
+    return "PP701" if matters else "PP717", f"the metadata field {error.field!r} is invalid: {error}"
 
 
 def _is_older(fields: RawMetadata, version: Version) -> bool:
@@ -81,27 +73,22 @@ def _is_older(fields: RawMetadata, version: Version) -> bool:
     return found is not None and found < version
 
 
-def _reason(error: Exception) -> str:
-    if isinstance(error, InvalidMetadata):
-        return f"the metadata field {error.field!r} is invalid: {error}"
-    return str(error)
-
-
-def has_description(fields: RawMetadata) -> bool:
-    """Tell whether metadata has a description; older setuptools wrote UNKNOWN for none."""
-    return bool(fields.get("description", "").strip()) and fields.get("description", "").strip() != "UNKNOWN"
-
-
-def description_errors(fields: RawMetadata) -> list[str]:
+def _check_description(fields: RawMetadata, report: Report) -> Iterator[Violation]:
     """Render the description as the public index does; only reStructuredText can fail to render."""
-    if not has_description(fields):
-        return []
+    text = fields.get("description", "").strip()
+    if not text or text == "UNKNOWN":  # older setuptools wrote that for none
+        yield report("PP716", "it has no description")
+        return
+    declared = fields.get("description_content_type")
+    if not declared:
+        yield report("PP718", "its description has no content type")
     content_type = EmailMessage()
-    content_type["content-type"] = fields.get("description_content_type") or _RST
+    content_type["content-type"] = declared or _RST
     if content_type.get_content_type() in {"text/plain", "text/markdown"}:
-        return []
-    said = [f"line {line} {message}" for line, message in render_rst(fields["description"])]
-    return [f"the description does not render as reStructuredText: {'; '.join(said)}"] if said else []
+        return
+    reasons = [f"line {line} {message}" for line, message in render_rst(fields["description"])]
+    if reasons:
+        yield report("PP702", f"the description does not render as reStructuredText: {'; '.join(reasons)}")
 
 
 @cache  # the wheel's description is the sdist's
@@ -117,12 +104,27 @@ def render_rst(text: str) -> Sequence[tuple[int | None, str]]:
     return found or [(None, "it does not render as reStructuredText, for no reason that is given")]
 
 
-def _check_agreement(distributions: Iterable[Distribution]) -> list[MetadataProblem]:
-    """Find wheels whose version is not that of the project's sdist among the same files."""
-    sdists = {(sdist.name, sdist.version) for sdist in distributions if sdist.kind is Kind.SDIST}
-    versions = dict(sdists)
-    return [
-        MetadataProblem(wheel.filename, f"the wheel has the version {wheel.version}, the sdist {versions[wheel.name]}")
-        for wheel in distributions
-        if wheel.kind is Kind.WHEEL and wheel.name in versions and (wheel.name, wheel.version) not in sdists
-    ]
+def _check_agreement(distributions: Iterable[Distribution]) -> Iterator[Violation]:
+    """Compare wheels with the sdist of the same project among the same files."""
+    listed = list(distributions)
+    sdists: dict[str, list[Distribution]] = {}
+    for each in listed:
+        if each.kind is Kind.SDIST:
+            sdists.setdefault(each.name, []).append(each)
+    for wheel in listed:
+        others = sdists.get(wheel.name)
+        if wheel.kind is not Kind.WHEEL or not others:
+            continue
+        report = reporter(wheel)
+        sdist = next((each for each in others if each.version == wheel.version), None)
+        if sdist is None:
+            yield report("PP703", f"the wheel has the version {wheel.version}, the sdist {others[-1].version}")
+            continue
+        for field, label in (("requires_dist", "Requires-Dist"), ("requires_python", "Requires-Python")):
+            if _value(wheel, field) != _value(sdist, field):
+                yield report("PP704", f"its {label} differs from the sdist's")
+
+
+def _value(distribution: Distribution, field: str) -> object:
+    found = distribution.fields.get(field)
+    return sorted(found) if isinstance(found, list) else found

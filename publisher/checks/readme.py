@@ -1,4 +1,4 @@
-"""Rules about the README, which becomes the description on the index."""
+"""Checks of the README, which becomes the description on the index."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -30,6 +30,8 @@ def check_readme(document: Document) -> Iterator[Violation]:
         case {"file": str(name)}:
             yield from _check_file(document, (*place, "file"), name, said.get("content-type"))
         case {"text": str(text)}:
+            if not said.get("content-type"):
+                yield document.violation("PP402", place, "the README has no content-type")
             yield from _check_text(document, None, place, text, _media_type(said))
 
 

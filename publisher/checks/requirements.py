@@ -1,5 +1,6 @@
-"""Rules about dependencies, extras and dependency groups."""
+"""Checks of dependencies, extras and dependency groups."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -8,7 +9,12 @@ from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
 from publisher.checks.document import Document
 from publisher.checks.violations import Violation
-from publisher.files.toml import table_at
+from publisher.files.tables import table_at
+
+_POETRY_VERSION = r"v?\d+(?:[.\-_+]?[0-9a-zA-Z]+)*(?:\.[*xX])?"
+_POETRY_PART = rf"(?:[*xX]|(?:\^|~=|~|===?|!=|<=|>=|<|>|=)?\s*{_POETRY_VERSION}(?:\s+-\s+{_POETRY_VERSION})?)"
+_POETRY = re.compile(rf"{_POETRY_PART}(?:\s*,\s*{_POETRY_PART}|\s+{_POETRY_PART}|\s*\|\|?\s*{_POETRY_PART})*\s*,?")
+"""A constraint as poetry writes it: ``^1.2``, ``>=1,<2``, ``1.*``, ``^1 || ^2``."""
 
 
 def check_requirements(document: Document) -> Iterator[Violation]:
@@ -28,6 +34,7 @@ def check_requirements(document: Document) -> Iterator[Violation]:
         seen.setdefault(normal, extra)
         yield from _check_list(document, *place)
     yield from _check_groups(document)
+    yield from _check_poetry(document)
 
 
 def _check_list(document: Document, *place: str) -> Iterator[Violation]:
@@ -81,6 +88,17 @@ def _check_groups(document: Document) -> Iterator[Violation]:
             yield document.violation(
                 "PP207", ("dependency-groups", known[name]), f"the group {known[name]!r} includes itself"
             )
+
+
+def _check_poetry(document: Document) -> Iterator[Violation]:
+    """Check the constraints of the table that poetry-core reads when it builds."""
+    for name, wanted in table_at(document.data, "tool.poetry.dependencies").items():
+        for entry in wanted if isinstance(wanted, list) else [wanted]:
+            texts = [entry.get("version"), entry.get("python")] if isinstance(entry, Mapping) else [entry]
+            for text in texts:
+                if isinstance(text, str) and not _POETRY.fullmatch(text.strip()):
+                    place = ("tool", "poetry", "dependencies", name)
+                    yield document.violation("PP209", place, f"{text!r} is not a valid constraint")
 
 
 def _shown(entry: Any) -> str:

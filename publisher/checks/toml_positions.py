@@ -32,6 +32,9 @@ class Lines:
             place = place[:-1]
         return None
 
+    def __contains__(self, place: Place) -> bool:
+        return place in self._lines
+
     def below(self, place: Place) -> set[int]:
         """Return the lines of a place and of everything in it."""
         return {line for known, line in self._lines.items() if known[: len(place)] == place}
@@ -56,9 +59,9 @@ class Lines:
             self._next += 1
         keys = self._key()
         place: Place = ()
-        for key in keys:
+        for number, key in enumerate(keys, 1):
             place = (*place, key)
-            if place in self._counts and (brackets == 1 or place != tuple(keys)):
+            if place in self._counts and (brackets == 1 or number < len(keys)):
                 place = (*place, self._counts[place] - 1)
         if brackets == 2:
             number = self._counts[place] = self._counts.get(place, 0) + 1

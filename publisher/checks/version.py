@@ -1,4 +1,4 @@
-"""Rules about the version: against what the index has, and against the tag that is pushed."""
+"""Checks of the version: against what the index has, and against the tag that is pushed."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing

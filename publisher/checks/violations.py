@@ -1,4 +1,4 @@
-"""What a rule finds: which rule, where, and in which words."""
+"""A rule, and a violation of it in a file."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,19 +7,28 @@ from pathlib import Path
 
 
 class Severity(StrEnum):
-    """What a violation means for a release."""
+    """The meaning of a violation for `check`."""
 
     ERROR = "error"
-    """An index, a build backend or an installer will refuse it, or do something else than what is meant."""
+    """An index, a build backend or an installer refuses it, or does something other than intended."""
     WARNING = "warning"
-    """It works, and is probably not meant; a failure with ``--strict``."""
+    """It works, and is probably not intended; a failure with ``--strict``."""
     NOTE = "note"
     """It could be better; never a failure."""
 
 
+class Enforcement(StrEnum):
+    """The consequence of a violation for `publish` and `upload`."""
+
+    ERROR = "error"
+    """Nothing is built or uploaded: the build would fail, our index would refuse it, or it can't be installed."""
+    WARNING = "warning"
+    OFF = "off"
+
+
 @dataclass(frozen=True)
 class Rule:
-    """One thing that is checked: its code, what it says in a line, why it matters, and what to do."""
+    """One thing that is checked: its code, a title, the reason, and the remedy; the texts are Markdown."""
 
     code: str
     severity: Severity
@@ -27,12 +36,21 @@ class Rule:
     why: str
     remedy: str
     fixable: bool = False
-    """Whether ``--fix`` can mend it."""
+    """Whether ``--fix`` fixes it."""
+    publish: Enforcement | None = None
+    """Where `publish` is milder or stricter than `check`."""
+
+    @property
+    def enforcement(self) -> Enforcement:
+        """The consequence for `publish` and `upload`: errors stop, the rest is for `check`."""
+        if self.publish is not None:
+            return self.publish
+        return Enforcement.ERROR if self.severity is Severity.ERROR else Enforcement.OFF
 
 
 @dataclass(frozen=True)
 class Violation:
-    """A rule that does not hold, in a file and on a line of it, counted from 1."""
+    """A violation of a rule in a file, on a line counted from 1."""
 
     rule: Rule
     path: Path
@@ -41,14 +59,14 @@ class Violation:
 
     @property
     def place(self) -> str:
-        """The file, and the line where there is one, as editors and terminals understand it."""
+        """The file, and the line if there is one, as editors and terminals understand it."""
         return str(self.path) if self.line is None else f"{self.path}:{self.line}"
 
     def __str__(self) -> str:
         return f"{self.place}: {self.rule.code} {self.message}"
 
     def as_json(self) -> dict[str, object]:
-        """Return it as programs read it."""
+        """Return it as other programs read it."""
         return {
             "code": self.rule.code,
             "severity": self.rule.severity.value,
@@ -62,4 +80,4 @@ class Violation:
 
 def in_order(violations: Iterable[Violation]) -> list[Violation]:
     """Return violations by file and line, each of them once."""
-    return sorted(dict.fromkeys(violations), key=lambda found: (str(found.path), found.line or 0, found.rule.code))
+    return sorted(dict.fromkeys(violations), key=lambda one: (str(one.path), one.line or 0, one.rule.code))

@@ -28,7 +28,7 @@ def command(
     FILE is a wheel or an sdist; SRC is a project folder, which is built in a temporary folder unless --out-dir names
     one. Any other file stands for its project, as pre-commit passes it.
 
-    Every finding has a code, which docs/reference/checks.md explains.
+    Every finding has a code, which --explain explains.
     """
     from publisher.cli.run.checking import run_checks
 

@@ -88,7 +88,7 @@ def expect_stored(
     status, text = response.status_code, error_text(response)
     words = f"{response.reason} {response.text[:_LONGEST_TEXT]}".lower()
     if status == HTTPStatus.CONFLICT or any(sign in words for sign in _EXISTS.get(status, ())):
-        raise ConflictError(f"{filename}: {text}")
+        raise ConflictError(f"{filename}: PP601 {text}")
     if status in _REFUSES_THE_FILE:
         raise CheckFailedError(f"{url} refused {filename}: {text}")
     if status == HTTPStatus.SEE_OTHER:

@@ -80,14 +80,6 @@ def read_toml(text: str) -> dict[str, Any]:
         raise ConfigurationError(f"It is not valid TOML: {error}.", hint="Mend it first.") from error
 
 
-def table_at(document: Mapping[str, Any], path: str) -> dict[str, Any]:
-    """Return the table at a dotted path; an empty one where there is none."""
-    found: Any = document
-    for name in path.split("."):
-        found = found.get(name) if isinstance(found, Mapping) else None
-    return found if isinstance(found, dict) else {}
-
-
 def put_tables(  # noqa: PLR0913 - one argument for each kind of addition
     text: str | None,
     owner: str,

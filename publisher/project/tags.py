@@ -71,7 +71,7 @@ def select_sources(tag: Tag, sources: Sequence[Source]) -> list[Source]:
     for source in chosen:
         if source.version not in {None, tag.version}:
             raise CheckFailedError(
-                f"{source.file}: the version is {source.version}, the tag {tag.text!r} says {tag.version}.",
+                f"{source.file}: PP603 the version is {source.version}, the tag {tag.text!r} says {tag.version}.",
                 hint=_WRONG_VERSION_HINT,
                 path=source.file,
             )
@@ -97,11 +97,11 @@ def check_tag(tag: Tag, distributions: Iterable[Distribution], hint: str | None 
     Raises CheckFailedError, with every file that is not, and with a ``hint`` that fits better than the usual one.
     """
     wrong = [
-        f"{distribution.filename}: the version is {distribution.version}, the tag {tag.text!r} says {tag.version}"
+        f"{distribution.filename}: PP603 the version is {distribution.version}, the tag {tag.text!r} says {tag.version}"
         for distribution in distributions
         if distribution.version != tag.version
     ] + [
-        f"{distribution.filename}: the project is {distribution.name}, the tag {tag.text!r} says {tag.name}"
+        f"{distribution.filename}: PP603 the project is {distribution.name}, the tag {tag.text!r} says {tag.name}"
         for distribution in distributions
         if tag.name not in {None, distribution.name}
     ]

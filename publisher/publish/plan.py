@@ -102,4 +102,4 @@ def _upload_order(distribution: Distribution) -> tuple[bool, str]:
 def _describe_conflict(upload: Upload, existing: "RemoteFile", url: "IndexUrl") -> str:
     there = existing.hashes.get("sha256")
     digests = f" (sha256 {there[:12]}… there, {upload.sha256[:12]}… here)" if there else ""
-    return f"{upload.distribution.filename}: {url} has a file of that name with other contents{digests}."
+    return f"{upload.distribution.filename}: PP601 {url} has a file of that name with other contents{digests}."

@@ -79,7 +79,7 @@ class IndexPrefetch:
 
         self._index = IndexClient(target.url, find_credentials(target))
         self._files = _fetch(self._index, self._projects)
-        import publisher.checks.metadata  # noqa: PLC0415 - slow to import, needed after the build
+        import publisher.checks.engine  # noqa: PLC0415 - slow to import, needed before and after the build
         import publisher.client.upload_form  # noqa: F401, PLC0415 - the same
 
 

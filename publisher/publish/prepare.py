@@ -17,12 +17,21 @@ def build_and_check(
     builder: Builder, projects: Sequence[Path], out_dir: Path | None, observer: Observer
 ) -> list[Distribution]:
     """
-    Build projects, each into ``out_dir`` or its own ``dist`` folder, and check all files.
+    Check projects, build each into ``out_dir`` or its own ``dist`` folder, and check the files.
 
-    Raises the errors of `build_projects` and `check_files`.
+    Raises the errors of `build_projects` and `check_files`, and CheckFailedError before the build for mistakes in the
+    sources that would end it.
     """
+    from publisher.checks.engine import enforce_files, enforce_source  # noqa: PLC0415 - uv installs meanwhile
+
+    warnings = enforce_source(projects)
     built = build_projects(builder, projects, out_dir, observer)
-    return check_files((file for files in built for file in files), observer)
+    distributions = read_files(file for files in built for file in files)
+    for project, files in zip(projects, built, strict=True):
+        names = {path.name for path in files}
+        warnings += enforce_files([each for each in distributions if each.filename in names], project)
+    observer.checked(distributions, [*map(str, warnings)])
+    return distributions
 
 
 def build_projects(
@@ -40,11 +49,10 @@ def check_files(files: Iterable[Path], observer: Observer) -> list[Distribution]
 
     Raises ConfigurationError for a missing file, CheckFailedError for every other reason not to publish.
     """
-    from publisher.checks.metadata import check, warnings  # noqa: PLC0415 - slow to import, not needed before a build
+    from publisher.checks.engine import enforce_files  # noqa: PLC0415 - slow to import
 
     distributions = read_files(files)
-    check(distributions)
-    observer.checked(distributions, [str(finding) for finding in warnings(distributions)])
+    observer.checked(distributions, [*map(str, enforce_files(distributions))])
     return distributions
 
 

@@ -24,9 +24,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from publisher.checks.run import check_source
+from publisher.checks.engine import check_source
 from publisher.checks.violations import Severity, Violation
-from publisher.files.toml import table_at
+from publisher.files.tables import table_at
 from publisher.project.pyproject import read_pyproject
 
 RECORD = Path(__file__).with_suffix(".json")

@@ -16,6 +16,10 @@ from tests.helpers.tool import pypi_publish
 
 BACKENDS = ("flit_core", "hatchling", "pdm_backend", "poetry_core", "setuptools", "uv_build")
 UNKNOWN_KEY = 'repository = "https://acme.example"\n'
+UNKNOWN_CLASSIFIER = 'classifiers = ["Typing :: Typd"]\n'
+ABOUT_THEM = ("PP111", "PP301", "PP307")
+"""The rules that end such a build before the backend is asked."""
+
 LICENSE_TWICE = 'license = "MIT"\nclassifiers = ["License :: OSI Approved :: MIT License"]\n'
 
 
@@ -23,7 +27,9 @@ def is_refused(folder: Path, backend: str, lines: str) -> bool:
     """Tell whether a project with these lines in ``[project]`` can't be built."""
     project = make_project(folder, backend=backend)
     file = project / "pyproject.toml"
-    file.write_text(file.read_text().replace("[project]\n", f"[project]\n{lines}"))
+    reasons = ", ".join(f"{code} = 'tried'" for code in ABOUT_THEM)
+    ignored = f"[tool.pypi-publish.check]\nignore = {{ {reasons} }}\n"
+    file.write_text(file.read_text().replace("[project]\n", f"[project]\n{lines}") + ignored)
     done = pypi_publish("build", project, "--out-dir", folder / "dist")
     assert done.code in {0, 3}, done.everything
     return done.code == 3
@@ -37,4 +43,5 @@ def test_backends_refuse_what_is_said_of_them(tmp_path: Path, backend: str) -> N
         backend.replace("_", "-"),
         refuses_unknown_keys=is_refused(tmp_path / "key", backend, UNKNOWN_KEY),
         refuses_license_classifiers=is_refused(tmp_path / "license", backend, LICENSE_TWICE),
+        refuses_unknown_classifiers=is_refused(tmp_path / "classifier", backend, UNKNOWN_CLASSIFIER),
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from publisher.checks import contents
-from publisher.checks.contents import check_files
+from publisher.checks.engine import check_files
 from publisher.checks.rules import RULES
 from publisher.project.distributions import read_distribution
 from tests.helpers.dists import make_sdist, make_wheel
@@ -60,6 +60,8 @@ CASES: dict[str, Callable[[Path], list[Path]]] = {
     "PP713": lambda folder: _wheel(folder, members={"acme_widgets/.pypirc": b"[pypi]\npassword = x\n"}),
     "PP714": _wheel,
     "PP715": lambda folder: _wheel(folder, f"{DESCRIBED}License-File: LICENSE\n"),
+    "PP717": lambda folder: _wheel(folder, f"{DESCRIBED.replace('2.4', '2.3')}License-Expression: MIT\n"),
+    "PP718": lambda folder: _wheel(folder, METADATA),
     "PP716": lambda folder: _wheel(folder, METADATA, ""),
 }
 FROM_SOURCE = {"PP705", "PP706"}

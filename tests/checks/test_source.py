@@ -1,15 +1,16 @@
 """Every rule about sources, on a project that breaks it: the line that is at fault ends with `#!`."""
 
 import json
+import tomllib
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from publisher.checks.engine import check_source
 from publisher.checks.fixes import fix
 from publisher.checks.rules import RULES
-from publisher.checks.run import check_source
 from publisher.checks.toml_positions import Lines
 from publisher.checks.violations import Violation
 from publisher.errors import ConfigurationError
@@ -28,6 +29,7 @@ GOOD = {
     "tables": "",
 }
 FILES = {"README.md": "# Widgets\n", "LICENSE": "MIT\n"}
+SETUPTOOLS = '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n'
 FLIT = '[build-system]\nrequires = ["flit_core"]\nbuild-backend = "flit_core.buildapi"\n'
 
 CASES: dict[str, tuple[dict[str, str], dict[str, str]]] = {
@@ -51,6 +53,7 @@ CASES: dict[str, tuple[dict[str, str], dict[str, str]]] = {
     "PP117": ({"tables": '[project.urls]\nHome = "www.acme.example" #!\n'}, {}),
     "PP118": ({"tables": '[project.scripts]\nacme = "acme.cli" #!\n'}, {}),
     "PP119": ({"tables": '[project.entry-points.console_scripts] #!\nacme = "acme.cli:main"\n'}, {}),
+    "PP121": ({"tables": '[project.scripts]\n"acme/run" = "acme.cli:main" #!\n'}, {}),
     "PP201": ({"more": 'dependencies = [\n  "attrs",\n  "click >> 8", #!\n]\n'}, {}),
     "PP202": ({"more": 'dependencies = ["acme @ https://acme.example/acme-1-py3-none-any.whl"] #!\n'}, {}),
     "PP203": ({"more": 'dependencies = [\n  "attrs>=1", # one\n  "Attrs<30", #!\n]\n'}, {}),
@@ -65,6 +68,13 @@ CASES: dict[str, tuple[dict[str, str], dict[str, str]]] = {
         {},
     ),
     "PP208": ({"more": 'dependencies = [\n  "Acme.Widgets", #!\n]\n'}, {}),
+    "PP209": (
+        {
+            "tables": "[tool.poetry.dependencies]\n"
+            'python = "^3.11"\nattrs = { version = ">>1" } #!\nclick = ["^8.1 || >=7,<7.2", { version = "one" }] #!\n',
+        },
+        {},
+    ),
     "PP301": ({"more": 'classifiers = [\n  "Environment :: Console",\n  "Typing :: Typd", #!\n]\n'}, {}),
     "PP302": ({"license": "", "more": 'classifiers = [\n  "Natural Language :: Ukranian", #!\n]\n'}, {}),
     "PP303": ({"more": 'classifiers = [\n  "Typing :: Typed",\n  "Typing :: Typed", #!\n]\n'}, {}),
@@ -77,6 +87,8 @@ CASES: dict[str, tuple[dict[str, str], dict[str, str]]] = {
     "PP310": ({"license": 'license = "MIT"\nlicense-files = ["LICENSE", "NOTICE*"] #!\n'}, {}),
     "PP311": ({"more": 'classifiers = ["Programming Language :: Python :: 3.9"] #!\n'}, {}),
     "PP312": ({"more": 'classifiers = [\n  "License :: OSI Approved :: MIT License", #!\n]\n'}, {}),
+    "PP313": ({"license": 'license = "MIT OR GPL-3.0" #!\n'}, {}),
+    "PP314": ({"build": SETUPTOOLS, "more": 'classifiers = [\n  "Typing :: Typd", #!\n]\n'}, {}),
     "PP401": ({"readme": 'readme = "READ.md" #!\n'}, {}),
     "PP402": ({"readme": 'readme = "README" #!\n'}, {"README": "Widgets\n"}),
     "PP403": ({}, {"README.md": "# Widgets\n\nf\udcfcr alle #!\n"}),
@@ -97,6 +109,10 @@ CASES: dict[str, tuple[dict[str, str], dict[str, str]]] = {
     "PP505": ({"build": '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "hatchling.build" #!\n'}, {}),
     "PP506": ({"tables": "[tool.pypi-publish]\nrequire-tag = true\nskip-exising = true #!\n"}, {}),
     "PP507": ({"tables": '[tool.pypi-publish]\nindex-url = "acme" #!\n'}, {}),
+    "PP509": (
+        {"build": '[build-system]\nrequires = ["uv_build>=0.8"] #!\nbuild-backend = "uv_build"\n'},
+        {},
+    ),
     "PP508": ({"tables": '[tool.pypi-publish.check]\nignore = { PP304 = " " } #!\n'}, {}),
 }
 """For each rule, what a good project has to say instead so that it breaks that rule, and its files."""
@@ -240,7 +256,7 @@ def test_files_stand_for_their_project(tmp_path: Path) -> None:
     (tmp_path / "NOTES.md").write_text("of no project\n")
     names = ("two/README.md", "two/pyproject.toml", "one/LICENSE", "NOTES.md")
     done = pypi_publish("check", "--only", "source", *names, cwd=tmp_path)
-    told = [line for line in done.stderr.splitlines() if "PP" in line]
+    told = [line for line in done.stderr.splitlines() if ": PP" in line]
     assert told == [f"{Path('two/pyproject.toml')}:6: PP106 'one' is not a version"]
 
 
@@ -269,7 +285,7 @@ def test_in_a_runner_findings_are_annotations(tmp_path: Path) -> None:
     done = pypi_publish(
         "check", "--only", "source", cwd=tmp_path, env={"GITHUB_ACTIONS": "true", "GITHUB_WORKSPACE": str(tmp_path)}
     )
-    assert "::error title=PP106 The version is one,file=pyproject.toml,line=6::'one' is not a version" in done.stderr
+    assert "::error title=PP106 The version is valid,file=pyproject.toml,line=6::'one' is not a version" in done.stderr
 
 
 @given(st.text(alphabet="[]{}=,.\"'#\n\\ ab1", max_size=60))
@@ -281,3 +297,41 @@ def test_findings_are_in_the_order_of_the_file(tmp_path: Path) -> None:
     said = {**CASES["PP106"][0], **CASES["PP113"][0], "tables": CASES["PP118"][0]["tables"]}
     findings: list[Violation] = check_source(make(tmp_path, said, {}))
     assert [finding.rule.code for finding in findings] == ["PP106", "PP113", "PP118"]
+
+
+NESTED = """\
+[[a]]
+[[a.b]]
+x = 1
+[[a.b]]
+x = 2
+[a.b.c]
+y = { z = [1,
+  { w = 2 }] }
+[[a]]
+b = 3
+d.e."f.g" = [
+  [1],
+  [
+    2,
+  ],
+]
+[a.h]
+"""
+
+
+def _places(value: object, place: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [place, *(found for key, each in inner for found in _places(each, (*place, key)))]
+
+
+def test_every_value_of_nested_tables_has_its_own_line() -> None:
+    lines = Lines(NESTED)
+    expected = {
+        ("a", 0): 1, ("a", 0, "b", 0): 2, ("a", 0, "b", 0, "x"): 3, ("a", 0, "b", 1): 4, ("a", 0, "b", 1, "x"): 5,
+        ("a", 0, "b", 1, "c"): 6, ("a", 0, "b", 1, "c", "y"): 7, ("a", 0, "b", 1, "c", "y", "z", 1): 8,
+        ("a", 0, "b", 1, "c", "y", "z", 1, "w"): 8, ("a", 1): 9, ("a", 1, "b"): 10, ("a", 1, "d", "e", "f.g"): 11,
+        ("a", 1, "d", "e", "f.g", 0): 12, ("a", 1, "d", "e", "f.g", 1, 0): 14, ("a", 1, "h"): 17,
+    }  # fmt: skip
+    assert {place: lines.of(place) for place in expected} == expected
+    assert all(place in lines for place in _places(tomllib.loads(NESTED))[1:])

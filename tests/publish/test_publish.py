@@ -126,10 +126,10 @@ def test_the_tag_must_be_the_version(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("index")
 def test_a_failed_check_stops_before_anything_is_sent(tmp_path: Path) -> None:
-    data = metadata("bad", "1.0", "Description-Content-Type: text/x-rst\n", description="Title\n===\n\n`open\n")
+    data = metadata("bad", "1.0", "Requires-Python: three\n")
     result = pypi_publish("upload", make_wheel(tmp_path, "bad", metadata_bytes=data), "--json")
     assert result.code == 7
-    assert "does not render" in result.stderr
+    assert "PP701 the metadata field 'requires-python' is invalid" in result.stderr
     assert result.json["error"]["exit-code"] == 7
 
 

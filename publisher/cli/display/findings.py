@@ -1,15 +1,17 @@
 """The findings of `check`: one line each, annotations in GitHub Actions, and a verdict."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import click
 
+from publisher.checks.rules import RULES, explain
 from publisher.checks.violations import Severity, Violation
 from publisher.cli.display.output import current_output
-from publisher.errors import CheckFailedError
+from publisher.errors import CheckFailedError, ConfigurationError
 from publisher.project.distributions import Distribution
 from publisher.publish.report import files_as_json
 
@@ -18,6 +20,7 @@ _LEVELS: Mapping[str, Literal["error", "warning", "notice"]] = {
     "warning": "warning",
     "note": "notice",
 }
+_LINK = re.compile(r"\[([^\]]+)\]\([^)]*\)")
 _COLORS = {"error": "red", "warning": "yellow", "note": "cyan"}
 
 
@@ -40,8 +43,22 @@ def conclude(found: Sequence[Violation], built: Sequence[Distribution], *, stric
     if failed and output.as_json:
         click.get_current_context().exit(CheckFailedError.exit_code)
     if failed:
-        raise CheckFailedError(f"{', '.join(words)}.{hint}", hint="docs/reference/checks.md explains each code.")
+        worst = min(found, key=lambda finding: list(Severity).index(finding.rule.severity)).rule.code
+        raise CheckFailedError(
+            f"{', '.join(words)}.{hint}", hint=f"`pypi-publish check --explain {worst}` shows reason and remedy."
+        )
     output.say(f"{', '.join(words)}.{hint}" if words else "All is well.")
+
+
+def print_rule(code: str) -> None:
+    """Print a rule's section of the reference as plain text; raise ConfigurationError for an unknown code."""
+    rule = RULES.get(code.strip().upper())
+    if rule is None:
+        raise ConfigurationError(
+            f"There is no rule {code!r}.", hint=f"The codes are {min(RULES)} to {max(RULES)}; `check` prints them."
+        )
+    text = _LINK.sub(r"\1", explain(rule)).replace("**", "")
+    click.echo(f"{rule.code}: {text.rstrip()}")
 
 
 def _show(finding: Violation) -> None:

@@ -15,6 +15,7 @@ class CheckArgs:
     fix: bool = False
     strict: bool = False
     tag: str | None = None
+    explain: str | None = None
 
 
 check_options = gather(
@@ -36,5 +37,6 @@ check_options = gather(
         show_envvar=True,
         help="Tag that the version must match.  [default: in a pre-push hook, the pushed tags]",
     ),
+    click.option("--explain", metavar="CODE", help="Print a rule's reason and remedy, and check nothing."),
 )
 """Add the options of `check`; the command receives ``check: CheckArgs``."""

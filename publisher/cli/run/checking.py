@@ -1,19 +1,19 @@
 """Running the rules over projects and files, and reporting what they find."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from publisher.building.builder import Builder
-from publisher.checks.contents import can_look_into_wheels, check_files
+from publisher.checks.contents import can_look_into_wheels
+from publisher.checks.engine import check_files, check_source, ignored_rules, project_ignores, without_ignored
 from publisher.checks.fixes import fix
 from publisher.checks.pre_push import pushed_tags
-from publisher.checks.run import check_source, ignored_rules, project_ignores
 from publisher.checks.targets import CheckTargets, find_targets
 from publisher.checks.version import Published, ask_index, check_published, check_tags
 from publisher.checks.violations import Violation, in_order
-from publisher.cli.display.findings import conclude
+from publisher.cli.display.findings import conclude, print_rule
 from publisher.cli.display.output import current_output
 from publisher.cli.display.progress import make_observer
 from publisher.cli.options.building import BuildArgs
@@ -34,6 +34,9 @@ def run_checks(
     sources: Sequence[Path], check: CheckArgs, target: TargetArgs, build: BuildArgs, *, jobs: int | None
 ) -> None:
     """Run the rules that were asked for and report their findings; raise CheckFailedError when one of them fails."""
+    if check.explain is not None:
+        print_rule(check.explain)
+        return
     targets = find_targets(sources)
     kinds = set(check.only) or _default_kinds(target, targets.projects)
     found: list[Violation] = []
@@ -87,7 +90,7 @@ def _check_version(projects: Sequence[Path], tag: str | None, args: TargetArgs) 
         prefix = read_project_config(source.folder).tag_prefix or config.tag_prefix
         tags = [parse_tag(tag, prefix)] if tag else pushed_tags(source.folder, prefix)
         both = [*check_tags(source, tags), *check_published(source, published[source])]
-        found += _not_ignored(both, source.folder)
+        found += without_ignored(both, project_ignores(source.folder))
     return found
 
 
@@ -95,7 +98,7 @@ def _check_build(
     targets: CheckTargets, build: BuildArgs, jobs: int | None
 ) -> tuple[list[Distribution], list[Violation]]:
     built = read_files(targets.files)
-    found = list(check_files(built))
+    found = check_files(built)
     if targets.projects:
         with (
             closing(make_observer(current_output())) as observer,
@@ -107,15 +110,10 @@ def _check_build(
             for project, each in zip(targets.projects, files, strict=True):
                 distributions = read_files(each)
                 built += distributions
-                found += _not_ignored(check_files(distributions, project), project)
+                found += check_files(distributions, project)
     if not can_look_into_wheels() and not current_output().as_json:
         current_output().warn(
             "check-wheel-contents is not installed, so some rules about wheels are left out: "
             "pip install 'pypi-publish[check]'"
         )
     return built, found
-
-
-def _not_ignored(found: Iterable[Violation], project: Path) -> list[Violation]:
-    ignored = project_ignores(project)
-    return [finding for finding in found if finding.rule.code not in ignored]

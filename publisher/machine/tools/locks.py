@@ -5,7 +5,8 @@ from typing import Any
 
 from publisher.errors import ConfigurationError
 from publisher.files.changes import read_text
-from publisher.files.toml import read_toml, table_at
+from publisher.files.tables import table_at
+from publisher.files.toml import read_toml
 from publisher.machine.paths import Machine
 from publisher.project.pyproject import FILENAME
 

@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 
 from publisher.errors import ConfigurationError
 from publisher.files.changes import read_text
-from publisher.files.toml import put_tables, read_toml, table_at, to_toml
+from publisher.files.tables import table_at
+from publisher.files.toml import put_tables, read_toml, to_toml
 from publisher.machine.candidate import Candidate
 from publisher.machine.paths import Machine
 from publisher.machine.programs import run_program

@@ -5,7 +5,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
 
-from publisher.files.toml import put_tables, read_toml, table_at, to_toml
+from publisher.files.tables import table_at
+from publisher.files.toml import put_tables, read_toml, to_toml
 from publisher.machine.candidate import Candidate
 from publisher.machine.paths import Machine
 from publisher.machine.programs import run_program

@@ -8,7 +8,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from publisher.client.url import IndexUrl
-from publisher.files.toml import table_at
+from publisher.files.tables import table_at
 from publisher.secret import Credentials
 
 PrivateDependencies = Mapping[str, Collection[str]]

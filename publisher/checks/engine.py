@@ -1,19 +1,22 @@
-"""Running the rules over a project, without those that it turns off."""
+"""The rule engine: `check` reports the violations that it finds, `publish` and `upload` enforce the same rules."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from publisher.checks.build_system import check_build_system, check_own_table, check_schemas
+from publisher.checks.contents import check_contents, check_secrets
 from publisher.checks.document import Document
 from publisher.checks.fields import check_fields
 from publisher.checks.licensing import check_classifiers, check_license
+from publisher.checks.metadata import check_metadata
 from publisher.checks.readme import check_readme
 from publisher.checks.requirements import check_requirements
 from publisher.checks.rules import RULES
-from publisher.checks.violations import Violation, in_order
-from publisher.errors import ConfigurationError
-from publisher.files.toml import table_at
+from publisher.checks.violations import Enforcement, Violation, in_order
+from publisher.errors import CheckFailedError, ConfigurationError
+from publisher.files.tables import table_at
+from publisher.project.distributions import Distribution
 from publisher.project.pyproject import FILENAME, read_pyproject
 
 _CHECKS = (
@@ -34,13 +37,64 @@ def check_source(folder: Path) -> list[Violation]:
 
     Raises ConfigurationError when the folder has no pyproject.toml, or it can't be read from the disk.
     """
+    return in_order(_find(folder))
+
+
+def _find(folder: Path, *, schemas: bool = True) -> Iterator[Violation]:
     document = read_document(folder)
     if isinstance(document, Violation):
-        return [document]
+        yield document
+        return
     found = [violation for check in _CHECKS for violation in check(document)]
-    found += check_schemas(document, {violation.line for violation in found if violation.line is not None})
+    if schemas:
+        found += check_schemas(document, {violation.line for violation in found if violation.line is not None})
     found += _check_switches(document)
-    return in_order(without_ignored(found, ignored_rules(document.data)))
+    yield from without_ignored(found, ignored_rules(document.data))
+
+
+def check_files(distributions: Sequence[Distribution], folder: Path | None = None) -> list[Violation]:
+    """
+    Return the violations in built files; ``folder`` is the project that they were built from, where that is known.
+
+    Raises ConfigurationError as `read_pyproject` does.
+    """
+    found = [*check_metadata(distributions), *check_contents(distributions, folder)]
+    return [*without_ignored(found, project_ignores(folder) if folder else {})]
+
+
+def enforce_source(folders: Iterable[Path]) -> list[Violation]:
+    """
+    Return warnings about the sources of projects that are about to be built.
+
+    Raises CheckFailedError for what the backend, our index or installers would refuse, ConfigurationError when a
+    project's file can't be read.
+    """
+    with_file = [folder for folder in folders if (folder / FILENAME).is_file()]  # others have a setup.py only
+    return _enforce(violation for folder in with_file for violation in _find(folder, schemas=False))
+
+
+def enforce_files(distributions: Sequence[Distribution], folder: Path | None = None) -> list[Violation]:
+    """
+    Return warnings about files that are about to be uploaded; ``folder`` is the project whose ignored rules count.
+
+    Raises CheckFailedError for what our index or installers would refuse.
+    """
+    found = [*check_metadata(distributions), *check_secrets(distributions)]
+    return _enforce(without_ignored(found, project_ignores(folder) if folder else {}))
+
+
+def _enforce(violations: Iterable[Violation]) -> list[Violation]:
+    found = in_order(violations)
+    errors = [violation for violation in found if violation.rule.enforcement is Enforcement.ERROR]
+    if errors:
+        first = errors[0]
+        raise CheckFailedError(
+            "\n".join(map(str, errors)),
+            hint=f"`pypi-publish check --explain {first.rule.code}` shows reason and remedy.",
+            path=first.path if first.line else None,
+            line=first.line,
+        )
+    return [violation for violation in found if violation.rule.enforcement is Enforcement.WARNING]
 
 
 def read_document(folder: Path) -> Document | Violation:

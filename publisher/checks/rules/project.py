@@ -1,0 +1,161 @@
+"""Rules about the `[project]` table."""
+
+from publisher.checks.violations import Enforcement, Rule, Severity
+
+RULES = (
+    Rule(
+        "PP101",
+        Severity.ERROR,
+        "`pyproject.toml` is TOML in UTF-8",
+        "Nothing can be built from a file that can't be read.",
+        "Correct the line that the message names.",
+    ),
+    Rule(
+        "PP102",
+        Severity.ERROR,
+        "`pyproject.toml` follows the schemas",
+        "validate-pyproject knows the standard tables and those of some tools; backends refuse unknown values or "
+        "ignore them silently.",
+        "Compare the value with the one that the message expects.",
+        publish=Enforcement.OFF,  # slow, and the backend does the same
+    ),
+    Rule(
+        "PP103",
+        Severity.ERROR,
+        "`[project]` has a valid name",
+        "The name is the only key that is always required and can't be dynamic.",
+        "Use letters, digits, `-`, `_` and `.`, beginning and ending with a letter or digit.",
+    ),
+    Rule(
+        "PP104",
+        Severity.NOTE,
+        "The name is in its normal form",
+        "`Acme_Widgets` and `acme-widgets` are one project; people copy what they see.",
+        "Use lower case, with `-` between words. `--fix` does it.",
+        fixable=True,
+    ),
+    Rule(
+        "PP105",
+        Severity.ERROR,
+        "`[project]` has a version, or lists it as dynamic",
+        "Without either the build fails.",
+        'Add `version = "1.0"`, or `dynamic = ["version"]` if a plug-in of the backend finds it.',
+    ),
+    Rule(
+        "PP106",
+        Severity.ERROR,
+        "The version is valid",
+        "Indexes and installers refuse versions that they can't order (PEP 440).",
+        "Write it like `1.2.3`, `1.2.3rc1` or `1.2.3.post1`.",
+    ),
+    Rule(
+        "PP107",
+        Severity.WARNING,
+        "The version is in its normal form",
+        "File names have the normal form, so `1.0-beta` in the tag and `1.0b0` on the index look like two releases.",
+        "Use the form that the message shows. `--fix` does it.",
+        fixable=True,
+    ),
+    Rule(
+        "PP108",
+        Severity.WARNING,
+        "The version has no local part",
+        "The part after a `+` marks builds that are not for others; public indexes refuse them.",
+        "Leave it out of releases.",
+    ),
+    Rule(
+        "PP109",
+        Severity.ERROR,
+        "No key is both given and dynamic",
+        "Backends refuse the contradiction (PEP 621).",
+        "Remove the key from `dynamic`, or remove its value.",
+    ),
+    Rule(
+        "PP110",
+        Severity.ERROR,
+        "`dynamic` lists keys that can be dynamic",
+        "With a typing error there, the metadata lacks the field; the name can't be dynamic.",
+        "List keys of `[project]`.",
+    ),
+    Rule(
+        "PP111",
+        Severity.ERROR,
+        "`[project]` has no misspelled keys, and none that its backend refuses",
+        "The value of a misspelled key is lost; setuptools, flit and scikit-build-core refuse to build with a key that "
+        "the specification does not have.",
+        "Correct the spelling, or move the key to the table of the tool that reads it.",
+    ),
+    Rule(
+        "PP112",
+        Severity.ERROR,
+        "The description is one line",
+        "It becomes the field Summary, which has one line; indexes refuse more than 512 characters.",
+        "Shorten it to a sentence; the rest belongs in the README.",
+    ),
+    Rule(
+        "PP113",
+        Severity.ERROR,
+        "`requires-python` is a version specifier",
+        "Installers can't choose a release for a Python version, and indexes refuse it.",
+        'Write it like `">=3.11"`.',
+    ),
+    Rule(
+        "PP114",
+        Severity.WARNING,
+        "`requires-python` is set",
+        "Without it installers choose the package for a Python that it does not work with.",
+        "Name the oldest Python that you test with.",
+    ),
+    Rule(
+        "PP115",
+        Severity.ERROR,
+        "Authors and maintainers have a name or an email address",
+        "Backends refuse an empty entry and an invalid address.",
+        'Write `{ name = "Ada", email = "ada@example.org" }`, or one of the two.',
+    ),
+    Rule(
+        "PP116",
+        Severity.ERROR,
+        "Labels of URLs have at most 32 characters",
+        "The core metadata has that limit, and public indexes enforce it.",
+        "Shorten the label.",
+        publish=Enforcement.WARNING,
+    ),
+    Rule(
+        "PP117",
+        Severity.ERROR,
+        "URLs begin with http:// or https://",
+        "Public indexes refuse other URLs, or show them as text.",
+        "Begin it with `https://`.",
+        publish=Enforcement.WARNING,
+    ),
+    Rule(
+        "PP118",
+        Severity.ERROR,
+        "Entry points have the form `module:object`",
+        "Installers write a program that fails when it starts.",
+        'Write it like `acme = "acme.cli:main"`.',
+    ),
+    Rule(
+        "PP119",
+        Severity.ERROR,
+        "Scripts are in `scripts`",
+        "Backends refuse `console_scripts` and `gui_scripts` as groups of `entry-points` (PEP 621).",
+        "Move them to `[project.scripts]` or `[project.gui-scripts]`.",
+    ),
+    Rule(
+        "PP120",
+        Severity.WARNING,
+        "`[project]` has known keys only",
+        "This backend ignores other keys silently, so their values are not in the metadata; other backends refuse them "
+        "([PP111](#pp111)).",
+        "Move the key to where it is read: links to `[project.urls]`, settings to the table of their tool.",
+    ),
+    Rule(
+        "PP121",
+        Severity.ERROR,
+        "Names of scripts are file names",
+        "Installers write a program of that name into one folder, and refuse a name that leads elsewhere.",
+        "Use letters, digits, `-`, `_` and `.`.",
+    ),
+)
