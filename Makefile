@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 # where it is set, every command of .venv would compile all that it imports, each time anew
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help demo test test-essential deploy lint check docs lock clean
+.PHONY: help demo test test-essential install uninstall deploy lint check docs lock clean
 
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -18,6 +18,7 @@ CLIENTS := $(VENV)/clients
 help:
 	@echo 'make demo   set up .venv, then build, publish and install a package through an index on this machine'
 	@echo 'make test   set up .venv, then run the test suite'
+	@echo 'make install put pypi-publish, with the index, and keyring on your PATH (make uninstall removes them)'
 	@echo 'make deploy put the index on Modal, with the credentials of `modal token new` or MODAL_TOKEN_ID and _SECRET'
 	@echo 'make lint   formatting, lint rules, types, workflows'
 	@echo 'make check  what CI runs'
@@ -64,6 +65,38 @@ demo: $(READY)
 
 test: $(READY) $(WHEELS)/.ready $(IMAGE)/.ready $(CLIENTS)/.ready
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+# uv keeps tools apart from projects; without it, a virtual environment in the user's data folder does the same
+TOOL = $(or $(XDG_DATA_HOME),$(HOME)/.local/share)/pypi-publish
+USER_BIN = $(HOME)/.local/bin
+COMMANDS := pypi-publish keyring
+
+install:
+	@test -n "$(PYTHON)" || { echo 'No Python 3.11 or newer found: install one, or name it: make PYTHON=/path/to/python3 install' >&2; exit 1; }
+	@if command -v uv >/dev/null; then \
+		uv tool install --quiet --force --python "$(PYTHON)" --constraints requirements/server.txt \
+			--with-executables-from keyring '.[server]' || exit 1; \
+		echo "Installed with uv: $(COMMANDS)"; folder="$$(uv tool dir --bin)"; \
+	else \
+		$(PYTHON) -m venv --clear "$(TOOL)" || { echo 'Python could not make a virtual environment (on Debian: apt install python3-venv)' >&2; exit 1; }; \
+		"$(TOOL)/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/server.txt && \
+		"$(TOOL)/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps . || exit 1; \
+		mkdir -p "$(USER_BIN)"; folder="$(USER_BIN)"; \
+		for command in $(COMMANDS); do \
+			if test -e "$(USER_BIN)/$$command" && ! test -L "$(USER_BIN)/$$command"; then \
+				echo "$(USER_BIN)/$$command is there already and stays"; \
+			else ln -sf "$(TOOL)/bin/$$command" "$(USER_BIN)/$$command"; echo "Installed $(USER_BIN)/$$command"; fi; \
+		done; \
+	fi; \
+	case ":$$PATH:" in *":$$folder:"*) ;; *) echo "Add it to your PATH: export PATH=\"$$folder:\$$PATH\"" ;; esac
+
+uninstall:
+	@if command -v uv >/dev/null; then uv tool uninstall --quiet pypi-publish 2>/dev/null || true; fi
+	@for command in $(COMMANDS); do \
+		if test "$$(readlink "$(USER_BIN)/$$command")" = "$(TOOL)/bin/$$command"; then rm "$(USER_BIN)/$$command"; fi; \
+	done
+	@rm -rf "$(TOOL)"
+	@echo 'Removed. Passwords stay in your keyring: `pypi-publish logout` would have removed them.'
 
 # with another Python: make test-essential PYTHON=/usr/bin/python3 VENV=.venv/debian
 test-essential: $(READY) $(WHEELS)/.ready

@@ -55,6 +55,7 @@ class Knobs:
     domain: str = ""
     fallback_url: str = ""
     reserve: str = ""
+    client_uploaders: str = ""
 
     PREFIX = "PYPI_DEPLOY_"
 
@@ -174,6 +175,7 @@ def server() -> None:
         admin_token=Secret(os.environ["AUTH_TOKEN"]),
         fallback_url=knobs.fallback_url or None,
         reserved=tuple(pattern.strip() for pattern in knobs.reserve.split(",") if pattern.strip()),
+        client_uploaders=tuple(filter(None, map(str.strip, knobs.client_uploaders.split(",")))),
         scheme="https",
         trusted_proxies=("*",),  # Modal's proxy is the only way in
         packages_storage=VolumeStorage(packages_volume, "packages"),

@@ -87,3 +87,29 @@ def test_the_command_is_installed(wheel: zipfile.ZipFile) -> None:
     entry_points = wheel.read(name).decode()
     assert "[console_scripts]\npypi-publish = publisher.cli.main:main" in entry_points
     assert "[keyring.backends]\npypi-publish = publisher.credentials.keyring_backend" in entry_points
+
+
+def test_no_line_asks_a_public_index_for_this_program() -> None:
+    asking = re.compile(
+        r"""(?:pip3?\s+install|pipx\s+\w+|tool\s+(?:install|run)|uvx|uv\s+add|uv\s+pip\s+install|--with|--spec|--from)
+            (?:\s+(?!['"]?pypi-publish)\S+)*?   # options and other packages
+            \s+['"]?pypi[-_.]publish(?:\[[\w,-]+\])?['"]?
+            (?!\s+@|[\w./\[-])""",
+        re.VERBOSE,
+    )
+    for asks in (
+        "pip install pypi-publish",
+        "pip install 'pypi-publish[server]'",
+        "uv tool install --with-executables-from keyring pypi-publish",
+        "pipx install pypi-publish --include-deps",
+        "uvx pypi-publish --version",
+        'python -m pip install --quiet "pypi-publish==0.1.0"',
+    ):
+        assert asking.search(asks), asks
+    for safe in ("uv tool install 'pypi-publish @ git+https://x'", "uvx --from 'pypi-publish[a] @ git+x' pypi-publish"):
+        assert not asking.search(safe), safe
+    folders = ("docs/**/*.md", "publisher/**/*.py", "github-actions/**/*", "deployments/**/*")
+    pages = [path for pattern in folders for path in ROOT.glob(pattern) if path.is_file() and path.suffix != ".pyc"]
+    for path in [*pages, ROOT / "README.md", ROOT / "Makefile", ROOT / "CHANGELOG.md"]:
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+            assert not asking.search(line), f"{path.relative_to(ROOT)}:{number}: {line}"

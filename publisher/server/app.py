@@ -136,7 +136,7 @@ class IndexApp:
             public=public,
             public_admin=PublicAdminRoutes(self.upstream, catalog, settings.reserved),
             pypiserver=PypiserverRoutes(settings, catalog, self._changes),
-            releases=ReleaseRoutes(self._changes),
+            releases=ReleaseRoutes(self._changes, settings.client_uploaders),
             simple=SimplePages(settings, catalog, public),
             uploads=self._uploads,
         )

@@ -121,6 +121,7 @@ class ServerSettings:
     ``roots`` are the package folders; uploads go to the first. ``authenticate`` names what needs an account; the rest
     is open to everybody. ``admin_token`` opens the account API; without it the API refuses everybody. ``fallback_url``
     is the index that unknown names are sent to, None for none; names that match ``reserved`` (``acme-*``) never are.
+    ``client_uploaders`` are the accounts that may change the index's own client, `pypi-publish`.
     ``scheme`` is that of the URL that clients use, where what stands in front ends TLS without saying so.
     ``allow_plaintext`` takes entries of the htpasswd file that are no hash for passwords in clear text.
     ``accept_legacy`` takes uploads in the formats that pypiserver takes (eggs, ``.tar.bz2``, installers), unchecked.
@@ -134,6 +135,7 @@ class ServerSettings:
     overwrite: bool = False
     fallback_url: str | None = None
     reserved: tuple[str, ...] = ()
+    client_uploaders: tuple[str, ...] = ()
     upstream: UpstreamSettings | None = None
     scheme: str | None = None
     allow_plaintext: bool = False

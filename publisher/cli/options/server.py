@@ -29,6 +29,7 @@ class ServeArgs:
     cache_size: str = "20GB"
     upstream_policy: Path | None = None
     reserve: tuple[str, ...] = ()
+    client_uploader: tuple[str, ...] = ()
     max_size: int = 2048
     root_path: str = ""
     log_format: LogFormat = "text"
@@ -98,6 +99,9 @@ serve_options = gather(
     ),
     _option(
         "--reserve", metavar="PATTERN", multiple=True, help="Keep names that match, for example 'acme-*', private."
+    ),
+    _option(
+        "--client-uploader", metavar="USER", multiple=True, help="Account that may publish pypi-publish itself here."
     ),
     _option("--max-size", metavar="MB", type=click.IntRange(1), help="Largest upload accepted, in MB."),
     _option("--root-path", metavar="PATH", help="Path prefix under which a proxy serves the index."),

@@ -16,6 +16,7 @@ from publisher.cli.run.resolve import project_config
 from publisher.client.accounts import AccountAdmin, admin_url
 from publisher.credentials.admin_token import find_token, generate_password
 from publisher.errors import ConfigurationError
+from publisher.project.own_install import own_requirement
 from publisher.secret import Secret
 
 
@@ -90,7 +91,9 @@ def _accounts_in(path: Path) -> Accounts:
     try:
         from publisher.cli.run.htpasswd_accounts import HtpasswdAccounts  # needs the extra [server]
     except ModuleNotFoundError as error:
-        raise ConfigurationError("The index is not installed.", hint="pip install 'pypi-publish[server]'") from error
+        raise ConfigurationError(
+            "The index is not installed.", hint=f"uv tool install {own_requirement('server')}"
+        ) from error
     return HtpasswdAccounts(path)
 
 

@@ -25,6 +25,7 @@ from publisher.files.changes import FileChange, read_text, write_changes
 from publisher.files.toml import read_toml
 from publisher.project.config import ProjectConfig, read_project_config
 from publisher.project.distributions import Distribution
+from publisher.project.own_install import own_requirement
 from publisher.project.pyproject import FILENAME, read_source
 from publisher.project.tags import parse_tag
 from publisher.publish.prepare import build_projects, read_files
@@ -114,6 +115,6 @@ def _check_build(
     if not can_look_into_wheels() and not current_output().as_json:
         current_output().warn(
             "check-wheel-contents is not installed, so some rules about wheels are left out: "
-            "pip install 'pypi-publish[check]'"
+            f"uv tool install {own_requirement('check')}"
         )
     return built, found

@@ -58,6 +58,7 @@ def _settings(args: ServeArgs, rights: frozenset[Right]) -> ServerSettings:
         allow_plaintext=args.allow_plaintext,
         accept_legacy=args.accept_legacy,
         trusted_proxies=_proxies(args.trusted_proxy),
+        client_uploaders=args.client_uploader,
         limits=Limits(upload_size=args.max_size * MEGABYTE),
     )
 

@@ -10,9 +10,9 @@ from publisher.errors import CredentialsError
 from publisher.machine.diagnosis import Area, Diagnosis, Reporter
 from publisher.machine.doctor.credentials import Accepted
 from publisher.machine.programs import Outcome, find_program, run_program
+from publisher.project.own_install import INSTALL_WITH_KEYRING
 
 _KEYRING = Reporter(Area.KEYRING)
-_INSTALL = "uv tool install --with-executables-from keyring pypi-publish"
 _TIME_LIMIT = 15.0
 """Seconds: a keyring that a person has to unlock first waits for ever."""
 
@@ -45,7 +45,9 @@ def _check_command(url: IndexUrl, accepted: Accepted) -> Iterator[Diagnosis]:
     command = find_program("keyring")
     if command is None:
         yield _KEYRING.warning(
-            "command", "There is no `keyring` command on the PATH, which uv and other environments' pip run.", _INSTALL
+            "command",
+            "There is no `keyring` command on the PATH, which uv and other environments' pip run.",
+            INSTALL_WITH_KEYRING,
         )
         return
     get: list[str | Path] = [command, "--mode=creds", "--output=json", "get"]
@@ -57,7 +59,9 @@ def _check_command(url: IndexUrl, accepted: Accepted) -> Iterator[Diagnosis]:
             "Unlock it and try again; without a desktop, name a backend that needs none in PYTHON_KEYRING_BACKEND.",
         )
     elif "--mode" in outcome.stderr:
-        yield _KEYRING.problem("command", f"{command} is too old for pip, which needs 25.2.1 or newer.", _INSTALL)
+        yield _KEYRING.problem(
+            "command", f"{command} is too old for pip, which needs 25.2.1 or newer.", INSTALL_WITH_KEYRING
+        )
     elif (told := _read(outcome)) is None:
         yield _missing(command, run_program([*get, url.simple, accepted.credentials.username], time_limit=_TIME_LIMIT))
     elif told != (accepted.credentials.username, accepted.credentials.password.reveal()):
@@ -77,13 +81,13 @@ def _missing(command: Path, with_the_name: Outcome) -> Diagnosis:
         return _KEYRING.problem(
             "command",
             f"{command} does not find the password that this program finds: {with_the_name.last_line}.",
-            f"It is in another environment, with other backends: {_INSTALL}.",
+            f"It is in another environment, with other backends: {INSTALL_WITH_KEYRING}.",
         )
     return _KEYRING.warning(
         "command",
         f"{command} finds the password only for tools that give the user name.",
-        f"It lacks our plug-in: {_INSTALL}, and no PYTHON_KEYRING_BACKEND or keyringrc.cfg that names one backend. "
-        "Or put the name into the tools' index URLs.",
+        f"It lacks our plug-in: {INSTALL_WITH_KEYRING}, and no PYTHON_KEYRING_BACKEND "
+        "or keyringrc.cfg that names one backend. Or put the name into the tools' index URLs.",
     )
 
 
@@ -93,8 +97,8 @@ def _check_plug_in(command: Sequence[str | Path]) -> Iterator[Diagnosis]:
         yield _KEYRING.note(
             "plug-in",
             "The `keyring` command lacks our plug-in, so it knows the index by the names alone that `login` stored.",
-            f"That is enough for pip, uv, poetry and twine. For others: {_INSTALL}, and no PYTHON_KEYRING_BACKEND that "
-            "names a single backend.",
+            f"That is enough for pip, uv, poetry and twine. For others: {INSTALL_WITH_KEYRING}, and no "
+            "PYTHON_KEYRING_BACKEND that names a single backend.",
         )
 
 

@@ -16,6 +16,7 @@ from publisher.machine.programs import run_program
 from publisher.machine.tools.installer import Examined, InstalledTool, Installer, Trial, owned
 from publisher.machine.tools.locks import locked_version, read_sources
 from publisher.machine.tools.tool import PUBLIC, ConfiguredIndex, FileEdit, Setup
+from publisher.project.own_install import own_requirement
 from publisher.project.pyproject import FILENAME
 
 _TIME_LIMIT = 60.0
@@ -117,8 +118,8 @@ class Pdm(Installer):
             "tool": {"pdm": {"distribution": False, "source": sources, "resolution": {"allow-prereleases": True}}},
         }
         hint = (
-            "If access is denied: pdm's own keyring lacks our plug-in (`uv tool install pdm --with pypi-publish`), or "
-            "put the user name into the source's URL. `pdm lock -v` says more."
+            f"If access is denied: pdm's own keyring lacks our plug-in (`uv tool install pdm --with "
+            f"{own_requirement()}`), or put the user name into the source's URL. `pdm lock -v` says more."
         )
         with TemporaryDirectory(prefix="pypi-publish-", ignore_cleanup_errors=True) as temporary:
             folder = Path(temporary)

@@ -20,6 +20,7 @@ from publisher.machine.paths import Machine
 from publisher.machine.programs import Outcome, run_program
 from publisher.machine.tools.installer import Examined, InstalledTool, Installer, Trial, owned
 from publisher.machine.tools.tool import PUBLIC, ConfiguredIndex, FileEdit, Setup
+from publisher.project.own_install import INSTALL_WITH_KEYRING
 from publisher.project.versions import parse_version
 
 _INDEXES = frozenset({"index-url", "extra-index-url", "no-index", "keyring-provider"})
@@ -230,7 +231,7 @@ def _judge(tool: InstalledTool, outcome: Outcome, version: str | None) -> Trial:
             f"it: `{tool.program} config --site set global.keyring-provider import`."
         )
     elif _keyring_for(tool) is None:
-        hint = "pip finds no `keyring` command: `uv tool install --with-executables-from keyring pypi-publish`."
+        hint = f"pip finds no `keyring` command: {INSTALL_WITH_KEYRING}."
     else:
         hint = "Let pip ask keyring: `pip config set global.keyring-provider subprocess`."
     return Trial(outcome, version, hint, "it found no password that the index accepts")

@@ -15,6 +15,7 @@ from publisher.server.http.messages import HTML_TYPE, Headers, HttpError, Reques
 from publisher.server.names.filenames import normalize
 from publisher.server.names.versions import newest_first
 from publisher.server.routes.browsers import SECURITY_HEADERS
+from publisher.server.routes.own_client import client_lines, find_client
 from publisher.server.routes.simple import file_url
 from publisher.server.store.catalog import Catalog
 from publisher.server.store.projects import StoredFile
@@ -66,10 +67,28 @@ class WebPages:
 <h2>Publish to it</h2>
 <pre>pypi-publish login --index-url {html.escape(request.base_url)}
 pypi-publish PROJECT_FOLDER</pre>
+{await self._client(request)}
 <h2>Projects</h2>
 <ul class="projects">{links or '<li class="dim">None yet.</li>'}</ul>{more}
 """
         return _page("Private package index", body)
+
+    async def _client(self, request: Request) -> str:
+        """Show how a colleague gets `pypi-publish` from this index, where it has it."""
+        wheel = await find_client(self._catalog)
+        if wheel is None:
+            return ""
+        uv, pip = client_lines(request, wheel)
+        by = (
+            f"uploaded by {wheel.metadata.uploader}"
+            if wheel.metadata.uploader
+            else "copied into the folder by an admin"
+        )
+        return f"""<h2>Get pypi-publish</h2>
+<p class="dim">{html.escape(wheel.filename)}, {html.escape(by)}</p>
+<pre>{html.escape(uv)}</pre>
+<p class="dim">Without uv:</p>
+<pre>{html.escape(pip)}</pre>"""
 
     async def project(self, request: Request, path: str) -> Response:
         """Show a project's newest release, its description, and its files."""

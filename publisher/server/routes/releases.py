@@ -2,6 +2,7 @@
 
 from publisher.server.http.messages import HttpError, Request, Response, json_response
 from publisher.server.names.filenames import normalize
+from publisher.server.routes.own_client import require_client_uploader
 from publisher.server.store.changes import ReleaseChanges
 
 REASON_LIMIT = 500
@@ -11,14 +12,16 @@ REASON_LIMIT = 500
 class ReleaseRoutes:
     """Answers PUT and DELETE requests below ``/projects/``."""
 
-    def __init__(self, changes: ReleaseChanges) -> None:
+    def __init__(self, changes: ReleaseChanges, client_uploaders: tuple[str, ...]) -> None:
         self._changes = changes
+        self._client_uploaders = client_uploaders
 
     async def put(self, request: Request, path: str) -> Response:
         """Yank a release: ``NAME/VERSION/yanked``."""
         name, version, rest = _parts(path)
         if rest != "yanked":
             raise HttpError(405, "A release can be deleted here, and yanked at .../yanked.", [(b"allow", b"DELETE")])
+        require_client_uploader(name, request.username, self._client_uploaders)
         reason = (await request.json_object()).get("reason", "") if request.header(b"content-length") != "0" else ""
         if not isinstance(reason, str) or len(reason) > REASON_LIMIT or not reason.isprintable():
             raise HttpError(422, f"The reason must be one line of at most {REASON_LIMIT} characters.")
@@ -28,6 +31,7 @@ class ReleaseRoutes:
     async def delete(self, request: Request, path: str) -> Response:
         """Delete a release or a file of it, ``NAME/VERSION[/FILE]``, or undo a yank, ``NAME/VERSION/yanked``."""
         name, version, rest = _parts(path)
+        require_client_uploader(name, request.username, self._client_uploaders)
         if rest == "yanked":
             files = await self._changes.unyank(name, version)
             return json_response({"project": name, "version": version, "status": "unyanked", "files": files})

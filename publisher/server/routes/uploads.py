@@ -15,6 +15,7 @@ from publisher.project.versions import same_version
 from publisher.server.http.messages import TEXT_TYPE, HttpError, Request, Response
 from publisher.server.http.multipart import Fields, UploadForm
 from publisher.server.names.filenames import guess
+from publisher.server.routes.own_client import require_client_uploader
 from publisher.server.settings import ServerSettings
 from publisher.server.storage.durability import write_failure
 from publisher.server.store.catalog import Catalog
@@ -154,6 +155,7 @@ class UploadRoutes:
         except InvalidDistributionError as error:
             raise HttpError(400, f"{error.message}.") from error
         _check_form(form, distribution)
+        require_client_uploader(distribution.name, request.username, self._settings.client_uploaders)
         metadata = _metadata(distribution, spool.size, digests["sha256"], request.username)
         await self._require_claim(distribution.name)
         await self._changes.upload(spool.path, filename, metadata)
@@ -187,6 +189,7 @@ class UploadRoutes:
         name, version = form.text("name"), form.text("version")
         if not name or not version:
             raise HttpError(400, "remove_pkg needs the fields 'name' and 'version'.")
+        require_client_uploader(name, request.username, self._settings.client_uploaders)
         await self._changes.delete(canonicalize_name(name), version, None, request.username)
         return Response(200, b"", [(b"content-type", TEXT_TYPE)])
 
