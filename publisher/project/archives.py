@@ -1,5 +1,6 @@
 """Read members of a zip file or a gzipped tar file without trusting it."""
 
+import errno
 import gzip
 import io
 import tarfile
@@ -11,6 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from publisher.errors import InvalidDistributionError
 from publisher.project.display import has_control_characters
+from publisher.project.tar_guard import MEMBERS_LIMIT, TarGuard
 
 EXPANSION_RATIO = 50
 """How many times its own size an archive may expand to; the Python Package Index holds the same bound."""
@@ -18,28 +20,47 @@ EXPANSION_RATIO = 50
 EXPANSION_FLOOR = 64 * 2**20
 """Bytes that any archive may expand to, however small it is itself."""
 
-MEMBER_LIMIT = 16 * 2**20
+MEMBER_LIMIT = 4 * 2**20
 """Bytes that one member read into memory (metadata) may have."""
+
+DIRECTORY_LIMIT = 16 * 2**20
+"""Bytes that the directory of a zip file may have."""
+
+Checkpoint = Callable[[], None]
+
+
+def no_checkpoint() -> None:
+    """Let the work go on."""
+
 
 _ZIP_METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 _CHUNK = 2**20
 
 
-def read_zip(path: Path, wanted: Callable[[list[str]], list[str]]) -> dict[str, bytes]:
+def read_zip(
+    path: Path, wanted: Callable[[list[str]], list[str]], checkpoint: Checkpoint = no_checkpoint
+) -> dict[str, bytes]:
     """
     Return the members that ``wanted`` picks from the list of all member names, as bytes.
 
     Sizes are those that the central directory declares: members that are not wanted are not decompressed.
+    ``checkpoint`` is called now and then, and may raise to end the work.
 
     Raises InvalidDistributionError when the file is not a readable zip file, a member has a dangerous name, occurs
     twice or is encrypted, or the archive expands beyond the bounds of this module.
     """
-    with _readable("zip file"), zipfile.ZipFile(path) as archive:
+    with _BoundedFile(io.FileIO(path)) as file, _readable("zip file"), zipfile.ZipFile(file) as archive:
+        checkpoint()
         members = archive.infolist()
+        if len(members) > MEMBERS_LIMIT:
+            raise InvalidDistributionError(f"the archive has more than {MEMBERS_LIMIT} members")
         names = [_safe_name(member.orig_filename) for member in members]
-        if len(set(names)) != len(names):
-            twice = next(name for name in names if names.count(name) > 1)
-            raise InvalidDistributionError(f"the archive has the member {twice!r} twice")
+        seen: set[str] = set()
+        for name in names:
+            if name in seen:
+                raise InvalidDistributionError(f"the archive has the member {name!r} twice")
+            seen.add(name)
+        checkpoint()
         for member in members:
             if member.compress_type not in _ZIP_METHODS:
                 raise InvalidDistributionError(f"{member.filename!r} is compressed with a method that installers lack")
@@ -54,7 +75,9 @@ def read_zip(path: Path, wanted: Callable[[list[str]], list[str]]) -> dict[str, 
         return picked
 
 
-def read_tar(path: Path, wanted: Callable[[str], bool]) -> tuple[list[str], dict[str, bytes]]:
+def read_tar(
+    path: Path, wanted: Callable[[str], bool], checkpoint: Checkpoint = no_checkpoint
+) -> tuple[list[str], dict[str, bytes]]:
     """
     Return the names of all members of a gzipped tar file, and the bytes of the regular files that ``wanted`` accepts.
 
@@ -66,8 +89,8 @@ def read_tar(path: Path, wanted: Callable[[str], bool]) -> tuple[list[str], dict
     names: list[str] = []
     picked: dict[str, bytes] = {}
     with _readable("gzipped tar file"), gzip.open(path, "rb") as stream:
-        bounded = _BoundedReader(stream, _expansion_limit(path))
-        with tarfile.open(fileobj=bounded, mode="r|") as archive:
+        bounded = _BoundedReader(stream, _expansion_limit(path), checkpoint)
+        with tarfile.open(fileobj=TarGuard(bounded), mode="r|") as archive:
             for member in archive:
                 name = _safe_name(member.name)
                 names.append(name)
@@ -76,6 +99,8 @@ def read_tar(path: Path, wanted: Callable[[str], bool]) -> tuple[list[str], dict
                 if member.issym() or member.islnk():
                     _check_link(member)
                 if member.isfile() and wanted(name):
+                    if picked and name not in picked:
+                        raise InvalidDistributionError(f"the archive has {next(iter(picked))!r} and {name!r}")
                     _bound_member(name, member.size)
                     extracted = archive.extractfile(member)
                     picked[name] = extracted.read() if extracted is not None else b""
@@ -84,15 +109,26 @@ def read_tar(path: Path, wanted: Callable[[str], bool]) -> tuple[list[str], dict
     return names, picked
 
 
+class _BoundedFile(io.BufferedReader):
+    """A file that refuses to be read in pieces as large as no directory of a zip file is."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is not None and size > DIRECTORY_LIMIT:
+            raise zipfile.BadZipFile(f"its directory has {size} bytes")
+        return super().read(size)
+
+
 class _BoundedReader(io.BufferedIOBase):
     """A reader that raises as soon as more was decompressed than the archive may expand to."""
 
-    def __init__(self, stream: io.BufferedIOBase, limit: int) -> None:
+    def __init__(self, stream: io.BufferedIOBase, limit: int, checkpoint: Checkpoint) -> None:
         self._stream = stream
         self._limit = limit
+        self._checkpoint = checkpoint
         self._read = 0
 
     def read(self, size: int | None = -1, /) -> bytes:
+        self._checkpoint()
         data = self._stream.read(-1 if size is None else size)
         self._read += len(data)
         _bound_expansion(self._read, self._limit)
@@ -114,8 +150,14 @@ def _readable(what: str) -> Iterator[None]:
         ValueError,
         OverflowError,
         IndexError,
+        RecursionError,
     ) as error:
         reason = str(error) or type(error).__name__
+        raise InvalidDistributionError(f"not a complete, readable {what}: {reason}") from error
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        reason = "it points before its own beginning"
         raise InvalidDistributionError(f"not a complete, readable {what}: {reason}") from error
 
 

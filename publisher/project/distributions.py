@@ -1,6 +1,7 @@
 """What a distribution file says of itself: kind, name, version and core metadata."""
 
 import enum
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -18,7 +19,7 @@ from packaging.utils import (
 from packaging.version import InvalidVersion, Version
 
 from publisher.errors import InvalidDistributionError
-from publisher.project.archives import read_tar, read_zip
+from publisher.project.archives import Checkpoint, no_checkpoint, read_tar, read_zip
 from publisher.project.display import has_control_characters
 from publisher.project.versions import same_version
 
@@ -91,11 +92,41 @@ class Distribution:
         return self.fields.get("requires_python")
 
 
+HEAD_LIMIT = 2**20
+"""Bytes that the fields of core metadata may have, without the description in the body."""
+
+FIELDS_LIMIT = 10_000
+"""Fields that core metadata may have."""
+
+NAMES_LIMIT = 100
+"""Different names that the fields may have; the specification has some thirty."""
+
+
 def parse_metadata(metadata: bytes) -> "tuple[RawMetadata, dict[str, list[str]]]":
-    """Return the fields of core metadata that could be parsed, unvalidated, and those that could not."""
+    """
+    Return the fields of core metadata that could be parsed, unvalidated, and those that could not.
+
+    Raises InvalidDistributionError for more of them than anybody writes: parsing takes the square of their number.
+    """
+    _bound_fields(metadata)
     from packaging.metadata import parse_email  # noqa: PLC0415 - takes its time, and a build begins without it
 
     return parse_email(metadata)
+
+
+def _bound_fields(metadata: bytes) -> None:
+    names: Counter[bytes] = Counter()
+    start = 0
+    while start < len(metadata):
+        end = metadata.find(b"\n", start)
+        line = metadata[start : end if end >= 0 else None].rstrip(b"\r")
+        if not line:
+            return
+        if line[:1] not in b" \t":
+            names[line.partition(b":")[0].strip().lower()[:100]] += 1
+        start = end + 1 if end >= 0 else len(metadata)
+        if start > HEAD_LIMIT or len(names) > NAMES_LIMIT or names.total() > FIELDS_LIMIT:
+            raise InvalidDistributionError("its metadata has more fields than anybody writes")
 
 
 def parse_filename(text: str) -> DistName:
@@ -126,24 +157,29 @@ def parse_filename(text: str) -> DistName:
     )
 
 
-def read_distribution(path: Path, filename: str | None = None) -> Distribution:
+def read_distribution(path: Path, filename: str | None = None, checkpoint: Checkpoint = no_checkpoint) -> Distribution:
     """
     Read a wheel or sdist and prove that archive, metadata and file name agree.
 
     ``filename`` is the distribution's own name where the bytes lie under another one (an upload's temporary file).
+    ``checkpoint`` is called now and then, and may raise to end the work.
 
     Raises InvalidDistributionError when they do not agree or cannot be read, OSError when the file cannot be opened.
     """
     file = parse_filename(path.name if filename is None else filename)
     try:
-        metadata = _wheel_metadata(path, file) if file.kind is Kind.WHEEL else _sdist_metadata(path, file)
+        metadata = (
+            _wheel_metadata(path, file, checkpoint)
+            if file.kind is Kind.WHEEL
+            else _sdist_metadata(path, file, checkpoint)
+        )
         fields = _agreeing_fields(file, metadata)
     except InvalidDistributionError as error:
         raise InvalidDistributionError(f"{file.text}: {error.message}", hint=error.hint) from error
     return Distribution(path, file, metadata, fields)
 
 
-def _wheel_metadata(path: Path, file: DistName) -> bytes:
+def _wheel_metadata(path: Path, file: DistName, checkpoint: Checkpoint) -> bytes:
     def wanted(names: list[str]) -> list[str]:
         folder = _dist_info(names, file)
         needed = [f"{folder}/METADATA", f"{folder}/WHEEL", f"{folder}/RECORD"]
@@ -152,7 +188,7 @@ def _wheel_metadata(path: Path, file: DistName) -> bytes:
                 raise InvalidDistributionError(f"the wheel has no {name}")
         return needed[:2]
 
-    return next(iter(read_zip(path, wanted).values()))
+    return next(iter(read_zip(path, wanted, checkpoint).values()))
 
 
 def _dist_info(names: Iterable[str], file: DistName) -> str:
@@ -167,7 +203,7 @@ def _dist_info(names: Iterable[str], file: DistName) -> str:
     return folder
 
 
-def _sdist_metadata(path: Path, file: DistName) -> bytes:
+def _sdist_metadata(path: Path, file: DistName, checkpoint: Checkpoint) -> bytes:
     def is_pkg_info(name: str) -> bool:
         parts = PurePosixPath(name).parts
         return len(parts) == 2 and parts[1] == "PKG-INFO"
@@ -179,9 +215,9 @@ def _sdist_metadata(path: Path, file: DistName) -> bytes:
             names.extend(found)
             return [name for name in found if is_pkg_info(name)]
 
-        picked = read_zip(path, wanted)
+        picked = read_zip(path, wanted, checkpoint)
     else:
-        names, picked = read_tar(path, is_pkg_info)
+        names, picked = read_tar(path, is_pkg_info, checkpoint)
     tops = {PurePosixPath(name).parts[0] for name in names if PurePosixPath(name).parts}
     if len(tops) != 1:
         raise InvalidDistributionError("an sdist has exactly one top-level folder, this one has " + _few(tops))

@@ -1,13 +1,16 @@
 """Versions compared as PEP 440 says, where texts are versions."""
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
+
+LENGTH_LIMIT = 500
+"""Characters that a version may have."""
 
 
 def parse_version(text: object) -> Version | None:
-    """Return the version that a text says, or None."""
+    """Return the version that a text says, or None; numbers that no computer counts to are none."""
     try:
-        return Version(text) if isinstance(text, str) else None
-    except InvalidVersion:
+        return Version(text) if isinstance(text, str) and len(text) <= LENGTH_LIMIT else None
+    except ValueError:  # InvalidVersion, or a number of more digits than int() takes
         return None
 
 
