@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import tomlkit  # noqa: TID251 - the only door to tomlkit
@@ -99,27 +99,10 @@ def put_tables(  # noqa: PLR0913 - one argument for each kind of addition
     """
     expected = read_toml(text or "")
     lines = split_lines(text or "")
-    at_the_end: list[str] = []
-    edits: list[LineEdit] = []
-    for name in {*(keys or {}), *hidden} & expected.keys():
-        edits.append(LineEdit(*_line_of(lines, name), []))
-        del expected[name]
-    if keys:
-        edits.append(LineEdit(0, 0, _pairs(keys)))
-        expected.update(keys)
-    for path, values in (tables or {}).items():
-        header = _header(lines, path)
-        if header is None:
-            at_the_end += [f"[{path}]", *_pairs(values)]
-        else:
-            edits.append(LineEdit(header + 1, header + 1, _pairs(values)))
-        _table(expected, path.split(".")).update(values)
-    for path, values in (arrays or {}).items():
-        at_the_end += [f"[[{path}]]", *_pairs(values)]
-        *above, last = path.split(".")
-        _table(expected, above).setdefault(last, []).append(dict(values))
-    if at_the_end:
-        edits.append(LineEdit(len(lines), len(lines), at_the_end))
+    edits = [
+        *_key_edits(lines, expected, keys or {}, hidden),
+        *_table_edits(lines, expected, tables or {}, arrays or {}),
+    ]
     mark = BYTE_ORDER_MARK if (text or "").startswith(BYTE_ORDER_MARK) else ""
     result = mark + insert_blocks(text if text is None else text.removeprefix(mark), edits, owner)
     try:
@@ -131,6 +114,41 @@ def put_tables(  # noqa: PLR0913 - one argument for each kind of addition
             "It is written in a way that nothing can be added to by whole lines.", hint="Print it, and do it by hand."
         )
     return result
+
+
+def _key_edits(
+    lines: Sequence[str], expected: dict[str, Any], keys: Mapping[str, Any], hidden: Collection[str]
+) -> Iterator[LineEdit]:
+    """Yield the edits that put keys at the top and hide others, and change ``expected`` in the same way."""
+    for name in {*keys, *hidden} & expected.keys():
+        yield LineEdit(*_line_of(lines, name), [])
+        del expected[name]
+    if keys:
+        yield LineEdit(0, 0, _pairs(keys))
+        expected.update(keys)
+
+
+def _table_edits(
+    lines: Sequence[str],
+    expected: dict[str, Any],
+    tables: Mapping[str, Mapping[str, Any]],
+    arrays: Mapping[str, Mapping[str, Any]],
+) -> Iterator[LineEdit]:
+    """Yield the edits that add to tables and arrays of tables, and change ``expected`` in the same way."""
+    at_the_end: list[str] = []
+    for path, values in tables.items():
+        header = _header(lines, path)
+        if header is None:
+            at_the_end += [f"[{path}]", *_pairs(values)]
+        else:
+            yield LineEdit(header + 1, header + 1, _pairs(values))
+        _table(expected, path.split(".")).update(values)
+    for path, values in arrays.items():
+        at_the_end += [f"[[{path}]]", *_pairs(values)]
+        *above, last = path.split(".")
+        _table(expected, above).setdefault(last, []).append(dict(values))
+    if at_the_end:
+        yield LineEdit(len(lines), len(lines), at_the_end)
 
 
 def _pairs(values: Mapping[str, Any]) -> list[str]:

@@ -6,6 +6,7 @@ import secrets
 import subprocess
 import sys
 import time
+import venv
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -187,8 +188,6 @@ class _Demo:
         A project with dependencies is downloaded from the demo's index and installed from that file, so that its
         dependencies come from where the person's own pip takes them.
         """
-        import venv  # noqa: PLC0415 - only here
-
         environment = self._folder / "environment"
         venv.create(environment, with_pip=True, symlinks=os.name != "nt")
         python = _scripts(environment) / ("python.exe" if os.name == "nt" else "python")
