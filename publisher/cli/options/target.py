@@ -20,6 +20,7 @@ class TargetArgs:
     username: str | None = None
     password_stdin: bool = False
     password: Secret | None = field(default=None, repr=False)
+    repository: str | None = None
 
 
 _OPTIONS = (
@@ -30,6 +31,7 @@ _OPTIONS = (
         show_envvar=True,
         help="Root URL of the index.",
     ),
+    click.option("-r", "--repository", metavar="NAME", help="Index and account of this name in ~/.pypirc."),
     click.option(
         "-u",
         "--username",
@@ -44,7 +46,7 @@ _PASSWORD = click.option(
 )
 
 index_options = gather(TargetArgs, "target", *_OPTIONS)
-"""Add ``--index-url`` and ``--username``; the command receives ``target: TargetArgs``."""
+"""Add ``--index-url``, ``--repository`` and ``--username``; the command receives ``target: TargetArgs``."""
 
 target_options = gather(TargetArgs, "target", *_OPTIONS, _PASSWORD)
 """Add `index_options` and ``--password-stdin``; the command receives ``target: TargetArgs``."""

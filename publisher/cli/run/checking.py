@@ -58,7 +58,7 @@ def run_checks(
 def _default_kinds(target: TargetArgs, projects: Sequence[Path]) -> set[str]:
     """Return the kinds of rules that run unasked: those about the version need an index."""
     try:
-        named = target.index_url or (projects and project_config(projects).index_url)
+        named = target.index_url or target.repository or (projects and project_config(projects).index_url)
     except ConfigurationError:
         named = None  # a rule about the sources reports it
     return {"source", "build", *(["version"] if named else [])}

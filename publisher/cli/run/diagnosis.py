@@ -9,7 +9,7 @@ import click
 from publisher.cli.display.output import Output, current_output
 from publisher.cli.display.wrap import wrap
 from publisher.cli.options.target import TargetArgs
-from publisher.cli.run.resolve import given_password
+from publisher.cli.run.resolve import given_password, named_target
 from publisher.machine.diagnosis import Area, Diagnosis, gravest
 from publisher.machine.doctor.examine import DoctorInput, examine
 from publisher.machine.doctor.index import Thresholds
@@ -22,6 +22,7 @@ _CLEARED = "\r\x1b[K"
 
 def diagnose(target: TargetArgs) -> None:
     """Print every finding; exit with the code of the gravest one that is not in order."""
+    target = named_target(target)
     given = DoctorInput(this_machine(), target.index_url, target.username, given_password(target))
     output = current_output()
     findings = list(_shown(_awaited(examine(given, Thresholds()), output), output))

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from publisher.building.builder import BuildOptions, default_installer, usable_processors
@@ -12,6 +13,7 @@ from publisher.cli.options.target import TargetArgs
 from publisher.cli.run.prompts import prompt_or_none, read_secret
 from publisher.client.url import IndexUrl, parse_index_url
 from publisher.credentials.chain import Target
+from publisher.credentials.pypirc import read_server
 from publisher.credentials.remembered import remembered_logins
 from publisher.errors import CheckFailedError, ConfigurationError
 from publisher.project.config import ProjectConfig, combine_configs, read_project_config
@@ -92,6 +94,26 @@ def resolve_index(index_url: str | None, config: ProjectConfig, *, or_login: boo
     )
 
 
+def named_target(args: TargetArgs) -> TargetArgs:
+    """
+    Return arguments with the URL and account of the server that ``--repository`` names in .pypirc.
+
+    Name and password given in another way come first. Raises ConfigurationError when there is no such server.
+    """
+    if args.repository is None:
+        return args
+    server = read_server(args.repository)
+    given = given_password(args)
+    return replace(
+        args,
+        repository=None,
+        index_url=server.url,
+        username=args.username or server.username,
+        password_stdin=False,
+        password=given or server.password,
+    )
+
+
 def resolve_target(args: TargetArgs, config: ProjectConfig, *, or_login: bool = False) -> Target:
     """
     Return the index and the account to use.
@@ -100,6 +122,7 @@ def resolve_target(args: TargetArgs, config: ProjectConfig, *, or_login: bool = 
 
     Raises ConfigurationError when no index is named.
     """
+    args = named_target(args)
     index = resolve_index(args.index_url, config, or_login=or_login)
     return Target(index, args.username or config.username, given_password(args), prompt_or_none(index))
 

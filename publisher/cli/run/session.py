@@ -10,7 +10,7 @@ from publisher.cli.display.output import current_output
 from publisher.cli.options.target import TargetArgs
 from publisher.cli.run.first_install import show_first_installs
 from publisher.cli.run.prompts import ask, can_ask
-from publisher.cli.run.resolve import project_config, resolve_index, resolve_target
+from publisher.cli.run.resolve import named_target, project_config, resolve_index, resolve_target
 from publisher.cli.run.tools import write_setup
 from publisher.client.models import Account
 from publisher.client.url import IndexUrl
@@ -33,6 +33,7 @@ from publisher.secret import Credentials
 
 def log_in(args: TargetArgs, *, configure: bool | None) -> None:
     """Check a password with the index, save it in keyring, and configure tools; None asks first, on a terminal."""
+    args = named_target(args)
     if can_ask() and not args.index_url and not project_config([]).index_url:
         args = replace(args, index_url=click.prompt("Index URL", err=True))
     target = resolve_target(args, project_config([Path()]))
@@ -78,6 +79,7 @@ def _configure(index: IndexUrl, account: Account, *, ask_first: bool) -> None:
 def log_out(args: TargetArgs) -> None:
     """Remove the password from keyring and the index from the tools' files."""
     config = project_config([])
+    args = named_target(args)
     index = resolve_index(args.index_url, config, or_login=True)
     try:
         username = sessions.log_out(index, args.username or index.username or config.username)
