@@ -11,9 +11,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import time
-import uuid
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
@@ -22,9 +19,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import modal
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import Callable, Mapping
 
     from publisher.server.routes.accounts import AccountRoutes
+    from publisher.server.storage.volume import VolumeStorage
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = Path("/data/packages")
@@ -33,9 +31,6 @@ PORT = 8080
 
 COMMIT_TIMEOUT = 60
 """Seconds; Modal ends a web request after 150, and its client would go on trying for much longer."""
-
-LOCK_TIMEOUT = 90
-"""Seconds after which the lock of a container that died with it is taken over; a living one commits in less."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +82,8 @@ knobs = Knobs.read(os.environ)
 app = modal.App(knobs.app)
 packages_volume = modal.Volume.from_name(knobs.data_volume, create_if_missing=True)
 credentials_volume = modal.Volume.from_name(knobs.credentials_volume, create_if_missing=True)
-locks = modal.Dict.from_name(f"{knobs.credentials_volume}-locks", create_if_missing=True)
+leases = modal.Dict.from_name(f"{knobs.credentials_volume}-leases", create_if_missing=True)
+changes = modal.Dict.from_name(f"{knobs.credentials_volume}-changes", create_if_missing=True)
 secret = modal.Secret.from_name(knobs.secret, required_keys=["AUTH_TOKEN"])
 if modal.is_local():  # this checkout's sources, whatever other version the deploying environment has installed
     sys.path.insert(0, str(ROOT))
@@ -104,48 +100,50 @@ with image.imports():  # type: ignore[no-untyped-call]
     from pydantic import WithJsonSchema
 
 
-class VolumeStorage:
-    """A Modal volume as the index's storage (`publisher.server.storage.base.Storage`)."""
+class SharedDict:
+    """A modal.Dict as the dictionary that the containers share (`publisher.server.storage.notices.SharedDict`)."""
 
-    shared = True
+    async def get(self, key: str) -> Any:
+        """Return the value of a key, None without one."""
+        return await _dict_of(key).get.aio(key)
 
-    def __init__(self, volume: modal.Volume, name: str) -> None:
-        self._volume = volume
-        self._name = name
+    async def put(self, key: str, value: Any) -> None:
+        """Set the value of a key."""
+        await _dict_of(key).put.aio(key, value)
 
-    async def commit(self) -> None:
+    async def create(self, key: str, value: Any) -> bool:
+        """Set the value of a key that has none; tell whether it had none."""
+        return await _dict_of(key).put.aio(key, value, skip_if_exists=True)
+
+    async def items(self, prefix: str) -> dict[str, Any]:
+        """Return all entries whose keys begin with a prefix."""
+        return {key: value async for key, value in _dict_of(prefix).items.aio() if key.startswith(prefix)}
+
+
+def _dict_of(key: str) -> modal.Dict:
+    """Return the dictionary of a key: notices of changes are listed often, and must not lie among the leases."""
+    return changes if key.startswith("changes/") else leases
+
+
+def open_volume(volume: modal.Volume, folder: Path, name: str) -> VolumeStorage:
+    """Return a mounted volume as a storage of the index."""
+    import asyncio
+
+    from publisher.server.storage.volume import VolumeStorage
+
+    async def commit() -> None:
         """Commit; when only the reload that follows was refused because a file is open, the commit has succeeded."""
-        import asyncio
-
         try:
             async with asyncio.timeout(COMMIT_TIMEOUT):
-                await self._volume.commit.aio()  # type: ignore[no-untyped-call]
+                await volume.commit.aio()  # type: ignore[no-untyped-call]
         except RuntimeError as error:
             if "open files" not in str(error):
                 raise
 
-    async def reload(self) -> None:
-        """Bring in what other containers have committed."""
-        await self._volume.reload.aio()  # type: ignore[no-untyped-call]
+    async def reload() -> None:
+        await volume.reload.aio()  # type: ignore[no-untyped-call]
 
-    @asynccontextmanager
-    async def lock(self) -> AsyncIterator[None]:
-        """Keep other containers from changing the same files; a lock whose holder died is taken over."""
-        import asyncio
-
-        mine = uuid.uuid4().hex
-        while not await locks.put.aio(self._name, (mine, time.time() + LOCK_TIMEOUT), skip_if_exists=True):
-            holder = await locks.get.aio(self._name)
-            if holder is not None and holder[1] < time.time():
-                taken = await locks.pop.aio(self._name, None)
-                if taken is not None and taken != holder:  # somebody else was faster: that is a living lock
-                    await locks.put.aio(self._name, taken, skip_if_exists=True)
-            await asyncio.sleep(0.1)
-        try:
-            yield
-        finally:
-            if (await locks.get.aio(self._name) or ("",))[0] == mine:
-                await locks.pop.aio(self._name, None)
+    return VolumeStorage(folder, name, commit=commit, reload=reload, entries=SharedDict())
 
 
 @app.function(
@@ -178,8 +176,8 @@ def server() -> None:
         client_uploaders=tuple(filter(None, map(str.strip, knobs.client_uploaders.split(",")))),
         scheme="https",
         trusted_proxies=("*",),  # Modal's proxy is the only way in
-        packages_storage=VolumeStorage(packages_volume, "packages"),
-        credentials_storage=VolumeStorage(credentials_volume, "credentials"),
+        packages_storage=open_volume(packages_volume, PACKAGES, "packages"),
+        credentials_storage=open_volume(credentials_volume, CREDENTIALS, "credentials"),
     )
     serve_in_background(create_app(settings, "json"), listen("0.0.0.0", PORT))  # noqa: S104 - Modal connects to eth0
 
@@ -235,6 +233,5 @@ def _accounts() -> AccountRoutes:
         roots=(),
         htpasswd=CREDENTIALS / ".htpasswd",
         admin_token=Secret(os.environ["AUTH_TOKEN"]),
-        credentials_storage=VolumeStorage(credentials_volume, "credentials"),
     )
-    return create_accounts(settings)
+    return create_accounts(settings, open_volume(credentials_volume, CREDENTIALS, "credentials"))

@@ -60,7 +60,6 @@ DOORS = {
     "check_wheel_contents": ["publisher.checks.contents"],
     "click": ["publisher.cli"],
     "configupdater": ["publisher.files.ini"],
-    "filelock": ["publisher.server.auth.htpasswd"],
     "httptools": [],  # uvicorn imports it
     "keyring": [
         "publisher.credentials.keyring",

@@ -61,6 +61,10 @@ class AccountAdmin:
         """Return the names of all accounts, sorted."""
         return sorted(self._ask("GET", "users")["users"])
 
+    def confirm_loss(self) -> int:
+        """Confirm that packages of the index are lost, and return how many names it still owns."""
+        return int(self._ask("POST", "-/storage/confirm-loss")["names"])
+
     def _ask(self, method: str, path: str, body: Mapping[str, str] | None = None) -> dict[str, Any]:
         url = self._url.endpoint(path)
         response = self._session.request(method, url, json=body, headers={"Accept": "application/json"})

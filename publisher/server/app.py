@@ -20,7 +20,7 @@ from publisher.server.http.messages import (
     Send,
     error_response,
 )
-from publisher.server.routes.accounts import AccountRoutes, create_credentials_sync
+from publisher.server.routes.accounts import AccountRoutes
 from publisher.server.routes.authorization import Authorization
 from publisher.server.routes.browsers import require_own_page, secured
 from publisher.server.routes.failures import DOMAIN_ERRORS, http_error
@@ -34,17 +34,16 @@ from publisher.server.routes.public.ownership import CatalogOwnership
 from publisher.server.routes.public.packages import PublicRoutes
 from publisher.server.routes.releases import ReleaseRoutes
 from publisher.server.routes.simple import SimplePages
+from publisher.server.routes.storage import StorageRoutes
 from publisher.server.routes.table import Answer, Handlers, RouteTable, index_routes, method_not_allowed
 from publisher.server.routes.uploads import UploadRoutes
 from publisher.server.settings import ServerSettings
-from publisher.server.storage.sync import VolumeSync
+from publisher.server.storage.folder import DOT_FOLDER
+from publisher.server.storages import open_storages
 from publisher.server.store.catalog import Catalog
 from publisher.server.store.changes import ReleaseChanges
 from publisher.server.upstream.policy.records import FolderRecords
 from publisher.server.upstream.service import Upstream
-
-PACKAGES_INTERVAL = 8.0
-"""Seconds between two reloads of a shared package volume."""
 
 _log = logging.getLogger(__name__)
 
@@ -57,13 +56,12 @@ class IndexApp:
         self.limits = settings.limits
         self.log_writer = LogWriter()
         self._access_log = AccessLog(log_format, self.log_writer)
-        patience = settings.limits.waiting_for_folder
-        self._packages = VolumeSync(settings.packages_storage, patience=patience, interval=PACKAGES_INTERVAL)
-        self._credentials = create_credentials_sync(settings)
-        self._catalog = Catalog(settings, self._packages)
-        self._changes = ReleaseChanges(settings, self._catalog, self._packages)
+        self._storages = open_storages(settings)
+        packages, credentials = self._storages.packages, self._storages.credentials
+        self._catalog = Catalog(settings, packages, self._storages.state)
+        self._changes = ReleaseChanges(settings, self._catalog, packages)
         self._forwarding = Forwarding(settings.trusted_proxies)
-        self._authenticator = Authenticator(settings, self._credentials)
+        self._authenticator = Authenticator(settings, credentials)
         self._authorization = Authorization(settings.authenticate, self._authenticator)
         self.upstream = self._create_upstream()
         self._uploads = UploadRoutes(settings, self._catalog, self._changes, self.upstream)
@@ -110,8 +108,8 @@ class IndexApp:
         """End what runs in the background."""
         if self.upstream is not None:
             await self.upstream.stop()
-        await self._packages.stop()
-        await self._credentials.stop()
+        await self._storages.packages.stop()
+        await self._storages.credentials.stop()
         self._authenticator.close()
         self._catalog.close()
 
@@ -119,17 +117,15 @@ class IndexApp:
         """Return what passes public packages on, None where the operator chose no upstream."""
         if self._settings.upstream is None:
             return None
-        records = FolderRecords(self._catalog.records.folder / "upstream", self._packages)
-        return Upstream(
-            self._settings.upstream, records, CatalogOwnership(self._settings, self._catalog, self._packages)
-        )
+        records = FolderRecords(f"{DOT_FOLDER}/upstream", self._storages.packages)
+        return Upstream(self._settings.upstream, records, CatalogOwnership(self._settings, self._catalog))
 
     def _handlers(self) -> Handlers:
         settings, catalog = self._settings, self._catalog
         public = PublicRoutes(self.upstream) if self.upstream is not None else None
         return Handlers(
-            accounts=AccountRoutes(settings, self._authenticator, self._credentials),
-            files=FileRoutes(settings.limits, catalog, self._packages),
+            accounts=AccountRoutes(settings, self._authenticator, self._storages.credentials),
+            files=FileRoutes(settings.limits, catalog, self._storages.packages),
             health=HealthRoute(catalog, self._authenticator, self.upstream),
             json_page=JsonPage(catalog),
             pages=WebPages(catalog),
@@ -138,14 +134,13 @@ class IndexApp:
             pypiserver=PypiserverRoutes(settings, catalog, self._changes),
             releases=ReleaseRoutes(self._changes, settings.client_uploaders),
             simple=SimplePages(settings, catalog, public),
+            storage=StorageRoutes(catalog),
             uploads=self._uploads,
         )
 
     async def _start(self) -> None:
         await self._catalog.start()
         await self._uploads.start()
-        self._packages.start()
-        self._credentials.start()
         if self.upstream is not None:
             await self.upstream.start()
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from publisher.secret import Credentials, Secret
-from publisher.server.storage.base import LocalDisk, Storage
+from publisher.server.storage.base import Storage
 
 MEGABYTE = 2**20
 
@@ -123,6 +123,8 @@ class ServerSettings:
     is the index that unknown names are sent to, None for none; names that match ``reserved`` (``acme-*``) never are.
     ``client_uploaders`` are the accounts that may change the index's own client, `pypi-publish`.
     ``scheme`` is that of the URL that clients use, where what stands in front ends TLS without saying so.
+    ``state`` is the file with the list of owned names, beside the accounts where it is None. The storages are folders
+    on a disk where they are None: the first root, and the folder of the htpasswd file.
     ``allow_plaintext`` takes entries of the htpasswd file that are no hash for passwords in clear text.
     ``accept_legacy`` takes uploads in the formats that pypiserver takes (eggs, ``.tar.bz2``, installers), unchecked.
     ``trusted_proxies`` are the addresses and networks whose ``X-Forwarded-*`` count, ``*`` for whoever connects.
@@ -142,5 +144,6 @@ class ServerSettings:
     accept_legacy: bool = False
     trusted_proxies: tuple[str, ...] = ()
     limits: Limits = Limits()
-    packages_storage: Storage = field(default_factory=LocalDisk)
-    credentials_storage: Storage = field(default_factory=LocalDisk)
+    state: Path | None = None
+    packages_storage: Storage | None = None
+    credentials_storage: Storage | None = None

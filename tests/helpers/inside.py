@@ -33,7 +33,8 @@ def serving_app(folder: Path, settings: dict[str, Any] | None = None, **limits: 
     users.set_password("ada", "correct horse")
     users.save(str(htpasswd))
     listener = listen("127.0.0.1", 0)
-    app = create_app(ServerSettings((root,), htpasswd, limits=Limits(**limits), **(settings or {})), "none")
+    chosen = {"roots": (root,), **(settings or {})}
+    app = create_app(ServerSettings(htpasswd=htpasswd, limits=Limits(**limits), **chosen), "none")
     ready = threading.Event()
     server = serving_server(app, "", ready.set)
     thread = threading.Thread(target=server.run, args=([listener],))

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from publisher.server.settings import UpstreamLimits, UpstreamSettings, UpstreamSource
-from publisher.server.storage.base import LocalDisk
-from publisher.server.storage.sync import VolumeSync
+from publisher.server.storage.folder import FolderStorage
 from publisher.server.upstream.files.downloads import Download
 from publisher.server.upstream.policy.records import FolderRecords
 from publisher.server.upstream.service import FoundFile, Upstream
@@ -52,8 +51,7 @@ async def passing_on(
     settings: UpstreamSettings, *, owned: Owned | None = None, clock: Clock | None = None
 ) -> AsyncIterator[Upstream]:
     """Run the room; its records are beside the cache, so that a second run finds both."""
-    sync = VolumeSync(LocalDisk(), patience=5, interval=5)
-    records = FolderRecords(settings.cache.parent / "records", sync)
+    records = FolderRecords("records", FolderStorage(settings.cache.parent))
     upstream = Upstream(settings, records, owned or Owned(), clock or Clock())
     await upstream.start()
     try:

@@ -76,6 +76,7 @@ class LoopbackModal(api_grpc.ModalClientBase):
             "DictUpdate": self._dict_update,
             "DictGet": self._dict_get,
             "DictPop": self._dict_pop,
+            "DictContents": self._dict_contents,
             "ImageGetOrCreate": self._image,
             "MountGetOrCreate": self._mount,
             "MountBatchedCheckExistence": lambda ask: api_pb2.MountBatchedCheckExistenceResponse(
@@ -146,6 +147,10 @@ class LoopbackModal(api_grpc.ModalClientBase):
     def _dict_pop(self, ask: Any) -> Message:
         value = self.workspace.dicts[ask.dict_id].pop(ask.key, None)
         return api_pb2.DictPopResponse(found=value is not None, value=value)
+
+    async def _dict_contents(self, ask: Any) -> AsyncIterator[Message]:
+        for key, value in list(self.workspace.dicts[ask.dict_id].items()):
+            yield api_pb2.DictEntry(key=key, value=value)
 
     def _image(self, ask: Any) -> Message:
         image_id = f"im-{hashlib.sha256(ask.image.SerializeToString(deterministic=True)).hexdigest()[:12]}"

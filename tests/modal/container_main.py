@@ -8,15 +8,10 @@ from pathlib import Path
 import pypi_deploy
 from modal._runtime import asgi
 
-import publisher.server.app
-import publisher.server.routes.accounts
-
 places = json.loads(os.environ["CONTAINER_PLACES"])
 pypi_deploy.PACKAGES = Path(places["/data/packages"])
 pypi_deploy.CREDENTIALS = Path(places["/credentials"])
 pypi_deploy.PORT = places["port"]
-if places["interval"]:
-    publisher.server.app.PACKAGES_INTERVAL = publisher.server.routes.accounts.CREDENTIALS_INTERVAL = places["interval"]
 asgi.get_ip_address = lambda ifname: "127.0.0.1"  # noqa: ARG005 - Modal's signature
 
 runpy.run_module("modal._container_entrypoint", run_name="__main__", alter_sys=True)

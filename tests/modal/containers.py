@@ -53,10 +53,9 @@ class Platform:
         """Run a coroutine in the platform's event loop and wait for it."""
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(120)
 
-    def start(self, function: str, *, interval: float = 0.0) -> "Container":
-        """Start a container of a function and return it once it takes requests; the interval is that of its reloads."""
+    def start(self, function: str) -> "Container":
+        """Start a container of a function and return it once it takes requests."""
         container = Container(self, function, self.folder / f"container-{next(self._numbers)}")
-        container.interval = interval
         self._containers.append(container)
         container.start()
         return container
@@ -108,7 +107,6 @@ class Container:
         self.folder = folder
         self.url = ""
         self.request_limit = 150.0
-        self.interval = 0.0
         self._inputs: asyncio.Queue[api_pb2.FunctionGetInputsItem] = asyncio.Queue()
         self._calls: dict[str, Call] = {}
         self._numbers = count(1)
@@ -142,7 +140,7 @@ class Container:
             "MODAL_CONTAINER_ARGUMENTS_PATH": str(path),
             "MODAL_CONFIG_PATH": os.devnull,
             "AUTH_TOKEN": TOKEN,
-            "CONTAINER_PLACES": json.dumps({**places, "port": port, "interval": self.interval}),
+            "CONTAINER_PLACES": json.dumps({**places, "port": port}),
             "PYTHONPATH": str(self.platform.root),
             "TMPDIR": str(self.folder / "tmp"),
             "PATH": os.environ["PATH"],

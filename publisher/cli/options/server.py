@@ -20,6 +20,7 @@ class ServeArgs:
     port: int = 8080
     root: tuple[Path, ...] = (Path("packages"),)
     htpasswd: Path = Path(".htpasswd")
+    state: Path | None = None
     authenticate: str = "download,list,update"
     overwrite: bool = False
     fallback_url: str | None = None
@@ -73,6 +74,12 @@ serve_options = gather(
         metavar="FILE",
         type=click.Path(dir_okay=False, path_type=Path),
         help="Accounts file; created if missing.",
+    ),
+    _option(
+        "--state",
+        metavar="FILE",
+        type=click.Path(dir_okay=False, path_type=Path),
+        help="List of owned names, if not beside the accounts.",
     ),
     _option(
         "-a",

@@ -1,10 +1,18 @@
 """Accounts in an htpasswd file on this machine."""
 
+import asyncio
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from publisher.errors import ConfigurationError, PublishError
 from publisher.secret import Secret
 from publisher.server.auth.htpasswd import InvalidAccountError, Users, create_file
+from publisher.server.storage.base import Files
+from publisher.server.storage.errors import StorageError
+from publisher.server.storage.folder import FolderStorage
+
+_Result = TypeVar("_Result")
 
 
 class HtpasswdAccounts:
@@ -18,7 +26,7 @@ class HtpasswdAccounts:
         """Create an account or change its password, and return which."""
         try:
             create_file(self._path)
-            return self._users.set_password(username, password.reveal()).value
+            return self._change(lambda files: self._users.set_password(files, username, password.reveal()).value)
         except InvalidAccountError as error:
             raise ConfigurationError(str(error)) from error
         except OSError as error:
@@ -27,7 +35,7 @@ class HtpasswdAccounts:
     def remove(self, username: str) -> None:
         """Remove an account; raise PublishError where there is none."""
         try:
-            removed = self._path.exists() and self._users.remove(username)
+            removed = self._path.exists() and self._change(lambda files: self._users.remove(files, username))
         except OSError as error:
             raise self._unusable(error) from error
         if not removed:
@@ -39,6 +47,19 @@ class HtpasswdAccounts:
             return self._users.names()
         except OSError as error:
             raise self._unusable(error) from error
+
+    def _change(self, work: Callable[[Files], _Result]) -> _Result:
+        """Change the accounts as an index does that may use the same file just now."""
+
+        async def change() -> _Result:
+            storage = FolderStorage(self._path.absolute().parent, mode=0o600)
+            async with storage.lease("accounts") as lease, storage.writing(lease) as files:
+                return work(files)
+
+        try:
+            return asyncio.run(change())
+        except StorageError as error:
+            raise ConfigurationError(f"The htpasswd file {self._path} can't be used: {error.message}") from error
 
     def _unusable(self, error: OSError) -> Exception:
         return ConfigurationError(f"The htpasswd file {self._path} can't be used: {error.strerror or error}.")

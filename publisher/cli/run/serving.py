@@ -49,6 +49,7 @@ def _settings(args: ServeArgs, rights: frozenset[Right]) -> ServerSettings:
     return ServerSettings(
         roots=args.root,
         htpasswd=args.htpasswd if rights or args.htpasswd.exists() else None,
+        state=args.state,
         authenticate=rights,
         admin_token=Secret(token) if token else None,
         overwrite=args.overwrite,

@@ -22,7 +22,8 @@ from publisher.server.auth.errors import (
 )
 from publisher.server.auth.htpasswd import LoadedAccounts, Stamp, Users
 from publisher.server.settings import Right, ServerSettings
-from publisher.server.storage.sync import VolumeSync
+from publisher.server.storage.base import Storage
+from publisher.server.storage.errors import StorageError
 from publisher.server.work.turns import FairTurns
 
 REMEMBERED_FOR = 300.0
@@ -36,6 +37,9 @@ LOOK_SHARE = 20
 
 SETTLING_PATIENCE = 3.0
 """Seconds that a wrong password waits for a file that is being rewritten."""
+
+KNOWN_PATIENCE = 5.0
+"""Seconds that a login waits for what other machines changed, before it is verified by what is known."""
 
 HASHING_THREADS = max(1, min(4, (os.cpu_count() or 1) // 2))
 WAITING_FOR_A_HASH = 256
@@ -66,10 +70,13 @@ class Authenticator:
     the same. Attempts that are not remembered are made one at a time for each user and address.
     """
 
-    def __init__(self, settings: ServerSettings, sync: VolumeSync) -> None:
+    def __init__(self, settings: ServerSettings, storage: Storage) -> None:
         self._settings = settings
-        self._sync = sync
-        self.users = Users(settings.htpasswd, allow_plaintext=settings.allow_plaintext) if settings.htpasswd else None
+        self._storage = storage
+        self.users: Users | None = None
+        if settings.htpasswd is not None:
+            plain, shared = settings.allow_plaintext, storage.shared
+            self.users = Users(settings.htpasswd, allow_plaintext=plain, starts_without=shared)
         self._key = os.urandom(32)
         self._proofs: OrderedDict[bytes, _Proof] = OrderedDict()
         self._accounts: LoadedAccounts | None = None
@@ -91,7 +98,9 @@ class Authenticator:
         if self.users is None:
             return None
         now = time.monotonic()
-        if now >= self._next_look and not self._sync.reloading:
+        if not self._storage.is_recent():
+            return None
+        if now >= self._next_look and not self._storage.reading_paused:
             with suppress(OSError):  # what is known stays in use while the disk does not answer
                 self._stamp = self.users.stamp()
             self._next_look = now + LOOK_SHARE * (time.monotonic() - now)
@@ -110,6 +119,10 @@ class Authenticator:
         if self.users is None or not password:  # pip and uv ask with an empty password first: that is no attempt
             raise CredentialsRefusedError("The user name or the password is wrong.")
         digest = self._digest(header)
+        if not self._storage.is_recent():
+            with suppress(StorageError, TimeoutError):  # a known account goes on while others' changes can't be seen
+                async with asyncio.timeout(KNOWN_PATIENCE):
+                    await self._storage.refresh()
         self._accounts = await self._load()
         self._stamp = self._accounts.stamp
         proven = self._proven(digest)
@@ -170,7 +183,9 @@ class Authenticator:
             return True
         if await self._settled():
             return await self._verify(digest, username, password, address)
-        return await self._sync.on_miss() and await self._verify(digest, username, password, address)
+        generation = self._storage.generation
+        await self._storage.refresh()  # a password that another machine has set just now is not wrong
+        return generation != self._storage.generation and await self._verify(digest, username, password, address)
 
     async def _verify(self, digest: bytes, username: str, password: str, address: str) -> bool:
         """Verify a pair by the accounts as they are, with a turn and a thread; remember it where it is right."""
@@ -215,7 +230,7 @@ class Authenticator:
 
     async def _load(self) -> LoadedAccounts:
         assert self.users is not None  # noqa: S101 - for the type checker: `authenticate` has looked
-        async with self._sync.reading():
+        async with self._storage.reading():
             return await asyncio.get_running_loop().run_in_executor(None, self.users.load)
 
     def _proven(self, digest: bytes) -> str | None:

@@ -3,19 +3,20 @@
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
 
 from publisher.errors import ConfigurationError
-from publisher.files.atomic import replace_file
 from publisher.server.auth import hashes
 from publisher.server.auth.account_table import AccountTable, parse, with_entry
 from publisher.server.auth.errors import AccountsUnavailableError, InvalidAccountError
 from publisher.server.auth.rules import check_name, check_password
+from publisher.server.storage.base import Files
+from publisher.server.storage.errors import AbsentError, ChangedError
 
 SETTLED_AFTER = 0.3
 """Seconds that a changed file must stay as it is before a password is wrong by it: others rewrite it in place."""
@@ -56,10 +57,12 @@ class Users:
     Methods that verify or set a password block for the time of a hash (a quarter of a second): call them in a thread.
     """
 
-    def __init__(self, path: Path, *, allow_plaintext: bool = False) -> None:
+    def __init__(self, path: Path, *, allow_plaintext: bool = False, starts_without: bool = False) -> None:
         self._path = path
         self._name = os.fspath(path)
         self._allow_plaintext = allow_plaintext
+        self._starts_without = starts_without
+        """Whether the first account makes the file, as on a new volume; else a missing file is a lost one."""
         self._loaded: LoadedAccounts | None = None
         self._had_accounts = False
         self._warned: str | None = None
@@ -83,6 +86,8 @@ class Users:
         except OSError as error:
             self._warn_once(f"can't be read: {error.strerror or error}")
             raise AccountsUnavailableError from error
+        if stamp is None and self._starts_without and not self._had_accounts:
+            return LoadedAccounts(parse(b""), None, 0.0)
         if text is None or stamp is None:
             self._warn_once("is missing")
             raise AccountsUnavailableError("The index has no file with accounts just now; tell its administrator.")
@@ -102,11 +107,11 @@ class Users:
         """Return the names of all users, sorted; there are none where there is no file."""
         return sorted(parse(self._read()).entries) if self._path.exists() else []
 
-    def set_password(self, username: str, password: str, *, new_name: bool = True) -> Change:
+    def set_password(self, files: Files, username: str, password: str, *, new_name: bool = True) -> Change:
         """
         Create an account or change its password; an existing name is not checked where none may be new.
 
-        Raises InvalidAccountError when name or password break the rules, OSError when the file can't be written.
+        Raises InvalidAccountError when name or password break the rules, StorageError when the file can't be written.
         """
         if new_name:
             check_name(username)
@@ -120,9 +125,9 @@ class Users:
             changed = with_entry(text, username, hashes.make(password))
             return changed, Change.CHANGED if username in table.entries else Change.CREATED
 
-        return self._change(change)
+        return self._change(files, change)
 
-    def remove(self, username: str) -> bool:
+    def remove(self, files: Files, username: str) -> bool:
         """Remove an account; tell whether there was one."""
 
         def change(text: bytes) -> tuple[bytes, bool]:
@@ -130,19 +135,7 @@ class Users:
                 return text, False
             return with_entry(text, username, None), True
 
-        return self._change(change)
-
-    def text(self) -> bytes | None:
-        """Return what the file holds, None while there is no file."""
-        return self._read() if self._path.exists() else None
-
-    def restore(self, text: bytes | None) -> None:
-        """Put back what `text` returned."""
-        with self._alone():
-            if text is None:
-                self._path.unlink(missing_ok=True)
-            else:
-                self._write(text)
+        return self._change(files, change)
 
     def _read(self) -> bytes:
         with self._path.open("rb") as file:
@@ -151,26 +144,20 @@ class Users:
             raise OSError(f"it is larger than {FILE_LIMIT} bytes")
         return text
 
-    def _change(self, change: Callable[[bytes], tuple[bytes, _Result]]) -> _Result:
+    def _change(self, files: Files, change: Callable[[bytes], tuple[bytes, _Result]]) -> _Result:
         """Apply a change to what the file holds now, and replace the file in one step if anything changed."""
-        with self._alone():
-            before = self.text() or b""
+        while True:
+            try:
+                version: str | None = files.stat(self._path.name).version
+                before = files.read(self._path.name)
+            except AbsentError:
+                version, before = None, b""
             after, result = change(before)
-            if after != before:
-                self._write(after)
-            return result
-
-    def _write(self, text: bytes) -> None:
-        new = not self._path.exists()
-        replace_file(self._path, text, mode=0o600 if new else None, durable=True)
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Keep other processes of this machine from changing the file meanwhile."""
-        from filelock import FileLock  # noqa: PLC0415, TID251 - the only door to filelock, when the file is changed
-
-        with FileLock(f"{self._path}.lock", timeout=30):
-            yield
+            if after == before:
+                return result
+            with suppress(ChangedError):  # by a program that knows no lease: its change is kept
+                files.replace(self._path.name, after, version)
+                return result
 
     def _report(self, loaded: LoadedAccounts) -> None:
         """Log what an admin has to repair; no line of the file is shown."""

@@ -1,8 +1,7 @@
 """The account API: registering, listing and removing users, and changing one's own password."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import publisher
@@ -13,14 +12,8 @@ from publisher.server.auth.rules import NAME_LIMIT
 from publisher.server.http.messages import HttpError, Request, Response, error_response, json_response
 from publisher.server.routes.failures import DOMAIN_ERRORS, http_error
 from publisher.server.settings import ServerSettings
-from publisher.server.storage.durability import write_failure
-from publisher.server.storage.sync import VolumeSync
-
-CREDENTIALS_INTERVAL = 15.0
-"""Seconds between two reloads of a shared volume with the accounts."""
-
-BETWEEN_RELOADS = 1.0
-"""Seconds between two reloads that wrong passwords and unknown users cause: anybody can send those."""
+from publisher.server.storage.base import Files, Storage
+from publisher.server.storage.errors import NotDurableError
 
 _Result = TypeVar("_Result")
 
@@ -28,10 +21,10 @@ _Result = TypeVar("_Result")
 class AccountRoutes:
     """Answers ``/register``, ``/users``, ``/whoami`` and ``/password``; a change is committed before it is answered."""
 
-    def __init__(self, settings: ServerSettings, authenticator: Authenticator, sync: VolumeSync) -> None:
+    def __init__(self, settings: ServerSettings, authenticator: Authenticator, storage: Storage) -> None:
         self._settings = settings
         self._authenticator = authenticator
-        self._sync = sync
+        self._storage = storage
 
     @property
     def _users(self) -> Users:
@@ -59,16 +52,15 @@ class AccountRoutes:
     async def list(self, _request: Request, _rest: str = "") -> Response:
         """Name all users."""
         users = self._users
-        await self._sync.on_miss()
-        async with self._sync.reading():
+        await self._storage.refresh()
+        async with self._storage.reading():
             names = await asyncio.to_thread(users.names)
         return json_response({"users": names})
 
     async def remove(self, _request: Request, username: str) -> Response:
         """Remove a user; 404 when there is none of that name."""
-        async with self._changing() as change:
-            if not await change(lambda users: users.remove(username)):
-                raise HttpError(404, f"There is no user {username[:NAME_LIMIT]}.")
+        if not await self._change(lambda users, files: users.remove(files, username)):
+            raise HttpError(404, f"There is no user {username[:NAME_LIMIT]}.")
         return json_response({"username": username, "status": "removed"})
 
     async def whoami(self, request: Request, _rest: str = "") -> Response:
@@ -89,60 +81,24 @@ class AccountRoutes:
         return json_response({"username": username, "status": change.value})
 
     async def _set_password(self, username: str, password: str, *, new_name: bool = True) -> Change:
-        async with self._changing() as change:
-            return await change(lambda users: users.set_password(username, password, new_name=new_name))
+        return await self._change(lambda users, files: users.set_password(files, username, password, new_name=new_name))
 
-    @asynccontextmanager
-    async def _changing(self) -> "AsyncIterator[_Changer]":
-        """Change the accounts as all machines know them; when the change can't be committed, it is taken back."""
-        changer = _Changer(self._users, self._sync)
-        async with self._sync.lock():
-            await self._sync.on_miss()  # what other containers registered is kept
-            try:
-                yield changer
-            except InvalidAccountError as error:
-                raise HttpError(422, str(error)) from error
-            except OSError as error:
-                raise write_failure(error) from error
-            try:
-                await self._sync.commit()
-            except Exception as error:
-                await changer.undo()
-                raise HttpError(503, "The index could not make the change durable. Try again.") from error
+    async def _change(self, work: Callable[[Users, Files], _Result]) -> _Result:
+        """Change the accounts as all machines know them, durably."""
+        users = self._users
+        try:
+            async with self._storage.lease("accounts") as lease, self._storage.writing(lease) as files:
+                return await asyncio.to_thread(work, users, files)
+        except InvalidAccountError as error:
+            raise HttpError(422, str(error)) from error
+        except NotDurableError as error:
+            error.message += " It may or may not hold. Try again."
+            raise
 
 
-class _Changer:
-    """Changes accounts in a thread, and can take the last change back."""
-
-    def __init__(self, users: Users, sync: VolumeSync) -> None:
-        self._users = users
-        self._sync = sync
-        self._before: bytes | None = None
-
-    async def __call__(self, change: Callable[[Users], _Result]) -> _Result:
-        async with self._sync.reading():
-            self._before = await asyncio.to_thread(self._users.text)
-            return await asyncio.to_thread(change, self._users)
-
-    async def undo(self) -> None:
-        async with self._sync.reading():
-            await asyncio.to_thread(self._users.restore, self._before)
-
-
-def create_accounts(settings: ServerSettings) -> AccountRoutes:
-    """Return the account API for a server that has no index."""
-    sync = create_credentials_sync(settings)
-    return AccountRoutes(settings, Authenticator(settings, sync), sync)
-
-
-def create_credentials_sync(settings: ServerSettings) -> VolumeSync:
-    """Return what owns the reloading of the accounts."""
-    return VolumeSync(
-        settings.credentials_storage,
-        patience=settings.limits.waiting_for_folder,
-        interval=CREDENTIALS_INTERVAL,
-        between_reloads=BETWEEN_RELOADS,
-    )
+def create_accounts(settings: ServerSettings, storage: Storage) -> AccountRoutes:
+    """Return the account API for a server that has no index, over the storage of the accounts."""
+    return AccountRoutes(settings, Authenticator(settings, storage), storage)
 
 
 def _user(request: Request) -> str:

@@ -13,8 +13,8 @@ from stat import S_ISREG
 from publisher.server.http.messages import Headers, HttpError, Request, Response
 from publisher.server.routes.sending import IMMUTABLE, SMALL, LargeFile, content_type, open_file, ranged
 from publisher.server.settings import Limits
+from publisher.server.storage.base import Storage
 from publisher.server.storage.errors import StorageUnavailableError
-from publisher.server.storage.sync import VolumeSync
 from publisher.server.storage.tempcopy import copy_of
 from publisher.server.store.catalog import Catalog
 
@@ -32,10 +32,10 @@ class _Kept:
 class FileRoutes:
     """Answers requests below ``/packages/`` for the files that the store lists, and for nothing else."""
 
-    def __init__(self, limits: Limits, catalog: Catalog, sync: VolumeSync) -> None:
+    def __init__(self, limits: Limits, catalog: Catalog, storage: Storage) -> None:
         self._limits = limits
         self._catalog = catalog
-        self._sync = sync
+        self._storage = storage
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
         self._kept_size = 0
 
@@ -56,7 +56,7 @@ class FileRoutes:
     def from_memory(self, request: Request, url_path: str) -> Response | None:
         """Return an answer that is in memory and still right; None when anything has to be waited for."""
         kept = self._kept.get(url_path)
-        if kept is None or not self._catalog.is_current() or self._sync.reloading:
+        if kept is None or not self._catalog.is_current() or self._storage.reading_paused:
             return None
         path = self._catalog.path_of(url_path)
         try:
@@ -77,7 +77,7 @@ class FileRoutes:
         remembered = self.from_memory(request, url_path)
         if remembered is not None:
             return remembered
-        async with self._sync.reading():
+        async with self._storage.reading():
             try:
                 file = await self._catalog.in_thread(lambda: open_file(path))
             except FileNotFoundError:
@@ -93,7 +93,7 @@ class FileRoutes:
                 raise HttpError(404, f"This index has no file {url_path}.")
             headers = _headers(url_path, status)
             if status.st_size > SMALL:
-                if self._sync.shared:
+                if self._storage.shared:
                     with file:
                         file = await self._catalog.in_thread(partial(copy_of, file))
                 return LargeFile(file, status.st_size, headers, self._catalog.in_thread)
@@ -104,7 +104,7 @@ class FileRoutes:
 
     async def _metadata(self, request: Request, path: str, url_path: str) -> Response:
         kept = self._kept.get(url_path)
-        async with self._sync.reading():
+        async with self._storage.reading():
             try:
                 status = os.stat(path)  # noqa: PTH116
                 if kept is None or kept.stamp != _stamp(status):

@@ -66,7 +66,7 @@ class StoreBackend(Backend):  # type: ignore[misc]  # pypiserver has no types
 
     def add_package(self, filename: str, stream: BinaryIO) -> None:
         """Take a file in as an upload is."""
-        temporary = self._catalog.records.folder / f"legacy-{filename}"
+        temporary = self._catalog.dot_folder / f"legacy-{filename}"
         try:
             with temporary.open("wb") as file:
                 while block := stream.read(2**20):

@@ -18,6 +18,7 @@ from publisher.server.routes.redirects import to_legacy, to_simple, without_icon
 from publisher.server.routes.releases import ReleaseRoutes
 from publisher.server.routes.sending import LargeFile
 from publisher.server.routes.simple import SimplePages
+from publisher.server.routes.storage import StorageRoutes
 from publisher.server.routes.uploads import UploadRoutes
 from publisher.server.settings import Right
 
@@ -119,6 +120,7 @@ class Handlers:
     pypiserver: PypiserverRoutes
     releases: ReleaseRoutes
     simple: SimplePages
+    storage: StorageRoutes
     uploads: UploadRoutes
 
 
@@ -150,6 +152,7 @@ def index_routes(to: Handlers) -> list[Route]:
         Route("register", POST, Access.ADMIN, to.accounts.register),
         Route("users", READ, Access.ADMIN, to.accounts.list),
         Route("users/*", DELETE, Access.ADMIN, to.accounts.remove),
+        Route("-/storage/confirm-loss", POST, Access.ADMIN, to.storage.confirm_loss),
         Route("*/json", READ, Right.LIST, to.json_page.answer, applies=to.json_page.has_project),
         Route("pypi/*", READ, Right.LIST, to.json_page.answer_pypi),
         Route("*", READ | POST, Right.LIST, to.pypiserver.answer),

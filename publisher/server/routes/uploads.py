@@ -84,7 +84,7 @@ class UploadRoutes:
         self._settings = settings
         self._catalog = catalog
         self._changes = changes
-        self._folder = spool_folder(catalog.records.folder, settings.packages_storage)
+        self._folder = spool_folder(catalog.dot_folder, shared=catalog.is_shared)
         self._open = asyncio.Semaphore(settings.limits.open_uploads)
         self._places = asyncio.Semaphore(settings.limits.parallel_uploads)
         """Taken only while there is something to do, so that uploads whose clients are slow keep no others waiting."""

@@ -1,41 +1,138 @@
-"""What a folder lies on: a disk, or a volume whose changes are committed and reloaded."""
+"""The interface of a storage: what each implementation guarantees, with any number of writers and whatever fails."""
 
-from contextlib import AbstractAsyncContextManager, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager, suppress
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
+
+from publisher.server.storage.errors import AbsentError, ChangedError
+
+LEASE_PATIENCE = 60.0
+"""Seconds that a writer waits for a lease that another one holds, before its client is told to come again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stat:
+    """Size in bytes, time of the last change in nanoseconds since 1970, and a version that follows the contents."""
+
+    size: int
+    modified_ns: int
+    version: str
+
+
+class Files(Protocol):
+    """
+    The files of a storage by their keys (``a/b``); every method may block: call them in a thread.
+
+    AbsentError means that a file is known to be absent. StorageUnavailableError means that it could not be found out;
+    nothing may be concluded from it.
+    """
+
+    def read(self, key: str, start: int = 0, size: int | None = None) -> bytes:
+        """Return the contents of a file, or ``size`` bytes of it from ``start``."""
+
+    def stat(self, key: str) -> Stat:
+        """Return size, time and version of a file."""
+
+    def list(self, prefix: str) -> Sequence[str]:
+        """Return the names directly below a prefix, hidden ones left out; none for a prefix without files."""
+
+    def create(self, key: str, content: bytes | Path) -> Stat:
+        """Create a file that is absent, in one step and durably; raise ExistsError to all callers but one."""
+
+    def replace(self, key: str, content: bytes | Path, version: str | None) -> Stat:
+        """
+        Replace a file in one step and durably, if it still has the version that was read (None: if it is absent).
+
+        Raises ChangedError when somebody else was faster.
+        """
+
+    def remove(self, key: str) -> None:
+        """Remove a file durably, if there is one."""
+
+    def append(self, log: str, batch: bytes) -> None:
+        """Add a batch of lines to a log, durably; nobody's batch is ever lost or mixed with another one."""
+
+    def lines(self, log: str) -> Sequence[bytes]:
+        """Return the complete lines of all batches of a log, those of one writer in their order."""
+
+    def compact(self, log: str, keep: Callable[[Sequence[bytes]], Sequence[bytes]]) -> None:
+        """Let a log have the lines that ``keep`` selects, where that can be done without losing another's batch."""
+
+
+def put(files: Files, key: str, data: bytes) -> None:
+    """Create or replace a file; the last of several writers wins."""
+    while True:
+        try:
+            version: str | None = files.stat(key).version
+        except AbsentError:
+            version = None
+        with suppress(ChangedError):
+            files.replace(key, data, version)
+            return
+
+
+class Lease(Protocol):
+    """The right to be the only writer of something, until it is given back or its holder dies."""
+
+    number: int
+    """The fencing number: greater than that of every earlier holder."""
+
+    async def check(self) -> None:
+        """Return while the lease is held; raise LeaseLostError once another one has taken it over."""
 
 
 class Storage(Protocol):
     """
-    Makes changes durable, and brings in those that others made.
+    Files that several processes or machines share.
 
-    ``shared`` says that other machines write to it too, that their changes are seen only after `reload`, that the
-    folder may look empty while `commit` or `reload` runs, and that both may be refused while a file of it is open.
+    ``generation`` grows whenever changes of other machines were brought in. ``reading_paused`` tells that files can't
+    be looked at just now, without waiting.
     """
 
     shared: bool
+    """Whether changes of other writers are seen only after `refresh`, and files must not stay open for long."""
+    generation: int
 
-    async def commit(self) -> None:
-        """Make everything that was written durable; raise any exception when it is not."""
+    @property
+    def reading_paused(self) -> bool:
+        """Whether the files may look absent just now."""
 
-    async def reload(self) -> None:
-        """Bring in what others have committed; raise any exception when that can't be done now."""
+    def reading(self) -> AbstractAsyncContextManager[Files]:
+        """Return the files, which stay in place meanwhile; raise StorageUnavailableError when they can't be read."""
 
-    def lock(self) -> AbstractAsyncContextManager[None]:
-        """Keep other machines from changing a file that is rewritten as a whole."""
-        ...
+    def writing(self, lease: Lease | None = None, since: float | None = None) -> AbstractAsyncContextManager[Files]:
+        """
+        Return the files for changes, which are durable and known to all writers when the block has ended.
 
+        The storage is up to date before the block begins, as of now or of ``since`` (see `refresh`), or
+        StorageUnavailableError is raised. LeaseLostError means that nothing was changed, NotDurableError that the
+        changes were made here and may or may not be known elsewhere: the lease is kept until that is settled.
+        """
 
-class LocalDisk:
-    """A folder on a disk: what is written is there, for everybody."""
+    def is_recent(self) -> bool:
+        """Tell without waiting whether `refresh` would find nothing new, as far as known names are concerned."""
 
-    shared = False
+    async def refresh(self, since: float | None = None) -> None:
+        """
+        Bring in what other writers had changed when this was called, or at the monotonic time ``since``.
 
-    async def commit(self) -> None:
-        """Do nothing: files are flushed when they are written."""
+        Raises StorageUnavailableError when that fails.
+        """
 
-    async def reload(self) -> None:
-        """Do nothing: changes are seen at once."""
+    def lease(self, name: str, value: str = "", patience: float = LEASE_PATIENCE) -> AbstractAsyncContextManager[Lease]:
+        """
+        Hold a lease; wait for another holder, and take over from one that died, or that holds it for the same value.
 
-    def lock(self) -> AbstractAsyncContextManager[None]:
-        """Do nothing: the file is locked among the processes of this machine where it is written."""
-        return nullcontext()
+        Raises StorageUnavailableError after ``patience`` seconds.
+        """
+
+    async def claim_once(self, name: str, value: str, seconds: float) -> str:
+        """Claim a name with a value, for at least so many seconds; return the value of the first who claimed it."""
+
+    async def start(self) -> None:
+        """Prepare for the first request."""
+
+    async def stop(self) -> None:
+        """End what runs in the background."""

@@ -1,4 +1,11 @@
-"""Failures of a storage: what could not be found out, and what could not be written."""
+"""Failures of a storage: absent, taken, changed meanwhile; could not find out; could not write."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import asyncio
 
 
 class StorageError(Exception):
@@ -16,6 +23,10 @@ class StorageUnavailableError(StorageError):
         super().__init__(message)
 
 
+class LeaseLostError(StorageUnavailableError):
+    """Another writer has taken the lease over; what was done under it must not be committed."""
+
+
 class StorageFullError(StorageError):
     """No space left on the device, or the quota is used up."""
 
@@ -29,4 +40,20 @@ class StorageWriteError(StorageError):
 
 
 class NotDurableError(StorageError):
-    """Written here, but not durably; the message says which state holds now."""
+    """Written here, but not durably; ``settled`` ends when it is, after all."""
+
+    def __init__(self, message: str, settled: asyncio.Task[None] | None = None) -> None:
+        super().__init__(message)
+        self.settled = settled
+
+
+class AbsentError(LookupError):
+    """The file is known to be absent."""
+
+
+class ExistsError(Exception):
+    """The file exists; nothing was changed."""
+
+
+class ChangedError(Exception):
+    """The file is not the one that was read; nothing was changed."""

@@ -11,12 +11,13 @@ from typing import TypeVar
 
 from publisher.server.names.filenames import guess
 from publisher.server.settings import ServerSettings
-from publisher.server.storage.errors import StorageUnavailableError
-from publisher.server.storage.sync import VolumeSync
+from publisher.server.storage.base import Storage
+from publisher.server.storage.errors import StorageError, StorageUnavailableError
+from publisher.server.storage.folder import DOT_FOLDER
 from publisher.server.store.contents import FolderContents, file_count
 from publisher.server.store.loading import MetadataLoader, is_as_recorded
 from publisher.server.store.metadata import FileMetadata
-from publisher.server.store.owned_names import OwnedNames
+from publisher.server.store.owned_names import OwnedNames, StateLog
 from publisher.server.store.projects import Project, StoredFile
 from publisher.server.store.records import Records
 from publisher.server.store.watch import CHECK_SHARE, FolderWatch, in_background
@@ -35,25 +36,31 @@ class Catalog:
     All state is changed in the event loop; what reads files runs in threads and changes nothing.
     """
 
-    def __init__(self, settings: ServerSettings, sync: VolumeSync) -> None:
+    def __init__(self, settings: ServerSettings, storage: Storage, state: StateLog | None = None) -> None:
         self._settings = settings
-        self._sync = sync
+        self._storage = storage
         self.roots = tuple(Path(os.path.abspath(root)) for root in settings.roots)  # noqa: PTH100 - keeps links
-        self.records = Records(self.roots[0])
+        self.dot_folder = self.roots[0] / DOT_FOLDER
+        self.records = Records()
         self.workers = Workers()
         self._next_write = 0.0
         self._write_failure: OSError | None = None
         self._contents = FolderContents(self.roots)
-        self._watch = FolderWatch(self.roots, self._contents, sync, self.workers)
+        self._watch = FolderWatch(self.roots, self._contents, storage, self.workers)
         self._watch.after_scan = self._after_scan
         self._loader = MetadataLoader(self._contents, self.records)
-        self._owned = OwnedNames(settings.reserved, self._watch, self.records, sync, self.workers)
+        self.owned = OwnedNames(settings.reserved, storage, state, self.records, self.workers)
 
     async def start(self) -> None:
         """Read the folders for the first time."""
         with suppress(OSError):  # a folder that can only be read is served without records
-            await self.workers.run(self.records.prepare)
-        await self.rescan()
+            await self.workers.run(lambda: self.dot_folder.mkdir(exist_ok=True))
+        await self._storage.start()
+        await self._watch.rescan()
+        await self.owned.start(self._contents.projects)
+        with suppress(StorageError):
+            async with self._storage.reading() as files:
+                await self.workers.run(lambda: self.records.remember(files))
 
     def close(self) -> None:
         """End the threads."""
@@ -68,7 +75,12 @@ class Catalog:
     @property
     def unavailable_reason(self) -> str | None:
         """Why the folder can't be served, None while it can."""
-        return self._watch.unavailable_reason
+        return self._watch.unavailable_reason or self.owned.lost_reason
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether files of the storage must not stay open."""
+        return self._storage.shared
 
     @property
     def revision(self) -> int:
@@ -111,22 +123,33 @@ class Catalog:
     # with a look at the folder
 
     async def refresh(self) -> None:
-        """Make memory and folder agree."""
-        self._watch.refresh()
+        """Make memory and folder agree, for the sake of known names."""
+        await self._watch.refresh()
 
     async def rescan(self) -> None:
         """Read the folders that changed."""
         await self._watch.rescan()
 
+    async def look(self, since: float | None = None) -> None:
+        """Make memory and folder agree before a write; raise StorageUnavailableError when that can't be done."""
+        await self._watch.look(since)
+        await self.owned.recheck(self._contents.projects)
+        if self.owned.lost_reason is not None:
+            raise StorageUnavailableError
+
     async def find(self, name: str) -> Project | None:
-        """Return a project by its normalized name; before there is none, folder and volume are read again."""
-        self._watch.refresh()
-        return self.project(name) or await self._look_again(lambda: self.project(name))
+        """Return a project by its normalized name; before there is none, the folder is looked at."""
+        await self._watch.refresh()
+        if self.project(name) is None:
+            await self.look()
+        return self.project(name)
 
     async def find_path(self, url_path: str) -> str | None:
         """Return the path of the file of a URL path; before there is none, as `find`."""
-        self._watch.refresh()
-        return self.path_of(url_path) or await self._look_again(lambda: self.path_of(url_path))
+        await self._watch.refresh()
+        if self.path_of(url_path) is None:
+            await self.look()
+        return self.path_of(url_path)
 
     async def files(self, project: Project) -> Mapping[str, StoredFile]:
         """Return the files of a project with their metadata; the first time it is read, and recorded, in a thread."""
@@ -142,12 +165,29 @@ class Catalog:
 
     async def is_owned(self, name: str) -> bool:
         """Tell whether a name is this index's for good: published at any time, or reserved."""
-        return await self._owned.is_owned(name)
+        return await self.owned.is_owned(name, self._contents)
+
+    async def require_identity(self) -> None:
+        """
+        Return while the package storage is the one that this index had; raise StorageUnavailableError otherwise.
+
+        Its dot-folder is made again from memory when it was removed while the packages stayed.
+        """
+        if self.unavailable_reason is not None or not self.dot_folder.is_dir():
+            await self._watch.rescan()
+            if self.unavailable_reason is None and self._contents.projects:
+                await self.owned.remake()
+                async with self._storage.writing() as files:
+                    await self.workers.run(lambda: self.records.remake(files))
+        await self.owned.require_identity()
+        if self.unavailable_reason is not None:
+            raise StorageUnavailableError
 
     async def read_failure(self) -> str | None:
         """Return why the package folder can't be served, None when it can; a lost disk is noticed at once."""
-        self._watch.refresh()
-        if self.unavailable_reason is None and not self.records.folder.is_dir():
+        await self._watch.refresh()
+        await self.owned.recheck(self._contents.projects)
+        if self.unavailable_reason is None and not self.dot_folder.is_dir():
             await self._watch.rescan()
         return self.unavailable_reason
 
@@ -155,8 +195,8 @@ class Catalog:
         """Return why the package folder can't be written; tried at most once a minute, and creates nothing lasting."""
         now = time.monotonic()
         if now >= self._next_write:
-            async with self._sync.reading():
-                self._write_failure = await self.workers.run(lambda: _write_failure(self.records.folder))
+            async with self._storage.reading():
+                self._write_failure = await self.workers.run(lambda: _write_failure(self.dot_folder))
             self._next_write = now + (WRITE_TRIED_EVERY if self._write_failure is None else 1.0)
         return self._write_failure
 
@@ -175,6 +215,14 @@ class Catalog:
             project.files, project.state = {**files, filename: file}, state
         return file
 
+    def withhold(self, directory: str, filename: str) -> None:
+        """Don't list a file that is not durable yet."""
+        self._contents.withhold(directory, filename)
+
+    def release(self, directory: str, filename: str) -> None:
+        """List a file that has become durable."""
+        self._contents.release(directory, filename)
+
     def directories_of(self, name: str, filename: str) -> set[str]:
         """Return every directory that has a file of a project."""
         project = self.project(name)
@@ -189,21 +237,12 @@ class Catalog:
         """Note how a directory is left by a change of this process; one thread at a time."""
         return self._watch.own_changes.change(directory, self._contents.listings)
 
-    async def _look_again(self, find: Callable[[], _Result | None]) -> _Result | None:
-        await self._watch.rescan()
-        found = find()
-        if found is None and await self._sync.on_miss():
-            await self._watch.rescan()
-            found = find()
-        return found
-
     async def _load(self, project: Project) -> None:
         revision, places = project.revision, dict(project.places)
-        async with self._sync.reading():
+        async with self._storage.reading() as storage:
             try:
-                files, state = await self.workers.run(lambda: self._loader.load(project.name, places))
+                files, state = await self.workers.run(lambda: self._loader.load(storage, project.name, places))
             except OSError as error:
-                self._watch.lose(error)
                 raise StorageUnavailableError from error
         if len(files) < len(places):
             await self._watch.rescan()
@@ -216,9 +255,9 @@ class Catalog:
         """Notice files that were overwritten in place, which no directory's time shows; the slower the rarer."""
         files = dict(project.files or {})
         started = time.monotonic()
-        async with self._sync.reading():
+        async with self._storage.reading() as storage:
             changed = await self.workers.run(lambda: any(not is_as_recorded(file) for file in files.values()))
-            state = await self.workers.run(lambda: self.records.state(project.name))
+            state = await self.workers.run(lambda: self.records.state(storage, project.name))
         project.verified = time.monotonic() + CHECK_SHARE * (time.monotonic() - started)
         if changed:
             await self._watch.rescan()  # a file that is not there may mean that the whole disk is not
@@ -226,7 +265,8 @@ class Catalog:
             project.forget()
 
     def _after_scan(self) -> None:
-        self._owned.note_new(durably=self._settings.fallback_url is not None or self._settings.upstream is not None)
+        names, self._contents.unnoted = self._contents.unnoted, set()
+        self.owned.claim_later(names)
 
 
 def _write_failure(folder: Path) -> OSError | None:

@@ -1,41 +1,57 @@
 """Changes to an index: upload, yank, unyank, delete."""
 
-import asyncio
-import errno
-import logging
-import os
+import time
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import replace
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from publisher.files.atomic import replace_file, sync_directory
+from publisher.files.atomic import sync_directory
 from publisher.project.versions import same_version
 from publisher.server.names.filenames import SIGNATURE, guess
 from publisher.server.names.identity import identity
 from publisher.server.settings import ServerSettings
-from publisher.server.storage.durability import write_failure
-from publisher.server.storage.errors import NotDurableError, StorageUnavailableError
-from publisher.server.storage.sync import VolumeSync
-from publisher.server.storage.tempcopy import copied
+from publisher.server.storage.base import Files, Lease, Stat, Storage, put
+from publisher.server.storage.errors import (
+    AbsentError,
+    ChangedError,
+    ExistsError,
+    NotDurableError,
+    StorageError,
+    StorageUnavailableError,
+)
 from publisher.server.store.catalog import Catalog
 from publisher.server.store.errors import FileExistsConflictError, UnknownReleaseError
 from publisher.server.store.metadata import FileMetadata, now_text, time_text
-from publisher.server.store.projects import Project, StoredFile
+from publisher.server.store.projects import StoredFile
+from publisher.server.store.spool import digest_file
 
-_log = logging.getLogger(__name__)
+
+@dataclass(frozen=True)
+class Upload:
+    """
+    A complete file on this machine's disk, and the name it is to have.
+
+    ``yanked`` is the reason for which its release is yanked, None where it is not; ``signature`` is stored beside it.
+    """
+
+    path: Path
+    filename: str
+    project: str
+    metadata: FileMetadata
+    yanked: str | None = None
+    signature: bytes | None = None
 
 
 class ReleaseChanges:
-    """Changes the package folders, one file at a time, and keeps the catalog right."""
+    """Changes the package storage, one file identity at a time, and keeps the catalog right."""
 
-    def __init__(self, settings: ServerSettings, catalog: Catalog, sync: VolumeSync) -> None:
+    def __init__(self, settings: ServerSettings, catalog: Catalog, storage: Storage) -> None:
         self._settings = settings
         self._catalog = catalog
-        self._sync = sync
+        self._storage = storage
         self._records = catalog.records
         self._root = catalog.roots[0]
-        self._locks: dict[str, asyncio.Lock] = {}
 
     async def require_available(self) -> None:
         """
@@ -44,10 +60,7 @@ class ReleaseChanges:
         Raises StorageUnavailableError when it is lost: files written to an empty mount point would hide that, and be
         hidden.
         """
-        if self._catalog.unavailable_reason is not None or not self._records.folder.is_dir():
-            await self._catalog.rescan()
-            if self._catalog.unavailable_reason is not None:
-                raise StorageUnavailableError
+        await self._catalog.require_identity()
 
     async def upload(
         self, temporary: Path, filename: str, metadata: FileMetadata, signature: bytes | None = None
@@ -55,52 +68,33 @@ class ReleaseChanges:
         """
         Add a complete, checked file to the index: durable, committed and listed when this returns.
 
-        The same bytes under a name that is there are success, and change nothing; so they are under another spelling of
-        it. A file of a yanked release is yanked too. ``signature`` is stored beside the file.
+        The same bytes under the same identity are success, and change nothing. A file of a yanked release is
+        yanked too.
 
-        Raises FileExistsConflictError when the name is taken by other bytes or was deleted, and StorageError when it
-        can't be stored.
+        Raises FileExistsConflictError when the identity is taken by other bytes or was deleted, and StorageError when
+        it can't be stored.
         """
         guessed = guess(filename)
         assert guessed is not None, "an upload's name was parsed"  # noqa: S101 - for the type checker
-        name = guessed.project
-        async with self._lock(f"{name}/{identity(filename)}"):
-            existing = await self._existing(name, filename, metadata)
-            if existing is not None:
-                return existing
-            filename = await self._stored_spelling(name, filename)
-            reason = await self._yank_reason(name, guessed.version)
-            async with self._sync.reading():
-                final = self._root / filename
-
-                def place() -> FileMetadata:
-                    if reason is not None:
-                        self._records.mark(name, filename, "yanked", {"reason": reason, "at": now_text()})
-                    stored = self._place(temporary, final, name, metadata)
-                    if signature is not None:
-                        replace_file(final.with_name(final.name + SIGNATURE), signature, mode=0o644)
-                    return stored
-
+        async with self._storage.lease(_lease_of(filename), metadata.sha256) as lease:
+            since = time.monotonic()
+            existing = await self._existing(guessed.project, filename, metadata, since)
+            if existing is None:
+                stored_name = self._stored_spelling(guessed.project, filename)
+                yanked = await self._yank_reason(*guessed)
+                upload = Upload(temporary, stored_name, guessed.project, metadata, yanked, signature)
                 try:
-                    stored = await self._catalog.in_thread(place)
-                except FileExistsError:
-                    stored = None
-                except OSError as error:
-                    raise write_failure(error) from error
-            if stored is None:  # another process was faster
-                await self._catalog.rescan()
-                existing = await self._existing(name, filename, metadata)
-                if existing is not None:
-                    return existing
+                    return await self._store(lease, since, upload)
+                except ExistsError:  # somebody has copied it into the folder meanwhile
+                    since = time.monotonic()
+                    await self._catalog.rescan()
+                    existing = await self._existing(guessed.project, filename, metadata, since)
+            if existing is None:
                 raise StorageUnavailableError
-            await self._commit(lambda: self._take_back(final), "nothing was stored. Send it again.")
-            added = self._catalog.add_upload(str(self._root), filename, stored)
-            project = self._catalog.project(name)
-            if reason is not None and project is not None:
-                project.forget()
-            return added
+            async with self._storage.writing(lease, since):  # what could not be made durable before is now
+                return existing
 
-    async def _stored_spelling(self, name: str, filename: str) -> str:
+    def _stored_spelling(self, name: str, filename: str) -> str:
         """Return the name under which a file of the same identity is here, which is the one that may be replaced."""
         project = self._catalog.project(name)
         places = project.places if project is not None else {}
@@ -117,9 +111,10 @@ class ReleaseChanges:
         """Yank the files of a release (PEP 592) and return their names; raise UnknownReleaseError for none."""
         filenames = await self._release(name, version)
 
-        def work() -> None:
+        def work(files: Files) -> None:
             for filename in filenames:
-                self._records.mark(name, filename, "yanked", {"reason": reason, "by": user, "at": now_text()})
+                details = {"reason": reason, "by": user, "at": now_text()}
+                self._records.mark(files, (name, filename), "yanked", details)
 
         await self._change(name, work)
         return filenames
@@ -128,9 +123,9 @@ class ReleaseChanges:
         """Undo a yank."""
         filenames = await self._release(name, version)
 
-        def work() -> None:
+        def work(files: Files) -> None:
             for filename in filenames:
-                self._records.unmark(name, filename, "yanked")
+                self._records.unmark(files, (name, filename), "yanked")
 
         await self._change(name, work)
         return filenames
@@ -148,58 +143,56 @@ class ReleaseChanges:
             filenames = [filename]
         places = {each: self._catalog.directories_of(name, each) for each in filenames}
 
-        def work() -> None:
+        def work(files: Files) -> None:
             for each, directories in places.items():
-                self._records.mark(name, each, "deleted", {"by": user, "at": now_text()})
+                self._records.mark(files, (name, each), "deleted", {"by": user, "at": now_text()})
                 for directory in directories:
-                    Path(directory, each).unlink(missing_ok=True)
-                    Path(directory, each + SIGNATURE).unlink(missing_ok=True)
+                    self._remove(files, Path(directory, each))
+                    self._remove(files, Path(directory, each + SIGNATURE))
 
-        await self._change(name, work)
+        await self._catalog.require_identity()
+        async with AsyncExitStack() as leases:
+            for each in sorted({_lease_of(filename) for filename in filenames}):
+                await leases.enter_async_context(self._storage.lease(each))
+            await self._change(name, work)
         await self._catalog.rescan()
         return filenames
 
-    async def _change(self, name: str, work: Callable[[], None]) -> None:
-        await self.require_available()
-        async with self._lock(name):
-            async with self._sync.reading():
-                try:
-                    await self._catalog.in_thread(work)
-                except OSError as error:
-                    raise write_failure(error) from error
+    async def _change(self, name: str, work: Callable[[Files], None]) -> None:
+        await self._catalog.require_identity()
+        try:
+            async with self._storage.writing() as files:
+                await self._catalog.in_thread(lambda: work(files))
+        except NotDurableError as error:
             # states and deletions are not taken back: they are what was wanted, and the next commit carries them
-            await self._commit(lambda: None, "it holds here, but may be lost. Look, and ask for it again if it is.")
+            error.message += " It holds here, but may be lost. Look, and ask for it again if it is."
+            raise
+        finally:
             project = self._catalog.project(name)
             if project is not None:
                 project.forget()
 
-    async def _commit(self, undo: Callable[[], object], outcome: str) -> None:
-        """Commit the storage; when that fails, undo what was written and tell the client what holds now."""
-        try:
-            await self._sync.commit()
-        except Exception as error:
-            _log.exception("commit failed")
-            async with self._sync.reading():
-                await self._catalog.in_thread(undo)
-            raise NotDurableError(f"The index could not make the change durable; {outcome}") from error
-
-    async def _existing(self, name: str, filename: str, metadata: FileMetadata) -> StoredFile | None:
-        """Return the file of that name when it has the same bytes; None when the name is free."""
-        project = await self._find_for(name, filename)
-        files = await self._catalog.files(project) if project is not None else {}
+    async def _existing(self, name: str, filename: str, metadata: FileMetadata, since: float) -> StoredFile | None:
+        """Return the file of that identity when it has the same bytes; None when the identity is free."""
+        if self._storage.shared or not self._catalog.is_unchanged_by_others():
+            await self._catalog.look(since)
+        project = self._catalog.project(name)
+        stored = await self._catalog.files(project) if project is not None else {}
         wanted = identity(filename)
-        file = files.get(filename) or next((file for each, file in files.items() if identity(each) == wanted), None)
+        same = (file for each, file in stored.items() if identity(each) == wanted)
+        file = stored.get(filename) or next(same, None)
         if file is not None:
-            if file.metadata.sha256 == metadata.sha256:
+            digest = await self._digest(file)
+            if digest == metadata.sha256:
                 return file
             if self._settings.overwrite:
                 return None
             raise FileExistsConflictError(
                 f"File already exists: {file.filename} is on this index with other contents "
-                f"(sha256 {file.metadata.sha256}). Publish the change under a new version.",
+                f"(sha256 {digest}). Publish the change under a new version.",
             )
-        async with self._sync.reading():
-            state = await self._catalog.in_thread(lambda: self._records.state(name))
+        async with self._storage.reading() as files:
+            state = await self._catalog.in_thread(lambda: self._records.state(files, name))
         if any(identity(each) == wanted for each in state.deleted) and not self._settings.overwrite:
             raise FileExistsConflictError(
                 f"File already exists: {filename} was deleted from this index, and its name is not given again. "
@@ -207,60 +200,82 @@ class ReleaseChanges:
             )
         return None
 
-    async def _find_for(self, name: str, filename: str) -> Project | None:
-        """Return the project of an incoming file, if there is one, reading the folder only where it has to be."""
-        project = self._catalog.project(name)
-        if self._sync.shared or (project is not None and filename in project.places):
-            return await self._catalog.find(name)
-        if not self._catalog.is_unchanged_by_others():
-            await self._catalog.rescan()
-        return self._catalog.project(name)
+    async def _digest(self, file: StoredFile) -> str:
+        """Return the digest of a file as it is: two writers are possible, and its record may be of another one."""
+        async with self._storage.reading():
+            try:
+                return await self._catalog.in_thread(lambda: digest_file(file.path, "sha256"))
+            except OSError as error:
+                raise StorageUnavailableError from error
 
-    def _place(self, temporary: Path, final: Path, project: str, metadata: FileMetadata) -> FileMetadata:
-        """Give a file its name in one step, without ever replacing another, and record it."""
-        if self._sync.shared:
-            with copied(temporary, self._records.folder) as copy:
-                return self._place_here(copy, final, project, metadata)
-        return self._place_here(temporary, final, project, metadata)
+    async def _store(self, lease: Lease, since: float, upload: Upload) -> StoredFile:
+        """Store a file under its lease; raise ExistsError when its name is taken after all."""
+        directory = str(self._root)
+        await self._catalog.owned.claim({upload.project})
+        try:
+            async with self._storage.writing(lease, since) as files:
+                stored = await self._catalog.in_thread(lambda: self._place(files, upload))
+        except NotDurableError as error:
+            if error.settled is not None and not self._settings.overwrite:
+                self._catalog.withhold(directory, upload.filename)
+                error.settled.add_done_callback(lambda _: self._catalog.release(directory, upload.filename))
+            error.message += " It may or may not be stored. Send it again."
+            raise
+        added = self._catalog.add_upload(directory, upload.filename, stored)
+        project = self._catalog.project(upload.project)
+        if upload.yanked is not None and project is not None:
+            project.forget()
+        return added
 
-    def _place_here(self, temporary: Path, final: Path, project: str, metadata: FileMetadata) -> FileMetadata:
+    def _place(self, files: Files, upload: Upload) -> FileMetadata:
         """
-        Record a file, then give it its name in one step, without ever replacing another.
+        Give a file its name in one step, without ever replacing another, and record it.
 
         The record goes first, so that readers who see the file find its metadata.
         """
-        status = temporary.stat()
+        if upload.yanked is not None:
+            details = {"reason": upload.yanked, "at": now_text()}
+            self._records.mark(files, (upload.project, upload.filename), "yanked", details)
+        status = upload.path.stat()
         uploaded = time_text(status.st_mtime)
-        stored = replace(metadata, size=status.st_size, mtime_ns=status.st_mtime_ns, uploaded=uploaded)
-        with suppress(OSError):  # a record only saves time
-            self._records.add(project, {final.name: stored})
-        with self._catalog.own_change(str(final.parent)):
-            self._give_name(temporary, final, project)
-        try:
-            sync_directory(final.parent)
-        except OSError:
-            self._take_back(final)
-            raise
+        stored = replace(upload.metadata, size=status.st_size, mtime_ns=status.st_mtime_ns, uploaded=uploaded)
+        if self._storage.shared:
+            return self._place_copy(files, upload, stored)
+        with suppress(StorageError):  # a record only saves time
+            self._records.add(files, upload.project, {upload.filename: stored})
+        with self._catalog.own_change(str(self._root)):
+            self._give_name(files, upload)
+            if upload.signature is not None:
+                put(files, upload.filename + SIGNATURE, upload.signature)
         return stored
 
-    def _give_name(self, temporary: Path, final: Path, project: str) -> None:
-        if self._settings.overwrite:
-            temporary.replace(final)
-            self._records.unmark(project, final.name, "deleted")
-            return
-        try:
-            os.link(temporary, final)
-        except OSError as error:
-            if error.errno not in {errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EXDEV, errno.EMLINK}:
-                raise
-            if final.exists():  # a file system without links: this process's lock and this check must do
-                raise FileExistsError(errno.EEXIST, "it came up meanwhile", str(final)) from error
-            temporary.replace(final)
+    def _place_copy(self, files: Files, upload: Upload, metadata: FileMetadata) -> FileMetadata:
+        """Place a file that comes from another disk, and has the time of its copy."""
+        with self._catalog.own_change(str(self._root)):
+            stat = self._give_name(files, upload)
+            if upload.signature is not None:
+                put(files, upload.filename + SIGNATURE, upload.signature)
+        stored = replace(metadata, mtime_ns=stat.modified_ns, uploaded=time_text(stat.modified_ns / 1e9))
+        with suppress(StorageError):
+            self._records.add(files, upload.project, {upload.filename: stored})
+        return stored
 
-    def _take_back(self, final: Path) -> None:
-        """Remove a file whose client is told to come again, unless it replaced another: then it is all there is."""
+    def _give_name(self, files: Files, upload: Upload) -> Stat:
         if not self._settings.overwrite:
-            final.unlink(missing_ok=True)
+            return files.create(upload.filename, upload.path)
+        while True:
+            with suppress(ChangedError):
+                stat = files.replace(upload.filename, upload.path, _version(files, upload.filename))
+                self._records.unmark(files, (upload.project, upload.filename), "deleted")
+                return stat
+
+    def _remove(self, files: Files, path: Path) -> None:
+        if path.is_relative_to(self._root):
+            with self._catalog.own_change(str(path.parent)):
+                files.remove(str(path.relative_to(self._root)))
+        else:  # another root, which is a folder of this machine
+            path.unlink(missing_ok=True)
+            sync_directory(path.parent)
 
     async def _release(self, name: str, version: str) -> list[str]:
         """Return the names of the files of a release."""
@@ -271,7 +286,14 @@ class ReleaseChanges:
             raise UnknownReleaseError(f"This index has no {name} {version}.")
         return sorted(filenames)
 
-    def _lock(self, key: str) -> asyncio.Lock:
-        if len(self._locks) > 1000:
-            self._locks = {name: lock for name, lock in self._locks.items() if lock.locked()}
-        return self._locks.setdefault(key, asyncio.Lock())
+
+def _lease_of(filename: str) -> str:
+    parts = (sorted(map(str, part)) if isinstance(part, frozenset) else part for part in identity(filename))
+    return "file " + " ".join(map(str, parts))
+
+
+def _version(files: Files, key: str) -> str | None:
+    try:
+        return files.stat(key).version
+    except AbsentError:
+        return None

@@ -18,11 +18,13 @@ class FolderContents:
         """Grows whenever a project comes or goes."""
         self.listings: dict[str, Listing] = {}
         self.unnoted: set[str] = set()
-        """Names that have files and were not written to the list of owned names since this process started."""
+        """Names that have files and were not claimed yet."""
         self._roots = tuple(map(str, roots))
         self._directories: dict[str, str] = {}
         """The directory of the file of every path below ``/packages/``."""
         self._prefixes: dict[str, str] = {}
+        self._withheld: set[tuple[str, str]] = set()
+        """The directory and name of each file that is here and not durable."""
         self._newest_scan = 0
         self._unlisted_uploads: dict[tuple[str, str], int] = {}
         """The directory and name of each upload that no scan has listed yet, with how many scans had begun by then."""
@@ -63,8 +65,20 @@ class FolderContents:
 
     def add_upload(self, directory: str, filename: str, begun_scans: int) -> None:
         """Insert an uploaded file before any scan has seen it."""
+        self._withheld.discard((directory, filename))
         self._insert(directory, filename)
         self._unlisted_uploads[directory, filename] = begun_scans
+
+    def withhold(self, directory: str, filename: str) -> None:
+        """Leave a file out until it is released."""
+        self._withheld.add((directory, filename))
+        self._remove(directory, filename)
+
+    def release(self, directory: str, filename: str) -> None:
+        """List a file that was left out, if it is there."""
+        self._withheld.discard((directory, filename))
+        if directory in self.listings and filename in self.listings[directory].files:
+            self._insert(directory, filename)
 
     def _vanished_uploads(self, number: int, listings: Listings) -> Iterator[tuple[str, str]]:
         """Yield the directory and name of uploads that were removed before any scan has listed them."""
@@ -76,7 +90,7 @@ class FolderContents:
 
     def _insert(self, directory: str, filename: str) -> None:
         guessed = guess(filename.removesuffix(SIGNATURE))
-        if guessed is None:
+        if guessed is None or (directory, filename) in self._withheld:
             return
         self._directories.setdefault(self.url_path(directory, filename), directory)
         if filename.endswith(SIGNATURE):

@@ -4,10 +4,13 @@ import errno
 import os
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from stat import S_ISREG
 
 from publisher.server.names.filenames import guess
+from publisher.server.storage.base import Files
+from publisher.server.storage.errors import StorageError
 from publisher.server.store.contents import FolderContents
 from publisher.server.store.metadata import FileMetadata, ReleaseState, read_metadata
 from publisher.server.store.projects import StoredFile
@@ -21,10 +24,10 @@ class MetadataLoader:
         self._contents = contents
         self._records = records
 
-    def load(self, name: str, places: Mapping[str, str]) -> tuple[dict[str, StoredFile], ReleaseState]:
+    def load(self, storage: Files, name: str, places: Mapping[str, str]) -> tuple[dict[str, StoredFile], ReleaseState]:
         """Return the files of a project with their metadata, and record what was not recorded."""
-        recorded = self._records.load(name)
-        state = self._records.state(name)
+        recorded = self._records.load(storage, name)
+        state = self._records.state(storage, name)
         files: dict[str, StoredFile] = {}
         learned: dict[str, FileMetadata] = {}
         for filename, directory in places.items():
@@ -35,8 +38,8 @@ class MetadataLoader:
                 learned[filename] = found
             files[filename] = self.stored(filename, directory, found, state.yanked.get(filename))
         if learned:
-            with suppress(OSError):  # a record only saves time
-                self._records.add(name, learned)
+            with suppress(StorageError):  # a record only saves time
+                self._records.add(storage, name, learned)
         return files, state
 
     def stored(self, filename: str, directory: str, metadata: FileMetadata, yanked: str | None) -> StoredFile:
@@ -55,13 +58,20 @@ def _metadata(path: Path, filename: str, recorded: FileMetadata | None) -> FileM
             return recorded
         if not S_ISREG(status.st_mode):
             return None  # opening a pipe would wait for ever
-        return read_metadata(path, filename)
+        return _as_before(read_metadata(path, filename), recorded)
     except (FileNotFoundError, PermissionError):
         return None
     except OSError as error:
         if error.errno != errno.ELOOP:
             raise
         return None
+
+
+def _as_before(found: FileMetadata, recorded: FileMetadata | None) -> FileMetadata:
+    """Keep uploader and upload time of a file that has other times only: it was restored from a backup."""
+    if recorded is None or (recorded.size, recorded.sha256) != (found.size, found.sha256):
+        return found
+    return replace(found, uploaded=recorded.uploaded, uploader=recorded.uploader)
 
 
 def is_as_recorded(file: StoredFile) -> bool:

@@ -1,59 +1,228 @@
-"""Owned names: a name that was ever published here is never looked for elsewhere."""
+"""Owned names: a name that was ever published here is never looked for elsewhere, whatever happens to the packages."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+import logging
+import time
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
 
 from publisher.server.names.filenames import is_reserved
-from publisher.server.storage.sync import VolumeSync
+from publisher.server.storage.base import Files, Storage
+from publisher.server.storage.errors import StorageError, StorageUnavailableError
+from publisher.server.store.contents import FolderContents
+from publisher.server.store.ledger import (
+    NAMES,
+    Ledger,
+    disagreement,
+    new_identifier,
+    read_identity,
+    read_packages_ledger,
+    read_state_ledger,
+    state_lines,
+    write_identity,
+)
 from publisher.server.store.records import Records
-from publisher.server.store.watch import FolderWatch, in_background
+from publisher.server.store.watch import in_background
 from publisher.server.store.workers import Workers
 
 if TYPE_CHECKING:
     import asyncio
 
+RECHECK = 1.0
+"""Seconds between two looks at a storage that is taken for lost."""
+
+_log = logging.getLogger(__name__)
+_Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True)
+class StateLog:
+    """The place of the list beside the accounts: a storage, and the key of a log in it."""
+
+    storage: Storage
+    log: str
+
 
 class OwnedNames:
-    """The names that have or had files here, in the records of the package folder, and the reserved patterns."""
+    """
+    The names that have or had files here, in the package storage and beside the accounts.
+
+    A storage that has fewer names than the other one, or another identifier, is taken for lost: nothing is served or
+    passed on until the loss is confirmed.
+    """
 
     def __init__(
-        self, reserved: Sequence[str], watch: FolderWatch, records: Records, sync: VolumeSync, workers: Workers
+        self, reserved: Sequence[str], packages: Storage, state: StateLog | None, records: Records, workers: Workers
     ) -> None:
         self._reserved = reserved
-        self._contents = watch.contents
-        self._watch = watch
+        self._packages = packages
+        self._state = state
         self._records = records
-        self._sync = sync
         self._workers = workers
-        self._seen: set[str] = set()
-        """Names that had files while this process ran."""
-        self._noting: asyncio.Task[None] | None = None
+        self.lost_reason: str | None = None
+        """Why the package storage is taken for lost, None while it is not."""
+        self._identifier: str | None = None
+        self._names: set[str] = set()
+        self._in_state: set[str] = set()
+        self._checked = 0.0
+        self._unclaimed: set[str] = set()
+        self._claiming: asyncio.Task[None] | None = None
 
-    async def is_owned(self, name: str) -> bool:
-        """Tell whether a name is this index's for good: published at any time, or reserved."""
-        if name in self._contents.projects or name in self._seen or self._watch.unavailable_reason is not None:
+    async def start(self, listed: Collection[str]) -> None:
+        """Compare both storages, or make the ledger of a new index."""
+        if self._state is None:
+            _log.warning(
+                "without an accounts file or --state FILE the index can't tell an empty disk from a lost one: "
+                "it passes no names on to another index"
+            )
+            self._names = set(await self._read(self._packages, self._records.names)) | set(listed)
+            return
+        try:
+            async with self._state.storage.lease("identity"):
+                await self._compare(listed)
+        except StorageError as error:
+            _log.warning("the lists of owned names can't be compared: %s", error)
+            self.lost_reason = "the lists of owned names could not be compared yet"
+
+    async def is_owned(self, name: str, contents: FolderContents) -> bool:
+        """Tell whether a name is this index's for good: published at any time, or reserved, or not known not to be."""
+        if self._identifier is None or self.lost_reason is not None or name in contents.projects:
+            return True
+        if name in self._names or name in self._unclaimed:
             return True
         if any(is_reserved(name, pattern) for pattern in self._reserved):
             return True
-        async with self._sync.reading():
-            return await self._workers.run(lambda: self._records.knows(name))
+        found = await self._read(self._packages, lambda files: (read_packages_ledger(files), self._knows(files, name)))
+        self._names |= found[0].names
+        return found[1] or name in self._names
 
-    def note_new(self, *, durably: bool) -> None:
-        """Remember the names that have files, before anyone asks for them; ``durably`` also records them."""
-        self._seen |= self._contents.unnoted
-        if durably and self._contents.unnoted and (self._noting is None or self._noting.done()):
-            self._noting = in_background(self._note())
+    async def claim(self, names: Collection[str]) -> None:
+        """Write names to the package storage, then beside the accounts; raise StorageError when that fails."""
+        new = set(names) - self._names
+        if new:
+            async with self._packages.writing() as files:
+                await self._workers.run(lambda: files.append(NAMES, state_lines(None, new)))
+            self._names |= new
+        unlisted = (set(names) | new) - self._in_state
+        if unlisted and self._state is not None:
+            state = self._state
+            async with state.storage.writing() as files:
+                await self._workers.run(lambda: files.append(state.log, state_lines(None, unlisted)))
+            self._in_state |= unlisted
 
-    async def _note(self) -> None:
-        names, self._contents.unnoted = self._contents.unnoted, set()
+    def claim_later(self, names: set[str]) -> None:
+        """Claim the names of files that were copied into the folder, before anyone asks for them."""
+        self._unclaimed |= names - self._names
+        if self.lost_reason is None and self._unclaimed and (self._claiming is None or self._claiming.done()):
+            self._claiming = in_background(self._claim_copied())
 
-        def note() -> None:
-            for name in names:
-                if not self._records.knows(name):
-                    self._records.note_project(name)
+    async def _claim_copied(self) -> None:
+        names = set(self._unclaimed)
+        await self.claim(names)
+        self._unclaimed -= names
 
-        async with self._sync.reading():
-            try:
-                await self._workers.run(note)
-            except OSError:  # the next scan tries again; a folder that can only be read remembers while this runs
-                self._contents.unnoted |= names
+    async def require_identity(self) -> None:
+        """Return while the package storage is the one that this index had; raise StorageUnavailableError otherwise."""
+        await self.recheck(())
+        if self._identifier is not None and self.lost_reason is None:
+            found, _ = await self._read(self._packages, read_identity)
+            if found != self._identifier:
+                self._lose(disagreement(Ledger(found, frozenset()), Ledger(self._identifier, frozenset())))
+        if self.lost_reason is not None:
+            raise StorageUnavailableError
+
+    async def recheck(self, listed: Collection[str]) -> None:
+        """Compare again after a loss, which may have been confirmed, or whose disk may be mounted again."""
+        if self.lost_reason is None or self._state is None or time.monotonic() - self._checked < RECHECK:
+            return
+        self._checked = time.monotonic()
+        try:
+            async with self._state.storage.lease("identity", patience=1.0):
+                await self._compare(listed)
+        except StorageError as error:
+            _log.warning("the lists of owned names can't be compared: %s", error)
+
+    async def confirm_loss(self, listed: Collection[str]) -> frozenset[str] | None:
+        """
+        Make both storages agree on a new identifier and on every name that either of them has; return the names.
+
+        A server that still runs on the lost disk has another index from then on. None without a list beside accounts.
+        """
+        if self._state is None:
+            return None
+        state = self._state
+        async with state.storage.lease("identity"):
+            await state.storage.refresh()
+            known = await self._read(state.storage, lambda files: read_state_ledger(files, state.log))
+            await self._packages.refresh()
+            found = await self._read(self._packages, self._packages_ledger)
+            await self._make(new_identifier(), known.names | found.names | set(listed))
+            await self._compare(listed)
+        if self.lost_reason is not None or self._identifier is None:
+            raise StorageUnavailableError
+        return frozenset(self._names)
+
+    async def remake(self) -> None:
+        """Write identifier and names again, whose folder was removed while the packages stayed."""
+        identifier, names = self._identifier, set(self._names)
+        if identifier is None or self.lost_reason is not None:
+            return
+
+        def work(files: Files) -> None:
+            write_identity(files, identifier, complete=True)
+            files.append(NAMES, state_lines(None, names))
+
+        async with self._packages.writing() as files:
+            await self._workers.run(lambda: work(files))
+
+    async def _compare(self, listed: Collection[str]) -> None:
+        """Read the state first, then bring the packages up to date: what is in the state must be in the packages."""
+        assert self._state is not None  # noqa: S101 - for the type checker: the callers have looked
+        log = self._state.log
+        await self._state.storage.refresh()
+        state = await self._read(self._state.storage, lambda files: read_state_ledger(files, log))
+        await self._packages.refresh()
+        packages = await self._read(self._packages, self._packages_ledger)
+        names = packages.names | set(listed)
+        fresh = state.identifier is None and (packages.identifier is None or not packages.complete)
+        if fresh:
+            packages = await self._make(packages.identifier or new_identifier(), names)
+            state = packages
+        self._identifier = packages.identifier
+        self._names, self._in_state = set(packages.names), set(state.names)
+        self._lose(disagreement(packages, state))
+        if self.lost_reason is None:
+            await self.claim(names)
+
+    async def _make(self, identifier: str, names: frozenset[str] | set[str]) -> Ledger:
+        """Make the ledger of an index that had none in either storage; one that was begun is completed."""
+        assert self._state is not None  # noqa: S101 - for the type checker
+        log = self._state.log
+        try:
+            async with self._packages.writing() as files:
+                await self._workers.run(lambda: write_identity(files, identifier, complete=False))
+                await self._workers.run(lambda: files.append(NAMES, state_lines(None, names)))
+        except StorageError as error:  # a folder that can only be read is served, and nothing is passed on
+            _log.warning("the list of owned names can't be written: %s", error)
+            return Ledger(None, frozenset(names))
+        async with self._state.storage.writing() as files:
+            await self._workers.run(lambda: files.append(log, state_lines(identifier, names)))
+        async with self._packages.writing() as files:
+            await self._workers.run(lambda: write_identity(files, identifier, complete=True))
+        return Ledger(identifier, frozenset(names))
+
+    def _packages_ledger(self, files: Files) -> Ledger:
+        found = read_packages_ledger(files)
+        return Ledger(found.identifier, found.names | self._records.names(files), found.complete)
+
+    def _knows(self, files: Files, name: str) -> bool:
+        return self._records.knows(files, name)
+
+    def _lose(self, reason: str | None) -> None:
+        if reason is not None and reason != self.lost_reason:
+            _log.error("%s", reason)
+        self.lost_reason = reason
+
+    async def _read(self, storage: Storage, work: Callable[[Files], _Result]) -> _Result:
+        async with storage.reading() as files:
+            return await self._workers.run(lambda: work(files))

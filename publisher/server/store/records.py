@@ -1,111 +1,143 @@
-"""Records of the files of each project besides their bytes, in small files beside them."""
+"""Records of the files of each project besides their bytes, in small files of the package storage."""
 
 import json
-import os
-from collections.abc import Mapping
-from dataclasses import asdict
-from pathlib import Path
+import logging
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, fields
 from typing import Any
 
-from publisher.files.atomic import replace_file
+from publisher.server.storage.base import Files, put
+from publisher.server.storage.errors import AbsentError, StorageError
+from publisher.server.storage.folder import DOT_FOLDER
 from publisher.server.store.metadata import FileMetadata, ReleaseState
 
-DOT_FOLDER = ".pypi-publish"
+FORMAT = 1
+"""Version of the records that this module writes; it passes over newer ones, and keeps them."""
+
+_METADATA = f"{DOT_FOLDER}/facts"
+_STATES = f"{DOT_FOLDER}/marks"
+_FIELDS = {field.name for field in fields(FileMetadata)}
 
 _COMPACT_ABOVE = 64
 """Lines that a record may have more than twice the files it describes before it is written anew."""
 
+_log = logging.getLogger(__name__)
+
 
 class Records:
     """
-    The records of one package folder: metadata in one append-only file a project, states in one small file each.
+    The records of a package storage: metadata in one log a project, yanks and tombstones in one small file each.
 
     Metadata may be lost at any time and is read again. Yanks and tombstones are files of their own, so that two writers
-    on a shared volume, where the last one wins for each file, don't undo each other's.
+    don't undo each other's. They are kept in memory too, in case their folder is removed under a running index.
     """
 
-    def __init__(self, root: Path) -> None:
-        self.folder = root / DOT_FOLDER
-        self._facts = self.folder / "facts"
-        self._marks = self.folder / "marks"
+    def __init__(self) -> None:
+        self._marks: dict[str, bytes] = {}
 
-    def prepare(self) -> None:
-        """Make the folders; raise OSError when that can't be done."""
-        for folder in (self._facts, self._marks):
-            folder.mkdir(parents=True, exist_ok=True)
+    def remember(self, files: Files) -> None:
+        """Read all yanks and tombstones."""
+        for project in files.list(_STATES):
+            for name in files.list(f"{_STATES}/{project}"):
+                with suppress(AbsentError):
+                    self._marks[f"{_STATES}/{project}/{name}"] = files.read(f"{_STATES}/{project}/{name}")
 
-    def knows(self, project: str) -> bool:
-        """Tell whether a project was ever published here."""
-        return (self._facts / f"{project}.jsonl").exists() or (self._marks / project).is_dir()
+    def remake(self, files: Files) -> None:
+        """Write all yanks and tombstones again."""
+        for key, data in list(self._marks.items()):
+            put(files, key, data)
 
-    def load(self, project: str) -> dict[str, FileMetadata]:
-        """Return the facts of a project's files by file name; torn and foreign lines are passed over."""
-        path = self._facts / f"{project}.jsonl"
+    def load(self, files: Files, project: str) -> dict[str, FileMetadata]:
+        """Return the metadata of a project's files by file name; lines that make no sense are passed over."""
         try:
-            lines = path.read_bytes().split(b"\n")
-        except (FileNotFoundError, NotADirectoryError):
+            lines = files.lines(_log_of(project))
+        except StorageError as error:
+            _log.warning("the record of %s can't be read, its files are read instead: %s", project, error)
             return {}
         found: dict[str, FileMetadata] = {}
         for line in lines:
-            try:
-                fields = json.loads(line)
-                filename = fields.pop("filename")
-                found[filename] = FileMetadata(**fields)
-            except (ValueError, TypeError, KeyError, AttributeError):
-                continue
+            with suppress(ValueError, TypeError, KeyError, AttributeError):
+                record = json.loads(line)
+                if record.get("v", FORMAT) <= FORMAT:
+                    known = {name: value for name, value in record.items() if name in _FIELDS}
+                    found[str(record["filename"])] = FileMetadata(**known)
         if len(lines) > 2 * len(found) + _COMPACT_ABOVE:
-            self._write_all(path, found)
+            with suppress(StorageError):
+                files.compact(_log_of(project), _newest_lines)
         return found
 
-    def add(self, project: str, facts: Mapping[str, FileMetadata]) -> None:
-        """Append the facts of some of a project's files."""
-        path = self._facts / f"{project}.jsonl"
-        with path.open("ab") as file:
-            torn = b"\n" if file.tell() and not _ends_with_newline(path) else b""
-            file.write(torn + b"".join(_line(filename, each) for filename, each in facts.items()))
+    def add(self, files: Files, project: str, metadata: Mapping[str, FileMetadata]) -> None:
+        """Append the metadata of some of a project's files."""
+        files.append(_log_of(project), b"".join(_line(filename, each) for filename, each in metadata.items()))
 
-    def note_project(self, project: str) -> None:
-        """Note that a project was published here, even if none of its facts stay."""
-        (self._facts / f"{project}.jsonl").touch()
+    def names(self, files: Files) -> set[str]:
+        """Return the names of all projects that have or had records."""
+        logs = {name.removesuffix("~").removesuffix(".jsonl") for name in files.list(_METADATA)}
+        return logs | set(files.list(_STATES))
 
-    def state(self, project: str) -> ReleaseState:
+    def knows(self, files: Files, project: str) -> bool:
+        """Tell whether a project has or had files here."""
+        if files.list(f"{_STATES}/{project}") or files.list(f"{_log_of(project)}~"):
+            return True
+        try:
+            files.stat(_log_of(project))
+        except AbsentError:
+            return False
+        return True
+
+    def note_project(self, files: Files, project: str) -> None:
+        """Record that a project has files here, even if none of its metadata stays."""
+        files.append(_log_of(project), b"{}\n")
+
+    def state(self, files: Files, project: str) -> ReleaseState:
         """Return which of a project's files are yanked or deleted."""
         found: dict[str, dict[str, str]] = {"yanked": {}, "deleted": {}}
-        try:
-            names = os.listdir(self._marks / project)  # noqa: PTH208 - names are all that is needed
-        except (FileNotFoundError, NotADirectoryError):
-            names = []
-        for name in names:
+        for name in files.list(f"{_STATES}/{project}"):
             filename, _, kind = name.rpartition(".")
             if kind in found:
-                found[kind][filename] = _reason(self._marks / project / name)
+                with suppress(AbsentError):
+                    found[kind][filename] = _reason(files.read(f"{_STATES}/{project}/{name}"))
         return ReleaseState(found["yanked"], found["deleted"])
 
-    def mark(self, project: str, filename: str, kind: str, facts: Mapping[str, Any]) -> None:
-        """Mark a file ``yanked`` or ``deleted``, durably, with a reason and who said so."""
-        replace_file(self._marks / project / f"{filename}.{kind}", json.dumps(dict(facts)).encode(), durable=True)
+    def mark(self, files: Files, place: tuple[str, str], kind: str, details: Mapping[str, Any]) -> None:
+        """Mark a file of a project ``yanked`` or ``deleted``, with a reason and the user."""
+        key = f"{_STATES}/{place[0]}/{place[1]}.{kind}"
+        data = json.dumps({"v": FORMAT, **details}).encode()
+        put(files, key, data)
+        self._marks[key] = data
 
-    def unmark(self, project: str, filename: str, kind: str) -> None:
-        """Take a mark away, if there is one."""
-        (self._marks / project / f"{filename}.{kind}").unlink(missing_ok=True)
-
-    def _write_all(self, path: Path, facts: Mapping[str, FileMetadata]) -> None:
-        replace_file(path, b"".join(_line(filename, each) for filename, each in facts.items()))
-
-
-def _line(filename: str, facts: FileMetadata) -> bytes:
-    fields = {"filename": filename, **{name: value for name, value in asdict(facts).items() if value is not None}}
-    return json.dumps(fields, separators=(",", ":")).encode() + b"\n"
+    def unmark(self, files: Files, place: tuple[str, str], kind: str) -> None:
+        """Remove a mark, if there is one."""
+        key = f"{_STATES}/{place[0]}/{place[1]}.{kind}"
+        files.remove(key)
+        self._marks.pop(key, None)
 
 
-def _ends_with_newline(path: Path) -> bool:
-    with path.open("rb") as file:
-        file.seek(-1, os.SEEK_END)
-        return file.read() == b"\n"
+def _log_of(project: str) -> str:
+    return f"{_METADATA}/{project}.jsonl"
 
 
-def _reason(path: Path) -> str:
+def _line(filename: str, metadata: FileMetadata) -> bytes:
+    record = {name: value for name, value in asdict(metadata).items() if value is not None}
+    return json.dumps({"v": FORMAT, "filename": filename, **record}, separators=(",", ":")).encode() + b"\n"
+
+
+def _newest_lines(lines: Sequence[bytes]) -> Sequence[bytes]:
+    """Return the last line of each file as it is, and all lines that a newer server may understand."""
+    newest: dict[object, bytes] = {}
+    for line in lines:
+        key: object = line
+        with suppress(ValueError, KeyError, TypeError, AttributeError):
+            record = json.loads(line)
+            key = (record.get("v", FORMAT), str(record["filename"]))
+        newest.pop(key, None)
+        newest[key] = line
+    return list(newest.values())
+
+
+def _reason(data: bytes) -> str:
     try:
-        return str(json.loads(path.read_text("utf-8")).get("reason", ""))
-    except (OSError, ValueError, AttributeError):
+        return str(json.loads(data).get("reason", ""))
+    except (ValueError, AttributeError):
         return ""

@@ -11,10 +11,13 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from publisher.server.store.records import DOT_FOLDER
+from publisher.server.storage.folder import DOT_FOLDER
 
 RACY_NS = 2_000_000_000
 """Nanoseconds that a directory's time may lag behind its contents: one that changed so recently is read again."""
+
+FINE_RACY_NS = 50_000_000
+"""The same where the file system's times have fractions of a millisecond: those come from a clock of 4 or 10 ms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +103,7 @@ def compare_times(listings: Listings) -> ScanResult:
     return ScanResult.RACY if racy else ScanResult.SAME
 
 
-def read_folders(roots: Sequence[Path], known: Listings) -> dict[str, Listing]:
+def read_folders(roots: Sequence[Path], known: Listings, *, trust_times: bool = True) -> dict[str, Listing]:
     """
     Return what lies in the folders and below them, taking from ``known`` the directories that did not change.
 
@@ -110,7 +113,7 @@ def read_folders(roots: Sequence[Path], known: Listings) -> dict[str, Listing]:
     found: dict[str, Listing] = {}
     for root in roots:
         try:
-            found.update(_read_tree(str(root), known, frozenset()))
+            found.update(_read_tree(str(root), known if trust_times else {}, frozenset()))
         except OSError as error:
             raise FolderLostError(error.errno, f"the package folder {root} can't be read: {error.strerror}") from error
     if any(known[path].files for path in known) and not any(listing.files for listing in found.values()):
@@ -153,7 +156,7 @@ def _read_tree(path: str, known: Listings, above: frozenset[_Identity]) -> Itera
 def _read_directory(path: str, mtime_ns: int, known: Listing | None) -> Listing:
     if known is not None and not known.racy and known.mtime_ns == mtime_ns:
         return known
-    racy = mtime_ns > time.time_ns() - RACY_NS
+    racy = mtime_ns > time.time_ns() - (FINE_RACY_NS if mtime_ns % 1_000_000 else RACY_NS)
     with os.scandir(path) as entries:
         files: list[str] = []
         folders: list[str] = []

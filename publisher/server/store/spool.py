@@ -10,7 +10,6 @@ from pathlib import Path
 from tempfile import gettempdir, mkstemp
 from typing import Protocol
 
-from publisher.server.storage.base import Storage
 from publisher.server.store.errors import FileTooLargeError
 
 BLOCK = 2**20
@@ -116,14 +115,14 @@ class Spool:
         return self._descriptor
 
 
-def spool_folder(dot_folder: Path, storage: Storage) -> Path:
+def spool_folder(dot_folder: Path, *, shared: bool) -> Path:
     """
     Return where files are written while they come in.
 
     On a disk that is beside the packages, so that they need not be copied. A shared volume can't be reloaded while a
     file of it is open, and a slow client keeps its file open for long: there it is a folder of this machine.
     """
-    if storage.shared:
+    if shared:
         return Path(gettempdir()) / "pypi-publish-uploads"
     return dot_folder / "uploads"
 

@@ -7,8 +7,9 @@ from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from publisher.server.storage.errors import StorageError
-from publisher.server.storage.sync import VolumeSync
+from publisher.server.storage.base import Storage
+from publisher.server.storage.coalesce import Coalesced
+from publisher.server.storage.errors import StorageError, StorageUnavailableError
 from publisher.server.store.contents import FolderContents
 from publisher.server.store.errors import StoreError
 from publisher.server.store.scan import Listing, OwnChanges, ScanResult, compare_times, read_folders
@@ -20,16 +21,19 @@ CHECK_SHARE = 20
 INLINE_SCAN = 0.004
 """Seconds: a folder that is read faster than this is read at once, a slower one in a thread."""
 
+KNOWN_PATIENCE = 5.0
+"""Seconds that a known name waits for the changes of others, before it is answered from memory."""
+
 _log = logging.getLogger(__name__)
 
 
 class FolderWatch:
     """Keeps the contents in memory and the folders in agreement; reads in threads, changes in the event loop."""
 
-    def __init__(self, roots: Sequence[Path], contents: FolderContents, sync: VolumeSync, workers: Workers) -> None:
+    def __init__(self, roots: Sequence[Path], contents: FolderContents, storage: Storage, workers: Workers) -> None:
         self._roots = roots
         self.contents = contents
-        self._sync = sync
+        self._storage = storage
         self._workers = workers
         self.unavailable_reason: str | None = "the package folder was not read yet"
         """Why the folder can't be served, None while it can."""
@@ -40,12 +44,19 @@ class FolderWatch:
         self._next_scan = 0.0
         self._scan_cost = 0.0
         self._scanning: asyncio.Task[None] | None = None
+        self._scanned_generation = 0
+        """The generation of the storage at the newest scan: the times of directories don't show what others wrote."""
+        self._rescan = Coalesced(self._scan)
 
     def is_current(self) -> bool:
         """Tell whether memory and folder agree, as far as that is cheap to know."""
         now = time.monotonic()
-        if now < self._next_check or self._sync.reloading:
+        if not self._storage.is_recent():
+            return False
+        if now < self._next_check or self._storage.reading_paused:
             return True
+        if self._storage.generation != self._scanned_generation:
+            return False
         try:
             found = compare_times(self.contents.listings)
         except OSError as error:
@@ -57,15 +68,24 @@ class FolderWatch:
             self._next_check = time.monotonic() + CHECK_SHARE * (time.monotonic() - now)
         return current
 
-    def refresh(self) -> None:
+    async def refresh(self) -> None:
         """
-        Make memory and folder agree.
+        Make memory and folder agree, for the sake of known names: without success what is known stays in use.
 
-        A folder that takes long to read is read in the background, and what is known stays in use meanwhile.
+        A folder that takes long to read is read in the background.
         """
         if self.is_current():
             return
-        if self._scan_cost < INLINE_SCAN:
+        if not self._storage.is_recent():
+            with suppress(StorageError, TimeoutError):
+                async with asyncio.timeout(KNOWN_PATIENCE):
+                    await self._storage.refresh()
+        if self._storage.reading_paused:
+            return
+        if self._storage.generation != self._scanned_generation:
+            with suppress(StorageError):
+                await self.rescan()
+        elif self._scan_cost < INLINE_SCAN:
             number = self._begin()
             try:
                 scan = self._read()
@@ -77,15 +97,39 @@ class FolderWatch:
             self._scanning = in_background(self.rescan())
 
     async def rescan(self) -> None:
-        """Read the folders that changed."""
-        async with self._sync.reading():
-            number = self._begin()
+        """Read the folders that changed; many who ask at a time share one scan."""
+        await self._rescan()
+
+    async def look(self, since: float | None = None) -> None:
+        """
+        Make memory and folder agree, for the sake of a name that is not known, or of a write.
+
+        Raises StorageUnavailableError when that can't be done.
+        """
+        await self._storage.refresh(since)
+        if self._storage.generation != self._scanned_generation or not await self._is_same():
+            await self.rescan()
+        if self.unavailable_reason is not None:
+            raise StorageUnavailableError
+
+    async def _is_same(self) -> bool:
+        async with self._storage.reading():
+            try:
+                return compare_times(self.contents.listings) is ScanResult.SAME and self.unavailable_reason is None
+            except OSError as error:
+                self.lose(error)
+                return True
+
+    async def _scan(self) -> None:
+        async with self._storage.reading():
+            number, generation = self._begin(), self._storage.generation
             try:
                 scan = await self._workers.run(self._read)
             except OSError as error:
                 self.lose(error)
             else:
                 self._apply(number, *scan)
+                self._scanned_generation = max(generation, self._scanned_generation)
 
     def lose(self, error: OSError) -> None:
         """Serve no more until the folder can be read again."""
@@ -101,7 +145,8 @@ class FolderWatch:
     def _read(self) -> tuple[dict[str, Listing], float]:
         """Read the folders; return their listings, and the seconds that it took."""
         started = time.monotonic()
-        return read_folders(self._roots, self.contents.listings), time.monotonic() - started
+        same = self._storage.generation == self._scanned_generation
+        return read_folders(self._roots, self.contents.listings, trust_times=same), time.monotonic() - started
 
     def _apply(self, number: int, listings: dict[str, Listing], cost: float) -> None:
         if self.contents.apply(number, listings):

@@ -22,8 +22,7 @@ from publisher.server.auth.errors import (
     CredentialsRefusedError,
 )
 from publisher.server.settings import ServerSettings
-from publisher.server.storage.base import LocalDisk
-from publisher.server.storage.sync import VolumeSync
+from publisher.server.storage.folder import FolderStorage
 from publisher.server.work.turns import BusyError
 
 PASSWORD = "correct horse"
@@ -86,7 +85,7 @@ class Counted:
 
     def run(self, work: Callable[[Authenticator], Awaitable[Any]]) -> Any:
         async def inside() -> Any:
-            made = Authenticator(self.settings, VolumeSync(LocalDisk(), patience=1, interval=1))
+            made = Authenticator(self.settings, FolderStorage(self.path.parent))
             try:
                 return await work(made)
             finally:
@@ -374,21 +373,21 @@ def test_changing_one_account_leaves_the_other_lines_as_they_are(tmp_path: Path)
     path = tmp_path / "htpasswd"
     before = f"# team\nada:{KINDS['apr1']}\nbroken line\ndan:!\n"
     path.write_text(before)
-    users = htpasswd.Users(path)
-    assert users.set_password("eve", "long enough") is htpasswd.Change.CREATED
+    users, files = htpasswd.Users(path), FolderStorage(tmp_path).files()
+    assert users.set_password(files, "eve", "long enough") is htpasswd.Change.CREATED
     assert path.read_text().startswith(before)
-    assert users.set_password("eve", "long enough") is htpasswd.Change.UNCHANGED
-    assert users.set_password("dan", "long enough") is htpasswd.Change.CHANGED
-    assert users.remove("eve")
-    assert users.remove("dan")
-    assert not users.remove("dan")
+    assert users.set_password(files, "eve", "long enough") is htpasswd.Change.UNCHANGED
+    assert users.set_password(files, "dan", "long enough") is htpasswd.Change.CHANGED
+    assert users.remove(files, "eve")
+    assert users.remove(files, "dan")
+    assert not users.remove(files, "dan")
     assert path.read_text() == before.replace("dan:!\n", "")
 
 
 def test_the_last_account_can_be_removed(tmp_path: Path) -> None:
-    users = htpasswd.Users(tmp_path / "htpasswd")
-    users.set_password("ada", "long enough")
+    users, files = htpasswd.Users(tmp_path / "htpasswd"), FolderStorage(tmp_path).files()
+    users.set_password(files, "ada", "long enough")
     assert users.load().table.entries
-    assert users.remove("ada")
+    assert users.remove(files, "ada")
     assert users.load().doubtful is None
     assert users.names() == []

@@ -10,6 +10,8 @@ import pytest
 from passlib.apache import HtpasswdFile
 
 from publisher.server.auth.htpasswd import Users
+from publisher.server.storage.errors import StorageFullError
+from publisher.server.storage.folder import FolderStorage
 from tests.helpers.http import Client
 from tests.helpers.index import ADMIN_TOKEN
 from tests.server.conftest import PASSWORD, USER, OwnIndex
@@ -155,9 +157,9 @@ def test_two_writers_lose_no_account(tmp_path: Path) -> None:
     path = tmp_path / "htpasswd"
 
     def add(first: int) -> None:
-        users = Users(path)
+        users, files = Users(path), FolderStorage(tmp_path, mode=0o600).files()
         for number in range(first, first + 3):
-            users.set_password(f"user{number}", "long enough")
+            users.set_password(files, f"user{number}", "long enough")
 
     threads = [threading.Thread(target=add, args=(first,)) for first in (0, 3)]
     for thread in threads:
@@ -169,25 +171,25 @@ def test_two_writers_lose_no_account(tmp_path: Path) -> None:
 
 
 def test_an_account_that_could_not_be_written_is_not_in_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    users = Users(tmp_path / "htpasswd")
-    users.set_password("ada", "correct horse")
+    users, files = Users(tmp_path / "htpasswd"), FolderStorage(tmp_path).files()
+    users.set_password(files, "ada", "correct horse")
 
     def full(_descriptor: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space"):
-        users.set_password("eve", "battery staple")
+    with pytest.raises(StorageFullError):
+        users.set_password(files, "eve", "battery staple")
     assert users.names() == ["ada"]
     assert "eve" not in users.load().table.entries
-    assert {path.name for path in tmp_path.iterdir()} <= {"htpasswd", "htpasswd.lock"}
+    assert {path.name for path in tmp_path.iterdir()} == {"htpasswd", ".pypi-publish"}
 
 
 def test_a_link_to_the_accounts_stays_a_link(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     path = tmp_path / "htpasswd"
     path.symlink_to(tmp_path / "elsewhere/accounts")
-    Users(path).set_password("ada", "correct horse")
+    Users(path).set_password(FolderStorage(tmp_path, mode=0o600).files(), "ada", "correct horse")
     assert path.is_symlink()
     assert (tmp_path / "elsewhere/accounts").stat().st_mode & 0o777 == 0o600
     assert "ada" in Users(path).load().table.entries

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from publisher.server.storage.base import LocalDisk
-from publisher.server.store import changes
+from publisher.server.storage import folder
 from tests.helpers.dists import make_sdist, make_wheel
 from tests.helpers.http import Client, sha256
 from tests.helpers.inside import serving
 from tests.server.conftest import OwnIndex
+from tests.storage.worlds import Containers
 
 pytestmark = pytest.mark.essential
 
@@ -124,7 +124,7 @@ def test_a_right_to_read_is_not_needed_for_what_is_open(own: OwnIndex, tmp_path:
 def test_a_full_or_broken_disk_refuses_and_keeps_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, number: int, status: int
 ) -> None:
-    module = changes if call == "sync_directory" else os
+    module = folder if call == "sync_directory" else os
     allowed = getattr(module, call)
     broken = threading.Event()
 
@@ -147,27 +147,25 @@ def test_a_full_or_broken_disk_refuses_and_keeps_nothing(
         assert client.filenames("full") == [path.name]
 
 
-class FailingDisk(LocalDisk):
-    failing = False
-
-    async def commit(self) -> None:
-        if self.failing:
-            raise OSError("the volume is gone")
-
-
 @pytest.mark.parametrize("overwrite", [False, True])
-def test_a_failed_commit_is_told_and_loses_nothing(tmp_path: Path, *, overwrite: bool) -> None:
-    disk = FailingDisk()
-    with serving(tmp_path, {"packages_storage": disk, "overwrite": overwrite}) as ((host, port), root):
+def test_a_failed_commit_is_reported_and_loses_nothing(tmp_path: Path, *, overwrite: bool) -> None:
+    containers = Containers(tmp_path)
+    storage = containers.writer()
+    mount = containers.mounts[storage]
+    settings = {"packages_storage": storage, "overwrite": overwrite, "roots": (mount.folder,)}
+    with serving(tmp_path, settings) as ((host, port), _):
         client = Client(f"http://{host}:{port}/", ("ada", "correct horse"))
         assert client.upload(make_wheel(tmp_path, "kept")).status_code == 200
-        disk.failing = True
+        mount.trouble.failing_commits = 10**6
         again = make_wheel(tmp_path, "kept", "1.0" if overwrite else "1.1", members={"kept/more": b""})
-        assert client.upload(again).status_code == 503
-        assert [path.name for path in root.glob("*.whl")] == client.filenames("kept") == ["kept-1.0-py3-none-any.whl"]
-        disk.failing = False
+        refused = client.upload(again)
+        assert (refused.status_code, "durable" in refused.text) == (503, True)
+        assert client.filenames("kept") == ["kept-1.0-py3-none-any.whl"]
+        mount.trouble.failing_commits = 0
         assert client.upload(again).status_code == 200
+        assert (containers.volume.store / again.name).read_bytes() == again.read_bytes()
         assert client.get(f"packages/{again.name}").content == again.read_bytes()
+        assert again.name in client.filenames("kept")
 
 
 def test_an_upload_does_not_read_the_whole_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -88,7 +88,7 @@ def test_a_name_that_nobody_asked_for_is_owned_too(own: OwnIndex, hostile: str) 
     index, client = own.start("--fallback-url", hostile)
     wheel = make_wheel(index.root, "owned", "1.1.0")
     assert client.get("simple/").status_code == 200
-    assert eventually((index.root / ".pypi-publish/facts/owned.jsonl").exists)
+    assert eventually(lambda: b'"owned"' in (index.root / ".pypi-publish/names.jsonl").read_bytes())
     index.stop()
     wheel.unlink()
     _, client = own.start("--fallback-url", hostile)
@@ -97,15 +97,16 @@ def test_a_name_that_nobody_asked_for_is_owned_too(own: OwnIndex, hostile: str) 
 
 def test_a_name_that_could_not_be_noted_is_noted_later(own: OwnIndex, hostile: str) -> None:
     index, client = own.start("--fallback-url", hostile)
-    facts = index.root / ".pypi-publish" / "facts"
-    facts.rename(facts.with_name("away"))
-    facts.write_text("in the way")
+    names = index.root / ".pypi-publish" / "names.jsonl"
+    names.rename(names.with_name("away"))
+    names.mkdir()
     wheel = make_wheel(index.root, "owned", "1.1.0")
     assert client.get("simple/").status_code == 200
-    assert client.get("simple/public-only/").status_code == 302
-    facts.unlink()
-    facts.with_name("away").rename(facts)
-    assert eventually(lambda: client.get("simple/public-only/").status_code == 302 and (facts / "owned.jsonl").exists())
+    assert client.get("simple/public-only/").status_code == 503  # whose it is can't be found out
+    names.rmdir()
+    names.with_name("away").rename(names)
+    make_wheel(index.root, "another", "1.1.0")
+    assert eventually(lambda: client.get("simple/public-only/").status_code == 302 and b'"owned"' in names.read_bytes())
     index.stop()
     wheel.unlink()
     _, client = own.start("--fallback-url", hostile)

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from publisher.server.storage.folder import FolderStorage
 from publisher.server.store.contents import FolderContents
 from publisher.server.store.metadata import FileMetadata
 from publisher.server.store.records import Records
@@ -167,15 +168,18 @@ def test_what_is_recorded_is_not_found_out_again(own: OwnIndex, tmp_path: Path) 
 
 
 def test_a_record_that_grew_is_written_anew(tmp_path: Path) -> None:
-    records = Records(tmp_path)
-    records.prepare()
-    facts = FileMetadata(1, 2, "0" * 64, "2026-01-01T00:00:00.000000Z")
+    records, files = Records(), FolderStorage(tmp_path).files()
+    metadata = FileMetadata(1, 2, "0" * 64, "2026-01-01T00:00:00.000000Z")
+    newer = b'{"v":2,"filename":"a-1.0.tar.gz","sha512":"of a newer server"}'
+    files.append(".pypi-publish/facts/grown.jsonl", newer + b"\n")
     for number in range(200):
-        records.add("grown", {"a-1.0.tar.gz": replace(facts, size=number)})
-    assert records.load("grown") == {"a-1.0.tar.gz": replace(facts, size=199)}
-    assert len((records.folder / "facts/grown.jsonl").read_text().splitlines()) == 1
-    assert records.knows("grown")
-    assert not records.knows("unknown")
+        records.add(files, "grown", {"a-1.0.tar.gz": replace(metadata, size=number)})
+    assert records.load(files, "grown") == {"a-1.0.tar.gz": replace(metadata, size=199)}
+    lines = (tmp_path / ".pypi-publish/facts/grown.jsonl").read_bytes().splitlines()
+    assert len(lines) == 2
+    assert lines[0] == newer
+    assert records.knows(files, "grown")
+    assert not records.knows(files, "unknown")
 
 
 def test_a_folder_that_can_not_be_written_is_served(own: OwnIndex, tmp_path: Path) -> None:

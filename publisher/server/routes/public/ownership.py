@@ -6,7 +6,6 @@ from collections import OrderedDict
 from publisher.server.names.filenames import is_reserved
 from publisher.server.settings import ServerSettings
 from publisher.server.storage.errors import StorageUnavailableError
-from publisher.server.storage.sync import VolumeSync
 from publisher.server.store.catalog import Catalog
 
 TRUSTED = 2.0
@@ -21,11 +20,10 @@ REMEMBERED = 50_000
 class CatalogOwnership:
     """Finds out who owns a name, and remembers for a moment that it is not this index."""
 
-    def __init__(self, settings: ServerSettings, catalog: Catalog, sync: VolumeSync) -> None:
+    def __init__(self, settings: ServerSettings, catalog: Catalog) -> None:
         self._reserved = settings.reserved
         self._catalog = catalog
-        self._sync = sync
-        self._trusted = TRUSTED_SHARED if sync.shared else TRUSTED
+        self._trusted = TRUSTED_SHARED if catalog.is_shared else TRUSTED
         self._public: OrderedDict[str, tuple[float, int]] = OrderedDict()
 
     def is_surely_public(self, name: str) -> bool:

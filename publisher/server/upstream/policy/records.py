@@ -1,15 +1,12 @@
 """Where the facts about public names are kept: small immutable records beside the packages."""
 
 import asyncio
-import os
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Protocol
 
-from publisher.files.atomic import replace_file
-from publisher.server.storage.errors import StorageUnavailableError
-from publisher.server.storage.sync import VolumeSync
+from publisher.server.storage.base import Files, Storage, put
+from publisher.server.storage.errors import AbsentError
 
 _KEY = re.compile(r"[a-z-]+/[A-Za-z0-9._+!-]{1,200}")
 
@@ -33,55 +30,53 @@ class RecordStorage(Protocol):
 
 
 class FolderRecords:
-    """Records in a folder of the package storage, committed where that is a volume."""
+    """Records below a prefix of the package storage."""
 
-    def __init__(self, folder: Path, sync: VolumeSync) -> None:
-        self._folder = folder
-        self._sync = sync
+    def __init__(self, prefix: str, storage: Storage) -> None:
+        self._prefix = prefix
+        self._storage = storage
 
     async def keys(self, *, fresh: bool = False) -> set[str]:
         """Return the keys of all records."""
-        if fresh and self._sync.shared and not await self._sync.reload():
-            raise StorageUnavailableError
-        async with self._sync.reading():
-            return await asyncio.to_thread(self._keys)
+        if fresh:
+            await self._storage.refresh()
+        async with self._storage.reading() as files:
+            return await asyncio.to_thread(self._keys, files)
 
     async def read(self, key: str) -> bytes:
         """Return a record."""
-        async with self._sync.reading():
-            return await asyncio.to_thread(self._path(key).read_bytes)
+        async with self._storage.reading() as files:
+            try:
+                return await asyncio.to_thread(files.read, self._key(key))
+            except AbsentError as error:
+                raise FileNotFoundError(key) from error
 
     async def write(self, records: Mapping[str, bytes]) -> None:
         """Write records and commit them."""
 
-        def work() -> None:
+        def work(files: Files) -> None:
             for key, data in records.items():
-                replace_file(self._path(key), data, durable=True)
+                put(files, self._key(key), data)
 
-        async with self._sync.reading():
-            await asyncio.to_thread(work)
-        await self._sync.commit()
+        async with self._storage.writing() as files:
+            await asyncio.to_thread(work, files)
 
     async def remove(self, keys: set[str]) -> None:
         """Remove records and commit that."""
 
-        def work() -> None:
+        def work(files: Files) -> None:
             for key in keys:
-                self._path(key).unlink(missing_ok=True)
+                files.remove(self._key(key))
 
-        async with self._sync.reading():
-            await asyncio.to_thread(work)
-        await self._sync.commit()
+        async with self._storage.writing() as files:
+            await asyncio.to_thread(work, files)
 
-    def _keys(self) -> set[str]:
-        try:
-            kinds = [entry.name for entry in os.scandir(self._folder) if entry.is_dir()]
-        except FileNotFoundError:
-            return set()
-        found = {f"{kind}/{entry.name}" for kind in kinds for entry in os.scandir(self._folder / kind)}
+    def _keys(self, files: Files) -> set[str]:
+        kinds = files.list(self._prefix)
+        found = {f"{kind}/{name}" for kind in kinds for name in files.list(f"{self._prefix}/{kind}")}
         return {key for key in found if _KEY.fullmatch(key) and not key.endswith(".part")}
 
-    def _path(self, key: str) -> Path:
+    def _key(self, key: str) -> str:
         if not _KEY.fullmatch(key):
             raise ValueError(f"not a record's key: {key!r}")
-        return self._folder / key
+        return f"{self._prefix}/{key}"

@@ -1,0 +1,54 @@
+"""Options of `storage`: the index whose storage is administered."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from publisher.cli.options.gather import gather
+
+
+@dataclass(frozen=True)
+class StorageArgs:
+    """A running index, or the folder and the accounts file of one on this machine."""
+
+    admin_url: str | None = None
+    root: Path | None = None
+    htpasswd: Path = Path(".htpasswd")
+    state: Path | None = None
+
+
+storage_options = gather(
+    StorageArgs,
+    "place",
+    click.option(
+        "--admin-url",
+        "--index-url",
+        metavar="URL",
+        envvar=["PYPI_PUBLISH_ADMIN_URL", "PYPI_PUBLISH_INDEX_URL"],
+        show_envvar=True,
+        help="A running index; needs the administrator's token.",
+    ),
+    click.option(
+        "--root",
+        metavar="DIR",
+        type=click.Path(file_okay=False, exists=True, path_type=Path),
+        help="Package folder on this machine, instead of a running index.",
+    ),
+    click.option(
+        "-P",
+        "--htpasswd",
+        metavar="FILE",
+        default=StorageArgs.htpasswd,
+        show_default=True,
+        type=click.Path(dir_okay=False, path_type=Path),
+        help="Accounts file of the index with that folder.",
+    ),
+    click.option(
+        "--state",
+        metavar="FILE",
+        type=click.Path(dir_okay=False, path_type=Path),
+        help="List of owned names, if not beside the accounts.",
+    ),
+)
+"""Add the place of a storage; the command receives ``place: StorageArgs``."""

@@ -1,0 +1,41 @@
+"""Administering the storage of an index, over the network or in its folders."""
+
+import asyncio
+import json
+import os
+from pathlib import Path
+
+import click
+
+from publisher.cli.display.output import current_output
+from publisher.cli.options.storage import StorageArgs
+from publisher.client.accounts import AccountAdmin, admin_url
+from publisher.credentials.admin_token import find_token
+from publisher.errors import ConfigurationError
+
+
+def confirm_loss(place: StorageArgs) -> None:
+    """Confirm a loss of packages and report how many names stay owned."""
+    if place.root is not None:
+        names = _confirm_here(place, place.root)
+    elif place.admin_url:
+        index = admin_url(place.admin_url)
+        admin = AccountAdmin(index, find_token(index, os.environ))
+        try:
+            names = admin.confirm_loss()
+        finally:
+            admin.close()
+    else:
+        raise ConfigurationError("No index is named.", hint="Give --root DIR, or --admin-url URL of a running index.")
+    output = current_output()
+    output.say(f"The loss is confirmed; {names} names stay owned by the index.")
+    if output.as_json:
+        click.echo(json.dumps({"status": "confirmed", "names": names}, indent=2))
+
+
+def _confirm_here(place: StorageArgs, root: Path) -> int:
+    try:
+        from publisher.server.confirming import confirm_loss_of  # needs the extra [server]
+    except ModuleNotFoundError as error:
+        raise ConfigurationError("The index is not installed.", hint="pip install 'pypi-publish[server]'") from error
+    return asyncio.run(confirm_loss_of(root, place.htpasswd, place.state))

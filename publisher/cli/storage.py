@@ -1,0 +1,26 @@
+"""The command `pypi-publish storage`."""
+
+import click
+
+from publisher.cli.options.storage import StorageArgs, storage_options
+from publisher.cli.options.verbosity import json_option, output_options
+
+
+@click.group("storage")
+def command() -> None:
+    """Administer the storage of an index."""
+
+
+@command.command("confirm-loss")
+@storage_options
+@json_option
+@output_options
+def confirm_loss(*, place: StorageArgs) -> None:
+    """
+    Confirm that packages are lost, so that the index serves what is left.
+
+    Every name that the index ever owned stays its own.
+    """
+    from publisher.cli.run.storage import confirm_loss as confirm
+
+    confirm(place)

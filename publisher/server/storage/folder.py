@@ -1,0 +1,304 @@
+"""A folder on a disk as a storage: any number of processes, each change synced before it is acknowledged."""
+
+import asyncio
+import errno
+import json
+import os
+import secrets
+import shutil
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from publisher.files.atomic import replace_file, sync_directory
+from publisher.server.storage.base import LEASE_PATIENCE, Files, Lease, Stat
+from publisher.server.storage.durability import write_failure
+from publisher.server.storage.errors import AbsentError, ChangedError, ExistsError, StorageUnavailableError
+from publisher.server.storage.filelocks import FileLocks, make_folder
+
+DOT_FOLDER = ".pypi-publish"
+
+COPIES = f"{DOT_FOLDER}/copies"
+"""Files on their way to their names."""
+
+COPY_SECONDS = 86_400.0
+"""Age at which a copy is no longer being written."""
+
+_ABSENT = (FileNotFoundError, NotADirectoryError)
+_NO_LINKS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
+"""Failures of a link that are failures of the disk, and no sign that a file system has no links."""
+
+
+class FolderFiles:
+    """The files below a folder; ``suffix`` goes to the names of logs, for a writer that may not share a file."""
+
+    def __init__(self, root: Path, locks: FileLocks, suffix: str = "", mode: int | None = None) -> None:
+        self.root = root
+        self._mode = mode
+        self._locks = locks
+        self._suffix = suffix
+        self._altered = False
+        self._created: list[Path] = []
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything was changed, or may have been."""
+        return self._altered or bool(self._created)
+
+    def undo_creations(self) -> None:
+        """Remove the files that were created."""
+        while self._created:
+            self._created.pop().unlink(missing_ok=True)
+
+    def read(self, key: str, start: int = 0, size: int | None = None) -> bytes:
+        """Return the contents of a file, or ``size`` bytes of it from ``start``."""
+        with _unavailable(), (self.root / key).open("rb") as file:
+            file.seek(start)
+            return file.read(-1 if size is None else size)
+
+    def stat(self, key: str) -> Stat:
+        """Return size, time and version of a file."""
+        with _unavailable():
+            return _stat(self.root / key)
+
+    def list(self, prefix: str) -> Sequence[str]:
+        """Return the names directly below a prefix."""
+        try:
+            with _unavailable():
+                found = os.listdir(self.root / prefix)  # noqa: PTH208 - names are all that is needed
+        except AbsentError:
+            return []
+        return sorted(name for name in found if not name.startswith("."))
+
+    def create(self, key: str, content: bytes | Path) -> Stat:
+        """Create a file that is absent."""
+        final = self.root / key
+        with _write_failures():
+            make_folder(final.parent, self.root)
+            with self._beside(final, content) as beside:
+                self._give_name(beside, final)
+                self._created.append(final)
+                try:
+                    sync_directory(final.parent)
+                except OSError:
+                    self.undo_creations()
+                    raise
+                return _stat(final)
+
+    def replace(self, key: str, content: bytes | Path, version: str | None) -> Stat:
+        """Replace a file if it still has a version."""
+        path = self.root / key
+        with _write_failures():
+            make_folder(path.parent, self.root)
+            with self._locks.hold_in_thread(f"replace {key}"):
+                found = _stat(path).version if path.exists() else None
+                if found != version:
+                    raise ChangedError
+                self._altered = True
+                if isinstance(content, bytes):
+                    replace_file(path, content, mode=None if found else self._mode, durable=True)
+                else:
+                    with self._beside(path, content) as beside:
+                        beside.replace(path)
+                    sync_directory(path.parent)
+                return _stat(path)
+
+    def remove(self, key: str) -> None:
+        """Remove a file durably."""
+        path = self.root / key
+        with _write_failures():
+            try:
+                self._altered = True
+                path.unlink()
+            except _ABSENT:
+                return
+            sync_directory(path.parent)
+
+    def append(self, log: str, batch: bytes) -> None:
+        """Add a batch of lines to a log."""
+        path = self.root / f"{log}{self._suffix}"
+        with _write_failures():
+            self._altered = True
+            make_folder(path.parent, self.root)
+            with self._locks.hold_in_thread(f"append {log}"), path.open("ab") as file:
+                new = not file.tell()
+                torn = b"" if new or _ends_with_newline(path) else b"\n"
+                file.write(torn + batch)
+                file.flush()
+                os.fsync(file.fileno())
+            if new:
+                sync_directory(path.parent)
+
+    def lines(self, log: str) -> Sequence[bytes]:
+        """Return the complete lines of a log, those of its other writers included."""
+        found: list[bytes] = []
+        for key in (log, *(f"{log}~/{writer}" for writer in self.list(f"{log}~"))):
+            with suppress(AbsentError):
+                found += self.read(key).split(b"\n")
+        return [line for line in found if line]
+
+    def compact(self, log: str, keep: Callable[[Sequence[bytes]], Sequence[bytes]]) -> None:
+        """Rewrite a log that is one file with the lines that ``keep`` selects; not where each writer has its own."""
+        path = self.root / log
+        if self._suffix:
+            return
+        with _write_failures(), self._locks.hold_in_thread(f"append {log}"):
+            lines = [line for line in path.read_bytes().split(b"\n") if line]
+            replace_file(path, b"".join(line + b"\n" for line in keep(lines)), durable=True)
+
+    def _give_name(self, beside: Path, final: Path) -> None:
+        """Give a file its name in one step, without ever replacing another."""
+        try:
+            os.link(beside, final)
+        except FileExistsError:
+            raise ExistsError from None
+        except OSError as error:
+            if error.errno in _NO_LINKS:
+                raise
+            with self._locks.hold_in_thread(f"create {final}"):
+                if final.exists():
+                    raise ExistsError from None
+                beside.replace(final)
+
+    @contextmanager
+    def _beside(self, final: Path, content: bytes | Path) -> Iterator[Path]:
+        """Yield a complete and synced file on the disk of another; what is left of it is removed in the end."""
+        if isinstance(content, Path) and content.stat().st_dev == final.parent.stat().st_dev:
+            yield content  # written and synced by its owner, who removes it
+            return
+        copies = self.root / COPIES
+        make_folder(copies, self.root)
+        beside = copies / f"{secrets.token_hex(8)}.part"
+        try:
+            with beside.open("xb") as file:
+                if isinstance(content, bytes):
+                    file.write(content)
+                else:
+                    with content.open("rb") as source:
+                        shutil.copyfileobj(source, file, 2**22)
+                file.flush()
+                os.fsync(file.fileno())
+            yield beside
+        finally:
+            beside.unlink(missing_ok=True)
+
+
+@dataclass
+class FileLease:
+    """A lease that ends with its process: nobody can take it over from a living one."""
+
+    number: int
+
+    async def check(self) -> None:
+        """Do nothing: it is held."""
+
+
+class FolderStorage:
+    """A folder on a disk: a change is there for everybody as soon as it is made."""
+
+    shared = False
+    generation = 0
+    reading_paused = False
+
+    def __init__(self, root: Path, mode: int | None = None, *, needs_dot_folder: bool = False) -> None:
+        """Open a folder; one that needs its dot-folder is taken for lost without it, and nothing is made there."""
+        self.root = root
+        self._mode = mode
+        self._locks = FileLocks(root / DOT_FOLDER if needs_dot_folder else root, root / DOT_FOLDER / "locks")
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[Files]:
+        """Return the files."""
+        yield self.files()
+
+    @asynccontextmanager
+    async def writing(
+        self,
+        lease: Lease | None = None,  # noqa: ARG002 - held by this process
+        since: float | None = None,  # noqa: ARG002 - always up to date
+    ) -> AsyncIterator[Files]:
+        """Return the files for changes, each of which is durable when it is made."""
+        yield self.files()
+
+    def is_recent(self) -> bool:
+        """Tell that there is nothing to bring in."""
+        return True
+
+    async def refresh(self, since: float | None = None) -> None:
+        """Do nothing: changes are seen at once."""
+
+    @asynccontextmanager
+    async def lease(self, name: str, value: str = "", patience: float = LEASE_PATIENCE) -> AsyncIterator[Lease]:  # noqa: ARG002 - a dead holder's lock is free
+        """Hold a lock of the file system."""
+        try:
+            async with self._locks.hold(name, patience):
+                yield FileLease(time.monotonic_ns())  # one clock for all processes of a machine
+        except OSError as error:
+            raise write_failure(error) from error
+
+    async def claim_once(self, name: str, value: str, seconds: float) -> str:
+        """Claim a name by creating a file."""
+        files = self.files()
+        key = f"{DOT_FOLDER}/once/{sha256(name.encode()).hexdigest()}"
+        async with self._locks.hold(f"once {name}", LEASE_PATIENCE):
+            try:
+                held = json.loads(files.read(key))
+                if held["until"] > time.time():
+                    return str(held["value"])
+                files.remove(key)
+            except AbsentError:
+                pass
+            files.create(key, json.dumps({"value": value, "until": time.time() + seconds}).encode())
+            return value
+
+    async def start(self) -> None:
+        """Remove the copies that killed processes left."""
+        await asyncio.to_thread(remove_old_copies, self.root)
+
+    async def stop(self) -> None:
+        """Do nothing."""
+
+    def files(self) -> FolderFiles:
+        """Return the files without waiting: on a disk nothing has to be."""
+        return FolderFiles(self.root, self._locks, mode=self._mode)
+
+
+def remove_old_copies(root: Path) -> None:
+    """Remove unfinished copies of processes that died."""
+    for path in (root / COPIES).glob("*.part"):
+        with suppress(OSError):
+            if time.time() - path.stat().st_mtime > COPY_SECONDS:
+                path.unlink()
+
+
+def _stat(path: Path) -> Stat:
+    found = path.stat()
+    return Stat(found.st_size, found.st_mtime_ns, f"{found.st_ino}-{found.st_size}-{found.st_mtime_ns}")
+
+
+def _ends_with_newline(path: Path) -> bool:
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read() == b"\n"
+
+
+@contextmanager
+def _unavailable() -> Iterator[None]:
+    """Tell absent from unavailable."""
+    try:
+        yield
+    except _ABSENT as error:
+        raise AbsentError(str(error)) from error
+    except OSError as error:
+        raise StorageUnavailableError(f"A file can't be read: {error.strerror or error}.") from error
+
+
+@contextmanager
+def _write_failures() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise write_failure(error) from error

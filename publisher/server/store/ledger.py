@@ -1,0 +1,102 @@
+"""The ledger of an index: its identifier and the names that it owns, kept in two storages that check each other."""
+
+import json
+import logging
+import uuid
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from publisher.server.storage.base import Files
+from publisher.server.storage.errors import AbsentError, ExistsError
+from publisher.server.storage.folder import DOT_FOLDER
+
+IDENTITY = f"{DOT_FOLDER}/identity"
+NAMES = f"{DOT_FOLDER}/names.jsonl"
+REMEDY = "If the packages are lost for good, run `pypi-publish storage confirm-loss`; else mount their disk."
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """An identifier, None for none, and names; ``complete`` once both storages have it."""
+
+    identifier: str | None
+    names: frozenset[str]
+    complete: bool = True
+
+
+def read_packages_ledger(files: Files) -> Ledger:
+    """Return what the package storage has."""
+    identity = read_identity(files)
+    return Ledger(identity[0], frozenset(_names(files.lines(NAMES))), complete=identity[1])
+
+
+def read_identity(files: Files) -> tuple[str | None, bool]:
+    """Return the identifier in the package storage, and whether the other storage is known to have it too."""
+    try:
+        found = json.loads(files.read(IDENTITY))
+        return str(found["id"]), bool(found["complete"])
+    except AbsentError:
+        return None, True
+    except (ValueError, TypeError, KeyError):
+        _log.exception("the index's identifier can't be read")
+        return None, True
+
+
+def write_identity(files: Files, identifier: str, *, complete: bool) -> None:
+    """Set the identifier of a package storage, which has none or the same."""
+    data = json.dumps({"v": 1, "id": identifier, "complete": complete}).encode()
+    try:
+        files.create(IDENTITY, data)
+    except ExistsError:
+        files.replace(IDENTITY, data, files.stat(IDENTITY).version)
+
+
+def read_state_ledger(files: Files, log: str) -> Ledger:
+    """Return what the storage of the accounts has, in one log."""
+    lines = files.lines(log)
+    identifiers = [record["id"] for record in _records(lines) if "id" in record]
+    return Ledger(str(identifiers[-1]) if identifiers else None, frozenset(_names(lines)))
+
+
+def state_lines(identifier: str | None, names: Iterable[str]) -> bytes:
+    """Return the lines that add an identifier and names to a log."""
+    found = [{"v": 1, "id": identifier}] if identifier else []
+    records = [*found, *({"v": 1, "name": name} for name in sorted(names))]
+    return b"".join(json.dumps(record, separators=(",", ":")).encode() + b"\n" for record in records)
+
+
+def new_identifier() -> str:
+    """Return an identifier that no other index has."""
+    return uuid.uuid4().hex
+
+
+def disagreement(packages: Ledger, state: Ledger) -> str | None:
+    """Return why the packages must be taken for lost, None when both storages agree."""
+    if state.identifier is None and packages.identifier is None:
+        return None
+    if packages.identifier is None:
+        return f"the package storage is not the one that this index had: its identifier is missing. {REMEDY}"
+    if state.identifier is None:
+        return f"the list of owned names is missing beside the accounts. {REMEDY}"
+    if state.identifier != packages.identifier:
+        return f"the package storage is that of another index. {REMEDY}"
+    missing = state.names - packages.names
+    if missing:
+        shown = ", ".join(sorted(missing)[:3])
+        return f"the package storage has lost {len(missing)} projects that this index owns ({shown}). {REMEDY}"
+    return None
+
+
+def _names(lines: Iterable[bytes]) -> Iterable[str]:
+    return (str(record["name"]) for record in _records(lines) if "name" in record)
+
+
+def _records(lines: Iterable[bytes]) -> Iterable[dict[str, object]]:
+    for line in lines:
+        with suppress(ValueError):
+            record = json.loads(line)
+            if isinstance(record, dict):
+                yield record

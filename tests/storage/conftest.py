@@ -1,0 +1,20 @@
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.storage.worlds import Containers, Folder, World
+
+Run = Callable[[Coroutine[Any, Any, Any]], Any]
+
+
+@pytest.fixture(params=[Folder, Containers], ids=["folder", "volume"])
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> World:
+    made: World = request.param(tmp_path)
+    return made
+
+
+@pytest.fixture
+def containers(tmp_path: Path) -> Containers:
+    return Containers(tmp_path)

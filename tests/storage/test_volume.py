@@ -1,0 +1,216 @@
+"""A volume whose reloads and commits fail or are slow, or whose containers are killed: nothing wrong is concluded."""
+
+import asyncio
+import random
+import time
+
+import pytest
+
+from publisher.server.storage.base import Lease, Storage
+from publisher.server.storage.errors import (
+    AbsentError,
+    LeaseLostError,
+    NotDurableError,
+    StorageUnavailableError,
+)
+from tests.storage.test_conformance import _read, _write
+from tests.storage.worlds import TIMES, Containers
+
+
+async def _create(storage: Storage, lease: Lease) -> None:
+    async with storage.writing(lease) as files:
+        files.create("file", b"x")
+
+
+def test_a_failed_reload_is_no_answer(containers: Containers) -> None:
+    async def run() -> None:
+        one, other = containers.writer(), containers.writer()
+        await _write(one, "file", b"x")
+        containers.mounts[other].trouble.failing_reloads = 2
+        with pytest.raises(StorageUnavailableError):
+            await other.refresh()
+        with pytest.raises(StorageUnavailableError):
+            await _write(other, "more", b"y")
+        assert await _read(other, "file") == b"x"
+
+    asyncio.run(run())
+
+
+def test_without_the_dictionary_nothing_is_known_or_written(containers: Containers) -> None:
+    async def run() -> None:
+        storage = containers.writer()
+        await _write(storage, "file", b"x")
+        containers.lines[storage].cut = True
+        with pytest.raises(StorageUnavailableError):
+            await storage.refresh()
+        with pytest.raises(StorageUnavailableError):
+            await _write(storage, "more", b"y")
+        with pytest.raises(StorageUnavailableError):
+            async with storage.lease("name", patience=0.2):
+                pass
+        async with storage.reading() as files:
+            assert files.read("file") == b"x"
+            with pytest.raises(AbsentError):
+                files.read("more")
+
+    asyncio.run(run())
+
+
+def test_nobody_reads_while_the_volume_looks_empty(containers: Containers) -> None:
+    async def run() -> None:
+        one, other = containers.writer(), containers.writer()
+        await _write(one, "file", b"x")
+        await other.refresh()
+        containers.mounts[other].trouble.slow_reload = 0.2
+        await _write(one, "more", b"y")
+        reloading = asyncio.create_task(other.refresh())
+        while not other.reading_paused:  # noqa: ASYNC110 - no event tells
+            await asyncio.sleep(0)
+        assert await _read(other, "file") == b"x"
+        await reloading
+
+    asyncio.run(run())
+
+
+def test_a_container_that_is_idle_does_nothing_and_one_that_is_current_does_not_reload(containers: Containers) -> None:
+    async def run() -> None:
+        one, other = containers.writer(), containers.writer()
+        await _write(one, "file", b"x")
+        await other.refresh()
+        mount, reads = containers.mounts[other], containers.entries.reads
+        before = mount.reloads
+        await asyncio.sleep(0.3)
+        assert containers.entries.reads == reads
+        for _ in range(5):
+            await other.refresh()
+        assert mount.reloads == before
+        await asyncio.gather(*(other.refresh() for _ in range(100)))
+        assert containers.entries.reads <= reads + 5 + 2
+        del containers.entries.entries[next(key for key in containers.entries.entries if key.startswith("changes/"))]
+        await other.refresh()  # an entry that has expired
+        assert mount.reloads == before + 1
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("committed", [False, True])
+def test_after_a_writer_is_killed_nobody_takes_itself_for_current(containers: Containers, *, committed: bool) -> None:
+    async def run() -> None:
+        one, other = containers.writer(), containers.writer()
+        await other.refresh()
+
+        async def die() -> None:
+            async with one.writing() as files:
+                files.create("file", b"x")
+                if committed:
+                    await asyncio.to_thread(containers.mounts[one].commit)
+                containers.kill(one)
+                raise ConnectionError
+
+        with pytest.raises(ConnectionError):
+            await die()
+        before = containers.mounts[other].reloads
+        await other.refresh()
+        assert containers.mounts[other].reloads == before + 1
+        await asyncio.sleep(TIMES.longest_commit)
+        if not committed:  # it has arrived at last
+            (containers.volume.store / "late").write_bytes(b"late")
+        await other.refresh()
+        assert containers.mounts[other].reloads == before + 2
+        async with other.reading() as files:
+            assert files.read("late" if not committed else "file")
+        await other.refresh()
+        assert containers.mounts[other].reloads == before + 2  # it is given up
+
+    asyncio.run(run())
+
+
+def test_what_could_not_be_committed_is_committed_before_anything_is_acknowledged(containers: Containers) -> None:
+    async def run() -> None:
+        one, other = containers.writer(), containers.writer()
+        containers.mounts[one].trouble.failing_commits = 1
+        with pytest.raises(NotDurableError):
+            await _write(one, "file", b"x")
+        with pytest.raises(AbsentError):
+            await _read(other, "file")
+        async with one.writing() as files:  # changes nothing, and finds it there
+            assert files.read("file") == b"x"
+        assert await _read(other, "file") == b"x"
+        await one.stop()
+
+    asyncio.run(run())
+
+
+def test_the_lease_of_what_is_not_durable_is_kept_until_it_is(containers: Containers) -> None:
+    async def run() -> None:
+        one, other = containers.writer(), containers.writer()
+        containers.mounts[one].trouble.failing_commits = 1
+        with pytest.raises(NotDurableError) as caught:
+            async with one.lease("accounts") as lease, one.writing(lease) as files:
+                files.create("accounts", b"first")
+        with pytest.raises(StorageUnavailableError):
+            async with other.lease("accounts", patience=0.3):
+                pass
+        settled = caught.value.settled
+        assert settled is not None
+        await settled
+        async with other.lease("accounts") as lease, other.writing(lease) as files:
+            assert files.read("accounts") == b"first"
+
+    asyncio.run(run())
+
+
+def test_the_lease_of_a_dead_holder_is_taken_over_and_that_of_a_living_one_is_not(containers: Containers) -> None:
+    async def run() -> None:
+        one, other = containers.writer(), containers.writer()
+        async with one.lease("name") as living:
+            with pytest.raises(StorageUnavailableError):  # several times longer than a lease lasts without renewal
+                async with other.lease("name", patience=3 * TIMES.lease):
+                    pass
+            await living.check()
+            containers.kill(one)
+            async with other.lease("name", patience=3 * TIMES.lease) as taken:
+                assert taken.number == living.number + 1
+                containers.lines[one].cut = False
+                with pytest.raises(LeaseLostError):
+                    await living.check()
+                with pytest.raises(LeaseLostError):
+                    await _create(one, living)
+        with pytest.raises(AbsentError):
+            await _read(other, "file")
+
+    asyncio.run(run())
+
+
+def test_the_same_bytes_may_be_sent_again_at_once(containers: Containers) -> None:
+    async def run() -> None:
+        one, other = containers.writer(), containers.writer()
+        async with one.lease("file", "digest") as dead:
+            started = time.monotonic()
+            async with other.lease("file", "digest", patience=0.3) as lease, other.writing(lease) as files:
+                files.create("file", b"x")
+            assert time.monotonic() - started < TIMES.lease
+            await dead.check()  # both write the same
+            async with other.lease("file", "another digest", patience=0.5):
+                with pytest.raises(LeaseLostError):
+                    await dead.check()
+
+    asyncio.run(run())
+
+
+def test_clocks_that_disagree_change_nothing(containers: Containers, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def run() -> None:
+        writers = [containers.writer(), containers.writer()]
+        await _write(writers[0], "counter", b"0")
+
+        async def count(writer: Storage) -> None:
+            async with writer.lease("counter") as lease, writer.writing(lease) as files:
+                value = int(files.read("counter"))
+                files.replace("counter", b"%d" % (value + 1), files.stat("counter").version)
+
+        await asyncio.gather(*(count(writers[number % 2]) for number in range(6)))
+        assert await _read(writers[0], "counter") == b"6"
+
+    clock = random.Random(1)
+    monkeypatch.setattr(time, "time", lambda: 1.7e9 + clock.uniform(-300, 300))
+    asyncio.run(run())

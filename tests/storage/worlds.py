@@ -1,0 +1,111 @@
+"""Storages with several writers: processes on one folder, and containers on one volume, whose calls can fail."""
+
+import asyncio
+import copy
+from pathlib import Path
+from typing import Any
+
+from publisher.server.storage.base import Storage
+from publisher.server.storage.folder import FolderStorage
+from publisher.server.storage.volume import VolumeStorage, VolumeTimes
+from tests.modal.volumes import Mount, Volume
+
+TIMES = VolumeTimes(patience=2.0, lease=0.6, longest_commit=0.5, recent=0.2)
+
+
+class MemoryDict:
+    """What all containers share; the entries of one that was killed stay."""
+
+    def __init__(self) -> None:
+        self.entries: dict[str, Any] = {}
+        self.reads = 0
+
+    async def get(self, key: str) -> Any:
+        await asyncio.sleep(0)
+        return copy.deepcopy(self.entries.get(key))
+
+    async def put(self, key: str, value: Any) -> None:
+        await asyncio.sleep(0)
+        self.entries[key] = copy.deepcopy(value)
+
+    async def create(self, key: str, value: Any) -> bool:
+        await asyncio.sleep(0)
+        return self.entries.setdefault(key, value) is value
+
+    async def items(self, prefix: str) -> dict[str, Any]:
+        await asyncio.sleep(0)
+        self.reads += 1
+        return {key: value for key, value in self.entries.items() if key.startswith(prefix)}
+
+
+class Line:
+    """One container's way to the dictionary, which can be cut."""
+
+    def __init__(self, entries: MemoryDict) -> None:
+        self._entries = entries
+        self.cut = False
+
+    def _check(self) -> None:
+        if self.cut:
+            raise ConnectionError("made up")
+
+    async def get(self, key: str) -> Any:
+        self._check()
+        return await self._entries.get(key)
+
+    async def put(self, key: str, value: Any) -> None:
+        self._check()
+        await self._entries.put(key, value)
+
+    async def create(self, key: str, value: Any) -> bool:
+        self._check()
+        return await self._entries.create(key, value)
+
+    async def items(self, prefix: str) -> dict[str, Any]:
+        self._check()
+        return await self._entries.items(prefix)
+
+
+class Folder:
+    """Processes on one folder; each storage of it stands for one."""
+
+    def __init__(self, place: Path) -> None:
+        self._root = place / "packages"
+        self._root.mkdir()
+
+    def writer(self) -> Storage:
+        return FolderStorage(self._root)
+
+
+class Containers:
+    """Containers with mounts of one volume."""
+
+    def __init__(self, place: Path) -> None:
+        self._place = place
+        self.volume = Volume(place / "committed")
+        self.entries = MemoryDict()
+        self.mounts: dict[Storage, Mount] = {}
+        self.lines: dict[Storage, Line] = {}
+
+    def writer(self) -> Storage:
+        mount = self.volume.mount(self._place / f"mount-{len(self.mounts)}")
+        line = Line(self.entries)
+
+        async def commit() -> None:
+            await asyncio.to_thread(mount.commit)
+
+        async def reload() -> None:
+            await asyncio.to_thread(mount.reload)
+
+        storage = VolumeStorage(mount.folder, "packages", commit=commit, reload=reload, entries=line, times=TIMES)
+        self.mounts[storage] = mount
+        self.lines[storage] = line
+        return storage
+
+    def kill(self, storage: Storage) -> None:
+        """Let a container do nothing more, and not even say so."""
+        self.lines[storage].cut = True
+        self.mounts[storage].trouble.failing_commits = 10**6
+
+
+World = Folder | Containers
