@@ -9,7 +9,7 @@ import click
 
 from publisher.cli.display.output import Output
 from publisher.cli.system_failures import SystemFailureError, explain_system_failure
-from publisher.errors import BuildFailedError, PublishError, StoppedError
+from publisher.errors import BuildFailedError, ConfigurationError, PublishError, StoppedError
 
 
 @contextmanager
@@ -37,6 +37,26 @@ def exit_on_failure(ctx: click.Context) -> Iterator[None]:
         ctx.exit(PublishError.exit_code)
 
 
+@contextmanager
+def exit_on_outer_failure() -> Iterator[None]:
+    """Report failures outside a command like those inside: wrong usage (2), Ctrl-C at a prompt (130), the system's."""
+    try:
+        yield
+    except click.ClickException as error:
+        context = error.ctx if isinstance(error, click.UsageError) else None
+        output = (context.find_object(Output) if context else None) or Output()
+        hint = f"`{context.command_path} --help` lists arguments and options." if context else None
+        _report(ConfigurationError(error.format_message(), hint=hint), output)
+        raise SystemExit(error.exit_code) from None
+    except click.Abort:
+        click.echo(err=True)  # the prompt's line ends here
+        _report(StoppedError("Interrupted."), Output())
+        raise SystemExit(StoppedError.exit_code) from None
+    except OSError as error:  # an output can't be written
+        _report(explain_system_failure(error), Output())
+        raise SystemExit(SystemFailureError.exit_code) from None
+
+
 def _report(error: PublishError, output: Output) -> None:
     """Print a failure for people to stderr and, with ``--json``, for programs to stdout."""
     if output.shows_tracebacks:
@@ -46,4 +66,4 @@ def _report(error: PublishError, output: Output) -> None:
     output.failure(error)
     if output.as_json:
         payload = {"exit-code": error.exit_code, "title": error.title, "message": error.message, "hint": error.hint}
-        click.echo(json.dumps({"error": payload}, indent=2))
+        output.result(json.dumps({"error": payload}, indent=2))

@@ -63,7 +63,7 @@ class PublishGroup(click.Group):
         for heading, names in COMMANDS.items():
             with formatter.section(heading):
                 commands = ((name, self.get_command(ctx, name)) for name in names)
-                rows = [(name.ljust(width), command.get_short_help_str(90)) for name, command in commands if command]
+                rows = [(name.ljust(width), command.get_short_help_str(1000)) for name, command in commands if command]
                 formatter.write_dl(rows)
 
     def invoke(self, ctx: click.Context) -> Any:

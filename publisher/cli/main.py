@@ -1,14 +1,15 @@
 """The entry point of the command `pypi-publish`."""
 
+import os
 import sys
-from contextlib import suppress
 
 import click
 
 from publisher import __version__
+from publisher.cli.display.output import wanted_color
+from publisher.cli.failures import exit_on_outer_failure
 from publisher.cli.group import PublishGroup
 from publisher.cli.streams import abandon_unwritable_streams, prepare_streams
-from publisher.cli.system_failures import explain_system_failure
 
 
 @click.group(
@@ -25,12 +26,9 @@ def main() -> None:
     """Run the command line and exit."""
     prepare_streams()
     try:
-        group(prog_name="pypi-publish")
-    except OSError as error:  # an output can't be written
-        failure = explain_system_failure(error)
-        with suppress(OSError):
-            click.echo(f"error: {failure.message}\nhint: {failure.hint}", err=True)
-        sys.exit(failure.exit_code)
+        with exit_on_outer_failure():
+            code = group.main(prog_name="pypi-publish", standalone_mode=False, color=wanted_color(os.environ))
+        sys.exit(code if isinstance(code, int) else 0)
     finally:
         abandon_unwritable_streams()
 

@@ -8,14 +8,14 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Trigger:
+class Event:
     """
     An event of GitHub's, the ref that the run is for, and the tag where it is for one.
 
     ``from_fork`` says that it is a pull request of a fork, which GitHub gives no secrets.
     """
 
-    event: str
+    name: str
     ref: str
     tag: str | None = None
     from_fork: bool = False
@@ -23,10 +23,10 @@ class Trigger:
     @property
     def is_pull_request(self) -> bool:
         """Whether the run is for code that nobody has merged."""
-        return self.event.startswith("pull_request")
+        return self.name.startswith("pull_request")
 
 
-def read_trigger(environment: Mapping[str, str]) -> Trigger:
+def read_event(environment: Mapping[str, str]) -> Event:
     """
     Return what the runner's variables and the event's payload say.
 
@@ -37,7 +37,7 @@ def read_trigger(environment: Mapping[str, str]) -> Trigger:
     ref = environment.get("GITHUB_REF_NAME", "")
     released = _at(payload, "release", "tag_name")
     tag = ref if environment.get("GITHUB_REF_TYPE") == "tag" else released
-    return Trigger(
+    return Event(
         environment.get("GITHUB_EVENT_NAME", ""),
         ref,
         tag if isinstance(tag, str) and tag else None,

@@ -11,7 +11,7 @@ from publisher.files.changes import FileChange, read_text
 from publisher.files.toml import set_keys
 from publisher.github.pre_commit import FILENAME as HOOKS_FILE
 from publisher.github.pre_commit import add_hooks
-from publisher.github.provenance import Origin
+from publisher.github.provenance import ActionRef
 from publisher.github.workflow import PATH, Workflow
 from publisher.project.config import TABLE
 from publisher.project.pyproject import FILENAME, Source, describes_project, read_source
@@ -39,7 +39,7 @@ class InitOptions:
     """The index and user that go into ``[tool.pypi-publish]``, and what goes into the workflow."""
 
     keys: Mapping[str, str] = field(default_factory=dict)
-    action: Origin | None = None
+    action: ActionRef | None = None
     environment: str = "release"
     hooks: bool = True
 

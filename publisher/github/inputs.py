@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from publisher.errors import CheckFailedError, ConfigurationError
-from publisher.github.event import Trigger
+from publisher.github.event import Event
 from publisher.project.dist_files import dist_files_in, find_dist_files
 from publisher.project.pyproject import is_project
 from publisher.secret import Secret
@@ -86,31 +86,31 @@ def read_inputs(environment: MutableMapping[str, str]) -> Inputs:
     )
 
 
-def release_tag(inputs: Inputs, trigger: Trigger, named: str | None) -> str | None:
+def release_tag(inputs: Inputs, event: Event, named: str | None) -> str | None:
     """
     Return the tag that a run releases: the input, else the one that the environment names, else the run's own.
 
     Raises CheckFailedError where nothing may be sent: in a pull request, and without a tag unless ``require-tag`` is
     off. A dry run sends nothing and may run anywhere.
     """
-    tag = inputs.tag or named or trigger.tag
-    if trigger.is_pull_request and not inputs.dry_run:
+    tag = inputs.tag or named or event.tag
+    if event.is_pull_request and not inputs.dry_run:
         raise CheckFailedError(
             "A pull request publishes nothing: its code has not been merged.",
             hint="Run the action on a tag, or with `dry-run: true`, which does everything but the sending.",
         )
     if tag is None and inputs.require_tag and not inputs.dry_run:
         raise CheckFailedError(
-            f"This run is for {trigger.ref or 'no ref'}, not for a tag, and only a tag publishes.",
+            f"This run is for {event.ref or 'no ref'}, not for a tag, and only a tag publishes.",
             hint="Push a tag (v1.2.3), or give `tag`; `require-tag: false` publishes from a branch, and "
             "`dry-run: true` does everything but the sending.",
         )
     return tag
 
 
-def missing_credentials_hint(trigger: Trigger) -> str:
+def missing_credentials_hint(event: Event) -> str:
     """Return what to do about a run that was given no credentials."""
-    if trigger.from_fork:
+    if event.from_fork:
         return "GitHub gives no secrets to a pull request of a fork: nothing is wrong with the workflow."
     return (
         "The inputs username and password are empty: do the secrets exist in this repository, or in the environment "

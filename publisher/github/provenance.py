@@ -18,7 +18,7 @@ _REFERENCE = re.compile(r"([A-Za-z0-9][\w-]*/[\w.-]+)@([0-9a-f]{40})")
 
 
 @dataclass(frozen=True)
-class Origin:
+class ActionRef:
     """A repository on GitHub, ``owner/name``, and a commit in it, forty hexadecimal digits."""
 
     repository: str
@@ -30,36 +30,36 @@ class Origin:
         return f"https://{_HOST}/{self.repository}"
 
 
-def parse_origin(text: str) -> Origin:
+def parse_action_ref(text: str) -> ActionRef:
     """
     Return what ``owner/name@commit`` names.
 
     Raises ConfigurationError for every other text: a tag or a branch can be moved, a commit can't.
     """
     if found := _REFERENCE.fullmatch(text):
-        return Origin(found[1], found[2])
+        return ActionRef(found[1], found[2])
     raise ConfigurationError(
         f"{text!r} does not name the commit of an action.",
         hint="Write owner/repository@ and the forty digits of the commit: `git rev-parse v1.2.3^{commit}`.",
     )
 
 
-def find_origin() -> Origin | None:
+def find_action_ref() -> ActionRef | None:
     """Return what the release says of itself, else what the installer noted (PEP 610); None where neither knows."""
     try:
         found = json.loads(RELEASE_FILE.read_text("utf-8"))
-        return parse_origin(f"{found['repository']}@{found['commit']}")
+        return parse_action_ref(f"{found['repository']}@{found['commit']}")
     except (OSError, ValueError, TypeError, KeyError, ConfigurationError):
         return _installed_from()
 
 
-def _installed_from() -> Origin | None:
+def _installed_from() -> ActionRef | None:
     try:
         noted: Any = json.loads(distribution("pypi-publish").read_text("direct_url.json") or "{}")
         url = urlsplit(noted["url"])
         if url.hostname != _HOST:  # a repository of that name on GitHub would be somebody else's
             return None
         repository = url.path.strip("/").removesuffix(".git")
-        return parse_origin(f"{repository}@{noted['vcs_info']['commit_id']}")
+        return parse_action_ref(f"{repository}@{noted['vcs_info']['commit_id']}")
     except (PackageNotFoundError, ValueError, TypeError, KeyError, ConfigurationError):
         return None

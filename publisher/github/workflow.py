@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from publisher.errors import ConfigurationError
-from publisher.github.provenance import Origin
+from publisher.github.provenance import ActionRef
 
 PATH = ".github/workflows/publish.yml"
 
@@ -53,7 +53,7 @@ jobs:
 class Workflow:
     """What differs from one repository's workflow to another's; folders are relative to the root, in POSIX form."""
 
-    action: Origin
+    action: ActionRef
     version: str
     environment: str
     folders: Sequence[str]

@@ -6,7 +6,7 @@ from functools import partial
 
 from publisher.client.client import IndexClient
 from publisher.client.models import RemoteFile
-from publisher.errors import ConflictError, CredentialsError, IndexUnavailableError, PublishError
+from publisher.errors import ConflictError, CredentialsError, IndexUnavailableError, PublishError, StoppedError
 from publisher.project.dependencies import find_dependencies
 from publisher.project.distributions import Distribution
 from publisher.project.install_lines import required_names
@@ -65,7 +65,10 @@ def _send_all(plan: Plan, sender: FileSender, options: PublishOptions) -> dict[s
     try:
         scheduler.run(partial(_send, sender, skip_existing=options.skip_existing), sender.stop, sender.abort)
     except PublishError as error:
-        if progress := _describe_progress(plan.to_send, scheduler.done):
+        progress = _describe_progress(plan.to_send, scheduler.done)
+        if not progress and isinstance(error, StoppedError):
+            error.message = "Interrupted: nothing was published."
+        if progress:
             error.hint = f"{error.hint}\n{progress}" if error.hint else progress
         raise
     return scheduler.done

@@ -15,7 +15,7 @@ from publisher.files.changes import FileChange, write_changes
 from publisher.files.toml import set_keys
 from publisher.github import provenance as origin
 from publisher.github.pre_commit import add_hooks
-from publisher.github.provenance import Origin, find_origin, parse_origin
+from publisher.github.provenance import ActionRef, find_action_ref, parse_action_ref
 from publisher.github.workflow import Workflow
 from tests.helpers.projects import git, make_project
 from tests.helpers.tool import Result, pypi_publish
@@ -231,7 +231,7 @@ def test_yes_asks_nothing_on_a_terminal_either(repository: Path) -> None:
         (["--action", f"acme/index@{'0a' * 20}\nx"], "does not name the commit of an action"),
         (["--environment", "${{ secrets.X }}"], "can't hold the name"),
         (["--environment", "two\nlines"], "can't hold the name"),
-        (["--index-url", "ftp://x"], "has no http"),
+        (["--index-url", "ftp://x"], "Invalid index URL"),
     ],
 )
 def test_what_a_workflow_cannot_hold_is_refused(repository: Path, arguments: list[str], reason: str) -> None:
@@ -259,10 +259,10 @@ def test_a_release_knows_its_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     release = tmp_path / "release.json"
     monkeypatch.setattr(origin, "RELEASE_FILE", release)
     release.write_text(json.dumps({"repository": "acme/index", "commit": "0a" * 20}))
-    assert find_origin() == Origin("acme/index", "0a" * 20)
+    assert find_action_ref() == ActionRef("acme/index", "0a" * 20)
     for broken in ("half", "[]", '{"repository": "x"}', json.dumps({"repository": "acme/index", "commit": "main"})):
         release.write_text(broken)
-        assert find_origin() is None
+        assert find_action_ref() is None
 
 
 @pytest.mark.parametrize(
@@ -281,10 +281,10 @@ def test_an_installation_from_github_knows_its_commit(tmp_path: Path, url: str, 
     (information / "METADATA").write_text("Metadata-Version: 2.1\nName: pypi-publish\nVersion: 9\n")
     noted = {"url": url, "vcs_info": {"vcs": "git", "commit_id": "0b" * 20}}
     (information / "direct_url.json").write_text(json.dumps(noted))
-    code = "from publisher.github.provenance import find_origin; print(find_origin())"
+    code = "from publisher.github.provenance import find_action_ref; print(find_action_ref())"
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == str(parse_origin(f"acme/index@{'0b' * 20}") if known else None)
+    assert done.stdout.strip() == str(parse_action_ref(f"acme/index@{'0b' * 20}") if known else None)
 
 
 TABLE = ("tool", "pypi-publish")
@@ -381,10 +381,10 @@ def test_hooks_that_cannot_be_added_are_told(text: str) -> None:
     "name", ['quo"te', "$(touch x)", "a: b", "a #b", "ä", "1.10", "0x1f", "1_0", ".5", ".inf", "on", "No", "null", "~"]
 )
 def test_odd_names_stay_data(name: str) -> None:
-    job = yaml.safe_load(Workflow(parse_origin(ACTION), "1", name, [name]).render())["jobs"]["publish"]
+    job = yaml.safe_load(Workflow(parse_action_ref(ACTION), "1", name, [name]).render())["jobs"]["publish"]
     assert job["environment"] == name
     assert job["steps"][1]["with"]["package-dir"] == name
-    several = Workflow(parse_origin(ACTION), "1", "release", [name, "on"]).render()
+    several = Workflow(parse_action_ref(ACTION), "1", "release", [name, "on"]).render()
     step = yaml.safe_load(several)["jobs"]["publish"]["steps"][1]
     assert step["with"]["package-dir"].splitlines() == [name, "on"]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from publisher.errors import CheckFailedError, ConfigurationError
-from publisher.github.event import Trigger, read_trigger
+from publisher.github.event import Event, read_event
 from publisher.github.inputs import (
     Inputs,
     find_files,
@@ -112,12 +112,12 @@ def test_files_that_are_there_are_found(tmp_path: Path) -> None:
         find_files(tmp_path / "dist")
 
 
-PUSHED_TAG, PUSHED_BRANCH = Trigger("push", "v1.0", "v1.0"), Trigger("push", "main")
-PULL_REQUEST = Trigger("pull_request_target", "3/merge")
+PUSHED_TAG, PUSHED_BRANCH = Event("push", "v1.0", "v1.0"), Event("push", "main")
+PULL_REQUEST = Event("pull_request_target", "3/merge")
 
 
 @pytest.mark.parametrize(
-    ("given", "trigger", "named", "tag"),
+    ("given", "event", "named", "tag"),
     [
         ({}, PUSHED_TAG, None, "v1.0"),
         ({}, PUSHED_TAG, "v2.0", "v2.0"),
@@ -128,40 +128,40 @@ PULL_REQUEST = Trigger("pull_request_target", "3/merge")
         ({"dry_run": "true"}, PULL_REQUEST, None, None),
     ],
 )
-def test_which_tag_is_released(given: dict[str, str], trigger: Trigger, named: str | None, tag: str | None) -> None:
-    assert release_tag(_inputs(**given), trigger, named) == tag
+def test_which_tag_is_released(given: dict[str, str], event: Event, named: str | None, tag: str | None) -> None:
+    assert release_tag(_inputs(**given), event, named) == tag
 
 
 @pytest.mark.parametrize(
-    ("given", "trigger", "reason"),
+    ("given", "event", "reason"),
     [
         ({}, PUSHED_BRANCH, "This run is for main, not for a tag"),
         ({}, PULL_REQUEST, "A pull request publishes nothing"),
         ({"require_tag": "false", "tag": "v1.0"}, PULL_REQUEST, "A pull request publishes nothing"),
     ],
 )
-def test_runs_that_publish_nothing(given: dict[str, str], trigger: Trigger, reason: str) -> None:
+def test_runs_that_publish_nothing(given: dict[str, str], event: Event, reason: str) -> None:
     with pytest.raises(CheckFailedError, match=reason):
-        release_tag(_inputs(**given), trigger, None)
+        release_tag(_inputs(**given), event, None)
 
 
 def test_what_started_a_run(tmp_path: Path) -> None:
     event = tmp_path / "event.json"
     event.write_text(json.dumps({"release": {"tag_name": "v1.0"}}))
     environment = {"GITHUB_EVENT_NAME": "release", "GITHUB_EVENT_PATH": str(event), "GITHUB_REF_NAME": "main"}
-    assert read_trigger(environment) == Trigger("release", "main", "v1.0")
+    assert read_event(environment) == Event("release", "main", "v1.0")
     pushed = {**environment, "GITHUB_REF_NAME": "v2.0", "GITHUB_REF_TYPE": "tag"}
-    assert read_trigger(pushed).tag == "v2.0"
+    assert read_event(pushed).tag == "v2.0"
     event.write_text(json.dumps({"pull_request": {"head": {"repo": {"fork": True}}}}))
-    assert read_trigger(environment).from_fork
+    assert read_event(environment).from_fork
     event.write_text("half a fi")
-    assert read_trigger(environment) == Trigger("release", "main")
-    assert read_trigger({}) == Trigger("", "")
+    assert read_event(environment) == Event("release", "main")
+    assert read_event({}) == Event("", "")
 
 
 def test_missing_secrets_are_explained() -> None:
     assert "gh secret set" in missing_credentials_hint(PUSHED_TAG)
-    assert "of a fork" in missing_credentials_hint(Trigger("pull_request", "3/merge", from_fork=True))
+    assert "of a fork" in missing_credentials_hint(Event("pull_request", "3/merge", from_fork=True))
 
 
 def test_outside_github_it_says_where_it_belongs() -> None:

@@ -331,7 +331,7 @@ def test_an_index_that_fails_is_tried_again(scripted: type[_Scripted], tmp_path:
     scripted.answers += [(503, {}, b""), (429, {"Retry-After": "1"}, b"")]
     result = pypi_publish("upload", make_wheel(tmp_path))
     assert (result.code, scripted.uploads) == (0, 3)
-    assert result.stderr.count("Trying again in") == 2
+    assert result.stderr.count("retrying in") == 2
 
 
 @pytest.mark.parametrize(

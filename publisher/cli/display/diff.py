@@ -12,5 +12,5 @@ _COLORS = {"+": "green", "-": "red", "@": "cyan"}
 def show_diff(diff: Sequence[str], output: Output) -> None:
     """Print the lines of a unified diff."""
     for line in diff:
-        output.say(click.style(line, fg=_COLORS.get(line[:1]), bold=line.startswith(("+++", "---"))))
-    output.say("")
+        output.line(click.style(line, fg=_COLORS.get(line[:1]), bold=line.startswith(("+++", "---"))))
+    output.line("")

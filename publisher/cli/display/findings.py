@@ -31,10 +31,10 @@ def conclude(found: Sequence[Violation], built: Sequence[Distribution], *, stric
         _show(finding)
     if output.as_json:
         payload = {"findings": [finding.as_json() for finding in found], "files": files_as_json(built)}
-        click.echo(json.dumps(payload, indent=2))
+        output.result(json.dumps(payload, indent=2))
     else:
         for distribution in built:
-            click.echo(distribution.path)
+            output.result(str(distribution.path))
     counts = Counter(finding.rule.severity for finding in found)
     failed = counts[Severity.ERROR] or (strict and counts[Severity.WARNING])
     words = [f"{count} {kind.value}{'s' if count > 1 else ''}" for kind in Severity if (count := counts[kind])]
@@ -68,5 +68,4 @@ def _show(finding: Violation) -> None:
         title = f"{finding.rule.code} {finding.rule.title}"
         output.command(output.runner.annotation(_LEVELS[severity], title, finding.message, finding.path, finding.line))
     elif not output.is_quiet or severity != "note":
-        code = click.style(finding.rule.code, fg=_COLORS[severity], bold=True)
-        click.echo(f"{click.style(finding.place, bold=True)}: {code} {finding.message}", err=True)
+        output.paragraph(finding.message, f"{finding.place}: {finding.rule.code}", _COLORS[severity])

@@ -1,14 +1,17 @@
 """Steps of a run as plain lines, one for each finished step."""
 
+import codecs
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import click
 
 from publisher.cli.display.output import Output
 from publisher.client.url import IndexUrl
+from publisher.project.display import human_size, without_control_characters
 from publisher.project.distributions import Distribution
 from publisher.publish.events import Observer
 from publisher.secret import Credentials
@@ -22,16 +25,21 @@ class LineObserver(Observer):
     def __init__(self, output: Output) -> None:
         self._output = output
         self._started: dict[Path | str, float] = {}
+        self._sizes: dict[str, int] = {}
+        self._decoders: dict[Path, codecs.IncrementalDecoder] = {}
 
     def building(self, project: Path) -> None:
         """Tell that a project's build begins."""
         self._started[project] = time.monotonic()
-        self._line("Building", str(project))
+        self._line("Building", shown_name(project))
 
-    def output(self, project: Path, text: bytes) -> None:  # noqa: ARG002 - lines name no project
-        """Pass on what the backend printed."""
-        sys.stderr.buffer.write(text)
-        sys.stderr.buffer.flush()
+    def output(self, project: Path, text: bytes) -> None:
+        """Pass the backend's output on, without what could steer a terminal."""
+        decoder = self._decoders.setdefault(project, codecs.getincrementaldecoder("utf-8")("replace"))
+        shown = click.unstyle(decoder.decode(text)).replace("\r\n", "\n").replace("\r", "\n")
+        with suppress(OSError):
+            sys.stderr.write(without_control_characters(shown))
+            sys.stderr.flush()
 
     def built(self, project: Path, files: Sequence[Path]) -> None:
         """Tell what a build made, and how long it took."""
@@ -48,18 +56,20 @@ class LineObserver(Observer):
         """Tell where the files go and as whom."""
         self._line("Index", f"{url} as {credentials.username} (from {credentials.source})")
 
-    def sending(self, filename: str, size: int) -> Callable[[int], None]:  # noqa: ARG002 - plain lines show no progress
+    def sending(self, filename: str, size: int) -> Callable[[int], None]:
         """Note when a file begins to go up."""
         self._started[filename] = time.monotonic()
+        self._sizes[filename] = size
         return lambda _sent: None
 
     def sent(self, filename: str) -> None:
         """Tell that a file is stored."""
-        self._line("Uploaded", f"{filename} in {self._took(filename)}")
+        size = human_size(self._sizes.pop(filename, 0))
+        self._line("Uploaded", f"{filename} ({size}) in {self._took(filename)}")
 
     def retrying(self, filename: str, reason: str, pause: float) -> None:
         """Tell why a file is sent again."""
-        self._output.warn(f"{filename}: {reason} Trying again in {pause:.1f} s.")
+        self._output.warn(f"{filename}: {reason.rstrip('.')}; retrying in {pause:.1f} s")
 
     def warned(self, message: str) -> None:
         """Print a warning."""
@@ -69,4 +79,9 @@ class LineObserver(Observer):
         return f"{time.monotonic() - self._started.pop(what):.1f} s"
 
     def _line(self, label: str, text: str) -> None:
-        self._output.say(f"{click.style(label.rjust(LABEL_WIDTH), fg='green', bold=True)} {text}")
+        self._output.note(label.rjust(LABEL_WIDTH), text, "green")
+
+
+def shown_name(what: Path | str) -> str:
+    """Return a file's name or a project's folder as people know it: the current folder by its name."""
+    return Path().absolute().name if str(what) == "." else str(what)

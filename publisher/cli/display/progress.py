@@ -1,5 +1,6 @@
 """The choice of how a run's steps are shown."""
 
+import os
 import sys
 
 from publisher.cli.display.folded import FoldingObserver
@@ -14,7 +15,7 @@ def make_observer(output: Output) -> Observer:
         return FoldingObserver(output)
     if output.is_quiet:
         return Observer()
-    if not sys.stderr.isatty():
+    if not sys.stderr.isatty() or os.environ.get("TERM") in {"dumb", "unknown"}:
         return LineObserver(output)
     from publisher.cli.display.live import LiveObserver  # rich, which only a terminal needs
 

@@ -7,7 +7,7 @@ import click
 from publisher.cli.display.output import Output
 from publisher.project.display import human_size
 from publisher.project.install_lines import install_lines
-from publisher.publish.report import Report, State
+from publisher.publish.report import Release, Report, State
 
 WORDS = {
     State.UPLOADED: ("uploaded", "green"),
@@ -32,19 +32,26 @@ def show_report(report: Report, output: Output) -> None:
         output.say("There is nothing to publish.")
         return
     for line in _table([(name, size, word) for name, size, word, _ in rows], [colour for *_, colour in rows]):
-        output.say(line)
+        output.line(line)
     releases = report.releases or report.unchanged
     if len(releases) > SHOWN_IN_FULL:
-        output.say(f"\n{len(releases)} projects are on {report.url}")
+        output.say(f"\n{_count(releases)} are on {report.url}")
         lines = install_lines(report.url.simple, "PROJECT", dependencies=None)
-        output.say("\n".join(f"  {line}" for line in lines))
+        output.line("\n".join(f"  {line}" for line in lines))
     else:
         for release in releases:
             output.say("")
             output.say(f"{release.display_name} {release.version}: {report.url.project_page(release.name)}")
-            output.say("\n".join(f"  {line}" for line in report.install_lines(release)))
+            output.line("\n".join(f"  {line}" for line in report.install_lines(release)))
     if report.dry_run:
         output.say("\nThis was a dry run: nothing was sent.")
+
+
+def _count(releases: Sequence[Release]) -> str:
+    projects = {release.name for release in releases}
+    if len(projects) == 1:
+        return f"{len(releases)} releases of {releases[0].display_name}"
+    return f"{len(projects)} projects"
 
 
 def _table(rows: Sequence[tuple[str, str, str]], colours: Sequence[str]) -> list[str]:

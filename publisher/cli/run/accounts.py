@@ -20,8 +20,8 @@ from publisher.project.own_install import own_requirement
 from publisher.secret import Secret
 
 
-class Accounts(Protocol):
-    """Accounts of an index, wherever they are kept."""
+class AccountEditor(Protocol):
+    """AccountEditor of an index, wherever they are kept."""
 
     def add(self, username: str, password: Secret) -> str:
         """Create an account or change its password, and return which."""
@@ -43,9 +43,9 @@ def add_account(place: AccountsArgs, username: str, *, generate: bool, password_
     output.say(f"The account {username!r} {words.get(status, status)}.")
     if output.as_json:
         generated = {"password": password.reveal()} if generate else {}
-        click.echo(json.dumps({"username": username, "status": status, **generated}, indent=2))
+        output.result(json.dumps({"username": username, "status": status, **generated}, indent=2))
     elif generate:
-        click.echo(password.reveal())
+        output.result(password.reveal())
 
 
 def remove_account(place: AccountsArgs, username: str) -> None:
@@ -55,7 +55,7 @@ def remove_account(place: AccountsArgs, username: str) -> None:
     output = current_output()
     output.say(f"The account {username!r} is removed.")
     if output.as_json:
-        click.echo(json.dumps({"username": username, "status": "removed"}, indent=2))
+        output.result(json.dumps({"username": username, "status": "removed"}, indent=2))
 
 
 def list_accounts(place: AccountsArgs) -> None:
@@ -63,14 +63,14 @@ def list_accounts(place: AccountsArgs) -> None:
     with _open(place) as accounts:
         names = accounts.names()
     if current_output().as_json:
-        click.echo(json.dumps({"users": names}, indent=2))
+        current_output().result(json.dumps({"users": names}, indent=2))
         return
     for name in names:
-        click.echo(name)
+        current_output().result(name)
 
 
 @contextmanager
-def _open(place: AccountsArgs) -> Iterator[Accounts]:
+def _open(place: AccountsArgs) -> Iterator[AccountEditor]:
     if place.htpasswd is not None:
         yield _accounts_in(place.htpasswd)
         return
@@ -87,7 +87,7 @@ def _open(place: AccountsArgs) -> Iterator[Accounts]:
         admin.close()
 
 
-def _accounts_in(path: Path) -> Accounts:
+def _accounts_in(path: Path) -> AccountEditor:
     try:
         from publisher.cli.run.htpasswd_accounts import HtpasswdAccounts  # needs the extra [server]
     except ModuleNotFoundError as error:

@@ -15,7 +15,7 @@ from publisher.credentials.chain import find_credentials
 from publisher.credentials.login import prove
 from publisher.errors import ConfigurationError, ConflictError, NoCredentialsError
 from publisher.github import runner as github
-from publisher.github.event import read_trigger
+from publisher.github.event import read_event
 from publisher.github.inputs import (
     Inputs,
     find_files,
@@ -89,7 +89,7 @@ def _begin() -> tuple[Inputs, github.Runner]:
 
 
 def _publish(inputs: Inputs) -> Report:
-    tag = release_tag(inputs, read_trigger(os.environ), os.environ.get("PYPI_PUBLISH_TAG"))
+    tag = release_tag(inputs, read_event(os.environ), os.environ.get("PYPI_PUBLISH_TAG"))
     # whether a tag is required was decided from the event
     publish = PublishArgs(
         tag,
@@ -120,7 +120,7 @@ def _hints_for_workflows() -> Iterator[None]:
     try:
         yield
     except NoCredentialsError as error:
-        error.hint = missing_credentials_hint(read_trigger(os.environ))
+        error.hint = missing_credentials_hint(read_event(os.environ))
         raise
     except ConflictError as error:
         error.hint = f"{error.hint}\nIn a workflow that is `skip-existing: true`."

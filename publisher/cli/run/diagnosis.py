@@ -29,7 +29,7 @@ def diagnose(target: TargetArgs) -> None:
     trouble = gravest(findings)
     if output.as_json:
         payload = {"well": trouble is None, "findings": [finding.as_json() for finding in findings]}
-        click.echo(json.dumps(payload, indent=2))
+        output.result(json.dumps(payload, indent=2))
     _conclude(findings, trouble, output)
     if trouble is not None:
         click.get_current_context().exit(trouble.area.exit_code)
@@ -77,7 +77,7 @@ def _conclude(findings: Sequence[Diagnosis], trouble: Diagnosis | None, output: 
     if trouble is None:
         tried = any(finding.check.endswith("-trial") for finding in findings)
         words = "All is well." if tried else "No problems found, but no tool was tried."
-        output.say(f"\n{click.style(words, fg='green', bold=True)}")
+        output.line(f"\n{click.style(words, fg='green', bold=True)}")
         return
     counts = [(kind, sum(finding.verdict.value == kind for finding in findings)) for kind in ("problem", "warning")]
     words = " and ".join(f"{count} {kind}{'s' if count > 1 else ''}" for kind, count in counts if count)

@@ -44,6 +44,6 @@ def _show(found: Sequence[FirstInstall], output: Output) -> None:
     for each in found:
         sign, colour = ("✓", "green") if each.works else ("✗", "red") if each.failure else ("·", "cyan")
         words = each.failure or each.command or ""
-        output.say(f"  {click.style(sign, fg=colour, bold=True)} {each.tool:<{width}}  {words}")
+        output.line(f"  {click.style(sign, fg=colour, bold=True)} {each.tool:<{width}}  {words}")
         if each.hint:
             output.say(f"    {'':<{width}}  → {each.hint}")

@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
-import click
-
 from publisher.building.builder import Builder
 from publisher.cli.display.output import current_output
 from publisher.cli.display.progress import make_observer
@@ -84,12 +82,12 @@ def _show(report: Report) -> None:
         output.runner.set_outputs(outputs_of(report))
         output.runner.add_summary(summary_of(report))
     if output.as_json:
-        click.echo(json.dumps(report.as_json(), indent=2))
+        output.result(json.dumps(report.as_json(), indent=2))
 
 
 def _print_files(distributions: Sequence[Distribution]) -> None:
     if current_output().as_json:
-        click.echo(json.dumps({"files": files_as_json(distributions)}, indent=2))
+        current_output().result(json.dumps({"files": files_as_json(distributions)}, indent=2))
         return
     for distribution in distributions:
-        click.echo(distribution.path)
+        current_output().result(str(distribution.path))

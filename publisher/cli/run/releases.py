@@ -9,6 +9,8 @@ from publisher.cli.options.target import TargetArgs
 from publisher.cli.run.prompts import can_ask
 from publisher.cli.run.resolve import project_config, resolve_target
 from publisher.credentials.chain import Target
+from publisher.errors import StoppedError
+from publisher.project.display import without_control_characters
 from publisher.publish import releases
 from publisher.publish.releases import Changed
 
@@ -16,17 +18,21 @@ from publisher.publish.releases import Changed
 def list_projects(args: TargetArgs) -> None:
     """Print the names of an index's projects."""
     names = releases.list_projects(_target(args))
-    click.echo(json.dumps({"projects": names}, indent=2) if current_output().as_json else "\n".join(names))
+    output = current_output()
+    output.result(
+        json.dumps({"projects": names}, indent=2) if output.as_json else without_control_characters("\n".join(names))
+    )
 
 
 def list_files(args: TargetArgs, project: str) -> None:
     """Print the names of a project's files."""
     files = releases.list_files(_target(args), project)
     if current_output().as_json:
-        click.echo(json.dumps({"project": project, "files": files}, indent=2))
+        current_output().result(json.dumps({"project": project, "files": files}, indent=2))
         return
     for file in files:
-        click.echo(file["filename"] + ("  (yanked)" if file["yanked"] else ""))
+        name = without_control_characters(file["filename"])
+        current_output().result(name + ("  (yanked)" if file["yanked"] else ""))
 
 
 def yank(args: TargetArgs, project: str, version: str, reason: str) -> None:
@@ -46,7 +52,8 @@ def delete(args: TargetArgs, project: str, version: str, filename: str | None, *
     if not confirmed:
         if not can_ask():
             raise click.UsageError(f"There is no terminal to confirm that {what} shall be deleted; add --yes.")
-        click.confirm(f"Delete {what} from {target.url} permanently?", abort=True, err=True)
+        if not click.confirm(f"Delete {what} from {target.url} permanently?", err=True):
+            raise StoppedError("Nothing was deleted.")
     _show(project, version, releases.delete(target, project, version, filename))
 
 
@@ -58,6 +65,6 @@ def _show(project: str, version: str, changed: Changed) -> None:
     output = current_output()
     if output.as_json:
         payload = {"project": project, "version": version, "status": changed.status, "files": list(changed.files)}
-        click.echo(json.dumps(payload, indent=2))
+        output.result(json.dumps(payload, indent=2))
     for filename in changed.files:
         output.say(f"{changed.status} {filename}")

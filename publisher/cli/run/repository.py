@@ -13,10 +13,10 @@ from publisher.cli.options.repository import InitArgs
 from publisher.cli.options.target import TargetArgs
 from publisher.cli.run.prompts import can_ask
 from publisher.cli.run.resolve import resolve_index
-from publisher.errors import ConfigurationError
+from publisher.errors import ConfigurationError, StoppedError
 from publisher.files.changes import FileChange, write_changes
 from publisher.github.init import InitOptions, Repository, draft_files, find_repository
-from publisher.github.provenance import Origin, find_origin, parse_origin
+from publisher.github.provenance import ActionRef, find_action_ref, parse_action_ref
 from publisher.github.workflow import PATH
 from publisher.project.config import combine_configs, read_project_config
 
@@ -51,13 +51,13 @@ def _index_url(given: str | None, repository: Repository) -> str:
     return resolve_index(given, config).root
 
 
-def _action(given: str | None) -> Origin:
+def _action(given: str | None) -> ActionRef:
     """Return where the action is; raises ConfigurationError where nobody knows."""
-    origin = None if given else find_origin()
+    origin = None if given else find_action_ref()
     if not given and origin is None and can_ask():
         given = click.prompt("Publish action, OWNER/REPOSITORY@COMMIT", err=True)
     if given:
-        return parse_origin(given)
+        return parse_action_ref(given)
     if origin is None:
         raise ConfigurationError(
             "It is not known which repository holds the publish action: this is no release and no clone from GitHub.",
@@ -75,7 +75,7 @@ def _agreed(changes: Sequence[FileChange], *, yes: bool, force: bool) -> list[Fi
     if not (yes or force or can_ask()):
         raise ConfigurationError("Nobody can be asked whether to write this.", hint="--yes writes without asking.")
     if not (yes or force or click.confirm("Write this?", default=True, err=True)):
-        raise click.Abort
+        raise StoppedError("Nothing was written.")
     agreed = []
     for draft in changes:
         replaces = draft.before is not None and draft.path.as_posix().endswith(PATH)

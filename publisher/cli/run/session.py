@@ -121,9 +121,9 @@ def show_account(args: TargetArgs) -> None:
             "rights": account.rights,
             "source": source,
         }
-        click.echo(json.dumps(payload, indent=2))
+        output.result(json.dumps(payload, indent=2))
         return
-    click.echo(account.username)
+    output.result(account.username)
     rights = "not told by this index" if account.rights is None else ", ".join(account.rights) or "none"
     output.say(f"Index:       {target.url}")
     output.say(f"Rights:      {rights}")

@@ -52,7 +52,7 @@ def configure(name: str | None, args: ConfigArgs, target: TargetArgs) -> None:
         return
     setup = _setup(args, target, [scope for _, scope in scoped], machine)
     if args.as_variables:
-        click.echo("\n".join(export_lines(tools, setup)))
+        current_output().result("\n".join(export_lines(tools, setup)))
     elif args.write or args.dry_run:
         scoped = _without_losing_public_packages(scoped, setup, skip=args.everything)
         write_setup(scoped, setup, machine, skip=args.everything, dry_run=args.dry_run)
@@ -120,7 +120,7 @@ def _print(scoped: Sequence[tuple[Tool, str]], setup: Setup, machine: Machine) -
     for tool, scope in scoped:
         _note(tool, setup, scope)
         for path, text in print_setup(tool, setup, machine, scope):
-            click.echo(f"# {path}\n{text}", nl=False)
+            current_output().result(f"# {path}\n{text}", nl=False)
 
 
 def write_setup(
@@ -174,4 +174,4 @@ def _in_git(path: Path) -> bool:
 def _note(tool: Tool, setup: Setup, scope: str) -> None:
     output = current_output()
     for note in tool.notes(setup, scope):
-        output.say(f"{click.style(f'{tool.name}:', fg='cyan', bold=True)} {note}")
+        output.note(f"{tool.name}:", note)
