@@ -105,54 +105,41 @@ def test_every_option_reaches_its_command(name: str) -> None:
         assert set(values) <= parameters | taken
 
 
-def test_what_the_environment_says_to_serve() -> None:
-    @click.command
-    @serve_options
-    def command(serve: ServeArgs) -> None:
-        click.echo(repr(serve))
+@click.command
+@serve_options
+def _shown(serve: ServeArgs) -> None:
+    click.echo(repr(serve))
 
-    env = {
-        "PYPI_INDEX_HOST": "::1",
-        "PYPI_INDEX_PORT": "9000",
-        "PYPI_INDEX_ROOT": "a:b",
-        "PYPI_INDEX_HTPASSWD": "accounts",
-        "PYPI_INDEX_AUTHENTICATE": "update",
-        "PYPI_INDEX_OVERWRITE": "true",
-        "PYPI_INDEX_FALLBACK_URL": "https://example.org/simple/",
-        "PYPI_INDEX_UPSTREAM": "public",
-        "PYPI_INDEX_COOLDOWN": "3d",
-        "PYPI_INDEX_UPSTREAM_CACHE": "cache",
-        "PYPI_INDEX_CACHE_SIZE": "1GB",
-        "PYPI_INDEX_UPSTREAM_POLICY": "policy.toml",
-        "PYPI_INDEX_RESERVE": "acme-* other",
-        "PYPI_INDEX_MAX_SIZE": "5",
-        "PYPI_INDEX_ROOT_PATH": "/packages",
-        "PYPI_INDEX_LOG_FORMAT": "json",
-    }
-    assert {f"PYPI_INDEX_{field.name.upper()}" for field in fields(ServeArgs)} == set(env)
-    expected = ServeArgs(
-        host="::1",
-        port=9000,
-        root=(Path("a"), Path("b")),
-        htpasswd=Path("accounts"),
-        authenticate="update",
-        overwrite=True,
-        fallback_url="https://example.org/simple/",
-        upstream="public",
-        cooldown="3d",
-        upstream_cache=Path("cache"),
-        cache_size="1GB",
-        upstream_policy=Path("policy.toml"),
-        reserve=("acme-*", "other"),
-        max_size=5,
-        root_path="/packages",
-        log_format="json",
-    )
-    assert CliRunner().invoke(command, env=env).output.strip() == repr(expected)
-    assert CliRunner().invoke(command).output.strip() == repr(ServeArgs())
-    given = CliRunner().invoke(command, ["--port", "0", "--reserve", "mine"], env=env).output
-    assert "port=0" in given
-    assert "reserve=('mine',)" in given
+
+def _samples(option: click.Option) -> str:
+    """Return a value that is not the option's default."""
+    if option.is_flag:
+        return "true"
+    if isinstance(option.type, click.Choice):
+        return str(option.type.choices[-1])
+    return "7"
+
+
+@pytest.mark.parametrize("option", [each for each in _shown.params if isinstance(each, click.Option)], ids=str)
+def test_the_environment_can_hold_every_option_of_serve(option: click.Option) -> None:
+    long = next(name for name in option.opts if name.startswith("--"))
+    value = _samples(option)
+    variable = f"PYPI_INDEX_{long.removeprefix('--').replace('-', '_').upper()}"
+    given = CliRunner().invoke(_shown, [long] if option.is_flag else [long, value]).output
+    assert CliRunner().invoke(_shown, env={variable: value}).output == given
+    assert given.strip() != repr(ServeArgs())
+
+
+def test_serve_without_options_has_the_defaults_of_its_arguments() -> None:
+    assert CliRunner().invoke(_shown).output.strip() == repr(ServeArgs())
+
+
+def test_an_option_wins_over_the_environment_and_a_variable_may_hold_several() -> None:
+    env = {"PYPI_INDEX_PORT": "9000", "PYPI_INDEX_ROOT": "a:b", "PYPI_INDEX_RESERVE": "acme-* other"}
+    shown = CliRunner().invoke(_shown, ["--port", "0"], env=env).output
+    assert "port=0" in shown
+    assert repr((Path("a"), Path("b"))) in shown
+    assert "reserve=('acme-*', 'other')" in shown
 
 
 def test_arguments_are_frozen() -> None:
