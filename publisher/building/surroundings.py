@@ -6,10 +6,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from publisher.project.child_environment import OWN_SECRETS, without_own_secrets
 from publisher.project.git import repository_variables
-
-_SECRETS = ("AUTH_TOKEN", "PYPI_PUBLISH_PASSWORD", "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_URL")
-"""Variables with which a hook could publish in this person's name."""
 
 _TOOLS = ("PIP_", "UV_", "TWINE_", "POETRY_", "PDM_", "HATCH_INDEX_", "FLIT_")
 _SECRET_ENDINGS = ("PASSWORD", "TOKEN", "INDEX", "INDEX_URL", "FIND_LINKS", "USERNAME", "AUTH")
@@ -23,12 +21,14 @@ _environment_lock = threading.RLock()
 def hook_variables() -> dict[str, str]:
     """Return the variables of build hooks: without credentials, and without git's pointers to another repository."""
     foreign = repository_variables()
-    return {name: value for name, value in os.environ.items() if name not in foreign and not _is_secret(name)}
+    own = without_own_secrets(os.environ)
+    return {name: value for name, value in own.items() if name not in foreign and not _is_secret(name)}
 
 
 def installer_variables() -> dict[str, str]:
     """Return the variables of uv while it installs build requirements."""
-    variables = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    variables = without_own_secrets(os.environ)
+    variables.pop("PYTHONPATH", None)
     if shutil.which("keyring"):
         variables.setdefault("UV_KEYRING_PROVIDER", "subprocess")
     return variables
@@ -36,9 +36,13 @@ def installer_variables() -> dict[str, str]:
 
 @contextmanager
 def installer_settings() -> Iterator[None]:
-    """Hide settings for other purposes from an installer that is started meanwhile."""
+    """Hide settings for other purposes, and our secrets, from an installer that is started meanwhile."""
     with _environment_lock:
-        hidden = {name: value for name in _OTHER_PURPOSES if (value := os.environ.pop(name, None)) is not None}
+        hidden = {
+            name: value
+            for name in (*_OTHER_PURPOSES, *OWN_SECRETS)
+            if (value := os.environ.pop(name, None)) is not None
+        }
         try:
             yield
         finally:
@@ -47,4 +51,4 @@ def installer_settings() -> Iterator[None]:
 
 def _is_secret(name: str) -> bool:
     name = name.upper()
-    return name in _SECRETS or (name.startswith(_TOOLS) and name.endswith(_SECRET_ENDINGS))
+    return name.startswith(_TOOLS) and name.endswith(_SECRET_ENDINGS)

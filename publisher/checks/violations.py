@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from publisher.project.display import without_control_characters
+
 
 class Severity(StrEnum):
     """The meaning of a violation for `check`."""
@@ -63,7 +65,7 @@ class Violation:
         return str(self.path) if self.line is None else f"{self.path}:{self.line}"
 
     def __str__(self) -> str:
-        return f"{self.place}: {self.rule.code} {self.message}"
+        return without_control_characters(f"{self.place}: {self.rule.code} {self.message}", keep="")
 
     def as_json(self) -> dict[str, object]:
         """Return it as other programs read it."""

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from publisher.project.child_environment import without_own_secrets
 from publisher.secret import mask_urls
 
 TIME_LIMIT = 30.0
@@ -18,7 +19,7 @@ _ADVICE = ("WARNING:", "INFO:", "hint:", "See ", "[notice]")
 _SIGNS = ("ERROR:", "error:", "cause:")
 """What programs put in front of a line that is grave."""
 
-OUR_OWN = ("PYPI_PUBLISH_", "AUTH_TOKEN")
+OUR_OWN = ("PYPI_PUBLISH_",)
 """Beginnings of the variables that are none of other programs' business."""
 
 _running: set[subprocess.Popen[bytes]] = set()
@@ -57,7 +58,7 @@ def run_program(
     time_limit: float = TIME_LIMIT,
 ) -> Outcome:
     """Run a program as a shell would, without a terminal; ``environment`` is added to the shell's own."""
-    own = {name: value for name, value in os.environ.items() if not name.startswith(OUR_OWN)}
+    own = {name: value for name, value in without_own_secrets(os.environ).items() if not name.startswith(OUR_OWN)}
     try:
         process = subprocess.Popen(  # noqa: S603 - the command is a list, no shell reads it
             list(command),

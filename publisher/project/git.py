@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from publisher.errors import ConfigurationError
+from publisher.project.child_environment import without_own_secrets
 
 _SOURCES = (".", ":(exclude)dist")
 """The files of a project's folder that count: not the built ones, which some repositories forget to ignore."""
@@ -134,7 +135,7 @@ def _run(command: list[str], variables: Mapping[str, str]) -> str | None:
             command,
             capture_output=True,
             stdin=subprocess.DEVNULL,
-            env={**variables, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"},
+            env={**without_own_secrets(variables), "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"},
             encoding="utf-8",
             errors="surrogateescape",
             check=True,

@@ -1,0 +1,19 @@
+"""Environment of the programs that this one starts: none of them gets its secrets."""
+
+from collections.abc import Mapping
+
+OWN_SECRETS = frozenset(
+    {
+        "AUTH_TOKEN",
+        "PYPI_PUBLISH_ADMIN_TOKEN",
+        "PYPI_PUBLISH_PASSWORD",
+        "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
+        "ACTIONS_ID_TOKEN_REQUEST_URL",
+    }
+)
+"""Variables with which a program could publish, or administer an index, in this person's name."""
+
+
+def without_own_secrets(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment without the variables of `OWN_SECRETS`, whose names some systems spell in any case."""
+    return {name: value for name, value in environment.items() if name.upper() not in OWN_SECRETS}

@@ -1,0 +1,60 @@
+"""No program that this one starts gets its secrets."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from publisher.building.surroundings import hook_variables, installer_settings, installer_variables
+from publisher.machine.programs import run_program
+from publisher.project import git
+from publisher.project.child_environment import OWN_SECRETS
+
+
+def _of_git(monkeypatch: pytest.MonkeyPatch) -> Mapping[str, str]:
+    seen: list[Mapping[str, str]] = []
+    run = subprocess.run
+
+    def record(*arguments: object, env: Mapping[str, str], **options: object) -> object:
+        seen.append(env)
+        return run(*arguments, env=env, **options)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(subprocess, "run", record)
+    git.tags_at(Path(), "HEAD")
+    return {name: value for env in seen for name, value in env.items()}
+
+
+def _of_programs(_: pytest.MonkeyPatch) -> Mapping[str, str]:
+    names = run_program([sys.executable, "-c", "import os; print(*os.environ, sep='\\n')"]).stdout.split()
+    return dict.fromkeys(names, "")
+
+
+def _of_installers_in_the_process(_: pytest.MonkeyPatch) -> Mapping[str, str]:
+    with installer_settings():
+        return dict(os.environ)
+
+
+@pytest.mark.parametrize(
+    "find",
+    [
+        lambda _: hook_variables(),
+        lambda _: installer_variables(),
+        _of_installers_in_the_process,
+        _of_git,
+        _of_programs,
+    ],
+    ids=["hooks", "uv", "pip", "git", "programs"],
+)
+def test_secrets_stay_here(
+    monkeypatch: pytest.MonkeyPatch, find: Callable[[pytest.MonkeyPatch], Mapping[str, str]]
+) -> None:
+    for name in OWN_SECRETS:
+        monkeypatch.setenv(name, "secret")
+    monkeypatch.setenv("KEPT", "yes")
+    found = find(monkeypatch)
+    assert "KEPT" in found
+    assert OWN_SECRETS.isdisjoint(found)
+    assert os.environ["AUTH_TOKEN"] == "secret"
