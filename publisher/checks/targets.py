@@ -9,6 +9,7 @@ from publisher.project.pyproject import FILENAME
 from publisher.project.workspace import find_projects
 
 _BUILT = (".whl", ".tar.gz", ".zip")
+_TESTS = frozenset({"test", "tests", "testing", "testdata", "test_data", "fixtures"})
 
 
 @dataclass(frozen=True)
@@ -49,9 +50,16 @@ def _projects_of(folder: Path) -> list[Path]:
 
 
 def _project_of(path: Path) -> Path | None:
-    """Return the nearest folder above a file that has a pyproject.toml, as it is to be shown."""
-    for folder in path.parents:
-        if (folder / FILENAME).is_file():
+    """Return the project of a file, as it is to be shown: the nearest one above that is no data of another's tests."""
+    above = [*path.parents, *(() if path.is_absolute() else path.absolute().parents)]
+    projects = [folder for folder in above if (folder / FILENAME).is_file()]
+    for number, folder in enumerate(projects):
+        others = [other.absolute() for other in projects[number + 1 :]]
+        if not any(_is_test_data(folder.absolute(), other) for other in others):
             return folder
-    above = path.absolute().parents
-    return next((folder for folder in above if (folder / FILENAME).is_file() and not path.is_absolute()), None)
+    return None
+
+
+def _is_test_data(folder: Path, project: Path) -> bool:
+    """Return whether a folder is below the tests of a project around it."""
+    return folder.is_relative_to(project) and not _TESTS.isdisjoint(folder.relative_to(project).parts)

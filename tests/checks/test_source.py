@@ -260,6 +260,16 @@ def test_files_stand_for_their_project(tmp_path: Path) -> None:
     assert told == [f"{Path('two/pyproject.toml')}:6: PP106 'one' is not a version"]
 
 
+def test_a_project_in_the_data_of_tests_is_none(tmp_path: Path) -> None:
+    make(tmp_path, {}, {})
+    data = tmp_path / "tests" / "data" / "broken"
+    data.parent.mkdir(parents=True)
+    make(data, CASES["PP106"][0], {})
+    changed = data.relative_to(tmp_path) / "pyproject.toml"
+    assert pypi_publish("check", "--only", "source", changed, cwd=tmp_path).code == 0
+    assert pypi_publish("check", "--only", "source", data, cwd=tmp_path).code == 7  # it was asked for
+
+
 def test_a_workspace_stands_for_its_projects(tmp_path: Path) -> None:
     make(tmp_path / "one", CASES["PP106"][0], {})
     root = tmp_path / "pyproject.toml"
