@@ -15,6 +15,8 @@ _SECRET_ENDINGS = ("PASSWORD", "TOKEN", "INDEX", "INDEX_URL", "FIND_LINKS", "USE
 _OTHER_PURPOSES = ("PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_REQUIRE_VIRTUALENV", "PIP_DRY_RUN")
 """pip's settings that say where the person's own packages go, not where a build's go."""
 
+_HIDDEN = (*_OTHER_PURPOSES, *OWN_SECRETS)
+
 _environment_lock = threading.RLock()
 
 
@@ -38,11 +40,7 @@ def installer_variables() -> dict[str, str]:
 def installer_settings() -> Iterator[None]:
     """Hide settings for other purposes, and our secrets, from an installer that is started meanwhile."""
     with _environment_lock:
-        hidden = {
-            name: value
-            for name in (*_OTHER_PURPOSES, *OWN_SECRETS)
-            if (value := os.environ.pop(name, None)) is not None
-        }
+        hidden = {name: value for name in _HIDDEN if (value := os.environ.pop(name, None)) is not None}
         try:
             yield
         finally:
