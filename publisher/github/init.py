@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from publisher import __version__
 from publisher.errors import ConfigurationError
 from publisher.files.changes import FileChange, read_text
 from publisher.files.toml import set_keys
@@ -40,6 +39,7 @@ class InitOptions:
 
     keys: Mapping[str, str] = field(default_factory=dict)
     action: ActionRef | None = None
+    version: str | None = None
     environment: str = "release"
     hooks: bool = True
 
@@ -70,7 +70,7 @@ def draft_files(repository: Repository, options: InitOptions) -> list[FileChange
     Raises ConfigurationError when a file can't be read or added to.
     """
     assert options.action is not None  # noqa: S101 - for the type checker: the command sees to it
-    workflow = Workflow(options.action, __version__, options.environment, repository.folders)
+    workflow = Workflow(options.action, options.version, options.environment, repository.folders)
     path = repository.root / PATH
     drafts = [FileChange(path, read_text(path), workflow.render())]
     for path in _tables(repository):
@@ -79,7 +79,7 @@ def draft_files(repository: Repository, options: InitOptions) -> list[FileChange
     if options.hooks:
         path = repository.root / HOOKS_FILE
         before_hooks = read_text(path)
-        after = add_hooks(before_hooks, options.action.url, options.action.commit, __version__, HOOKS)
+        after = add_hooks(before_hooks, options.action.url, options.action.commit, options.version, HOOKS)
         drafts.append(FileChange(path, before_hooks, after))
     return drafts
 

@@ -10,6 +10,10 @@ from publisher.errors import ConfigurationError
 
 FILENAME = ".pre-commit-config.yaml"
 
+STAGES = ("pre-commit", "pre-push")
+_STAGES_KEY = "default_install_hook_types"
+_STAGES_LINE = f"{_STAGES_KEY}: [{', '.join(STAGES)}]"
+
 _ITEM = re.compile(r"^( *)- +repo:", re.MULTILINE)
 _REPOS = re.compile(r"^repos:[ \t]*(#.*)?\r?$", re.MULTILINE)
 _TOP_LEVEL = re.compile(r"^[^\s#-]", re.MULTILINE)
@@ -17,16 +21,18 @@ _COMMENTS_ABOVE = re.compile(r"(?:^#[^\n]*\n)+\Z", re.MULTILINE)
 _ADDRESS = re.compile(r"(?:\w+://)?(?:[^@/]*@)?([^/:]+)[/:](.+?)(?:\.git)?/*")
 
 
-def add_hooks(text: str | None, repository: str, revision: str, version: str, hooks: Sequence[str]) -> str:
+def add_hooks(text: str | None, repository: str, revision: str, version: str | None, hooks: Sequence[str]) -> str:
     """
-    Return a configuration in which a repository's hooks stand, pinned as ``pre-commit autoupdate --freeze`` does it.
+    Return a configuration with a repository's hooks, pinned as ``pre-commit autoupdate --freeze`` does it.
 
-    A repository that is there already is left alone, and so is everything else, byte for byte.
+    ``pre-commit install`` installs hooks of the stages in `STAGES`, unless the configuration names others. A repository
+    that is there already is left alone, and so is everything else, byte for byte.
 
     Raises ConfigurationError when the text is no such configuration, or is written in a way that can't be added to.
     """
     if text is None or all(line.strip()[:1] in {"", "#"} for line in text.splitlines()):
-        return f"{text or ''}repos:\n{_entry('  ', repository, revision, version, hooks)}"
+        return f"{text or ''}{_STAGES_LINE}\nrepos:\n{_entry('  ', repository, revision, version, hooks)}"
+    text = _add_stages(text)
     before = _parse(text)
     if any(isinstance(repo, dict) and _same(repo.get("repo"), repository) for repo in before["repos"]):
         return text
@@ -46,14 +52,29 @@ def add_hooks(text: str | None, repository: str, revision: str, version: str, ho
     return after
 
 
+def _add_stages(text: str) -> str:
+    """Return a configuration that names the stages of hooks to install, above its `repos` and their comments."""
+    before = _parse(text)
+    place = _REPOS.search(text)
+    if _STAGES_KEY in before or place is None:
+        return text
+    start = len(_COMMENTS_ABOVE.sub("", text[: place.start()]))
+    newline = "\r\n" if "\r\n" in text else "\n"
+    after = f"{text[:start]}{_STAGES_LINE}{newline}{text[start:]}"
+    if _parse(after) != {**before, _STAGES_KEY: list(STAGES)}:
+        raise _by_hand(f"it has no place for `{_STAGES_KEY}`")
+    return after
+
+
 def _same(url: Any, other: str) -> bool:
     """Tell whether two URLs, of https or ssh, with .git or without, are the same repository's on a host like GitHub."""
     parts = [_ADDRESS.fullmatch(text) for text in (str(url).lower(), other.lower())]
     return url == other or (None not in parts and len({found.groups() for found in parts if found}) == 1)
 
 
-def _entry(indent: str, repository: str, revision: str, version: str, hooks: Sequence[str]) -> str:
-    lines = [f"- repo: {repository}", f"  rev: {revision}  # frozen: v{version}", "  hooks:"]
+def _entry(indent: str, repository: str, revision: str, version: str | None, hooks: Sequence[str]) -> str:
+    frozen = f"  # frozen: {version}" if version else ""
+    lines = [f"- repo: {repository}", f"  rev: {revision}{frozen}", "  hooks:"]
     return "".join(f"{indent}{line}\n" for line in [*lines, *(f"    - id: {hook}" for hook in hooks)])
 
 

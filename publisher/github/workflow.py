@@ -11,6 +11,9 @@ from publisher.github.provenance import ActionRef
 PATH = ".github/workflows/publish.yml"
 
 _CHECKOUT = "actions/checkout@08c6903cd8c0fde910a37f88322edcfb5dd907a8 # v5.0.0"
+_VERSION = "[0-9]+.[0-9]+*"
+"""GitHub's pattern of a version: a tag that is moved, like ``v1``, starts no release."""
+
 _LINE = re.compile(r"[\w.][\w./-]*", re.ASCII)
 _WORD = re.compile(r"(?!(?:true|false|null|yes|no|on|off|y|n)\Z)[a-z][\w./-]*", re.ASCII | re.IGNORECASE)
 """What YAML reads as a text without quotes: `1.10` is a number there, and `on` is true."""
@@ -42,7 +45,7 @@ jobs:
           persist-credentials: false
           fetch-depth: 0 # builds are stamped with the time of the last commit
       - name: Publish to the private index
-        uses: {repository}/github-actions/publish@{commit} # v{version}
+        uses: {repository}/github-actions/publish@{commit}{version}
         with:
           username: ${{{{ secrets.PYPI_PUBLISH_USERNAME }}}}
           password: ${{{{ secrets.PYPI_PUBLISH_PASSWORD }}}}
@@ -51,18 +54,23 @@ jobs:
 
 @dataclass(frozen=True)
 class Workflow:
-    """What differs from one repository's workflow to another's; folders are relative to the root, in POSIX form."""
+    """
+    What differs from one repository's workflow to another's.
+
+    ``version`` is the action's, where it is known; folders are relative to the root, in POSIX form.
+    """
 
     action: ActionRef
-    version: str
+    version: str | None
     environment: str
     folders: Sequence[str]
 
     @property
     def tags(self) -> list[str]:
         """The patterns of the tags that start it."""
-        every = ["v[0-9]*", "[0-9]*"]
-        return every if len(self.folders) == 1 else [*every, "*-v[0-9]*", "*/v[0-9]*"]
+        every = [f"v{_VERSION}", _VERSION]
+        named = [f"*{separator}{form}" for separator in "-/@" for form in every]
+        return every if len(self.folders) == 1 else [*every, *named]
 
     def render(self) -> str:
         """
@@ -76,7 +84,7 @@ class Workflow:
             checkout=_CHECKOUT,
             repository=self.action.repository,
             commit=self.action.commit,
-            version=self.version,
+            version=f" # {self.version}" if self.version else "",
             folders=self._folders(),
         )
 

@@ -24,9 +24,11 @@ def test_a_tag_puts_the_package_where_pip_finds_it(
         make_project(repository / folder, name)
     git(repository, "init", "-q")
     done = pypi_publish(
-        "init", "--yes", "--index-url", index.url, "--action", f"{REPOSITORY}@{RELEASE}", cwd=repository
+        "init", "--yes", "--index-url", "https://acme.example/", "--action", f"{REPOSITORY}@{RELEASE}", cwd=repository
     )
     assert done.code == 0, done.stderr
+    for table in repository.rglob("pyproject.toml"):  # the runner of this test can reach an index on this machine
+        table.write_text(table.read_text().replace("https://acme.example/", index.url))
     commit(repository)
     git(repository, "remote", "add", "origin", "https://github.com/acme/widgets.git")
     run = act.run(repository, ref=f"refs/tags/{tag}")

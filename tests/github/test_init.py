@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from publisher import __version__
 from publisher.errors import ConfigurationError
 from publisher.files.changes import FileChange, write_changes
 from publisher.files.toml import set_keys
@@ -45,12 +44,12 @@ def test_one_project_gets_all_of_it(repository: Path) -> None:
     workflow = yaml.safe_load((repository / WORKFLOW).read_text())
     assert workflow["permissions"] == {}
     assert workflow["concurrency"] == {"group": "publish-${{ github.ref }}", "cancel-in-progress": False}
-    assert workflow[True] == {"push": {"tags": ["v[0-9]*", "[0-9]*"]}}  # YAML's `on`
+    assert workflow[True] == {"push": {"tags": ["v[0-9]+.[0-9]+*", "[0-9]+.[0-9]+*"]}}  # YAML's `on`
     job = workflow["jobs"]["publish"]
     assert (job["environment"], job["permissions"]) == ("release", {"contents": "read"})
     assert job["steps"][1]["uses"] == f"acme/index/github-actions/publish@{'0a' * 20}"
     assert "package-dir" not in job["steps"][1]["with"]
-    assert f"publish@{'0a' * 20} # v{__version__}\n" in (repository / WORKFLOW).read_text()
+    assert f"publish@{'0a' * 20}\n" in (repository / WORKFLOW).read_text()  # nobody knows which version that is
     table = tomllib.loads((repository / "pyproject.toml").read_text())["tool"]["pypi-publish"]
     assert table == {"index-url": URL, "username": "ada"}
     hooks = yaml.safe_load((repository / ".pre-commit-config.yaml").read_text())["repos"]
@@ -60,6 +59,7 @@ def test_one_project_gets_all_of_it(repository: Path) -> None:
         f'+index-url = "{URL}"',
         "gh secret set PYPI_PUBLISH_PASSWORD --env release",
         "git tag v1.0 && git push origin v1.0",
+        "git -C copy.git push --mirror https://github.com/acme/index.git",
     ):
         assert line in done.stderr
 
@@ -75,7 +75,7 @@ def test_the_workflow_passes_the_strictest_checks(repository: Path) -> None:
     workflow = yaml.safe_load((repository / WORKFLOW).read_text())
     step = workflow["jobs"]["publish"]["steps"][1]
     assert step["with"]["package-dir"].split("\n") == ["packages/a", "packages/with space"]
-    assert "*/v[0-9]*" in workflow[True]["push"]["tags"]
+    assert {"*/v[0-9]+.[0-9]+*", "*@[0-9]+.[0-9]+*"} <= set(workflow[True]["push"]["tags"])
 
 
 def test_a_password_in_the_url_reaches_no_file_and_no_screen(repository: Path) -> None:
@@ -320,16 +320,17 @@ def test_a_table_that_cannot_be_added_is_told(text: str) -> None:
 
 HOOKS = "    hooks:\n      - id: a\n"
 ENTRY = f"  - repo: R\n    rev: {'0a' * 20}  # frozen: v1\n{HOOKS}"
+STAGES = "default_install_hook_types: [pre-commit, pre-push]\n"
 
 
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        (None, f"repos:\n{ENTRY}"),
-        ("# ours\n", f"# ours\nrepos:\n{ENTRY}"),
+        (None, f"{STAGES}repos:\n{ENTRY}"),
+        ("# ours\n", f"# ours\n{STAGES}repos:\n{ENTRY}"),
         (
             "repos:\n  - repo: x\n    rev: 1 # why\n    hooks: []\n",
-            f"repos:\n  - repo: x\n    rev: 1 # why\n    hooks: []\n{ENTRY}",
+            f"{STAGES}repos:\n  - repo: x\n    rev: 1 # why\n    hooks: []\n{ENTRY}",
         ),
         ("repos:\n- repo: local\n  hooks: []\n\nci:\n  a: b\n", None),
         ("repos: # all\n  - repo: x\n    hooks: []", None),
@@ -337,13 +338,13 @@ ENTRY = f"  - repo: R\n    rev: {'0a' * 20}  # frozen: v1\n{HOOKS}"
     ],
 )
 def test_hooks_are_added_and_the_rest_stays(before: str | None, after: str | None) -> None:
-    added = add_hooks(before, "R", "0a" * 20, "1", ["a"])
+    added = add_hooks(before, "R", "0a" * 20, "v1", ["a"])
     assert after is None or added == after
     assert yaml.safe_load(added)["repos"][-1] == {"repo": "R", "rev": "0a" * 20, "hooks": [{"id": "a"}]}
     assert not set((before or "").splitlines()) - set(added.splitlines())
     assert ("\r\n" in (before or "")) == ("\r\n" in added)
     assert "\n" not in added.replace("\r\n", "") if "\r\n" in added else True
-    assert add_hooks(added, "R", "0b" * 20, "2", ["a"]) == added
+    assert add_hooks(added, "R", "0b" * 20, "v2", ["a"]) == added
 
 
 @pytest.mark.parametrize(
@@ -360,7 +361,7 @@ def test_hooks_are_added_and_the_rest_stays(before: str | None, after: str | Non
     ],
 )
 def test_a_repository_has_its_hooks_once_however_it_is_written(url: str, *, same: bool) -> None:
-    text = f"repos:\n  - repo: {url}\n    rev: v1\n    hooks: []\n"
+    text = f"{STAGES}repos:\n  - repo: {url}\n    rev: v1\n    hooks: []\n"
     assert (add_hooks(text, "https://github.com/acme/index", "0a" * 20, "1", ["a"]) == text) == same
 
 
@@ -368,7 +369,41 @@ def test_a_comment_stays_above_the_key_that_it_is_about() -> None:
     text = "repos:\n- repo: x\n  hooks: []\n\n# about\n# ci\nci: {}\n"
     added = add_hooks(text, "R", "0a" * 20, "1", ["a"])
     assert added.endswith("    - id: a\n\n# about\n# ci\nci: {}\n")
-    assert added.startswith("repos:\n- repo: x\n  hooks: []\n- repo: R\n")
+    assert added.startswith(f"{STAGES}repos:\n- repo: x\n  hooks: []\n- repo: R\n")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("# a\n\n# b\nrepos:\n- repo: x\n  hooks: []\n", f"# a\n\n{STAGES}# b\nrepos:\n- repo: x\n"),
+        ("default_install_hook_types: [pre-commit]\nrepos:\n- repo: x\n  hooks: []\n", None),
+    ],
+)
+def test_hooks_before_a_push_are_installed_unless_the_configuration_names_others(
+    before: str, after: str | None
+) -> None:
+    added = add_hooks(before, "R", "0a" * 20, None, ["a"])
+    assert added.startswith(after or before)
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:8080/", "http://[::1]/", "http://localhost:1/", "http://0.0.0.0/"])
+def test_an_index_that_github_cannot_reach_is_refused(repository: Path, url: str) -> None:
+    make_project(repository)
+    done = _init(repository, "--yes", "--index-url", url)
+    assert done.code == 2
+    assert "is this machine, which GitHub's runners can't reach" in done.stderr
+    assert not (repository / WORKFLOW).exists()
+
+
+def test_a_wrong_answer_is_explained_and_asked_for_again(repository: Path) -> None:
+    make_project(repository)
+    typed = f"nonsense\nhttp://127.0.0.1/\n{URL}\nacme/index@main\n{ACTION}\ny\n"
+    shown = _init_on_a_terminal(repository, typed=typed)
+    assert shown.count(b"Index URL:") == 3
+    assert shown.count(b"Publish action, OWNER/REPOSITORY@COMMIT:") == 2
+    assert b"Invalid index URL" in shown
+    assert b"`git rev-parse HEAD` prints the commit" in shown
+    assert (repository / WORKFLOW).exists()
 
 
 @pytest.mark.parametrize("text", ["repos: [{repo: x, hooks: []}]\n", "repos: {}\n", "a: [\n", "- 1\n", "repos:\n"])

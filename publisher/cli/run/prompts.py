@@ -1,13 +1,18 @@
 """Questions to the person at the terminal, and secrets from stdin."""
 
 import sys
+from collections.abc import Callable
+from typing import TypeVar
 
 import click
 
 from publisher.cli.display.output import current_output
 from publisher.client.url import IndexUrl
 from publisher.credentials.chain import Prompt
+from publisher.errors import ConfigurationError
 from publisher.secret import Credentials, Secret
+
+Answer = TypeVar("Answer")
 
 
 def can_ask() -> bool:
@@ -36,3 +41,12 @@ def read_secret(option: str) -> Secret:
     if not text:
         raise click.UsageError(f"{option} was given, and stdin is empty.")
     return Secret(text)
+
+
+def ask_until_valid(question: str, parse: Callable[[str], Answer]) -> Answer:
+    """Return a person's answer once it is valid; a wrong one is explained and asked for again."""
+    while True:
+        try:
+            return parse(click.prompt(question, err=True))
+        except ConfigurationError as error:
+            current_output().failure(error)

@@ -1,18 +1,20 @@
 """Setting up a GitHub repository to publish on every tag."""
 
-import shlex
 from collections.abc import Sequence
+from ipaddress import ip_address
 from pathlib import Path
-from urllib.parse import quote
 
 import click
 
+from publisher import __version__
 from publisher.cli.display.diff import show_diff
-from publisher.cli.display.output import Output, current_output
+from publisher.cli.display.output import current_output
 from publisher.cli.options.repository import InitArgs
 from publisher.cli.options.target import TargetArgs
-from publisher.cli.run.prompts import can_ask
+from publisher.cli.run.prompts import ask_until_valid, can_ask
+from publisher.cli.run.remaining_steps import remaining_steps
 from publisher.cli.run.resolve import resolve_index
+from publisher.client.url import IndexUrl, parse_index_url
 from publisher.errors import ConfigurationError, StoppedError
 from publisher.files.changes import FileChange, write_changes
 from publisher.github.init import InitOptions, Repository, draft_files, find_repository
@@ -24,9 +26,12 @@ from publisher.project.config import combine_configs, read_project_config
 def set_up_repository(folder: Path, target: TargetArgs, args: InitArgs) -> None:
     """Write what a repository needs to publish on a tag, after showing it, and print the steps that remain."""
     repository = find_repository(folder)
-    keys = {"index-url": _index_url(target.index_url, repository)}
+    keys = {"index-url": _index_url(target.index_url, repository).root}
     keys |= {"username": target.username} if target.username else {}
-    drafts = draft_files(repository, InitOptions(keys, _action(args.action), args.environment, args.hooks))
+    installed = find_action_ref()
+    action = parse_action_ref(args.action) if args.action else installed or _ask_for_action()
+    version = f"v{__version__}" if action == installed else None
+    drafts = draft_files(repository, InitOptions(keys, action, version, args.environment, args.hooks))
     changes = [draft for draft in drafts if draft.changes]
     output = current_output()
     for draft in changes:
@@ -39,31 +44,46 @@ def set_up_repository(folder: Path, target: TargetArgs, args: InitArgs) -> None:
         output.say("Nothing was written.")
         return
     write_changes(agreed)
-    _say_what_remains(repository, args.environment, output)
+    output.line(remaining_steps(repository, action, args.environment, hooks=args.hooks))
 
 
-def _index_url(given: str | None, repository: Repository) -> str:
-    """Return the index that the option, the tables or a person names."""
+def _index_url(given: str | None, repository: Repository) -> IndexUrl:
+    """Return the index that the option, the tables or a person names; GitHub must be able to reach it."""
     configs = [read_project_config(source.folder) for source in repository.sources]
     config = combine_configs(configs, read_project_config(repository.root))
-    if not given and not config.index_url and can_ask():
-        given = click.prompt("Index URL", err=True)
-    return resolve_index(given, config).root
+    if given or config.index_url or not can_ask():
+        return _reachable(resolve_index(given, config))
+    current_output().say("The URL of your index, as GitHub reaches it; an admin of the index knows it.")
+    return ask_until_valid("Index URL", lambda text: _reachable(parse_index_url(text)))
 
 
-def _action(given: str | None) -> ActionRef:
-    """Return where the action is; raises ConfigurationError where nobody knows."""
-    origin = None if given else find_action_ref()
-    if not given and origin is None and can_ask():
-        given = click.prompt("Publish action, OWNER/REPOSITORY@COMMIT", err=True)
-    if given:
-        return parse_action_ref(given)
-    if origin is None:
+def _reachable(url: IndexUrl) -> IndexUrl:
+    """Return a URL; raise ConfigurationError for one that means the machine it is used on."""
+    host = url.host.strip("[]")
+    try:
+        is_here = ip_address(host).is_loopback or ip_address(host).is_unspecified
+    except ValueError:
+        is_here = host == "localhost" or host.endswith(".localhost")
+    if is_here:
+        raise ConfigurationError(
+            f"{url} is this machine, which GitHub's runners can't reach.",
+            hint="Give the URL of an index on a server or on Modal.",
+        )
+    return url
+
+
+def _ask_for_action() -> ActionRef:
+    """Return the action that a person names; raise ConfigurationError where nobody can be asked."""
+    if not can_ask():
         raise ConfigurationError(
             "It is not known which repository holds the publish action: this is no release and no clone from GitHub.",
-            hint="Give --action OWNER/REPOSITORY@COMMIT, where your organisation keeps this project.",
+            hint="Give --action OWNER/REPOSITORY@COMMIT, the place of your copy of this project on GitHub.",
         )
-    return origin
+    current_output().say(
+        "The workflow uses the publish action from your copy of this project on GitHub, at a commit that nobody can "
+        "move. In that copy, `git rev-parse HEAD` prints the commit's 40 digits."
+    )
+    return ask_until_valid("Publish action, OWNER/REPOSITORY@COMMIT", parse_action_ref)
 
 
 def _agreed(changes: Sequence[FileChange], *, yes: bool, force: bool) -> list[FileChange]:
@@ -84,27 +104,3 @@ def _agreed(changes: Sequence[FileChange], *, yes: bool, force: bool) -> list[Fi
         else:
             current_output().warn(f"{PATH} differs and is left as it is; --force replaces it.")
     return agreed
-
-
-def _say_what_remains(repository: Repository, environment: str, output: Output) -> None:
-    tag = _example_tag(repository)
-    where, in_url = shlex.quote(environment), quote(environment, safe="")
-    output.say(f"""\
-Written. What remains to be done by hand:
-
-  1. Store the account's name and password where the workflow finds them:
-       gh api --method PUT repos/{{owner}}/{{repo}}/environments/{in_url} --silent
-       gh secret set PYPI_PUBLISH_USERNAME --env {where}
-       gh secret set PYPI_PUBLISH_PASSWORD --env {where}
-  2. If the action's repository is private, let this one use it: its Settings, Actions, General, Access.
-  3. Commit and push; everybody who commits runs `pre-commit install --install-hooks` once.
-  4. Release:
-       git tag {tag} && git push origin {tag}""")
-
-
-def _example_tag(repository: Repository) -> str:
-    """Return a tag that publishes: of the one project, else of the first with a name, since the tag has to tell it."""
-    named = [source for source in repository.sources if source.name]
-    source = (named or repository.sources)[0]
-    tag = f"v{source.version or '1.0.0'}"
-    return tag if len(repository.sources) == 1 or not named else f"{source.name}-{tag}"
