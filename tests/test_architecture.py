@@ -1,6 +1,7 @@
 """The rules of the house: which room may import which, which module is the door to which outside library, and sizes."""
 
 import ast
+import re
 import sys
 import tomllib
 from collections import Counter
@@ -37,12 +38,11 @@ SERVER_ROOMS = {
     "http": {"settings"},
     "names": set[str](),
     "work": set[str](),
-    "storage": {"settings"},
+    "storage": set[str](),
     "store": {"storage", "names", "settings", "work"},
     "auth": {"storage", "names", "settings", "work"},
     "upstream": {"storage", "names", "settings"},
-    "web": {"names"},
-    "routes": {"http", "work", "names", "storage", "store", "auth", "upstream", "web", "settings"},
+    "routes": {"http", "work", "names", "storage", "store", "auth", "upstream", "settings"},
 }
 """The same inside `publisher.server`; the modules that lie directly in it put the parts together and may import all."""
 
@@ -253,3 +253,32 @@ def test_modules_and_functions_are_short(module: Module) -> None:
 def test_modules_say_in_a_sentence_what_they_own(module: Module) -> None:
     text = ast.get_docstring(module.tree)
     assert text, f"{module.name} has no docstring"
+
+
+_PAGE = (ROOT / "docs/explanation/architecture.md").read_text("utf-8")
+WALKS = re.findall(r"^```text walk\n(.*?)^```", _PAGE, re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("walk", WALKS, ids=lambda walk: walk.split()[0])
+def test_each_step_of_a_documented_walk_is_an_import(walk: str) -> None:
+    modules = {module.name.removeprefix("publisher."): module for module in MODULES}
+    above: list[str] = []
+    for line in walk.splitlines():
+        depth, name = (len(line) - len(line.lstrip())) // 2, line.split()[0]
+        assert name in modules, f"{name} does not exist"
+        above = above[:depth]
+        if above:
+            imported = {found.removeprefix("publisher.") for found, _ in modules[above[-1]].imports()}
+            assert name in imported, f"{above[-1]} does not import {name}"
+        above.append(name)
+
+
+def test_the_documented_rooms_are_those_of_the_tables() -> None:
+    rows = re.findall(r"^\| `([\w/.]+)` \| .+ \| (.+) \|$", _PAGE, re.MULTILINE)
+    documented = {
+        name.removesuffix(".py").removesuffix("/"): set(re.findall(r"`([\w.]+)`", text)) for name, text in rows
+    }
+    listed = ROOMS | SERVER_ROOMS
+    assert set(documented) == set(listed)
+    for name in set(listed) - {"cli", "routes"}:
+        assert documented[name] == listed[name], name
