@@ -110,6 +110,7 @@ class IndexApp:
             await self.upstream.stop()
         await self._storages.packages.stop()
         await self._storages.credentials.stop()
+        self._uploads.stop()
         self._authenticator.close()
         self._catalog.close()
 

@@ -23,12 +23,14 @@ class Limits:
     """
     The bounds that keep one client from using up the index; sizes in bytes, times in seconds.
 
-    ``open_uploads`` may have begun, and ``parallel_uploads`` of them may be at work on what came, at the same time.
+    ``open_uploads`` may have begun, a quarter of them by one account while others wait ``upload_patience``, and
+    ``parallel_uploads`` of them may be at work on what came, at the same time.
     """
 
     upload_size: int = 2048 * MEGABYTE
     parallel_uploads: int = 16
     open_uploads: int = 64
+    upload_patience: float = 20.0
     stalled_upload: float = 60.0
     stalled_download: float = 60.0
     slow_head: float = 30.0

@@ -1,5 +1,6 @@
 """Requests and responses of an ASGI server, without a framework in between."""
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
@@ -28,6 +29,9 @@ ZERO_COPY = "http.response.zerocopysend"
 
 REASON = "publisher.reason"
 """Our extension of the response's start: a reason phrase, which is all that some clients show; the body goes along."""
+
+BODY_TIME = 30.0
+"""Seconds that such a body may take to come."""
 
 JSON_TYPE = b"application/json"
 TEXT_TYPE = b"text/plain; charset=utf-8"
@@ -88,6 +92,7 @@ class MountedApp:
     """The answer of another ASGI application."""
 
     app: Callable[[Scope, Receive, Send], Awaitable[None]]
+    receive: Receive
 
     async def send(self, request: "Request", send: Send) -> int:
         """Have the application answer; return the bytes of body that went out."""
@@ -99,7 +104,7 @@ class MountedApp:
             await send(message)
 
         root = request.root_path
-        await self.app({**request.scope, "root_path": root, "path": root + request.path}, request.chunks, counted)
+        await self.app({**request.scope, "root_path": root, "path": root + request.path}, self.receive, counted)
         return sent
 
 
@@ -165,8 +170,20 @@ class Request:
             raise ClientGoneError
         return message
 
+    async def gone(self) -> None:
+        """Return when the client has gone away; for work after the whole body came."""
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+
     async def body(self, limit: int = BODY_LIMIT) -> bytes:
-        """Return the whole body; raise HttpError 413 when it is longer than ``limit`` bytes."""
+        """Return the whole body; raise HttpError 413 when it is longer than ``limit`` bytes, 408 when it is slow."""
+        try:
+            async with asyncio.timeout(BODY_TIME):
+                return await self._body(limit)
+        except TimeoutError:
+            raise HttpError(408, "The request's body did not come in time.") from None
+
+    async def _body(self, limit: int) -> bytes:
         parts: list[bytes] = []
         size = 0
         more = True

@@ -1,11 +1,19 @@
 """The routes that pypiserver answers: it is imported and mounted at the first request for one."""
 
+from collections.abc import Hashable
 from typing import Any
 
-from publisher.server.http.messages import MountedApp, Request
+from publisher.server.http.forwarding import place_of
+from publisher.server.http.messages import Message, MountedApp, Request, Send
 from publisher.server.settings import ServerSettings
 from publisher.server.store.catalog import Catalog
 from publisher.server.store.changes import ReleaseChanges
+from publisher.server.work.turns import FairTurns
+
+RUNNING = 4
+"""Requests that pypiserver answers at a time, each in a thread."""
+
+WAITING, PATIENCE = 64, 10.0
 
 
 class PypiserverRoutes:
@@ -16,12 +24,37 @@ class PypiserverRoutes:
         self._catalog = catalog
         self._changes = changes
         self._app: Any = None
+        self._turns = FairTurns("requests", running=RUNNING, waiting=WAITING, patience=PATIENCE)
 
-    async def answer(self, _request: Request, _path: str) -> MountedApp:
-        """Hand a request to pypiserver."""
+    async def answer(self, request: Request, _path: str) -> "MountedAnswer":
+        """Hand a request to pypiserver, once its whole body is here: a client that is slow holds up nobody."""
+        body = b"" if request.method in {"GET", "HEAD"} else await request.body()
         await self._catalog.refresh()
         if self._app is None:
             from publisher.server.routes.pypiserver import mount  # noqa: PLC0415 - a quarter of a second, rarely needed
 
-            self._app = mount(self._settings, self._catalog, self._changes)
-        return MountedApp(self._app)
+            self._app = mount(self._settings, self._catalog, self._changes, RUNNING)
+        return MountedAnswer(self._app, body, self._turns, request.username or place_of(request.client))
+
+
+class MountedAnswer:
+    """The answer of pypiserver to a request that has come whole."""
+
+    def __init__(self, app: Any, body: bytes, turns: FairTurns, key: Hashable) -> None:
+        self._app = app
+        self._body: bytes | None = body
+        self._turns = turns
+        self._key = key
+
+    async def send(self, request: Request, send: Send) -> int:
+        """Have pypiserver answer in turn; return the bytes of body that went out."""
+
+        async def receive() -> Message:
+            if self._body is None:
+                await request.gone()
+                return {"type": "http.disconnect"}
+            body, self._body = self._body, None
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        async with self._turns.turn(self._key):
+            return await MountedApp(self._app, receive).send(request, send)

@@ -103,7 +103,7 @@ class _Config(RunConfig):  # type: ignore[misc]  # pypiserver has no types
         return self._given_backend
 
 
-def mount(settings: ServerSettings, catalog: Catalog, changes: ReleaseChanges) -> Any:
+def mount(settings: ServerSettings, catalog: Catalog, changes: ReleaseChanges, workers: int) -> Any:
     """Return pypiserver's application as an ASGI application."""
     backend = StoreBackend(argparse.Namespace(hash_algo="sha256"), catalog, changes, asyncio.get_running_loop())
     defaults = dict(Config.default_with_overrides(roots=list(catalog.roots)))
@@ -114,4 +114,4 @@ def mount(settings: ServerSettings, catalog: Catalog, changes: ReleaseChanges) -
         "overwrite": settings.overwrite,
     }
     config = _Config(backend, **{**defaults, **overrides})
-    return WSGIMiddleware(pypiserver.app_from_config(config), workers=4)
+    return WSGIMiddleware(pypiserver.app_from_config(config), workers=workers)

@@ -5,12 +5,12 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
-from publisher.server.http.messages import HttpError, MountedApp, Request, Response
+from publisher.server.http.messages import HttpError, Request, Response
 from publisher.server.routes.accounts import AccountRoutes
 from publisher.server.routes.files import FileRoutes
 from publisher.server.routes.health import HealthRoute
 from publisher.server.routes.json_page import JsonPage
-from publisher.server.routes.mounted import PypiserverRoutes
+from publisher.server.routes.mounted import MountedAnswer, PypiserverRoutes
 from publisher.server.routes.pages import WebPages
 from publisher.server.routes.public.admin import PublicAdminRoutes
 from publisher.server.routes.public.packages import JoinedDownload, PublicRoutes
@@ -22,7 +22,7 @@ from publisher.server.routes.storage import StorageRoutes
 from publisher.server.routes.uploads import UploadRoutes
 from publisher.server.settings import Right
 
-Answer = Response | LargeFile | JoinedDownload | MountedApp
+Answer = Response | LargeFile | JoinedDownload | MountedAnswer
 Handler = Callable[[Request, str], Awaitable[Answer]]
 FromMemory = Callable[[Request, str], Response | None]
 

@@ -1,21 +1,21 @@
 """The legacy upload API: taking a file in, all of it or nothing."""
 
 import asyncio
-import hashlib
 import re
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
 
-from packaging.utils import InvalidName, canonicalize_name
+from packaging.utils import canonicalize_name
 
 from publisher.errors import InvalidDistributionError
-from publisher.project.distributions import Distribution, Kind, parse_filename, read_distribution
-from publisher.project.versions import same_version
-from publisher.server.http.messages import TEXT_TYPE, HttpError, Request, Response
+from publisher.project.distributions import read_distribution
+from publisher.server.http.forwarding import place_of
+from publisher.server.http.messages import TEXT_TYPE, ClientGoneError, HttpError, Request, Response
 from publisher.server.http.multipart import Fields, UploadForm
-from publisher.server.names.filenames import guess
 from publisher.server.routes.own_client import require_client_uploader
+from publisher.server.routes.upload_checks import check_filename, check_form, file_metadata, is_legacy, signature_of
 from publisher.server.settings import ServerSettings
 from publisher.server.storage.durability import write_failure
 from publisher.server.store.catalog import Catalog
@@ -23,6 +23,8 @@ from publisher.server.store.changes import ReleaseChanges
 from publisher.server.store.metadata import FileMetadata
 from publisher.server.store.spool import Spool, clean_up, digest_file, spool_folder
 from publisher.server.upstream.service import Upstream
+from publisher.server.work.inspection import InspectionEndedError, InspectionPool
+from publisher.server.work.turns import FairTurns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,14 +36,12 @@ DIGESTS: "Mapping[str, str]" = {
 }
 """The algorithm of each digest field of the form."""
 
-FILENAME_LIMIT = 240
-"""Bytes that a file's name may have, so that those of the marks beside it stay below the 255 of file systems."""
-
 _HEXADECIMAL = re.compile(r"[0-9a-fA-F]+")
+_DONE_ALREADY = {"submit", "verify"}
+"""Actions of old tools that have nothing to do here: scripts that call them go on."""
+
 _UNSUPPORTED = {
-    "submit": "Registering a project before its first upload is not needed.",
     "submit_pkg_info": "Metadata is read out of the uploaded files.",
-    "verify": "Metadata is checked when a file is uploaded.",
     "doc_upload": "This index keeps no documentation.",
 }
 
@@ -49,20 +49,14 @@ _UNSUPPORTED = {
 class _Sink:
     """Connects the form to a spool: the file's name is checked before its first byte is accepted."""
 
-    def __init__(self, spool: Spool) -> None:
+    def __init__(self, spool: Spool, *, accept_legacy: bool) -> None:
         self._spool = spool
+        self._accept_legacy = accept_legacy
         self.filename = ""
+        self.project = ""
 
     def begin(self, filename: str, fields: Fields) -> None:
-        try:
-            name = parse_filename(filename).name
-        except InvalidDistributionError as error:
-            raise HttpError(400, f"The file name is not acceptable: {error.message}.") from error
-        guessed = guess(filename)
-        if guessed is None or guessed.project != name:
-            raise HttpError(400, f"The file name {filename!r} is ambiguous; write it with '_' for '-' as PEP 625 says.")
-        if len(filename.encode()) > FILENAME_LIMIT:
-            raise HttpError(400, f"The file name is longer than {FILENAME_LIMIT} bytes.")
+        self.project = check_filename(filename, accept_legacy=self._accept_legacy)
         self.filename = filename
         named = {algorithm for field, algorithm in DIGESTS.items() if any(fields.get(field, ()))}
         self._spool.hash_with({"sha256"} | named)
@@ -85,7 +79,11 @@ class UploadRoutes:
         self._catalog = catalog
         self._changes = changes
         self._folder = spool_folder(catalog.dot_folder, shared=catalog.is_shared)
-        self._open = asyncio.Semaphore(settings.limits.open_uploads)
+        most = settings.limits.open_uploads
+        self._open = FairTurns(
+            "uploads", running=most, waiting=most, each=max(1, most // 4), patience=settings.limits.upload_patience
+        )
+        self._inspection = InspectionPool()
         self._places = asyncio.Semaphore(settings.limits.parallel_uploads)
         """Taken only while there is something to do, so that uploads whose clients are slow keep no others waiting."""
 
@@ -93,14 +91,20 @@ class UploadRoutes:
         """Take away what killed processes left; a folder that can't be written is told at the first upload."""
         await self._catalog.in_thread(lambda: clean_up(self._folder))
 
+    def stop(self) -> None:
+        """End the inspection of files."""
+        self._inspection.close()
+
     async def answer(self, request: Request, _rest: str = "") -> Response:
         """Take in one file, or do what else the form asks for; raise HttpError for everything that is refused."""
         length = request.header(b"content-length")
         limit = self._settings.limits.upload_size
         if length.isdigit() and int(length) > limit + 16 * 2**20:
             raise HttpError(413, f"The file is larger than the {limit} bytes that this index takes.")
+        if request.header(b"content-type").partition(";")[0].strip().lower() == "application/x-www-form-urlencoded":
+            return await self._answer_short_form(request)
         await self._changes.require_available()
-        async with self._open:
+        async with self._open.turn(_key(request)):
             spool = await self._open_spool()
             try:
                 return await self._receive(request, spool)
@@ -120,7 +124,7 @@ class UploadRoutes:
             raise write_failure(error) from error
 
     async def _receive(self, request: Request, spool: Spool) -> Response:
-        sink = _Sink(spool)
+        sink = _Sink(spool, accept_legacy=self._settings.accept_legacy)
         form = UploadForm(request.header(b"content-type"), sink)
         more = True
         while more:
@@ -134,33 +138,62 @@ class UploadRoutes:
                     form.feed(body)
                     await sink.drain()
             more = message.get("more_body", False)
+        form.finish()
+        action = form.text(":action")
+        if action != "file_upload":
+            return await self._act(action, form.text("name"), form.text("version"), request)
         async with self._places:
-            form.finish()
-            action = form.text(":action")
-            if action == "remove_pkg":
-                return await self._remove(request, form)
-            if action != "file_upload":
-                raise _unsupported(action)
-            return await self._accept(request, form, sink.filename, spool)
+            return await self._accept(request, form, sink, spool)
 
-    async def _accept(self, request: Request, form: UploadForm, filename: str, spool: Spool) -> Response:
+    async def _answer_short_form(self, request: Request) -> Response:
+        """Do what a form without a file asks for, which pypiserver takes too."""
+        try:
+            fields = dict(parse_qsl((await request.body()).decode("utf-8"), max_num_fields=100))
+        except ValueError as error:
+            raise HttpError(400, f"The body is not a valid form: {error}.") from error
+        action = fields.get(":action", "")
+        if action == "file_upload":
+            raise HttpError(400, "Files are uploaded as multipart/form-data, as twine and uv do.")
+        return await self._act(action, fields.get("name", ""), fields.get("version", ""), request)
+
+    async def _act(self, action: str, name: str, version: str, request: Request) -> Response:
+        if action in _DONE_ALREADY:
+            return Response(200, b"", [(b"content-type", TEXT_TYPE)])
+        if action != "remove_pkg":
+            raise _unsupported(action)
+        await self._changes.require_available()
+        return await self._remove(request, name, version)
+
+    async def _accept(self, request: Request, form: UploadForm, sink: _Sink, spool: Spool) -> Response:
         if not form.has_content:
             raise HttpError(400, "The upload has no file: the part 'content' is missing.")
         if form.text("protocol_version") not in {"", "1"}:
             raise HttpError(400, "Unknown protocol version: this index speaks version 1.")
         digests = await spool.finish()
         await self._verify_digests(form, digests, spool.path)
-        try:
-            distribution = await self._catalog.in_thread(lambda: read_distribution(spool.path, filename))
-        except InvalidDistributionError as error:
-            raise HttpError(400, f"{error.message}.") from error
-        _check_form(form, distribution)
-        require_client_uploader(distribution.name, request.username, self._settings.client_uploaders)
-        metadata = _metadata(distribution, spool.size, digests["sha256"], request.username)
-        await self._require_claim(distribution.name)
-        await self._changes.upload(spool.path, filename, metadata)
+        require_client_uploader(sink.project, request.username, self._settings.client_uploaders)
+        metadata = await self._inspect(request, form, sink.filename, spool, digests["sha256"])
+        await self._require_claim(sink.project)
+        await self._changes.upload(spool.path, sink.filename, metadata, signature_of(form))
         stored = (b"x-checksum-sha256", digests["sha256"].encode())  # by which our client knows that it was this index
         return Response(200, b"", [(b"content-type", TEXT_TYPE), stored])
+
+    async def _inspect(
+        self, request: Request, form: UploadForm, filename: str, spool: Spool, sha256: str
+    ) -> FileMetadata:
+        """Return the metadata of a file that is what its name and its form say; raise HttpError 400 otherwise."""
+        try:
+            distribution = await self._inspection.run(
+                _key(request), partial(read_distribution, spool.path, filename), request.gone
+            )
+        except InspectionEndedError:
+            raise ClientGoneError from None
+        except InvalidDistributionError as error:
+            if self._settings.accept_legacy and is_legacy(filename):
+                return FileMetadata(spool.size, 0, sha256, "", uploader=request.username)
+            raise HttpError(400, f"{error.message}.") from error
+        check_form(form, distribution)
+        return file_metadata(distribution, spool.size, sha256, request.username)
 
     async def _require_claim(self, name: str) -> None:
         """Raise HttpError 403 for a name that installers here know as a public project, unless an admin claimed it."""
@@ -184,14 +217,18 @@ class UploadRoutes:
                     "Send it again.",
                 )
 
-    async def _remove(self, request: Request, form: UploadForm) -> Response:
+    async def _remove(self, request: Request, name: str, version: str) -> Response:
         """Delete a release, as pypiserver's ``remove_pkg`` does."""
-        name, version = form.text("name"), form.text("version")
         if not name or not version:
             raise HttpError(400, "remove_pkg needs the fields 'name' and 'version'.")
         require_client_uploader(name, request.username, self._settings.client_uploaders)
         await self._changes.delete(canonicalize_name(name), version, None, request.username)
         return Response(200, b"", [(b"content-type", TEXT_TYPE)])
+
+
+def _key(request: Request) -> str:
+    """Return whose turn an upload takes: an account's, or that of a place where everybody may upload."""
+    return request.username or place_of(request.client)
 
 
 def _unsupported(action: str) -> HttpError:
@@ -200,38 +237,3 @@ def _unsupported(action: str) -> HttpError:
     if action in _UNSUPPORTED:
         return HttpError(410, f"The action {action!r} is not supported. {_UNSUPPORTED[action]}")
     return HttpError(400, f"The action {action[:80]!r} is unknown; this index knows 'file_upload' and 'remove_pkg'.")
-
-
-def _check_form(form: UploadForm, distribution: Distribution) -> None:
-    """Refuse a form that says other things than the file."""
-    name, version, kind = form.text("name"), form.text("version"), form.text("filetype")
-    if name and not _same_name(name, distribution):
-        raise HttpError(400, f"The form says the project is {name[:200]!r}, the file says {distribution.name!r}.")
-    if version and not same_version(version, distribution.version):
-        raise HttpError(
-            400, f"The form says the version is {version[:200]!r}, the file says {str(distribution.version)!r}."
-        )
-    if kind and kind != distribution.kind.value:
-        raise HttpError(
-            400, f"The form says the file is a {kind[:40]!r}; by its name it is a {distribution.kind.value!r}."
-        )
-
-
-def _same_name(name: str, distribution: Distribution) -> bool:
-    try:
-        return canonicalize_name(name, validate=True) == distribution.name
-    except InvalidName:
-        return False
-
-
-def _metadata(distribution: Distribution, size: int, sha256: str, user: str | None) -> FileMetadata:
-    wheel = distribution.kind is Kind.WHEEL
-    return FileMetadata(
-        size=size,
-        mtime_ns=0,  # this and the next are the file's own
-        uploaded="",
-        sha256=sha256,
-        requires_python=distribution.requires_python,
-        metadata_sha256=hashlib.sha256(distribution.metadata).hexdigest() if wheel else None,
-        uploader=user,
-    )

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from publisher.server.storage import folder
-from tests.helpers.dists import make_sdist, make_wheel
+from tests.helpers.dists import make_sdist, make_wheel, metadata
 from tests.helpers.http import Client, sha256
+from tests.helpers.index import RunningIndex
 from tests.helpers.inside import serving
 from tests.server.conftest import OwnIndex
 from tests.storage.worlds import Containers
@@ -83,7 +84,7 @@ def test_refusals_are_json_for_those_who_read_json(client: Client, tmp_path: Pat
 
 @pytest.mark.parametrize(
     ("action", "status"),
-    [("submit", 410), ("submit_pkg_info", 410), ("doc_upload", 410), ("verify", 410), ("frobnicate", 400)],
+    [("submit_pkg_info", 410), ("doc_upload", 410), ("frobnicate", 400)],
 )
 def test_other_actions_are_refused_with_a_reason(client: Client, action: str, status: int) -> None:
     response = client.request("POST", "", files={":action": (None, action)})
@@ -199,3 +200,88 @@ def test_a_file_that_was_put_there_this_moment_is_not_replaced(own: OwnIndex, tm
     wheel = make_wheel(tmp_path, "widgets", "2.0", members={"widgets/changed.py": b""})
     assert client.upload(wheel).status_code == 409
     assert client.filenames("widgets") == ["widgets-1.0-py3-none-any.whl", "widgets-2.0-py3-none-any.whl"]
+
+
+@pytest.mark.parametrize("action", ["submit", "verify"])
+def test_what_old_tools_do_before_an_upload_is_done_already(client: Client, action: str) -> None:
+    for options in ({"files": {":action": (None, action)}}, {"data": {":action": action}}):
+        assert client.request("POST", "", **options).status_code == 200
+
+
+def test_releases_are_removed_by_any_kind_of_form(client: Client, tmp_path: Path) -> None:
+    for name, kind in (("by_parts", "files"), ("by_line", "data")):
+        client.upload(make_wheel(tmp_path, name))
+        fields = {":action": "remove_pkg", "name": name, "version": "1.0"}
+        form = {key: (None, value) for key, value in fields.items()} if kind == "files" else fields
+        assert client.request("POST", "", **{kind: form}).status_code == 200
+        assert client.get(f"simple/{name.replace('_', '-')}/").status_code == 404
+    upload = client.request("POST", "", data={":action": "file_upload"})
+    assert (upload.status_code, "multipart" in upload.text) == (400, True)
+
+
+def test_a_signature_is_stored_beside_its_file(client: Client, shared_index: RunningIndex, tmp_path: Path) -> None:
+    wheel = make_wheel(tmp_path, "signed")
+    signature = "-----BEGIN PGP SIGNATURE-----\nx\n"
+    fields = [(":action", "file_upload"), ("gpg_signature", signature)]
+    assert client.upload(wheel, fields=fields).status_code == 200
+    assert (shared_index.root / f"{wheel.name}.asc").read_text() == signature
+    assert client.get(f"packages/{wheel.name}.asc").text == signature
+    assert client.filenames("signed") == [wheel.name]
+    client.request("DELETE", "projects/signed/1.0")
+    assert client.get(f"packages/{wheel.name}.asc").status_code == 404
+    large = [(":action", "file_upload"), ("gpg_signature", "x" * 100_000)]
+    assert client.upload(make_wheel(tmp_path, "oversigned"), fields=large).status_code == 413
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "Requires-Python: UNKNOWN",
+        "Requires-Python: garbage",
+        "Requires-Dist: not a requirement!",
+        "Requires-Dist: a >=",
+    ],
+)
+def test_requirements_that_installers_can_not_read_are_refused(client: Client, tmp_path: Path, field: str) -> None:
+    refused = client.upload(make_wheel(tmp_path, "unread", metadata_bytes=metadata("unread", "1.0", f"{field}\n")))
+    assert refused.status_code == 400
+    assert field.partition(":")[0] in refused.text
+
+
+@pytest.mark.parametrize("written", [">=3.8,\n  <4", "'>=3.8, <4'", " >=3.8,  <4 "])
+def test_requirements_are_one_line_without_quotes(client: Client, tmp_path: Path, written: str) -> None:
+    name = f"folded{abs(hash(written))}"
+    data = metadata(name, "1.0", f"Requires-Python: {written}\n")
+    assert client.upload(make_wheel(tmp_path, name, metadata_bytes=data)).status_code == 200
+    assert client.page(name)["files"][0]["requires-python"].replace(" ", "") == ">=3.8,<4"
+
+
+@pytest.mark.parametrize(
+    "filename",
+    [
+        "acme-1.0-py3-<img src=x>-any.whl",
+        "acme-1.0-py3-none-any\u202e.whl",
+        "\u212aeras-1.0-py3-none-any.whl",
+        "acme-1.0-{{7*7}}-none-any.whl",
+        "acme-1.0-py3-none-a b.whl",
+        "acme-1.0-py3-none-a#b?c.whl",
+    ],
+)
+def test_names_with_other_characters_are_refused(client: Client, tmp_path: Path, filename: str) -> None:
+    wheel = make_wheel(tmp_path, "acme")
+    assert client.upload(wheel, filename=filename).status_code == 400
+
+
+def test_old_formats_are_accepted_only_where_the_operator_says_so(own: OwnIndex, tmp_path: Path) -> None:
+    _, strict = own.start(name="strict")
+    _, kind = own.start("--accept-legacy", name="kind")
+    names = ["old-1.0-py2.7.egg", "old-1.1.tar.bz2", "old-1.2.tgz", "old-1.3.win32-py2.7.exe", "old-final.tar.gz"]
+    for name in names:
+        path = tmp_path / name
+        path.write_bytes(b"whatever it is")
+        assert strict.upload(path).status_code == 400, name
+        assert kind.upload(path).status_code == (400 if name == "old-final.tar.gz" else 200), name
+    assert len(kind.filenames("old")) == 4
+    assert kind.upload(make_wheel(tmp_path, "modern")).status_code == 200
+    path = tmp_path / "../evil-1.0.egg"
+    assert kind.upload(tmp_path / names[0], filename="../evil-1.0.egg").status_code == 400

@@ -65,8 +65,6 @@ def test_pypiservers_own_routes_work_over_the_store(own: OwnIndex, tmp_path: Pat
     search += "</struct></value></param></params></methodCall>"
     assert "routed" in client.request("POST", "RPC2", data=search).text
     assert client.get("routed/").headers["Location"].endswith("/simple/routed/")
-    removed = client.request("POST", "", data={":action": "remove_pkg", "name": "routed", "version": "1.0"})
-    assert removed.status_code == 415  # pypiserver reads multipart here, too, and so do we
     files = {":action": (None, "remove_pkg"), "name": (None, "routed"), "version": (None, "1.0")}
     assert client.request("POST", "", files=files).status_code == 200
     assert client.filenames("routed") == ["routed-1.1-py3-none-any.whl"]

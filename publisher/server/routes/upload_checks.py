@@ -1,0 +1,118 @@
+"""What an upload must be before it is stored: its file name, its form, and the fields of its metadata."""
+
+import hashlib
+import re
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.utils import InvalidName, canonicalize_name
+
+from publisher.errors import InvalidDistributionError
+from publisher.project.distributions import Distribution, Kind, parse_filename
+from publisher.project.versions import same_version
+from publisher.server.http.messages import HttpError
+from publisher.server.http.multipart import UploadForm
+from publisher.server.names.filenames import guess, is_name
+from publisher.server.store.metadata import FileMetadata
+
+FILENAME_LIMIT = 240
+"""Bytes that a file's name may have, so that those of the marks beside it stay below the 255 of file systems."""
+
+LEGACY_SUFFIXES = (".egg", ".tar.bz2", ".tgz", ".tar.xz", ".tar", ".exe", ".msi", ".rpm", ".deb", ".tar.gz", ".zip")
+"""Formats that pypiserver takes; of sdists those whose names or contents today's rules refuse."""
+
+SIGNATURE_LIMIT = 64 * 2**10
+"""Bytes that a signature may have."""
+
+_PLAIN = re.compile(r"[A-Za-z0-9._+!-]+")
+_WHITE_SPACE = re.compile(r"\s+")
+
+
+def check_filename(filename: str, *, accept_legacy: bool) -> str:
+    """Return the normalized project of an uploaded file's name; raise HttpError 400 for a name that is refused."""
+    if not _PLAIN.fullmatch(filename):
+        raise HttpError(
+            400,
+            f"The file name {filename[:200]!r} has other characters than ASCII letters, digits and . _ + ! -",
+        )
+    if len(filename) > FILENAME_LIMIT:
+        raise HttpError(400, f"The file name is longer than {FILENAME_LIMIT} bytes.")
+    guessed = guess(filename)
+    try:
+        name: str = parse_filename(filename).name
+    except InvalidDistributionError as error:
+        if not accept_legacy or not is_legacy(filename):
+            raise HttpError(400, f"The file name is not acceptable: {error.message}.") from error
+        assert guessed is not None, "a legacy name has a project"  # noqa: S101 - for the type checker
+        return guessed.project
+    if guessed is None or guessed.project != name:
+        raise HttpError(400, f"The file name {filename!r} is ambiguous; write it with '_' for '-' as PEP 625 says.")
+    return name
+
+
+def is_legacy(filename: str) -> bool:
+    """Tell whether a name is one that pypiserver takes and today's rules don't."""
+    guessed = guess(filename)
+    known = filename.lower().endswith(LEGACY_SUFFIXES) and not filename.startswith(".")
+    return known and guessed is not None and is_name(guessed.project) and bool(guessed.version)
+
+
+def check_form(form: UploadForm, distribution: Distribution) -> None:
+    """Refuse a form that says other things than the file."""
+    name, version, kind = form.text("name"), form.text("version"), form.text("filetype")
+    if name and not _same_name(name, distribution):
+        raise HttpError(400, f"The form says the project is {name[:200]!r}, the file says {distribution.name!r}.")
+    if version and not same_version(version, distribution.version):
+        raise HttpError(
+            400, f"The form says the version is {version[:200]!r}, the file says {str(distribution.version)!r}."
+        )
+    if kind and kind != distribution.kind.value:
+        raise HttpError(
+            400, f"The form says the file is a {kind[:40]!r}; by its name it is a {distribution.kind.value!r}."
+        )
+
+
+def signature_of(form: UploadForm) -> bytes | None:
+    """Return the signature that a form brings, None for none; raise HttpError 413 for one that is none."""
+    text = form.text("gpg_signature")
+    if len(text) > SIGNATURE_LIMIT:
+        raise HttpError(413, f"The signature is longer than {SIGNATURE_LIMIT} bytes.")
+    return text.encode() or None
+
+
+def file_metadata(distribution: Distribution, size: int, sha256: str, user: str | None) -> FileMetadata:
+    """Return what is recorded of a file; raise HttpError 400 for requirements that installers can't read."""
+    for text in distribution.fields.get("requires_dist", []):
+        try:
+            Requirement(_one_line(text))
+        except InvalidRequirement as error:
+            raise HttpError(400, f"Requires-Dist {text[:200]!r} is not valid: {str(error).splitlines()[0]}.") from error
+    requires_python = _one_line(distribution.requires_python or "").strip("'\"")
+    try:
+        SpecifierSet(requires_python)
+    except InvalidSpecifier as error:
+        raise HttpError(
+            400, f"Requires-Python {requires_python[:200]!r} is not valid: expected something like '>=3.11'."
+        ) from error
+    wheel = distribution.kind is Kind.WHEEL
+    return FileMetadata(
+        size=size,
+        mtime_ns=0,  # this and the next are the file's own
+        uploaded="",
+        sha256=sha256,
+        requires_python=requires_python or None,
+        metadata_sha256=hashlib.sha256(distribution.metadata).hexdigest() if wheel else None,
+        uploader=user,
+    )
+
+
+def _one_line(text: str) -> str:
+    """Return a field that was folded as one line."""
+    return _WHITE_SPACE.sub(" ", text).strip()
+
+
+def _same_name(name: str, distribution: Distribution) -> bool:
+    try:
+        return canonicalize_name(name, validate=True) == distribution.name
+    except InvalidName:
+        return False
