@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = Path("/data/packages")
 CREDENTIALS = Path("/credentials")
+PUBLIC_CACHE = Path("/var/cache/pypi-publish")  # the container's own disk: what is lost with it is fetched again
 PORT = 8080
 
 COMMIT_TIMEOUT = 60
@@ -49,6 +50,8 @@ class Knobs:
     region: str = ""
     domain: str = ""
     fallback_url: str = ""
+    upstream: str = ""
+    cooldown: str = ""
     reserve: str = ""
     client_uploaders: str = ""
 
@@ -166,12 +169,15 @@ def server() -> None:
     from publisher.server.app import create_app
     from publisher.server.run import listen, serve_in_background
     from publisher.server.settings import ServerSettings
+    from publisher.server.upstream.options import UpstreamChoices, upstream_settings
 
+    choices = UpstreamChoices(knobs.upstream, knobs.cooldown, PUBLIC_CACHE, fallback_url=knobs.fallback_url or None)
     settings = ServerSettings(
         roots=(PACKAGES,),
         htpasswd=CREDENTIALS / ".htpasswd",
         admin_token=Secret(os.environ["AUTH_TOKEN"]),
         fallback_url=knobs.fallback_url or None,
+        upstream=upstream_settings(choices, os.environ),
         reserved=tuple(pattern.strip() for pattern in knobs.reserve.split(",") if pattern.strip()),
         client_uploaders=tuple(filter(None, map(str.strip, knobs.client_uploaders.split(",")))),
         scheme="https",

@@ -42,6 +42,8 @@ from publisher.server.storage.folder import DOT_FOLDER
 from publisher.server.storages import open_storages
 from publisher.server.store.catalog import Catalog
 from publisher.server.store.changes import ReleaseChanges
+from publisher.server.upstream.admin import UpstreamAdmin
+from publisher.server.upstream.admin_requests import AdminRequests
 from publisher.server.upstream.policy.records import FolderRecords
 from publisher.server.upstream.service import Upstream
 
@@ -121,6 +123,16 @@ class IndexApp:
         records = FolderRecords(f"{DOT_FOLDER}/upstream", self._storages.packages)
         return Upstream(self._settings.upstream, records, CatalogOwnership(self._settings, self._catalog))
 
+    def admin_requests(self) -> AdminRequests | None:
+        """Return the administration of public packages, None without an upstream."""
+        if self.upstream is None:
+            return None
+        return AdminRequests(UpstreamAdmin(self.upstream), self._private_names, self._settings.reserved)
+
+    async def _private_names(self) -> list[str]:
+        await self._catalog.rescan()
+        return self._catalog.names()
+
     def _handlers(self) -> Handlers:
         settings, catalog = self._settings, self._catalog
         public = PublicRoutes(self.upstream) if self.upstream is not None else None
@@ -131,7 +143,7 @@ class IndexApp:
             json_page=JsonPage(catalog),
             pages=WebPages(catalog),
             public=public,
-            public_admin=PublicAdminRoutes(self.upstream, catalog, settings.reserved),
+            public_admin=PublicAdminRoutes(self.admin_requests()),
             pypiserver=PypiserverRoutes(settings, catalog, self._changes),
             releases=ReleaseRoutes(self._changes, settings.client_uploaders),
             simple=SimplePages(settings, catalog, public),

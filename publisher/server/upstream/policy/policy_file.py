@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from publisher.errors import ConfigurationError
+from publisher.secret import mask_urls
 from publisher.server.settings import Denial, UpstreamSource
 from publisher.server.upstream.policy.decision import read_malicious
 
@@ -59,7 +60,7 @@ def check_url(text: str) -> str:
     except ValueError:
         valid = False
     if not valid or parts.query or parts.fragment or parts.username is not None:
-        raise ValueError(f"{text!r}: expected http(s)://HOST/simple/ without user name, query or fragment")
+        raise ValueError(f"{mask_urls(text)!r}: expected http(s)://HOST/simple/ without user name, query or fragment")
     return text.rstrip("/") + "/"
 
 

@@ -80,3 +80,21 @@ class FolderRecords:
         if not _KEY.fullmatch(key):
             raise ValueError(f"not a record's key: {key!r}")
         return f"{self._prefix}/{key}"
+
+
+class NoRecords:
+    """No records: for filling a cache that belongs to no index yet."""
+
+    async def keys(self, *, fresh: bool = False) -> set[str]:  # noqa: ARG002 - the protocol's signature
+        """Return no keys."""
+        return set()
+
+    async def read(self, key: str) -> bytes:
+        """Raise FileNotFoundError."""
+        raise FileNotFoundError(key)
+
+    async def write(self, records: Mapping[str, bytes]) -> None:
+        """Keep nothing."""
+
+    async def remove(self, keys: set[str]) -> None:
+        """Remove nothing."""

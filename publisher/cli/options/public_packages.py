@@ -1,0 +1,71 @@
+"""Options of `upstream` and `projects`: a running index, or the folders of one on this machine."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from publisher.cli.options.gather import gather
+
+
+@dataclass(frozen=True)
+class PublicPackagesArgs:
+    """A running index, or its package folder, cache and upstream."""
+
+    admin_url: str | None = None
+    root: Path | None = None
+    upstream: str = ""
+    upstream_cache: Path | None = None
+    upstream_policy: Path | None = None
+    cooldown: str = ""
+
+
+_FOLDER = click.Path(file_okay=False, path_type=Path)
+_FILE = click.Path(dir_okay=False, path_type=Path)
+
+public_packages_options = gather(
+    PublicPackagesArgs,
+    "place",
+    click.option(
+        "--admin-url",
+        "--index-url",
+        metavar="URL",
+        envvar=["PYPI_PUBLISH_ADMIN_URL", "PYPI_PUBLISH_INDEX_URL"],
+        show_envvar=True,
+        help="Running index.",
+    ),
+    click.option("--root", metavar="DIR", type=_FOLDER, help="Package folder of an index here, instead of a URL."),
+    click.option(
+        "--upstream",
+        metavar="URL",
+        default="",
+        envvar="PYPI_INDEX_UPSTREAM",
+        show_envvar=True,
+        help="Without a URL: as for serve.",
+    ),
+    click.option(
+        "--upstream-cache",
+        metavar="DIR",
+        type=_FOLDER,
+        envvar="PYPI_INDEX_UPSTREAM_CACHE",
+        show_envvar=True,
+        help="Without a URL: as for serve.",
+    ),
+    click.option(
+        "--upstream-policy",
+        metavar="FILE",
+        type=_FILE,
+        envvar="PYPI_INDEX_UPSTREAM_POLICY",
+        show_envvar=True,
+        help="Without a URL: as for serve.",
+    ),
+    click.option(
+        "--cooldown",
+        metavar="AGE",
+        default="",
+        envvar="PYPI_INDEX_COOLDOWN",
+        show_envvar=True,
+        help="Without a URL: as for serve.",
+    ),
+)
+"""Add the place of the public packages; the command receives ``place: PublicPackagesArgs``."""

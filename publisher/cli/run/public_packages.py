@@ -1,0 +1,185 @@
+"""Administering public packages, over the network or in the folders of an index on this machine."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+import click
+
+from publisher.cli.display.output import current_output
+from publisher.cli.options.public_packages import PublicPackagesArgs
+from publisher.cli.run.resolve import project_config
+from publisher.client.accounts import admin_url
+from publisher.client.public_packages import PublicPackagesClient
+from publisher.credentials.admin_token import find_token
+from publisher.errors import ConfigurationError, IndexUnavailableError
+
+
+class PublicPackages(Protocol):
+    """The public packages of an index, wherever it is."""
+
+    def show(self, path: str) -> dict[str, Any]:
+        """Answer ``projects`` or ``why/NAME/VERSION``."""
+
+    def change(self, path: str, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Do what the path names."""
+
+
+def list_cached(place: PublicPackagesArgs) -> None:
+    """Print the cached projects to stdout, the rest to stderr."""
+    with _open(place) as packages:
+        found = packages.show("projects")
+    output = current_output()
+    for upstream in found["upstreams"]:
+        output.say(f"{upstream['url']}: {upstream['status']}{_after(': ', upstream.get('reason', ''))}")
+    for allowance in found["allowed"]:
+        output.say(f"allowed until {allowance['until']}: {_pin(allowance)} ({allowance['reason']})")
+    for claim in found["claimed"]:
+        output.say(f"claimed: {claim['name']}{_after(', hides ', claim['hides'])}")
+    _print(found, [f"{each['name']}  {each['files']} files  {each['bytes']:,} bytes" for each in found["projects"]])
+
+
+def explain(place: PublicPackagesArgs, requirement: str) -> None:
+    """Print why files are passed on or not."""
+    name, version = _split(requirement)
+    with _open(place) as packages:
+        found = packages.show(f"why/{name}/{version}" if version else f"why/{name}")
+    current_output().say(found["reason"])
+    lines = [f"{file['filename']}  {'passed on' if file['passed-on'] else file['reason']}" for file in found["files"]]
+    _print(found, lines)
+
+
+def allow_early(
+    place: PublicPackagesArgs, requirement: str, *, until: str | None, reason: str | None, remove: bool
+) -> None:
+    """Add or remove an exception from the cooldown."""
+    name, version = _split(requirement)
+    if not remove and not (until and reason):
+        raise click.UsageError("An exception needs --until DATE and --reason TEXT.")
+    with _open(place) as packages:
+        if remove:
+            found = packages.change("disallow", {"name": name, "version": version})
+            current_output().say(f"Removed {found['removed']} exceptions for {requirement}.")
+        else:
+            found = packages.change(
+                "allow", {"name": name, "version": version, "until": until or "", "reason": reason or ""}
+            )
+            current_output().say(f"{_pin(found)} is passed on until {found['until']}, whatever its age.")
+    _print(found, [])
+
+
+def list_claims(place: PublicPackagesArgs) -> None:
+    """Print the private names that exist publicly."""
+    output = current_output()
+    output.say("Asking upstream for every private name that no reserved pattern covers.")
+    with _open(place) as packages:
+        found = packages.change("claims", {})
+    output.say(f"{found['asked']} names asked, {len(found['claims'])} exist publicly.")
+    _print(found, [f"{each['name']}  {each['hides']}" for each in found["claims"]])
+
+
+def claim_name(place: PublicPackagesArgs, name: str) -> None:
+    """Allow that a public name is published here."""
+    with _open(place) as packages:
+        found = packages.change("claim", {"name": name})
+    hides = f"it hides {found['hides']}" if found["hides"] else "no public project has it"
+    current_output().say(f"{found['name']} may be published here; {hides}.")
+    _print(found, [])
+
+
+def warm_cache(place: PublicPackagesArgs, lock_file: Path) -> None:
+    """Fetch and pin all files of a lock file; raises IndexUnavailableError when some could not be had."""
+    pinned = _read_pinned(lock_file)
+    output, results = current_output(), []
+    with _open(place, cache_alone=True) as packages:
+        for number, package in enumerate(pinned, 1):
+            values = {"name": package.name, "version": package.version, "digests": sorted(package.digests)}
+            found = packages.change("warm", {**values, "set": lock_file.name})
+            results.append(found)
+            output.say(f"[{number}/{len(pinned)}] {package.name} {package.version}: {len(found['files'])} files")
+            for filename, reason in found["failed"].items():
+                output.say(f"  {filename}: {reason}")
+    failed = [filename for found in results for filename in found["failed"]]
+    _print({"packages": results}, [])
+    if failed:
+        raise IndexUnavailableError(
+            f"{len(failed)} files could not be fetched.", hint="Run the same command again: it is safe to repeat."
+        )
+
+
+def refresh_page(place: PublicPackagesArgs, name: str) -> None:
+    """Ask upstream for a page."""
+    with _open(place) as packages:
+        found = packages.change("refresh", {"name": name})
+    current_output().say(f"{found['name']} has {found['files']} files upstream, confirmed {found['confirmed']}.")
+    _print(found, [])
+
+
+def remove_cached(place: PublicPackagesArgs, name: str) -> None:
+    """Remove a project from the cache."""
+    with _open(place) as packages:
+        found = packages.change("remove", {"name": name})
+    current_output().say(f"Removed {found['name']} with {found['files']} files from the cache.")
+    _print(found, [])
+
+
+@contextmanager
+def _open(place: PublicPackagesArgs, *, cache_alone: bool = False) -> Iterator[PublicPackages]:
+    if place.root is not None or (cache_alone and place.admin_url is None and place.upstream_cache is not None):
+        with _here(place) as packages:
+            yield packages
+        return
+    named = place.admin_url or project_config([Path()]).index_url
+    if not named:
+        raise ConfigurationError(
+            "No index is named.", hint="Give --admin-url URL, set PYPI_PUBLISH_ADMIN_URL, or give --root DIR."
+        )
+    index = admin_url(named)
+    client = PublicPackagesClient(index, find_token(index, os.environ))
+    try:
+        yield client
+    finally:
+        client.close()
+
+
+@contextmanager
+def _here(place: PublicPackagesArgs) -> Iterator[PublicPackages]:
+    try:
+        from publisher.cli.run.upstream_here import opened  # needs the extra [server]
+    except ModuleNotFoundError as error:
+        raise ConfigurationError("The index is not installed.", hint="pip install 'pypi-publish[server]'") from error
+    with opened(place) as packages:
+        yield packages
+
+
+def _read_pinned(lock_file: Path) -> list[Any]:
+    try:
+        from publisher.cli.run.upstream_here import read_pinned
+    except ModuleNotFoundError as error:
+        raise ConfigurationError("The index is not installed.", hint="pip install 'pypi-publish[server]'") from error
+    return read_pinned(lock_file)
+
+
+def _print(found: Any, lines: list[str]) -> None:
+    """Print to stdout: all of it as JSON, or the lines."""
+    if current_output().as_json:
+        click.echo(json.dumps(found, indent=2))
+    else:
+        for line in lines:
+            click.echo(line)
+
+
+def _split(requirement: str) -> tuple[str, str]:
+    name, _, version = requirement.partition("==")
+    return name.strip(), version.strip()
+
+
+def _pin(allowance: Mapping[str, str]) -> str:
+    return f"{allowance['name']}=={allowance['version']}" if allowance["version"] else allowance["name"]
+
+
+def _after(separator: str, text: str) -> str:
+    return separator + text if text else ""

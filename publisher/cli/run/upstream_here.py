@@ -1,0 +1,97 @@
+"""The public packages of an index on this machine, without its server."""
+
+import asyncio
+import getpass
+import os
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from publisher.cli.options.public_packages import PublicPackagesArgs
+from publisher.cli.options.server import ServeArgs
+from publisher.cli.run.upstream_settings import chosen_upstream
+from publisher.errors import ConfigurationError, IndexUnavailableError
+from publisher.server.app import create_app
+from publisher.server.settings import ServerSettings, UpstreamSettings
+from publisher.server.storage.errors import StorageError
+from publisher.server.upstream import lock_files
+from publisher.server.upstream.admin import InvalidRequestError, UpstreamAdmin
+from publisher.server.upstream.admin_requests import AdminRequests
+from publisher.server.upstream.errors import UpstreamError
+from publisher.server.upstream.ownership import ReservedOnly
+from publisher.server.upstream.policy.records import NoRecords
+from publisher.server.upstream.service import Upstream
+
+
+class PublicPackagesHere:
+    """Answers requests in this process; one event loop for all of them."""
+
+    def __init__(self, runner: asyncio.Runner, requests: AdminRequests) -> None:
+        self._runner = runner
+        self._requests = requests
+
+    def show(self, path: str) -> dict[str, Any]:
+        """Answer ``projects`` or ``why/NAME/VERSION``."""
+        return self._run(lambda: self._requests.show(path))
+
+    def change(self, path: str, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Do what the path names."""
+        return self._run(lambda: self._requests.change(path, values, getpass.getuser()))
+
+    def _run(self, ask: Callable[[], Awaitable[Any]]) -> dict[str, Any]:
+        async def answer() -> dict[str, Any]:
+            return dict(await ask())
+
+        try:
+            return self._runner.run(answer())
+        except InvalidRequestError as error:
+            raise ConfigurationError(str(error)) from error
+        except (UpstreamError, StorageError) as error:
+            raise IndexUnavailableError(error.message) from error
+
+
+@contextmanager
+def opened(place: PublicPackagesArgs) -> Iterator[PublicPackagesHere]:
+    """Open the folders of an index, or a cache alone."""
+    settings = chosen_upstream(
+        ServeArgs(
+            upstream=place.upstream,
+            upstream_cache=place.upstream_cache,
+            upstream_policy=place.upstream_policy,
+            cooldown=place.cooldown,
+        )
+    )
+    if settings is None:
+        raise ConfigurationError("No upstream is named.", hint="Give --upstream public, as for serve.")
+    with asyncio.Runner() as runner:
+        start, stop, requests = runner.run(_parts(place.root, settings))
+        runner.run(start())
+        try:
+            yield PublicPackagesHere(runner, requests)
+        finally:
+            runner.run(stop())
+
+
+def read_pinned(path: Path) -> list[lock_files.PinnedPackage]:
+    """Return the packages of a lock file; raises ConfigurationError."""
+    return lock_files.read_pinned(path)
+
+
+_Step = Callable[[], Any]
+
+
+async def _parts(root: Path | None, settings: UpstreamSettings) -> tuple[_Step, _Step, AdminRequests]:
+    """Return how to start and stop, and the requests, of an index or of a cache alone."""
+    if root is None:
+        upstream = Upstream(settings, NoRecords(), ReservedOnly(()))
+        return upstream.start, upstream.stop, AdminRequests(UpstreamAdmin(upstream), _no_names, ())
+    reserved = tuple(os.environ.get("PYPI_INDEX_RESERVE", "").split())
+    app = create_app(ServerSettings(roots=(root,), reserved=reserved, upstream=settings), "none")
+    requests = app.admin_requests()
+    assert requests is not None, "there is an upstream"  # noqa: S101 - for the type checker
+    return app.start, app.stop, requests
+
+
+async def _no_names() -> list[str]:
+    return []

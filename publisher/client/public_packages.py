@@ -1,0 +1,63 @@
+"""Administering the public packages that an index passes on, with the administrator's token."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
+
+from publisher.client.accounts import TOKEN_VARIABLE
+from publisher.client.answers import error_text
+from publisher.client.http import BearerAuth, IndexSession, Response, parse_json
+from publisher.client.url import IndexUrl
+from publisher.errors import ConfigurationError, CredentialsError, IndexUnavailableError, NotOfferedError
+from publisher.secret import Secret
+
+
+class PublicPackagesClient:
+    """
+    A connection to one index's administration of public packages.
+
+    Every method raises CredentialsError when the index refuses the token, ConfigurationError for a request that is not
+    valid, NotOfferedError when the index has no upstream, and IndexUnavailableError when it or its upstream fails.
+    """
+
+    def __init__(self, url: IndexUrl, token: Secret) -> None:
+        self._url = url
+        self._session = IndexSession(url.root, BearerAuth(token))
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+    def show(self, path: str) -> dict[str, Any]:
+        """Return what the index answers for ``projects`` or ``why/NAME/VERSION``."""
+        return self._ask("GET", path, None)
+
+    def change(self, path: str, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Have the index do what the path names."""
+        return self._ask("POST", path, values)
+
+    def _ask(self, method: str, path: str, values: Mapping[str, Any] | None) -> dict[str, Any]:
+        url = self._url.endpoint(f"-/upstream/{quote(path)}")
+        response = self._session.request(method, url, json=values, headers={"Accept": "application/json"})
+        self._expect_success(response)
+        found = parse_json(response)
+        if not isinstance(found, dict):
+            raise NotOfferedError(f"{self._url} passes no public packages on.")
+        return found
+
+    def _expect_success(self, response: Response) -> None:
+        status, text = response.status_code, error_text(response)
+        if status == HTTPStatus.UNAUTHORIZED or (status == HTTPStatus.FORBIDDEN and "AUTH_TOKEN" in text):
+            raise CredentialsError(
+                f"{self._url} refused the administrator's token: {text}",
+                hint=f"{TOKEN_VARIABLE} must be what the index has as AUTH_TOKEN.",
+            )
+        if status == HTTPStatus.UNPROCESSABLE_ENTITY:
+            raise ConfigurationError(f"{self._url} refused the request: {text}")
+        if status in {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}:
+            raise NotOfferedError(
+                f"{self._url}: {text}", hint="`pypi-publish serve --upstream public` passes public packages on."
+            )
+        if not response.ok or response.is_redirect:
+            raise IndexUnavailableError(f"{self._url} answered {status}: {text}")
