@@ -24,6 +24,7 @@ HEAVY = {"build", "keyring", "packaging", "requests", "rich", "tomlkit", "twine"
 LAZY_PLACES = {
     "run/accounts.py": "the extra [server]",
     "run/index.py": "the extra [server]",
+    "run/public_packages.py": "the extra [server]",
     "run/tools.py": "the HTTP client, only where the index is asked",
     "run/publishing.py": "the HTTP client, which `build` does without",
     "display/progress.py": "rich, which only a terminal needs",

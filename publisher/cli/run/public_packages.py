@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Protocol
 
 import click
@@ -92,7 +93,7 @@ def claim_name(place: PublicPackagesArgs, name: str) -> None:
 
 def warm_cache(place: PublicPackagesArgs, lock_file: Path) -> None:
     """Fetch and pin all files of a lock file; raises IndexUnavailableError when some could not be had."""
-    pinned = _read_pinned(lock_file)
+    pinned = _here().read_pinned(lock_file)
     output, results = current_output(), []
     with _open(place, cache_alone=True) as packages:
         for number, package in enumerate(pinned, 1):
@@ -129,7 +130,7 @@ def remove_cached(place: PublicPackagesArgs, name: str) -> None:
 @contextmanager
 def _open(place: PublicPackagesArgs, *, cache_alone: bool = False) -> Iterator[PublicPackages]:
     if place.root is not None or (cache_alone and place.admin_url is None and place.upstream_cache is not None):
-        with _here(place) as packages:
+        with _here().opened(place) as packages:
             yield packages
         return
     named = place.admin_url or project_config([Path()]).index_url
@@ -145,22 +146,13 @@ def _open(place: PublicPackagesArgs, *, cache_alone: bool = False) -> Iterator[P
         client.close()
 
 
-@contextmanager
-def _here(place: PublicPackagesArgs) -> Iterator[PublicPackages]:
+def _here() -> ModuleType:
+    """Return the module that opens folders of this machine; raise ConfigurationError without the extra ``[server]``."""
     try:
-        from publisher.cli.run.upstream_here import opened  # needs the extra [server]
+        from publisher.cli.run import upstream_here  # needs the extra [server]
     except ModuleNotFoundError as error:
         raise ConfigurationError("The index is not installed.", hint="pip install 'pypi-publish[server]'") from error
-    with opened(place) as packages:
-        yield packages
-
-
-def _read_pinned(lock_file: Path) -> list[Any]:
-    try:
-        from publisher.cli.run.upstream_here import read_pinned
-    except ModuleNotFoundError as error:
-        raise ConfigurationError("The index is not installed.", hint="pip install 'pypi-publish[server]'") from error
-    return read_pinned(lock_file)
+    return upstream_here
 
 
 def _print(found: Any, lines: list[str]) -> None:
