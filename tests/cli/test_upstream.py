@@ -103,7 +103,7 @@ def test_a_cache_is_warmed_alone_and_serves_an_index_without_its_upstream(fake: 
 def test_the_folders_of_an_index_are_administered_without_a_server(fake: FakeUpstream, tmp_path: Path) -> None:
     fake.add(tmp_path, "local", "1.0", uploaded=YOUNG)
     place = ("--upstream", f"{fake.url}simple/", "--upstream-cache", str(tmp_path / "cache"))
-    root = ("--root", str(tmp_path / "packages"))
+    root = ("--root", str(tmp_path / "packages"), "--htpasswd", str(tmp_path / "htpasswd"))
     (tmp_path / "packages").mkdir()
     allow = ("allow", "local", "--until", "2100-01-01", "--reason", "a fix")
     command("upstream", *allow, *root, *place)
@@ -130,6 +130,7 @@ def test_an_index_without_an_upstream_says_so(tmp_path: Path) -> None:
         ("--upstream", "public", "--cache-size", "much"),
         ("--upstream", "public", "--upstream-cache", "/proc/nothing"),
         ("--upstream", "public", "--upstream-policy", "missing.toml"),
+        ("--upstream", "public", "-a", "."),
     ],
     ids=" ".join,
 )

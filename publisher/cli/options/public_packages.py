@@ -14,6 +14,8 @@ class PublicPackagesArgs:
 
     admin_url: str | None = None
     root: Path | None = None
+    htpasswd: Path = Path(".htpasswd")
+    state: Path | None = None
     upstream: str = ""
     upstream_cache: Path | None = None
     upstream_policy: Path | None = None
@@ -35,6 +37,23 @@ public_packages_options = gather(
         help="Running index.",
     ),
     click.option("--root", metavar="DIR", type=_FOLDER, help="Package folder of an index here, instead of a URL."),
+    click.option(
+        "--htpasswd",
+        metavar="FILE",
+        type=_FILE,
+        default=Path(".htpasswd"),
+        envvar="PYPI_INDEX_HTPASSWD",
+        show_envvar=True,
+        help="With --root: as for serve.",
+    ),
+    click.option(
+        "--state",
+        metavar="FILE",
+        type=_FILE,
+        envvar="PYPI_INDEX_STATE",
+        show_envvar=True,
+        help="With --root: as for serve.",
+    ),
     click.option(
         "--upstream",
         metavar="URL",

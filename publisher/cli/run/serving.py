@@ -33,6 +33,12 @@ def serve_index(args: ServeArgs) -> None:
 def _settings(args: ServeArgs, rights: frozenset[Right]) -> ServerSettings:
     """Return the settings, after creating the package folders and the accounts file that are missing."""
     upstream = chosen_upstream(args)
+    has_state = args.state is not None or bool(rights) or args.htpasswd.exists()
+    if upstream is not None and not has_state:
+        raise ConfigurationError(
+            "--upstream needs a list of this index's own names that survives the loss of its disk.",
+            hint="Add --state FILE on another disk, or accounts (--htpasswd FILE).",
+        )
     for root in args.root:
         try:
             root.mkdir(parents=True, exist_ok=True)

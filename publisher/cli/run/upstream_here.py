@@ -65,7 +65,7 @@ def opened(place: PublicPackagesArgs) -> Iterator[PublicPackagesHere]:
     if settings is None:
         raise ConfigurationError("No upstream is named.", hint="Give --upstream public, as for serve.")
     with asyncio.Runner() as runner:
-        start, stop, requests = runner.run(_parts(place.root, settings))
+        start, stop, requests = runner.run(_parts(place, settings))
         runner.run(start())
         try:
             yield PublicPackagesHere(runner, requests)
@@ -81,13 +81,18 @@ def read_pinned(path: Path) -> list[lock_files.PinnedPackage]:
 _Step = Callable[[], Any]
 
 
-async def _parts(root: Path | None, settings: UpstreamSettings) -> tuple[_Step, _Step, AdminRequests]:
+async def _parts(place: PublicPackagesArgs, settings: UpstreamSettings) -> tuple[_Step, _Step, AdminRequests]:
     """Return how to start and stop, and the requests, of an index or of a cache alone."""
-    if root is None:
+    if place.root is None:
         upstream = Upstream(settings, NoRecords(), ReservedOnly(()))
         return upstream.start, upstream.stop, AdminRequests(UpstreamAdmin(upstream), _no_names, ())
     reserved = tuple(os.environ.get("PYPI_INDEX_RESERVE", "").split())
-    app = create_app(ServerSettings(roots=(root,), reserved=reserved, upstream=settings), "none")
+    app = create_app(
+        ServerSettings(
+            roots=(place.root,), htpasswd=place.htpasswd, state=place.state, reserved=reserved, upstream=settings
+        ),
+        "none",
+    )
     requests = app.admin_requests()
     assert requests is not None, "there is an upstream"  # noqa: S101 - for the type checker
     return app.start, app.stop, requests
