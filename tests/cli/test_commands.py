@@ -25,6 +25,7 @@ LAZY_PLACES = {
     "run/accounts.py": "the extra [server]",
     "run/index.py": "the extra [server]",
     "run/public_packages.py": "the extra [server]",
+    "run/storage.py": "the extra [server]",
     "run/tools.py": "the HTTP client, only where the index is asked",
     "run/publishing.py": "the HTTP client, which `build` does without",
     "display/progress.py": "rich, which only a terminal needs",
