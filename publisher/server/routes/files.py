@@ -7,15 +7,14 @@ import zlib
 from collections import OrderedDict
 from dataclasses import dataclass
 from email.utils import formatdate
-from functools import partial
 from stat import S_ISREG
 
 from publisher.server.http.messages import Headers, HttpError, Request, Response
-from publisher.server.routes.sending import IMMUTABLE, SMALL, LargeFile, content_type, open_file, ranged
+from publisher.server.routes.sending import IMMUTABLE, SMALL, CopiedFile, LargeFile, content_type, open_file, ranged
 from publisher.server.settings import Limits
 from publisher.server.storage.base import Storage
 from publisher.server.storage.errors import StorageUnavailableError
-from publisher.server.storage.tempcopy import copy_of
+from publisher.server.storage.localcopies import LocalCopies, Stamp, stamp_of
 from publisher.server.store.catalog import Catalog
 
 METADATA_SUFFIX = ".metadata"
@@ -25,7 +24,7 @@ METADATA_SUFFIX = ".metadata"
 class _Kept:
     """A small file in memory, with what tells whether it is still the file on the disk."""
 
-    stamp: tuple[int, int, int]
+    stamp: Stamp
     response: Response
 
 
@@ -36,10 +35,11 @@ class FileRoutes:
         self._limits = limits
         self._catalog = catalog
         self._storage = storage
+        self._copies = LocalCopies(storage, catalog.in_thread)
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
         self._kept_size = 0
 
-    async def answer(self, request: Request, url_path: str) -> Response | LargeFile:
+    async def answer(self, request: Request, url_path: str) -> Response | LargeFile | CopiedFile:
         """Return a file, a part of it, or the metadata of a wheel; HttpError 404 where the index has no such file."""
         known = await self._find(url_path)
         if known is not None:
@@ -60,7 +60,7 @@ class FileRoutes:
             return None
         path = self._catalog.path_of(url_path)
         try:
-            if path is None or kept.stamp != _stamp(os.stat(path)):  # noqa: PTH116 - the hot path
+            if path is None or kept.stamp != stamp_of(os.stat(path)):  # noqa: PTH116 - the hot path
                 return None
         except OSError:
             return None
@@ -73,20 +73,23 @@ class FileRoutes:
             return self._catalog.path_of(url_path)
         return await self._catalog.find_path(url_path)
 
-    async def _file(self, request: Request, path: str, url_path: str) -> Response | LargeFile:
+    async def _file(self, request: Request, path: str, url_path: str) -> Response | LargeFile | CopiedFile:
         remembered = self.from_memory(request, url_path)
         if remembered is not None:
             return remembered
+        try:
+            return await self._read(request, path, url_path)
+        except FileNotFoundError:
+            await self._catalog.rescan()
+            if self._catalog.unavailable_reason is None and self._catalog.path_of(url_path) is None:
+                raise HttpError(404, f"This index has no file {url_path}.") from None
+            raise StorageUnavailableError from None
+        except OSError as error:
+            raise StorageUnavailableError from error
+
+    async def _read(self, request: Request, path: str, url_path: str) -> Response | LargeFile | CopiedFile:
         async with self._storage.reading():
-            try:
-                file = await self._catalog.in_thread(lambda: open_file(path))
-            except FileNotFoundError:
-                await self._catalog.rescan()
-                if self._catalog.unavailable_reason is None and self._catalog.path_of(url_path) is None:
-                    raise HttpError(404, f"This index has no file {url_path}.") from None
-                raise StorageUnavailableError from None
-            except OSError as error:
-                raise StorageUnavailableError from error
+            file = await self._catalog.in_thread(lambda: open_file(path))
             status = os.fstat(file.fileno())
             if not S_ISREG(status.st_mode):
                 file.close()
@@ -94,12 +97,12 @@ class FileRoutes:
             headers = _headers(url_path, status)
             if status.st_size > SMALL:
                 if self._storage.shared:
-                    with file:
-                        file = await self._catalog.in_thread(partial(copy_of, file))
+                    file.close()
+                    return CopiedFile(self._copies, path, stamp_of(status), headers, self._catalog.in_thread)
                 return LargeFile(file, status.st_size, headers, self._catalog.in_thread)
             with file:
                 response = Response(200, await self._catalog.in_thread(file.readall), headers)
-            self._keep(url_path, _Kept(_stamp(status), response))
+            self._keep(url_path, _Kept(stamp_of(status), response))
         return ranged(request, response)
 
     async def _metadata(self, request: Request, path: str, url_path: str) -> Response:
@@ -107,11 +110,11 @@ class FileRoutes:
         async with self._storage.reading():
             try:
                 status = os.stat(path)  # noqa: PTH116
-                if kept is None or kept.stamp != _stamp(status):
+                if kept is None or kept.stamp != stamp_of(status):
                     body = await self._catalog.in_thread(lambda: _read_metadata(path))
                     etag = f'"{hashlib.sha256(body).hexdigest()}"'.encode()
                     headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"etag", etag), *IMMUTABLE]
-                    kept = _Kept(_stamp(status), Response(200, body, headers))
+                    kept = _Kept(stamp_of(status), Response(200, body, headers))
                     self._keep(url_path, kept)
             except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, StopIteration, RuntimeError):
                 raise HttpError(
@@ -134,10 +137,6 @@ def _headers(name: str, status: os.stat_result) -> Headers:
     etag = f'"{status.st_mtime_ns:x}-{status.st_size:x}"'.encode()
     modified = formatdate(status.st_mtime, usegmt=True).encode()
     return [(b"content-type", content_type(name)), (b"etag", etag), (b"last-modified", modified), *IMMUTABLE]
-
-
-def _stamp(status: os.stat_result) -> tuple[int, int, int]:
-    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _read_metadata(path: str) -> bytes:

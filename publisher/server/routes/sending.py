@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from publisher.server.http.messages import ZERO_COPY, Headers, Request, Response, Send
 from publisher.server.http.negotiation import UnsatisfiableRangeError, byte_range, is_unmodified
 from publisher.server.names.filenames import SIGNATURE
+from publisher.server.storage.localcopies import PIECE, LocalCopies, Stamp
 
 SMALL = 2**20
 """Bytes up to which a file is read whole, and kept in memory for the next time."""
@@ -56,6 +57,31 @@ class LargeFile:
             offset += len(chunk)
             await send({"type": "http.response.body", "body": chunk, "more_body": offset < end})
         return length
+
+
+class CopiedFile:
+    """A large file of a volume: its head and small ranges without copying it, the rest from a copy on this machine."""
+
+    def __init__(self, copies: LocalCopies, path: str, stamp: Stamp, headers: Headers, in_thread: InThread) -> None:
+        self._copies = copies
+        self._path = path
+        self._stamp = stamp
+        self._headers = headers
+        self._in_thread = in_thread
+
+    async def send(self, request: Request, send: Send) -> int:
+        """Send the file, or the range that the request names; return the bytes of body that went out."""
+        size = self._stamp[1]
+        wants_body = request.method == "GET" and not _is_unmodified(request, self._headers)
+        first, end = _wanted(request, size, self._headers) if wants_body else (0, 0)
+        if end - first > PIECE:
+            file = await self._copies.open(self._path, self._stamp)  # before the head, so that a failure is a 503
+            return await LargeFile(file, size, self._headers, self._in_thread).send(request, send)
+        body = await self._copies.read(self._path, self._stamp, first, end - first) if end > first else b""
+        begun = await begin(request, send, size, self._headers)
+        if begun.has_body:
+            await send({"type": "http.response.body", "body": body})
+        return len(body) if begun.has_body else 0
 
 
 class Begun(NamedTuple):
@@ -125,6 +151,14 @@ def _range_of(request: Request, size: int, headers: Headers) -> tuple[int, int] 
     if not header or request.method != "GET":
         return None
     return byte_range(header, request.header(b"if-range"), size, *_validators(headers))
+
+
+def _wanted(request: Request, size: int, headers: Headers) -> tuple[int, int]:
+    """Return offset and end of the bytes that a request asks for; none for a range that there is not."""
+    try:
+        return _range_of(request, size, headers) or (0, size)
+    except UnsatisfiableRangeError:
+        return 0, 0
 
 
 def _validators(headers: Headers) -> tuple[str, str]:

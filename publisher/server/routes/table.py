@@ -16,13 +16,13 @@ from publisher.server.routes.public.admin import PublicAdminRoutes
 from publisher.server.routes.public.packages import JoinedDownload, PublicRoutes
 from publisher.server.routes.redirects import to_legacy, to_simple, without_icon
 from publisher.server.routes.releases import ReleaseRoutes
-from publisher.server.routes.sending import LargeFile
+from publisher.server.routes.sending import CopiedFile, LargeFile
 from publisher.server.routes.simple import SimplePages
 from publisher.server.routes.storage import StorageRoutes
 from publisher.server.routes.uploads import UploadRoutes
 from publisher.server.settings import Right
 
-Answer = Response | LargeFile | JoinedDownload | MountedAnswer
+Answer = Response | LargeFile | CopiedFile | JoinedDownload | MountedAnswer
 Handler = Callable[[Request, str], Awaitable[Answer]]
 FromMemory = Callable[[Request, str], Response | None]
 
