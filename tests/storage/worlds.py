@@ -10,7 +10,7 @@ from publisher.server.storage.folder import FolderStorage
 from publisher.server.storage.volume import VolumeStorage, VolumeTimes
 from tests.modal.volumes import Mount, Volume
 
-TIMES = VolumeTimes(patience=2.0, lease=0.6, longest_commit=0.5, recent=0.2)
+TIMES = VolumeTimes(patience=2.0, lease=0.6, longest_commit=0.5, recent=0.2, retry_commit=0.3)
 
 
 class MemoryDict:
@@ -71,7 +71,7 @@ class Folder:
 
     def __init__(self, place: Path) -> None:
         self._root = place / "packages"
-        self._root.mkdir()
+        self._root.mkdir(parents=True)
 
     def writer(self) -> Storage:
         return FolderStorage(self._root)
@@ -80,8 +80,9 @@ class Folder:
 class Containers:
     """Containers with mounts of one volume."""
 
-    def __init__(self, place: Path) -> None:
+    def __init__(self, place: Path, times: VolumeTimes = TIMES) -> None:
         self._place = place
+        self._times = times
         self.volume = Volume(place / "committed")
         self.entries = MemoryDict()
         self.mounts: dict[Storage, Mount] = {}
@@ -97,7 +98,7 @@ class Containers:
         async def reload() -> None:
             await asyncio.to_thread(mount.reload)
 
-        storage = VolumeStorage(mount.folder, "packages", commit=commit, reload=reload, entries=line, times=TIMES)
+        storage = VolumeStorage(mount.folder, "packages", commit=commit, reload=reload, entries=line, times=self._times)
         self.mounts[storage] = mount
         self.lines[storage] = line
         return storage

@@ -33,12 +33,13 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class VolumeTimes:
-    """Seconds: waiting for the folder, leases without renewal, and the longest time that a commit may take."""
+    """Seconds: waiting for the folder, a lease, the longest commit, between looks, until a commit is tried again."""
 
     patience: float = 20.0
     lease: float = LEASE_SECONDS
     longest_commit: float = LONGEST_COMMIT
     recent: float = RECENT
+    retry_commit: float = RETRY_COMMIT
 
 
 class VolumeStorage:
@@ -176,7 +177,7 @@ class VolumeStorage:
     async def _settle(self) -> None:
         """Commit until it succeeds; this container's entry stays pending meanwhile."""
         while True:
-            await asyncio.sleep(RETRY_COMMIT)
+            await asyncio.sleep(self._times.retry_commit)
             try:
                 await self._sync.commit()
             except Exception as error:  # noqa: BLE001 - whatever a volume raises
