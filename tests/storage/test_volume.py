@@ -144,13 +144,14 @@ def test_what_could_not_be_committed_is_committed_before_anything_is_acknowledge
 def test_the_lease_of_what_is_not_durable_is_kept_until_it_is(containers: Containers) -> None:
     async def run() -> None:
         one, other = containers.writer(), containers.writer()
-        containers.mounts[one].trouble.failing_commits = 1
+        containers.mounts[one].trouble.failing_commits = 10**6
         with pytest.raises(NotDurableError) as caught:
             async with one.lease("accounts") as lease, one.writing(lease) as files:
                 files.create("accounts", b"first")
         with pytest.raises(StorageUnavailableError):
             async with other.lease("accounts", patience=0.3):
                 pass
+        containers.mounts[one].trouble.failing_commits = 0
         settled = caught.value.settled
         assert settled is not None
         await settled
