@@ -51,6 +51,10 @@ class CredentialsError(PublishError):
     title = "Not authenticated"
 
 
+class RefusedCredentialsError(CredentialsError):
+    """The index refused a password."""
+
+
 class NoCredentialsError(CredentialsError):
     """No place has credentials."""
 

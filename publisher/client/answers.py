@@ -14,6 +14,7 @@ from publisher.errors import (
     ConflictError,
     CredentialsError,
     IndexUnavailableError,
+    RefusedCredentialsError,
 )
 from publisher.project.display import without_control_characters
 from publisher.secret import Credentials, mask_urls
@@ -51,7 +52,7 @@ def expect_success(response: Response, url: IndexUrl, credentials: Credentials |
     if status == HTTPStatus.UNAUTHORIZED:
         if credentials is None:
             raise CredentialsError(f"{url} asks for a password.", hint=HOW_TO_LOG_IN)
-        raise CredentialsError(
+        raise RefusedCredentialsError(
             f"{url} refused the password of {credentials.username!r} (from {credentials.source}).",
             hint="Run `pypi-publish login` to store the right one, or ask the index's administrator for an account.",
         )

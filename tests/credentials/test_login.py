@@ -9,6 +9,7 @@ from publisher.credentials.remembered import remember_username
 from tests.conftest import PASSWORD, USER
 from tests.helpers.dists import make_wheel
 from tests.helpers.index import RunningIndex
+from tests.helpers.terminal import typed
 from tests.helpers.tool import Result, pypi_publish, run
 
 
@@ -42,6 +43,19 @@ def test_a_refused_password_is_not_stored(index: RunningIndex, keyring_file: Pat
     assert refused.code == 4
     assert "refused the password" in refused.stderr
     assert not keyring_file.exists()
+    assert index.url
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no terminals like that")
+def test_a_wrong_password_can_be_entered_again(index: RunningIndex, keyring_file: Path) -> None:
+    conversation = [("Password:", "wrong"), ("Password:", PASSWORD)]
+    shown, code = typed(["login", "--username", USER, "--no-configure"], conversation)
+    assert code == 0, shown
+    assert shown.count("refused the password") == 1
+    assert "Logged in to" in shown
+    assert keyring_file.exists()
+    shown, code = typed(["login", "--username", USER, "--no-configure"], [("Password:", "wrong")] * 3)
+    assert code == 4
     assert index.url
 
 

@@ -1,6 +1,8 @@
 """Serving the index with the settings of the command line."""
 
 import os
+import socket
+from ipaddress import ip_address
 
 import click
 
@@ -22,12 +24,23 @@ def serve_index(args: ServeArgs) -> None:
     """Serve until a signal arrives. Nothing is created when the address is taken."""
     rights = _rights(args.authenticate)
     listener = listen(args.host, args.port)
+    _warn_of_clear_text(listener, args)
     settings = _settings(args, rights)
     shown_host = f"[{args.host}]" if ":" in args.host else args.host
     url = f"http://{shown_host}:{listener.getsockname()[1]}{args.root_path.rstrip('/')}/"
     folders = ", ".join(map(str, settings.roots))
     app = create_app(settings, args.log_format)
     serve(app, listener, args.root_path, lambda: app.log_writer.write(f"Serving {folders} on {url}"))
+
+
+def _warn_of_clear_text(listener: socket.socket, args: ServeArgs) -> None:
+    """Warn of an address that other machines reach without TLS, unless a proxy that speaks it is named."""
+    address = listener.getsockname()[0]
+    if not ip_address(address.partition("%")[0]).is_loopback and not args.trusted_proxy:
+        current_output().warn(
+            f"Other machines reach {args.host} without TLS, so passwords travel unencrypted. Put a proxy with TLS in "
+            "front and name it with --trusted-proxy, or listen on 127.0.0.1."
+        )
 
 
 def _settings(args: ServeArgs, rights: frozenset[Right]) -> ServerSettings:

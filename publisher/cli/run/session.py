@@ -17,7 +17,8 @@ from publisher.client.url import IndexUrl
 from publisher.credentials import login as sessions
 from publisher.credentials.chain import Target
 from publisher.credentials.keyring import keeps_plain_text
-from publisher.errors import ConfigurationError, CredentialsError
+from publisher.credentials.login import Login
+from publisher.errors import ConfigurationError, CredentialsError, RefusedCredentialsError
 from publisher.files.changes import write_changes
 from publisher.machine.configure import (
     PERSONAL,
@@ -30,6 +31,8 @@ from publisher.machine.configure import (
 from publisher.machine.paths import this_machine
 from publisher.secret import Credentials
 
+TYPED_ATTEMPTS = 3
+
 
 def log_in(args: TargetArgs, *, configure: bool | None) -> None:
     """Check a password with the index, save it in keyring, and configure tools; None asks first, on a terminal."""
@@ -37,8 +40,7 @@ def log_in(args: TargetArgs, *, configure: bool | None) -> None:
     if can_ask() and not args.index_url and not project_config([]).index_url:
         args = replace(args, index_url=click.prompt("Index URL", err=True))
     target = resolve_target(args, project_config([Path()]))
-    credentials = _credentials(target)
-    login = sessions.log_in(target.url, credentials)
+    login, credentials = _log_in(target)
     output = current_output()
     plainly = ", unencrypted" if keeps_plain_text(login.keyring) else ""
     output.say(f"Logged in to {target.url} as {login.account.username}; the password is in {login.keyring}{plainly}.")
@@ -51,19 +53,32 @@ def log_in(args: TargetArgs, *, configure: bool | None) -> None:
         output.say("`pypi-publish doctor` tries the tools on this machine.")
 
 
-def _credentials(target: Target) -> Credentials:
-    """Return the credentials that were given, else those that a person types; raise CredentialsError without either."""
+def _log_in(target: Target) -> tuple[Login, Credentials]:
+    """
+    Log in with the credentials that were given, else with those that a person types, who may try again.
+
+    Raises CredentialsError when none are given and nobody can be asked, and when the index refuses given ones.
+    """
     username = target.username or target.url.username
     password = target.password or target.url.password
     if username and password:
-        return Credentials(username, password, source="the login")
-    if can_ask():
-        return ask(target.url, username)
-    missing = "password" if username else "user name"
-    raise CredentialsError(
-        f"There is no {missing} to log in with, and no terminal to ask on.",
-        hint='Give --username NAME and --password-stdin: `printf %s "$PASSWORD" | pypi-publish login ...`.',
-    )
+        credentials = Credentials(username, password, source="the login")
+        return sessions.log_in(target.url, credentials), credentials
+    if not can_ask():
+        missing = "password" if username else "user name"
+        raise CredentialsError(
+            f"There is no {missing} to log in with, and no terminal to ask on.",
+            hint='Give --username NAME and --password-stdin: `printf %s "$PASSWORD" | pypi-publish login ...`.',
+        )
+    for attempt in range(1, TYPED_ATTEMPTS + 1):
+        credentials = ask(target.url, username)
+        try:
+            return sessions.log_in(target.url, credentials), credentials
+        except RefusedCredentialsError as error:
+            if attempt == TYPED_ATTEMPTS:
+                raise
+            current_output().paragraph(f"{error.message} Try again.", "error:", "red")
+    raise AssertionError  # the last attempt returns or raises
 
 
 def _configure(index: IndexUrl, account: Account, *, ask_first: bool) -> None:
