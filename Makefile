@@ -36,9 +36,9 @@ $(READY): pyproject.toml requirements/bootstrap.txt requirements/dev.txt
 	@touch $(READY)
 
 # what the tests' builds and environments install: they run without a network
-$(WHEELS)/.ready: $(READY) requirements/backends.txt requirements/action.txt requirements/hooks.txt $(wildcard requirements/pips/*.txt)
+$(WHEELS)/.ready: $(READY) requirements/backends.txt requirements/action.txt requirements/hooks.txt requirements/server.txt $(wildcard requirements/pips/*.txt)
 	@rm -rf $(WHEELS)
-	@for lock in backends action hooks; do \
+	@for lock in backends action hooks server; do \
 		$(BIN)/python -m pip download --quiet --disable-pip-version-check --only-binary :all: --require-hashes \
 			--dest $(WHEELS) -r requirements/$$lock.txt || exit 1; done
 	@for lock in requirements/pips/*.txt; do \

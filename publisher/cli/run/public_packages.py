@@ -17,6 +17,7 @@ from publisher.client.accounts import admin_url
 from publisher.client.public_packages import PublicPackagesClient
 from publisher.credentials.admin_token import find_token
 from publisher.errors import ConfigurationError, IndexUnavailableError
+from publisher.project.own_install import own_requirement
 
 
 class PublicPackages(Protocol):
@@ -151,7 +152,9 @@ def _here() -> ModuleType:
     try:
         from publisher.cli.run import upstream_here  # needs the extra [server]
     except ModuleNotFoundError as error:
-        raise ConfigurationError("The index is not installed.", hint="pip install 'pypi-publish[server]'") from error
+        raise ConfigurationError(
+            "The index is not installed.", hint=f"uv tool install {own_requirement('server')}"
+        ) from error
     return upstream_here
 
 

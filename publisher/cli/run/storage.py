@@ -12,6 +12,7 @@ from publisher.cli.options.storage import StorageArgs
 from publisher.client.accounts import AccountAdmin, admin_url
 from publisher.credentials.admin_token import find_token
 from publisher.errors import ConfigurationError
+from publisher.project.own_install import own_requirement
 
 
 def confirm_loss(place: StorageArgs) -> None:
@@ -37,5 +38,7 @@ def _confirm_here(place: StorageArgs, root: Path) -> int:
     try:
         from publisher.server.confirming import confirm_loss_of  # needs the extra [server]
     except ModuleNotFoundError as error:
-        raise ConfigurationError("The index is not installed.", hint="pip install 'pypi-publish[server]'") from error
+        raise ConfigurationError(
+            "The index is not installed.", hint=f"uv tool install {own_requirement('server')}"
+        ) from error
     return asyncio.run(confirm_loss_of(root, place.htpasswd, place.state))
