@@ -15,7 +15,8 @@ from tempfile import TemporaryDirectory
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from publisher.building.builder import BuildOptions, build_project, default_installer
+from publisher.building.builder import BuildOptions, build_project
+from publisher.building.installer import choose_installer
 from tests.helpers.projects import commit, make_project
 
 BACKENDS = ("hatchling", "setuptools", "flit_core", "poetry_core", "pdm_backend", "uv_build")
@@ -26,7 +27,7 @@ def build_clone(project: Path, clone: Path, umask: int) -> dict[str, str]:
     before = os.umask(umask)
     try:
         subprocess.run(["git", "clone", "-q", str(project), str(clone)], check=True)
-        built = build_project(clone, clone / "dist", BuildOptions(default_installer()))
+        built = build_project(clone, clone / "dist", BuildOptions(choose_installer()))
     finally:
         os.umask(before)
     return {file.suffix: hashlib.sha256(file.read_bytes()).hexdigest() for file in built}

@@ -76,7 +76,7 @@ DOORS = {
     "tomlkit": ["publisher.files.toml"],
     "trove_classifiers": ["publisher.checks.licensing"],
     "twine": ["publisher.client.upload_form"],
-    "uv": ["publisher.building.environments"],
+    "uv": ["publisher.building.uv"],
     "urllib3": [
         "publisher.client.abort",
         "publisher.client.http",

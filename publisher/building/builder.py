@@ -11,11 +11,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from publisher.building.engine import BuildContext, BuildEngine, DistributionKind, Installer
-from publisher.building.environments import find_uv
 from publisher.building.fast import FastEngine
 from publisher.building.hooks import AccelerationError, OutputCallback, ignore_output
 from publisher.building.reproducible import VARIABLE, source_date_epoch
 from publisher.building.sdists import make_reproducible, unpack_sdist
+from publisher.building.uv import UvSettings, find_uv, read_uv_settings
 from publisher.errors import BuildFailedError, ConfigurationError
 from publisher.project.distributions import Kind
 from publisher.project.pyproject import declared_build_requirements, require_project
@@ -45,11 +45,6 @@ class BuildOptions:
     jobs: int = field(default_factory=usable_processors)
 
 
-def default_installer() -> Installer:
-    """Return uv where it is on the path or importable, else pip."""
-    return "uv" if find_uv() else "pip"
-
-
 def build_project(project: Path, out_dir: Path, options: BuildOptions) -> list[Path]:
     """Build one project as `Builder.build` does, in environments of its own."""
     with closing(Builder(options)) as builder:
@@ -77,8 +72,9 @@ class Builder:
         """Start to set up the environments of projects; `build` raises what is wrong with them."""
         engine = self._engine
         try:
-            for required in {frozenset(each) for each in map(declared_build_requirements, projects) if each}:
-                engine.prepare(required)
+            for project in projects:
+                if required := declared_build_requirements(project):
+                    engine.prepare(required, self._settings(project))
         except AccelerationError as error:
             self._fall_back(engine, error)
 
@@ -94,7 +90,8 @@ class Builder:
         """
         require_project(project)
         epoch = source_date_epoch(project)
-        context = BuildContext({} if epoch is None else {VARIABLE: str(epoch)}, on_output)
+        variables = {} if epoch is None else {VARIABLE: str(epoch)}
+        context = BuildContext(variables, on_output, self._settings(project))
         with TemporaryDirectory(prefix="pypi-publish-") as temporary:
             built: list[Path] = []
             source = project
@@ -119,12 +116,15 @@ class Builder:
 
         name = _KINDS[kind]
         engine = self._engine
-        with translate_build_errors(name):
+        with translate_build_errors(name, self.options.installer):
             try:
                 return engine.build(source, name, out_dir, context)
             except AccelerationError as error:
                 self._fall_back(engine, error)
                 return self._engine.build(source, name, out_dir, context)
+
+    def _settings(self, project: Path) -> UvSettings:
+        return read_uv_settings(project) if self.options.installer == "uv" else UvSettings()
 
     def _fall_back(self, failed: BuildEngine, error: AccelerationError) -> None:
         """Replace a failed engine by the plain one, for all builds from now on."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from publisher.building.hooks import OutputCallback
+from publisher.building.uv import UvSettings
 
 Installer = Literal["pip", "uv"]
 DistributionKind = Literal["sdist", "wheel"]
@@ -14,17 +15,18 @@ DistributionKind = Literal["sdist", "wheel"]
 
 @dataclass(frozen=True)
 class BuildContext:
-    """Circumstances of one project's build: the variables of its hooks, and the receiver of their output."""
+    """Circumstances of one project's build: variables and output of its hooks, and uv's settings for it."""
 
     variables: Mapping[str, str]
     on_output: OutputCallback
+    settings: UvSettings
 
 
 class BuildEngine(ABC):
     """Builds single distributions; several threads may do so at the same time."""
 
     @abstractmethod
-    def prepare(self, requirements: Collection[str]) -> None:
+    def prepare(self, requirements: Collection[str], settings: UvSettings) -> None:
         """Start to set up an environment that a build will need."""
 
     @abstractmethod

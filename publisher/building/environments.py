@@ -1,7 +1,6 @@
 """Isolated environments of a run: one for each set of build requirements, set up once and never changed."""
 
 import os
-import shutil
 import subprocess
 import sysconfig
 import threading
@@ -16,10 +15,14 @@ from venv import EnvBuilder
 
 from publisher.building.bytecode import keep_bytecode, restore_bytecode
 from publisher.building.engine import Installer
-from publisher.building.surroundings import installer_settings, installer_variables
+from publisher.building.installer import pip_settings
+from publisher.building.uv import UvSettings, uv_install_command, uv_variables
 
 if TYPE_CHECKING:
     from publisher.building.pypa_build import IsolatedEnv
+
+
+_Key = tuple[frozenset[str], UvSettings]
 
 
 class Environments:
@@ -31,26 +34,27 @@ class Environments:
 
     def __init__(self, installer: Installer) -> None:
         self._start = self._start_with_uv if installer == "uv" else self._start_with_pip
-        self._made: dict[frozenset[str], Future[IsolatedEnv]] = {}
+        self._made: dict[_Key, Future[IsolatedEnv]] = {}
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
         self._stack = ExitStack()
 
-    def begin(self, requirements: Collection[str]) -> None:
+    def begin(self, requirements: Collection[str], settings: UvSettings) -> None:
         """Set up the environment with these requirements in the background, unless that was started before."""
-        if future := self._claim(frozenset(requirements)):
-            finish = self._start_or_fail(future, requirements)
+        key = frozenset(requirements), settings
+        if future := self._claim(key):
+            finish = self._start_or_fail(future, key)
             thread = threading.Thread(target=_settle, args=(future, finish), name="environment")
             self._threads.append(thread)
             thread.start()
 
-    def get(self, requirements: Collection[str]) -> "IsolatedEnv":
+    def get(self, requirements: Collection[str], settings: UvSettings) -> "IsolatedEnv":
         """
         Return the environment with these requirements (PEP 508), after setting it up or waiting for it.
 
         Raises subprocess.CalledProcessError and pypa/build's exceptions, for each caller, when it can't be set up.
         """
-        key = frozenset(requirements)
+        key = frozenset(requirements), settings
         if future := self._claim(key):
             _settle(future, self._start_or_fail(future, key))
         return self._made[key].result()
@@ -59,7 +63,7 @@ class Environments:
         """Remove the environments in the background, because they may have many files."""
         threading.Thread(target=self._remove, name="removal").start()
 
-    def _claim(self, key: frozenset[str]) -> "Future[IsolatedEnv] | None":
+    def _claim(self, key: _Key) -> "Future[IsolatedEnv] | None":
         """Return the future of an environment that the caller has to set up; None when another thread does."""
         with self._lock:
             if key in self._made:
@@ -67,28 +71,26 @@ class Environments:
             future = self._made[key] = Future()
             return future
 
-    def _start_or_fail(
-        self, future: "Future[IsolatedEnv]", requirements: Collection[str]
-    ) -> "Callable[[], IsolatedEnv]":
+    def _start_or_fail(self, future: "Future[IsolatedEnv]", key: _Key) -> "Callable[[], IsolatedEnv]":
         try:
-            return self._start(requirements)
+            return self._start(*key)
         except BaseException as error:
             future.set_exception(error)
             raise
 
-    def _start_with_uv(self, requirements: Collection[str]) -> "Callable[[], IsolatedEnv]":
+    def _start_with_uv(self, requirements: Collection[str], settings: UvSettings) -> "Callable[[], IsolatedEnv]":
         folder = self._stack.enter_context(TemporaryDirectory(prefix="pypi-publish-env-", ignore_cleanup_errors=True))
         environment = UvEnvironment(Path(folder))
         self._stack.callback(environment.keep_bytecode)
-        environment.start(requirements)
+        environment.start(requirements, settings)
         return environment.finish
 
-    def _start_with_pip(self, requirements: Collection[str]) -> "Callable[[], IsolatedEnv]":
+    def _start_with_pip(self, requirements: Collection[str], _: UvSettings) -> "Callable[[], IsolatedEnv]":
         def make() -> "IsolatedEnv":
             from publisher.building.pypa_build import DefaultIsolatedEnv  # noqa: PLC0415 - not needed with uv
 
             environment = self._stack.enter_context(DefaultIsolatedEnv(installer="pip"))
-            with installer_settings():
+            with pip_settings():
                 environment.install(requirements)
             return environment
 
@@ -121,13 +123,13 @@ class UvEnvironment:
         """Return the variables that select this environment instead of the one that runs this program."""
         return {"PATH": os.pathsep.join(filter(None, [self._scripts, os.environ.get("PATH")])), "PYTHONPATH": ""}
 
-    def start(self, requirements: Collection[str]) -> None:
+    def start(self, requirements: Collection[str], settings: UvSettings) -> None:
         """Start to install requirements (PEP 508)."""
         if not requirements:
             return
         self._installing = subprocess.Popen(  # noqa: S603 - no shell
-            [find_uv() or "uv", "pip", "install", "--python", self.python_executable, "--", *sorted(requirements)],
-            env={**installer_variables(), "VIRTUAL_ENV": str(self._folder)},
+            uv_install_command(self.python_executable, requirements, settings, self._folder),
+            env=uv_variables(self._folder),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -145,16 +147,6 @@ class UvEnvironment:
     def keep_bytecode(self) -> None:
         """Keep the bytecode that imports compiled in this environment for later runs."""
         keep_bytecode(self._packages)
-
-
-def find_uv() -> str | None:
-    """Return the path of uv, from its package or the search path; None where there is none."""
-    try:
-        import uv  # noqa: PLC0415, TID251 - an extra
-
-        return uv.find_uv_bin()
-    except (ImportError, FileNotFoundError):
-        return shutil.which("uv")
 
 
 class _Builder(EnvBuilder):

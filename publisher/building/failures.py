@@ -4,6 +4,8 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from publisher.building.engine import Installer
+from publisher.building.installer import pip_indexes
 from publisher.building.pypa_build import (
     BuildBackendException,
     BuildException,
@@ -14,7 +16,7 @@ from publisher.errors import BuildFailedError, ConfigurationError
 
 
 @contextmanager
-def translate_build_errors(kind: str) -> Iterator[None]:
+def translate_build_errors(kind: str, installer: Installer) -> Iterator[None]:
     """
     Translate every failure to build a ``kind`` of distribution, with the output of the process that failed.
 
@@ -34,12 +36,19 @@ def translate_build_errors(kind: str) -> Iterator[None]:
     except (subprocess.CalledProcessError, FailedProcessError) as error:
         output = _output_of(error)
         raise BuildFailedError(
-            f"The build requirements of the {kind} could not be installed: {_last_line(output) or error}",
-            hint="Check `requires` in [build-system], and that pip or uv can reach the index that has them.",
+            f"{installer} could not install the build requirements of the {kind}: {_last_line(output) or error}",
+            hint=_advice(installer),
             output=output,
         ) from error
     except BuildException as error:
         raise ConfigurationError(f"{error}.") from error
+
+
+def _advice(installer: Installer) -> str:
+    start = f"Check `requires` in [build-system], and that {installer} is configured for the index that has them"
+    if installer == "uv" and (place := pip_indexes()):
+        return f"{start}: uv does not read pip's settings ({place}), and `--installer pip` does."
+    return f"{start}: `pypi-publish config {installer}` prints the settings."
 
 
 def _output_of(error: BaseException) -> str:

@@ -10,6 +10,7 @@ from publisher.building.engine import BuildContext, BuildEngine, DistributionKin
 from publisher.building.environments import Environments
 from publisher.building.hooks import AccelerationError
 from publisher.building.runners import RunnerKey, RunnerPool
+from publisher.building.uv import UvSettings
 from publisher.errors import PublishError
 from publisher.project.pyproject import build_backend_module
 
@@ -24,10 +25,10 @@ class FastEngine(BuildEngine):
         self._environments = Environments(installer)
         self._runners = RunnerPool()
 
-    def prepare(self, requirements: Collection[str]) -> None:
+    def prepare(self, requirements: Collection[str], settings: UvSettings) -> None:
         """Start to set up the environment in the background."""
         with _accelerating():
-            self._environments.begin(requirements)
+            self._environments.begin(requirements, settings)
 
     def build(self, source: Path, kind: DistributionKind, out_dir: Path, context: BuildContext) -> Path:
         """Build one distribution; a backend that asks for more than the table says gets another environment."""
@@ -58,8 +59,13 @@ class FastEngine(BuildEngine):
     def _builder(self, requirements: set[str], source: Path, context: BuildContext) -> "Iterator[ProjectBuilder]":
         from publisher.building.pypa_build import ProjectBuilder  # noqa: PLC0415 - imported while uv installs
 
-        environment = self._environment(requirements)
-        key = RunnerKey(frozenset(requirements), build_backend_module(source), tuple(sorted(context.variables.items())))
+        environment = self._environment(requirements, context.settings)
+        key = RunnerKey(
+            frozenset(requirements),
+            context.settings,
+            build_backend_module(source),
+            tuple(sorted(context.variables.items())),
+        )
         with _accelerating():
             runner = self._runners.borrow(environment, key)
         try:
@@ -68,9 +74,9 @@ class FastEngine(BuildEngine):
         finally:
             self._runners.give_back(key, runner)
 
-    def _environment(self, requirements: set[str]) -> "IsolatedEnv":
+    def _environment(self, requirements: set[str], settings: UvSettings) -> "IsolatedEnv":
         with _accelerating():
-            return self._environments.get(requirements)
+            return self._environments.get(requirements, settings)
 
 
 @contextmanager

@@ -13,6 +13,9 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any, Protocol
 
+from publisher.project.child_environment import without_own_secrets
+from publisher.project.git import repository_variables
+
 CAN_FORK = sys.platform == "linux"
 """Whether a process that has imported a backend may be forked; Windows can't, and the libraries of macOS object."""
 
@@ -31,6 +34,22 @@ OutputCallback = Callable[[bytes], object]
 
 _UMASK = 0o022
 """The permissions of files that a hook writes go into the wheel, and must not depend on the person's umask."""
+
+
+_TOOLS = ("PIP_", "UV_", "TWINE_", "POETRY_", "PDM_", "HATCH_INDEX_", "FLIT_")
+_SECRET_ENDINGS = ("PASSWORD", "TOKEN", "INDEX", "INDEX_URL", "FIND_LINKS", "USERNAME", "AUTH")
+
+
+def hook_variables() -> dict[str, str]:
+    """Return the variables of build hooks: without credentials, and without git's pointers to another repository."""
+    foreign = repository_variables()
+    own = without_own_secrets(os.environ)
+    return {name: value for name, value in own.items() if name not in foreign and not _is_secret(name)}
+
+
+def _is_secret(name: str) -> bool:
+    name = name.upper()
+    return name.startswith(_TOOLS) and name.endswith(_SECRET_ENDINGS)
 
 
 def ignore_output(_: bytes) -> None:

@@ -1,13 +1,16 @@
 """Builds as pypa/build does them: one environment for each distribution, one interpreter for each hook."""
 
+import subprocess
 import threading
 from collections.abc import Collection
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from publisher.building.engine import BuildContext, BuildEngine, DistributionKind, Installer
-from publisher.building.hooks import SubprocessHookRunner
+from publisher.building.hooks import SubprocessHookRunner, hook_variables
+from publisher.building.installer import pip_settings
 from publisher.building.pypa_build import DefaultIsolatedEnv, ProjectBuilder
-from publisher.building.surroundings import hook_variables, installer_settings
+from publisher.building.uv import UvSettings, uv_install_command, uv_variables
 from publisher.errors import BuildFailedError
 
 
@@ -20,7 +23,7 @@ class PlainEngine(BuildEngine):
         self._running: set[SubprocessHookRunner] = set()
         self._is_closed = False
 
-    def prepare(self, requirements: Collection[str]) -> None:
+    def prepare(self, requirements: Collection[str], settings: UvSettings) -> None:
         """Do nothing: environments are not shared."""
 
     def build(self, source: Path, kind: DistributionKind, out_dir: Path, context: BuildContext) -> Path:
@@ -32,11 +35,8 @@ class PlainEngine(BuildEngine):
             builder = ProjectBuilder.from_isolated_env(environment, source, runner)
             self._start(runner)
             try:
-                with installer_settings():
-                    environment.install(builder.build_system_requires)
-                required = builder.get_requires_for_build(kind)
-                with installer_settings():
-                    environment.install(required)
+                self._install(environment, builder.build_system_requires, context)
+                self._install(environment, builder.get_requires_for_build(kind), context)
                 return Path(builder.build(kind, out_dir))
             finally:
                 self._running.discard(runner)
@@ -47,6 +47,18 @@ class PlainEngine(BuildEngine):
             self._is_closed = True
             for runner in self._running:
                 runner.close()
+
+    def _install(self, environment: DefaultIsolatedEnv, requirements: Collection[str], context: BuildContext) -> None:
+        if not requirements:
+            return
+        if self._installer == "pip":
+            with pip_settings():
+                environment.install(requirements)
+            return
+        with TemporaryDirectory(prefix="pypi-publish-uv-") as folder:
+            command = uv_install_command(environment.python_executable, requirements, context.settings, Path(folder))
+            variables = uv_variables(Path(environment.path))
+            subprocess.run(command, env=variables, stdin=subprocess.DEVNULL, capture_output=True, check=True)  # noqa: S603
 
     def _start(self, runner: SubprocessHookRunner) -> None:
         with self._lock:

@@ -4,9 +4,9 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from publisher.building.hooks import HookRunner, open_runner
+from publisher.building.hooks import HookRunner, hook_variables, open_runner
 from publisher.building.preload import HookImports
-from publisher.building.surroundings import hook_variables
+from publisher.building.uv import UvSettings
 from publisher.errors import BuildFailedError
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ class RunnerKey:
     """Equal for two builds that may share a runner, one after the other."""
 
     requirements: frozenset[str]
+    settings: UvSettings
     backend: str | None
     variables: tuple[tuple[str, str], ...]
 

@@ -35,6 +35,19 @@ def find_projects(folders: Iterable[Path]) -> list[Path]:
     return list(dict.fromkeys(project for folder in folders for project in _projects_of(folder)))
 
 
+def uv_members(folder: Path) -> list[Path] | None:
+    """Return the members of the uv workspace whose root a folder is; None when it is none."""
+    try:
+        tools = read_pyproject(folder).get("tool")
+    except ConfigurationError:
+        return None
+    match tools:
+        case {"uv": {"workspace": {"members": [*members], **rest}}}:
+            excluded = set(_matches(folder, _texts(rest.get("exclude"))))
+            return [member for member in _matches(folder, _texts(members)) if member not in excluded]
+    return None
+
+
 def _projects_of(folder: Path) -> list[Path]:
     members = _members_of(folder)
     if members is None:

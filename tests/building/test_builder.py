@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from publisher.building.builder import BuildOptions, build_project, default_installer
+from publisher.building.builder import BuildOptions, build_project
+from publisher.building.installer import choose_installer
 from publisher.building.reproducible import source_date_epoch
 from publisher.errors import BuildFailedError, ConfigurationError
 from publisher.project.distributions import read_distribution
@@ -18,10 +19,10 @@ def _digests(files: list[Path]) -> dict[str, str]:
 
 
 def test_uv_is_preferred_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert default_installer() == "uv"
+    assert choose_installer() == "uv"
     monkeypatch.setenv("PATH", "")
     monkeypatch.setitem(sys.modules, "uv", None)
-    assert default_installer() == "pip"
+    assert choose_installer() == "pip"
 
 
 def test_the_backend_sees_the_time_of_the_last_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -103,7 +103,7 @@ def _check_build(
     if targets.projects:
         with (
             closing(make_observer(current_output())) as observer,
-            closing(Builder(resolve_build(build, jobs), observer.warned)) as builder,
+            closing(Builder(resolve_build(build, jobs, targets.projects), observer.warned)) as builder,
             TemporaryDirectory(prefix="pypi-publish-") as temporary,
         ):
             builder.prepare(targets.projects)

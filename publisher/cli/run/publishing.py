@@ -44,7 +44,7 @@ def publish_projects(  # noqa: PLR0913 - one argument for each group of options
     if options.tag is not None:
         sources = select_sources(options.tag, sources)
     with closing(make_observer(current_output())) as observer:
-        report = run_pipeline(sources, build.out_dir, resolve_build(build, jobs), options, observer)
+        report = run_pipeline(sources, build.out_dir, resolve_build(build, jobs, projects), options, observer)
     _show(report)
     return report
 
@@ -54,7 +54,7 @@ def build_projects(folders: Sequence[Path], build: BuildArgs, *, jobs: int | Non
     projects = find_projects(folders)
     with (
         closing(make_observer(current_output())) as observer,
-        closing(Builder(resolve_build(build, jobs), observer.warned)) as builder,
+        closing(Builder(resolve_build(build, jobs, projects), observer.warned)) as builder,
     ):
         builder.prepare(projects)
         built = build_and_check(builder, projects, build.out_dir, observer)

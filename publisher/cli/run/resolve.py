@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from publisher.building.builder import BuildOptions, default_installer, usable_processors
+from publisher.building.builder import BuildOptions, usable_processors
+from publisher.building.installer import choose_installer
 from publisher.cli.display.output import current_output
 from publisher.cli.options.building import BuildArgs
 from publisher.cli.options.publishing import PublishArgs
@@ -23,11 +24,11 @@ from publisher.publish.options import DEFAULT_CONNECTIONS, PublishOptions
 from publisher.secret import Secret
 
 
-def resolve_build(args: BuildArgs, jobs: int | None) -> BuildOptions:
-    """Return how to build; ``jobs`` is the number of parallel builds, None for one per processor."""
+def resolve_build(args: BuildArgs, jobs: int | None, projects: Sequence[Path]) -> BuildOptions:
+    """Return how to build projects; ``jobs`` is the number of parallel builds, None for one per processor."""
     asked = {kind for kind, flag in ((Kind.SDIST, args.sdist), (Kind.WHEEL, args.wheel)) if flag}
     return BuildOptions(
-        default_installer() if args.installer == "auto" else args.installer,
+        choose_installer(projects) if args.installer == "auto" else args.installer,
         frozenset(asked or Kind),
         show_output=current_output().shows_build_output,
         jobs=jobs or usable_processors(),
