@@ -21,6 +21,8 @@ _BLOCK = 512
 _WITH_DATA = b"0\x007"
 _WITHOUT_DATA = b"123456"
 _EXTENDED = b"xgLK"
+_SIZE_DIGITS = 12
+_TOO_LARGE = "the archive has a sparse or an enormous file"
 _RECORD = re.compile(rb"(\d{1,9}) ([^=]{1,1000})=")
 
 
@@ -28,8 +30,9 @@ class TarGuard(io.RawIOBase):
     """
     Reads a tar stream on behalf of `tarfile`, and raises InvalidDistributionError for what would cost it too much.
 
-    The headers are read a second time here, in one pass. Where both could read them differently (sizes in pax headers,
-    sparse files, types that nobody writes) the archive is refused.
+    The headers are read a second time here, in one pass. Where both could read them differently (a size in a pax header
+    that is not the header's, which backends such as uv_build repeat there; sparse files; types that nobody writes) the
+    archive is refused.
     """
 
     def __init__(self, stream: io.BufferedIOBase) -> None:
@@ -41,6 +44,8 @@ class TarGuard(io.RawIOBase):
         self._kind = b""
         self._members = self._chained = self._global = 0
         self._ended = False
+        self._pax_size: int | None = None
+        """Of the next member, as its pax header has it."""
 
     def read(self, size: int = -1, /) -> bytes:
         """Return the next bytes, after a look at the headers in them."""
@@ -84,6 +89,9 @@ class TarGuard(io.RawIOBase):
             self._global += size if kind == b"g" else 0
             self._skip = -size % _BLOCK
             return
+        if self._pax_size not in {None, size}:
+            raise InvalidDistributionError(_TOO_LARGE)
+        self._pax_size = None
         self._chained = 0
         self._members += 1
         if self._members > MEMBERS_LIMIT:
@@ -105,8 +113,11 @@ class TarGuard(io.RawIOBase):
             length = int(found[1]) if found else 0
             if found is None or length <= found.end() - position or position + length > len(payload):
                 raise InvalidDistributionError("the archive has a pax header that is not valid")
-            if found[2] == b"size" or found[2].startswith(b"GNU.sparse"):
-                raise InvalidDistributionError("the archive has a sparse or an enormous file")
+            value = payload[found.end() : position + length].rstrip(b"\n")
+            if found[2] == b"size" and self._kind == b"x" and value.isdigit() and len(value) <= _SIZE_DIGITS:
+                self._pax_size = int(value)
+            elif found[2] == b"size" or found[2].startswith(b"GNU.sparse"):
+                raise InvalidDistributionError(_TOO_LARGE)
             position += length
 
 

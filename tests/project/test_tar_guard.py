@@ -48,6 +48,8 @@ TARS: dict[str, Callable[[], bytes]] = {
         + PKG_INFO
     ),
     "a size in a pax header": lambda: member("x", record(b"size", b"0"), b"x") + PKG_INFO,
+    "a size of many digits in a pax header": lambda: member("x", record(b"size", b"9" * 5000), b"x") + PKG_INFO,
+    "a size in a global pax header": lambda: member("x", record(b"size", b"76"), b"g") + PKG_INFO,
     "a sparse file": lambda: member("x", record(b"GNU.sparse.map", b"0,1"), b"x") + PKG_INFO,
     "an old sparse file": lambda: member("evil-1.0/s", b"", b"S") + PKG_INFO,
     "an unknown type": lambda: member("evil-1.0/s", b"", b"Z") + PKG_INFO,
@@ -91,6 +93,14 @@ def test_tars_as_people_write_them_are_read(tmp_path: Path, form: int) -> None:
         link = tarfile.TarInfo("fine-1.0/link")
         link.type, link.linkname = tarfile.SYMTYPE, "PKG-INFO"
         archive.addfile(link)
+    assert read_distribution(path).name == "fine"
+
+
+def test_a_pax_header_may_repeat_the_size(tmp_path: Path) -> None:
+    info = metadata("fine", "1.0")
+    path = tmp_path / "fine-1.0.tar.gz"
+    repeated = member("x", record(b"size", b"%d" % len(info)), b"x") + member("fine-1.0/PKG-INFO", info)
+    path.write_bytes(gzip.compress(repeated + member("fine-1.0/other", b"x") + END))
     assert read_distribution(path).name == "fine"
 
 
