@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from publisher.building.surroundings import hook_variables, installer_settings, installer_variables
+from publisher.building.hooks import hook_variables
+from publisher.building.installer import pip_settings
+from publisher.building.uv import uv_variables
 from publisher.machine.programs import run_program
 from publisher.project import git
 from publisher.project.child_environment import OWN_SECRETS
@@ -33,7 +35,7 @@ def _of_programs(_: pytest.MonkeyPatch) -> Mapping[str, str]:
 
 
 def _of_installers_in_the_process(_: pytest.MonkeyPatch) -> Mapping[str, str]:
-    with installer_settings():
+    with pip_settings():
         return dict(os.environ)
 
 
@@ -41,7 +43,7 @@ def _of_installers_in_the_process(_: pytest.MonkeyPatch) -> Mapping[str, str]:
     "find",
     [
         lambda _: hook_variables(),
-        lambda _: installer_variables(),
+        lambda _: uv_variables(Path()),
         _of_installers_in_the_process,
         _of_git,
         _of_programs,
