@@ -29,6 +29,8 @@ _OTHER_PURPOSES = {
 }
 """pip's settings for other environments than a build's, with values that override its configuration files as well."""
 
+_HIDDEN = frozenset({*_OTHER_PURPOSES, *OWN_SECRETS})
+
 _environment_lock = threading.RLock()
 
 
@@ -56,7 +58,7 @@ def pip_indexes() -> str | None:
 def pip_settings() -> Iterator[None]:
     """Hide settings for other purposes, and our secrets, from pip while it gets this process's environment."""
     with _environment_lock:
-        before = {name: os.environ.get(name) for name in (*_OTHER_PURPOSES, *OWN_SECRETS)}
+        before = {name: os.environ.get(name) for name in _HIDDEN}
         os.environ.update(_OTHER_PURPOSES)
         for name in OWN_SECRETS:
             os.environ.pop(name, None)
