@@ -4,6 +4,7 @@ import logging
 import re
 from collections.abc import Collection, Iterator
 from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -41,9 +42,8 @@ def check_build_system(document: Document) -> Iterator[Violation]:
         yield document.violation("PP502", ("build-system",), "[build-system] has no requires")
     paths = document.items("build-system", "backend-path")
     for place, text in paths:
-        folder = (document.folder / text).resolve()
-        if not folder.is_dir() or not folder.is_relative_to(document.folder.resolve()):
-            yield document.violation("PP504", place, f"{text!r} is no folder of the project")
+        if not _is_folder_of(document.folder, text):
+            yield document.violation("PP504", place, f"{text!r} is not a folder of the project")
     yield from _check_build_requirements(document, is_local=bool(paths))
 
 
@@ -67,6 +67,14 @@ def _check_build_requirements(document: Document, *, is_local: bool) -> Iterator
         else:
             unnamed = f"without build-backend it is {backend.package}, which requires does not list"
             yield document.violation("PP505", ("build-system", "requires"), unnamed)
+
+
+def _is_folder_of(project: Path, text: str) -> bool:
+    try:
+        folder = (project / text).resolve()
+        return folder.is_dir() and folder.is_relative_to(project.resolve())
+    except (OSError, ValueError):
+        return False
 
 
 def _is_bounded(requirement: Requirement) -> bool:

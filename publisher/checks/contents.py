@@ -101,9 +101,14 @@ def _is_annotated(path: Path, package: str, names: Iterable[str]) -> bool:
 def _check_with_library(wheel: Distribution, folder: Path | None, report: Report) -> Iterator[Violation]:
     from check_wheel_contents.checker import WheelChecker  # noqa: PLC0415, TID251 - the only door to it
     from check_wheel_contents.contents import WheelContents  # noqa: PLC0415, TID251 - the only door to it
+    from check_wheel_contents.errors import WheelValidationError  # noqa: PLC0415, TID251 - the only door to it
 
-    contents = WheelContents.from_wheel(wheel.path)
-    contents.validate_tree()
+    try:
+        contents = WheelContents.from_wheel(wheel.path)
+        contents.validate_tree()
+    except WheelValidationError as error:
+        yield report("PP719", str(error).rstrip("."))
+        return
     checker = WheelChecker()
     for failed in checker.check_contents(contents):
         code = _FROM_LIBRARY.get(failed.check.name)

@@ -49,11 +49,11 @@ def check_classifiers(document: Document) -> Iterator[Violation]:
     seen: set[str] = set()
     for place, text in items:
         if text in seen:
-            yield document.violation("PP303", place, f"{text!r} stands here twice")
+            yield document.violation("PP303", place, f"{text!r} is listed twice")
         seen.add(text)
         if text in deprecated_classifiers:
             others = deprecated_classifiers[text]
-            instead = f"; it is now {' or '.join(map(repr, others))}" if others else ", with nothing in its place"
+            instead = f"; it is now {' or '.join(map(repr, others))}" if others else ", without a replacement"
             yield document.violation("PP302", place, f"{text!r} is outdated{instead}")
         elif text not in known_classifiers and not text.lower().startswith("private ::"):
             close = get_close_matches(text, known_classifiers, n=1)
@@ -130,7 +130,7 @@ def _check_expression(document: Document, text: str) -> Iterator[Violation]:
     code = "PP307" if backend is not None and backend.refuses_license_classifiers else "PP312"
     for at, classifier in document.items("project", "classifiers"):
         if classifier.startswith("License ::"):
-            yield document.violation(code, at, f"{classifier!r} stands beside the license expression")
+            yield document.violation(code, at, f"{classifier!r} is given beside the license expression")
 
 
 def spdx_name(text: object) -> str | None:
@@ -150,4 +150,4 @@ def _pattern_problem(document: Document, pattern: str) -> str | None:
         found = any(path.is_file() for path in document.folder.glob(pattern))
     except (ValueError, NotImplementedError):
         return "is not a pattern"
-    return None if found else "finds no file"
+    return None if found else "matches no file"

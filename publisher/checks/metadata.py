@@ -97,8 +97,11 @@ def render_rst(text: str) -> Sequence[tuple[int | None, str]]:
     import readme_renderer.rst  # noqa: PLC0415, TID251 - the only door to readme_renderer; docutils takes its time
 
     complaints = io.StringIO()
-    if readme_renderer.rst.render(text, stream=complaints) is not None:
-        return []
+    try:
+        if readme_renderer.rst.render(text, stream=complaints) is not None:
+            return []
+    except Exception as error:  # noqa: BLE001 - docutils raises whatever its directives run into
+        return [(None, f"docutils fails: {type(error).__name__}: {error}")]
     said = [_COMPLAINT.match(line) for line in complaints.getvalue().splitlines()]
     found: list[tuple[int | None, str]] = [(int(each[1]), each[2]) for each in said if each]
     return found or [(None, "it does not render as reStructuredText, for no reason that is given")]

@@ -9,6 +9,8 @@ from publisher.checks.metadata import render_rst
 from publisher.checks.rules import RULES
 from publisher.checks.toml_positions import Place
 from publisher.checks.violations import Violation
+from publisher.project.archives import MEMBER_LIMIT
+from publisher.project.display import human_size
 
 _TYPES = {".md": "text/markdown", ".rst": "text/x-rst", ".txt": "text/plain"}
 _PICTURE = re.compile(
@@ -17,7 +19,7 @@ _PICTURE = re.compile(
 
 
 def check_readme(document: Document) -> Iterator[Violation]:
-    """Find what keeps the README from being shown."""
+    """Check that the README can be shown."""
     if not document.project or "readme" in document.dynamic:
         return
     said = document.project.get("readme")
@@ -43,11 +45,11 @@ def _check_file(document: Document, place: Place, name: str, content_type: objec
     path = document.folder / name
     kind = _media_type({"content-type": content_type}) if content_type else _TYPES.get(Path(name).suffix.lower())
     if kind not in _TYPES.values():
-        yield document.violation("PP402", place, f"nobody can tell of what type {name} is")
+        yield document.violation("PP402", place, f"the type of {name} is unknown")
         kind = None
     try:
         data = path.read_bytes()
-    except OSError:
+    except (OSError, ValueError):  # a name may hold what no file system takes
         yield document.violation("PP401", place, f"there is no file {name}")
         return
     try:
@@ -63,6 +65,9 @@ def _check_text(
     document: Document, path: Path | None, place: Place, text: str, kind: str | None
 ) -> Iterator[Violation]:
     """Check the text of the README, which stands in a file of its own, or in pyproject.toml."""
+    if (size := len(text.encode())) > MEMBER_LIMIT:
+        yield document.violation("PP408", place, f"the README has {human_size(size)}")
+        return
     if not text.strip():
         yield document.violation("PP405", place, "the README is empty")
         return

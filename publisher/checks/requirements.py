@@ -51,7 +51,7 @@ def _check_list(document: Document, *place: str) -> Iterator[Violation]:
         name = str(canonicalize_name(found.name))
         key = (name, str(found.marker), tuple(sorted(found.extras)))
         if key in seen:
-            yield document.violation("PP203", at, f"{found.name} stands here twice")
+            yield document.violation("PP203", at, f"{found.name} is listed twice")
         seen.add(key)
         if isinstance(own, str) and name == canonicalize_name(own) and not found.extras:
             yield document.violation("PP208", at, f"the project {own} requires itself")

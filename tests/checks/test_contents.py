@@ -43,6 +43,16 @@ def _empty(folder: Path) -> list[Path]:
     return [wheel]
 
 
+def _missing(folder: Path) -> list[Path]:
+    [wheel] = _wheel(folder, members={"acme_widgets/turn.py": b"ANGLE = 1\n"})
+    with zipfile.ZipFile(wheel) as archive:
+        members = {name: archive.read(name) for name in archive.namelist() if not name.endswith("turn.py")}
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return [wheel]
+
+
 RST = f"{METADATA}Description-Content-Type: text/x-rst\n"
 ANNOTATED = b"def turn(degrees: float) -> None:\n    ...\n"
 PICKLED = b"some data that is there twice\n"
@@ -60,6 +70,7 @@ CASES: dict[str, Callable[[Path], list[Path]]] = {
     "PP713": lambda folder: _wheel(folder, members={"acme_widgets/.pypirc": b"[pypi]\npassword = x\n"}),
     "PP714": _wheel,
     "PP715": lambda folder: _wheel(folder, f"{DESCRIBED}License-File: LICENSE\n"),
+    "PP719": _missing,
     "PP717": lambda folder: _wheel(folder, f"{DESCRIBED.replace('2.4', '2.3')}License-Expression: MIT\n"),
     "PP718": lambda folder: _wheel(folder, METADATA),
     "PP716": lambda folder: _wheel(folder, METADATA, ""),

@@ -96,6 +96,7 @@ CASES: dict[str, tuple[dict[str, str], dict[str, str]]] = {
     "PP405": ({"readme": 'readme = "README.md" #!\n'}, {"README.md": " \n"}),
     "PP406": ({"project": "[project] #!\n", "readme": ""}, {}),
     "PP407": ({}, {"README.md": "# Widgets\n\n![A widget](docs/widget.png) #!\n"}),
+    "PP408": ({"readme": 'readme = "README.md" #!\n'}, {"README.md": "# Widgets\n" * 500_000}),
     "PP501": ({"build": "#!\n"}, {}),
     "PP502": ({"build": '[build-system] #!\nbuild-backend = "hatchling.build"\n'}, {}),
     "PP503": (

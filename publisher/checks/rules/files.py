@@ -140,4 +140,12 @@ RULES = (
         "Indexes take a description without one for reStructuredText, and show Markdown as one long paragraph.",
         'Write `readme = "README.md"`, from whose name the backend knows the type.',
     ),
+    Rule(
+        "PP719",
+        Severity.ERROR,
+        "`RECORD` lists the wheel's files",
+        "Installers refuse a wheel whose list of files is wrong.",
+        "Build the wheel again; tools that change it afterwards have to update its `RECORD`.",
+        publish=Enforcement.OFF,
+    ),
 )

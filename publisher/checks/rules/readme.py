@@ -53,4 +53,11 @@ RULES = (
         "There are no files beside the project's page on an index.",
         "Use the picture's URL in the repository.",
     ),
+    Rule(
+        "PP408",
+        Severity.ERROR,
+        "The README has at most 4 MB",
+        "It becomes a part of the metadata, of which indexes and this tool refuse more.",
+        "Move parts of it to the documentation, and link to them.",
+    ),
 )
