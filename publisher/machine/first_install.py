@@ -2,12 +2,18 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from publisher.credentials.netrc import netrc_entry
 from publisher.errors import ConfigurationError
+from publisher.files.atomic import replace_file
 from publisher.machine.configure import TOOLS
 from publisher.machine.programs import find_program, stop_programs
-from publisher.machine.tools.installer import Examined, Installer, find_tool
+from publisher.machine.tools.installer import Examined, Installer, TypedCredentials, find_tool
+from publisher.secret import Credentials
 
 PLACEHOLDER = "PACKAGE"
 """What a command names where the index has no package yet."""
@@ -22,6 +28,8 @@ class FirstInstall:
     tried: bool = False
     failure: str | None = None
     hint: str | None = None
+    note: str | None = None
+    """What a person has to do for the command."""
 
     @property
     def works(self) -> bool:
@@ -29,18 +37,18 @@ class FirstInstall:
         return self.tried and self.failure is None
 
 
-def try_installs(examined: Examined) -> Iterator[FirstInstall]:
+def try_installs(examined: Examined, credentials: Credentials) -> Iterator[FirstInstall]:
     """Yield the command of every installer on this machine, in the order of `TOOLS`."""
     found = [tool for tool in TOOLS.values() if isinstance(tool, Installer) and find_program(tool.command)]
     with ThreadPoolExecutor() as pool:  # each tool takes seconds, most of them to start
         try:
-            yield from pool.map(lambda tool: _try_install(tool, examined), found)
+            yield from pool.map(lambda tool: _try_install(tool, examined, credentials), found)
         except BaseException:
             stop_programs()
             raise
 
 
-def _try_install(tool: Installer, examined: Examined) -> FirstInstall:
+def _try_install(tool: Installer, examined: Examined, credentials: Credentials) -> FirstInstall:
     search = find_tool(tool.command)
     try:
         problem = next(search)
@@ -61,4 +69,20 @@ def _try_install(tool: Installer, examined: Examined) -> FirstInstall:
     failure = trial.failure(candidate)
     if failure is None:
         return FirstInstall(tool.name, command, tried=True)
+    if trial.version is None:
+        with _netrc_file(examined, credentials) as netrc:
+            typed = TypedCredentials(credentials, netrc, name)
+            for other in tool.fallbacks(installed, asked, examined, typed):
+                given = replace(examined, environment=other.environment)
+                if tool.try_download(installed, asked, given, candidate).failure(candidate) is None:
+                    return FirstInstall(tool.name, other.command, tried=True, note=other.note)
     return FirstInstall(tool.name, command, tried=True, failure=f"{installed} {failure}", hint=trial.hint)
+
+
+@contextmanager
+def _netrc_file(examined: Examined, credentials: Credentials) -> Iterator[Path]:
+    """Write credentials into a file of the owner's alone, for the time of a trial."""
+    with TemporaryDirectory(prefix="pypi-publish-") as folder:
+        path = Path(folder, "netrc")
+        replace_file(path, netrc_entry(examined.setup.url.host, credentials).encode(), mode=0o600)
+        yield path

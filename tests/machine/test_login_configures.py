@@ -174,6 +174,35 @@ def test_login_ends_with_commands_that_were_tried(
     assert keyring_chain.exists()
 
 
+def test_tools_that_find_no_password_get_a_command_that_asks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keyring_file: Path
+) -> None:
+    # slow (pip and uv start several times)
+    python = Path(sys.base_prefix) / "bin" / "python3"  # it has no keyring, and there is no `keyring` command
+    (tmp_path / "bin" / "pip").write_text(f'#!/bin/sh\nexec "{python}" -m pip "$@"\n')
+    (tmp_path / "bin" / "uv").unlink()
+    (tmp_path / "bin" / "uv").symlink_to(Path(sys.executable).parent / "uv")
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/bin")
+    for name in ("PIP_NO_INDEX", "PIP_FIND_LINKS", "UV_NO_INDEX", "UV_FIND_LINKS", "UV_NO_CONFIG"):
+        monkeypatch.delenv(name)
+    own = RunningIndex.start(tmp_path / "own")
+    own.add_user(USER, "simple password")
+    make_wheel(own.root)
+    where = ["--index-url", own.url]
+    try:
+        command = ["login", "-u", USER, "--password-stdin", "--configure", *where]
+        done = pypi_publish(*command, given="simple password", cwd=Path.home())
+    finally:
+        own.stop()
+    pip, uv = (line for line in done.stderr.splitlines() if "✓" in line)
+    assert pip.endswith(f"pip install --index-url {own.url}simple/ acme-widgets")
+    assert "(asks for user name and password)" in done.stderr
+    assert f"uv auth login --username {USER} {own.url} && uv add acme-widgets" in uv
+    assert "(asks for the password once)" in done.stderr
+    assert "simple password" not in done.everything
+    assert keyring_file.exists()
+
+
 def test_pip_is_not_cut_off_from_public_packages_unasked(index: RunningIndex) -> None:
     pip_conf = Path.home() / ".config/pip/pip.conf"
     refused = pypi_publish("config", "pip", "--write", cwd=Path.home())

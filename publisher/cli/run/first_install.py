@@ -18,7 +18,7 @@ def show_first_installs(setup: Setup, credentials: Credentials) -> None:
     """Try every installer on this machine with a package of the index, and print the command for each."""
     output = current_output()
     candidate = _find(setup, credentials, output)
-    found = list(try_installs(Examined(this_machine(), setup, candidate)))
+    found = list(try_installs(Examined(this_machine(), setup, candidate), credentials))
     if not found:
         output.say("No installer (pip, uv, poetry, pdm) is on the PATH.")
         return
@@ -45,5 +45,7 @@ def _show(found: Sequence[FirstInstall], output: Output) -> None:
         sign, colour = ("✓", "green") if each.works else ("✗", "red") if each.failure else ("·", "cyan")
         words = each.failure or each.command or ""
         output.line(f"  {click.style(sign, fg=colour, bold=True)} {each.tool:<{width}}  {words}")
+        if each.note:
+            output.say(f"    {'':<{width}}  ({each.note})")
         if each.hint:
             output.say(f"    {'':<{width}}  → {each.hint}")

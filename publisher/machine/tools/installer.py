@@ -2,8 +2,8 @@
 
 import re
 from abc import abstractmethod
-from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
@@ -14,6 +14,7 @@ from publisher.machine.paths import Machine
 from publisher.machine.programs import Outcome, find_program, run_program
 from publisher.machine.tools.tool import ConfiguredIndex, Setup, Tool
 from publisher.project.versions import same_version
+from publisher.secret import Credentials
 
 REPORT = Reporter(Area.TOOLS)
 
@@ -39,6 +40,27 @@ class Examined:
     machine: Machine
     setup: Setup
     candidate: Candidate | None
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Added to the tool's environment in a trial: credentials, in place of a person who would be asked for them."""
+
+
+@dataclass(frozen=True)
+class TypedCredentials:
+    """Credentials that a person could type, the netrc file that has them, and the package to install with them."""
+
+    credentials: Credentials
+    netrc: Path
+    package: str
+
+
+@dataclass(frozen=True)
+class Fallback:
+    """Another command, for a tool that finds no password by itself; its trial has an environment of its own."""
+
+    command: str
+    environment: Mapping[str, str] = field(repr=False)
+    note: str | None = None
+    """What a person has to do for it."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +114,18 @@ class Installer(Tool):
     ) -> str:
         """Return the command that installs a package of the index on this machine."""
 
+    def fallbacks(
+        self, tool: InstalledTool, asked: Sequence[ConfiguredIndex], examined: Examined, typed: TypedCredentials
+    ) -> Sequence[Fallback]:
+        """Return other commands to try, in which a person types what the tool does not find."""
+        del tool, asked, examined, typed
+        return ()
+
+    def remedy(self, examined: Examined) -> str:
+        """Return what makes the tool use the index."""
+        del examined
+        return how_to_configure(self.name)
+
     def examine(self, examined: Examined) -> ToolCheck:
         """Yield what is found; return whether the tool asks the index."""
         tool = yield from find_tool(self.command)
@@ -109,7 +143,7 @@ class Installer(Tool):
         else:
             indexes = " and ".join(map(str, asked)) or "no index"
             words = self.unconfigured.format(indexes=indexes)
-            yield REPORT.note(tool.name, f"{tool} does not use this index: {words}.", how_to_configure(self.name))
+            yield REPORT.note(tool.name, f"{tool} does not use this index: {words}.", self.remedy(examined))
         yield from report_passwords(tool, asked)
         if own and (risk := self.risk(asked, examined)) is not None:
             yield REPORT.warning(f"{tool.name}-leak", f"{tool} can be misled: {risk}.", how_to_configure(self.name))

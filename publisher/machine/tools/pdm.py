@@ -13,7 +13,15 @@ from publisher.files.toml import put_tables, read_toml, to_toml
 from publisher.machine.candidate import Candidate
 from publisher.machine.paths import Machine
 from publisher.machine.programs import run_program
-from publisher.machine.tools.installer import Examined, InstalledTool, Installer, Trial, owned
+from publisher.machine.tools.installer import (
+    Examined,
+    Fallback,
+    InstalledTool,
+    Installer,
+    Trial,
+    TypedCredentials,
+    owned,
+)
 from publisher.machine.tools.locks import locked_version, read_sources
 from publisher.machine.tools.tool import PUBLIC, ConfiguredIndex, FileEdit, Setup
 from publisher.project.own_install import own_requirement
@@ -106,6 +114,13 @@ class Pdm(Installer):
         del tool
         return f"pdm add {name}" if owned(asked, examined) else f"pypi-publish config pdm --write && pdm add {name}"
 
+    def fallbacks(
+        self, tool: InstalledTool, asked: Sequence[ConfiguredIndex], examined: Examined, typed: TypedCredentials
+    ) -> Sequence[Fallback]:
+        """Return the same command, in which pdm asks a person for what it does not find."""
+        command = self.install_command(tool, asked, examined, typed.package)
+        return [Fallback(command, {"NETRC": str(typed.netrc)}, "asks for user name and password")]
+
     def try_download(
         self, tool: InstalledTool, asked: Sequence[ConfiguredIndex], examined: Examined, candidate: Candidate
     ) -> Trial:
@@ -125,11 +140,12 @@ class Pdm(Installer):
             folder = Path(temporary)
             (folder / FILENAME).write_text(to_toml(project), "utf-8")
             command: list[str | Path] = [tool.program, "--non-interactive"]
-            outcome = run_program([*command, "lock"], folder=folder, environment=_QUIETLY, time_limit=_TIME_LIMIT)
+            environment = {**_QUIETLY, **examined.environment}
+            outcome = run_program([*command, "lock"], folder=folder, environment=environment, time_limit=_TIME_LIMIT)
             found = locked_version(folder / "pdm.lock", candidate.name)
             if outcome.code == 0 and found in candidate.versions:
                 sync = [*command, "sync", "--no-self"]
-                outcome = run_program(sync, folder=folder, environment=_QUIETLY, time_limit=_TIME_LIMIT)
+                outcome = run_program(sync, folder=folder, environment=environment, time_limit=_TIME_LIMIT)
         return Trial(outcome, found, hint)
 
 

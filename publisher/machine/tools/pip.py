@@ -6,6 +6,7 @@ import re
 import shlex
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import ClassVar
@@ -18,7 +19,16 @@ from publisher.files.ini import parse_ini, put_options
 from publisher.machine.candidate import Candidate
 from publisher.machine.paths import Machine
 from publisher.machine.programs import Outcome, run_program
-from publisher.machine.tools.installer import Examined, InstalledTool, Installer, Trial, owned
+from publisher.machine.tools.installer import (
+    Examined,
+    Fallback,
+    InstalledTool,
+    Installer,
+    Trial,
+    TypedCredentials,
+    how_to_configure,
+    owned,
+)
 from publisher.machine.tools.tool import PUBLIC, ConfiguredIndex, FileEdit, Setup
 from publisher.project.own_install import INSTALL_WITH_KEYRING
 from publisher.project.versions import parse_version
@@ -134,14 +144,31 @@ class Pip(Installer):
         scripts = ".venv\\Scripts\\" if examined.machine.is_windows else ".venv/bin/"
         return f"python3 -m venv .venv && {scripts}{install}"
 
+    def fallbacks(
+        self, tool: InstalledTool, asked: Sequence[ConfiguredIndex], examined: Examined, typed: TypedCredentials
+    ) -> Sequence[Fallback]:
+        """Return the command that asks a person: one whose URL has no user name, which would keep pip from asking."""
+        environment = {"NETRC": str(typed.netrc)}
+        command = self.install_command(tool, asked, replace(examined, environment=environment), typed.package)
+        return [Fallback(command, environment, "asks for user name and password")]
+
+    def remedy(self, examined: Examined) -> str:
+        """Return what makes pip use the index without losing the public one."""
+        if examined.setup.proxies_public:
+            return how_to_configure(self.name)
+        simple = examined.setup.url.simple
+        return (
+            f"`pip install --index-url {simple}`, or in an environment `pypi-publish config pip --scope site --write`"
+        )
+
     def try_download(
         self, tool: InstalledTool, asked: Sequence[ConfiguredIndex], examined: Examined, candidate: Candidate
     ) -> Trial:
         """Look a package up in all indexes, then download its wheel; nothing of it runs."""
-        options = _index_options(tool, asked, examined)
+        options, environment = _index_options(tool, asked, examined), {**_ENVIRONMENT, **examined.environment}
         look = ["index", "versions", "--pre", "--ignore-requires-python", *options]
         if _at_least(tool, "21.2"):
-            outcome = run_program([tool.program, *look, candidate.name], environment=_ENVIRONMENT)
+            outcome = run_program([tool.program, *look, candidate.name], environment=environment)
             newest = re.match(r"\S+ \(([^)]+)\)", outcome.stdout)
             if newest is None or newest[1] not in candidate.versions:
                 return _judge(tool, outcome, newest[1] if newest else None)
@@ -149,7 +176,7 @@ class Pip(Installer):
             get = ["download", "--no-deps", "--no-cache-dir", "--only-binary", ":all:", "--ignore-requires-python"]
             exact = f"{candidate.name}=={candidate.newest}"
             outcome = run_program(
-                [tool.program, *get, "--dest", folder, *options, exact], folder=Path(folder), environment=_ENVIRONMENT
+                [tool.program, *get, "--dest", folder, *options, exact], folder=Path(folder), environment=environment
             )
             downloaded = any(Path(folder).glob("*.whl"))
         return _judge(tool, outcome, candidate.newest if downloaded else None)
@@ -199,6 +226,8 @@ def _at_least(tool: InstalledTool, version: str) -> bool:
 
 def _index_options(tool: InstalledTool, asked: Sequence[ConfiguredIndex], examined: Examined) -> list[str]:
     """Return the options that name the index; without a keyring that pip asks, pip has to ask a person for the name."""
+    if examined.environment:
+        return ["--index-url", examined.setup.url.simple]
     if owned(asked, examined):
         return []
     setup = examined.setup

@@ -1,6 +1,8 @@
 """poetry: the sources of a project and a person's credentials, the indexes that it asks, and a trial installation."""
 
+import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
@@ -10,7 +12,15 @@ from publisher.files.toml import put_tables, read_toml, to_toml
 from publisher.machine.candidate import Candidate
 from publisher.machine.paths import Machine
 from publisher.machine.programs import run_program
-from publisher.machine.tools.installer import Examined, InstalledTool, Installer, Trial, owned
+from publisher.machine.tools.installer import (
+    Examined,
+    Fallback,
+    InstalledTool,
+    Installer,
+    Trial,
+    TypedCredentials,
+    owned,
+)
 from publisher.machine.tools.locks import locked_version, read_sources
 from publisher.machine.tools.tool import PUBLIC, ConfiguredIndex, FileEdit, Setup
 from publisher.machine.tools.transitive import (
@@ -102,6 +112,27 @@ class Poetry(Installer):
         add = f"poetry add{explicit} {name}"
         return add if own else f"pypi-publish config poetry --write && {add}"
 
+    def fallbacks(
+        self, tool: InstalledTool, asked: Sequence[ConfiguredIndex], examined: Examined, typed: TypedCredentials
+    ) -> Sequence[Fallback]:
+        """Return the command that stores the password in poetry's own configuration."""
+        sources = read_sources("poetry", examined.machine)
+        names = [
+            str(source["name"]) for source, index in zip(sources, asked, strict=True) if index in owned(asked, examined)
+        ]
+        source = replace(examined.setup, name=names[0] if names else examined.setup.name)
+        store = f"poetry config http-basic.{source.name} {shlex.quote(typed.credentials.username)}"
+        command = self.install_command(tool, asked, examined, typed.package).replace(
+            "poetry add", f"{store} && poetry add"
+        )
+        environment = {
+            f"POETRY_HTTP_BASIC_{source.variable_name}_USERNAME": typed.credentials.username,
+            f"POETRY_HTTP_BASIC_{source.variable_name}_PASSWORD": typed.credentials.password.reveal(),
+        }
+        return [
+            Fallback(command.replace("poetry add", f"{store} && poetry add"), environment, "asks for the password once")
+        ]
+
     def try_download(
         self, tool: InstalledTool, asked: Sequence[ConfiguredIndex], examined: Examined, candidate: Candidate
     ) -> Trial:
@@ -115,10 +146,16 @@ class Poetry(Installer):
             folder = Path(temporary)
             (folder / FILENAME).write_text(to_toml(_trial_project(candidate, own, sources)), "utf-8")
             command: list[str | Path] = [tool.program, "--no-interaction"]
-            outcome = run_program([*command, "lock"], folder=folder, time_limit=_TIME_LIMIT)
+            outcome = run_program(
+                [*command, "lock"], folder=folder, environment=examined.environment, time_limit=_TIME_LIMIT
+            )
             found = locked_version(folder / "poetry.lock", candidate.name)
             if outcome.code == 0 and found in candidate.versions:
-                own_venv = {"POETRY_VIRTUALENVS_IN_PROJECT": "true", "POETRY_VIRTUALENVS_CREATE": "true"}
+                own_venv = {
+                    "POETRY_VIRTUALENVS_IN_PROJECT": "true",
+                    "POETRY_VIRTUALENVS_CREATE": "true",
+                    **examined.environment,
+                }
                 install = [*command, "install", "--no-root"]
                 outcome = run_program(install, folder=folder, environment=own_venv, time_limit=_TIME_LIMIT)
         return Trial(outcome, found, hint)

@@ -1,6 +1,7 @@
 """uv: a person's uv.toml and [tool.uv] of a project, the indexes that it asks, and a trial download."""
 
 import re
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,7 +17,16 @@ from publisher.files.toml import put_tables, read_toml, to_toml
 from publisher.machine.candidate import Candidate
 from publisher.machine.paths import Machine
 from publisher.machine.programs import run_program
-from publisher.machine.tools.installer import Examined, InstalledTool, Installer, Trial, how_to_configure, owned
+from publisher.machine.tools.installer import (
+    Examined,
+    Fallback,
+    InstalledTool,
+    Installer,
+    Trial,
+    TypedCredentials,
+    how_to_configure,
+    owned,
+)
 from publisher.machine.tools.tool import PUBLIC, ConfiguredIndex, FileEdit, Setup
 from publisher.machine.tools.transitive import needed_through_others, standard_dependencies
 from publisher.project.pyproject import FILENAME
@@ -140,6 +150,28 @@ class Uv(Installer):
             return f"uv add --index {examined.setup.name}={examined.setup.url.simple} {name}"
         return f"pypi-publish config uv --scope project --write && uv add {name}"
 
+    def fallbacks(
+        self, tool: InstalledTool, asked: Sequence[ConfiguredIndex], examined: Examined, typed: TypedCredentials
+    ) -> Sequence[Fallback]:
+        """Return the command that names the user to keyring, and the one with uv's own store of passwords."""
+        own = next((index.name for index in owned(asked, examined) if isinstance(index, UvIndex) and index.name), None)
+        variables = replace(examined.setup, name=own or examined.setup.name).variable_name
+        user, password = f"UV_INDEX_{variables}_USERNAME", f"UV_INDEX_{variables}_PASSWORD"
+        command, quoted = (
+            self.install_command(tool, asked, examined, typed.package),
+            shlex.quote(typed.credentials.username),
+        )
+        log_in = f"uv auth login --username {quoted} {examined.setup.url.root}"
+        named = {user: typed.credentials.username}
+        return [
+            Fallback(command.replace("uv add", f"{user}={quoted} uv add"), named),
+            Fallback(
+                command.replace("uv add", f"{log_in} && uv add"),
+                {**named, password: typed.credentials.password.reveal()},
+                "asks for the password once",
+            ),
+        ]
+
     def try_download(
         self, tool: InstalledTool, asked: Sequence[ConfiguredIndex], examined: Examined, candidate: Candidate
     ) -> Trial:
@@ -156,12 +188,13 @@ class Uv(Installer):
             folder = Path(temporary)
             (folder / FILENAME).write_text(to_toml(project), "utf-8")
             compile_: list[str | Path] = [tool.program, "pip", "compile", "--no-header", "--no-annotate", *_OPTIONS]
-            outcome = run_program([*compile_, FILENAME], folder=folder)
+            outcome = run_program([*compile_, FILENAME], folder=folder, environment=examined.environment)
             pin = re.search(r"^\S+==(\S+)", outcome.stdout, re.MULTILINE)
             if outcome.code != 0 or pin is None or pin[1] not in candidate.versions:
                 return Trial(outcome, pin[1] if pin else None, hint)
             install: list[str | Path] = [tool.program, "pip", "install", "--only-binary=:all:", "--no-cache", *_OPTIONS]
-            outcome = run_program([*install, "--target", "there", "-r", FILENAME], folder=folder)
+            into = ["--target", "there", "-r", FILENAME]
+            outcome = run_program([*install, *into], folder=folder, environment=examined.environment)
             installed = any((folder / "there").glob("*.dist-info"))
         return Trial(outcome, pin[1] if installed else None, hint)
 
