@@ -295,8 +295,8 @@ def test_netrc_is_read_by_others(index: RunningIndex, keyring_chain: Path) -> No
 
 
 def test_netrc_is_broken(logged_in: RunningIndex) -> None:
-    _netrc("machine 127.0.0.1 nonsense\n")
-    _expect(_doctor(), 4, "found", Verdict.PROBLEM, "The netrc file cannot be used")
+    _netrc("machine 127.0.0.1 login\n")
+    _expect(_doctor(), 4, "found", Verdict.PROBLEM, "can't be used: Not a valid netrc file")
     assert logged_in.url
 
 
