@@ -23,7 +23,7 @@ def main() -> int:
     logging.disable(logging.CRITICAL)
     started, wrong = time.monotonic(), 0
     for seed in range(first, first + count):
-        with TemporaryDirectory(prefix="history-") as place:
+        with TemporaryDirectory(prefix="history-", ignore_cleanup_errors=True) as place:
             work = run_history(Path(place), seed, volume=seed % 2 == 1)
             faults = asyncio.run(with_cheap_passwords(work))
         for fault in faults:

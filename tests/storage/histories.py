@@ -37,6 +37,8 @@ class Told:
     touched: set[tuple[str, str]] = field(default_factory=set)
     deleted: set[tuple[str, str]] = field(default_factory=set)
     yanked: dict[tuple[str, str], bool | None] = field(default_factory=dict)
+    running: dict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
+    begun: dict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
     accounts: set[str] = field(default_factory=set)
     published: set[str] = field(default_factory=set)
     faults: list[str] = field(default_factory=list)
@@ -201,15 +203,18 @@ async def _delete(server: Server, told: Told, name: str, version: str) -> None:
 
 async def _yank(server: Server, told: Told, name: str, version: str, *, yank: bool) -> None:
     release = name, version
-    busy = release in told.yanked and told.yanked[release] is None
+    told.running[release] += 1
+    told.begun[release] += 1
+    alone, begun = told.running[release] == 1, told.begun[release]
     told.yanked[release] = None  # not known until the answer, nor after two at a time or a failure
     with suppress(StorageError, StoreError):
         if yank:
             await server.changes.yank(name, version, "broken", "ada")
         else:
             await server.changes.unyank(name, version)
-        if not busy:
+        if alone and told.begun[release] == begun:
             told.yanked[release] = yank
+    told.running[release] -= 1
 
 
 async def _register(server: Server, told: Told, username: str) -> None:

@@ -6,6 +6,9 @@ from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from packaging.utils import canonicalize_version
+from packaging.version import Version
+
 from publisher.files.atomic import sync_directory
 from publisher.project.versions import same_version
 from publisher.server.names.filenames import SIGNATURE, guess
@@ -288,8 +291,14 @@ class ReleaseChanges:
 
 
 def _lease_of(filename: str) -> str:
-    parts = (sorted(map(str, part)) if isinstance(part, frozenset) else part for part in identity(filename))
-    return "file " + " ".join(map(str, parts))
+    """Return the lease of a file's identity, the same text for equal identities in every process."""
+    return "file " + " ".join(map(_text, identity(filename)))
+
+
+def _text(part: object) -> str:
+    if isinstance(part, Version):
+        return canonicalize_version(part)  # 1.0 and 1.0.0 are equal
+    return ".".join(sorted(map(str, part))) if isinstance(part, frozenset) else str(part)
 
 
 def _version(files: Files, key: str) -> str | None:

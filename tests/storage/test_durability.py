@@ -1,0 +1,185 @@
+"""What reaches the disk before it is acknowledged: contents, names, and the folders that hold them."""
+
+import asyncio
+import errno
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from publisher.server.settings import ServerSettings
+from publisher.server.storage.errors import ExistsError
+from publisher.server.storage.folder import FolderFiles, FolderStorage
+from publisher.server.store.catalog import Catalog
+from publisher.server.store.changes import ReleaseChanges
+from publisher.server.store.errors import FileExistsConflictError
+from publisher.server.store.metadata import read_metadata
+from publisher.server.store.records import Records
+from publisher.server.store.spool import Spool
+from tests.helpers.dists import make_wheel
+from tests.storage.worlds import Containers
+
+
+class Synced:
+    """The inodes that were synced."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.inodes: set[int] = set()
+        fsync = os.fsync
+
+        def noted(descriptor: int) -> None:
+            self.inodes.add(os.fstat(descriptor).st_ino)
+            fsync(descriptor)
+
+        monkeypatch.setattr(os, "fsync", noted)
+
+    def __contains__(self, path: Path) -> bool:
+        return path.stat().st_ino in self.inodes
+
+
+@pytest.fixture
+def synced(monkeypatch: pytest.MonkeyPatch) -> Synced:
+    return Synced(monkeypatch)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> FolderFiles:
+    (tmp_path / "packages").mkdir()
+    return FolderStorage(tmp_path / "packages").files()
+
+
+def test_a_created_file_and_its_new_folders_are_synced(files: FolderFiles, synced: Synced) -> None:
+    files.create("new/folder/file", b"x")
+    for place in ("new/folder/file", "new/folder", "new", ""):
+        assert files.root / place in synced, place
+
+
+def test_a_copy_from_another_disk_is_synced(
+    files: FolderFiles, synced: Synced, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "source"
+    source.write_bytes(b"x")
+    stat = Path.stat
+    other = os.stat_result((*stat(source)[:2], stat(source).st_dev + 1, *stat(source)[3:]))
+    monkeypatch.setattr(Path, "stat", lambda path, **options: other if path == source else stat(path, **options))
+    files.create("file", source)
+    assert files.root / "file" in synced
+    assert (files.root / "file").read_bytes() == b"x"
+
+
+def test_a_replaced_file_and_its_folder_are_synced(files: FolderFiles, synced: Synced) -> None:
+    files.replace("file", b"x", None)
+    assert files.root / "file" in synced
+    assert files.root in synced
+
+
+def test_the_folder_of_a_removed_file_is_synced(files: FolderFiles, synced: Synced) -> None:
+    (files.root / "file").write_bytes(b"x")
+    files.remove("file")
+    assert files.root in synced
+
+
+def test_a_log_and_the_folder_of_a_new_one_are_synced(files: FolderFiles, synced: Synced) -> None:
+    files.append("log", b"x\n")
+    assert files.root / "log" in synced
+    assert files.root in synced
+
+
+def test_a_mark_is_synced_with_its_folders(files: FolderFiles, synced: Synced) -> None:
+    Records().mark(files, ("acme", "acme-1.0.tar.gz"), "deleted", {})
+    marks = files.root / ".pypi-publish/marks"
+    for path in (marks / "acme/acme-1.0.tar.gz.deleted", marks / "acme", marks):
+        assert path in synced, path
+
+
+def test_an_upload_is_synced_before_it_is_stored(tmp_path: Path, synced: Synced) -> None:
+    async def run() -> None:
+        with ThreadPoolExecutor(1) as threads:
+            spool = Spool(tmp_path, 100, threads)
+            spool.write(b"x")
+            await spool.finish()
+            assert spool.path in synced
+            await spool.discard()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.EACCES, errno.EINVAL])
+def test_a_file_system_without_links_has_one_winner_too(
+    files: FolderFiles, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "link", refuse)
+    start = threading.Barrier(4)
+    won: list[bytes] = []
+
+    def create(data: bytes) -> None:
+        start.wait()
+        try:
+            files.create("name", data)
+        except ExistsError:
+            return
+        won.append(data)
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(create, [b"%d" % number for number in range(4)]))
+    assert [(files.root / "name").read_bytes()] == won
+
+
+def test_a_yank_and_a_delete_are_committed(containers: Containers, tmp_path: Path) -> None:
+    wheels = [make_wheel(tmp_path, "acme", version) for version in ("1.0", "2.0")]
+
+    async def run() -> None:
+        storage = containers.writer()
+        catalog = Catalog(settings := ServerSettings((containers.mounts[storage].folder,)), storage)
+        await catalog.start()
+        changes = ReleaseChanges(settings, catalog, storage)
+        for wheel in wheels:
+            await changes.upload(wheel, wheel.name, read_metadata(wheel, wheel.name))
+        committed = containers.volume.store
+        await changes.yank("acme", "1.0", "broken", "ada")
+        assert (committed / f".pypi-publish/marks/acme/{wheels[0].name}.yanked").exists()
+        await changes.delete("acme", "2.0", None, "ada")
+        assert (committed / f".pypi-publish/marks/acme/{wheels[1].name}.deleted").exists()
+        assert not (committed / wheels[1].name).exists()
+        await changes.unyank("acme", "1.0")
+        assert not (committed / f".pypi-publish/marks/acme/{wheels[0].name}.yanked").exists()
+        catalog.close()
+
+    asyncio.run(run())
+
+
+def test_two_spellings_at_the_same_moment_have_one_winner(tmp_path: Path) -> None:
+    root = tmp_path / "packages"
+    root.mkdir()
+    names = ["acme_lib-1.0-py3-none-any.whl", "acme_lib-1.0.0-py3-none-any.whl"]
+
+    async def run() -> None:
+        settings = ServerSettings((root,))
+        servers = []
+        for _ in names:
+            storage = FolderStorage(root, needs_dot_folder=True)
+            catalog = Catalog(settings, storage)
+            await catalog.start()
+            servers.append(ReleaseChanges(settings, catalog, storage))
+        for attempt in range(20):
+            spelled = [name.replace("lib", f"lib{attempt}") for name in names]
+            sources = [tmp_path / name for name in spelled]
+            for number, source in enumerate(sources):
+                source.write_bytes(b"%d" % number)
+            found = await asyncio.gather(
+                *(
+                    server.upload(source, source.name, read_metadata(source, source.name))
+                    for server, source in zip(servers, sources, strict=True)
+                ),
+                return_exceptions=True,
+            )
+            assert sum(isinstance(each, FileExistsConflictError) for each in found) == 1, found
+            assert len(list(root.glob(f"acme_lib{attempt}-*"))) == 1
+
+    asyncio.run(run())
