@@ -2,9 +2,9 @@
 
 import html
 from collections.abc import Iterable
+from functools import lru_cache
+from pathlib import Path
 from urllib.parse import quote
-
-from packaging.metadata import parse_email
 
 from publisher.errors import InvalidDistributionError
 from publisher.project.display import human_size
@@ -37,6 +37,9 @@ td.file { overflow-wrap: anywhere } td.size { text-align: right; white-space: no
 .tag { border: 1px solid currentColor; border-radius: 1rem; color: #b45309; font-size: .8rem; padding: .05rem .5rem }
 ul.projects { columns: 16rem; list-style: none; padding: 0 }
 """
+
+DESCRIPTION_LIMIT = 100_000
+"""Characters of a description that a page shows."""
 
 LISTED_PROJECTS = 2000
 """How many projects the home page lists at the most."""
@@ -148,13 +151,21 @@ def _describe(files: Iterable[StoredFile], version: str) -> tuple[str, str, list
     """
     release = [file for file in files if same_version(file.version, version)]
     for file in sorted(release, key=lambda file: not file.filename.endswith(".whl")):
-        try:
-            fields = parse_email(read_distribution(file.path).metadata)[0]
-        except (InvalidDistributionError, OSError):
-            continue
-        dependencies = required_names(fields.get("requires_dist", []))
-        return fields.get("summary", ""), fields.get("description", "").strip(), dependencies
+        found = _read_once(file.path, file.metadata.sha256)
+        if found is not None:
+            return found
     return "", "", None
+
+
+@lru_cache(maxsize=256)
+def _read_once(path: Path, _sha256: str) -> tuple[str, str, list[str] | None] | None:
+    """Return what a file says of itself, None where it can't be read; once for the same bytes, however many look."""
+    try:
+        fields = read_distribution(path).fields
+    except (InvalidDistributionError, OSError):
+        return None
+    dependencies = required_names(fields.get("requires_dist", []))
+    return fields.get("summary", ""), fields.get("description", "").strip()[:DESCRIPTION_LIMIT], dependencies
 
 
 def _page(title: str, body: str) -> Response:

@@ -13,7 +13,7 @@ from packaging.version import Version
 
 from publisher.project.versions import parse_version
 from publisher.server.http.messages import HttpError, Request, Response, redirect
-from publisher.server.names.filenames import is_name, normalize
+from publisher.server.names.filenames import NAME_LIMIT, is_name, normalize
 from publisher.server.names.versions import newest_first
 from publisher.server.routes.page_memory import JSON, Page, make_page, negotiate
 from publisher.server.routes.public.packages import PublicRoutes
@@ -41,6 +41,8 @@ class SimplePages:
         kind = negotiate(request.header(b"accept"))
         if not name:
             return await self._index(request, kind)
+        if len(name) > NAME_LIMIT + 1:
+            raise HttpError(404, f"This index has no project {name[:80]}...: names have up to {NAME_LIMIT} characters.")
         if not name.endswith("/") or name.rstrip("/") != normalize(name.rstrip("/")):
             return redirect(request, f"simple/{normalize(name.rstrip('/'))}/")
         return await self._project(request, name[:-1], kind)
