@@ -15,7 +15,7 @@ from publisher.publish.options import PublishOptions
 from publisher.publish.prefetch import IndexPrefetch
 from publisher.publish.prepare import build_and_check
 from publisher.publish.report import Report
-from publisher.publish.unchanged import find_settled, find_unchanged
+from publisher.publish.unchanged import find_settled, find_unchanged, find_unchanged_builds
 from publisher.publish.worktree import (
     advice_on_versions,
     read_worktree,
@@ -59,6 +59,10 @@ def publish_projects(
                 check_tag(options.tag, distributions, version_advice(worktrees, options.tag))
             for warning in untracked_warnings(worktrees, distributions):
                 observer.warned(warning)
+            if len(sources) > 1:
+                kept += find_unchanged_builds(sources, distributions, prefetch, options.target.prompt)
+                names = {file.file.text for file in kept}
+                distributions = [each for each in distributions if each.filename not in names]
             from publisher.publish.upload import publish_files  # noqa: PLC0415 - imported during the build by prefetch
 
             report = publish_files(distributions, options, observer, prefetch)

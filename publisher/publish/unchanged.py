@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from publisher.client.url import IndexUrl
 from publisher.credentials.chain import Prompt
 from publisher.errors import InvalidDistributionError
-from publisher.project.distributions import DistName, Kind, parse_filename
+from publisher.project.distributions import DistName, Distribution, Kind, parse_filename
 from publisher.project.git import last_change
 from publisher.project.pyproject import Source
 from publisher.publish.last_published import is_recorded
@@ -51,13 +51,42 @@ def find_unchanged(
     return {source: files for source, files in found.items() if {file.file.kind for file in files}.issuperset(kinds)}
 
 
+def find_unchanged_builds(
+    sources: Sequence[Source], distributions: Sequence[Distribution], prefetch: IndexPrefetch, prompt: Prompt | None
+) -> list[FileReport]:
+    """
+    Return the files of built projects that the index has, and that were uploaded after the projects' last change.
+
+    It is for projects whose version is known only when they are built. Their bytes may differ from the index's,
+    because they carry the time of a later commit.
+
+    Raises CredentialsError and IndexUnavailableError.
+    """
+    found: list[FileReport] = []
+    for source in sources:
+        built = [each for each in distributions if source.version is None and each.name == source.name]
+        when = last_change(source.folder) if built else None
+        if when is None:
+            continue
+        prefetch.connect(prompt)
+        files = prefetch.files(built[0].name)
+        existing = [(each.file, file) for each in built if (file := files.get(each.filename)) and _is_newer(file, when)]
+        if len(existing) == len(built):
+            found += [_report_unchanged(name, file) for name, file in existing]
+    return found
+
+
 def _published(source: Source, when: datetime, files: "Mapping[str, RemoteFile]") -> list[FileReport]:
     """Return the files of a source's version that were uploaded after a time."""
     return [
-        FileReport(name, _release(name), State.UNCHANGED, file.size, file.hashes.get("sha256"), url=file.url)
+        _report_unchanged(name, file)
         for file in files.values()
         if (name := _parse(file.filename)) and name.version == source.version and _is_newer(file, when)
     ]
+
+
+def _report_unchanged(name: DistName, file: "RemoteFile") -> FileReport:
+    return FileReport(name, _release(name), State.UNCHANGED, file.size, file.hashes.get("sha256"), url=file.url)
 
 
 def _release(name: DistName) -> Release:

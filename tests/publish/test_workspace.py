@@ -176,6 +176,29 @@ def test_a_workspace_is_published_and_what_did_not_change_is_not_built_again(
     assert index.url
 
 
+def test_projects_whose_version_is_in_their_code_are_left_out_too(index: RunningIndex, tmp_path: Path) -> None:
+    # slow (real builds): such a version is known only after the build, which then has the time of a later commit
+    root = _workspace(tmp_path / "repository", "code", ["top", "base"])
+    for name in ("top", "base"):
+        folder = root / "packages" / name
+        text = (folder / "pyproject.toml").read_text()
+        (folder / "pyproject.toml").write_text(text.replace('version = "1.0"', 'dynamic = ["version"]', 1))
+        (folder / f"src/code_{name}/__init__.py").write_text('"""A module."""\n__version__ = "1.0"\n')
+    commit(root, "2024-05-06T07:08:09Z")
+    assert pypi_publish(root).code == 0
+
+    (root / "packages/top/src/code_top/__init__.py").write_text('"""A module."""\n__version__ = "1.1"\n')
+    commit(root)
+    second = pypi_publish(root, "--json")
+    assert second.code == 0, second.stderr
+    assert (_statuses(second.json), _unchanged(second.json)) == ({"uploaded": 2, "unchanged": 2}, ["code-base"])
+
+    (root / "packages/base/src/code_base/__init__.py").write_text('"""Changed."""\n__version__ = "1.0"\n')
+    commit(root, "2099-01-01T00:00:00Z")
+    assert pypi_publish(root).code == 5
+    assert index.url
+
+
 def test_a_change_without_a_new_version_is_a_conflict(index: RunningIndex, tmp_path: Path) -> None:
     # slow (real builds): what is not built must not hide what should have got a version
     root = _workspace(tmp_path / "repository", "same", ["top", "base"])
