@@ -32,10 +32,14 @@ from publisher.publish.report import Report
 
 def publish_step() -> None:
     """Publish as the inputs say, and set the step's outputs."""
-    inputs, _ = _begin()
+    inputs, runner = _begin()
     output = current_output()
     output.verbosity += 2 * inputs.verbose
-    report = _publish(inputs)
+    try:
+        report = _publish(inputs)
+    except BaseException:
+        runner.set_outputs({"published": "false"})
+        raise
     if inputs.print_hash:
         for file in report.files:
             output.say(f"sha256:{file.sha256}  {file.file.text}")
