@@ -1,1 +1,1 @@
-"""The rules that a project is held to before it is published."""
+"""Rules for projects and built files, and the engine that reports and enforces them."""

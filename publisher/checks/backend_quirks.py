@@ -1,4 +1,4 @@
-"""The build backends that people use: which package has each, and which mistakes it refuses to build with."""
+"""Known build backends: the package of each, and the mistakes that it refuses to build with."""
 
 import re
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ _DEFAULT = "setuptools"
 
 @dataclass(frozen=True)
 class Backend:
-    """A build backend: the package that has it, and what it does not let pass."""
+    """A build backend: its package, and the mistakes that it refuses."""
 
     package: str
     refuses_unknown_keys: bool = False
@@ -37,7 +37,7 @@ _BACKENDS: Mapping[str, Backend] = {
 
 
 def find_backend(data: Mapping[str, Any]) -> Backend | None:
-    """Return the backend that builds a project; None for one that nobody here knows, as a project's own."""
+    """Return the backend that builds a project; None for an unknown one, such as a project's own."""
     named = table_at(data, "build-system").get("build-backend")
     if named is None:
         return _BACKENDS[_DEFAULT]  # what frontends take then (PEP 517)

@@ -21,7 +21,7 @@ from publisher.project.config import read_project_config
 from publisher.project.workspace import find_projects
 
 _MANY = 30
-"""Problems with the schemas that are told at once."""
+"""Problems with the schemas that are reported at once."""
 
 _OF_ONE_TOOL = "validate_pyproject.tool_schema"
 """The entry points of which each is the schema of one tool's table, by the tool's name."""
@@ -31,7 +31,7 @@ _UNHEARD = logging.NullHandler()
 
 
 def check_build_system(document: Document) -> Iterator[Violation]:
-    """Find what keeps a frontend from starting the backend (PEP 517, PEP 518)."""
+    """Check that a frontend can start the backend (PEP 517, PEP 518)."""
     table = table_at(document.data, "build-system")
     if "build-system" not in document.data:
         if not document.project:
@@ -83,7 +83,7 @@ def _is_bounded(requirement: Requirement) -> bool:
 
 
 def check_own_table(document: Document) -> Iterator[Violation]:
-    """Find what this tool does not understand of what is said to it."""
+    """Check that this tool's own table is valid."""
     place: Place = ("tool", "pypi-publish")
     try:
         config = read_project_config(document.folder)
@@ -104,7 +104,7 @@ def check_schemas(document: Document, lines: Collection[int]) -> Iterator[Violat
     """
     Return what validate-pyproject finds, but for values in which another rule found something.
 
-    It reports one problem at a time, so what it found is taken out before it looks again.
+    It reports one problem at a time, so each is removed before the next run.
     """
     from validate_pyproject.api import Validator  # noqa: PLC0415, TID251 - the only door to validate-pyproject
     from validate_pyproject.errors import ValidationError  # noqa: PLC0415, TID251

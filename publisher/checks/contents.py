@@ -1,4 +1,4 @@
-"""Checks of built files: what is in them and what is missing."""
+"""Checks of the contents of built files: secrets, missing modules, leftovers."""
 
 import re
 import tarfile
@@ -14,7 +14,7 @@ from publisher.project.distributions import Distribution, Kind
 from publisher.project.git import tracked_files
 
 SIZE_LIMIT = 100 * 10**6
-"""Bytes; the bound of the Python Package Index."""
+"""Bytes; the limit of the Python Package Index."""
 
 _SECRET = re.compile(
     r"(^|/)(\.pypirc|\.netrc|_netrc|\.env|\.envrc|id_(rsa|dsa|ecdsa|ed25519)|[^/]+\.(p12|pfx|keystore))$"
@@ -106,8 +106,8 @@ def _check_with_library(wheel: Distribution, folder: Path | None, report: Report
     try:
         contents = WheelContents.from_wheel(wheel.path)
         contents.validate_tree()
-    except WheelValidationError as error:
-        yield report("PP719", str(error).rstrip("."))
+    except (WheelValidationError, ValueError) as error:  # whatever its models do not accept
+        yield report("PP719", str(error).splitlines()[0].rstrip("."))
         return
     checker = WheelChecker()
     for failed in checker.check_contents(contents):
@@ -139,7 +139,7 @@ def _place_of(folder: Path, package: str) -> Path | None:
 def _missing(
     names: Iterable[str], packages: Sequence[Path], folder: Path, known: frozenset[str] | None, report: Report
 ) -> Iterator[Violation]:
-    """Tell modules and data files that the wheel lacks; what git does not know of was left there by some tool."""
+    """Yield modules and data files that the wheel lacks; files that git does not track are leftovers of some tool."""
     parents = {package.name: package.parent.relative_to(folder).as_posix() for package in packages}
     for name in names:
         place = (PurePosixPath(parents[name.partition("/")[0]]) / name).as_posix()

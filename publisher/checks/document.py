@@ -1,4 +1,4 @@
-"""A project's `pyproject.toml` as the rules see it: its tables, and where in the text each value stands."""
+"""A project's `pyproject.toml` for the rules: its tables, and the line of each value."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

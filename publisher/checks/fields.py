@@ -52,7 +52,7 @@ _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
 
 
 def check_fields(document: Document) -> Iterator[Violation]:
-    """Find what is wrong with keys that are no lists of dependencies or classifiers."""
+    """Check the keys that are not lists of dependencies or classifiers."""
     if not document.project:
         return
     yield from _check_keys(document)

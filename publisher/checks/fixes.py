@@ -1,4 +1,4 @@
-"""Mending what can be mended without thinking, in the text of a `pyproject.toml`."""
+"""Safe automatic fixes to the text of a `pyproject.toml`."""
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""Checks of classifiers and license, which name things from lists that others keep."""
+"""Checks of classifiers and the license, whose names come from lists of PyPI and SPDX."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -42,7 +42,7 @@ _PYTHON = re.compile(r"Programming Language :: Python :: (\d+\.\d+)")
 
 
 def check_classifiers(document: Document) -> Iterator[Violation]:
-    """Find what is wrong with classifiers."""
+    """Check the classifiers."""
     items = document.items("project", "classifiers")
     backend = find_backend(document.data)
     unknown = "PP301" if backend is not None and backend.refuses_unknown_classifiers else "PP314"
@@ -93,7 +93,7 @@ def _check_pythons(document: Document) -> Iterator[Violation]:
 
 
 def check_license(document: Document) -> Iterator[Violation]:
-    """Find what is wrong with the license (PEP 639)."""
+    """Check the license (PEP 639)."""
     license_ = document.project.get("license")
     place = ("project", "license")
     if isinstance(license_, str):

@@ -1,4 +1,4 @@
-"""Which tags a `git push` is about to bring to the other side, as pre-commit's hooks are told."""
+"""The tags of the `git push` that runs a hook of pre-commit."""
 
 import os
 from collections.abc import Iterator

@@ -18,7 +18,7 @@ _POETRY = re.compile(rf"{_POETRY_PART}(?:\s*,\s*{_POETRY_PART}|\s+{_POETRY_PART}
 
 
 def check_requirements(document: Document) -> Iterator[Violation]:
-    """Find what is wrong with everything that the project requires."""
+    """Check everything that the project requires."""
     yield from _check_list(document, "project", "dependencies")
     extras = document.project.get("optional-dependencies")
     seen: dict[str, str] = {}

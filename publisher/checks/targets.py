@@ -1,4 +1,4 @@
-"""What the arguments of a check stand for: projects, and files that are built already."""
+"""The projects and built files that the arguments of a check stand for."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""On which line of a TOML text each key and each element of a list stands."""
+"""The line of each key and each list element in a TOML text."""
 
 import re
 import tomllib

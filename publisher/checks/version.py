@@ -1,4 +1,4 @@
-"""Checks of the version: against what the index has, and against the tag that is pushed."""
+"""Checks of the version, compared with the index and the pushed tag."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -37,7 +37,7 @@ class Published:
 
 
 def ask_index(target: Target, sources: Sequence[Source]) -> dict[Source, Published]:
-    """Return what the index has of projects; nobody is asked for a password, and an index that shows all needs none."""
+    """Return the index's files of projects, without a prompt for a password; an open index needs none."""
     try:
         credentials = find_credentials(replace(target, prompt=None))
     except NoCredentialsError:

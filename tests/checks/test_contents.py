@@ -43,13 +43,13 @@ def _empty(folder: Path) -> list[Path]:
     return [wheel]
 
 
-def _missing(folder: Path) -> list[Path]:
-    [wheel] = _wheel(folder, members={"acme_widgets/turn.py": b"ANGLE = 1\n"})
+def _torn(folder: Path) -> list[Path]:
+    [wheel] = _wheel(folder)
     with zipfile.ZipFile(wheel) as archive:
-        members = {name: archive.read(name) for name in archive.namelist() if not name.endswith("turn.py")}
+        members = {name: archive.read(name) for name in archive.namelist()}
     with zipfile.ZipFile(wheel, "w") as archive:
         for name, data in members.items():
-            archive.writestr(name, data)
+            archive.writestr(name, data[:30] if name.endswith("RECORD") else data)
     return [wheel]
 
 
@@ -70,7 +70,7 @@ CASES: dict[str, Callable[[Path], list[Path]]] = {
     "PP713": lambda folder: _wheel(folder, members={"acme_widgets/.pypirc": b"[pypi]\npassword = x\n"}),
     "PP714": _wheel,
     "PP715": lambda folder: _wheel(folder, f"{DESCRIBED}License-File: LICENSE\n"),
-    "PP719": _missing,
+    "PP719": _torn,
     "PP717": lambda folder: _wheel(folder, f"{DESCRIBED.replace('2.4', '2.3')}License-Expression: MIT\n"),
     "PP718": lambda folder: _wheel(folder, METADATA),
     "PP716": lambda folder: _wheel(folder, METADATA, ""),

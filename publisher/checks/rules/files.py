@@ -143,9 +143,9 @@ RULES = (
     Rule(
         "PP719",
         Severity.ERROR,
-        "`RECORD` lists the wheel's files",
-        "Installers refuse a wheel whose list of files is wrong.",
-        "Build the wheel again; tools that change it afterwards have to update its `RECORD`.",
+        "`WHEEL` and `RECORD` are valid",
+        "Installers refuse a wheel whose description or list of files is wrong.",
+        "Build the wheel again; tools that change it afterwards have to update both.",
         publish=Enforcement.OFF,
     ),
 )
