@@ -15,6 +15,9 @@ TOKEN_VARIABLE = "PYPI_PUBLISH_ADMIN_TOKEN"  # noqa: S105 - the variable's name
 
 _REGISTRATION, _SERVER = "-register-user.modal.run/", "-server.modal.run/"
 
+PATIENCE = 150.0
+"""Seconds that an index may take for a change: waiting for another container's, a reload, and a slow commit."""
+
 
 def admin_url(text: str) -> IndexUrl:
     """
@@ -38,7 +41,7 @@ class AccountAdmin:
 
     def __init__(self, url: IndexUrl, token: Secret) -> None:
         self._url = url
-        self._session = IndexSession(url.root, BearerAuth(token))
+        self._session = IndexSession(url.root, BearerAuth(token), patience=PATIENCE)
 
     def close(self) -> None:
         """Close the connections."""

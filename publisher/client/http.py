@@ -138,7 +138,16 @@ class IndexSession:
     from https to http.
     """
 
-    def __init__(self, url: str, auth: BasicAuth | BearerAuth | None = None, *, retries: bool = True) -> None:
+    def __init__(
+        self,
+        url: str,
+        auth: BasicAuth | BearerAuth | None = None,
+        *,
+        retries: bool = True,
+        patience: float | None = None,
+    ) -> None:
+        """Connect to an origin; ``patience`` is the number of seconds without a byte while reading."""
+        self._timeout = TIMEOUT if patience is None else (TIMEOUT[0], patience)
         self._session = requests.Session()
         self._session.auth = _OriginAuth(url, auth)
         self._session.headers["User-Agent"] = USER_AGENT
@@ -187,7 +196,7 @@ class IndexSession:
 
     def _send(self, method: str, url: str, **options: Any) -> Response:
         with translate_failures(url):
-            response = self._session.request(method, url, allow_redirects=False, timeout=TIMEOUT, **options)
+            response = self._session.request(method, url, allow_redirects=False, timeout=self._timeout, **options)
         if response.status_code == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
             refuse_proxy_answer(url)
         _refuse_downgrade(url, response)

@@ -1,0 +1,50 @@
+"""Changes of accounts wait as long as the index does, where others give up."""
+
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from publisher.client import http
+from publisher.client.accounts import AccountAdmin
+from publisher.client.url import parse_index_url
+from publisher.errors import IndexUnavailableError
+from publisher.secret import Secret
+
+
+class _Slow(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        time.sleep(0.5)
+        body = b'{"users": ["ada"]}'
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def slow_url() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Slow)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def test_accounts_are_waited_for(slow_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "TIMEOUT", (5.0, 0.1))
+    admin = AccountAdmin(parse_index_url(slow_url), Secret("token"))
+    assert admin.names() == ["ada"]
+    admin.close()
+    session = http.IndexSession(slow_url, retries=False)
+    with pytest.raises(IndexUnavailableError):
+        session.request("GET", slow_url)
+    session.close()
