@@ -83,9 +83,11 @@ def test_the_folder_of_a_removed_file_is_synced(files: FolderFiles, synced: Sync
 
 
 def test_a_log_and_the_folder_of_a_new_one_are_synced(files: FolderFiles, synced: Synced) -> None:
-    files.append("log", b"x\n")
-    assert files.root / "log" in synced
-    assert files.root in synced
+    files.create("logs/another", b"")
+    synced.inodes.clear()
+    files.append("logs/log", b"x\n")
+    assert files.root / "logs/log" in synced
+    assert files.root / "logs" in synced
 
 
 def test_a_mark_is_synced_with_its_folders(files: FolderFiles, synced: Synced) -> None:

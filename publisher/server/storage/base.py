@@ -51,8 +51,12 @@ class Files(Protocol):
     def remove(self, key: str) -> None:
         """Remove a file durably, if there is one."""
 
-    def append(self, log: str, batch: bytes) -> None:
-        """Add a batch of lines to a log, durably; nobody's batch is ever lost or mixed with another one."""
+    def append(self, log: str, batch: bytes, *, durable: bool = True) -> None:
+        """
+        Add a batch of lines to a log; nobody's batch is ever lost or mixed with another one.
+
+        One that is not ``durable`` may be lost when the power fails.
+        """
 
     def lines(self, log: str) -> Sequence[bytes]:
         """Return the complete lines of all batches of a log, those of one writer in their order."""

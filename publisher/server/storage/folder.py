@@ -117,7 +117,7 @@ class FolderFiles:
                 return
             sync_directory(path.parent)
 
-    def append(self, log: str, batch: bytes) -> None:
+    def append(self, log: str, batch: bytes, *, durable: bool = True) -> None:
         """Add a batch of lines to a log."""
         path = self.root / f"{log}{self._suffix}"
         with _write_failures():
@@ -128,8 +128,9 @@ class FolderFiles:
                 torn = b"" if new or _ends_with_newline(path) else b"\n"
                 file.write(torn + batch)
                 file.flush()
-                os.fsync(file.fileno())
-            if new:
+                if durable:
+                    os.fsync(file.fileno())
+            if new and durable:
                 sync_directory(path.parent)
 
     def lines(self, log: str) -> Sequence[bytes]:

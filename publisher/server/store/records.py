@@ -68,8 +68,9 @@ class Records:
         return found
 
     def add(self, files: Files, project: str, metadata: Mapping[str, FileMetadata]) -> None:
-        """Append the metadata of some of a project's files."""
-        files.append(_log_of(project), b"".join(_line(filename, each) for filename, each in metadata.items()))
+        """Append the metadata of some of a project's files; an upload does not wait for the disk because of it."""
+        lines = b"".join(_line(filename, each) for filename, each in metadata.items())
+        files.append(_log_of(project), lines, durable=False)
 
     def names(self, files: Files) -> set[str]:
         """Return the names of all projects that have or had records."""
