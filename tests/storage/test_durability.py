@@ -4,6 +4,7 @@ import asyncio
 import errno
 import os
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -116,7 +117,15 @@ def test_a_file_system_without_links_has_one_winner_too(
     def refuse(*_: Any) -> None:
         raise OSError(number, os.strerror(number))
 
+    exists = Path.exists
+
+    def slow(path: Path) -> bool:  # long enough for all to look before the first one writes
+        found = exists(path)
+        time.sleep(0.01)
+        return found
+
     monkeypatch.setattr(os, "link", refuse)
+    monkeypatch.setattr(Path, "exists", slow)
     start = threading.Barrier(4)
     won: list[bytes] = []
 
