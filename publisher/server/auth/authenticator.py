@@ -237,7 +237,8 @@ class Authenticator:
         proof = self._proofs.get(digest)
         if proof is None or self._accounts is None or proof.until <= time.monotonic():
             return None
-        return proof.username if self._accounts.table.entry(proof.username) == proof.entry else None
+        entry = self._accounts.table.entries.get(proof.username) or self._accounts.table.entry(proof.username)
+        return proof.username if entry is proof.entry or entry == proof.entry else None
 
     def _digest(self, header: bytes) -> bytes:
         return hashlib.blake2b(header, key=self._key, digest_size=32).digest()
