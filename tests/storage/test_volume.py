@@ -215,3 +215,46 @@ def test_clocks_that_disagree_change_nothing(containers: Containers, monkeypatch
     clock = random.Random(1)
     monkeypatch.setattr(time, "time", lambda: 1.7e9 + clock.uniform(-300, 300))
     asyncio.run(run())
+
+
+def _take_over(containers: Containers, lease: Lease) -> None:
+    """Let another container take the next number, as it does after a holder did not renew its lease."""
+    containers.entries.entries[f"lease/packages/name#{lease.number + 1}"] = ("another", 0, "")
+
+
+def test_a_lease_that_was_lost_before_a_change_prevents_it(containers: Containers) -> None:
+    async def run() -> None:
+        storage = containers.writer()
+        begun = False
+
+        async def change(lease: Lease) -> None:
+            nonlocal begun
+            async with storage.writing(lease):
+                begun = True
+
+        async with storage.lease("name") as lease:
+            _take_over(containers, lease)
+            with pytest.raises(LeaseLostError):
+                await change(lease)
+        assert not begun
+
+    asyncio.run(run())
+
+
+def test_a_lease_that_is_lost_during_a_change_leaves_nothing_of_it(containers: Containers) -> None:
+    async def run() -> None:
+        storage = containers.writer()
+
+        async def change(lease: Lease) -> None:
+            async with storage.writing(lease) as files:
+                files.create("file", b"x")
+                _take_over(containers, lease)
+
+        async with storage.lease("name") as lease:
+            with pytest.raises(LeaseLostError):
+                await change(lease)
+        assert not (containers.volume.store / "file").exists()
+        with pytest.raises(AbsentError):
+            await _read(storage, "file")
+
+    asyncio.run(run())
