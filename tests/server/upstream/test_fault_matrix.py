@@ -1,0 +1,128 @@
+"""Every fault of pages, metadata and files, at every age of what is known: the answers, and the disk afterwards."""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from publisher.server.settings import Right, UpstreamSettings
+from tests.helpers.http import JSON, Client
+from tests.helpers.inside import serving_app
+from tests.helpers.passing_on import QUICK, Clock, settings_for
+from tests.helpers.upstream import FAULTS, FakeUpstream, PublicFile
+from tests.helpers.waiting import eventually
+
+KINDS = ("page", "metadata", "file")
+PHASES = ("never seen", "fresh", "stale", "after restart")
+TABLE = Path(__file__).parents[3] / "docs/reference/upstream-faults.md"
+SECOND = 1.0
+"""Seconds of silence that end a request; only the fault ``slow`` ever waits for them."""
+
+
+def documented() -> dict[tuple[str, str], list[str]]:
+    rows = re.findall(r"^\| (page|metadata|file) \| ([^|]+) \| (.+) \|$", TABLE.read_text("utf-8"), re.MULTILINE)
+    return {(kind, fault.strip()): [cell.strip() for cell in cells.split(" | ")] for kind, fault, cells in rows}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_the_answers_and_the_disk_are_as_documented(fake: FakeUpstream, tmp_path: Path, fault: str) -> None:
+    files = {
+        (kind, phase): fake.add(tmp_path, f"{kind}_{phase.replace(' ', '_')}", data=(kind + phase).encode() * 1000)
+        for kind in KINDS
+        for phase in PHASES
+    }
+    limits = replace(QUICK, silence=SECOND) if fault == "slow" else QUICK
+    settings = settings_for(fake, tmp_path, limits=limits)
+    clock = Clock()
+    observed: dict[str, dict[str, str]] = {kind: {} for kind in KINDS}
+    with _index(tmp_path / "one", settings, clock) as client:
+        for kind in KINDS:
+            for phase in PHASES[1:]:
+                _visit(client, files[kind, phase])
+        for kind in KINDS:
+            fake.faults = {kind: fault}
+            for phase in ("never seen", "fresh"):
+                observed[kind][phase] = _observe(client, kind, files[kind, phase], settings.cache)
+        clock.now += 3600
+        for kind in KINDS:
+            fake.faults = {kind: fault}
+            observed[kind]["stale"] = _observe(client, kind, files[kind, "stale"], settings.cache)
+    with _index(tmp_path / "two", settings, clock) as client:
+        for kind in KINDS:
+            fake.faults = {kind: fault}
+            observed[kind]["after restart"] = _observe(client, kind, files[kind, "after restart"], settings.cache)
+    rows = {(kind, fault): [observed[kind][phase] for phase in PHASES] for kind in KINDS}
+    assert {row: documented().get(row) for row in rows} == rows, "\n".join(
+        f"| {kind} | {fault} | {' | '.join(cells)} |" for (kind, fault), cells in rows.items()
+    )
+
+
+def test_no_fault_stores_wrong_bytes_or_turns_a_failure_into_a_404() -> None:
+    """Hold the table itself against the two rules that it must never break."""
+    table = documented()
+    assert len(table) == len(KINDS) * len(FAULTS)
+    for (kind, fault), cells in table.items():
+        assert len(cells) == len(PHASES)
+        assert all("404" not in cell for cell in cells) or fault == "404", (kind, fault)
+        for cell in cells[1:]:
+            assert cell == "200, stored", (kind, fault)
+        if fault in {"wrong digest", "wrong size", "truncated", "garbage", "sign-in page"}:
+            assert cells[0].endswith("nothing") or (kind, fault) == ("page", "wrong digest"), (kind, fault)
+
+
+@contextmanager
+def _index(folder: Path, settings: UpstreamSettings, clock: Clock) -> Iterator[Client]:
+    folder.mkdir()
+    with serving_app(folder, {"upstream": settings, "authenticate": frozenset({Right.UPDATE})}) as (url, app):
+        assert app.upstream is not None
+        app.upstream.clock = clock
+        yield Client(url, None)
+
+
+def _visit(client: Client, file: PublicFile) -> None:
+    for kind in KINDS:
+        assert client.get(_path(kind, file), {"Accept": JSON}).status_code == 200
+
+
+def _observe(client: Client, kind: str, file: PublicFile, cache: Path) -> str:
+    """Return the answer, a second one where that differs, and what is on the disk."""
+    answers = [_ask(client, kind, file) for _ in range(2)]
+    answer = answers[0] if answers[0] == answers[1] else f"{answers[0]}, then {answers[1]}"
+    stored = _stored(kind, file, cache) or (answer == "200" and eventually(lambda: _stored(kind, file, cache)))
+    return f"{answer}, {'stored' if stored else 'nothing'}"
+
+
+def _ask(client: Client, kind: str, file: PublicFile) -> str:
+    try:
+        answer: Any = client.get(_path(kind, file), {"Accept": JSON})
+    except requests.RequestException:
+        return "cut"
+    if answer.status_code != 200:
+        assert answer.status_code in {404, 502} or answer.headers["Retry-After"]
+        return str(answer.status_code)
+    if kind == "page":
+        return "200" if answer.json()["files"] else "200 empty"
+    return "200" if answer.content == (file.data if kind == "file" else file.metadata) else "200 wrong"
+
+
+def _path(kind: str, file: PublicFile) -> str:
+    if kind == "page":
+        return f"simple/{file.filename.split('-')[0].replace('_', '-')}/"
+    path = "-/public/" + file.path.removeprefix("/packages/")
+    return path + ".metadata" if kind == "metadata" else path
+
+
+def _stored(kind: str, file: PublicFile, cache: Path) -> bool:
+    if kind == "page":
+        return (cache / "pages" / f"{_path(kind, file).split('/')[1]}.page").exists()
+    data = file.data if kind == "file" else file.metadata
+    digest = hashlib.sha256(data or b"").hexdigest()
+    found = cache / "files" / digest[:2] / digest
+    assert not found.exists() or hashlib.sha256(found.read_bytes()).hexdigest() == digest
+    return found.exists()
