@@ -22,7 +22,7 @@ from tests.machine.conftest import CLIENTS, PASSWORD, USER, LogIn, Person
 from tests.machine.tools.test_tools import BIN, PIP, PROJECT
 
 STATES = ("as it should be", "401", "404", "503", "deleted", "what it needs is deleted")
-MODES = ("beside-public", "passes-on")
+MODES = ("beside-public", "passes-on", "one-url")
 PRIVATE, STRANGE = "1.1.0", "99.0.0"
 METADATA = f"Metadata-Version: 2.4\nName: acme-widgets\nVersion: {PRIVATE}\nRequires-Dist: acme-core\n"
 
@@ -38,10 +38,17 @@ def public(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningIndex]:
     index.stop()
 
 
-@pytest.fixture(scope="module", params=[mode == "passes-on" for mode in MODES], ids=MODES)
-def options(request: pytest.FixtureRequest, public: RunningIndex) -> list[str]:
-    """How the private index is started: it leaves public names alone, or passes them on."""
-    return ["--fallback-url", f"{public.url}simple/"] if request.param else []
+@pytest.fixture(scope="module", params=MODES)
+def options(
+    request: pytest.FixtureRequest, public: RunningIndex, tmp_path_factory: pytest.TempPathFactory
+) -> list[str]:
+    """How the private index is started: it leaves public names alone, redirects for them, or passes them on."""
+    cache = str(tmp_path_factory.mktemp("cache"))
+    chosen = {
+        "passes-on": ["--fallback-url", f"{public.url}simple/"],
+        "one-url": ["--upstream", f"{public.url}simple/", "--upstream-cache", cache],
+    }
+    return chosen.get(request.param, [])
 
 
 @pytest.fixture(scope="module")
