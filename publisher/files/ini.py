@@ -34,7 +34,7 @@ def parse_ini(text: str, normalize: Callable[[str], str] = str.lower) -> IniText
         updater.read_string(text.removeprefix(BYTE_ORDER_MARK))
     except (Error, ValueError) as error:
         reason = " ".join(str(error).split())
-        raise ConfigurationError(f"It can't be read as an INI file: {reason}", hint="Mend it first.") from error
+        raise ConfigurationError(f"Not a valid INI file: {reason}", hint="Fix the file first.") from error
     headers: dict[str, int] = {}
     options: list[tuple[str, str, str, int, int]] = []
     line = 0

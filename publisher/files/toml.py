@@ -77,7 +77,7 @@ def read_toml(text: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text.removeprefix(BYTE_ORDER_MARK).replace("\r\n", "\n"))
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise ConfigurationError(f"It is not valid TOML: {error}.", hint="Mend it first.") from error
+        raise ConfigurationError(f"Not valid TOML: {error}.", hint="Fix the file first.") from error
 
 
 def put_tables(  # noqa: PLR0913 - one argument for each kind of addition
@@ -183,7 +183,7 @@ def _table(document: dict[str, Any], path: Sequence[str]) -> dict[str, Any]:
     for name in path:
         below = found.setdefault(name, {})
         if not isinstance(below, dict):
-            raise ConfigurationError(f"{'.'.join(path)} is no table in it.", hint="Mend it first.")
+            raise ConfigurationError(f"{'.'.join(path)} is no table in it.", hint="Fix the file first.")
         found = below
     return found
 

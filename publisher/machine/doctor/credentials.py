@@ -86,22 +86,22 @@ def _nothing_found(target: Target, reached: Reached) -> Iterator[Diagnosis]:
     remembered = remembered_username(target.url.root)
     username = target.username or target.url.username
     if reached.is_open:
-        yield _CREDENTIALS.note("found", "There are none; the index shows its packages without.", HOW_TO_LOG_IN)
+        yield _CREDENTIALS.note("found", "No credentials; the index shows its packages without any.", HOW_TO_LOG_IN)
     elif remembered and username not in {None, remembered}:
         yield _CREDENTIALS.problem(
             "found",
-            f"There are none of {username}, who is asked for; {remembered} is who logged in.",
-            f"Run `pypi-publish login --username {username}`, or ask for {remembered}.",
+            f"No credentials for {username}; the last login was {remembered}.",
+            f"Run `pypi-publish login --username {username}`, or use {remembered}.",
         )
     elif remembered:
         yield _CREDENTIALS.problem(
             "found",
-            f"{remembered} logged in here once, and keyring does not have the password any more.",
+            f"The last login was {remembered}, but keyring no longer has the password.",
             "Run `pypi-publish login` again. If it comes back, another keyring was in use then: compare "
             "PYTHON_KEYRING_BACKEND.",
         )
     else:
-        yield _CREDENTIALS.problem("found", f"There are none for {target.url}.", HOW_TO_LOG_IN)
+        yield _CREDENTIALS.problem("found", f"No credentials for {target.url}.", HOW_TO_LOG_IN)
 
 
 def _check_used(target: Target, used: Credentials) -> Generator[Diagnosis, None, Accepted | None]:
@@ -151,7 +151,7 @@ def _check_others(target: Target, used: Credentials, others: Sequence[Credential
             yield _CREDENTIALS.warning(
                 "agree",
                 f"{_capitalized(other.source)} has a password of {other.username} that the index refuses.{first}",
-                _how_to_mend(other),
+                _how_to_fix(other),
             )
         except PublishError as error:
             yield _CREDENTIALS.problem("agree", error.message, error.hint)
@@ -161,9 +161,9 @@ def _check_others(target: Target, used: Credentials, others: Sequence[Credential
             )
 
 
-def _how_to_mend(outdated: Credentials) -> str:
+def _how_to_fix(outdated: Credentials) -> str:
     if outdated.source == "netrc":
-        return f"Take the entry out of {netrc_file()}, or put the valid password there."
+        return f"Remove the entry from {netrc_file()}, or put the valid password there."
     return "Run `pypi-publish login` with the valid one."
 
 

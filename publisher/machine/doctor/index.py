@@ -58,7 +58,7 @@ def _check_scheme(url: IndexUrl) -> Iterator[Diagnosis]:
     if url.root.startswith("http:") and not url.host.startswith(_LOOPBACK):
         yield _INDEX.warning(
             "encrypted",
-            f"{url} is plain HTTP: whoever is on the way reads the password and can change the packages.",
+            f"{url} is plain HTTP: anyone on the network path can read the password and change the packages.",
             f"Use {url.root.replace('http:', 'https:', 1)}, or have the index served over TLS.",
         )
 
@@ -148,7 +148,9 @@ def _check_health(url: IndexUrl, session: http.IndexSession) -> Iterator[Diagnos
             yield _INDEX.ok("healthy", "It is an index of pypi-publish, and can read and write its packages.")
         case {"status": "unavailable", "reason": str(reason)}:
             yield _INDEX.problem(
-                "healthy", f"The index can't work: {reason}", "Tell whoever runs it; this is nothing on your machine."
+                "healthy",
+                f"The index can't work: {reason}",
+                "Tell its administrator; the cause is not on your machine.",
             )
         case _:
             yield _INDEX.note("healthy", "It is no index of pypi-publish: publishing works, `passwd` and `yank` don't.")

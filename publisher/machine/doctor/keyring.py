@@ -55,7 +55,7 @@ def _check_command(url: IndexUrl, accepted: Accepted) -> Iterator[Diagnosis]:
     if outcome.code is None:
         yield _KEYRING.problem(
             "command",
-            f"{command} does not answer: it waits for somebody to unlock a keyring.",
+            f"{command} does not answer: a keyring may have to be unlocked.",
             "Unlock it and try again; without a desktop, name a backend that needs none in PYTHON_KEYRING_BACKEND.",
         )
     elif "--mode" in outcome.stderr:

@@ -247,14 +247,21 @@ def test_an_open_index_needs_no_credentials() -> None:
 
 def test_nobody_logged_in(index: RunningIndex, keyring_chain: Path) -> None:
     done = _doctor()
-    _expect(done, 4, "found", Verdict.PROBLEM, f"There are none for {index.url}", "`pypi-publish login`")
+    _expect(done, 4, "found", Verdict.PROBLEM, f"No credentials for {index.url}", "`pypi-publish login`")
     assert not keyring_chain.exists()
 
 
 def test_the_login_is_in_another_keyring(logged_in: RunningIndex, keyring_chain: Path) -> None:
     keyring_chain.unlink()
     done = _doctor()
-    _expect(done, 4, "found", Verdict.PROBLEM, "hopper logged in here once", "PYTHON_KEYRING_BACKEND")
+    _expect(
+        done,
+        4,
+        "found",
+        Verdict.PROBLEM,
+        "The last login was hopper, but keyring no longer has the password",
+        "PYTHON_KEYRING_BACKEND",
+    )
     assert logged_in.url
 
 
@@ -381,7 +388,7 @@ def test_a_keyring_that_waits_for_a_person(
         monkeypatch.setenv(name, value)
     accepted = Accepted(Credentials("hopper", Secret(LATIN), "keyring"), Account("hopper", ()))
     found = [finding.what for finding in keyring.check_keyring(parse_index_url(logged_in.url), accepted)]
-    assert "waits for somebody to unlock" in found[-1]
+    assert "may have to be unlocked" in found[-1]
 
 
 def test_a_keyring_without_the_plug_in_needs_the_name(logged_in: RunningIndex, tmp_path: Path) -> None:
