@@ -267,7 +267,7 @@ def test_the_login_is_in_another_keyring(logged_in: RunningIndex, keyring_chain:
 
 def test_another_user_is_asked_for(logged_in: RunningIndex) -> None:
     done = _doctor("--username", "somebody")
-    _expect(done, 4, "found", Verdict.PROBLEM, "none of somebody", "hopper is who logged in")
+    _expect(done, 4, "found", Verdict.PROBLEM, "No credentials for somebody", "the last login was hopper")
     assert logged_in.url
 
 
