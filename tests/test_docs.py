@@ -11,7 +11,7 @@ import pytest
 
 from publisher import errors
 from publisher.cli.main import group
-from publisher.machine.diagnosis import Area, Verdict
+from publisher.machine.diagnosis import Area, DiagnosisLevel
 from publisher.project.config import _KEYS
 from publisher.server.app import create_app
 from publisher.server.settings import ServerSettings
@@ -108,7 +108,7 @@ def test_every_check_of_doctor_is_in_the_reference() -> None:
     checks = {
         str(call.args[0].value)
         for call in calls
-        if ast.unparse(call.func).rpartition(".")[2] in {verdict.value for verdict in Verdict}
+        if ast.unparse(call.func).rpartition(".")[2] in {verdict.value for verdict in DiagnosisLevel}
         and isinstance(call.args[0], ast.Constant)
     }
     assert {"reachable", "accepted", "command", "twine-leak", "pypirc"} <= checks

@@ -15,7 +15,7 @@ from publisher.building.fast import FastEngine
 from publisher.building.hooks import AccelerationError, OutputCallback, ignore_output
 from publisher.building.reproducible import VARIABLE, source_date_epoch
 from publisher.building.sdists import make_reproducible, unpack_sdist
-from publisher.building.uv import UvSettings, find_uv, read_uv_settings
+from publisher.building.uv import UvBuildSettings, find_uv, read_uv_settings
 from publisher.errors import BuildFailedError, ConfigurationError
 from publisher.project.distributions import Kind
 from publisher.project.pyproject import declared_build_requirements, require_project
@@ -123,8 +123,8 @@ class Builder:
                 self._fall_back(engine, error)
                 return self._engine.build(source, name, out_dir, context)
 
-    def _settings(self, project: Path) -> UvSettings:
-        return read_uv_settings(project) if self.options.installer == "uv" else UvSettings()
+    def _settings(self, project: Path) -> UvBuildSettings:
+        return read_uv_settings(project) if self.options.installer == "uv" else UvBuildSettings()
 
     def _fall_back(self, failed: BuildEngine, error: AccelerationError) -> None:
         """Replace a failed engine by the plain one, for all builds from now on."""

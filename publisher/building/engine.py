@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from publisher.building.hooks import OutputCallback
-from publisher.building.uv import UvSettings
+from publisher.building.uv import UvBuildSettings
 
 Installer = Literal["pip", "uv"]
 DistributionKind = Literal["sdist", "wheel"]
@@ -19,14 +19,14 @@ class BuildContext:
 
     variables: Mapping[str, str]
     on_output: OutputCallback
-    settings: UvSettings
+    settings: UvBuildSettings
 
 
 class BuildEngine(ABC):
     """Builds single distributions; several threads may do so at the same time."""
 
     @abstractmethod
-    def prepare(self, requirements: Collection[str], settings: UvSettings) -> None:
+    def prepare(self, requirements: Collection[str], settings: UvBuildSettings) -> None:
         """Start to set up an environment that a build will need."""
 
     @abstractmethod

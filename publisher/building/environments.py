@@ -16,13 +16,13 @@ from venv import EnvBuilder
 from publisher.building.bytecode import keep_bytecode, restore_bytecode
 from publisher.building.engine import Installer
 from publisher.building.installer import pip_settings
-from publisher.building.uv import UvSettings, uv_install_command, uv_variables
+from publisher.building.uv import UvBuildSettings, uv_install_command, uv_variables
 
 if TYPE_CHECKING:
     from publisher.building.pypa_build import IsolatedEnv
 
 
-_Key = tuple[frozenset[str], UvSettings]
+_Key = tuple[frozenset[str], UvBuildSettings]
 
 
 class Environments:
@@ -39,7 +39,7 @@ class Environments:
         self._threads: list[threading.Thread] = []
         self._stack = ExitStack()
 
-    def begin(self, requirements: Collection[str], settings: UvSettings) -> None:
+    def begin(self, requirements: Collection[str], settings: UvBuildSettings) -> None:
         """Set up the environment with these requirements in the background, unless that was started before."""
         key = frozenset(requirements), settings
         if future := self._claim(key):
@@ -48,7 +48,7 @@ class Environments:
             self._threads.append(thread)
             thread.start()
 
-    def get(self, requirements: Collection[str], settings: UvSettings) -> "IsolatedEnv":
+    def get(self, requirements: Collection[str], settings: UvBuildSettings) -> "IsolatedEnv":
         """
         Return the environment with these requirements (PEP 508), after setting it up or waiting for it.
 
@@ -78,14 +78,14 @@ class Environments:
             future.set_exception(error)
             raise
 
-    def _start_with_uv(self, requirements: Collection[str], settings: UvSettings) -> "Callable[[], IsolatedEnv]":
+    def _start_with_uv(self, requirements: Collection[str], settings: UvBuildSettings) -> "Callable[[], IsolatedEnv]":
         folder = self._stack.enter_context(TemporaryDirectory(prefix="pypi-publish-env-", ignore_cleanup_errors=True))
         environment = UvEnvironment(Path(folder))
         self._stack.callback(environment.keep_bytecode)
         environment.start(requirements, settings)
         return environment.finish
 
-    def _start_with_pip(self, requirements: Collection[str], _: UvSettings) -> "Callable[[], IsolatedEnv]":
+    def _start_with_pip(self, requirements: Collection[str], _: UvBuildSettings) -> "Callable[[], IsolatedEnv]":
         def make() -> "IsolatedEnv":
             from publisher.building.pypa_build import DefaultIsolatedEnv  # noqa: PLC0415 - not needed with uv
 
@@ -123,7 +123,7 @@ class UvEnvironment:
         """Return the variables that select this environment instead of the one that runs this program."""
         return {"PATH": os.pathsep.join(filter(None, [self._scripts, os.environ.get("PATH")])), "PYTHONPATH": ""}
 
-    def start(self, requirements: Collection[str], settings: UvSettings) -> None:
+    def start(self, requirements: Collection[str], settings: UvBuildSettings) -> None:
         """Start to install requirements (PEP 508)."""
         if not requirements:
             return

@@ -10,7 +10,7 @@ from publisher.building.engine import BuildContext, BuildEngine, DistributionKin
 from publisher.building.environments import Environments
 from publisher.building.hooks import AccelerationError
 from publisher.building.runners import RunnerKey, RunnerPool
-from publisher.building.uv import UvSettings
+from publisher.building.uv import UvBuildSettings
 from publisher.errors import PublishError
 from publisher.project.pyproject import build_backend_module
 
@@ -25,7 +25,7 @@ class FastEngine(BuildEngine):
         self._environments = Environments(installer)
         self._runners = RunnerPool()
 
-    def prepare(self, requirements: Collection[str], settings: UvSettings) -> None:
+    def prepare(self, requirements: Collection[str], settings: UvBuildSettings) -> None:
         """Start to set up the environment in the background."""
         with _accelerating():
             self._environments.begin(requirements, settings)
@@ -74,7 +74,7 @@ class FastEngine(BuildEngine):
         finally:
             self._runners.give_back(key, runner)
 
-    def _environment(self, requirements: set[str], settings: UvSettings) -> "IsolatedEnv":
+    def _environment(self, requirements: set[str], settings: UvBuildSettings) -> "IsolatedEnv":
         with _accelerating():
             return self._environments.get(requirements, settings)
 

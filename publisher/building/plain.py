@@ -10,7 +10,7 @@ from publisher.building.engine import BuildContext, BuildEngine, DistributionKin
 from publisher.building.hooks import SubprocessHookRunner, hook_variables
 from publisher.building.installer import pip_settings
 from publisher.building.pypa_build import DefaultIsolatedEnv, ProjectBuilder
-from publisher.building.uv import UvSettings, uv_install_command, uv_variables
+from publisher.building.uv import UvBuildSettings, uv_install_command, uv_variables
 from publisher.errors import BuildFailedError
 
 
@@ -23,7 +23,7 @@ class PlainEngine(BuildEngine):
         self._running: set[SubprocessHookRunner] = set()
         self._is_closed = False
 
-    def prepare(self, requirements: Collection[str], settings: UvSettings) -> None:
+    def prepare(self, requirements: Collection[str], settings: UvBuildSettings) -> None:
         """Do nothing: environments are not shared."""
 
     def build(self, source: Path, kind: DistributionKind, out_dir: Path, context: BuildContext) -> Path:

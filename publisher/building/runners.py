@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from publisher.building.hooks import HookRunner, hook_variables, open_runner
 from publisher.building.preload import HookImports
-from publisher.building.uv import UvSettings
+from publisher.building.uv import UvBuildSettings
 from publisher.errors import BuildFailedError
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ class RunnerKey:
     """Equal for two builds that may share a runner, one after the other."""
 
     requirements: frozenset[str]
-    settings: UvSettings
+    settings: UvBuildSettings
     backend: str | None
     variables: tuple[tuple[str, str], ...]
 

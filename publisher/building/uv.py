@@ -111,7 +111,7 @@ def uv_variables(environment: Path) -> dict[str, str]:
 
 
 @dataclass(frozen=True)
-class UvSettings:
+class UvBuildSettings:
     """Settings for one project's build: a configuration file for uv, and sources and indexes of requirements."""
 
     config: str = ""
@@ -132,7 +132,7 @@ class UvSettings:
         return "\n".join([*lines, *sources, ""])
 
 
-def uv_install_command(python: str, requirements: Iterable[str], settings: UvSettings, folder: Path) -> list[str]:
+def uv_install_command(python: str, requirements: Iterable[str], settings: UvBuildSettings, folder: Path) -> list[str]:
     """Return the command that installs requirements (PEP 508); its files are written to a folder, if it needs any."""
     command = [find_uv() or "uv", "pip", "install", "--python", python]
     for path in os.environ.get("UV_BUILD_CONSTRAINT", "").split():
@@ -148,7 +148,7 @@ def uv_install_command(python: str, requirements: Iterable[str], settings: UvSet
     return [*command, "--requirements", str(folder / "pyproject.toml")]
 
 
-def read_uv_settings(project: Path) -> UvSettings:
+def read_uv_settings(project: Path) -> UvBuildSettings:
     """
     Return uv's settings for the build of a project: its own and its workspace's, the person's, and the system's.
 
@@ -164,7 +164,7 @@ def read_uv_settings(project: Path) -> UvSettings:
     for folder, table in documents:
         for name, source in (table.get("sources") or {}).items():
             sources.setdefault(canonicalize_name(name), _toml(_absolute_source(folder, name, source, root)))
-    return UvSettings(
+    return UvBuildSettings(
         "".join(f"{key} = {_toml(value)}\n" for key, value in merged.items()),
         f"index = {_toml(indexes)}" if indexes else "",
         tuple(sources.items()),

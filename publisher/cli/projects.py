@@ -18,6 +18,6 @@ def command() -> None:
 @output_options
 def claim(name: str, *, place: PublicPackagesArgs) -> None:
     """Allow that a name is published here which exists publicly; prints the public project that it hides."""
-    from publisher.cli.run.public_packages import claim_name
+    from publisher.cli.run.admin.public_packages import claim_name
 
     claim_name(place, name)

@@ -21,6 +21,6 @@ def confirm_loss(*, place: StorageArgs) -> None:
 
     Every name that the index ever owned stays its own.
     """
-    from publisher.cli.run.storage import confirm_loss as confirm
+    from publisher.cli.run.admin.storage import confirm_loss as confirm
 
     confirm(place)

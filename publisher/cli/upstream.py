@@ -23,7 +23,7 @@ def command() -> None:
 @output_options
 def list_(place: PublicPackagesArgs) -> None:
     """List the upstreams, the cached projects, and the exceptions."""
-    from publisher.cli.run.public_packages import list_cached
+    from publisher.cli.run.admin.public_packages import list_cached
 
     list_cached(place)
 
@@ -35,7 +35,7 @@ def list_(place: PublicPackagesArgs) -> None:
 @output_options
 def why(requirement: str, *, place: PublicPackagesArgs) -> None:
     """Explain why files of a project are passed on or not."""
-    from publisher.cli.run.public_packages import explain
+    from publisher.cli.run.admin.public_packages import explain
 
     explain(place, requirement)
 
@@ -50,7 +50,7 @@ def why(requirement: str, *, place: PublicPackagesArgs) -> None:
 @output_options
 def allow(requirement: str, *, until: str | None, reason: str | None, remove: bool, place: PublicPackagesArgs) -> None:
     """Pass a project or version on before its cooldown ends."""
-    from publisher.cli.run.public_packages import allow_early
+    from publisher.cli.run.admin.public_packages import allow_early
 
     allow_early(place, requirement, until=until, reason=reason, remove=remove)
 
@@ -61,7 +61,7 @@ def allow(requirement: str, *, until: str | None, reason: str | None, remove: bo
 @output_options
 def claims(place: PublicPackagesArgs) -> None:
     """List private names that exist publicly; this sends the names upstream, except reserved ones."""
-    from publisher.cli.run.public_packages import list_claims
+    from publisher.cli.run.admin.public_packages import list_claims
 
     list_claims(place)
 
@@ -73,7 +73,7 @@ def claims(place: PublicPackagesArgs) -> None:
 @output_options
 def warm(lock_file: Path, *, place: PublicPackagesArgs) -> None:
     """Fetch all files of a requirements.txt, uv.lock or pylock.toml, and keep them in the cache."""
-    from publisher.cli.run.public_packages import warm_cache
+    from publisher.cli.run.admin.public_packages import warm_cache
 
     warm_cache(place, lock_file)
 
@@ -85,7 +85,7 @@ def warm(lock_file: Path, *, place: PublicPackagesArgs) -> None:
 @output_options
 def refresh(name: str, *, place: PublicPackagesArgs) -> None:
     """Ask upstream for a project's page now."""
-    from publisher.cli.run.public_packages import refresh_page
+    from publisher.cli.run.admin.public_packages import refresh_page
 
     refresh_page(place, name)
 
@@ -97,6 +97,6 @@ def refresh(name: str, *, place: PublicPackagesArgs) -> None:
 @output_options
 def remove(name: str, *, place: PublicPackagesArgs) -> None:
     """Remove a project from the cache."""
-    from publisher.cli.run.public_packages import remove_cached
+    from publisher.cli.run.admin.public_packages import remove_cached
 
     remove_cached(place, name)

@@ -24,7 +24,7 @@ def command() -> None:
 @output_options
 def add(username: str, *, generate: bool, password_stdin: bool, place: AccountsArgs) -> None:
     """Create an account, or change its password."""
-    from publisher.cli.run.accounts import add_account
+    from publisher.cli.run.admin.accounts import add_account
 
     add_account(place, username, generate=generate, password_stdin=password_stdin)
 
@@ -36,7 +36,7 @@ def add(username: str, *, generate: bool, password_stdin: bool, place: AccountsA
 @output_options
 def remove(username: str, *, place: AccountsArgs) -> None:
     """Remove an account."""
-    from publisher.cli.run.accounts import remove_account
+    from publisher.cli.run.admin.accounts import remove_account
 
     remove_account(place, username)
 
@@ -47,6 +47,6 @@ def remove(username: str, *, place: AccountsArgs) -> None:
 @output_options
 def list_(place: AccountsArgs) -> None:
     """List all accounts, one per line."""
-    from publisher.cli.run.accounts import list_accounts
+    from publisher.cli.run.admin.accounts import list_accounts
 
     list_accounts(place)

@@ -7,7 +7,7 @@ from enum import Enum, StrEnum
 from publisher.errors import ConfigurationError, CredentialsError, IndexUnavailableError
 
 
-class Verdict(StrEnum):
+class DiagnosisLevel(StrEnum):
     """How grave a diagnosis is; all is well without warnings and problems."""
 
     OK = "ok"
@@ -21,7 +21,7 @@ class Verdict(StrEnum):
     @property
     def is_well(self) -> bool:
         """Whether nothing needs to be done."""
-        return self in {Verdict.OK, Verdict.NOTE}
+        return self in {DiagnosisLevel.OK, DiagnosisLevel.NOTE}
 
 
 class Area(Enum):
@@ -44,7 +44,7 @@ class Diagnosis:
 
     area: Area
     check: str
-    verdict: Verdict
+    verdict: DiagnosisLevel
     what: str
     remedy: str | None = None
 
@@ -62,7 +62,7 @@ class Diagnosis:
 def gravest(diagnoses: Iterable[Diagnosis]) -> Diagnosis | None:
     """Return the diagnosis that decides the exit code: the first problem, or else the first warning."""
     trouble = [diagnosis for diagnosis in diagnoses if not diagnosis.verdict.is_well]
-    problems = [diagnosis for diagnosis in trouble if diagnosis.verdict is Verdict.PROBLEM]
+    problems = [diagnosis for diagnosis in trouble if diagnosis.verdict is DiagnosisLevel.PROBLEM]
     return next(iter(problems or trouble), None)
 
 
@@ -74,16 +74,16 @@ class Reporter:
 
     def ok(self, check: str, what: str) -> Diagnosis:
         """Return that something works."""
-        return Diagnosis(self.area, check, Verdict.OK, what)
+        return Diagnosis(self.area, check, DiagnosisLevel.OK, what)
 
     def note(self, check: str, what: str, remedy: str | None = None) -> Diagnosis:
         """Return something worth knowing."""
-        return Diagnosis(self.area, check, Verdict.NOTE, what, remedy)
+        return Diagnosis(self.area, check, DiagnosisLevel.NOTE, what, remedy)
 
     def warning(self, check: str, what: str, remedy: str | None) -> Diagnosis:
         """Return that something works, and is dangerous or wrong."""
-        return Diagnosis(self.area, check, Verdict.WARNING, what, remedy)
+        return Diagnosis(self.area, check, DiagnosisLevel.WARNING, what, remedy)
 
     def problem(self, check: str, what: str, remedy: str | None) -> Diagnosis:
         """Return that something does not work."""
-        return Diagnosis(self.area, check, Verdict.PROBLEM, what, remedy)
+        return Diagnosis(self.area, check, DiagnosisLevel.PROBLEM, what, remedy)

@@ -26,8 +26,8 @@ from publisher.server.routes.browsers import require_own_page, secured
 from publisher.server.routes.failures import DOMAIN_ERRORS, http_error
 from publisher.server.routes.files import FileRoutes
 from publisher.server.routes.health import HealthRoute
-from publisher.server.routes.json_page import JsonPage
-from publisher.server.routes.mounted import PypiserverRoutes
+from publisher.server.routes.legacy.json_page import JsonPage
+from publisher.server.routes.legacy.mounted import PypiserverRoutes
 from publisher.server.routes.pages import WebPages
 from publisher.server.routes.public.admin import PublicAdminRoutes
 from publisher.server.routes.public.ownership import CatalogOwnership

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from publisher.errors import InvalidDistributionError
 from publisher.project.distributions import parse_filename
 from publisher.server.http.messages import HttpError
-from publisher.server.http.multipart import Fields, UploadForm
+from publisher.server.http.multipart import Fields, FormParser
 from publisher.server.names.filenames import guess, normalize
 from publisher.server.routes.page_memory import negotiate
 
@@ -38,10 +38,10 @@ class _Memory:
     async def drain(self) -> None: ...
 
 
-def _feed(body: bytes, sizes: list[int]) -> tuple[UploadForm, _Memory]:
+def _feed(body: bytes, sizes: list[int]) -> tuple[FormParser, _Memory]:
     """Parse a body that arrives in pieces of the given sizes, over and over."""
     sink = _Memory()
-    form = UploadForm(f"multipart/form-data; boundary={BOUNDARY}", sink)
+    form = FormParser(f"multipart/form-data; boundary={BOUNDARY}", sink)
     position, turn = 0, 0
     while position < len(body):
         size = sizes[turn % len(sizes)]
@@ -96,7 +96,7 @@ def test_a_form_that_is_cut_short_is_never_complete(content: bytes) -> None:
 
 @given(st.text(max_size=300))
 def test_any_content_type_is_refused_or_has_a_boundary(content_type: str) -> None:
-    refused = _refusal(lambda: UploadForm(content_type, _Memory()))
+    refused = _refusal(lambda: FormParser(content_type, _Memory()))
     assert refused is None or refused.status in {400, 415}
 
 

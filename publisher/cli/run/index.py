@@ -11,6 +11,6 @@ def run_index(args: ServeArgs) -> None:
     """Serve until a signal arrives; raise ConfigurationError where the index is not installed."""
     if find_spec("uvicorn") is None or find_spec("pypiserver") is None:
         raise ConfigurationError("The index is not installed.", hint=f"uv tool install {own_requirement('server')}")
-    from publisher.cli.run.serving import serve_index  # needs the extra [server]
+    from publisher.cli.run.admin.serving import serve_index  # needs the extra [server]
 
     serve_index(args)

@@ -36,7 +36,7 @@ class Sink(Protocol):
 Fields = dict[str, list[str]]
 
 
-class UploadForm:
+class FormParser:
     """
     A form that is being read: `fields` grow with every part, the part ``content`` goes to the sink.
 

@@ -9,12 +9,12 @@ from publisher.server.http.messages import HttpError, Request, Response
 from publisher.server.routes.accounts import AccountRoutes
 from publisher.server.routes.files import FileRoutes
 from publisher.server.routes.health import HealthRoute
-from publisher.server.routes.json_page import JsonPage
-from publisher.server.routes.mounted import MountedAnswer, PypiserverRoutes
+from publisher.server.routes.legacy.json_page import JsonPage
+from publisher.server.routes.legacy.mounted import MountedAnswer, PypiserverRoutes
+from publisher.server.routes.legacy.redirects import to_legacy, to_simple, without_icon
 from publisher.server.routes.pages import WebPages
 from publisher.server.routes.public.admin import PublicAdminRoutes
 from publisher.server.routes.public.packages import JoinedDownload, PublicRoutes
-from publisher.server.routes.redirects import to_legacy, to_simple, without_icon
 from publisher.server.routes.releases import ReleaseRoutes
 from publisher.server.routes.sending import CopiedFile, LargeFile
 from publisher.server.routes.simple import SimplePages

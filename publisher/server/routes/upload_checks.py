@@ -11,7 +11,7 @@ from publisher.errors import InvalidDistributionError
 from publisher.project.distributions import Distribution, Kind, parse_filename
 from publisher.project.versions import same_version
 from publisher.server.http.messages import HttpError
-from publisher.server.http.multipart import UploadForm
+from publisher.server.http.multipart import FormParser
 from publisher.server.names.filenames import guess, is_name
 from publisher.server.store.metadata import FileMetadata
 
@@ -57,7 +57,7 @@ def is_legacy(filename: str) -> bool:
     return known and guessed is not None and is_name(guessed.project) and bool(guessed.version)
 
 
-def check_form(form: UploadForm, distribution: Distribution) -> None:
+def check_form(form: FormParser, distribution: Distribution) -> None:
     """Refuse a form that says other things than the file."""
     name, version, kind = form.text("name"), form.text("version"), form.text("filetype")
     if name and not _same_name(name, distribution):
@@ -72,7 +72,7 @@ def check_form(form: UploadForm, distribution: Distribution) -> None:
         )
 
 
-def signature_of(form: UploadForm) -> bytes | None:
+def signature_of(form: FormParser) -> bytes | None:
     """Return the signature that a form brings, None for none; raise HttpError 413 for one that is none."""
     text = form.text("gpg_signature")
     if len(text) > SIGNATURE_LIMIT:

@@ -13,7 +13,7 @@ from publisher.errors import InvalidDistributionError
 from publisher.project.distributions import read_distribution
 from publisher.server.http.forwarding import place_of
 from publisher.server.http.messages import TEXT_TYPE, ClientGoneError, HttpError, Request, Response
-from publisher.server.http.multipart import Fields, UploadForm
+from publisher.server.http.multipart import Fields, FormParser
 from publisher.server.routes.own_client import require_client_uploader
 from publisher.server.routes.upload_checks import check_filename, check_form, file_metadata, is_legacy, signature_of
 from publisher.server.settings import ServerSettings
@@ -125,7 +125,7 @@ class UploadRoutes:
 
     async def _receive(self, request: Request, spool: Spool) -> Response:
         sink = _Sink(spool, accept_legacy=self._settings.accept_legacy)
-        form = UploadForm(request.header(b"content-type"), sink)
+        form = FormParser(request.header(b"content-type"), sink)
         more = True
         while more:
             try:
@@ -164,7 +164,7 @@ class UploadRoutes:
         await self._changes.require_available()
         return await self._remove(request, name, version)
 
-    async def _accept(self, request: Request, form: UploadForm, sink: _Sink, spool: Spool) -> Response:
+    async def _accept(self, request: Request, form: FormParser, sink: _Sink, spool: Spool) -> Response:
         if not form.has_content:
             raise HttpError(400, "The upload has no file: the part 'content' is missing.")
         if form.text("protocol_version") not in {"", "1"}:
@@ -179,7 +179,7 @@ class UploadRoutes:
         return Response(200, b"", [(b"content-type", TEXT_TYPE), stored])
 
     async def _inspect(
-        self, request: Request, form: UploadForm, filename: str, spool: Spool, sha256: str
+        self, request: Request, form: FormParser, filename: str, spool: Spool, sha256: str
     ) -> FileMetadata:
         """Return the metadata of a file that is what its name and its form say; raise HttpError 400 otherwise."""
         try:
@@ -204,7 +204,7 @@ class UploadRoutes:
                 f"An admin can allow it: pypi-publish projects claim {name}",
             )
 
-    async def _verify_digests(self, form: UploadForm, digests: dict[str, str], path: Path) -> None:
+    async def _verify_digests(self, form: FormParser, digests: dict[str, str], path: Path) -> None:
         for field, algorithm in DIGESTS.items():
             given = form.text(field)
             if not given:

@@ -31,7 +31,7 @@ from publisher.server.store.spool import digest_file
 
 
 @dataclass(frozen=True)
-class Upload:
+class IncomingFile:
     """
     A complete file on this machine's disk, and the name it is to have.
 
@@ -85,7 +85,7 @@ class ReleaseChanges:
             if existing is None:
                 stored_name = self._stored_spelling(guessed.project, filename)
                 yanked = await self._yank_reason(*guessed)
-                upload = Upload(temporary, stored_name, guessed.project, metadata, yanked, signature)
+                upload = IncomingFile(temporary, stored_name, guessed.project, metadata, yanked, signature)
                 try:
                     return await self._store(lease, since, upload)
                 except ExistsError:  # somebody has copied it into the folder meanwhile
@@ -211,7 +211,7 @@ class ReleaseChanges:
             except OSError as error:
                 raise StorageUnavailableError from error
 
-    async def _store(self, lease: Lease, since: float, upload: Upload) -> StoredFile:
+    async def _store(self, lease: Lease, since: float, upload: IncomingFile) -> StoredFile:
         """Store a file under its lease; raise ExistsError when its name is taken after all."""
         directory = str(self._root)
         await self._catalog.owned.claim({upload.project})
@@ -230,7 +230,7 @@ class ReleaseChanges:
             project.forget()
         return added
 
-    def _place(self, files: Files, upload: Upload) -> FileMetadata:
+    def _place(self, files: Files, upload: IncomingFile) -> FileMetadata:
         """
         Give a file its name in one step, without ever replacing another, and record it.
 
@@ -252,7 +252,7 @@ class ReleaseChanges:
                 put(files, upload.filename + SIGNATURE, upload.signature)
         return stored
 
-    def _place_copy(self, files: Files, upload: Upload, metadata: FileMetadata) -> FileMetadata:
+    def _place_copy(self, files: Files, upload: IncomingFile, metadata: FileMetadata) -> FileMetadata:
         """Place a file that comes from another disk, and has the time of its copy."""
         with self._catalog.own_change(str(self._root)):
             stat = self._give_name(files, upload)
@@ -263,7 +263,7 @@ class ReleaseChanges:
             self._records.add(files, upload.project, {upload.filename: stored})
         return stored
 
-    def _give_name(self, files: Files, upload: Upload) -> Stat:
+    def _give_name(self, files: Files, upload: IncomingFile) -> Stat:
         if not self._settings.overwrite:
             return files.create(upload.filename, upload.path)
         while True:

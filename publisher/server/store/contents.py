@@ -6,7 +6,7 @@ from pathlib import Path
 
 from publisher.server.names.filenames import SIGNATURE, guess
 from publisher.server.store.projects import Project
-from publisher.server.store.scan import Listing, Listings, differences
+from publisher.server.store.scan import DirectoryListing, Listings, differences
 
 
 class FolderContents:
@@ -16,7 +16,7 @@ class FolderContents:
         self.projects: dict[str, Project] = {}
         self.revision = 0
         """Grows whenever a project comes or goes."""
-        self.listings: dict[str, Listing] = {}
+        self.listings: dict[str, DirectoryListing] = {}
         self.unnoted: set[str] = set()
         """Names that have files and were not claimed yet."""
         self._roots = tuple(map(str, roots))
@@ -45,7 +45,7 @@ class FolderContents:
         """Return every directory that has a file of a name."""
         return [directory for directory, listing in self.listings.items() if filename in listing.files]
 
-    def apply(self, number: int, listings: dict[str, Listing]) -> bool:
+    def apply(self, number: int, listings: dict[str, DirectoryListing]) -> bool:
         """Take over the result of a scan; return False, and change nothing, after one that began later."""
         if number < self._newest_scan:
             return False

@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Ledger:
+class NamesLedger:
     """An identifier, None for none, and names; ``complete`` once both storages have it."""
 
     identifier: str | None
@@ -27,10 +27,10 @@ class Ledger:
     complete: bool = True
 
 
-def read_packages_ledger(files: Files) -> Ledger:
+def read_packages_ledger(files: Files) -> NamesLedger:
     """Return what the package storage has."""
     identity = read_identity(files)
-    return Ledger(identity[0], frozenset(_names(files.lines(NAMES))), complete=identity[1])
+    return NamesLedger(identity[0], frozenset(_names(files.lines(NAMES))), complete=identity[1])
 
 
 def read_identity(files: Files) -> tuple[str | None, bool]:
@@ -54,11 +54,11 @@ def write_identity(files: Files, identifier: str, *, complete: bool) -> None:
         files.replace(IDENTITY, data, files.stat(IDENTITY).version)
 
 
-def read_state_ledger(files: Files, log: str) -> Ledger:
+def read_state_ledger(files: Files, log: str) -> NamesLedger:
     """Return what the storage of the accounts has, in one log."""
     lines = files.lines(log)
     identifiers = [record["id"] for record in _records(lines) if "id" in record]
-    return Ledger(str(identifiers[-1]) if identifiers else None, frozenset(_names(lines)))
+    return NamesLedger(str(identifiers[-1]) if identifiers else None, frozenset(_names(lines)))
 
 
 def state_lines(identifier: str | None, names: Iterable[str]) -> bytes:
@@ -73,7 +73,7 @@ def new_identifier() -> str:
     return uuid.uuid4().hex
 
 
-def disagreement(packages: Ledger, state: Ledger) -> str | None:
+def disagreement(packages: NamesLedger, state: NamesLedger) -> str | None:
     """Return why the packages must be taken for lost, None when both storages agree."""
     if state.identifier is None and packages.identifier is None:
         return None

@@ -12,7 +12,7 @@ from publisher.server.storage.errors import StorageError, StorageUnavailableErro
 from publisher.server.store.contents import FolderContents
 from publisher.server.store.ledger import (
     NAMES,
-    Ledger,
+    NamesLedger,
     disagreement,
     new_identifier,
     read_identity,
@@ -127,7 +127,7 @@ class OwnedNames:
         if self._identifier is not None and self.lost_reason is None:
             found, _ = await self._read(self._packages, read_identity)
             if found != self._identifier:
-                self._lose(disagreement(Ledger(found, frozenset()), Ledger(self._identifier, frozenset())))
+                self._lose(disagreement(NamesLedger(found, frozenset()), NamesLedger(self._identifier, frozenset())))
         if self.lost_reason is not None:
             raise StorageUnavailableError
 
@@ -194,7 +194,7 @@ class OwnedNames:
         if self.lost_reason is None:
             await self.claim(names)
 
-    async def _make(self, identifier: str, names: frozenset[str] | set[str]) -> Ledger:
+    async def _make(self, identifier: str, names: frozenset[str] | set[str]) -> NamesLedger:
         """Make the ledger of an index that had none in either storage; one that was begun is completed."""
         assert self._state is not None  # noqa: S101 - for the type checker
         log = self._state.log
@@ -204,16 +204,16 @@ class OwnedNames:
                 await self._workers.run(lambda: files.append(NAMES, state_lines(None, names)))
         except StorageError as error:  # a folder that can only be read is served, and nothing is passed on
             _log.warning("the list of owned names can't be written: %s", error)
-            return Ledger(None, frozenset(names))
+            return NamesLedger(None, frozenset(names))
         async with self._state.storage.writing() as files:
             await self._workers.run(lambda: files.append(log, state_lines(identifier, names)))
         async with self._packages.writing() as files:
             await self._workers.run(lambda: write_identity(files, identifier, complete=True))
-        return Ledger(identifier, frozenset(names))
+        return NamesLedger(identifier, frozenset(names))
 
-    def _packages_ledger(self, files: Files) -> Ledger:
+    def _packages_ledger(self, files: Files) -> NamesLedger:
         found = read_packages_ledger(files)
-        return Ledger(found.identifier, found.names | self._records.names(files), found.complete)
+        return NamesLedger(found.identifier, found.names | self._records.names(files), found.complete)
 
     def _knows(self, files: Files, name: str) -> bool:
         return self._records.knows(files, name)

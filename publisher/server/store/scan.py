@@ -21,7 +21,7 @@ FINE_RACY_NS = 50_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class DirectoryListing:
     """One directory as it was read: its time in nanoseconds, whether that is too recent to trust, what is in it."""
 
     mtime_ns: int
@@ -30,7 +30,7 @@ class Listing:
     folders: tuple[str, ...]
 
 
-Listings = Mapping[str, Listing]
+Listings = Mapping[str, DirectoryListing]
 _Identity = tuple[int, int]
 """The device and the inode of a directory."""
 
@@ -103,14 +103,14 @@ def compare_times(listings: Listings) -> ScanResult:
     return ScanResult.RACY if racy else ScanResult.SAME
 
 
-def read_folders(roots: Sequence[Path], known: Listings, *, trust_times: bool = True) -> dict[str, Listing]:
+def read_folders(roots: Sequence[Path], known: Listings, *, trust_times: bool = True) -> dict[str, DirectoryListing]:
     """
     Return what lies in the folders and below them, taking from ``known`` the directories that did not change.
 
     Hidden files and folders are left out. Raises FolderLostError when a root can't be read, or has lost everything, the
     folder of the records included.
     """
-    found: dict[str, Listing] = {}
+    found: dict[str, DirectoryListing] = {}
     for root in roots:
         try:
             found.update(_read_tree(str(root), known if trust_times else {}, frozenset()))
@@ -133,7 +133,7 @@ def differences(before: Listings, after: Listings) -> Iterator[tuple[str, frozen
             yield path, new - old, old - new
 
 
-def _read_tree(path: str, known: Listings, above: frozenset[_Identity]) -> Iterator[tuple[str, Listing]]:
+def _read_tree(path: str, known: Listings, above: frozenset[_Identity]) -> Iterator[tuple[str, DirectoryListing]]:
     """Yield a directory and those below it; ``above`` are those it lies in, so that a link to one ends the way."""
     status = os.stat(path)  # noqa: PTH116 - text, for 100,000 files
     identity = status.st_dev, status.st_ino
@@ -153,7 +153,7 @@ def _read_tree(path: str, known: Listings, above: frozenset[_Identity]) -> Itera
             _warn_unreadable(below)  # lost+found, say, which every ext4 disk has
 
 
-def _read_directory(path: str, mtime_ns: int, known: Listing | None) -> Listing:
+def _read_directory(path: str, mtime_ns: int, known: DirectoryListing | None) -> DirectoryListing:
     if known is not None and not known.racy and known.mtime_ns == mtime_ns:
         return known
     racy = mtime_ns > time.time_ns() - (FINE_RACY_NS if mtime_ns % 1_000_000 else RACY_NS)
@@ -171,7 +171,7 @@ def _read_directory(path: str, mtime_ns: int, known: Listing | None) -> Listing:
     found = frozenset(files)
     if known is not None and known.files == found:
         found = known.files
-    return Listing(mtime_ns, racy, found, tuple(sorted(folders)))
+    return DirectoryListing(mtime_ns, racy, found, tuple(sorted(folders)))
 
 
 def _mtime_ns(path: str) -> int:

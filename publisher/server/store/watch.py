@@ -12,7 +12,7 @@ from publisher.server.storage.coalesce import Coalesced
 from publisher.server.storage.errors import StorageError, StorageUnavailableError
 from publisher.server.store.contents import FolderContents
 from publisher.server.store.errors import StoreError
-from publisher.server.store.scan import Listing, OwnChanges, ScanResult, compare_times, read_folders
+from publisher.server.store.scan import DirectoryListing, OwnChanges, ScanResult, compare_times, read_folders
 from publisher.server.store.workers import Workers
 
 CHECK_SHARE = 20
@@ -142,13 +142,13 @@ class FolderWatch:
         self.begun_scans += 1
         return self.begun_scans
 
-    def _read(self) -> tuple[dict[str, Listing], float]:
+    def _read(self) -> tuple[dict[str, DirectoryListing], float]:
         """Read the folders; return their listings, and the seconds that it took."""
         started = time.monotonic()
         same = self._storage.generation == self._scanned_generation
         return read_folders(self._roots, self.contents.listings, trust_times=same), time.monotonic() - started
 
-    def _apply(self, number: int, listings: dict[str, Listing], cost: float) -> None:
+    def _apply(self, number: int, listings: dict[str, DirectoryListing], cost: float) -> None:
         if self.contents.apply(number, listings):
             self._scan_cost = cost
             self._next_scan = time.monotonic() + CHECK_SHARE * cost

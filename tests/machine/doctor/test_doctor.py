@@ -16,7 +16,7 @@ import trustme
 
 from publisher.client.models import Account
 from publisher.client.url import parse_index_url
-from publisher.machine.diagnosis import Verdict
+from publisher.machine.diagnosis import DiagnosisLevel
 from publisher.machine.doctor import keyring
 from publisher.machine.doctor.credentials import Accepted
 from publisher.machine.doctor.index import Thresholds, check_index
@@ -46,7 +46,7 @@ def _doctor(*options: str, cwd: Path | None = None, env: dict[str, str] | None =
     return pypi_publish("doctor", "--json", *options, cwd=cwd or Path.home(), env=env)
 
 
-def _expect(result: Result, code: int, check: str, verdict: Verdict, *words: str) -> _Told:
+def _expect(result: Result, code: int, check: str, verdict: DiagnosisLevel, *words: str) -> _Told:
     """Expect a finding with these words in what it says or in its remedy, and return it."""
     assert result.code == code, result.stderr
     found: list[_Told] = [finding for finding in result.json["findings"] if finding["check"] == check]
@@ -54,7 +54,7 @@ def _expect(result: Result, code: int, check: str, verdict: Verdict, *words: str
         one for one in found if one["verdict"] == verdict and all(w in f"{one['what']} {one['remedy']}" for w in words)
     ]
     assert told, (words, result.stderr)
-    assert verdict in {Verdict.OK, Verdict.NOTE} or told[0]["remedy"], "a trouble without a remedy"
+    assert verdict in {DiagnosisLevel.OK, DiagnosisLevel.NOTE} or told[0]["remedy"], "a trouble without a remedy"
     assert all(one["what"] in " ".join(result.stderr.split()) for one in found)
     return told[0]
 
@@ -96,45 +96,45 @@ def test_all_is_well(logged_in: RunningIndex) -> None:
 
 def test_the_only_login_names_the_index(logged_in: RunningIndex) -> None:
     done = _doctor(env={"PYPI_PUBLISH_INDEX_URL": ""})
-    _expect(done, 0, "named", Verdict.NOTE, f"hopper logged in to {logged_in.url}")
+    _expect(done, 0, "named", DiagnosisLevel.NOTE, f"hopper logged in to {logged_in.url}")
 
 
 def test_no_index_is_named() -> None:
-    _expect(_doctor(), 2, "named", Verdict.PROBLEM, "No index is named", "--index-url")
+    _expect(_doctor(), 2, "named", DiagnosisLevel.PROBLEM, "No index is named", "--index-url")
 
 
 def test_the_url_is_none() -> None:
-    _expect(_doctor("--index-url", "acme.example"), 2, "named", Verdict.PROBLEM, "expected http(s)")
+    _expect(_doctor("--index-url", "acme.example"), 2, "named", DiagnosisLevel.PROBLEM, "expected http(s)")
 
 
 def test_the_url_holds_a_password(logged_in: RunningIndex) -> None:
     url = logged_in.url.replace("://", "://hopper:hidden-secret@")
     done = _doctor("--index-url", url)
-    _expect(done, 4, "named", Verdict.WARNING, "holds a password", logged_in.url)
+    _expect(done, 4, "named", DiagnosisLevel.WARNING, "holds a password", logged_in.url)
     assert "hidden-secret" not in done.everything
 
 
 def test_the_host_does_not_exist() -> None:
     done = _doctor("--index-url", "https://acme.invalid/")
-    _expect(done, 6, "reachable", Verdict.PROBLEM, "there is no host named 'acme.invalid'")
+    _expect(done, 6, "reachable", DiagnosisLevel.PROBLEM, "there is no host named 'acme.invalid'")
 
 
 def test_nothing_listens(logged_in: RunningIndex) -> None:
     with answering(lambda _: None) as url:
         pass
     done = _doctor("--index-url", url)
-    _expect(done, 6, "reachable", Verdict.PROBLEM, "the connection was refused", "the index is running")
+    _expect(done, 6, "reachable", DiagnosisLevel.PROBLEM, "the connection was refused", "the index is running")
     assert logged_in.url not in done.stdout
 
 
 def test_it_breaks_off() -> None:
     with answering(lambda _: None) as url:
-        _expect(_doctor("--index-url", url), 6, "reachable", Verdict.PROBLEM, "the connection broke off")
+        _expect(_doctor("--index-url", url), 6, "reachable", DiagnosisLevel.PROBLEM, "the connection broke off")
 
 
 def test_it_does_not_speak_tls(index: RunningIndex) -> None:
     url = index.url.replace("http:", "https:")
-    _expect(_doctor("--index-url", url), 6, "reachable", Verdict.PROBLEM, "does not speak TLS", "http://")
+    _expect(_doctor("--index-url", url), 6, "reachable", DiagnosisLevel.PROBLEM, "does not speak TLS", "http://")
 
 
 def test_plain_http_to_another_machine_is_dangerous() -> None:
@@ -181,7 +181,7 @@ def test_a_certificate_is_told_by_what_is_wrong_with_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, certificate: dict[str, Any], words: str
 ) -> None:
     with _tls(monkeypatch, tmp_path, **certificate) as url:
-        _expect(_doctor("--index-url", url), 6, "reachable", Verdict.PROBLEM, words)
+        _expect(_doctor("--index-url", url), 6, "reachable", DiagnosisLevel.PROBLEM, words)
 
 
 def test_a_certificate_that_soon_expires(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -222,7 +222,7 @@ def test_an_index_that_is_slow() -> None:
 )
 def test_something_else_than_an_index_answers(answer: Answer, words: tuple[str, ...]) -> None:
     with answering(lambda _: answer) as url:
-        _expect(_doctor("--index-url", url), 6, "is-an-index", Verdict.PROBLEM, *words)
+        _expect(_doctor("--index-url", url), 6, "is-an-index", DiagnosisLevel.PROBLEM, *words)
 
 
 def test_an_index_that_lost_its_disk(tmp_path: Path) -> None:
@@ -233,21 +233,21 @@ def test_an_index_that_lost_its_disk(tmp_path: Path) -> None:
         done = _doctor("--index-url", own.url)
     finally:
         own.stop()
-    _expect(done, 6, "healthy", Verdict.PROBLEM, "The index can't work", "nothing on your machine")
+    _expect(done, 6, "healthy", DiagnosisLevel.PROBLEM, "The index can't work", "nothing on your machine")
 
 
 def test_an_open_index_needs_no_credentials() -> None:
     page = Answer(200, b'<a href="acme/">acme</a>', {"Content-Type": "text/html"})
     with answering(lambda request: page if request.path == "/simple/" else Answer(404)) as url:
         done = _doctor("--index-url", url)
-    _expect(done, 4, "found", Verdict.NOTE, "shows its packages without")
-    _expect(done, 4, "healthy", Verdict.NOTE, "no index of pypi-publish")
-    _expect(done, 4, "backend", Verdict.PROBLEM, "no keyring that can hold a password")
+    _expect(done, 4, "found", DiagnosisLevel.NOTE, "shows its packages without")
+    _expect(done, 4, "healthy", DiagnosisLevel.NOTE, "no index of pypi-publish")
+    _expect(done, 4, "backend", DiagnosisLevel.PROBLEM, "no keyring that can hold a password")
 
 
 def test_nobody_logged_in(index: RunningIndex, keyring_chain: Path) -> None:
     done = _doctor()
-    _expect(done, 4, "found", Verdict.PROBLEM, f"No credentials for {index.url}", "`pypi-publish login`")
+    _expect(done, 4, "found", DiagnosisLevel.PROBLEM, f"No credentials for {index.url}", "`pypi-publish login`")
     assert not keyring_chain.exists()
 
 
@@ -258,7 +258,7 @@ def test_the_login_is_in_another_keyring(logged_in: RunningIndex, keyring_chain:
         done,
         4,
         "found",
-        Verdict.PROBLEM,
+        DiagnosisLevel.PROBLEM,
         "The last login was hopper, but keyring no longer has the password",
         "PYTHON_KEYRING_BACKEND",
     )
@@ -267,18 +267,20 @@ def test_the_login_is_in_another_keyring(logged_in: RunningIndex, keyring_chain:
 
 def test_another_user_is_asked_for(logged_in: RunningIndex) -> None:
     done = _doctor("--username", "somebody")
-    _expect(done, 4, "found", Verdict.PROBLEM, "No credentials for somebody", "the last login was hopper")
+    _expect(done, 4, "found", DiagnosisLevel.PROBLEM, "No credentials for somebody", "the last login was hopper")
     assert logged_in.url
 
 
 def test_the_password_was_changed_elsewhere(logged_in: RunningIndex) -> None:
     logged_in.add_user("hopper", "changed elsewhere")
-    _expect(_doctor(), 4, "accepted", Verdict.PROBLEM, "refused the password of 'hopper' (from keyring)", "login")
+    _expect(
+        _doctor(), 4, "accepted", DiagnosisLevel.PROBLEM, "refused the password of 'hopper' (from keyring)", "login"
+    )
 
 
 def test_a_password_without_a_user(index: RunningIndex, keyring_chain: Path) -> None:
     done = _doctor(env={"PYPI_PUBLISH_PASSWORD": "x"})
-    _expect(done, 4, "found", Verdict.PROBLEM, "PYPI_PUBLISH_PASSWORD is set, and no user name is")
+    _expect(done, 4, "found", DiagnosisLevel.PROBLEM, "PYPI_PUBLISH_PASSWORD is set, and no user name is")
     assert index.url
     assert not keyring_chain.exists()
 
@@ -286,7 +288,7 @@ def test_a_password_without_a_user(index: RunningIndex, keyring_chain: Path) -> 
 def test_netrc_holds_an_old_password(logged_in: RunningIndex) -> None:
     path = _netrc("machine 127.0.0.1 login hopper password outdated\n")
     done = _doctor()
-    _expect(done, 4, "agree", Verdict.WARNING, "Netrc has a password", "pip and uv look there first", str(path))
+    _expect(done, 4, "agree", DiagnosisLevel.WARNING, "Netrc has a password", "pip and uv look there first", str(path))
     assert logged_in.url
 
 
@@ -294,27 +296,27 @@ def test_netrc_is_read_by_others(index: RunningIndex, keyring_chain: Path) -> No
     path = _netrc(f'machine 127.0.0.1 login {USER} password "{PASSWORD}"\n', 0o644)
     named = {"NETRC": str(path)}  # the default file must be private, or nothing reads it
     done = _doctor(env=named)
-    _expect(done, 4, "netrc-mode", Verdict.WARNING, "others on this machine can read it", f"chmod 600 {path}")
+    _expect(done, 4, "netrc-mode", DiagnosisLevel.WARNING, "others on this machine can read it", f"chmod 600 {path}")
     path.chmod(stat.S_IRUSR)
-    _expect(_doctor(env=named), 0, "accepted", Verdict.OK, "from netrc")
+    _expect(_doctor(env=named), 0, "accepted", DiagnosisLevel.OK, "from netrc")
     assert index.url
     assert not keyring_chain.exists()
 
 
 def test_netrc_is_broken(logged_in: RunningIndex) -> None:
     _netrc("machine 127.0.0.1 login\n")
-    _expect(_doctor(), 4, "found", Verdict.PROBLEM, "can't be used: Not a valid netrc file")
+    _expect(_doctor(), 4, "found", DiagnosisLevel.PROBLEM, "can't be used: Not a valid netrc file")
     assert logged_in.url
 
 
 @pytest.mark.parametrize(
     ("rights", "verdict", "words"),
     [
-        (["list"], Verdict.PROBLEM, "and not download"),
-        (["download", "list"], Verdict.NOTE, "install, and not publish"),
+        (["list"], DiagnosisLevel.PROBLEM, "and not download"),
+        (["download", "list"], DiagnosisLevel.NOTE, "install, and not publish"),
     ],
 )
-def test_rights_that_are_missing(keyring_file: Path, rights: list[str], verdict: Verdict, words: str) -> None:
+def test_rights_that_are_missing(keyring_file: Path, rights: list[str], verdict: DiagnosisLevel, words: str) -> None:
     account = {"username": USER, "rights": rights, "index": "pypi-publish", "version": "9.9"}
 
     pages: dict[str, _Told] = {"/whoami": account, "/simple/": {"projects": []}}
@@ -326,9 +328,9 @@ def test_rights_that_are_missing(keyring_file: Path, rights: list[str], verdict:
 
     with answering(answer) as url:
         done = _doctor("--index-url", url, env={"PYPI_PUBLISH_USERNAME": USER, "PYPI_PUBLISH_PASSWORD": "x"})
-    code = 0 if verdict is Verdict.NOTE else 4
+    code = 0 if verdict is DiagnosisLevel.NOTE else 4
     _expect(done, code, "rights", verdict, words)
-    _expect(done, code, "version", Verdict.NOTE, "runs pypi-publish 9.9")
+    _expect(done, code, "version", DiagnosisLevel.NOTE, "runs pypi-publish 9.9")
     assert not keyring_file.exists()
 
 
@@ -345,7 +347,7 @@ def test_a_keyring_that_can_not_be_used(
     index: RunningIndex, keyring_file: Path, backend: str, check: str, words: str
 ) -> None:
     done = _doctor(env={"PYTHON_KEYRING_BACKEND": backend, "PYTHONPATH": str(ROOT)})
-    _expect(done, 4, check, Verdict.PROBLEM, words)
+    _expect(done, 4, check, DiagnosisLevel.PROBLEM, words)
     assert index.url
     assert not keyring_file.exists()
 
@@ -359,16 +361,20 @@ def _path_with(folder: Path, script: str | None) -> dict[str, str]:
     return {"PATH": str(folder)}
 
 
-_ELSEWHERE: dict[str, tuple[str | None, Verdict, str]] = {
-    "is missing": (None, Verdict.WARNING, "There is no `keyring` command"),
-    "finds nothing": ("#!/bin/sh\nexit 1\n", Verdict.PROBLEM, "does not find the password"),
-    "is too old": ("#!/bin/sh\necho 'unrecognized arguments: --mode=creds' >&2; exit 2\n", Verdict.PROBLEM, "too old"),
+_ELSEWHERE: dict[str, tuple[str | None, DiagnosisLevel, str]] = {
+    "is missing": (None, DiagnosisLevel.WARNING, "There is no `keyring` command"),
+    "finds nothing": ("#!/bin/sh\nexit 1\n", DiagnosisLevel.PROBLEM, "does not find the password"),
+    "is too old": (
+        "#!/bin/sh\necho 'unrecognized arguments: --mode=creds' >&2; exit 2\n",
+        DiagnosisLevel.PROBLEM,
+        "too old",
+    ),
     "finds another": (
         '#!/bin/sh\necho \'{"username": "eve", "password": "x"}\'\n',
-        Verdict.PROBLEM,
+        DiagnosisLevel.PROBLEM,
         "password, of eve",
     ),
-    "is another program": ("#!/bin/sh\necho hello\n", Verdict.PROBLEM, "does not find the password"),
+    "is another program": ("#!/bin/sh\necho hello\n", DiagnosisLevel.PROBLEM, "does not find the password"),
 }
 
 
@@ -395,7 +401,7 @@ def test_a_keyring_without_the_plug_in_needs_the_name(logged_in: RunningIndex, t
     script = f"#!{sys.executable}\nimport keyring, keyring.cli, keyrings.alt.file as alternative\n"
     script += "keyring.set_keyring(alternative.PlaintextKeyring())\nkeyring.cli.main()\n"
     done = _doctor(env=_path_with(tmp_path / "bin", script))
-    _expect(done, 4, "command", Verdict.WARNING, "only for tools that give the user name", "plug-in")
+    _expect(done, 4, "command", DiagnosisLevel.WARNING, "only for tools that give the user name", "plug-in")
     assert logged_in.url
 
 
@@ -406,21 +412,31 @@ def test_a_keyring_without_the_plug_in_knows_the_stored_names_alone(
     assert pypi_publish("login", "-u", "hopper", "--password-stdin", given=f"{LATIN}\n").code == 0
     script = f'#!/bin/sh\nPYPI_PUBLISH_DEMO_KEYRING="{keyring_file}" exec "{sys.executable}" -m keyring "$@"\n'
     done = _doctor(env=_path_with(tmp_path / "bin", script))
-    _expect(done, 0, "command", Verdict.OK, "finds the password too")
-    _expect(done, 0, "plug-in", Verdict.NOTE, "lacks our plug-in", "PYTHON_KEYRING_BACKEND")
+    _expect(done, 0, "command", DiagnosisLevel.OK, "finds the password too")
+    _expect(done, 0, "plug-in", DiagnosisLevel.NOTE, "lacks our plug-in", "PYTHON_KEYRING_BACKEND")
 
 
-_PROJECTS: dict[str, tuple[str, Verdict, str, str]] = {
-    "no TOML": ("[project\n", Verdict.PROBLEM, "configuration", "is not valid TOML"),
-    "an unknown key": ("[tool.pypi-publish]\nindex = 'x'\n", Verdict.PROBLEM, "configuration", "unknown key"),
-    "a password": ("[tool.pypi-publish]\npassword = 'x'\n", Verdict.PROBLEM, "configuration", "holds a password"),
+_PROJECTS: dict[str, tuple[str, DiagnosisLevel, str, str]] = {
+    "no TOML": ("[project\n", DiagnosisLevel.PROBLEM, "configuration", "is not valid TOML"),
+    "an unknown key": ("[tool.pypi-publish]\nindex = 'x'\n", DiagnosisLevel.PROBLEM, "configuration", "unknown key"),
+    "a password": (
+        "[tool.pypi-publish]\npassword = 'x'\n",
+        DiagnosisLevel.PROBLEM,
+        "configuration",
+        "holds a password",
+    ),
     "a password in the URL": (
         "[build-system]\nrequires=[]\n[tool.pypi-publish]\nindex-url = 'https://a:hidden@acme.invalid/'\n",
-        Verdict.PROBLEM,
+        DiagnosisLevel.PROBLEM,
         "secret",
         "everybody who reads the repository",
     ),
-    "no backend": ("[project]\nname = 'acme'\nversion = '1'\n", Verdict.WARNING, "build-system", "no build backend"),
+    "no backend": (
+        "[project]\nname = 'acme'\nversion = '1'\n",
+        DiagnosisLevel.WARNING,
+        "build-system",
+        "no build backend",
+    ),
 }
 
 
@@ -448,12 +464,12 @@ def test_on_a_terminal_it_is_seen_to_be_at_work() -> None:
 def test_a_problem_weighs_more_than_a_warning_before_it(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text(_PROJECTS["no backend"][0])
     done = _doctor("--index-url", "https://acme.invalid/", cwd=tmp_path)
-    _expect(done, 6, "build-system", Verdict.WARNING, "no build backend")
-    _expect(done, 6, "reachable", Verdict.PROBLEM, "acme.invalid")
+    _expect(done, 6, "build-system", DiagnosisLevel.WARNING, "no build backend")
+    _expect(done, 6, "reachable", DiagnosisLevel.PROBLEM, "acme.invalid")
     assert "problem" in done.stderr.splitlines()[-1]
 
 
 def test_a_project_that_names_another_index(logged_in: RunningIndex, tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text("[tool.pypi-publish]\nindex-url = 'https://acme.invalid/'\n")
     done = _doctor(cwd=tmp_path)
-    _expect(done, 0, "index-url", Verdict.NOTE, "https://acme.invalid/", logged_in.url)
+    _expect(done, 0, "index-url", DiagnosisLevel.NOTE, "https://acme.invalid/", logged_in.url)

@@ -12,7 +12,7 @@ from publisher.client.models import Account
 from publisher.client.url import IndexUrl, parse_index_url
 from publisher.machine.candidate import Candidate
 from publisher.machine.configure import make_setup
-from publisher.machine.diagnosis import Diagnosis, Verdict
+from publisher.machine.diagnosis import Diagnosis, DiagnosisLevel
 from publisher.machine.doctor.credentials import Accepted
 from publisher.machine.doctor.tools import check_tools
 from publisher.machine.paths import Machine, this_machine
@@ -181,7 +181,7 @@ def test_pip_that_is_not_let_in_is_told_what_to_do(own_index: RunningIndex, tmp_
     _home(".config/pip/pip.conf", f"[global]\nindex-url = {own_index.url}simple/\n")
     findings, _ = _examine(Pip(), tmp_path, own_index.url, CANDIDATE)
     trial = next(finding for finding in findings if finding.check == "pip-trial")
-    assert trial.verdict is Verdict.PROBLEM
+    assert trial.verdict is DiagnosisLevel.PROBLEM
     assert "it found no password that the index accepts" in trial.what
     assert "keyring-provider" in str(trial.remedy)
 
@@ -196,7 +196,7 @@ def test_pip_ignores_the_keyring_of_its_own_environment(
     _home(".config/pip/pip.conf", f"[global]\nindex-url = {own_index.url}simple/\nkeyring-provider = subprocess\n")
     findings, _ = _examine(Pip(), tmp_path, own_index.url, CANDIDATE)
     trial = next(finding for finding in findings if finding.check == "pip-trial")
-    assert trial.verdict is Verdict.PROBLEM
+    assert trial.verdict is DiagnosisLevel.PROBLEM
     assert "config --site set global.keyring-provider import" in str(trial.remedy)
     assert keyring_chain.exists()
 
@@ -219,7 +219,7 @@ def test_pip_that_does_not_know_the_index(tmp_path: Path, monkeypatch: pytest.Mo
     findings, known = _examine(Pip(), tmp_path, ACME, CANDIDATE)
     assert known is False
     assert _told(findings, "pip").endswith(f"does not use this index: it installs from {OTHER}.")
-    assert [finding.verdict for finding in findings] == [Verdict.NOTE]
+    assert [finding.verdict for finding in findings] == [DiagnosisLevel.NOTE]
 
 
 def _index(url: str = f"{ACME}simple/", **keys: bool) -> str:
@@ -283,7 +283,7 @@ def test_uv_that_asks_no_keyring_is_told_what_to_do(own_index: RunningIndex, tmp
     _home(".config/uv/uv.toml", _index(f"{own_index.url}simple/", explicit=True))
     findings, _ = _examine(Uv(), tmp_path, own_index.url, CANDIDATE)
     trial = next(finding for finding in findings if finding.check == "uv-trial")
-    assert trial.verdict is Verdict.PROBLEM
+    assert trial.verdict is DiagnosisLevel.PROBLEM
     assert "does not get widgets" in trial.what
     assert "Let uv ask keyring" in str(trial.remedy)
 

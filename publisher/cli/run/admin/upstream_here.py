@@ -10,7 +10,7 @@ from typing import Any
 
 from publisher.cli.options.public_packages import PublicPackagesArgs
 from publisher.cli.options.server import ServeArgs
-from publisher.cli.run.upstream_settings import chosen_upstream
+from publisher.cli.run.admin.upstream_settings import chosen_upstream
 from publisher.errors import ConfigurationError, IndexUnavailableError
 from publisher.server.app import create_app
 from publisher.server.settings import ServerSettings, UpstreamSettings

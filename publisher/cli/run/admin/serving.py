@@ -8,7 +8,7 @@ import click
 
 from publisher.cli.display.output import current_output
 from publisher.cli.options.server import ServeArgs
-from publisher.cli.run.upstream_settings import chosen_upstream
+from publisher.cli.run.admin.upstream_settings import chosen_upstream
 from publisher.errors import ConfigurationError
 from publisher.secret import Secret
 from publisher.server.app import create_app

@@ -150,7 +150,7 @@ def _open(place: PublicPackagesArgs, *, cache_alone: bool = False) -> Iterator[P
 def _here() -> ModuleType:
     """Return the module that opens folders of this machine; raise ConfigurationError without the extra ``[server]``."""
     try:
-        from publisher.cli.run import upstream_here  # needs the extra [server]
+        from publisher.cli.run.admin import upstream_here  # needs the extra [server]
     except ModuleNotFoundError as error:
         raise ConfigurationError(
             "The index is not installed.", hint=f"uv tool install {own_requirement('server')}"

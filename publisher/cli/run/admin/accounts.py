@@ -89,7 +89,7 @@ def _open(place: AccountsArgs) -> Iterator[AccountEditor]:
 
 def _accounts_in(path: Path) -> AccountEditor:
     try:
-        from publisher.cli.run.htpasswd_accounts import HtpasswdAccounts  # needs the extra [server]
+        from publisher.cli.run.admin.htpasswd_accounts import HtpasswdAccounts  # needs the extra [server]
     except ModuleNotFoundError as error:
         raise ConfigurationError(
             "The index is not installed.", hint=f"uv tool install {own_requirement('server')}"

@@ -31,7 +31,7 @@ class PypiserverRoutes:
         body = b"" if request.method in {"GET", "HEAD"} else await request.body()
         await self._catalog.refresh()
         if self._app is None:
-            from publisher.server.routes.pypiserver import mount  # noqa: PLC0415 - a quarter of a second, rarely needed
+            from publisher.server.routes.legacy.pypiserver import mount  # noqa: PLC0415 - a quarter of a second, rarely needed
 
             self._app = mount(self._settings, self._catalog, self._changes, RUNNING)
         return MountedAnswer(self._app, body, self._turns, request.username or place_of(request.client))

@@ -1,0 +1,1 @@
+"""Running an index, and administering one."""
