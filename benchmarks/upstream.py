@@ -64,7 +64,7 @@ class Corpus:
                 f"Requires-Dist: {self.names[each]}\n" for each in (2 * number + 1, 2 * number + 2) if each < PACKAGES
             )
             size = random.choice([20_000, 40_000, 80_000, 200_000, 600_000])
-            self._add(folder, name, needs, os.urandom(size), random.choice([20, 60, 120, 300, 900, 2500]))
+            self._add(folder, name, needs, os.urandom(size), random.choice([20, 40, 60, 100, 160, 250, 400, 1500]))
         self._add(folder, "small", "", os.urandom(19_000), 40)
         self._add(folder, "large", "", os.urandom(BIG), 5)
         self.large = next(path for path in self.bodies if path.endswith(".whl") and "large" in path)
@@ -120,9 +120,8 @@ class PublicIndex(asyncio.Protocol):
     requests: list[str]
     host = ""
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+    def connection_made(self, transport: Any) -> None:
+        self._transport: asyncio.Transport = transport
         self._received = b""
         self._writable = asyncio.Event()
         self._writable.set()
@@ -424,6 +423,16 @@ def memory(pid: int) -> float:
     return int(re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())[1]) / 1024  # type: ignore[index]
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a peer is measured: a folder, the fake index, what counts its requests, and its contents."""
+
+    work: Path
+    upstream: str
+    requests: list[str]
+    corpus: Corpus
+
+
 def row(what: str, value: float, unit: str, bound: str = "") -> None:
     """Print a measurement, and whether it is within its bound (``<= 80``)."""
     verdict = f"  {bound}: {'reached' if _holds(value, bound) else 'NOT REACHED'}" if bound else ""
@@ -471,11 +480,12 @@ def measure_ours(work: Path, upstream: str, requests: list[str], corpus: Corpus,
         files, private_files = wrk(small, "*/*"), wrk(own, "*/*")
         row("  20 kB file", files, "/s")
         row("  20 kB file, of a private one", files / private_files, "", ">= 0.8")
-        _large_file(url, pid, upstream, requests, corpus)
+        _large_file(url, pid, Place(work, upstream, requests, corpus))
     return {"page": public, "cold": cold, "warm": warm}
 
 
-def _large_file(url: str, pid: int, upstream: str, requests: list[str], corpus: Corpus) -> None:
+def _large_file(url: str, pid: int, place: Place) -> None:
+    upstream, requests, corpus, folder = place.upstream, place.requests, place.corpus, place.work / "ours"
     fetch(upstream + corpus.large)
     straight = fetch(upstream + corpus.large)
     large = file_url(f"{url}simple/", "large-1.0-py3-none-any.whl")
@@ -492,6 +502,8 @@ def _large_file(url: str, pid: int, upstream: str, requests: list[str], corpus: 
     ten = ten_at_once(large)
     stop.set()
     watcher.join()
+    while list((folder / "cache/tmp").iterdir()):  # the file is made durable after its last byte was sent
+        time.sleep(0.1)
     downloads = requests.count(corpus.large)
     row("  100 MB, ten at once: downloads", downloads, "", "= 1")
     row("  100 MB, ten at once: longest time to a first byte", 1000 * ten, "ms")
@@ -535,16 +547,6 @@ def main() -> None:
                 if options.only in name:
                     place = Place(work, upstream, requests, corpus)
                     _measure_peer(name, peer, place, found)
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a peer is measured: a folder, the fake index, what counts its requests, and its contents."""
-
-    work: Path
-    upstream: str
-    requests: list[str]
-    corpus: Corpus
 
 
 def _measure_peer(name: str, peer: Callable[..., Any], place: Place, found: dict[str, float]) -> None:

@@ -68,8 +68,8 @@ class UpstreamLimits:
     breaker_failures: int = 3
     breaker_pause: float = 30.0
     record_delay: float = 5.0
-    page_memory: int = 24 * MEGABYTE
-    file_memory: int = 16 * MEGABYTE
+    page_memory: int = 16 * MEGABYTE
+    file_memory: int = 8 * MEGABYTE
 
 
 @dataclass(frozen=True)

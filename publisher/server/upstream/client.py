@@ -68,6 +68,8 @@ class UpstreamClient:
         if self._session is not None:
             await self._session.close()
             self._session = None
+            for _ in range(2):  # transports end in the loop's next rounds
+                await asyncio.sleep(0)
 
     async def page(self, source: UpstreamSource, url: str, etag: str) -> PageReply:
         """

@@ -24,12 +24,21 @@ class UpstreamContext:
         self.client = UpstreamClient(limits)
         self.breakers = CircuitBreakers(limits)
         self.threads = ThreadPoolExecutor(THREADS, "upstream")
+        self.placer = ThreadPoolExecutor(1, "upstream-disk")
+        """Makes complete files durable: slow on a busy disk, and nobody waits for it."""
+        self._parser = ThreadPoolExecutor(1, "upstream-pages")
 
     async def in_thread(self, work: Callable[[], _Result]) -> _Result:
         """Run blocking work in a thread."""
         return await asyncio.get_running_loop().run_in_executor(self.threads, work)
 
+    async def parsing(self, work: Callable[[], _Result]) -> _Result:
+        """Run work with a whole page, one at a time: a large page has a hundred thousand small objects for a moment."""
+        return await asyncio.get_running_loop().run_in_executor(self._parser, work)
+
     async def close(self) -> None:
         """Close the connections and end the threads."""
         await self.client.close()
         self.threads.shutdown(wait=False, cancel_futures=True)
+        self.placer.shutdown(wait=False, cancel_futures=True)
+        self._parser.shutdown(wait=False, cancel_futures=True)

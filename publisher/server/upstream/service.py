@@ -16,9 +16,9 @@ from publisher.server.upstream.files.blobs import BlobStore
 from publisher.server.upstream.files.downloads import Download, Downloads
 from publisher.server.upstream.files.public_files import PublicFiles, StoredPublicFile
 from publisher.server.upstream.ownership import Ownership
-from publisher.server.upstream.pages.listing import ListedFile, tail_of
+from publisher.server.upstream.pages.listing import ListedFile, ParsedPage, tail_of
 from publisher.server.upstream.pages.page_store import PageStore
-from publisher.server.upstream.pages.projects import ProjectPages
+from publisher.server.upstream.pages.projects import ProjectPages, RenderedEarly
 from publisher.server.upstream.pages.render import RenderedPage, render
 from publisher.server.upstream.policy.decision import Policy
 from publisher.server.upstream.policy.ledger import Ledger
@@ -78,6 +78,7 @@ class Upstream:
         self.ledger = Ledger(records, limits.record_delay, self._now)
         self.policy = Policy(settings, self.ledger, self._now)
         self.pages = ProjectPages(self.context, self.page_store)
+        self.pages.render_early = self._render_early
         self._downloads = Downloads(self.context, self.blobs)
         self.files = PublicFiles(self.context, self.blobs, self._downloads)
         self._without_metadata: dict[str, set[str]] = {}
@@ -131,11 +132,17 @@ class Upstream:
     async def page(self, name: str, root_path: str, *, as_json: bool) -> PublicPage:
         """Return a project's page as it is passed on now; raises UpstreamError and StorageUnavailableError."""
         source = await self.source_of(name)
-        state, parsed = await self.pages.parsed(name, source)
+        state = await self.pages.get(name, source)
         revision = self.revision
-        decide = self.policy.decide(parsed.listing)
-        bare = frozenset(self._without_metadata.get(name, ()))
-        rendered = await self.context.in_thread(lambda: render(parsed, decide, root_path, bare, as_json=as_json))
+        early = self.pages.rendered_early(state) if as_json and not root_path else None
+        if early is not None and early.policy == revision and self.clock() < early.page.until:
+            rendered = early.page
+        else:
+            state, parsed = await self.pages.parsed(name, source)
+            revision = self.revision
+            decide = self.policy.decide(parsed.listing)
+            bare = frozenset(self._without_metadata.get(name, ()))
+            rendered = await self.context.parsing(lambda: render(parsed, decide, root_path, bare, as_json=as_json))
         if await self.ownership.is_owned(name):  # published here while upstream was asked
             raise NotUpstreamError(f"This index has no project {name}.")
         if rendered.files and name not in self.ledger.passed_on:
@@ -213,6 +220,14 @@ class Upstream:
             if strict:
                 raise
             _log.warning("can't read the records of public names: %s", error)
+
+    def _render_early(self, parsed: ParsedPage, source: UpstreamSource) -> RenderedEarly | None:
+        """Render the page that most clients ask for; runs in a thread, where first sights can't be noted."""
+        if source.first_seen:
+            return None
+        revision = self.revision
+        bare = frozenset(self._without_metadata.get(parsed.listing.name, ()))
+        return RenderedEarly(render(parsed, self.policy.decide(parsed.listing), "", bare, as_json=True), revision)
 
     def _now(self) -> float:
         return self.clock()

@@ -84,9 +84,10 @@ def test_how_long_a_page_is_fresh_is_upstreams_word_within_bounds(
             clock.now += seconds - 1
             await filenames(upstream, "foo")
             assert not upstream.pages.is_refreshing("foo")
+            assert fake.count("page") == 1
             clock.now += 2
             await filenames(upstream, "foo")
-            assert upstream.pages.is_refreshing("foo")
+            await eventually_async(lambda: fake.count("page") == 2)
 
     asyncio.run(scenario())
 

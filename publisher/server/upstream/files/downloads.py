@@ -56,6 +56,8 @@ class Download:
         self.length = wanted.size
         self.written = 0
         self.error: UpstreamError | None = None
+        self.verified = False
+        """Whether all bytes came and are right; making them durable may take longer, and no reader waits for that."""
         self.done = False
         self.readers = 0
         self.started = asyncio.Event()
@@ -97,6 +99,12 @@ class Download:
         self.started.set()
         self._wake()
 
+    def verify(self) -> None:
+        """Let readers have the end."""
+        self.verified = True
+        self.started.set()
+        self._wake()
+
     def finish(self, error: UpstreamError | None) -> None:
         """End the download."""
         self.error, self.done = error, True
@@ -110,7 +118,7 @@ class Download:
 
         Raises the download's UpstreamError when it ended before the offset.
         """
-        while self.written <= offset and not self.done:
+        while self.written <= offset and not self.done and not self.verified:
             await self._progress.wait()
         if self.written <= offset:
             if self.error is not None and not isinstance(self.error, WrongContentError):
@@ -222,8 +230,11 @@ class Downloads:
         wrong = [name for name, digest in digests.items() if digest.hexdigest() != hashes[name]]
         if wrong:
             raise WrongContentError(f"Upstream's {wanted.filename} has another {wrong[0]} than its page announces.")
+        download.verify()
         if keep:
-            await self._context.in_thread(lambda: self._blobs.place(download.path, wanted.key))
+            await asyncio.get_running_loop().run_in_executor(
+                self._context.placer, self._blobs.place, download.path, wanted.key
+            )
         else:  # passed on all the same
             await self._context.in_thread(download.path.unlink)
 

@@ -1,6 +1,7 @@
 """Pages of an upstream: what a body must be to be believed, and the files that it lists (PEP 503, 691, 700, 792)."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +14,10 @@ from publisher.server.upstream.pages.anchors import page_of_html
 
 ENTRIES_LIMIT = 200_000
 """Files that one page may list."""
+
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9._+!-]{1,255}")
+_PLAIN_URL = re.compile(r"https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?/[A-Za-z0-9/._+!~-]*")
+"""Most of a page's hundreds or thousands of entries need no more than this look."""
 
 _NULLABLE = {"requires-python", "provenance"}
 """The keys of a file that uv accepts as null."""
@@ -113,14 +118,8 @@ def _listed_file(entry: Mapping[str, Any], base: str, name: str) -> ListedFile |
     guessed = guess(filename)
     if guessed is None or guessed.project != name or not is_safe(filename):
         return None
-    try:
-        url = urldefrag(link if link.startswith(("https://", "http://")) else urljoin(base, link)).url
-        parts = urlsplit(url)
-    except ValueError:
-        return None
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username is not None:
-        return None
-    if parts.scheme == "http" and base.startswith("https:"):
+    url = link if _PLAIN_URL.fullmatch(link) else _absolute(link, base)
+    if url is None or (url.startswith("http:") and base.startswith("https:")):
         return None
     size = entry.get("size")
     return ListedFile(
@@ -134,8 +133,21 @@ def _listed_file(entry: Mapping[str, Any], base: str, name: str) -> ListedFile |
     )
 
 
+def _absolute(link: str, base: str) -> str | None:
+    """Return a link as an absolute http(s) URL without a fragment, None when it is none."""
+    try:
+        url = urldefrag(link if link.startswith(("https://", "http://")) else urljoin(base, link)).url
+        parts = urlsplit(url)
+    except ValueError:
+        return None
+    valid = parts.scheme in {"http", "https"} and parts.hostname and parts.username is None
+    return url if valid else None
+
+
 def is_safe(filename: str) -> bool:
     """Tell whether a file name is a single, printable segment of a path."""
+    if _PLAIN_NAME.fullmatch(filename):
+        return True
     return filename.isprintable() and not set(filename) & set("/\\?#%") and len(filename) <= 255
 
 
@@ -179,9 +191,9 @@ def tail_of(file: ListedFile) -> str:
 
     It is the path of upstream's URL after its last ``/packages/``, else a digest, so it never changes its meaning.
     """
-    path = unquote(urlsplit(file.url).path)
+    path = file.url if _PLAIN_URL.fullmatch(file.url) else unquote(urlsplit(file.url).path)
     _, found, below = path.rpartition("/packages/")
     folder = below.rpartition("/")[0] if found else ""
-    if folder and all(part.isprintable() and part not in {"", ".", ".."} for part in folder.split("/")):
+    if folder and folder.isprintable() and not {"", ".", ".."} & set(folder.split("/")):
         return folder
     return f"sha256/{file.key}" if file.key else "unverified"

@@ -5,6 +5,7 @@ import time
 from collections import OrderedDict
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from publisher.server.settings import UpstreamSource
 from publisher.server.upstream.breaker import NotAskedError
@@ -18,15 +19,27 @@ from publisher.server.upstream.errors import (
 )
 from publisher.server.upstream.pages.listing import Listing, ParsedPage, parse_page
 from publisher.server.upstream.pages.page_store import PageFacts, PageStore
+from publisher.server.upstream.pages.render import RenderedPage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 STATES = 20_000
 """Projects whose facts are kept in memory."""
 
-LISTED_FILES = 30_000
+LISTED_FILES = 20_000
 """Files of all listings that are kept in memory."""
 
-RECENT_BYTES = 2 * 2**20
-"""Bytes of bodies whose parsed pages are kept until they are rendered."""
+RECENT_BYTES = 4 * 2**20
+"""Bytes of pages that were rendered when they came and are kept until they are asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedEarly:
+    """A page that was rendered when it came, and the policy's revision then."""
+
+    page: RenderedPage
+    policy: int
 
 
 @dataclass(slots=True)
@@ -55,7 +68,9 @@ class ProjectPages:
         self._failures: OrderedDict[str, tuple[float, UpstreamError]] = OrderedDict()
         self._listings: OrderedDict[str, tuple[int, Listing]] = OrderedDict()
         self._listed_files = 0
-        self._recent: OrderedDict[str, tuple[int, ParsedPage, int]] = OrderedDict()
+        self._recent: OrderedDict[str, tuple[int, RenderedEarly]] = OrderedDict()
+        self.render_early: Callable[[ParsedPage, UpstreamSource], RenderedEarly | None] = lambda *_: None
+        """Renders a page in the thread that parsed it, so that its many small objects don't outlive that."""
         self._flights: dict[str, asyncio.Task[None]] = {}
         self._places = asyncio.Semaphore(context.limits.flights)
         self._revisions = 0
@@ -82,8 +97,9 @@ class ProjectPages:
         if state is not None:
             if self._context.clock() - state.confirmed <= self._limits.stale:
                 return self.known(name, source) or state
-            with suppress(UpstreamUnavailableError):  # an old page is better than none
-                await self.refresh(name, source)
+            if time.monotonic() >= state.ask_again:
+                with suppress(UpstreamUnavailableError):  # an old page is better than none
+                    await self.refresh(name, source)
             if name in self._states:
                 return self._states[name]
         self._raise_remembered(name)
@@ -125,14 +141,11 @@ class ProjectPages:
         return state, parsed.listing
 
     async def _parsed(self, state: PageState) -> ParsedPage | None:
-        recent = self._recent.get(state.name)
-        if recent is not None and recent[0] == state.revision:
-            return recent[1]
         body = state.body or await self._context.in_thread(lambda: self._store.body(state.name))
         if body is not None:
             with suppress(NotAnIndexPageError):
-                parsed = await self._context.in_thread(lambda: parse_page(body, state.facts.url, state.name))
-                self._keep(state, parsed, len(body))
+                parsed = await self._context.parsing(lambda: parse_page(body, state.facts.url, state.name))
+                self._keep(state, parsed.listing)
                 return parsed
         return None
 
@@ -238,7 +251,7 @@ class ProjectPages:
     async def _replace(self, name: str, source: UpstreamSource, reply: PageReply) -> None:
         limits = self._limits
         try:
-            parsed = await self._context.in_thread(lambda: parse_page(reply.body, reply.url, name))
+            listing, early = await self._context.parsing(lambda: self._parse(name, source, reply))
         except NotAnIndexPageError as error:
             raise UpstreamUnavailableError(f"Upstream's answer is not the page of {name}: {error}.") from error
         now = self._context.clock()
@@ -252,16 +265,28 @@ class ProjectPages:
             body = reply.body
         state = self._take(name, facts, now)
         state.body = body
-        self._keep(state, parsed, len(reply.body))
+        self._keep(state, listing)
+        if early is not None:
+            self._recent[name] = state.revision, early
+            while len(self._recent) > 1 and self._recent_bytes() > RECENT_BYTES:
+                self._recent.popitem(last=False)
 
-    def _keep(self, state: PageState, parsed: ParsedPage, size: int) -> None:
-        self._recent[state.name] = state.revision, parsed, size
-        self._recent.move_to_end(state.name)
-        while len(self._recent) > 1 and sum(entry[2] for entry in self._recent.values()) > RECENT_BYTES:
-            self._recent.popitem(last=False)
+    def _recent_bytes(self) -> int:
+        return sum(len(kept.page.body) for _, kept in self._recent.values())
+
+    def _parse(self, name: str, source: UpstreamSource, reply: PageReply) -> tuple[Listing, RenderedEarly | None]:
+        parsed = parse_page(reply.body, reply.url, name)
+        return parsed.listing, self.render_early(parsed, source)
+
+    def rendered_early(self, state: PageState) -> RenderedEarly | None:
+        """Return the page that was rendered when it came, once."""
+        kept = self._recent.pop(state.name, None)
+        return kept[1] if kept is not None and kept[0] == state.revision else None
+
+    def _keep(self, state: PageState, listing: Listing) -> None:
         dropped = self._listings.pop(state.name, None)
-        self._listings[state.name] = state.revision, parsed.listing
-        self._listed_files += len(parsed.listing.files) - (len(dropped[1].files) if dropped else 0)
+        self._listings[state.name] = state.revision, listing
+        self._listed_files += len(listing.files) - (len(dropped[1].files) if dropped else 0)
         while self._listed_files > LISTED_FILES and len(self._listings) > 1:
             _, (_, oldest) = self._listings.popitem(last=False)
             self._listed_files -= len(oldest.files)

@@ -3,6 +3,7 @@
 import html
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,8 @@ from publisher.server.upstream.pages.listing import ListedFile, ParsedPage, tail
 from publisher.server.upstream.policy.decision import ProjectPolicy
 
 PREFIX = "/-/public"
+
+_PLAIN = re.compile(r"[A-Za-z0-9/._+!~-]*")
 
 _METADATA_KEYS = ("core-metadata", "dist-info-metadata", "data-dist-info-metadata")
 
@@ -53,7 +56,8 @@ def render(
 
 
 def _entry(entry: Mapping[str, Any], file: ListedFile, root_path: str, *, bare: bool) -> dict[str, Any]:
-    changed = {**entry, "url": f"{root_path}{PREFIX}/{quote(tail_of(file), safe='/+!~')}/{quote(file.filename)}"}
+    path = f"{tail_of(file)}/{file.filename}"
+    changed = {**entry, "url": f"{root_path}{PREFIX}/{path if _PLAIN.fullmatch(path) else quote(path, safe='/+!~')}"}
     if bare:
         for key in _METADATA_KEYS:
             changed.pop(key, None)

@@ -62,6 +62,7 @@ class Ledger:
         self._pending: dict[str, dict[str, Any]] = {"passed-on": {}, "first-seen": {}}
         self._flushing: asyncio.Task[None] | None = None
         self._one = asyncio.Lock()
+        self._writing = asyncio.Lock()
 
     def allowances(self, name: str) -> list[Allowance]:
         """Return the exceptions for a name, also ended ones."""
@@ -126,7 +127,11 @@ class Ledger:
             await self._join(keys)
 
     async def flush(self) -> None:
-        """Write what was noted; what can't be written stays noted."""
+        """Write what was noted, after a write that runs; what can't be written stays noted."""
+        async with self._writing:
+            await self._flush()
+
+    async def _flush(self) -> None:
         pending, self._pending = self._pending, {"passed-on": {}, "first-seen": {}}
         stamp = f"{int(self._clock() * 1000):014d}-{secrets.token_hex(6)}"
         records = {f"{kind}/{stamp}": json.dumps(noted).encode() for kind, noted in pending.items() if noted}
