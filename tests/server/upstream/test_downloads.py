@@ -184,7 +184,7 @@ def test_a_damaged_file_is_downloaded_again(fake: FakeUpstream, tmp_path: Path) 
     async def scenario() -> None:
         async with passing_on(settings_for(fake, tmp_path)) as upstream:
             await read(upstream, file.path)
-            await eventually_async(lambda: upstream.blobs.has(file.sha256))
+            await eventually_async(lambda: not upstream._downloads._running)
             upstream.blobs.path(file.sha256).write_bytes(b"short")
             assert await read(upstream, file.path) == file.data
 
