@@ -67,6 +67,11 @@ class Corpus:
             self._add(folder, name, needs, os.urandom(size), random.choice([20, 40, 60, 100, 160, 250, 400, 1500]))
         self._add(folder, "small", "", os.urandom(19_000), 40)
         self._add(folder, "large", "", os.urandom(BIG), 5)
+        listed = {
+            "meta": {"api-version": "1.4"},
+            "projects": [{"name": each} for each in (*self.names, "small", "large")],
+        }
+        self.bodies["/simple/"] = json.dumps(listed).encode(), JSON, "all"  # devpi and proxpi ask for all names
         self.large = next(path for path in self.bodies if path.endswith(".whl") and "large" in path)
         self.small = next(path for path in self.bodies if path.endswith(".whl") and "small" in path)
 
@@ -182,8 +187,9 @@ def _as_html(body: bytes) -> bytes:
     links = [
         f'<a href="{entry["url"]}#sha256={entry["hashes"]["sha256"]}" data-core-metadata="sha256='
         f'{entry["core-metadata"]["sha256"]}" data-requires-python="&gt;=3.8">{entry["filename"]}</a><br>'
-        for entry in json.loads(body)["files"]
+        for entry in json.loads(body).get("files", [])
     ]
+    links += [f'<a href="{each["name"]}/">{each["name"]}</a>' for each in json.loads(body).get("projects", [])]
     mark = '<meta name="pypi:repository-version" content="1.4">'
     return f"<!DOCTYPE html><html><head>{mark}</head><body>{''.join(links)}</body></html>".encode()
 
@@ -312,6 +318,7 @@ def proxpi(venv: Path) -> Callable[..., Any]:
     @contextmanager
     def run(folder: Path, upstream: str, _: Corpus) -> Iterator[tuple[str, int]]:
         port = _free_port()
+        folder.mkdir()
         env = {
             "PROXPI_INDEX_URL": f"{upstream}/simple/",
             "PROXPI_CACHE_DIR": str(folder),
