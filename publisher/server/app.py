@@ -3,9 +3,11 @@
 import asyncio
 import logging
 import time
+from contextlib import suppress
 from typing import Any
 
 from publisher.server.auth.authenticator import Authenticator
+from publisher.server.auth.errors import AccountsUnavailableError
 from publisher.server.http.access_log import AccessLog, LogFormat
 from publisher.server.http.forwarding import Forwarding
 from publisher.server.http.log_writer import LogWriter
@@ -38,6 +40,7 @@ from publisher.server.routes.storage import StorageRoutes
 from publisher.server.routes.table import Answer, Handlers, RouteTable, index_routes, method_not_allowed
 from publisher.server.routes.uploads import UploadRoutes
 from publisher.server.settings import ServerSettings
+from publisher.server.storage.errors import StorageError
 from publisher.server.storage.folder import DOT_FOLDER
 from publisher.server.storages import open_storages
 from publisher.server.store.catalog import Catalog
@@ -106,6 +109,12 @@ class IndexApp:
             self._started = asyncio.create_task(self._start())
         await asyncio.shield(self._started)
 
+    async def reload(self) -> None:
+        """Read accounts and package folders again; the options of the start stay."""
+        _log.info("reading accounts and package folders again")
+        await self._report_accounts(again=True)
+        await self._catalog.reread()
+
     async def stop(self) -> None:
         """End what runs in the background."""
         if self.upstream is not None:
@@ -151,8 +160,16 @@ class IndexApp:
             uploads=self._uploads,
         )
 
+    async def _report_accounts(self, *, again: bool = False) -> None:
+        """Read the accounts, so that the log has what is wrong with them before anybody logs in."""
+        if again:
+            self._authenticator.forget_accounts()
+        with suppress(AccountsUnavailableError, StorageError):  # which is logged, and asked again by each request
+            await self._authenticator.require_accounts()
+
     async def _start(self) -> None:
         await self._catalog.start()
+        await self._report_accounts()
         await self._uploads.start()
         if self.upstream is not None:
             await self.upstream.start()

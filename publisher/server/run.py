@@ -5,9 +5,11 @@ import atexit
 import logging
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from types import FrameType
 
 import uvicorn  # noqa: TID251 - a door to uvicorn
 
@@ -15,6 +17,9 @@ from publisher.errors import ConfigurationError
 from publisher.server.app import IndexApp
 from publisher.server.http.log_writer import logging_through
 from publisher.server.uvicorn_protocol import IndexProtocol, missing_internals
+
+if sys.platform != "win32":  # which has no such limits
+    import resource
 
 KEEP_ALIVE = 75
 """Seconds that an idle connection is kept."""
@@ -50,8 +55,19 @@ def listen(host: str, port: int) -> socket.socket:
 
 def serve(app: IndexApp, listener: socket.socket, root_path: str, on_ready: Callable[[], None]) -> None:
     """Serve until SIGINT or SIGTERM, let running requests finish, and return."""
+    allow_open_files()
     with logging_through(app.log_writer):
         serving_server(app, root_path, on_ready).run([listener])
+
+
+def allow_open_files() -> None:
+    """Raise this process's limit of open files to its maximum: each connection is one, and often a file too."""
+    if sys.platform == "win32":
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with suppress(ValueError, OSError):  # macOS names no limit and has one all the same
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def serve_in_background(app: IndexApp, listener: socket.socket) -> None:
@@ -103,7 +119,7 @@ def serving_server(app: IndexApp, root_path: str, on_ready: Callable[[], None]) 
         timeout_graceful_shutdown=GRACE,
         backlog=2048,
     )
-    return _Server(config, on_ready)
+    return _Server(config, app, on_ready)
 
 
 def _before_threads_end(work: Callable[[], None]) -> None:
@@ -119,8 +135,11 @@ def _before_threads_end(work: Callable[[], None]) -> None:
 class _Server(uvicorn.Server):
     """uvicorn's server, which tells when it is ready and takes its signals as the normal end."""
 
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, app: IndexApp, on_ready: Callable[[], None]) -> None:
         super().__init__(config)
+        self._app = app
+        self._reload_asked = False
+        self._reloading: asyncio.Task[None] | None = None
         self._on_ready = on_ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -130,7 +149,10 @@ class _Server(uvicorn.Server):
             self._on_ready()
 
     async def on_tick(self, counter: int) -> bool:
-        """Look after slow clients once a second; a tick is a tenth of one."""
+        """Look after slow clients once a second, and after SIGHUP; a tick is a tenth of a second."""
+        if self._reload_asked and (self._reloading is None or self._reloading.done()):
+            self._reload_asked = False
+            self._reloading = asyncio.create_task(self._app.reload())
         if counter % 10 == 0:
             now = asyncio.get_running_loop().time()
             for connection in list(self.server_state.connections):
@@ -140,13 +162,18 @@ class _Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Take the signals while serving; unlike uvicorn, don't raise them again afterwards."""
+        """Take the signals while serving, SIGHUP to reload; unlike uvicorn, don't raise them again afterwards."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
         before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+        if hasattr(signal, "SIGHUP"):
+            before[signal.SIGHUP] = signal.signal(signal.SIGHUP, self._ask_to_reload)
         try:
             yield
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+    def _ask_to_reload(self, _number: int, _frame: FrameType | None) -> None:
+        self._reload_asked = True

@@ -140,6 +140,12 @@ class Authenticator:
         if not task.cancelled():
             task.exception()  # whoever asked may be gone: then nobody else looks at it
 
+    def forget_accounts(self) -> None:
+        """Have the accounts read again at the next use, even if their file looks unchanged."""
+        self._next_look = 0.0
+        if self.users is not None:
+            self.users.forget()
+
     async def require_accounts(self) -> None:
         """Return when the accounts can be read; raise AccountsUnavailableError otherwise."""
         if self.users is not None:

@@ -103,6 +103,10 @@ class Users:
         self._report(self._loaded)
         return self._loaded
 
+    def forget(self) -> None:
+        """Have the file read again at the next use."""
+        self._loaded = None
+
     def names(self) -> list[str]:
         """Return the names of all users, sorted; there are none where there is no file."""
         return sorted(parse(self._read()).entries) if self._path.exists() else []

@@ -19,12 +19,16 @@ from publisher.server.store.loading import MetadataLoader, is_as_recorded
 from publisher.server.store.metadata import FileMetadata
 from publisher.server.store.owned_names import OwnedNames, StateLog
 from publisher.server.store.projects import Project, StoredFile
+from publisher.server.store.recording import BackgroundRecorder
 from publisher.server.store.records import Records
 from publisher.server.store.watch import CHECK_SHARE, FolderWatch, in_background
 from publisher.server.store.workers import Workers
 
 WRITE_TRIED_EVERY = 60.0
 """Seconds between two looks whether the folder can still be written."""
+
+HASHING = 4
+"""Threads that hash files without a record, beside those that answer everything else."""
 
 _Result = TypeVar("_Result")
 
@@ -49,6 +53,8 @@ class Catalog:
         self._watch = FolderWatch(self.roots, self._contents, storage, self.workers)
         self._watch.after_scan = self._after_scan
         self._loader = MetadataLoader(self._contents, self.records)
+        self._hashing = Workers(HASHING, "hashing")
+        self._recorder = BackgroundRecorder(self._record)
         self.owned = OwnedNames(settings.reserved, storage, state, self.records, self.workers)
 
     async def start(self) -> None:
@@ -64,6 +70,9 @@ class Catalog:
 
     def close(self) -> None:
         """End the threads."""
+        self._recorder.stop()
+        self._loader.stop()
+        self._hashing.close()
         self.workers.close()
 
     async def in_thread(self, work: Callable[[], _Result]) -> _Result:
@@ -128,6 +137,11 @@ class Catalog:
 
     async def rescan(self) -> None:
         """Read the folders that changed."""
+        await self._watch.rescan()
+
+    async def reread(self) -> None:
+        """Read all folders anew, whatever their times say."""
+        self._watch.distrust()
         await self._watch.rescan()
 
     async def look(self, since: float | None = None) -> None:
@@ -241,9 +255,12 @@ class Catalog:
         revision, places = project.revision, dict(project.places)
         async with self._storage.reading() as storage:
             try:
-                files, state = await self.workers.run(lambda: self._loader.load(storage, project.name, places))
+                found = await self.workers.run(lambda: self._loader.recall(storage, project.name, places))
+                if found is None:
+                    found = await self._hashing.run(lambda: self._loader.load(storage, project.name, places))
             except OSError as error:
                 raise StorageUnavailableError from error
+        files, state = found
         if len(files) < len(places):
             await self._watch.rescan()
         if self.unavailable_reason is not None:
@@ -267,6 +284,20 @@ class Catalog:
     def _after_scan(self) -> None:
         names, self._contents.unnoted = self._contents.unnoted, set()
         self.owned.claim_later(names)
+        copied, self._contents.unrecorded = self._contents.unrecorded, set()
+        if not self._storage.shared:  # where reading for long would keep the storage from being refreshed
+            self._recorder.add(copied)
+
+    async def _record(self, name: str) -> None:
+        """Record the files of a project that have no record; keep nothing in memory of one that is recorded."""
+        project = self.project(name)
+        if project is None or project.files is not None:
+            return
+        places = dict(project.places)
+        async with self._storage.reading() as storage:
+            recorded = await self.workers.run(lambda: self._loader.recall(storage, name, places))
+        if recorded is None:
+            await self.files(project)
 
 
 def _write_failure(folder: Path) -> OSError | None:

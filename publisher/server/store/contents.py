@@ -19,6 +19,8 @@ class FolderContents:
         self.listings: dict[str, DirectoryListing] = {}
         self.unnoted: set[str] = set()
         """Names that have files and were not claimed yet."""
+        self.unrecorded: set[str] = set()
+        """Names that a scan found files of, which may have no record yet."""
         self._roots = tuple(map(str, roots))
         self._directories: dict[str, str] = {}
         """The directory of the file of every path below ``/packages/``."""
@@ -55,6 +57,9 @@ class FolderContents:
             gone += [(directory, filename) for filename in went]
             for filename in came:
                 self._insert(directory, filename)
+                guessed = guess(filename)
+                if guessed is not None:
+                    self.unrecorded.add(guessed.project)
         for directory, filename in gone:
             self._remove(directory, filename)
         self.listings = listings

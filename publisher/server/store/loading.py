@@ -16,6 +16,9 @@ from publisher.server.store.metadata import FileMetadata, ReleaseState, read_met
 from publisher.server.store.projects import StoredFile
 from publisher.server.store.records import Records
 
+LoadedFiles = tuple[dict[str, StoredFile], ReleaseState]
+"""The files of a project by name, and which of them are yanked or deleted."""
+
 
 class MetadataLoader:
     """Reads and records metadata; every method may block for as long as hashing takes."""
@@ -23,23 +26,39 @@ class MetadataLoader:
     def __init__(self, contents: FolderContents, records: Records) -> None:
         self._contents = contents
         self._records = records
+        self._stopped = False
 
-    def load(self, storage: Files, name: str, places: Mapping[str, str]) -> tuple[dict[str, StoredFile], ReleaseState]:
-        """Return the files of a project with their metadata, and record what was not recorded."""
+    def stop(self) -> None:
+        """Read no further file: what is recorded by then stays."""
+        self._stopped = True
+
+    def recall(self, storage: Files, name: str, places: Mapping[str, str]) -> LoadedFiles | None:
+        """Return what `load` returns where every file has a record that is right, without opening any; else None."""
+        recorded = self._records.load(storage, name)
+        files: dict[str, StoredFile] = {}
+        state = self._records.state(storage, name)
+        for filename, directory in places.items():
+            found = recorded.get(filename)
+            if found is None or not _is_right(found, Path(directory, filename)):
+                return None
+            files[filename] = self.stored(filename, directory, found, state.yanked.get(filename))
+        return files, state
+
+    def load(self, storage: Files, name: str, places: Mapping[str, str]) -> LoadedFiles:
+        """Return the files of a project with their metadata, and record each that was not recorded as it is read."""
         recorded = self._records.load(storage, name)
         state = self._records.state(storage, name)
         files: dict[str, StoredFile] = {}
-        learned: dict[str, FileMetadata] = {}
         for filename, directory in places.items():
+            if self._stopped:
+                raise OSError(errno.ECANCELED, "the index is ending")
             found = _metadata(Path(directory, filename), filename, recorded.get(filename))
             if found is None:
                 continue
             if found is not recorded.get(filename):
-                learned[filename] = found
+                with suppress(StorageError):  # a record only saves time
+                    self._records.add(storage, name, {filename: found})
             files[filename] = self.stored(filename, directory, found, state.yanked.get(filename))
-        if learned:
-            with suppress(StorageError):  # a record only saves time
-                self._records.add(storage, name, learned)
         return files, state
 
     def stored(self, filename: str, directory: str, metadata: FileMetadata, yanked: str | None) -> StoredFile:
@@ -76,8 +95,12 @@ def _as_before(found: FileMetadata, recorded: FileMetadata | None) -> FileMetada
 
 def is_as_recorded(file: StoredFile) -> bool:
     """Tell whether a file has the size and time that its metadata was read at."""
+    return _is_right(file.metadata, file.path)
+
+
+def _is_right(metadata: FileMetadata, path: Path) -> bool:
     try:
-        status = os.stat(file.path)  # noqa: PTH116 - for every file of a project
+        status = os.stat(path)  # noqa: PTH116 - for every file of a project
     except OSError:
         return False
-    return (status.st_size, status.st_mtime_ns) == (file.metadata.size, file.metadata.mtime_ns)
+    return (status.st_size, status.st_mtime_ns) == (metadata.size, metadata.mtime_ns)

@@ -96,6 +96,10 @@ class FolderWatch:
         elif self._scanning is None or self._scanning.done():
             self._scanning = in_background(self.rescan())
 
+    def distrust(self) -> None:
+        """Have the next scan read every directory, also those whose times did not change."""
+        self._scanned_generation = -1
+
     async def rescan(self) -> None:
         """Read the folders that changed; many who ask at a time share one scan."""
         await self._rescan()

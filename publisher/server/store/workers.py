@@ -12,8 +12,8 @@ _Result = TypeVar("_Result")
 class Workers:
     """A bounded pool of threads."""
 
-    def __init__(self) -> None:
-        self.pool = ThreadPoolExecutor(min(8, (os.cpu_count() or 1) + 4), "store")
+    def __init__(self, threads: int | None = None, name: str = "store") -> None:
+        self.pool = ThreadPoolExecutor(threads or min(8, (os.cpu_count() or 1) + 4), name)
 
     async def run(self, work: Callable[[], _Result]) -> _Result:
         """Run blocking work in a thread."""

@@ -1,0 +1,72 @@
+"""Files that are copied in: hashed beside everything else, recorded one by one, and a slow one costs only itself."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from publisher.server.store import loading
+from publisher.server.store.catalog import HASHING
+from publisher.server.store.metadata import FileMetadata, read_metadata
+from tests.helpers.http import Client
+from tests.helpers.inside import serving_app
+from tests.helpers.waiting import eventually
+
+ADA = ("ada", "correct horse")
+
+
+@contextmanager
+def reading_held_up(monkeypatch: pytest.MonkeyPatch, start: str) -> Iterator[list[str]]:
+    """Keep every file whose name starts so from being read until the end; yield the names that were begun."""
+    go_on, begun = threading.Event(), list[str]()
+
+    def read(path: Path, filename: str) -> FileMetadata:
+        begun.append(filename)
+        if filename.startswith(start):
+            assert go_on.wait(60)
+        return read_metadata(path, filename)
+
+    monkeypatch.setattr(loading, "read_metadata", read)
+    try:
+        yield begun
+    finally:
+        go_on.set()
+
+
+def copy_in(root: Path, *names: str) -> None:
+    for name in names:
+        (root / name).write_bytes(b"no archive")
+
+
+def test_projects_that_are_slow_to_read_cost_only_themselves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving_app(tmp_path) as (url, _), reading_held_up(monkeypatch, "slow") as begun:
+        root, client = tmp_path / "packages", Client(url, ADA)
+        copy_in(root, "known-1.0.tar.gz")
+        assert client.get("simple/known/").ok
+        copy_in(root, *(f"slow{number}-1.0.tar.gz" for number in range(HASHING + 8)))
+        asking = [threading.Thread(target=client.get, args=(f"simple/slow{number}/",)) for number in range(HASHING + 8)]
+        for thread in asking:
+            thread.start()
+        assert eventually(lambda: sum(name.startswith("slow") for name in begun) == HASHING)
+        assert client.get("simple/known/").ok
+        assert client.get("simple/").text.count("slow") >= HASHING + 8
+        assert client.get("health").ok
+        assert client.get("packages/slow0-1.0.tar.gz").content == b"no archive"
+    for thread in asking:
+        thread.join()
+
+
+def test_copied_files_are_read_ahead_one_at_a_time_and_recorded_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving_app(tmp_path) as (url, _), reading_held_up(monkeypatch, "copied-2") as begun:
+        root, client = tmp_path / "packages", Client(url, ADA)
+        copy_in(root, "copied-1.0.tar.gz", "copied-2.0.tar.gz", "other-1.0.tar.gz")
+        assert client.get("simple/").ok
+        assert eventually(lambda: "copied-2.0.tar.gz" in begun)
+        assert client.get("simple/other/").ok  # a thread is free for it
+        record = (root / ".pypi-publish" / "facts" / "copied.jsonl").read_text()
+        assert record.count("sha256") == begun.count("copied-1.0.tar.gz")
+        assert "copied-2.0" not in record
