@@ -1,6 +1,7 @@
 """Reading the metadata of a project's files: from its record where that is right, else from the files."""
 
 import errno
+import logging
 import os
 from collections.abc import Mapping
 from contextlib import suppress
@@ -15,6 +16,8 @@ from publisher.server.store.contents import FolderContents
 from publisher.server.store.metadata import FileMetadata, ReleaseState, read_metadata
 from publisher.server.store.projects import StoredFile
 from publisher.server.store.records import Records
+
+_log = logging.getLogger(__name__)
 
 LoadedFiles = tuple[dict[str, StoredFile], ReleaseState]
 """The files of a project by name, and which of them are yanked or deleted."""
@@ -49,16 +52,25 @@ class MetadataLoader:
         recorded = self._records.load(storage, name)
         state = self._records.state(storage, name)
         files: dict[str, StoredFile] = {}
+        damaged: OSError | None = None
         for filename, directory in places.items():
             if self._stopped:
                 raise OSError(errno.ECANCELED, "the index is ending")
-            found = _metadata(Path(directory, filename), filename, recorded.get(filename))
+            try:
+                found = _metadata(Path(directory, filename), filename, recorded.get(filename))
+            except OSError as error:
+                if error.errno != errno.EIO:
+                    raise
+                _log.warning("%s is damaged and left out: %s", Path(directory, filename), error.strerror)
+                damaged, found = error, None
             if found is None:
                 continue
             if found is not recorded.get(filename):
                 with suppress(StorageError):  # a record only saves time
                     self._records.add(storage, name, {filename: found})
             files[filename] = self.stored(filename, directory, found, state.yanked.get(filename))
+        if damaged is not None and not files:  # rather the disk than a file of it
+            raise damaged
         return files, state
 
     def stored(self, filename: str, directory: str, metadata: FileMetadata, yanked: str | None) -> StoredFile:

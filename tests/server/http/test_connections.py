@@ -1,5 +1,6 @@
 """Clients that are slow, silent or endless: each is let go, and nobody else notices."""
 
+import base64
 import socket
 import threading
 from pathlib import Path
@@ -13,6 +14,7 @@ from tests.helpers import inside
 from tests.helpers.dists import make_wheel
 from tests.helpers.inside import serving
 
+AUTHORIZATION = b"Authorization: Basic " + base64.b64encode(b"ada:correct horse") + b"\r\n"
 REQUEST = b"GET /health HTTP/1.1\r\nHost: index\r\n\r\n"
 
 
@@ -106,3 +108,31 @@ def test_a_client_that_takes_nothing_is_let_go(
         assert connection.recv(10)
         assert gone.wait(20)
     assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    ("head", "answered"),
+    [(b"POST /RPC2 HTTP/1.1\r\n" + AUTHORIZATION, False), (b"GET /health HTTP/1.1\r\n", True)],
+    ids=["read by a route", "answered without it"],
+)
+def test_a_body_that_trickles_ends(tmp_path: Path, head: bytes, answered: bool) -> None:  # noqa: FBT001
+    with serving(tmp_path, stalled_upload=0.3) as (address, _), socket.create_connection(address, timeout=20) as slow:
+        slow.sendall(head + b"Host: index\r\nContent-Length: 1000\r\n\r\n")
+        if answered:
+            assert b" 200 OK" in slow.recv(65536)
+        slow.settimeout(0.02)
+        for _ in range(999):  # far longer than the look for slow clients, which comes once a second
+            try:
+                slow.sendall(b"x")
+                received = slow.recv(65536)
+            except TimeoutError:
+                continue
+            except (BrokenPipeError, ConnectionResetError):
+                received = b""
+            if not received:
+                break
+        else:
+            pytest.fail("the body may trickle for ever")
+        with socket.create_connection(address, timeout=20) as other:
+            other.sendall(REQUEST)
+            assert b" 200 OK" in other.recv(65536)

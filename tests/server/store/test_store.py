@@ -15,13 +15,14 @@ from urllib.parse import urlsplit
 import pytest
 
 from publisher.server.storage.folder import FolderStorage
+from publisher.server.store import loading
 from publisher.server.store.contents import FolderContents
-from publisher.server.store.metadata import FileMetadata
+from publisher.server.store.metadata import FileMetadata, read_metadata
 from publisher.server.store.records import Records
 from publisher.server.store.scan import FolderLostError, read_folders
 from tests.helpers.dists import make_sdist, make_wheel
 from tests.helpers.http import Client, sha256
-from tests.helpers.inside import serving
+from tests.helpers.inside import serving, serving_app
 from tests.helpers.waiting import eventually
 from tests.server.conftest import PASSWORD, USER, OwnIndex
 from tests.server.test_hostile import Post, form, wheel
@@ -373,3 +374,46 @@ def test_many_questions_after_the_health_at_once_are_all_answered_well(own: OwnI
     with ThreadPoolExecutor(8) as threads:
         answers = list(threads.map(lambda _: client.get("health").status_code, range(64)))
     assert set(answers) == {200}
+
+
+def test_links_to_outside_are_served_and_one_that_loops_back_ends(own: OwnIndex, tmp_path: Path) -> None:
+    root = own.folder / "index/packages"
+    outside = tmp_path / "outside"
+    root.mkdir(parents=True)
+    outside.mkdir()
+    make_wheel(root, "sound")
+    target = make_wheel(outside, "shared")
+    (outside / "back").symlink_to(root)
+    (root / "elsewhere").symlink_to(outside)
+    (root / "linked-1.0-py3-none-any.whl").symlink_to(target)
+    _, client = own.start()
+    assert client.filenames("sound") == ["sound-1.0-py3-none-any.whl"]
+    assert client.filenames("shared") == [target.name]
+    assert client.get(f"packages/elsewhere/{target.name}").content == target.read_bytes()
+    assert client.get("packages/elsewhere/../../outside/secret").status_code == 404
+    target.unlink()
+    assert client.get("simple/shared/").status_code == 404
+    assert client.filenames("sound") == ["sound-1.0-py3-none-any.whl"]
+    assert client.get("health").status_code == 200
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EIO], ids=["forbidden", "damaged"])
+def test_a_file_that_can_not_be_read_costs_only_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+
+    def read(path: Path, filename: str) -> FileMetadata:  # nothing is forbidden to root
+        if filename.startswith("sound-2"):
+            raise OSError(number, os.strerror(number), str(path))
+        return read_metadata(path, filename)
+
+    monkeypatch.setattr(loading, "read_metadata", read)
+    with serving_app(tmp_path) as (url, _):
+        client = Client(url, (USER, PASSWORD))
+        for version in ("1.0", "2.0"):
+            make_wheel(tmp_path / "packages", "sound", version)
+        make_wheel(tmp_path / "packages", "other")
+        assert client.filenames("sound") == ["sound-1.0-py3-none-any.whl"]
+        assert client.filenames("other") == ["other-1.0-py3-none-any.whl"]
+        assert {"sound", "other"} <= set(client.get("simple/").text.replace('"', "/").split("/"))
+        assert client.get("health").status_code == 200
