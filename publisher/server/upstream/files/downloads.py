@@ -60,6 +60,7 @@ class Download:
         """Whether all bytes came and are right; making them durable may take longer, and no reader waits for that."""
         self.done = False
         self.readers = 0
+        self.task: asyncio.Task[None] | None = None
         self.started = asyncio.Event()
         """Set when upstream's answer began to come, or failed."""
         self._progress = asyncio.Event()
@@ -157,6 +158,7 @@ class Downloads:
             download = Download(wanted, self._blobs.temporary())
             self._running[wanted.key] = download
             task = asyncio.create_task(self._run(download))
+            download.task = task
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         download.readers += 1
@@ -173,8 +175,9 @@ class Downloads:
         download.close()
 
     async def stop(self) -> None:
-        """End all downloads."""
-        for task in self._tasks:
+        """End all downloads, except those that are complete and only being made durable: these are waited for."""
+        verified = {download.task for download in self._running.values() if download.verified}
+        for task in self._tasks - verified:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
