@@ -91,6 +91,45 @@ def test_a_log_and_the_folder_of_a_new_one_are_synced(files: FolderFiles, synced
     assert files.root / "logs" in synced
 
 
+def test_a_log_that_did_not_wait_is_synced_with_the_next_file_and_before_its_folder(
+    files: FolderFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: order.append(os.fstat(descriptor).st_ino))
+    for content in (b"x", b"y"):
+        files.append("logs/log", b"line\n", durable=False)
+        order.clear()
+        if content == b"x":
+            files.create("file", content)
+        else:
+            files.replace("file", content, files.stat("file").version)
+        log, folder = ((files.root / name).stat().st_ino for name in ("logs/log", ""))
+        assert order.index(log) < order.index(folder)
+    assert files.root.joinpath("logs").stat().st_ino not in order  # only a new log needs its name synced
+
+
+def test_the_record_of_an_upload_is_synced_before_it_is_acknowledged(tmp_path: Path, synced: Synced) -> None:
+    root = tmp_path / "packages"
+    root.mkdir()
+
+    async def run() -> None:
+        storage = FolderStorage(root, needs_dot_folder=True)
+        catalog = Catalog(settings := ServerSettings((root,)), storage)
+        await catalog.start()
+        changes = ReleaseChanges(settings, catalog, storage)
+        for version in ("1.0", "2.0"):
+            wheel = make_wheel(tmp_path, "acme", version)
+            synced.inodes.clear()
+            await changes.upload(wheel, wheel.name, read_metadata(wheel, wheel.name))
+            record = root / ".pypi-publish/facts/acme.jsonl"
+            assert record in synced, version
+            assert root in synced, version
+            assert record.parent in synced or version != "1.0"
+        catalog.close()
+
+    asyncio.run(run())
+
+
 def test_a_mark_is_synced_with_its_folders(files: FolderFiles, synced: Synced) -> None:
     Records().mark(files, ("acme", "acme-1.0.tar.gz"), "deleted", {})
     marks = files.root / ".pypi-publish/marks"

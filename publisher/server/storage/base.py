@@ -55,7 +55,8 @@ class Files(Protocol):
         """
         Add a batch of lines to a log; nobody's batch is ever lost or mixed with another one.
 
-        One that is not ``durable`` may be lost when the power fails.
+        One that is not ``durable`` becomes so with the next file that is created or replaced here;
+        until then it may be lost when the power fails.
         """
 
     def lines(self, log: str) -> Sequence[bytes]:

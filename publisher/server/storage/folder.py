@@ -42,6 +42,8 @@ class FolderFiles:
         self._suffix = suffix
         self._altered = False
         self._created: list[Path] = []
+        self._unsynced: dict[Path, bool] = {}
+        """The logs that the next change makes durable, and whether their folders have to be synced too."""
 
     @property
     def changed(self) -> bool:
@@ -82,6 +84,7 @@ class FolderFiles:
                 self._give_name(beside, final)
                 self._created.append(final)
                 try:
+                    self._sync_logs()
                     sync_directory(final.parent)
                 except OSError:
                     self.undo_creations()
@@ -98,6 +101,7 @@ class FolderFiles:
                 if found != version:
                     raise ChangedError
                 self._altered = True
+                self._sync_logs()
                 if isinstance(content, bytes):
                     replace_file(path, content, mode=None if found else self._mode, durable=True)
                 else:
@@ -130,7 +134,9 @@ class FolderFiles:
                 file.flush()
                 if durable:
                     os.fsync(file.fileno())
-            if new and durable:
+            if not durable:
+                self._unsynced[path] = new or self._unsynced.get(path, False)
+            elif new:
                 sync_directory(path.parent)
 
     def lines(self, log: str) -> Sequence[bytes]:
@@ -149,6 +155,20 @@ class FolderFiles:
         with _write_failures(), self._locks.hold_in_thread(f"append {log}"):
             lines = [line for line in path.read_bytes().split(b"\n") if line]
             replace_file(path, b"".join(line + b"\n" for line in keep(lines)), durable=True)
+
+    def _sync_logs(self) -> None:
+        """
+        Make logs durable together with a change.
+
+        A file system with a journal writes the names that were given before this with it, so that syncing their folder
+        afterwards costs little.
+        """
+        while self._unsynced:
+            path, new = self._unsynced.popitem()
+            with path.open("rb") as log:
+                os.fsync(log.fileno())
+            if new:
+                sync_directory(path.parent)
 
     def _give_name(self, beside: Path, final: Path) -> None:
         """Give a file its name in one step, without ever replacing another."""

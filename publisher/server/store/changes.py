@@ -100,13 +100,14 @@ class ReleaseChanges:
     def _stored_spelling(self, name: str, filename: str) -> str:
         """Return the name under which a file of the same identity is here, which is the one that may be replaced."""
         project = self._catalog.project(name)
-        places = project.places if project is not None else {}
-        return next((each for each in places if identity(each) == identity(filename)), filename)
+        return next(iter(project.spellings(filename)), filename) if project is not None else filename
 
     async def _yank_reason(self, name: str, version: str) -> str | None:
         """Return why the release that a file comes to is yanked, None where it is not."""
         project = self._catalog.project(name)
         files = (await self._catalog.files(project)).values() if project is not None else ()
+        if all(file.yanked is None for file in files):
+            return None
         reasons = [file.yanked for file in files if same_version(file.version, version)]
         return None if not reasons or None in reasons else reasons[0]
 
@@ -181,9 +182,8 @@ class ReleaseChanges:
             await self._catalog.look(since)
         project = self._catalog.project(name)
         stored = await self._catalog.files(project) if project is not None else {}
-        wanted = identity(filename)
-        same = (file for each, file in stored.items() if identity(each) == wanted)
-        file = stored.get(filename) or next(same, None)
+        spellings = project.spellings(filename) if project is not None else []
+        file = stored.get(filename) or next((stored[each] for each in spellings if each in stored), None)
         if file is not None:
             digest = await self._digest(file)
             if digest == metadata.sha256:
@@ -196,7 +196,7 @@ class ReleaseChanges:
             )
         async with self._storage.reading() as files:
             state = await self._catalog.in_thread(lambda: self._records.state(files, name))
-        if any(identity(each) == wanted for each in state.deleted) and not self._settings.overwrite:
+        if any(identity(each) == identity(filename) for each in state.deleted) and not self._settings.overwrite:
             raise FileExistsConflictError(
                 f"File already exists: {filename} was deleted from this index, and its name is not given again. "
                 "Publish under a new version.",
@@ -234,7 +234,7 @@ class ReleaseChanges:
         """
         Give a file its name in one step, without ever replacing another, and record it.
 
-        The record goes first, so that readers who see the file find its metadata.
+        The record goes first, so that readers who see the file find its metadata, and becomes durable with the file.
         """
         if upload.yanked is not None:
             details = {"reason": upload.yanked, "at": now_text()}
@@ -260,7 +260,7 @@ class ReleaseChanges:
                 put(files, upload.filename + SIGNATURE, upload.signature)
         stored = replace(metadata, mtime_ns=stat.modified_ns, uploaded=time_text(stat.modified_ns / 1e9))
         with suppress(StorageError):
-            self._records.add(files, upload.project, {upload.filename: stored})
+            self._records.add(files, upload.project, {upload.filename: stored}, durable=True)
         return stored
 
     def _give_name(self, files: Files, upload: IncomingFile) -> Stat:

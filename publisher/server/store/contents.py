@@ -105,7 +105,7 @@ class FolderContents:
             project = self.projects[guessed.project] = Project(guessed.project)
             self.revision += 1
             self.unnoted.add(project.name)
-        if project.places.setdefault(filename, directory) == directory:
+        if project.place(filename, directory):
             project.forget()
 
     def _remove(self, directory: str, filename: str) -> None:
@@ -116,7 +116,7 @@ class FolderContents:
         project = self.projects.get(guessed.project)
         if project is None or project.places.get(filename) != directory:
             return
-        del project.places[filename]
+        project.displace(filename)
         project.forget()
         if not project.places:
             del self.projects[project.name]

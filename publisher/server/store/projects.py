@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from publisher.server.names.identity import Identity, identity
 from publisher.server.store.metadata import FileMetadata, ReleaseState
 
 VERIFY_AFTER = 2.0
@@ -37,6 +38,30 @@ class Project:
     """Grows with every change, so that pages made from an older one are known to be old."""
     verified: float = 0.0
     loading: asyncio.Task[None] | None = None
+    _spellings: dict[Identity, list[str]] | None = None
+    """The names of the files of each identity, once an upload asked for one: else most are never needed."""
+
+    def place(self, filename: str, directory: str) -> bool:
+        """Note where a file is; return False, and change nothing, when it is in another directory."""
+        if filename not in self.places:
+            self.places[filename] = directory
+            if self._spellings is not None:
+                self._spellings.setdefault(identity(filename), []).append(filename)
+        return self.places[filename] == directory
+
+    def displace(self, filename: str) -> None:
+        """Note that a file is gone."""
+        del self.places[filename]
+        if self._spellings is not None:
+            self._spellings[identity(filename)].remove(filename)
+
+    def spellings(self, filename: str) -> list[str]:
+        """Return the names of the files that have the identity of a name."""
+        if self._spellings is None:
+            self._spellings = {}
+            for each in self.places:
+                self._spellings.setdefault(identity(each), []).append(each)
+        return self._spellings.get(identity(filename), [])
 
     def is_due(self) -> bool:
         """Tell whether the files should be compared with their metadata again."""

@@ -67,10 +67,10 @@ class Records:
                 files.compact(_log_of(project), _newest_lines)
         return found
 
-    def add(self, files: Files, project: str, metadata: Mapping[str, FileMetadata]) -> None:
-        """Append the metadata of some of a project's files; an upload does not wait for the disk because of it."""
+    def add(self, files: Files, project: str, metadata: Mapping[str, FileMetadata], *, durable: bool = False) -> None:
+        """Append the metadata of some of a project's files, which becomes durable with the next file at the latest."""
         lines = b"".join(_line(filename, each) for filename, each in metadata.items())
-        files.append(_log_of(project), lines, durable=False)
+        files.append(_log_of(project), lines, durable=durable)
 
     def names(self, files: Files) -> set[str]:
         """Return the names of all projects that have or had records."""
