@@ -143,6 +143,12 @@ def _check_health(url: IndexUrl, session: http.IndexSession) -> Iterator[Diagnos
     except IndexUnavailableError as error:
         yield _INDEX.problem("healthy", error.message, error.hint)
         return
+    if isinstance(told, dict) and told.get("proxy") == "not trusted":
+        yield _INDEX.warning(
+            "proxy",
+            "The index does not trust its proxy: all clients count as one address, and links may be wrong.",
+            "Its administrator starts it with --trusted-proxy ADDRESS; the index's log names the address.",
+        )
     match told:
         case {"status": "ok"}:
             yield _INDEX.ok("healthy", "It is an index of pypi-publish, and can read and write its packages.")

@@ -11,6 +11,9 @@ from publisher.server.http.messages import Headers, Scope
 EVERYBODY = "*"
 """Trusts whoever connects, and of the forwarded addresses the last one: for a host that only a proxy can reach."""
 
+UNTRUSTED = "publisher.untrusted_proxy"
+"""Set in the scope of a request that came with forwarded headers from an address that is not trusted."""
+
 _HOST = re.compile(r"[A-Za-z0-9._-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
 _PREFIX = b"x-forwarded-"
 _log = logging.getLogger(__name__)
@@ -43,6 +46,7 @@ class Forwarding:
         if self._everybody or self._trusts(peer):
             rest = self._apply(scope, forwarded, rest)
         else:
+            scope[UNTRUSTED] = True
             self._tell(peer, forwarded)
         scope["headers"] = rest
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from publisher.server.auth.authenticator import Authenticator
 from publisher.server.auth.errors import AccountsUnavailableError
+from publisher.server.http.forwarding import UNTRUSTED
 from publisher.server.http.messages import TEXT_TYPE, Request, Response, json_response
 from publisher.server.storage.durability import is_read_only
 from publisher.server.store.catalog import Catalog
@@ -23,7 +24,8 @@ class HealthRoute:
         Report whether the index can do its work, as JSON or, where the client asks for it, as text.
 
         A folder that is read-only is healthy: its uploads are refused, and nothing else is wrong. So is an index whose
-        upstream fails, which is reported: what is cached is served.
+        upstream fails, which is reported: what is cached is served. A proxy that is not trusted is reported to
+        those who come through it.
         """
         reading = await self._catalog.read_failure()
         accounts = await self._accounts()
@@ -45,6 +47,8 @@ class HealthRoute:
         found: dict[str, Any] = {"status": "ok" if trouble is None else "unavailable"}
         if trouble is not None:
             found["reason"] = trouble
+        if request.scope.get(UNTRUSTED):
+            found["proxy"] = "not trusted"
         if self._upstream is not None:
             found["upstream"] = self._upstream.state()
         return json_response(

@@ -233,7 +233,15 @@ def test_an_index_that_lost_its_disk(tmp_path: Path) -> None:
         done = _doctor("--index-url", own.url)
     finally:
         own.stop()
-    _expect(done, 6, "healthy", DiagnosisLevel.PROBLEM, "The index can't work", "nothing on your machine")
+    _expect(done, 6, "healthy", DiagnosisLevel.PROBLEM, "The index can't work", "not on your machine")
+
+
+def test_an_index_that_does_not_trust_its_proxy() -> None:
+    health = Answer(200, b'{"status": "ok", "proxy": "not trusted"}', {"Content-Type": "application/json"})
+    with answering(lambda request: health if request.path == "/health" else Answer(401)) as url:
+        found = _index_alone(url)
+    assert found["proxy"].startswith("warning: The index does not trust its proxy")
+    assert found["healthy"].startswith("ok")
 
 
 def test_an_open_index_needs_no_credentials() -> None:

@@ -56,3 +56,12 @@ def test_accounts_that_can_not_be_read_are_told(own: OwnIndex) -> None:
     told = client.get("health")
     assert told.status_code == 503
     assert (told.json()["accounts"], told.json()["reading"]) == ("the accounts can't be read", "ok")
+
+
+def test_a_proxy_that_is_not_trusted_is_shown_to_those_behind_it(own: OwnIndex) -> None:
+    forwarded = {"X-Forwarded-For": "192.0.2.7", "Accept": "application/json"}
+    _, client = own.start(name="untrusting")
+    assert client.get("health", forwarded).json() == {**WELL, "proxy": "not trusted"}
+    assert client.get("health").json() == WELL
+    _, client = own.start("--trusted-proxy", "127.0.0.1", name="trusting")
+    assert client.get("health", forwarded).json() == WELL

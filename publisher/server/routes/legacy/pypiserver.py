@@ -2,13 +2,14 @@
 
 import argparse
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import pypiserver  # noqa: TID251 - the only door to pypiserver
 from a2wsgi import WSGIMiddleware  # noqa: TID251 - the only door to a2wsgi
 from pypiserver.backend import Backend  # noqa: TID251
+from pypiserver.bottle_wrapper import HTTPError  # noqa: TID251
 from pypiserver.config import Config, RunConfig  # noqa: TID251
 from pypiserver.core import PkgFile  # noqa: TID251
 
@@ -103,6 +104,25 @@ class _Config(RunConfig):  # type: ignore[misc]  # pypiserver has no types
         return self._given_backend
 
 
+class _CallCheck:
+    """Plug-in of pypiserver's routes: an XML-RPC call without a method's name or a search's text is a 400."""
+
+    name, api = "call-check", 2
+
+    def apply(self, callback: Callable[..., Any], route: Any) -> Callable[..., Any]:
+        """Return what answers a route."""
+        if route.rule != "/RPC2":
+            return callback
+
+        def answer(*arguments: Any, **options: Any) -> Any:
+            try:
+                return callback(*arguments, **options)
+            except (IndexError, AttributeError) as error:  # pypiserver takes the elements of a call for granted
+                raise HTTPError(400, "This is no XML-RPC call of a method that is known here.") from error
+
+        return answer
+
+
 def mount(settings: ServerSettings, catalog: Catalog, changes: ReleaseChanges, workers: int) -> Any:
     """Return pypiserver's application as an ASGI application."""
     backend = StoreBackend(argparse.Namespace(hash_algo="sha256"), catalog, changes, asyncio.get_running_loop())
@@ -114,4 +134,6 @@ def mount(settings: ServerSettings, catalog: Catalog, changes: ReleaseChanges, w
         "overwrite": settings.overwrite,
     }
     config = _Config(backend, **{**defaults, **overrides})
-    return WSGIMiddleware(pypiserver.app_from_config(config), workers=workers)
+    app = pypiserver.app_from_config(config)
+    app.install(_CallCheck())
+    return WSGIMiddleware(app, workers=workers)
