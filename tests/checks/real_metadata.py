@@ -1,8 +1,9 @@
 """
 Record the metadata of the well-known projects in this repository's own environments, for the rules to be tried on.
 
-Kept are facts: names, versions, requirements, classifiers, links, licenses, scripts. Of texts and of people's names and
-addresses only the shape is kept, with an `a` for each letter. Needs no network; run it by hand after `make lock`:
+Kept are facts: names, versions, requirements, classifiers, links without their hosts, licenses, scripts. Of texts and
+of people's names and addresses only the shape is kept, with an `a` for each letter. Needs no network; run it by hand
+after `make lock`:
 
     .venv/bin/python tests/checks/real_metadata.py    # writes real_metadata.json
 """
@@ -31,13 +32,17 @@ Facts = dict[str, Any]
 def facts(distribution: Distribution) -> Facts:
     """Return what is recorded of a distribution."""
     headers = [
-        (name, str(value) if name in KEPT else _shape(str(value)))
+        (name, _without_hosts(str(value)) if name in KEPT else _shape(str(value)))
         for name, value in HeaderParser().parsestr(distribution.read_text("METADATA") or "").items()
         if name in KEPT or name in SHAPED
     ]
     groups = {"console_scripts", "gui_scripts"}
     scripts = {entry.name: entry.value for entry in distribution.entry_points if entry.group in groups}
     return {"headers": headers, "scripts": scripts}
+
+
+def _without_hosts(text: str) -> str:
+    return re.sub(r"(https?://)[^/\s,]+", r"\1host.invalid", text)
 
 
 def _shape(text: str) -> str:
