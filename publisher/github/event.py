@@ -6,19 +6,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+_DEPENDABOT = "dependabot[bot]"
+
 
 @dataclass(frozen=True)
 class Event:
     """
     An event of GitHub's, the ref that the run is for, and the tag where it is for one.
 
-    ``from_fork`` says that it is a pull request of a fork, which GitHub gives no secrets.
+    ``lacks_secrets`` tells of a run that GitHub gives no secrets: a fork's pull request, or a change by Dependabot.
     """
 
     name: str
     ref: str
     tag: str | None = None
-    from_fork: bool = False
+    lacks_secrets: bool = False
 
     @property
     def is_pull_request(self) -> bool:
@@ -41,7 +43,7 @@ def read_event(environment: Mapping[str, str]) -> Event:
         environment.get("GITHUB_EVENT_NAME", ""),
         ref,
         tag if isinstance(tag, str) and tag else None,
-        _at(payload, "pull_request", "head", "repo", "fork") is True,
+        _at(payload, "pull_request", "head", "repo", "fork") is True or environment.get("GITHUB_ACTOR") == _DEPENDABOT,
     )
 
 

@@ -7,13 +7,14 @@ from pathlib import Path
 from publisher.errors import CheckFailedError, ConfigurationError
 from publisher.github.event import Event
 from publisher.project.dist_files import dist_files_in, find_dist_files
-from publisher.project.pyproject import is_project
+from publisher.project.pyproject import FILENAME, is_project
 from publisher.secret import Secret
 
 _TRUE = frozenset({"true", "1", "yes", "on"})
 _FALSE = frozenset({"false", "0", "no", "off"})
 PASSWORD_VARIABLE = "INPUT_PASSWORD"  # noqa: S105 - the variable's name
 _MAGIC = frozenset("*?[")
+_MOST_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Inputs:
     package_dirs: tuple[str, ...]
     packages_dir: Path | None
     builds: bool
+    build_index: bool
     tag: str | None
     tag_prefix: str | None
     require_tag: bool
@@ -75,6 +77,7 @@ def read_inputs(environment: MutableMapping[str, str]) -> Inputs:
         package_dirs=tuple(line.strip() for line in (text("package-dir") or ".").splitlines() if line.strip()),
         packages_dir=Path(packages_dir or "dist") if packages_dir or not builds else None,
         builds=builds,
+        build_index=bool(flag("build-index")),
         tag=text("tag"),
         tag_prefix=text("tag-prefix"),
         require_tag=flag("require-tag") is not False,
@@ -108,21 +111,11 @@ def release_tag(inputs: Inputs, event: Event, named: str | None) -> str | None:
     return tag
 
 
-def missing_credentials_hint(event: Event) -> str:
-    """Return what to do about a run that was given no credentials."""
-    if event.from_fork:
-        return "GitHub gives no secrets to a pull request of a fork: nothing is wrong with the workflow."
-    return (
-        "The inputs username and password are empty: do the secrets exist in this repository, or in the environment "
-        "that the job names?\n  gh secret set PYPI_PUBLISH_USERNAME\n  gh secret set PYPI_PUBLISH_PASSWORD"
-    )
-
-
 def find_projects(package_dirs: tuple[str, ...]) -> list[Path]:
     """
     Return the project folders that lines name, where a pattern (``packages/*``) takes those that hold a project.
 
-    Raises ConfigurationError when a pattern finds none.
+    Raises ConfigurationError when a pattern finds none, or a folder holds none.
     """
     folders: list[Path] = []
     for line in package_dirs:
@@ -137,8 +130,20 @@ def find_projects(package_dirs: tuple[str, ...]) -> list[Path]:
                 )
             folders += found
         else:
-            folders.append(Path(line))
+            _require_project(pattern)
+            folders.append(pattern)
     return list(dict.fromkeys(folders))
+
+
+def _require_project(folder: Path) -> None:
+    if not folder.is_dir() or is_project(folder):
+        return  # a folder that does not exist has a message of its own
+    below = [path.parent for pattern in ("*", "*/*") for path in sorted(folder.glob(f"{pattern}/{FILENAME}"))]
+    places = ", ".join(f"`{path.as_posix()}`" for path in below[:_MOST_NAMED])
+    raise ConfigurationError(
+        f"package-dir: the folder {folder.as_posix()!r} holds no Python project: there is no {FILENAME} in it.",
+        hint=f"Give package-dir another folder: {places}." if below else "Is the repository checked out before?",
+    )
 
 
 def find_files(folder: Path) -> list[Path]:

@@ -46,6 +46,20 @@ def set_up_job(url: IndexUrl, credentials: Credentials, folder: Path, existing: 
     return JobSetup(path, variables)
 
 
+def build_index_variables(url: IndexUrl, credentials: Credentials, existing: str) -> dict[str, str]:
+    """
+    Return uv's variables that let builds find requirements on an index, before the ``existing`` indexes.
+
+    Build hooks do not see the password: see `publisher.building.hooks.hook_variables`.
+    """
+    name = "PYPI_PUBLISH"
+    return {
+        "UV_INDEX": f"{name.lower()}={url.simple} {existing}".strip(),
+        f"UV_INDEX_{name}_USERNAME": credentials.username,
+        f"UV_INDEX_{name}_PASSWORD": credentials.password.reveal(),
+    }
+
+
 def _earlier_entries(existing: Path, host: str, entry: str) -> str:
     """Return the text of a netrc file without an entry that is written anew."""
     text = (read_text(existing) or "").replace(entry, "")

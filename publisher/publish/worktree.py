@@ -45,7 +45,7 @@ def require_committed(worktrees: Sequence[Worktree], tag: Tag) -> None:
         raise CheckFailedError(
             f"Uncommitted changes in a release of {tag.text!r}: {_few(changed)}.",
             hint="Commit them and move the tag, or discard them: `git status` lists them. A step of a workflow that "
-            "changes tracked files on purpose needs --allow-dirty (in the action: allow-dirty).",
+            "changes tracked files on purpose needs --allow-dirty.",
         )
 
 

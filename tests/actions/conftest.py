@@ -1,6 +1,7 @@
-"""Workflows run by `act` on this machine, with the actions as they are here; only setup-uv is another."""
+"""Workflows run by `act` on this machine, with the actions as they are here; only the download of uv is replaced."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import WHEELS
 from tests.helpers.index import RunningIndex, running_index
 from tests.helpers.projects import commit, git
 from tests.helpers.released import copy_checkout
@@ -21,10 +23,21 @@ REPOSITORY = "acme/index"
 RELEASE = "0123456789abcdef0123456789abcdef01234567"
 USER, PASSWORD = "publisher", "correct horse%&é"
 CHECKOUT = "actions/checkout@08c6903cd8c0fde910a37f88322edcfb5dd907a8"
-SETUP_UV = """\
-name: stand-in
-description: uv is here already
-runs: {using: composite, steps: [{run: uv --version, shell: bash}]}
+PYTHON = """\
+#!/bin/sh
+# python3 of a job: it installs the uv that is here already, which installs requirements with hashes from a folder
+for target; do :; done
+case " $* " in
+*/bootstrap.txt*) mkdir -p "$target/bin" && cp "{uv}" "$target/bin/uv" ;;
+*) exec "{python}" "$@" ;;
+esac
+"""
+UV = """\
+#!/bin/sh
+case " $* " in
+*" --require-hashes "*) export UV_NO_INDEX=1 UV_FIND_LINKS="{wheels}" UV_CACHE_DIR="{cache}" ;;
+esac
+exec "{uv}" "$@"
 """
 
 
@@ -84,18 +97,29 @@ class Act:
         command += ["--eventpath", str(place / "event.json"), "--secret-file", str(place / "secrets")]
         command += ["--action-cache-path", str(place / "cache"), "--env", f"OUTPUTS_FILE={place / 'outputs'}"]
         command += ["--platform", "ubuntu-24.04=-self-hosted", *options]
-        for name, folder in {f"{REPOSITORY}@{RELEASE}": self.released, **self.repositories, **self._setup_uv()}.items():
+        for name, folder in {f"{REPOSITORY}@{RELEASE}": self.released, **self.repositories}.items():
             command += ["--local-repository", f"{name}={folder}"]
-        done = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False, timeout=180)
+        environment = {**os.environ, "PATH": f"{self.offline_tools()}{os.pathsep}{os.environ['PATH']}"}
+        done = subprocess.run(
+            command, cwd=repository, env=environment, capture_output=True, text=True, check=False, timeout=180
+        )
         outputs = (place / "outputs").read_text() if (place / "outputs").exists() else "{}"
         return Run(done.returncode, done.stdout + done.stderr, json.loads(outputs))
 
-    def _setup_uv(self) -> dict[str, Path]:
-        text = "".join(path.read_text() for path in self.released.glob("github-actions/*/action.yml"))
-        folder = self.home / "setup-uv"
+    def offline_tools(self) -> Path:
+        """Return a folder for the front of the path, with what keeps the set-up of the actions off the network."""
+        folder = self.home / "tools"
         folder.mkdir(exist_ok=True)
-        (folder / "action.yml").write_text(SETUP_UV)
-        return dict.fromkeys(re.findall(r"uses: (astral-sh/setup-uv@\S+)", text), folder)
+        binaries = Path(sys.executable).parent
+        cache = os.environ["UV_CACHE_DIR"]
+        files = {
+            "uv.sh": UV.format(uv=binaries / "uv", wheels=WHEELS, cache=cache),
+            "python3": PYTHON.format(uv=folder / "uv.sh", python=sys.executable),
+        }
+        for name, text in files.items():
+            (folder / name).write_text(text)
+            (folder / name).chmod(0o755)
+        return folder
 
 
 def write_workflow(

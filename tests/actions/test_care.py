@@ -11,6 +11,7 @@ import yaml
 ROOT = Path(__file__).parents[2]
 WORKFLOWS = sorted(ROOT.glob(".github/workflows/*"))
 ACTIONS = sorted(ROOT.glob("github-actions/*/action.yml"))
+SET_UP = ROOT / "github-actions" / "set-up.sh"
 OUR_OWN = "$/github-actions/"
 
 
@@ -58,7 +59,19 @@ def test_actions_know_their_own_place_only(path: Path) -> None:
 
 
 def test_the_publish_action_brings_the_uv_that_the_tests_run() -> None:
-    action = yaml.safe_load((ROOT / "github-actions/publish/action.yml").read_text("utf-8"))
     locked = (ROOT / "requirements/bootstrap.txt").read_text("utf-8")
-    version = next(step["with"]["version"] for step in _steps(action) if "setup-uv" in step.get("uses", ""))
-    assert f"\nuv=={version} " in locked
+    assert re.findall(r"^(\S+)==\S+ \\\n    --hash=sha256:[0-9a-f]{64}", locked, re.MULTILINE) == ["uv"]
+    script = SET_UP.read_text("utf-8")
+    installs = [line for line in script.replace("\\\n", " ").splitlines() if "bootstrap.txt" in line]
+    assert installs
+    assert all("--require-hashes" in line for line in installs)
+
+
+def test_actions_change_nothing_that_later_steps_see() -> None:
+    """Only `configure` sets variables, and those are its purpose."""
+    for path in [*ACTIONS, SET_UP, SET_UP.with_name("run.sh")]:
+        text = path.read_text("utf-8")
+        assert "GITHUB_PATH" not in text
+        assert "GITHUB_ENV" not in text
+        assert "actions/cache" not in text
+        assert "uses:" not in text  # another action may export variables, and prepend to the path

@@ -12,8 +12,10 @@ import yaml
 from publisher.cli.display import step_summary
 from publisher.cli.run import action
 from publisher.github import inputs
+from tests.conftest import PASSWORD, USER
 from tests.helpers.dists import make_wheel
-from tests.helpers.index import RunningIndex
+from tests.helpers.index import RunningIndex, running_index
+from tests.helpers.projects import make_project
 from tests.helpers.tool import pypi_publish
 
 ROOT = Path(__file__).parents[2]
@@ -100,3 +102,27 @@ def test_a_failure_sets_the_output_published(index: RunningIndex, tmp_path: Path
     assert done.code == 4, done.stderr
     assert re.fullmatch(r"published<<(\S+)\nfalse\n\1\n", (tmp_path / "output").read_text())
     assert "::error title=Not authenticated" in done.stderr
+
+
+@pytest.mark.parametrize("offered", ["true", "false"])
+def test_build_requirements_on_the_index(tmp_path: Path, offered: str) -> None:
+    """A build requirement that is on the index alone is found with `build-index`, and only with it."""
+    requires = '["hatchling", "acme-build-helper"]'
+    project = make_project(tmp_path / "project", requires=requires)
+    with running_index(tmp_path / "index", USER, PASSWORD) as index:
+        make_wheel(index.root, "acme_build_helper", "1.0")
+        env = {
+            "GITHUB_ACTIONS": "true",
+            "GITHUB_OUTPUT": str(tmp_path / "output"),
+            "INPUT_INDEX_URL": index.url,
+            "INPUT_PACKAGE_DIR": str(project),
+            "INPUT_USERNAME": USER,
+            "INPUT_PASSWORD": PASSWORD,
+            "INPUT_REQUIRE_TAG": "false",
+            "INPUT_BUILD_INDEX": offered,
+            "UV_NO_INDEX": "false",
+            "UV_DEFAULT_INDEX": f"{index.url}simple/",
+        }
+        done = pypi_publish("action", "publish", env=env)
+    assert (done.code == 0) is (offered == "true"), done.everything
+    assert "::add-mask::" + PASSWORD in done.everything

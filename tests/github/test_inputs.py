@@ -6,11 +6,11 @@ import pytest
 
 from publisher.errors import CheckFailedError, ConfigurationError
 from publisher.github.event import Event, read_event
+from publisher.github.hints import missing_credentials_hint
 from publisher.github.inputs import (
     Inputs,
     find_files,
     find_projects,
-    missing_credentials_hint,
     read_inputs,
     release_tag,
 )
@@ -80,7 +80,7 @@ def test_projects_are_lines_and_patterns(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.chdir(tmp_path)
     for name in ("packages/b", "packages/a", "packages/notes", "with space", "[odd]"):
         (tmp_path / name).mkdir(parents=True)
-    for name in ("packages/b", "packages/a"):
+    for name in ("packages/b", "packages/a", "with space", "[odd]"):
         (tmp_path / name / "pyproject.toml").touch()
     assert find_projects(("packages/*",)) == [Path("packages/a"), Path("packages/b")]
     assert find_projects(("packages/a", "packages/*", "with space")) == [
@@ -90,8 +90,11 @@ def test_projects_are_lines_and_patterns(tmp_path: Path, monkeypatch: pytest.Mon
     ]
     assert find_projects(("[odd]",)) == [Path("[odd]")]
     assert find_projects((str(tmp_path / "packages" / "[a]"),)) == [tmp_path / "packages" / "a"]
-    with pytest.raises(ConfigurationError, match="no folder that 'with\\*' matches holds"):
-        find_projects(("with*",))
+    with pytest.raises(ConfigurationError, match="no folder that 'packages/n\\*' matches holds"):
+        find_projects(("packages/n*",))
+    with pytest.raises(ConfigurationError, match=r"package-dir: the folder '\.' holds no Python project") as caught:
+        find_projects((".",))
+    assert caught.value.hint == "Give package-dir another folder: `[odd]`, `with space`, `packages/a`, `packages/b`."
 
 
 def test_files_that_are_there_are_found(tmp_path: Path) -> None:
@@ -153,7 +156,10 @@ def test_what_started_a_run(tmp_path: Path) -> None:
     pushed = {**environment, "GITHUB_REF_NAME": "v2.0", "GITHUB_REF_TYPE": "tag"}
     assert read_event(pushed).tag == "v2.0"
     event.write_text(json.dumps({"pull_request": {"head": {"repo": {"fork": True}}}}))
-    assert read_event(environment).from_fork
+    assert read_event(environment).lacks_secrets
+    event.write_text(json.dumps({"pull_request": {"head": {"repo": {"fork": False}}}}))
+    assert not read_event(environment).lacks_secrets
+    assert read_event({**environment, "GITHUB_ACTOR": "dependabot[bot]"}).lacks_secrets
     event.write_text("half a fi")
     assert read_event(environment) == Event("release", "main")
     assert read_event({}) == Event("", "")
@@ -161,7 +167,7 @@ def test_what_started_a_run(tmp_path: Path) -> None:
 
 def test_missing_secrets_are_explained() -> None:
     assert "gh secret set" in missing_credentials_hint(PUSHED_TAG)
-    assert "of a fork" in missing_credentials_hint(Event("pull_request", "3/merge", from_fork=True))
+    assert "of a fork" in missing_credentials_hint(Event("pull_request", "3/merge", lacks_secrets=True))
 
 
 def test_outside_github_it_says_where_it_belongs() -> None:

@@ -1,30 +1,31 @@
 """The steps of the actions: inputs in the environment, outcome for the runner."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from publisher.cli.display.output import current_output
 from publisher.cli.options.building import BuildArgs
 from publisher.cli.options.publishing import PublishArgs
 from publisher.cli.options.target import TargetArgs
-from publisher.cli.run.publishing import publish_projects, upload_files
-from publisher.cli.run.resolve import resolve_target
+from publisher.cli.run.publishing import build_projects, check_only, publish_projects, upload_files
+from publisher.cli.run.resolve import project_config, resolve_target
 from publisher.credentials.chain import find_credentials
 from publisher.credentials.login import prove
-from publisher.errors import ConfigurationError, ConflictError, NoCredentialsError
+from publisher.errors import ConfigurationError, PublishError
 from publisher.github import runner as github
-from publisher.github.event import read_event
+from publisher.github.event import Event, read_event
+from publisher.github.hints import workflow_hint
 from publisher.github.inputs import (
     Inputs,
     find_files,
     find_projects,
-    missing_credentials_hint,
     read_inputs,
     release_tag,
 )
-from publisher.github.job import set_up_job
+from publisher.github.job import build_index_variables, set_up_job
 from publisher.project.config import ProjectConfig
 from publisher.project.install_lines import install_lines
 from publisher.publish.report import Report
@@ -40,7 +41,7 @@ def publish_step() -> None:
     except BaseException:
         runner.set_outputs({"published": "false"})
         raise
-    if inputs.print_hash:
+    if inputs.print_hash and report is not None:
         for file in report.files:
             output.say(f"sha256:{file.sha256}  {file.file.text}")
 
@@ -48,10 +49,10 @@ def publish_step() -> None:
 def configure_step() -> None:
     """Let the job's following steps install from the index."""
     inputs, runner = _begin()
-    target = resolve_target(_target(inputs), ProjectConfig())
     with _hints_for_workflows():
+        target = resolve_target(_target(inputs), ProjectConfig())
         credentials = find_credentials(target)
-    account = prove(target.url, credentials)
+        account = prove(target.url, credentials)
     existing = Path(os.environ.get("NETRC") or "~/.netrc").expanduser()
     setup = set_up_job(
         target.url,
@@ -92,22 +93,63 @@ def _begin() -> tuple[Inputs, github.Runner]:
     return inputs, output.runner
 
 
-def _publish(inputs: Inputs) -> Report:
-    tag = release_tag(inputs, read_event(os.environ), os.environ.get("PYPI_PUBLISH_TAG"))
-    # whether a tag is required was decided from the event
-    publish = PublishArgs(
-        tag,
-        require_tag=False,
-        skip_existing=inputs.skip_existing,
-        dry_run=inputs.dry_run,
-        tag_prefix=inputs.tag_prefix,
-        allow_dirty=inputs.allow_dirty,
-    )
+def _publish(inputs: Inputs) -> Report | None:
+    """Publish, and return the outcome; None for a dry run that could only build and check."""
+    event = read_event(os.environ)
     with _hints_for_workflows():
+        tag = release_tag(inputs, event, os.environ.get("PYPI_PUBLISH_TAG"))
+        if _cannot_ask_the_index(inputs, event):
+            _rehearse(inputs)
+            return None
+        # whether a tag is required was decided from the event
+        publish = PublishArgs(
+            tag,
+            require_tag=False,
+            skip_existing=inputs.skip_existing,
+            dry_run=inputs.dry_run,
+            tag_prefix=inputs.tag_prefix,
+            allow_dirty=inputs.allow_dirty,
+        )
+        target = _target(inputs)
         if inputs.builds:
-            build = BuildArgs(inputs.packages_dir)
-            return publish_projects(find_projects(inputs.package_dirs), _target(inputs), publish, build)
-        return upload_files(find_files(inputs.packages_dir or Path("dist")), _target(inputs), publish)
+            folders = find_projects(inputs.package_dirs)
+            if inputs.build_index:
+                target = _offer_to_builds(target, folders)
+            return publish_projects(folders, target, publish, BuildArgs(inputs.packages_dir))
+        return upload_files(_built_files(inputs), target, publish)
+
+
+def _cannot_ask_the_index(inputs: Inputs, event: Event) -> bool:
+    has_password = inputs.password is not None or bool(os.environ.get("PYPI_PUBLISH_PASSWORD"))
+    return inputs.dry_run and event.lacks_secrets and not has_password
+
+
+def _rehearse(inputs: Inputs) -> None:
+    """Build and check without the index, and say so."""
+    if inputs.builds:
+        build_projects(find_projects(inputs.package_dirs), BuildArgs(inputs.packages_dir), jobs=None)
+    else:
+        check_only(_built_files(inputs))
+    output = current_output()
+    assert output.runner is not None  # noqa: S101 - for the type checker: `_begin` sees to it
+    output.runner.set_outputs({"published": "false", "uploaded": "0", "skipped-count": "0", "files": "[]"})
+    output.runner.add_summary("### 🔍 Dry run: built and checked, and not compared with the index\n")
+    output.say(
+        "GitHub gives this run no secrets, so the index was not asked: the files were built and checked, and not "
+        "compared with what is published."
+    )
+
+
+def _offer_to_builds(args: TargetArgs, folders: Sequence[Path]) -> TargetArgs:
+    """Let uv find build requirements on the index; return the arguments with the account that was found for it."""
+    target = resolve_target(args, project_config(folders))
+    credentials = find_credentials(target)
+    os.environ.update(build_index_variables(target.url, credentials, os.environ.get("UV_INDEX", "")))
+    return replace(args, username=credentials.username, password=credentials.password)
+
+
+def _built_files(inputs: Inputs) -> list[Path]:
+    return find_files(inputs.packages_dir or Path("dist"))
 
 
 def _target(inputs: Inputs) -> TargetArgs:
@@ -120,12 +162,9 @@ def _target(inputs: Inputs) -> TargetArgs:
 
 @contextmanager
 def _hints_for_workflows() -> Iterator[None]:
-    """Replace the hint of a failure whose remedy is in a workflow or its settings."""
+    """Replace the hint of a failure by the remedy that is in a workflow or its settings."""
     try:
         yield
-    except NoCredentialsError as error:
-        error.hint = missing_credentials_hint(read_event(os.environ))
-        raise
-    except ConflictError as error:
-        error.hint = f"{error.hint}\nIn a workflow that is `skip-existing: true`."
+    except PublishError as error:
+        error.hint = workflow_hint(error, read_event(os.environ))
         raise

@@ -74,6 +74,12 @@ def upload_files(files: Sequence[Path], target: TargetArgs, publish: PublishArgs
     return report
 
 
+def check_only(files: Sequence[Path]) -> None:
+    """Check built files, and ask no index about them."""
+    with closing(make_observer(current_output())) as observer:
+        check_files(files, observer)
+
+
 def _show(report: Report) -> None:
     """Show the outcome to people, the runner in GitHub Actions, and with ``--json`` to programs."""
     output = current_output()

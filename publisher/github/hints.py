@@ -1,0 +1,53 @@
+"""Remedies of failures as the author of a workflow can apply them: inputs, secrets and settings of the repository."""
+
+import re
+from dataclasses import fields
+
+from publisher.errors import ConflictError, CredentialsError, NoCredentialsError, PublishError
+from publisher.github.event import Event
+from publisher.github.inputs import Inputs
+
+_SECRETS = "`gh secret set PYPI_PUBLISH_USERNAME` and `gh secret set PYPI_PUBLISH_PASSWORD`"
+_KINDS = {field.name.replace("_", "-"): field.type for field in fields(Inputs)}
+_OPTION = re.compile(r"`?(?<![\w-])--([a-z][a-z-]*)(?: [A-Z]+\b)?`?")
+_VERBOSE = re.compile(r"`?(?<![\w-])-vv?(?![\w-])`?")
+
+
+def workflow_hint(error: PublishError, event: Event) -> str | None:
+    """Return the remedy of a failure in a workflow: no command of a person's machine, no option of a command line."""
+    if isinstance(error, NoCredentialsError):
+        return missing_credentials_hint(event)
+    if isinstance(error, CredentialsError):
+        return (
+            "Check the inputs username and password and the secrets that they come from, in this repository or in the "
+            f"environment that the job names (--env NAME): {_SECRETS} replace them."
+        )
+    if error.hint is None:
+        return None
+    hint = _VERBOSE.sub("`verbose: true`", _OPTION.sub(_as_input, error.hint))
+    return f"{hint}\nIn a workflow that is `skip-existing: true`." if _lacks_skip(error, hint) else hint
+
+
+def missing_credentials_hint(event: Event) -> str:
+    """Return what to do about a run that was given no credentials."""
+    if event.lacks_secrets:
+        return (
+            "GitHub gives no secrets to a pull request of a fork or of Dependabot: nothing is wrong with the workflow. "
+            "`dry-run: true` builds and checks there."
+        )
+    return (
+        "The inputs username and password are empty: do the secrets exist in this repository, or in the environment "
+        f"that the job names (--env NAME)? {_SECRETS} set them."
+    )
+
+
+def _as_input(option: re.Match[str]) -> str:
+    """Return the input that stands for an option; the option itself where no input does."""
+    kind = _KINDS.get(option[1])
+    if kind is None:
+        return option[0]
+    return f"`{option[1]}: true`" if kind in {bool, bool | None} else f"the input `{option[1]}`"
+
+
+def _lacks_skip(error: PublishError, hint: str) -> bool:
+    return isinstance(error, ConflictError) and "skip-existing" not in hint
