@@ -65,6 +65,8 @@ class OwnedNames:
         self._names: set[str] = set()
         self._in_state: set[str] = set()
         self._checked = 0.0
+        self._compared = False
+        """Whether the storages are known to belong together: before that, nothing is written to either of them."""
         self._unclaimed: set[str] = set()
         self._claiming: asyncio.Task[None] | None = None
 
@@ -75,7 +77,9 @@ class OwnedNames:
                 "without an accounts file or --state FILE the index can't tell an empty disk from a lost one: "
                 "it passes no names on to another index"
             )
-            self._names = set(await self._read(self._packages, self._records.names)) | set(listed)
+            self._names = set((await self._read(self._packages, self._packages_ledger)).names)
+            self._compared = True
+            self.claim_later(set(listed))
             return
         try:
             async with self._state.storage.lease("identity"):
@@ -113,7 +117,8 @@ class OwnedNames:
     def claim_later(self, names: set[str]) -> None:
         """Claim the names of files that were copied into the folder, before anyone asks for them."""
         self._unclaimed |= names - self._names
-        if self.lost_reason is None and self._unclaimed and (self._claiming is None or self._claiming.done()):
+        ready = self._compared and self.lost_reason is None
+        if ready and self._unclaimed and (self._claiming is None or self._claiming.done()):
             self._claiming = in_background(self._claim_copied())
 
     async def _claim_copied(self) -> None:
@@ -193,6 +198,8 @@ class OwnedNames:
         self._lose(disagreement(packages, state))
         if self.lost_reason is None:
             await self.claim(names)
+            self._compared = True
+            self._unclaimed -= names
 
     async def _make(self, identifier: str, names: frozenset[str] | set[str]) -> NamesLedger:
         """Make the ledger of an index that had none in either storage; one that was begun is completed."""

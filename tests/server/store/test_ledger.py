@@ -1,5 +1,6 @@
 """A lost disk is told from an empty one: the list of owned names beside the accounts is compared with the packages."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -60,6 +61,19 @@ def test_an_admin_confirms_a_loss_over_the_network(own: OwnIndex, tmp_path: Path
     assert done.code == 0, done.everything
     assert client.upload(later).status_code == 200
     assert client.get("simple/owned/").status_code == 404
+
+
+def test_the_disk_of_another_index_changes_neither_list(own: OwnIndex, tmp_path: Path) -> None:
+    later = _published(own, tmp_path)
+    folder = tmp_path / "index"
+    make_wheel(folder / "packages", "foreign")
+    identity = folder / "packages/.pypi-publish/identity"
+    identity.write_text(json.dumps({**json.loads(identity.read_text()), "id": "another"}))
+    lists = (folder / "htpasswd.state", folder / "packages/.pypi-publish/names.jsonl")
+    before = [path.read_bytes() for path in lists]
+    _, client = own.start(*ELSEWHERE)
+    assert _is_shut(client, later)
+    assert [path.read_bytes() for path in lists] == before
 
 
 def test_a_dot_folder_or_a_list_that_is_gone_is_a_loss(own: OwnIndex, tmp_path: Path) -> None:
