@@ -27,10 +27,10 @@ from publisher.server.storage.errors import StorageError
 from publisher.server.work.turns import FairTurns
 
 REMEMBERED_FOR = 300.0
-"""Seconds that a verified password is remembered."""
+"""Seconds that a verified password is remembered after its last use."""
 
 REMEMBERED_PAIRS = 4096
-"""How many verified passwords are remembered at a time."""
+"""How many verified passwords are remembered at a time: those that were used last."""
 
 LOOK_SHARE = 20
 """Looking whether the file changed may take one part in this many of the time: microseconds between two looks."""
@@ -45,7 +45,7 @@ HASHING_THREADS = max(1, min(4, (os.cpu_count() or 1) // 2))
 WAITING_FOR_A_HASH = 256
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Proof:
     """A pair that was verified: by which entry of the file, and until when that is relied upon."""
 
@@ -244,7 +244,11 @@ class Authenticator:
         if proof is None or self._accounts is None or proof.until <= time.monotonic():
             return None
         entry = self._accounts.table.entries.get(proof.username) or self._accounts.table.entry(proof.username)
-        return proof.username if entry is proof.entry or entry == proof.entry else None
+        if entry is not proof.entry and entry != proof.entry:
+            return None
+        proof.until = time.monotonic() + REMEMBERED_FOR
+        self._proofs.move_to_end(digest)
+        return proof.username
 
     def _digest(self, header: bytes) -> bytes:
         return hashlib.blake2b(header, key=self._key, digest_size=32).digest()

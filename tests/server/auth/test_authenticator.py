@@ -191,6 +191,35 @@ def test_a_proven_pair_is_hashed_again_after_a_while(counted: Counted, monkeypat
     counted.run(work)
 
 
+def test_a_proven_pair_stays_as_long_as_it_is_used(counted: Counted, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(authenticator, "REMEMBERED_PAIRS", 2)
+    counted.write(ada=KINDS["bcrypt"], bob=KINDS["apr1"], eve=KINDS["sha1"])
+
+    async def run(auth: Authenticator) -> None:
+        def log_in(name: str) -> Coroutine[Any, Any, str]:
+            return auth.authenticate(basic(name, PASSWORD), "1.2.3.4")
+
+        await log_in("ada")
+        await log_in("bob")
+        hashed = len(counted.hashed)
+        for _ in range(3):  # longer in all than it is remembered without being used
+            for proof in auth._proofs.values():
+                proof.until -= authenticator.REMEMBERED_FOR * 0.9
+            await log_in("ada")
+        assert len(counted.hashed) == hashed
+        await log_in("eve")
+        hashed = len(counted.hashed)
+        await log_in("ada")  # not the one that made room
+        assert len(counted.hashed) == hashed
+        counted.write(ada=KINDS["bcrypt"], bob=KINDS["apr1"], eve=KINDS["sha256"])
+        await log_in("ada")
+        assert len(counted.hashed) == hashed
+        await log_in("eve")  # the one whose account changed
+        assert len(counted.hashed) > hashed
+
+    counted.run(run)
+
+
 def test_the_same_pair_from_many_connections_is_hashed_once(counted: Counted) -> None:
     counted.write(ada=KINDS["bcrypt"])
     header = basic("ada", PASSWORD)
