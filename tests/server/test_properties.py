@@ -38,7 +38,7 @@ class _Memory:
     async def drain(self) -> None: ...
 
 
-def _feed(body: bytes, sizes: list[int]) -> tuple[FormParser, _Memory]:
+def feed(body: bytes, sizes: list[int]) -> tuple[FormParser, _Memory]:
     """Parse a body that arrives in pieces of the given sizes, over and over."""
     sink = _Memory()
     form = FormParser(f"multipart/form-data; boundary={BOUNDARY}", sink)
@@ -70,7 +70,7 @@ def test_a_form_says_the_same_however_it_is_cut(
         for name, value in fields
     ]
     head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="content"; filename="f.whl"\r\n\r\n'.encode()
-    form, sink = _feed(b"".join(parts) + head + content + f"\r\n--{BOUNDARY}--\r\n".encode(), sizes)
+    form, sink = feed(b"".join(parts) + head + content + f"\r\n--{BOUNDARY}--\r\n".encode(), sizes)
     assert sink.data.getvalue() == content
     assert sink.filename == "f.whl"
     expected: Fields = {}
@@ -82,7 +82,7 @@ def test_a_form_says_the_same_however_it_is_cut(
 
 @given(st.binary(max_size=400), chunk_sizes)
 def test_any_bytes_are_a_form_or_a_4xx(body: bytes, sizes: list[int]) -> None:
-    refused = _refusal(lambda: _feed(body, sizes))
+    refused = _refusal(lambda: feed(body, sizes))
     assert refused is None or (400 <= refused.status < 500 and refused.message)
 
 
@@ -91,7 +91,7 @@ def test_a_form_that_is_cut_short_is_never_complete(content: bytes) -> None:
     head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="content"; filename="f.whl"\r\n\r\n'.encode()
     whole = head + content + f"\r\n--{BOUNDARY}--".encode()
     for end in range(0, len(whole), 7):
-        assert _refusal(partial(_feed, whole[:end], [1000])), f"{whole[:end]!r} was taken for complete"
+        assert _refusal(partial(feed, whole[:end], [1000])), f"{whole[:end]!r} was taken for complete"
 
 
 @given(st.text(max_size=300))
