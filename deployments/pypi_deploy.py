@@ -10,7 +10,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
@@ -29,6 +32,8 @@ PACKAGES = Path("/data/packages")
 CREDENTIALS = Path("/credentials")
 PUBLIC_CACHE = Path("/var/cache/pypi-publish")  # the container's own disk: what is lost with it is fetched again
 PORT = 8080
+REVISION = "PYPI_INDEX_REVISION"
+"""The variable of a container that has the revision."""
 
 COMMIT_TIMEOUT = 60
 """Seconds; Modal ends a web request after 150, and its client would go on trying for much longer."""
@@ -81,6 +86,17 @@ class Knobs:
         return {self.PREFIX + field.name.upper(): str(getattr(self, field.name)) for field in fields(self)}
 
 
+def revision(environment: Mapping[str, str]) -> str:
+    """Return the first digits of the commit that is deployed: the workflow's, else the checkout's; "" outside git."""
+    commit = environment.get(REVISION) or environment.get("GITHUB_SHA", "")
+    if not commit:
+        command = [shutil.which("git") or "git", "rev-parse", "HEAD"]
+        with suppress(OSError):  # there is no git
+            done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603
+            commit = done.stdout.strip()
+    return commit[:12]
+
+
 knobs = Knobs.read(os.environ)
 app = modal.App(knobs.app)
 packages_volume = modal.Volume.from_name(knobs.data_volume, create_if_missing=True)
@@ -93,7 +109,7 @@ if modal.is_local():  # this checkout's sources, whatever other version the depl
 image = (
     modal.Image.debian_slim(python_version="3.12")
     .pip_install_from_requirements(str(ROOT / "requirements" / "modal.txt"), extra_options="--require-hashes")
-    .env(knobs.variables())
+    .env({**knobs.variables(), REVISION: revision(os.environ)})
     .add_local_python_source("publisher")
 )
 
@@ -180,6 +196,7 @@ def server() -> None:
         upstream=upstream_settings(choices, os.environ),
         reserved=tuple(pattern.strip() for pattern in knobs.reserve.split(",") if pattern.strip()),
         client_uploaders=tuple(filter(None, map(str.strip, knobs.client_uploaders.split(",")))),
+        revision=os.environ.get(REVISION, ""),
         scheme="https",
         trusted_proxies=("*",),  # Modal's proxy is the only way in
         packages_storage=open_volume(packages_volume, PACKAGES, "packages"),

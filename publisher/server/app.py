@@ -148,7 +148,7 @@ class IndexApp:
         return Handlers(
             accounts=AccountRoutes(settings, self._authenticator, self._storages.credentials),
             files=FileRoutes(settings.limits, catalog, self._storages.packages),
-            health=HealthRoute(catalog, self._authenticator, self.upstream),
+            health=HealthRoute(catalog, self._authenticator, self.upstream, settings.revision),
             json_page=JsonPage(catalog),
             pages=WebPages(catalog),
             public=public,

@@ -129,6 +129,7 @@ class ServerSettings:
     on a disk where they are None: the first root, and the folder of the htpasswd file.
     ``allow_plaintext`` takes entries of the htpasswd file that are no hash for passwords in clear text.
     ``accept_legacy`` takes uploads in the formats that pypiserver takes (eggs, ``.tar.bz2``, installers), unchecked.
+    ``revision`` names what was deployed, for `/health`; it is no secret.
     ``trusted_proxies`` are the addresses and networks whose ``X-Forwarded-*`` count, ``*`` for whoever connects.
     """
 
@@ -147,5 +148,6 @@ class ServerSettings:
     trusted_proxies: tuple[str, ...] = ()
     limits: Limits = Limits()
     state: Path | None = None
+    revision: str = ""
     packages_storage: Storage | None = None
     credentials_storage: Storage | None = None

@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 import yaml
+from modal_proto import api_pb2
 
 from tests.helpers.index import RunningIndex
+from tests.helpers.projects import commit, git
 from tests.modal.api import LoopbackModal
 from tests.modal.conftest import ROOT
 
@@ -20,6 +22,11 @@ WORKFLOW = ROOT / ".github" / "workflows" / "deploy-modal.yaml"
 NOTHING = "true"
 # every entry a link of its own: whatever clears that folder leaves the real one alone
 ENVIRONMENT = "mkdir .venv && ln -s {0}/bin {0}/lib {0}/pyvenv.cfg .venv/ && touch .venv/.ready"
+
+
+@pytest.fixture
+def loopback(api: LoopbackModal, server_url: str) -> tuple[LoopbackModal, str]:
+    return api, server_url
 
 
 @pytest.fixture
@@ -31,16 +38,16 @@ def checkout(tmp_path: Path) -> Path:
         (place / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, place / name)
     (place / ".ci" / "run").write_text("test -z ${MODAL_TOKEN_ID-} && echo THE TESTS RAN WITHOUT SECRETS\n")
-    git = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "init.defaultBranch=main"]
+    command = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "init.defaultBranch=main"]
     for arguments in (["init", "-q"], ["add", "."], ["commit", "-qm", "all"]):
-        subprocess.run([*git, *arguments], cwd=place, check=True)
+        subprocess.run([*command, *arguments], cwd=place, check=True)
     subprocess.run(["git", "remote", "add", "origin", "https://github.com/acme/index.git"], cwd=place, check=True)
     return place
 
 
 @pytest.fixture
-def index(tmp_path: Path) -> Iterator[RunningIndex]:
-    index = RunningIndex.start(tmp_path / "index")
+def index(tmp_path: Path, checkout: Path) -> Iterator[RunningIndex]:
+    index = RunningIndex.start(tmp_path / "index", "--revision", git(checkout, "rev-parse", "HEAD")[:12])
     yield index
     index.stop()
 
@@ -61,6 +68,7 @@ def _act(checkout: Path, server_url: str) -> "subprocess.CompletedProcess[str]":
         command += ["--local-repository", f"{action}={stand_in}"]
     command += ["--secret", "MODAL_TOKEN_ID=ak-made-up", "--secret", "MODAL_TOKEN_SECRET=as-made-up"]
     command += ["--env", f"MODAL_SERVER_URL={server_url}", "--env", f"MODAL_CONFIG_PATH={os.devnull}"]
+    command += ["--env", "SMOKE_TEST_SECONDS=0"]
     return subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False, timeout=120)
 
 
@@ -72,7 +80,7 @@ def test_the_workflow_tests_deploys_and_asks_the_index(
     told = done.stdout + done.stderr
     assert done.returncode == 0, told
     assert told.index("THE TESTS RAN WITHOUT SECRETS") < told.index("Run Main Deploy")
-    assert f"ok: {index.url}health answered 200" in told
+    assert f"ok: {index.url}health answered as revision " in told
     assert f"ok: {index.url}simple/ answered 401" in told
     assert [each.name for each in api.asked("AppPublish")] == ["pypiserver"]
     assert "as-made-up" not in told
@@ -87,6 +95,38 @@ def test_a_deployed_index_that_does_not_work_is_told_with_the_way_back(
     assert done.returncode != 0
     assert "WRONG" in told
     assert "modal app rollback pypiserver" in told
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ("another revision", r"says revision '[0-9a-f]{12}', not "),
+        ("no accounts", "says status 503, not 'ok'"),
+        ("no folder", "says status 503, not 'ok'"),
+    ],
+)
+def test_a_half_working_or_older_index_fails(
+    loopback: tuple[LoopbackModal, str], index: RunningIndex, checkout: Path, fault: str, words: str
+) -> None:
+    api, server_url = loopback
+    if fault == "another revision":
+        (checkout / "later").touch()
+        commit(checkout)
+    elif fault == "no accounts":
+        index.htpasswd.unlink()
+    else:
+        shutil.rmtree(index.root)
+    workspace = api.workspace
+    workspace.url = index.url
+    workspace.app_ids["pypiserver"] = "ap-1"
+    workspace.function_ids["server"] = "fu-server"
+    workspace.functions["server"] = api_pb2.Function(function_name="server")
+    command = [sys.executable, "deployments/smoke_test.py"]
+    environment = {**os.environ, "MODAL_SERVER_URL": server_url, "MODAL_CONFIG_PATH": os.devnull}
+    environment |= {"MODAL_TOKEN_ID": "ak-made-up", "MODAL_TOKEN_SECRET": "as-made-up", "SMOKE_TEST_SECONDS": "0"}
+    done = subprocess.run(command, cwd=checkout, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode > 0
+    assert re.search(rf"WRONG: {re.escape(index.url)}health {words}", done.stdout), done.stdout + done.stderr
 
 
 def _workflow() -> Any:

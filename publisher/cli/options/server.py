@@ -37,6 +37,7 @@ class ServeArgs:
     trusted_proxy: tuple[str, ...] = ()
     accept_legacy: bool = False
     allow_plaintext: bool = False
+    revision: str = ""
 
 
 def _option(*flags: str, **attributes: Any) -> Callable[[Any], Any]:
@@ -120,6 +121,7 @@ serve_options = gather(
         help="Proxy or network whose X-Forwarded-* headers count.",
     ),
     _option("--accept-legacy", is_flag=True, help="Accept eggs, .tar.bz2, .exe and .msi as pypiserver does."),
+    _option("--revision", metavar="TEXT", help="Revision of the deployment, which /health reports."),
     _option("--allow-plaintext", is_flag=True, help="Accept passwords that the accounts file has in clear text."),
 )
 """Add the options of `serve`; the command receives ``serve: ServeArgs``."""

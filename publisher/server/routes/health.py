@@ -14,10 +14,13 @@ from publisher.server.upstream.service import Upstream
 class HealthRoute:
     """Answers ``/health``: reading, accounts and uploading, each on its own."""
 
-    def __init__(self, catalog: Catalog, authenticator: Authenticator, upstream: Upstream | None) -> None:
+    def __init__(
+        self, catalog: Catalog, authenticator: Authenticator, upstream: Upstream | None, revision: str = ""
+    ) -> None:
         self._catalog = catalog
         self._authenticator = authenticator
         self._upstream = upstream
+        self._revision = revision
 
     async def answer(self, request: Request, _rest: str = "") -> Response:
         """
@@ -47,6 +50,8 @@ class HealthRoute:
         found: dict[str, Any] = {"status": "ok" if trouble is None else "unavailable"}
         if trouble is not None:
             found["reason"] = trouble
+        if self._revision:
+            found["revision"] = self._revision
         if request.scope.get(UNTRUSTED):
             found["proxy"] = "not trusted"
         if self._upstream is not None:

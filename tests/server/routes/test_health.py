@@ -50,6 +50,11 @@ def test_writing_is_tried_once_a_minute(tmp_path: Path, monkeypatch: pytest.Monk
     assert len(tried) == 1
 
 
+def test_the_revision_is_that_of_the_deployment(own: OwnIndex) -> None:
+    _, client = own.start("--revision", "0123456789ab")
+    assert Client(client.url, None).get("health").json() == {**WELL, "revision": "0123456789ab"}
+
+
 def test_accounts_that_can_not_be_read_are_told(own: OwnIndex) -> None:
     index, client = own.start()
     index.htpasswd.unlink()

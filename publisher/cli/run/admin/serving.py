@@ -79,6 +79,7 @@ def _settings(args: ServeArgs, rights: frozenset[Right]) -> ServerSettings:
         accept_legacy=args.accept_legacy,
         trusted_proxies=_proxies(args.trusted_proxy),
         client_uploaders=args.client_uploader,
+        revision=args.revision,
         limits=Limits(upload_size=args.max_size * MEGABYTE),
     )
 
