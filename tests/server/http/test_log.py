@@ -99,8 +99,8 @@ def test_an_index_whose_log_is_not_read_answers_and_ends(tmp_path: Path) -> None
     process = start(tmp_path, writing)
     os.close(writing)
     line = b""
-    while not line.endswith(b"\n"):
-        line += os.read(reading, 1)
+    while not (line.startswith(b"Serving ") and line.endswith(b"\n")):
+        line = (b"" if line.endswith(b"\n") else line) + os.read(reading, 1)
     client = Client(line.decode().rpartition(" on ")[2].strip(), None)
     path = "simple/" + "x" * 4000 + "/"
     answered = 0
