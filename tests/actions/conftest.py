@@ -167,5 +167,5 @@ def act(released: Path, tmp_path: Path) -> Act:
 
 @pytest.fixture
 def index(tmp_path: Path) -> Iterator[RunningIndex]:
-    with running_index(tmp_path / "index", USER, PASSWORD) as index:
+    with running_index(tmp_path / "index", USER, PASSWORD, "--client-uploader", USER) as index:
         yield index

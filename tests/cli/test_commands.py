@@ -22,10 +22,10 @@ CLI = Path(__file__).parents[2] / "publisher" / "cli"
 NAMES = [*(name for names in COMMANDS.values() for name in names), *UNLISTED]
 HEAVY = {"build", "keyring", "packaging", "requests", "rich", "tomlkit", "twine", "uvicorn", "pypiserver", "urllib3"}
 LAZY_PLACES = {
-    "run/accounts.py": "the extra [server]",
+    "run/admin/accounts.py": "the extra [server]",
     "run/index.py": "the extra [server]",
-    "run/public_packages.py": "the extra [server]",
-    "run/storage.py": "the extra [server]",
+    "run/admin/public_packages.py": "the extra [server]",
+    "run/admin/storage.py": "the extra [server]",
     "run/tools.py": "the HTTP client, only where the index is asked",
     "run/publishing.py": "the HTTP client, which `build` does without",
     "display/progress.py": "rich, which only a terminal needs",
@@ -58,7 +58,7 @@ def test_a_command_is_words_and_one_lazy_line(name: str) -> None:
 
 
 def test_the_work_imports_at_the_top() -> None:
-    lazy = {path.relative_to(CLI).as_posix() for path in CLI.glob("*/*.py") if _lazy_imports(path)}
+    lazy = {path.relative_to(CLI).as_posix() for path in CLI.rglob("*/*.py") if _lazy_imports(path)}
     assert lazy == set(LAZY_PLACES)
 
 

@@ -29,8 +29,8 @@ def test_the_demo_takes_a_given_project(tmp_path: Path) -> None:
 
 
 def test_a_demo_that_fails_names_the_step(tmp_path: Path) -> None:
-    project = make_project(tmp_path / "project", requires='["no-such-backend-anywhere"]')
+    project = make_project(tmp_path / "project", requires='["hatchling", "no-such-requirement-anywhere"]')
     result = pypi_publish("demo", "--project", project)
     assert result.code == 1
     assert "Build, check and publish" in result.stderr
-    assert "no-such-backend-anywhere" in result.stderr
+    assert "no-such-requirement-anywhere" in result.stderr
