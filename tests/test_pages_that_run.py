@@ -29,7 +29,7 @@ def _system_python() -> str:
     """Return the system's Python where the wheels of the tests fit it, else the one below the tests' environment."""
     system = "/usr/bin/python3"
     asked = f"import ensurepip, sys; sys.exit(sys.version_info[:2] != {sys.version_info[:2]!r})"
-    fits = Path(system).exists() and subprocess.run([system, "-c", asked], check=False, capture_output=True)
+    fits = Path(system).exists() and subprocess.run([system, "-c", asked], check=False, capture_output=True, timeout=30)
     return system if fits and fits.returncode == 0 else os.path.realpath(sys.executable)
 
 
@@ -51,7 +51,7 @@ class Desk:
         for path in (self.folder, folder / "home", folder / "bin", folder / "no-index"):
             path.mkdir()
         if (ROOT / ".git").exists():
-            subprocess.run(["git", "clone", "-q", ROOT, self.folder / "pypi-publish"], check=True)
+            subprocess.run(["git", "clone", "-q", ROOT, self.folder / "pypi-publish"], check=True, timeout=60)
         else:
             shutil.copytree(ROOT, self.folder / "pypi-publish", ignore=shutil.ignore_patterns(".venv", "dist"))
         (folder / "bin/python3").symlink_to(_system_python())

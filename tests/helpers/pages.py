@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _BLOCK = re.compile(r"(?:<!-- (?P<mark>[^\n]*) -->\n)?```console\n(?P<text>.*?)```\n", re.DOTALL)
-_PROMPT = re.compile(rb"(?:assword[^\n]*|again|User for [^\n]*): *\Z")
+_PROMPT = re.compile(rb"(?:assword[^\n]*|again|User for [^\n]*|\[y/N\]): *\Z")
 _DONE = re.compile(rb"@@done (\d+)\r?\n")
 NOT_TESTED = "not tested: "
 RUNS_ON = "runs until stopped"
@@ -109,6 +109,7 @@ class Terminal:
                 except OSError:  # the shell has ended
                     break
             elif found := _PROMPT.search(output, answered):
-                self._write(self._answers[b"User for" in found[0]] + "\n")
+                answer = "n" if found[0].startswith(b"[y/N]") else self._answers[b"User for" in found[0]]
+                self._write(answer + "\n")
                 answered = len(output)
         return output
