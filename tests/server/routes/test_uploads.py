@@ -220,14 +220,14 @@ def test_releases_are_removed_by_any_kind_of_form(client: Client, tmp_path: Path
 
 
 def test_a_signature_is_stored_beside_its_file(client: Client, shared_index: RunningIndex, tmp_path: Path) -> None:
-    wheel = make_wheel(tmp_path, "signed")
+    wheel = make_wheel(tmp_path, "countersigned")
     signature = "-----BEGIN PGP SIGNATURE-----\nx\n"
     fields = [(":action", "file_upload"), ("gpg_signature", signature)]
     assert client.upload(wheel, fields=fields).status_code == 200
     assert (shared_index.root / f"{wheel.name}.asc").read_text() == signature
     assert client.get(f"packages/{wheel.name}.asc").text == signature
-    assert client.filenames("signed") == [wheel.name]
-    client.request("DELETE", "projects/signed/1.0")
+    assert client.filenames("countersigned") == [wheel.name]
+    client.request("DELETE", "projects/countersigned/1.0")
     assert client.get(f"packages/{wheel.name}.asc").status_code == 404
     large = [(":action", "file_upload"), ("gpg_signature", "x" * 100_000)]
     assert client.upload(make_wheel(tmp_path, "oversigned"), fields=large).status_code == 413
