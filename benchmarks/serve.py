@@ -317,8 +317,8 @@ def upload(table: Table, work: Path, size: int) -> None:
         def ours() -> float:
             for old in root.glob("heavy*"):
                 old.unlink()
-            shutil.rmtree(root / ".pypi-publish/facts")
-            (root / ".pypi-publish/facts").mkdir()
+            shutil.rmtree(root / ".pypi-publish/facts", ignore_errors=True)  # made at the first record
+            (root / ".pypi-publish/facts").mkdir(exist_ok=True)
             command = ["curl", "-s", "-f", "-H", f"Authorization: {AUTHORIZATION}", "-F", ":action=file_upload"]
             began = time.perf_counter()
             subprocess.run([*command, "-F", field, "-F", f"content=@{source}", index.url], check=True)
