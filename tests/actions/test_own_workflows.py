@@ -15,16 +15,18 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import yaml
 
-from tests.actions.conftest import PASSWORD, Act
+from tests.actions.conftest import PASSWORD, ROOT, Act
 from tests.helpers.index import RunningIndex
-from tests.helpers.projects import commit, git
+from tests.helpers.projects import commit, git, make_project
 
 ENVIRONMENT = Path(sys.executable).parents[1]
 STAND_INS = {
     # every entry a link of its own: whatever clears the folder leaves the real one alone
     "actions/setup-python": "mkdir -p .venv && ln -sf {0}/bin {0}/lib {0}/pyvenv.cfg .venv/ && touch .venv/.ready",
     "actions/upload-artifact": 'mkdir -p "$ARTIFACTS/$NAME" && cp -r "$FOLDER"/. "$ARTIFACTS/$NAME"',
+    "actions/attest-build-provenance": "ls $SUBJECTS > $ARTIFACTS/attested",
     "actions/download-artifact": 'mkdir -p "$FOLDER" && cp -r "$ARTIFACTS/$NAME"/. "$FOLDER"',
 }
 STAND_IN = """\
@@ -35,6 +37,7 @@ inputs:
   path: {description: x}
   python-version: {description: x}
   if-no-files-found: {description: x}
+  subject-path: {description: x}
 runs:
   using: composite
   steps:
@@ -44,6 +47,7 @@ runs:
       env:
         NAME: ${{ inputs.name }}
         FOLDER: ${{ inputs.path }}
+        SUBJECTS: ${{ inputs.subject-path }}
 """
 
 
@@ -109,7 +113,69 @@ def test_a_tag_is_built_once_tested_published_and_announced(
     asked = [line for line in (tmp_path / "gh").read_text().splitlines() if line.startswith("release ")]
     assert asked[0] == "release view v0.1.0"
     assert asked[1].startswith("release create v0.1.0 dist/pypi_publish-0.1.0-py3-none-any.whl")
+    assert (
+        f"PATCH repos/acme/index/git/refs/tags/v0 -f sha={git(own, 'rev-parse', 'HEAD')}"
+        in (tmp_path / "gh").read_text()
+    )
+    assert (tmp_path / "artifacts" / "attested").read_text().split() == [f"dist/{name}" for name in built]
     assert PASSWORD not in run.log
+
+
+CALL = """\
+on: {{push: {{tags: ["*"]}}}}
+permissions: {{}}
+jobs:
+  call:
+    uses: ./.github/workflows/publish.yaml
+    permissions: {{contents: read}}
+    with:
+      index-url: {url}
+      package-dir: called
+    secrets:
+      PYPI_PUBLISH_USERNAME: ${{{{ secrets.PYPI_PUBLISH_USERNAME }}}}
+      PYPI_PUBLISH_PASSWORD: ${{{{ secrets.PYPI_PUBLISH_PASSWORD }}}}
+  after:
+    needs: call
+    runs-on: ubuntu-24.04
+    steps:
+      - run: printf '%s' "$OUTPUTS" > "$OUTPUTS_FILE"
+        env:
+          OUTPUTS: ${{{{ toJSON(needs.call.outputs) }}}}
+"""
+
+
+def test_the_workflow_that_others_call_publishes(act: Act, own: Path, index: RunningIndex) -> None:
+    make_project(own / "called")
+    (own / ".github" / "workflows" / "call.yml").write_text(CALL.format(url=index.url))
+    commit(own)
+    run = act.run(own, workflow="call.yml")
+    assert run.code == 0, run.log
+    assert (run.outputs["published"], run.outputs["name"], run.outputs["version"]) == ("true", "acme-widgets", "1.0")
+    assert run.statuses == dict.fromkeys(["acme_widgets-1.0-py3-none-any.whl", "acme_widgets-1.0.tar.gz"], "uploaded")
+    assert PASSWORD not in run.log
+
+
+def test_the_called_workflow_hands_its_inputs_and_outputs_on() -> None:
+    called = yaml.safe_load((ROOT / ".github/workflows/publish.yaml").read_text("utf-8"))
+    action = yaml.safe_load((ROOT / "github-actions/publish/action.yml").read_text("utf-8"))
+    interface, job = called[True]["workflow_call"], called["jobs"]["publish"]  # YAML's `on`
+    given = job["steps"][-1]["with"]
+    assert set(given) <= set(action["inputs"])
+    assert set(interface["inputs"]) - {"environment"} == set(given) - {"username", "password"}
+    assert all(f"inputs.{name}" in given[name] for name in set(interface["inputs"]) - {"environment"})
+    assert set(interface["outputs"]) == set(job["outputs"]) <= set(action["outputs"])
+    for name, output in interface["outputs"].items():
+        assert output["value"] == f"${{{{ jobs.publish.outputs.{name} }}}}"
+        assert job["outputs"][name] == f"${{{{ steps.publish.outputs.{name} }}}}"
+
+
+def test_the_tag_that_is_moved_starts_no_release() -> None:
+    (pattern,) = yaml.safe_load((ROOT / ".github/workflows/release.yaml").read_text("utf-8"))[True]["push"]["tags"]
+    expression = pattern.replace(".", r"\.").replace("*", ".*")  # GitHub's `+` is that of regular expressions
+    assert [tag for tag in ("v1", "v0.1.0", "v1.2.3rc1", "v10", "1.0") if re.fullmatch(expression, tag)] == [
+        "v0.1.0",
+        "v1.2.3rc1",
+    ]
 
 
 def test_a_version_that_the_changelog_does_not_date_is_not_released(act: Act, own: Path) -> None:
