@@ -229,6 +229,7 @@ class _Demo:
         return {
             **{name: value for name, value in os.environ.items() if not name.startswith("PIP_")},
             **self._keyring_environment(),
+            "NETRC": os.devnull,  # a person's entry for 127.0.0.1 is not for this index
             "PIP_CONFIG_FILE": os.devnull,
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
             "PIP_INDEX_URL": self.index.simple.replace("://", f"://{USER}@", 1),

@@ -118,6 +118,7 @@ def test_every_command_ends_with_a_cause_and_a_remedy(name: str, index: RunningI
     for variable in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "UV_NO_CONFIG"):
         environment.pop(variable)
     environment |= {"PYTHONPATH": str(ROOT), "PYTHON_KEYRING_BACKEND": "publisher.machine.demo_keyring.DemoKeyring"}
+    environment["WALK_HOME"] = str(home)
     environment["PYPI_PUBLISH_DEMO_KEYRING"] = str(tmp_path / "keyring.json")
     place = Place(home, project, environment)
     SURROUNDINGS[name](place)

@@ -10,6 +10,7 @@ import importlib
 import json
 import os
 import pkgutil
+import pwd
 import resource
 import sys
 from collections.abc import Collection
@@ -19,6 +20,14 @@ import publisher
 from publisher.cli.main import main
 
 STREAMS = ("stdin", "stdout", "stderr")
+
+
+def stay_out_of_the_real_home() -> None:
+    """Let the user database name the test's home, which counts where the variable HOME is missing."""
+    found = list(pwd.getpwuid(os.getuid()))
+    found[5] = os.environ["WALK_HOME"]
+    entry = pwd.struct_passwd(found)
+    pwd.getpwuid = lambda _uid: entry
 
 
 def run(arguments: list[str], traits: Collection[str]) -> tuple[int, str, str]:
@@ -64,6 +73,7 @@ def become(arguments: list[str], traits: Collection[str], out: int, err: int) ->
 
 
 if __name__ == "__main__":
+    stay_out_of_the_real_home()
     commands = json.loads(sys.stdin.read())
     for module in pkgutil.walk_packages(publisher.__path__, "publisher."):
         if "server" not in module.name:
