@@ -25,7 +25,8 @@ from publisher.errors import (
 from publisher.project.distributions import Kind, parse_filename, parse_metadata
 from publisher.secret import Credentials, Secret
 
-_NEVER_CACHED = {"Accept": SIMPLE_ACCEPT, "Cache-Control": "no-cache"}
+_PUBLISHED_HERE = {"Accept": SIMPLE_ACCEPT, "Cache-Control": "no-cache", "Prefer": "own-packages"}
+"""Asks for what is published on the index itself, now: a new name must not be sent on to a public index."""
 
 
 class IndexClient:
@@ -52,7 +53,7 @@ class IndexClient:
         Raises CredentialsError when the index refuses the credentials, IndexUnavailableError when it fails or when
         something else answers in its place.
         """
-        response = self._session.get(self.url.project_api(project), _NEVER_CACHED)
+        response = self._session.get(self.url.project_api(project), _PUBLISHED_HERE)
         if response.status_code == HTTPStatus.NOT_FOUND or _is_passed_on(response, project):
             return {}
         expect_success(response, self.url, self.credentials)
@@ -136,7 +137,9 @@ class IndexClient:
         match parse_json(response) if response.ok else None:
             case {"username": str(username), "rights": list(rights), **more}:
                 version = str(more["version"]) if "version" in more else None
-                return Account(username, tuple(map(str, rights)), version, more.get("passes-on") is True)
+                seconds = more.get("cooldown")
+                cooldown = float(seconds) if isinstance(seconds, int | float) else None
+                return Account(username, tuple(map(str, rights)), version, more.get("passes-on") is True, cooldown)
         if response.status_code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN} or response.status_code >= 500:
             expect_success(response, self.url, self.credentials)
         return self._whoami_of_another_index()

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from publisher.project.display import human_age
+
 
 @dataclass(frozen=True)
 class RemoteFile:
@@ -32,4 +34,16 @@ class Account:
     version: str | None = None
     """Of the pypi-publish that the index runs; None where it is another index."""
     passes_on: bool = False
-    """Whether the index sends installers to another one for names that it does not own."""
+    """Whether installers find public packages under the index's URL, so that they need no other."""
+    cooldown: float | None = None
+    """The age in seconds that public files must have; None where the index passes on none from a cache of its own."""
+
+    @property
+    def public_packages(self) -> str:
+        """What installers get from the index besides its own packages, as a sentence."""
+        if not self.passes_on:
+            return "Public packages are not passed on."
+        if self.cooldown is None:
+            return "Public packages are passed on by redirects, so this URL is the only one that installers need."
+        when = f" once they are {human_age(self.cooldown)} old" if self.cooldown else ""
+        return f"Public packages are passed on{when}, so this URL is the only one that installers need."

@@ -16,6 +16,16 @@ def human_size(size: float) -> str:
     return f"{size:.1f} {_UNITS[-1]}"
 
 
+def human_age(seconds: float) -> str:
+    """Return a number of seconds as people read it: 3 days, 1.5 hours."""
+    for unit, size in (("day", 86400), ("hour", 3600), ("minute", 60)):
+        if seconds >= size:
+            count = seconds / size
+            shown = f"{count:.0f}" if count == round(count) else f"{count:.1f}"
+            return f"{shown} {unit}{'' if shown == '1' else 's'}"
+    return f"{seconds:.0f} seconds"
+
+
 def has_control_characters(text: str) -> bool:
     """Return whether a text holds characters that no name needs and that terminals and headers act upon."""
     return not text.isprintable() and any(unicodedata.category(character) == "Cc" for character in text)

@@ -136,7 +136,7 @@ class IndexApp:
         """Return the administration of public packages, None without an upstream."""
         if self.upstream is None:
             return None
-        return AdminRequests(UpstreamAdmin(self.upstream), self._private_names, self._settings.reserved)
+        return AdminRequests(UpstreamAdmin(self.upstream), self._private_names, self._settings.never_public)
 
     async def _private_names(self) -> list[str]:
         await self._catalog.rescan()
@@ -150,7 +150,7 @@ class IndexApp:
             files=FileRoutes(settings.limits, catalog, self._storages.packages),
             health=HealthRoute(catalog, self._authenticator, self.upstream, settings.revision),
             json_page=JsonPage(catalog),
-            pages=WebPages(catalog),
+            pages=WebPages(settings, catalog),
             public=public,
             public_admin=PublicAdminRoutes(self.admin_requests()),
             pypiserver=PypiserverRoutes(settings, catalog, self._changes),

@@ -9,6 +9,9 @@ from publisher.server.storage.base import Storage
 
 MEGABYTE = 2**20
 
+CLIENT_NAME = "pypi-publish"
+"""The project of the index's own client, which no other index may answer for."""
+
 
 class Right(enum.StrEnum):
     """What a user may do, named as pypiserver's ``--authenticate`` names it."""
@@ -151,3 +154,13 @@ class ServerSettings:
     revision: str = ""
     packages_storage: Storage | None = None
     credentials_storage: Storage | None = None
+
+    @property
+    def never_public(self) -> tuple[str, ...]:
+        """The patterns of the names that are never answered from elsewhere, published here or not."""
+        return (CLIENT_NAME, *self.reserved)
+
+    @property
+    def passes_on(self) -> bool:
+        """Whether installers find public packages under this index's URL, so that they need no other."""
+        return self.upstream is not None or self.fallback_url is not None

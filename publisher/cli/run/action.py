@@ -65,12 +65,15 @@ def configure_step() -> None:
     runner.set_outputs({"index-url": target.url.simple, "netrc": str(setup.netrc)})
     output = current_output()
     output.say(f"The following steps install from {target.url} as {account.username}.")
+    if account.version is not None:
+        output.say(account.public_packages)
+        runner.add_summary(f"### Installing from {target.url}\n\n{account.public_packages}\n")
     if inputs.only_index and account.version is not None and not account.passes_on:
         output.warn(
             f"{target.url} does not pass public packages on, so the following steps find none with pip, uv and pdm. "
             "With `only-index: false`, public packages come from the public index, and uv, poetry and pdm take yours "
             "from the index that the project names (`pypi-publish config uv --scope project --write`); for pip, start "
-            "the index with --fallback-url."
+            "the index with --upstream public."
         )
     elif not inputs.only_index:
         lines = install_lines(target.url.simple, "PACKAGE", dependencies=None, proxies_public=account.passes_on)

@@ -46,6 +46,8 @@ def log_in(args: TargetArgs, *, configure: bool | None) -> None:
     output.say(f"Logged in to {target.url} as {login.account.username}; the password is in {login.keyring}{plainly}.")
     if login.account.rights is not None:
         output.say(f"Rights: {', '.join(login.account.rights) or 'none'}")
+    if login.account.passes_on:
+        output.say(login.account.public_packages)
     if configure or (configure is None and can_ask()):
         _configure(target.url, login.account, ask_first=configure is None)
         show_first_installs(make_setup(target.url, login.account), credentials)
@@ -135,6 +137,8 @@ def show_account(args: TargetArgs) -> None:
             "index-url": target.url.root,
             "rights": account.rights,
             "source": source,
+            "passes-on": account.passes_on,
+            "cooldown": account.cooldown,
         }
         output.result(json.dumps(payload, indent=2))
         return
@@ -143,3 +147,5 @@ def show_account(args: TargetArgs) -> None:
     output.say(f"Index:       {target.url}")
     output.say(f"Rights:      {rights}")
     output.say(f"Credentials: from {source}")
+    if account.version is not None:
+        output.say(account.public_packages)

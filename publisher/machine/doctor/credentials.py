@@ -112,6 +112,7 @@ def _check_used(target: Target, used: Credentials) -> Generator[Diagnosis, None,
         return None
     yield _CREDENTIALS.ok("accepted", f"The index knows {account.username}, with the password from {used.source}.")
     yield from _check_rights(account)
+    yield from _check_public_packages(account)
     yield from _check_version(account)
     return Accepted(used, account)
 
@@ -131,6 +132,13 @@ def _check_rights(account: Account) -> Iterator[Diagnosis]:
         yield _CREDENTIALS.note("rights", f"{account.username} may {rights}: install, and not publish.")
     else:
         yield _CREDENTIALS.ok("rights", f"{account.username} may {rights}: install and publish.")
+
+
+def _check_public_packages(account: Account) -> Iterator[Diagnosis]:
+    if account.passes_on:
+        yield _CREDENTIALS.ok("public-packages", account.public_packages)
+    elif account.version is not None:
+        yield _CREDENTIALS.note("public-packages", f"{account.public_packages} Tools need the public index besides.")
 
 
 def _check_version(account: Account) -> Iterator[Diagnosis]:

@@ -12,6 +12,7 @@ from publisher.machine.diagnosis import Area, Diagnosis, Reporter
 from publisher.machine.doctor.credentials import check_credentials
 from publisher.machine.doctor.index import Thresholds, check_index
 from publisher.machine.doctor.keyring import check_keyring
+from publisher.machine.doctor.lock_files import check_lock_files
 from publisher.machine.doctor.project import check_project
 from publisher.machine.doctor.tools import check_tools
 from publisher.machine.paths import Machine
@@ -43,6 +44,7 @@ def examine(given: DoctorInput, thresholds: Thresholds) -> Generator[Diagnosis, 
     target = Target(index, given.username or config.username, given.password)
     accepted = yield from check_credentials(target, reached)
     yield from check_keyring(index, accepted)
+    yield from check_lock_files(given.machine.folder, index, accepted)
     yield from check_tools(index, given.machine, accepted)
     return index
 

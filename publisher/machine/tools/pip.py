@@ -42,7 +42,7 @@ _REFUSED = ("EOFError", "401 Error", "Credentials not correct", "No matching dis
 _ONLY = "pip uses only the private index: with several, it installs the highest version from any, even a stranger's."
 _SEVERAL = (
     "The index does not pass public packages on, so pip no longer finds them. To have both, let its administrator "
-    "start it with --fallback-url, which never passes on a name of its own; or set up single environments (--scope "
+    "start it with --upstream public, which never passes on a name of its own; or set up single environments (--scope "
     "site), and name the index where it is needed (`pip install --index-url`)."
 )
 _KEYRING = (

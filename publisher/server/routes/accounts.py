@@ -67,11 +67,13 @@ class AccountRoutes:
         """Tell a user's name and rights."""
         username = _user(request)
         rights = [right.value for right in self._authenticator.rights(username)]
-        about = {
+        about: dict[str, Any] = {
             "index": "pypi-publish",
             "version": publisher.__version__,
-            "passes-on": self._settings.fallback_url is not None or self._settings.upstream is not None,
+            "passes-on": self._settings.passes_on,
         }
+        if self._settings.upstream is not None:
+            about["cooldown"] = self._settings.upstream.cooldown
         return json_response({"username": username, "rights": rights, **about})
 
     async def change_password(self, request: Request, _rest: str = "") -> Response:

@@ -4,10 +4,9 @@ from publisher.server.http.messages import HttpError, Request
 from publisher.server.names.filenames import normalize
 from publisher.server.names.versions import newest_first
 from publisher.server.routes.simple import file_url
+from publisher.server.settings import CLIENT_NAME
 from publisher.server.store.catalog import Catalog
 from publisher.server.store.projects import StoredFile
-
-NAME = "pypi-publish"
 
 
 def require_client_uploader(project: str, username: str | None, uploaders: tuple[str, ...]) -> None:
@@ -16,17 +15,17 @@ def require_client_uploader(project: str, username: str | None, uploaders: tuple
 
     People run the client with their passwords at hand, so the right to publish anything is not enough for it.
     """
-    if normalize(project) == NAME and (username is None or username not in uploaders):
+    if normalize(project) == CLIENT_NAME and (username is None or username not in uploaders):
         raise HttpError(
             403,
-            f"The name {NAME} is reserved for this index's own client. "
+            f"The name {CLIENT_NAME} is reserved for this index's own client. "
             f"Its admin names who may publish it: serve --client-uploader {username or 'NAME'}.",
         )
 
 
 async def find_client(catalog: Catalog) -> StoredFile | None:
     """Return the wheel of the newest release of the client that is not yanked; None where this index has none."""
-    project = await catalog.find(NAME)
+    project = await catalog.find(CLIENT_NAME)
     if project is None:
         return None
     files = await catalog.files(project)
@@ -41,7 +40,7 @@ def client_lines(request: Request, wheel: StoredFile) -> tuple[str, str]:
     They name its URL: uv takes a package from a public index when a private one that is named has none, and pip when
     its version is higher.
     """
-    requirement = f"'{NAME} @ {request.origin}{file_url(wheel, request.root_path)}'"
+    requirement = f"'{CLIENT_NAME} @ {request.origin}{file_url(wheel, request.root_path)}'"
     login = f"pypi-publish login --index-url {request.base_url}"
     uv = f"uv auth login {request.origin}\nuv tool install --with-executables-from keyring {requirement}\n{login}"
     folder = '"$HOME/.local/share/pypi-publish"'

@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from publisher.errors import InvalidDistributionError
-from publisher.project.display import human_size
+from publisher.project.display import human_age, human_size
 from publisher.project.distributions import read_distribution
 from publisher.project.install_lines import install_lines, required_names
 from publisher.project.versions import same_version
@@ -17,6 +17,7 @@ from publisher.server.names.versions import newest_first
 from publisher.server.routes.browsers import SECURITY_HEADERS
 from publisher.server.routes.own_client import client_lines, find_client
 from publisher.server.routes.simple import file_url
+from publisher.server.settings import ServerSettings
 from publisher.server.store.catalog import Catalog
 from publisher.server.store.projects import StoredFile
 
@@ -48,7 +49,8 @@ LISTED_PROJECTS = 2000
 class WebPages:
     """Answers ``/`` and ``/projects/NAME/`` for people."""
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, settings: ServerSettings, catalog: Catalog) -> None:
+        self._settings = settings
         self._catalog = catalog
 
     async def home(self, request: Request, _rest: str = "") -> Response:
@@ -66,7 +68,7 @@ class WebPages:
 <h1>Private package index</h1>
 <p class="dim">{_count(len(names), "project")}, {_count(files, "file")}</p>
 <h2>Install from it</h2>
-<pre>{_install(request, "PACKAGE", None)}</pre>
+{self._install_section(request)}
 <h2>Publish to it</h2>
 <pre>pypi-publish login --index-url {html.escape(request.base_url)}
 pypi-publish PROJECT_FOLDER</pre>
@@ -75,6 +77,21 @@ pypi-publish PROJECT_FOLDER</pre>
 <ul class="projects">{links or '<li class="dim">None yet.</li>'}</ul>{more}
 """
         return _page("Private package index", body)
+
+    def _install_section(self, request: Request) -> str:
+        """Show the line that installs, and what else comes from this URL."""
+        settings = self._settings
+        lines = f"<pre>{_install(request, 'PACKAGE', None, passes_on=settings.passes_on)}</pre>"
+        if not settings.passes_on:
+            return lines
+        cooldown = settings.upstream.cooldown if settings.upstream is not None else 0.0
+        old_enough = f" that are at least {human_age(cooldown)} old" if cooldown else ""
+        return (
+            f'<p class="dim">This URL has the private packages and public ones{old_enough}: '
+            f"pip, uv, poetry and pdm need no other index.</p>{lines}"
+            f"<pre>pypi-publish login --index-url {html.escape(request.base_url)}\n"
+            "pypi-publish config --all --write</pre>"
+        )
 
     async def _client(self, request: Request) -> str:
         """Show how a colleague gets `pypi-publish` from this index, where it has it."""
@@ -112,7 +129,7 @@ pypi-publish PROJECT_FOLDER</pre>
 <p class="dim"><a href="{request.root_path}/">Private package index</a></p>
 <h1>{html.escape(name)} {html.escape(newest)}</h1>
 <p>{html.escape(summary)}</p>
-<pre>{_install(request, requirement, dependencies)}</pre>
+<pre>{_install(request, requirement, dependencies, passes_on=self._settings.passes_on)}</pre>
 <h2>Files</h2>
 <table><thead><tr><th>File</th><th>Uploaded</th><th>Python</th><th>Size</th></tr></thead>{groups}</table>
 {f"<h2>Description</h2><pre>{html.escape(description)}</pre>" if description else ""}
@@ -138,8 +155,9 @@ def _row(file: StoredFile, prefix: str) -> str:
     )
 
 
-def _install(request: Request, requirement: str, dependencies: list[str] | None) -> str:
-    lines = install_lines(f"{request.base_url}simple/", requirement, dependencies=dependencies)
+def _install(request: Request, requirement: str, dependencies: list[str] | None, *, passes_on: bool) -> str:
+    url = f"{request.base_url}simple/"
+    lines = install_lines(url, requirement, dependencies=dependencies, proxies_public=passes_on)
     return html.escape("\n".join(lines))
 
 

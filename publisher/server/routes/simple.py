@@ -25,6 +25,9 @@ from publisher.server.upstream.errors import NotUpstreamError
 
 API_VERSION = "1.4"
 
+OWN_ALONE = "own-packages"
+"""The preference (RFC 7240) of a client that publishes: other indexes are not asked for a name that is new here."""
+
 
 class SimplePages:
     """Answers requests below ``/simple/``; a page is made once for each change and kept, as far as memory allows."""
@@ -56,7 +59,7 @@ class SimplePages:
             page = self._recall(key, self._catalog.revision)
         else:
             project = self._catalog.project(key[0])
-            if project is None and self._public is not None:
+            if project is None and self._public is not None and not _wants_own_alone(request):
                 return self._public.page_from_memory(request, key[0], key[1])
             if project is None or project.is_due():
                 return None
@@ -78,12 +81,13 @@ class SimplePages:
         return page.answer(request)
 
     async def _project(self, request: Request, name: str, kind: str) -> Response:
-        if self._public is not None and self._catalog.project(name) is None:
+        own_alone = _wants_own_alone(request)
+        if self._public is not None and not own_alone and self._catalog.project(name) is None:
             with suppress(NotUpstreamError):
                 return await self._public.page(request, name, kind)
         project = await self._catalog.find(name)
         if project is None:
-            return await self._unknown(name)
+            return await self._unknown(name, own_alone=own_alone)
         prefix = request.root_path
         key = (name, kind, prefix)
         try:
@@ -102,12 +106,13 @@ class SimplePages:
             self._keep(key, page)
         return page.answer(request)
 
-    async def _unknown(self, name: str) -> Response:
+    async def _unknown(self, name: str, *, own_alone: bool) -> Response:
         """Answer for a name without files: 404, or another index if the operator chose one and the name is not ours."""
         if self._catalog.unavailable_reason is not None:
             raise StorageUnavailableError
-        if self._settings.fallback_url is not None and is_name(name) and not await self._catalog.is_owned(name):
-            location = f"{self._settings.fallback_url.rstrip('/')}/{quote(name)}/"
+        url = None if own_alone else self._settings.fallback_url
+        if url is not None and is_name(name) and not await self._catalog.is_owned(name):
+            location = f"{url.rstrip('/')}/{quote(name)}/"
             return Response(302, b"", [(b"location", location.encode()), (b"cache-control", b"no-store")])
         raise HttpError(404, f"This index has no project {name}.")
 
@@ -122,6 +127,10 @@ class SimplePages:
         while self._size > self._settings.limits.page_memory and len(self._pages) > 1:
             _, dropped = self._pages.popitem(last=False)
             self._size -= dropped.size
+
+
+def _wants_own_alone(request: Request) -> bool:
+    return request.header(b"prefer") == OWN_ALONE
 
 
 def file_url(file: StoredFile, prefix: str) -> str:

@@ -55,7 +55,7 @@ class Catalog:
         self._loader = MetadataLoader(self._contents, self.records)
         self._hashing = Workers(HASHING, "hashing")
         self._recorder = BackgroundRecorder(self._record)
-        self.owned = OwnedNames(settings.reserved, storage, state, self.records, self.workers)
+        self.owned = OwnedNames(settings.never_public, storage, state, self.records, self.workers)
 
     async def start(self) -> None:
         """Read the folders for the first time."""

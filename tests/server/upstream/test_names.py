@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from publisher.client.client import IndexClient
+from publisher.client.url import parse_index_url
+from publisher.secret import Credentials, Secret
 from tests.helpers.dists import make_wheel
 from tests.helpers.http import JSON, Client
 from tests.helpers.index import ADMIN_TOKEN, RunningIndex
@@ -154,3 +157,29 @@ def test_reserved_names_are_never_asked_for(stranger: Stranger) -> None:
     _, client = stranger.start("reserving", "--reserve", "acme-*")
     assert stranger.answers(client) <= {301, 404}
     assert stranger.fake.requests == []
+
+
+def test_who_publishes_sends_no_new_name_upstream(stranger: Stranger) -> None:
+    index, client = stranger.start()
+    publishing = IndexClient(parse_index_url(index.url), Credentials(USER, Secret(PASSWORD), "a test"))
+    assert publishing.files("acme-widgets") == {}
+    assert publishing.whoami().public_packages.startswith("Public packages are passed on, so")
+    publishing.close()
+    assert stranger.fake.requests == []
+    assert client.filenames("acme-widgets") == [stranger.file.filename]
+    assert client.get("simple/acme-widgets/", {"Prefer": "own-packages"}).status_code == 404
+
+
+def test_the_name_of_the_client_is_never_passed_on(stranger: Stranger) -> None:
+    file = stranger.fake.add(stranger.folder, "pypi_publish")
+    _, client = stranger.start()
+    assert client.get("simple/pypi-publish/").status_code == 404
+    assert client.get(f"-/public/{file.path.removeprefix('/packages/')}").status_code == 404
+    assert stranger.fake.requests == []
+
+
+def test_the_home_page_says_that_one_url_is_enough(stranger: Stranger) -> None:
+    _, client = stranger.start("old-enough", "--cooldown", "3d")
+    home = client.get("").text
+    assert "public ones that are at least 3 days old" in home
+    assert "config uv --scope project" not in home

@@ -21,7 +21,7 @@ class CatalogOwnership:
     """Finds out who owns a name, and remembers for a moment that it is not this index."""
 
     def __init__(self, settings: ServerSettings, catalog: Catalog) -> None:
-        self._reserved = settings.reserved
+        self._reserved = settings.never_public
         self._catalog = catalog
         self._trusted = TRUSTED_SHARED if catalog.is_shared else TRUSTED
         self._public: OrderedDict[str, tuple[float, int]] = OrderedDict()

@@ -11,6 +11,7 @@ from pathlib import Path
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
+from publisher.project.display import human_age
 from publisher.server.names.filenames import is_reserved, normalize
 from publisher.server.settings import Denial, UpstreamSettings, UpstreamSource
 from publisher.server.upstream.pages.listing import ListedFile, Listing
@@ -168,19 +169,9 @@ def time_text(moment: float) -> str:
     return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
-def age_text(seconds: float) -> str:
-    """Return a number of seconds as days or hours."""
-    for unit, size in (("day", 86400), ("hour", 3600), ("minute", 60)):
-        if seconds >= size:
-            count = seconds / size
-            shown = f"{count:.0f}" if count == round(count) else f"{count:.1f}"
-            return f"{shown} {unit}{'' if shown == '1' else 's'}"
-    return f"{seconds:.0f} seconds"
-
-
 def _too_young(file: ListedFile, born: float, cooldown: float, ripe: float) -> str:
     return (
-        f"{file.filename} is from {time_text(born)}; this index passes public files on after {age_text(cooldown)}, "
+        f"{file.filename} is from {time_text(born)}; this index passes public files on after {human_age(cooldown)}, "
         f"this one from {time_text(ripe)}."
     )
 
