@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 # where it is set, every command of .venv would compile all that it imports, each time anew
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help demo test test-essential install uninstall deploy lint check docs lock clean
+.PHONY: help demo test test-wide test-all test-essential install uninstall deploy lint check docs lock clean
 
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -18,7 +18,7 @@ CLIENTS := $(VENV)/clients
 
 help:
 	@echo 'make demo   set up .venv, then build, publish and install a package through an index on this machine'
-	@echo 'make test   set up .venv, then run the test suite'
+	@echo 'make test   set up .venv, then run the test suite (make test-all: and the slow tables)'
 	@echo 'make install put pypi-publish, with the index, and keyring on your PATH (make uninstall removes them)'
 	@echo 'make deploy put the index on Modal, with the credentials of `modal token new` or MODAL_TOKEN_ID and _SECRET'
 	@echo 'make lint   formatting, lint rules, types, workflows'
@@ -65,7 +65,13 @@ demo: $(READY)
 	@$(BIN)/pypi-publish demo
 
 test: $(READY) $(WHEELS)/.ready $(IMAGE)/.ready $(CLIENTS)/.ready
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -m 'not wide' $(PYTEST_ARGS)
+
+# the remaining cells of the slow tables; CI runs them after the suite
+test-wide: $(READY) $(WHEELS)/.ready $(IMAGE)/.ready $(CLIENTS)/.ready
+	@$(BIN)/python -m pytest -m wide $(PYTEST_ARGS)
+
+test-all: test test-wide
 
 # uv keeps tools apart from projects; without it, a virtual environment in the user's data folder does the same
 TOOL = $(or $(XDG_DATA_HOME),$(HOME)/.local/share)/pypi-publish

@@ -4,6 +4,8 @@ import json
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.actions.conftest import PASSWORD, RELEASE, REPOSITORY, USER, Act, write_workflow
 from tests.helpers.dists import make_wheel
 from tests.helpers.index import RunningIndex
@@ -57,6 +59,7 @@ def test_every_installer_of_a_job_installs_from_the_index(act: Act, index: Runni
     assert Path(variables["NETRC"]).parent == Path(variables["RUNNER_TEMP"])  # which GitHub empties after the job
 
 
+@pytest.mark.wide
 def test_wrong_credentials_fail_before_anything_is_installed(act: Act, index: RunningIndex, tmp_path: Path) -> None:
     steps = STEPS.format(repository=REPOSITORY, release=RELEASE, url=index.url, pip="false", clients=CLIENTS)
     (tmp_path / "repository").mkdir()

@@ -79,6 +79,7 @@ def own(released: Path, act: Act, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     return place
 
 
+@pytest.mark.wide
 def test_ci_publishes_this_package_and_installs_it(act: Act, own: Path) -> None:
     options = ["--job", "action", "--env", "PIP_NO_INDEX=0"]
     run = act.run(own, ref="refs/heads/main", workflow="ci.yaml", options=options)
@@ -92,6 +93,7 @@ def test_ci_publishes_this_package_and_installs_it(act: Act, own: Path) -> None:
     assert pull.summary.startswith("### 🔍 Dry run")
 
 
+@pytest.mark.wide
 def test_a_tag_is_built_once_tested_published_and_announced(
     act: Act, own: Path, index: RunningIndex, tmp_path: Path
 ) -> None:

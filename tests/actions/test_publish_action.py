@@ -7,6 +7,8 @@ Every run takes some seconds: it makes the action's environment and builds, as o
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.actions.conftest import PASSWORD, RELEASE, REPOSITORY, USER, Act, write_workflow
 from tests.helpers.http import Client
 from tests.helpers.index import RunningIndex
@@ -54,6 +56,7 @@ def test_a_release_and_the_same_tag_again(act: Act, index: RunningIndex, tmp_pat
     assert second.summary.startswith("### ✅ Nothing new: acme-widgets 1.0 is on the index already")
 
 
+@pytest.mark.wide
 def test_the_tag_of_another_version(act: Act, index: RunningIndex, tmp_path: Path) -> None:
     repository = make_project(tmp_path / "repository")
     write_workflow(repository, index.url)
@@ -78,6 +81,7 @@ def test_a_wrong_password(act: Act, index: RunningIndex, tmp_path: Path) -> None
     assert _published(index) == []
 
 
+@pytest.mark.wide
 def test_an_index_that_is_down(act: Act, index: RunningIndex, tmp_path: Path) -> None:
     repository = make_project(tmp_path / "repository")
     write_workflow(repository, index.url)
@@ -88,6 +92,7 @@ def test_an_index_that_is_down(act: Act, index: RunningIndex, tmp_path: Path) ->
     assert "the connection was refused" in run.annotations[0]
 
 
+@pytest.mark.wide
 def test_two_projects_and_a_tag_that_names_one(act: Act, index: RunningIndex, tmp_path: Path) -> None:
     repository = tmp_path / "repository"
     make_project(repository / "packages" / "widgets")
@@ -110,6 +115,7 @@ def test_two_projects_and_a_tag_that_names_one(act: Act, index: RunningIndex, tm
     assert both.summary.count("pip install") == 1
 
 
+@pytest.mark.wide
 def test_files_of_an_earlier_step(act: Act, index: RunningIndex, tmp_path: Path) -> None:
     repository = make_project(tmp_path / "repository")
     build = "      - run: pypi-publish build --out-dir built && touch built/.gitignore built/notes.txt"
@@ -128,6 +134,7 @@ def test_files_of_an_earlier_step(act: Act, index: RunningIndex, tmp_path: Path)
     assert other.code != 0
 
 
+@pytest.mark.wide
 def test_a_dry_run_in_a_pull_request(act: Act, index: RunningIndex, tmp_path: Path) -> None:
     repository = make_project(tmp_path / "repository")
     write_workflow(repository, index.url, "          dry-run: True", on="pull_request: ")
@@ -139,6 +146,7 @@ def test_a_dry_run_in_a_pull_request(act: Act, index: RunningIndex, tmp_path: Pa
     assert _published(index) == []
 
 
+@pytest.mark.wide
 def test_a_pull_request_publishes_nothing_and_a_fork_has_no_secrets(
     act: Act, index: RunningIndex, tmp_path: Path
 ) -> None:
@@ -164,6 +172,7 @@ def test_a_pull_request_publishes_nothing_and_a_fork_has_no_secrets(
     assert _published(index) == []
 
 
+@pytest.mark.wide
 def test_a_branch_publishes_only_when_told_to(act: Act, index: RunningIndex, tmp_path: Path) -> None:
     repository = make_project(tmp_path / "repository")
     write_workflow(repository, index.url, on="push: ")
@@ -199,6 +208,7 @@ def test_hostile_texts_stay_data(act: Act, index: RunningIndex, tmp_path: Path) 
     assert _published(index) == []
 
 
+@pytest.mark.wide
 def test_inside_another_repositorys_action(act: Act, index: RunningIndex, tmp_path: Path) -> None:
     outer = tmp_path / "outer"
     (outer / "release").mkdir(parents=True)
@@ -235,6 +245,7 @@ runs:
     assert _published(index) == [WHEEL, SDIST]
 
 
+@pytest.mark.wide
 def test_a_project_below_the_workflows_folder(act: Act, index: RunningIndex, tmp_path: Path) -> None:
     repository = tmp_path / "repository"
     make_project(repository / "python" / "acme widgets", backend="setuptools")
@@ -244,6 +255,7 @@ def test_a_project_below_the_workflows_folder(act: Act, index: RunningIndex, tmp
     assert _published(index) == [WHEEL, SDIST]
 
 
+@pytest.mark.wide
 def test_a_build_that_fails_shows_its_log_folded(act: Act, index: RunningIndex, tmp_path: Path) -> None:
     statement = "print('::set-output name=x::y'); print('a helpful line'); raise SystemExit('the compiler is missing')"
     repository = write_backend(tmp_path / "repository", statement)
