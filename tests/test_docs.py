@@ -18,7 +18,7 @@ from publisher.server.settings import ServerSettings
 from tests.machine.tools import test_confusion
 
 ROOT = Path(__file__).parents[1]
-PAGES = sorted([*ROOT.glob("docs/**/*.md"), ROOT / "README.md", ROOT / "CHANGELOG.md"])
+PAGES = sorted([*ROOT.glob("docs/**/*.md"), *ROOT.glob("*.md")])
 SOURCES = [*ROOT.glob("publisher/**/*.py")]
 HIDDEN_VARIABLES = {
     "PATH",  # the demo hands it on
@@ -171,3 +171,14 @@ def test_the_tables_of_dependency_confusion_are_what_is_tried() -> None:
         for state, results in cells.items():
             expected = test_confusion.PRIVATE if state == test_confusion.STATES[0] else "error"
             assert [result.strip() for result in results] == [expected] * len(tools), state
+
+
+def test_contributors_are_sent_to_places_that_exist() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    paths = [path for path in re.findall(r"`([\w./-]+/[\w./-]*)`", text) if "NAME" not in path and path != "/-/"]
+    assert len(paths) > 8
+    assert not [path for path in paths if not (ROOT / path).exists()]
+    names = {"COMMANDS": "cli/group.py", "index_routes": "server/routes/table.py", "TOOLS": "machine/configure.py"}
+    for name, module in names.items():
+        assert f"`{name}`" in text
+        assert name in (ROOT / "publisher" / module).read_text("utf-8")

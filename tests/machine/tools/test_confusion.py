@@ -22,11 +22,7 @@ from tests.machine.conftest import CLIENTS, PASSWORD, USER, LogIn, Person
 from tests.machine.tools.test_tools import BIN, PIP, PROJECT
 
 STATES = ("as it should be", "401", "404", "503", "deleted", "what it needs is deleted")
-MODES = (
-    pytest.param("beside-public", marks=pytest.mark.wide),
-    pytest.param("passes-on", marks=pytest.mark.wide),
-    "one-url",
-)
+MODES = ("beside-public", "passes-on", "one-url")
 PRIVATE, STRANGE = "1.1.0", "99.0.0"
 METADATA = f"Metadata-Version: 2.4\nName: acme-widgets\nVersion: {PRIVATE}\nRequires-Dist: acme-core\n"
 
@@ -42,7 +38,9 @@ def public(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningIndex]:
     index.stop()
 
 
-@pytest.fixture(scope="module", params=MODES)
+@pytest.fixture(
+    scope="module", params=[pytest.param(mode, marks=[] if mode == "one-url" else pytest.mark.wide) for mode in MODES]
+)
 def options(
     request: pytest.FixtureRequest, public: RunningIndex, tmp_path_factory: pytest.TempPathFactory
 ) -> list[str]:
