@@ -19,23 +19,36 @@ BASE = {"errors", "secret", "files"}
 ROOMS = {
     "errors": set[str](),
     "secret": set[str](),
+    "limits": set[str](),
     "files": {"errors"},
-    "project": {"errors", "files"},
+    "project": {"errors", "limits", "files"},
     "client": {"errors", "secret", "project"},
     "credentials": {*BASE, "client"},
     "building": {"errors", "files", "project"},
-    "checks": {"errors", "files", "project", "client", "credentials"},
+    "checks": {"errors", "limits", "files", "project", "client", "credentials"},
     "publish": {*BASE, "project", "client", "credentials", "building", "checks"},
     "machine": {*BASE, "project", "client", "credentials"},
     "github": {*BASE, "project", "client", "credentials"},
-    "server": {"errors", "secret", "project", "files.atomic"},
-    "cli": {*BASE, "project", "client", "credentials", "building", "checks", "publish", "machine", "github", "server"},
+    "server": {"errors", "secret", "limits", "project", "files.atomic"},
+    "cli": {
+        *BASE,
+        "limits",
+        "project",
+        "client",
+        "credentials",
+        "building",
+        "checks",
+        "publish",
+        "machine",
+        "github",
+        "server",
+    },
 }
 """What the modules of a room may import of the other rooms; docs/explanation/architecture.md has the sentences."""
 
 SERVER_ROOMS = {
     "settings": {"storage"},
-    "http": {"settings"},
+    "http": {"settings", "work"},
     "names": set[str](),
     "work": set[str](),
     "storage": set[str](),
@@ -199,6 +212,19 @@ def test_ruff_bans_the_same_libraries() -> None:
     assert set(banned) == set(DOORS)
     for library, doors in DOORS.items():
         assert all(door in banned[library]["msg"] for door in doors), f"{library}: {banned[library]['msg']}"
+
+
+@each_module
+def test_limits_are_in_one_place(module: Module) -> None:
+    if module.place[:1] in (["server"], ["project"]):
+        names = [
+            target.id
+            for node in module.tree.body
+            if isinstance(node, ast.Assign)
+            for target in node.targets
+            if isinstance(target, ast.Name)
+        ]
+        assert not [name for name in names if name.endswith(("_LIMIT", "_LIMITS")) or name in {"WAITING", "PATIENCE"}]
 
 
 def test_nothing_imports_modal() -> None:

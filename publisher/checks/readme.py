@@ -9,7 +9,7 @@ from publisher.checks.metadata import render_rst
 from publisher.checks.rules import RULES
 from publisher.checks.toml_positions import Place
 from publisher.checks.violations import Violation
-from publisher.project.archives import MEMBER_LIMIT
+from publisher.limits import LIMITS
 from publisher.project.display import human_size
 
 _TYPES = {".md": "text/markdown", ".rst": "text/x-rst", ".txt": "text/plain"}
@@ -65,7 +65,7 @@ def _check_text(
     document: Document, path: Path | None, place: Place, text: str, kind: str | None
 ) -> Iterator[Violation]:
     """Check the text of the README, which stands in a file of its own, or in pyproject.toml."""
-    if (size := len(text.encode())) > MEMBER_LIMIT:
+    if (size := len(text.encode())) > LIMITS.distributions.metadata:
         yield document.violation("PP408", place, f"the README has {human_size(size)}")
         return
     if not text.strip():

@@ -11,20 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from publisher.errors import InvalidDistributionError
+from publisher.limits import LIMITS, DistributionLimits
 from publisher.project.display import has_control_characters
-from publisher.project.tar_guard import MEMBERS_LIMIT, TarGuard
-
-EXPANSION_RATIO = 50
-"""How many times its own size an archive may expand to; the Python Package Index holds the same bound."""
-
-EXPANSION_FLOOR = 64 * 2**20
-"""Bytes that any archive may expand to, however small it is itself."""
-
-MEMBER_LIMIT = 4 * 2**20
-"""Bytes that one member read into memory (metadata) may have."""
-
-DIRECTORY_LIMIT = 16 * 2**20
-"""Bytes that the directory of a zip file may have."""
+from publisher.project.tar_guard import TarGuard
 
 Checkpoint = Callable[[], None]
 
@@ -35,10 +24,15 @@ def no_checkpoint() -> None:
 
 _ZIP_METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 _CHUNK = 2**20
+_ENTRY = b"PK\x01\x02"
+"""The beginning of each entry in the directory of a zip file."""
 
 
 def read_zip(
-    path: Path, wanted: Callable[[list[str]], list[str]], checkpoint: Checkpoint = no_checkpoint
+    path: Path,
+    wanted: Callable[[list[str]], list[str]],
+    checkpoint: Checkpoint = no_checkpoint,
+    limits: DistributionLimits = LIMITS.distributions,
 ) -> dict[str, bytes]:
     """
     Return the members that ``wanted`` picks from the list of all member names, as bytes.
@@ -47,13 +41,11 @@ def read_zip(
     ``checkpoint`` is called now and then, and may raise to end the work.
 
     Raises InvalidDistributionError when the file is not a readable zip file, a member has a dangerous name, occurs
-    twice or is encrypted, or the archive expands beyond the bounds of this module.
+    twice or is encrypted, or the archive is beyond ``limits``.
     """
-    with _BoundedFile(io.FileIO(path)) as file, _readable("zip file"), zipfile.ZipFile(file) as archive:
+    with _BoundedFile(io.FileIO(path), limits) as file, _readable("zip file"), zipfile.ZipFile(file) as archive:
         checkpoint()
         members = archive.infolist()
-        if len(members) > MEMBERS_LIMIT:
-            raise InvalidDistributionError(f"the archive has more than {MEMBERS_LIMIT} members")
         names = [_safe_name(member.orig_filename) for member in members]
         seen: set[str] = set()
         for name in names:
@@ -66,17 +58,20 @@ def read_zip(
                 raise InvalidDistributionError(f"{member.filename!r} is compressed with a method that installers lack")
             if member.flag_bits & 0x1:
                 raise InvalidDistributionError(f"{member.filename!r} is encrypted")
-        _bound_expansion(sum(member.file_size for member in members), _expansion_limit(path))
+        _bound_expansion(sum(member.file_size for member in members), _expansion_limit(path, limits))
         sizes = dict(zip(names, (member.file_size for member in members), strict=True))
         picked: dict[str, bytes] = {}
         for name in wanted(names):
-            _bound_member(name, sizes[name])
+            _bound_member(name, sizes[name], limits)
             picked[name] = archive.read(name)
         return picked
 
 
 def read_tar(
-    path: Path, wanted: Callable[[str], bool], checkpoint: Checkpoint = no_checkpoint
+    path: Path,
+    wanted: Callable[[str], bool],
+    checkpoint: Checkpoint = no_checkpoint,
+    limits: DistributionLimits = LIMITS.distributions,
 ) -> tuple[list[str], dict[str, bytes]]:
     """
     Return the names of all members of a gzipped tar file, and the bytes of the regular files that ``wanted`` accepts.
@@ -89,8 +84,8 @@ def read_tar(
     names: list[str] = []
     picked: dict[str, bytes] = {}
     with _readable("gzipped tar file"), gzip.open(path, "rb") as stream:
-        bounded = _BoundedReader(stream, _expansion_limit(path), checkpoint)
-        with tarfile.open(fileobj=TarGuard(bounded), mode="r|") as archive:
+        bounded = _BoundedReader(stream, _expansion_limit(path, limits), checkpoint)
+        with tarfile.open(fileobj=TarGuard(bounded, limits), mode="r|") as archive:
             for member in archive:
                 name = _safe_name(member.name)
                 names.append(name)
@@ -101,7 +96,7 @@ def read_tar(
                 if member.isfile() and wanted(name):
                     if picked and name not in picked:
                         raise InvalidDistributionError(f"the archive has {next(iter(picked))!r} and {name!r}")
-                    _bound_member(name, member.size)
+                    _bound_member(name, member.size, limits)
                     extracted = archive.extractfile(member)
                     picked[name] = extracted.read() if extracted is not None else b""
         while bounded.read(_CHUNK):
@@ -110,12 +105,19 @@ def read_tar(
 
 
 class _BoundedFile(io.BufferedReader):
-    """A file that refuses to be read in pieces as large as no directory of a zip file is."""
+    """A zip file whose directory is bounded before `zipfile` makes an object of each of its entries."""
+
+    def __init__(self, raw: io.FileIO, limits: DistributionLimits) -> None:
+        super().__init__(raw)
+        self._limits = limits
 
     def read(self, size: int | None = -1, /) -> bytes:
-        if size is not None and size > DIRECTORY_LIMIT:
+        if size is not None and size > self._limits.zip_directory:
             raise zipfile.BadZipFile(f"its directory has {size} bytes")
-        return super().read(size)
+        data = super().read(size)
+        if data.startswith(_ENTRY) and data.count(_ENTRY) > self._limits.members:
+            raise InvalidDistributionError(f"the archive has more than {self._limits.members} members")
+        return data
 
 
 class _BoundedReader(io.BufferedIOBase):
@@ -183,8 +185,8 @@ def _check_link(member: tarfile.TarInfo) -> None:
         raise InvalidDistributionError(f"the link {member.name!r} leaves the archive")
 
 
-def _expansion_limit(path: Path) -> int:
-    return max(EXPANSION_FLOOR, EXPANSION_RATIO * path.stat().st_size)
+def _expansion_limit(path: Path, limits: DistributionLimits) -> int:
+    return max(limits.expansion_floor, limits.expansion_ratio * path.stat().st_size)
 
 
 def _bound_expansion(expanded: int, limit: int) -> None:
@@ -192,6 +194,6 @@ def _bound_expansion(expanded: int, limit: int) -> None:
         raise InvalidDistributionError(f"it expands to more than {limit} bytes, far more than packages do")
 
 
-def _bound_member(name: str, size: int) -> None:
-    if size > MEMBER_LIMIT:
-        raise InvalidDistributionError(f"{name!r} has {size} bytes; metadata may have {MEMBER_LIMIT}")
+def _bound_member(name: str, size: int, limits: DistributionLimits) -> None:
+    if size > limits.metadata:
+        raise InvalidDistributionError(f"{name!r} has {size} bytes; metadata may have {limits.metadata}")

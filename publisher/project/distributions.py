@@ -1,7 +1,6 @@
 """What a distribution file says of itself: kind, name, version and core metadata."""
 
 import enum
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -19,15 +18,13 @@ from packaging.utils import (
 from packaging.version import InvalidVersion, Version
 
 from publisher.errors import InvalidDistributionError
+from publisher.limits import LIMITS, DistributionLimits
 from publisher.project.archives import Checkpoint, no_checkpoint, read_tar, read_zip
 from publisher.project.display import has_control_characters
 from publisher.project.versions import same_version
 
 if TYPE_CHECKING:
     from packaging.metadata import RawMetadata
-
-FILENAME_LIMIT = 255
-"""Bytes that a file name may have on the file systems that matter."""
 
 
 class Kind(enum.StrEnum):
@@ -92,40 +89,33 @@ class Distribution:
         return self.fields.get("requires_python")
 
 
-HEAD_LIMIT = 2**20
-"""Bytes that the fields of core metadata may have, without the description in the body."""
-
-FIELDS_LIMIT = 10_000
-"""Fields that core metadata may have."""
-
-NAMES_LIMIT = 100
-"""Different names that the fields may have; the specification has some thirty."""
-
-
-def parse_metadata(metadata: bytes) -> "tuple[RawMetadata, dict[str, list[str]]]":
+def parse_metadata(
+    metadata: bytes, limits: DistributionLimits = LIMITS.distributions
+) -> "tuple[RawMetadata, dict[str, list[str]]]":
     """
     Return the fields of core metadata that could be parsed, unvalidated, and those that could not.
 
     Raises InvalidDistributionError for more of them than anybody writes: parsing takes the square of their number.
     """
-    _bound_fields(metadata)
+    _bound_fields(metadata, limits)
     from packaging.metadata import parse_email  # noqa: PLC0415 - takes its time, and a build begins without it
 
     return parse_email(metadata)
 
 
-def _bound_fields(metadata: bytes) -> None:
-    names: Counter[bytes] = Counter()
-    start = 0
+def _bound_fields(metadata: bytes, limits: DistributionLimits) -> None:
+    names: set[bytes] = set()
+    start = number = 0
     while start < len(metadata):
         end = metadata.find(b"\n", start)
         line = metadata[start : end if end >= 0 else None].rstrip(b"\r")
         if not line:
             return
         if line[:1] not in b" \t":
-            names[line.partition(b":")[0].strip().lower()[:100]] += 1
+            names.add(line.partition(b":")[0].strip().lower()[:100])
         start = end + 1 if end >= 0 else len(metadata)
-        if start > HEAD_LIMIT or len(names) > NAMES_LIMIT or names.total() > FIELDS_LIMIT:
+        number += 1
+        if start > limits.metadata_head or len(names) > limits.field_names or number > limits.metadata_fields:
             raise InvalidDistributionError("its metadata has more fields than anybody writes")
 
 
@@ -140,8 +130,9 @@ def parse_filename(text: str) -> DistName:
     """
     if "/" in text or "\\" in text or has_control_characters(text):
         raise InvalidDistributionError(f"the file name {text!r} holds a path or control characters")
-    if len(text.encode("utf-8", "surrogateescape")) > FILENAME_LIMIT:
-        raise InvalidDistributionError(f"the file name {text[:40]!r}... is longer than {FILENAME_LIMIT} bytes")
+    limit = LIMITS.distributions.filename
+    if len(text.encode("utf-8", "surrogateescape")) > limit:
+        raise InvalidDistributionError(f"the file name {text[:40]!r}... is longer than {limit} bytes")
     try:
         if text.endswith(".whl"):
             name, version, _, _ = parse_wheel_filename(text)
@@ -157,7 +148,12 @@ def parse_filename(text: str) -> DistName:
     )
 
 
-def read_distribution(path: Path, filename: str | None = None, checkpoint: Checkpoint = no_checkpoint) -> Distribution:
+def read_distribution(
+    path: Path,
+    filename: str | None = None,
+    checkpoint: Checkpoint = no_checkpoint,
+    limits: DistributionLimits = LIMITS.distributions,
+) -> Distribution:
     """
     Read a wheel or sdist and prove that archive, metadata and file name agree.
 
@@ -168,18 +164,15 @@ def read_distribution(path: Path, filename: str | None = None, checkpoint: Check
     """
     file = parse_filename(path.name if filename is None else filename)
     try:
-        metadata = (
-            _wheel_metadata(path, file, checkpoint)
-            if file.kind is Kind.WHEEL
-            else _sdist_metadata(path, file, checkpoint)
-        )
-        fields = _agreeing_fields(file, metadata)
+        read = _wheel_metadata if file.kind is Kind.WHEEL else _sdist_metadata
+        metadata = read(path, file, checkpoint, limits)
+        fields = _agreeing_fields(file, metadata, limits)
     except InvalidDistributionError as error:
         raise InvalidDistributionError(f"{file.text}: {error.message}", hint=error.hint) from error
     return Distribution(path, file, metadata, fields)
 
 
-def _wheel_metadata(path: Path, file: DistName, checkpoint: Checkpoint) -> bytes:
+def _wheel_metadata(path: Path, file: DistName, checkpoint: Checkpoint, limits: DistributionLimits) -> bytes:
     def wanted(names: list[str]) -> list[str]:
         folder = _dist_info(names, file)
         needed = [f"{folder}/METADATA", f"{folder}/WHEEL", f"{folder}/RECORD"]
@@ -188,7 +181,7 @@ def _wheel_metadata(path: Path, file: DistName, checkpoint: Checkpoint) -> bytes
                 raise InvalidDistributionError(f"the wheel has no {name}")
         return needed[:2]
 
-    return next(iter(read_zip(path, wanted, checkpoint).values()))
+    return next(iter(read_zip(path, wanted, checkpoint, limits).values()))
 
 
 def _dist_info(names: Iterable[str], file: DistName) -> str:
@@ -203,7 +196,7 @@ def _dist_info(names: Iterable[str], file: DistName) -> str:
     return folder
 
 
-def _sdist_metadata(path: Path, file: DistName, checkpoint: Checkpoint) -> bytes:
+def _sdist_metadata(path: Path, file: DistName, checkpoint: Checkpoint, limits: DistributionLimits) -> bytes:
     def is_pkg_info(name: str) -> bool:
         parts = PurePosixPath(name).parts
         return len(parts) == 2 and parts[1] == "PKG-INFO"
@@ -215,9 +208,9 @@ def _sdist_metadata(path: Path, file: DistName, checkpoint: Checkpoint) -> bytes
             names.extend(found)
             return [name for name in found if is_pkg_info(name)]
 
-        picked = read_zip(path, wanted, checkpoint)
+        picked = read_zip(path, wanted, checkpoint, limits)
     else:
-        names, picked = read_tar(path, is_pkg_info, checkpoint)
+        names, picked = read_tar(path, is_pkg_info, checkpoint, limits)
     tops = {PurePosixPath(name).parts[0] for name in names if PurePosixPath(name).parts}
     if len(tops) != 1:
         raise InvalidDistributionError("an sdist has exactly one top-level folder, this one has " + _few(tops))
@@ -226,9 +219,9 @@ def _sdist_metadata(path: Path, file: DistName, checkpoint: Checkpoint) -> bytes
     return next(iter(picked.values()))
 
 
-def _agreeing_fields(file: DistName, metadata: bytes) -> "RawMetadata":
+def _agreeing_fields(file: DistName, metadata: bytes, limits: DistributionLimits) -> "RawMetadata":
     """Return the fields of core metadata; raise InvalidDistributionError when the file name says other things."""
-    fields, unparsed = parse_metadata(metadata)
+    fields, unparsed = parse_metadata(metadata, limits)
     if "metadata_version" not in fields:
         raise InvalidDistributionError("its metadata has no valid Metadata-Version field")
     if "name" not in fields or "name" in unparsed:

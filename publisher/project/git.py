@@ -14,7 +14,7 @@ from publisher.project.child_environment import without_own_secrets
 _SOURCES = (".", ":(exclude)dist")
 """The files of a project's folder that count: not the built ones, which some repositories forget to ignore."""
 
-_TIME_LIMIT = 60.0
+_PATIENCE = 60.0
 """Seconds for one question, which git answers in milliseconds unless its file system hangs."""
 
 _UNTRUSTED = ("-c", "core.fsmonitor=false", "-c", "log.showSignature=false")
@@ -139,7 +139,7 @@ def _run(command: list[str], variables: Mapping[str, str]) -> str | None:
             encoding="utf-8",
             errors="surrogateescape",
             check=True,
-            timeout=_TIME_LIMIT,
+            timeout=_PATIENCE,
         )
     except (OSError, subprocess.SubprocessError):
         return None

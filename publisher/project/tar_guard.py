@@ -4,18 +4,7 @@ import io
 import re
 
 from publisher.errors import InvalidDistributionError
-
-MEMBERS_LIMIT = 40_000
-"""Members that an archive may have."""
-
-EXTENDED_LIMIT = 64 * 2**10
-"""Bytes that an extended header (a long name, a pax header) may have."""
-
-GLOBAL_LIMIT = 4 * 2**10
-"""Bytes that all global pax headers together may have: tarfile copies them for every member."""
-
-CHAINED_LIMIT = 8
-"""Extended headers that may follow each other: tarfile reads them by recursion."""
+from publisher.limits import DistributionLimits
 
 _BLOCK = 512
 _WITH_DATA = b"0\x007"
@@ -35,8 +24,9 @@ class TarGuard(io.RawIOBase):
     archive is refused.
     """
 
-    def __init__(self, stream: io.BufferedIOBase) -> None:
+    def __init__(self, stream: io.BufferedIOBase, limits: DistributionLimits) -> None:
         self._stream = stream
+        self._limits = limits
         self._header = bytearray()
         self._payload = bytearray()
         self._payload_left = 0
@@ -82,8 +72,8 @@ class TarGuard(io.RawIOBase):
             kind = b"5"  # a folder of old tar programs, which has no data
         if kind in _EXTENDED:
             self._chained += 1
-            limit = GLOBAL_LIMIT - self._global if kind == b"g" else EXTENDED_LIMIT
-            if size > limit or self._chained > CHAINED_LIMIT:
+            limit = self._limits.global_headers - self._global if kind == b"g" else self._limits.extended_header
+            if size > limit or self._chained > self._limits.chained_headers:
                 raise InvalidDistributionError("the archive has extended headers that are too large or too many")
             self._kind, self._payload_left = kind, size
             self._global += size if kind == b"g" else 0
@@ -94,8 +84,8 @@ class TarGuard(io.RawIOBase):
         self._pax_size = None
         self._chained = 0
         self._members += 1
-        if self._members > MEMBERS_LIMIT:
-            raise InvalidDistributionError(f"the archive has more than {MEMBERS_LIMIT} members")
+        if self._members > self._limits.members:
+            raise InvalidDistributionError(f"the archive has more than {self._limits.members} members")
         if kind in _WITH_DATA:
             self._skip = size + -size % _BLOCK
         elif kind not in _WITHOUT_DATA:

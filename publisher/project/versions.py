@@ -2,14 +2,13 @@
 
 from packaging.version import Version
 
-LENGTH_LIMIT = 500
-"""Characters that a version may have."""
+from publisher.limits import LIMITS
 
 
 def parse_version(text: object) -> Version | None:
     """Return the version that a text says, or None; numbers that no computer counts to are none."""
     try:
-        return Version(text) if isinstance(text, str) and len(text) <= LENGTH_LIMIT else None
+        return Version(text) if isinstance(text, str) and len(text) <= LIMITS.distributions.version else None
     except ValueError:  # InvalidVersion, or a number of more digits than int() takes
         return None
 

@@ -49,6 +49,7 @@ from publisher.server.upstream.admin import UpstreamAdmin
 from publisher.server.upstream.admin_requests import AdminRequests
 from publisher.server.upstream.policy.records import FolderRecords
 from publisher.server.upstream.service import Upstream
+from publisher.server.work.inspection import InspectionPool
 
 _log = logging.getLogger(__name__)
 
@@ -59,7 +60,7 @@ class IndexApp:
     def __init__(self, settings: ServerSettings, log_format: LogFormat) -> None:
         self._settings = settings
         self.limits = settings.limits
-        self.log_writer = LogWriter()
+        self.log_writer = LogWriter(limit=settings.limits.log_lines)
         self._access_log = AccessLog(log_format, self.log_writer)
         self._storages = open_storages(settings)
         packages, credentials = self._storages.packages, self._storages.credentials
@@ -69,7 +70,8 @@ class IndexApp:
         self._authenticator = Authenticator(settings, credentials)
         self._authorization = Authorization(settings.authenticate, self._authenticator)
         self.upstream = self._create_upstream()
-        self._uploads = UploadRoutes(settings, self._catalog, self._changes, self.upstream)
+        self._inspection = InspectionPool(settings.limits)
+        self._uploads = UploadRoutes(settings, self._catalog, self._changes, self.upstream, self._inspection)
         self.table = RouteTable(index_routes(self._handlers()))
         self._started: asyncio.Task[None] | None = None
 
@@ -115,13 +117,17 @@ class IndexApp:
         await self._report_accounts(again=True)
         await self._catalog.reread()
 
+    def stop_soon(self) -> None:
+        """Let requests finish, but not those that only begin to read a large file; called in the event loop."""
+        self._inspection.end_soon()
+
     async def stop(self) -> None:
         """End what runs in the background."""
         if self.upstream is not None:
             await self.upstream.stop()
         await self._storages.packages.stop()
         await self._storages.credentials.stop()
-        self._uploads.stop()
+        self._inspection.close()
         self._authenticator.close()
         self._catalog.close()
 
@@ -147,10 +153,10 @@ class IndexApp:
         public = PublicRoutes(self.upstream) if self.upstream is not None else None
         return Handlers(
             accounts=AccountRoutes(settings, self._authenticator, self._storages.credentials),
-            files=FileRoutes(settings.limits, catalog, self._storages.packages),
+            files=FileRoutes(settings.limits, catalog, self._storages.packages, self._inspection),
             health=HealthRoute(catalog, self._authenticator, self.upstream, settings.revision),
             json_page=JsonPage(catalog),
-            pages=WebPages(settings, catalog),
+            pages=WebPages(settings, catalog, self._inspection),
             public=public,
             public_admin=PublicAdminRoutes(self.admin_requests()),
             pypiserver=PypiserverRoutes(settings, catalog, self._changes),
@@ -190,7 +196,7 @@ class IndexApp:
         self._forwarding.apply(scope)
         if self._settings.scheme:
             scope["scheme"] = self._settings.scheme
-        request = Request(scope, receive)
+        request = Request(scope, receive, self.limits)
         status = sent = 0
 
         async def watched(message: Any) -> None:

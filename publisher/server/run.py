@@ -21,15 +21,6 @@ from publisher.server.uvicorn_protocol import IndexProtocol, missing_internals
 if sys.platform != "win32":  # which has no such limits
     import resource
 
-KEEP_ALIVE = 75
-"""Seconds that an idle connection is kept."""
-
-GRACE = 120
-"""Seconds that running uploads get to finish after a signal."""
-
-GRACE_IN_BACKGROUND = 25
-"""Seconds that they get where the host ends the process soon after its signal, as Modal does after 30."""
-
 _log = logging.getLogger(__name__)
 
 
@@ -91,7 +82,7 @@ def serve_in_background(app: IndexApp, listener: socket.socket) -> None:
 
     def finish() -> None:
         server.should_exit = True
-        thread.join(GRACE_IN_BACKGROUND)
+        thread.join(app.limits.grace_in_background)
 
     _before_threads_end(finish)
     thread.start()
@@ -115,8 +106,8 @@ def serving_server(app: IndexApp, root_path: str, on_ready: Callable[[], None]) 
         root_path=root_path,
         server_header=False,
         proxy_headers=False,
-        timeout_keep_alive=KEEP_ALIVE,
-        timeout_graceful_shutdown=GRACE,
+        timeout_keep_alive=app.limits.idle_connection,
+        timeout_graceful_shutdown=app.limits.grace,
         backlog=2048,
     )
     return _Server(config, app, on_ready)
@@ -147,6 +138,11 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             self._on_ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let running requests finish, and work on what was sent not for long."""
+        self._app.stop_soon()
+        await super().shutdown(sockets)
 
     async def on_tick(self, counter: int) -> bool:
         """Look after slow clients once a second, and after SIGHUP; a tick is a tenth of a second."""

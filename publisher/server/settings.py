@@ -4,10 +4,9 @@ import enum
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from publisher.limits import LIMITS, Limits, UpstreamLimits
 from publisher.secret import Credentials, Secret
 from publisher.server.storage.base import Storage
-
-MEGABYTE = 2**20
 
 CLIENT_NAME = "pypi-publish"
 """The project of the index's own client, which no other index may answer for."""
@@ -19,60 +18,6 @@ class Right(enum.StrEnum):
     DOWNLOAD = "download"
     LIST = "list"
     UPDATE = "update"
-
-
-@dataclass(frozen=True)
-class Limits:
-    """
-    The bounds that keep one client from using up the index; sizes in bytes, times in seconds.
-
-    ``open_uploads`` may have begun, a quarter of them by one account while others wait ``upload_patience``, and
-    ``parallel_uploads`` of them may be at work on what came, at the same time.
-    """
-
-    upload_size: int = 2048 * MEGABYTE
-    parallel_uploads: int = 16
-    open_uploads: int = 64
-    upload_patience: float = 20.0
-    stalled_upload: float = 60.0
-    stalled_download: float = 60.0
-    slow_head: float = 30.0
-    head_size: int = 64 * 2**10
-    waiting_for_folder: float = 20.0
-    page_memory: int = 256 * MEGABYTE
-    file_memory: int = 64 * MEGABYTE
-
-
-@dataclass(frozen=True)
-class UpstreamLimits:
-    """
-    The bounds of what is asked for upstream; sizes in bytes, times in seconds.
-
-    A page is fresh for what upstream's ``Cache-Control`` says, within ``fresh_least`` and ``fresh_most``; an older one
-    is answered while it is asked for again, one older than ``stale`` only when upstream doesn't answer. ``remembered``
-    is how long a failure is an answer.
-    """
-
-    connections_per_host: int = 32
-    flights: int = 64
-    page_size: int = 32 * MEGABYTE
-    metadata_size: int = 4 * MEGABYTE
-    file_size: int = 8192 * MEGABYTE
-    connect: float = 10.0
-    silence: float = 30.0
-    first_page: float = 30.0
-    redirects: int = 5
-    fresh_least: float = 300.0
-    fresh_default: float = 600.0
-    fresh_most: float = 1800.0
-    stale: float = 7 * 86400.0
-    remembered: float = 60.0
-    remembered_page_failure: float = 5.0
-    breaker_failures: int = 3
-    breaker_pause: float = 30.0
-    record_delay: float = 5.0
-    page_memory: int = 16 * MEGABYTE
-    file_memory: int = 8 * MEGABYTE
 
 
 @dataclass(frozen=True)
@@ -115,7 +60,7 @@ class UpstreamSettings:
     denials: tuple[Denial, ...] = ()
     malicious: Path | None = None
     cache_size: int = 20 * 10**9
-    limits: UpstreamLimits = UpstreamLimits()
+    limits: UpstreamLimits = LIMITS.upstream
 
 
 @dataclass(frozen=True)
@@ -149,7 +94,7 @@ class ServerSettings:
     allow_plaintext: bool = False
     accept_legacy: bool = False
     trusted_proxies: tuple[str, ...] = ()
-    limits: Limits = Limits()
+    limits: Limits = LIMITS
     state: Path | None = None
     revision: str = ""
     packages_storage: Storage | None = None

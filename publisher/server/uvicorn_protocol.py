@@ -17,14 +17,11 @@ from uvicorn.protocols.http.flow_control import FlowControl  # noqa: TID251
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle  # noqa: TID251
 from uvicorn.server import ServerState  # noqa: TID251
 
+from publisher.limits import Limits
 from publisher.server.http.messages import REASON, TEXT_TYPE, ZERO_COPY, ClientGoneError, Message, Response
-from publisher.server.settings import Limits
 
 JOINED = 2**16
 """Bytes of body up to which head and body are copied together instead of being handed over as two pieces."""
-
-SLOWEST_BODY = 512
-"""Bytes a second that the body of a request must bring on average, or its connection ends."""
 
 _PROTOCOL = {
     *("config", "loop", "parser", "transport", "flow", "scope", "headers", "cycle", "server_state", "root_path"),
@@ -120,7 +117,7 @@ class IndexProtocol(HttpToolsProtocol):
         if self._head_since is not None and now - self._head_since > self._limits.slow_head:
             self._refuse(408, "The request's head did not come in time.")
         if self._body_since is not None and now - self._body_since > 1.5 * self._limits.stalled_upload:
-            enough = self._body_size >= SLOWEST_BODY * (now - self._body_since)
+            enough = self._body_size >= self._limits.slowest_body * (now - self._body_since)
             if enough or self.flow.read_paused:
                 self._body_since, self._body_size = now, 0
             else:

@@ -9,9 +9,10 @@ from urllib.parse import urlsplit
 
 from passlib.apache import HtpasswdFile
 
+from publisher.limits import Limits
 from publisher.server.app import IndexApp, create_app
 from publisher.server.run import listen, serving_server
-from publisher.server.settings import Limits, ServerSettings
+from publisher.server.settings import ServerSettings
 
 
 @contextmanager

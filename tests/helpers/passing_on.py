@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from publisher.server.settings import UpstreamLimits, UpstreamSettings, UpstreamSource
+from publisher.limits import UpstreamLimits
+from publisher.server.settings import UpstreamSettings, UpstreamSource
 from publisher.server.storage.folder import FolderStorage
 from publisher.server.upstream.files.downloads import Download
 from publisher.server.upstream.policy.records import FolderRecords

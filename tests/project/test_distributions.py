@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from publisher.errors import InvalidDistributionError
-from publisher.project.archives import EXPANSION_FLOOR
+from publisher.limits import LIMITS
 from publisher.project.distributions import Kind, parse_filename, read_distribution
 from tests.helpers.dists import make_sdist, make_wheel, metadata
 
@@ -109,7 +109,7 @@ def test_half_a_file_is_refused(tmp_path: Path, keep: int) -> None:
 
 
 def test_an_archive_that_expands_without_bound_is_refused(tmp_path: Path) -> None:
-    bomb = bytes(EXPANSION_FLOOR + 1)
+    bomb = bytes(LIMITS.distributions.expansion_floor + 1)
     with pytest.raises(InvalidDistributionError, match="expands"):
         read_distribution(make_wheel(tmp_path, members={"bomb": bomb}))
     with pytest.raises(InvalidDistributionError, match="expands"):

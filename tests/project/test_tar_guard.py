@@ -7,12 +7,13 @@ import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from publisher.errors import InvalidDistributionError
+from publisher.limits import LIMITS
 from publisher.project.distributions import read_distribution
-from publisher.project.tar_guard import MEMBERS_LIMIT
 from tests.helpers.dists import make_sdist, make_wheel, metadata
 
 PROCESSOR_TIME = 5.0
@@ -53,7 +54,7 @@ TARS: dict[str, Callable[[], bytes]] = {
     "a sparse file": lambda: member("x", record(b"GNU.sparse.map", b"0,1"), b"x") + PKG_INFO,
     "an old sparse file": lambda: member("evil-1.0/s", b"", b"S") + PKG_INFO,
     "an unknown type": lambda: member("evil-1.0/s", b"", b"Z") + PKG_INFO,
-    "too many members": lambda: PKG_INFO + member("evil-1.0/e") * (MEMBERS_LIMIT + 1),
+    "too many members": lambda: PKG_INFO + member("evil-1.0/e") * (LIMITS.distributions.members + 1),
     "several PKG-INFOs": lambda: b"".join(member(f"t{n}/PKG-INFO", bytes(2**20)) for n in range(20)),
     "a size of the wrong base": lambda: PKG_INFO[:124] + b"99999999999\0" + PKG_INFO[136:],
     "a negative size": lambda: PKG_INFO[:124] + b"\xff" * 12 + PKG_INFO[136:],
@@ -135,6 +136,27 @@ def test_a_zip_with_many_equal_names_is_refused(tmp_path: Path) -> None:
         with pytest.warns(UserWarning, match="Duplicate"):
             archive.writestr("0", b"")
     assert "twice" in refuse(path)
+
+
+def test_a_zip_of_many_members_is_refused_before_an_object_is_made_of_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = 0
+    info = zipfile.ZipInfo
+
+    def counted(*arguments: Any, **options: Any) -> zipfile.ZipInfo:
+        nonlocal made
+        made += 1
+        return info(*arguments, **options)
+
+    monkeypatch.setattr(zipfile, "ZipInfo", counted)
+    number = LIMITS.distributions.zip_directory // 48
+    entry = b"PK\1\2" + bytes(24) + (2).to_bytes(2, "little") + bytes(16) + b"aa"
+    end = b"PK\5\6" + bytes(4) + b"\xff\xff\xff\xff" + (number * 48).to_bytes(4, "little") + bytes(6)
+    path = tmp_path / "evil-1.0-py3-none-any.whl"
+    path.write_bytes(entry * number + end)
+    assert "members" in refuse(path)
+    assert made == 0
 
 
 def test_a_zip_whose_directory_points_before_it_is_refused(tmp_path: Path) -> None:

@@ -7,21 +7,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from publisher.limits import LIMITS, Limits
 from publisher.server.work.turns import BusyError
-
-PATIENCE = 10.0
-"""Seconds that an attempt waits for the one before it, or for a thread that hashes."""
-
-FIRST_DELAY, LONGEST_DELAY = 0.1, 3.0
-"""Seconds that the first and the worst failed attempts of a user from an address are answered late."""
-
-FORGIVEN_AFTER = 300.0
-"""Seconds after which failed attempts are forgotten."""
-
-LANES = 4096
-"""How many pairs of user and address are remembered at a time."""
-
-WAITING_IN_A_LANE = 64
 
 
 @dataclass
@@ -37,7 +24,8 @@ class _Lane:
 class Attempts:
     """Keeps attempts in their lanes; a lane is a user and an address, or an address alone for admin tokens."""
 
-    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, limits: Limits = LIMITS, now: Callable[[], float] = time.monotonic) -> None:
+        self._limits = limits
         self._now = now
         self._lanes: OrderedDict[tuple[str, str], _Lane] = OrderedDict()
 
@@ -45,14 +33,14 @@ class Attempts:
     async def one_at_a_time(self, lane: tuple[str, str]) -> AsyncIterator[None]:
         """Hold the lane; raise BusyError where those before take too long."""
         found = self._lane(lane)
-        if found.waiting >= WAITING_IN_A_LANE:
-            raise _too_many(found)
+        if found.waiting >= self._limits.waiting_in_a_lane:
+            raise self._too_many(found)
         found.waiting += 1
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(self._limits.login_patience):
                 await found.turn.acquire()
         except TimeoutError:
-            raise _too_many(found) from None
+            raise self._too_many(found) from None
         finally:
             found.waiting -= 1
         try:
@@ -64,11 +52,11 @@ class Attempts:
         """Count a failed attempt and return how many seconds late it is to be answered."""
         found = self._lane(lane)
         now = self._now()
-        if now - found.last > FORGIVEN_AFTER:
+        if now - found.last > self._limits.forgiven_after:
             found.failures = 0
         found.failures += 1
         found.last = now
-        return float(min(FIRST_DELAY * 2 ** min(found.failures - 1, 10), LONGEST_DELAY))
+        return self._delay(found.failures - 1)
 
     def succeeded(self, lane: tuple[str, str]) -> None:
         """Forgive the failed attempts of a lane."""
@@ -82,13 +70,15 @@ class Attempts:
     def _lane(self, key: tuple[str, str]) -> _Lane:
         found = self._lanes.setdefault(key, _Lane())
         self._lanes.move_to_end(key)
-        if len(self._lanes) > LANES:
-            for old, lane in list(self._lanes.items())[: len(self._lanes) - LANES]:
+        if len(self._lanes) > self._limits.lanes:
+            for old, lane in list(self._lanes.items())[: len(self._lanes) - self._limits.lanes]:
                 if not lane.waiting and not lane.turn.locked():
                     del self._lanes[old]
         return found
 
+    def _delay(self, failures: int) -> float:
+        return float(min(self._limits.first_delay * 2 ** min(failures, 10), self._limits.longest_delay))
 
-def _too_many(lane: _Lane) -> BusyError:
-    seconds = min(FIRST_DELAY * 2 ** min(lane.failures, 10), LONGEST_DELAY)
-    return BusyError("Too many attempts to log in are waiting; try again in a moment.", max(1, round(seconds * 2)))
+    def _too_many(self, lane: _Lane) -> BusyError:
+        again = max(1, round(self._delay(lane.failures) * 2))
+        return BusyError("Too many attempts to log in are waiting; try again in a moment.", again)

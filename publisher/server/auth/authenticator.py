@@ -10,9 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 
+from publisher.limits import Limits
 from publisher.server.auth import hashes
 from publisher.server.auth.account_table import Entry
-from publisher.server.auth.attempts import PATIENCE, Attempts
+from publisher.server.auth.attempts import Attempts
 from publisher.server.auth.basic import parse_basic, parse_bearer, spellings
 from publisher.server.auth.errors import (
     AccountsUnavailableError,
@@ -26,12 +27,6 @@ from publisher.server.storage.base import Storage
 from publisher.server.storage.errors import StorageError
 from publisher.server.work.turns import FairTurns
 
-REMEMBERED_FOR = 300.0
-"""Seconds that a verified password is remembered after its last use."""
-
-REMEMBERED_PAIRS = 4096
-"""How many verified passwords are remembered at a time: those that were used last."""
-
 LOOK_SHARE = 20
 """Looking whether the file changed may take one part in this many of the time: microseconds between two looks."""
 
@@ -40,9 +35,6 @@ SETTLING_PATIENCE = 3.0
 
 KNOWN_PATIENCE = 5.0
 """Seconds that a login waits for what other machines changed, before it is verified by what is known."""
-
-HASHING_THREADS = max(1, min(4, (os.cpu_count() or 1) // 2))
-WAITING_FOR_A_HASH = 256
 
 
 @dataclass(slots=True)
@@ -57,9 +49,9 @@ class _Proof:
 class _Hashing:
     """Threads that hash, and the turns of those who wait for one."""
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, limits: Limits) -> None:
         self.threads = ThreadPoolExecutor(threads, "passwords")
-        self.turns = FairTurns("logins", running=threads, waiting=WAITING_FOR_A_HASH, patience=PATIENCE)
+        self.turns = FairTurns("logins", running=threads, waiting=limits.waiting_logins, patience=limits.login_patience)
 
 
 class Authenticator:
@@ -82,10 +74,11 @@ class Authenticator:
         self._accounts: LoadedAccounts | None = None
         self._stamp: Stamp | None = None
         self._next_look = 0.0
-        self._attempts = Attempts()
+        limits = self._limits = settings.limits
+        self._attempts = Attempts(limits)
         self._running: dict[tuple[bytes, str], asyncio.Task[str]] = {}
-        self._hashing = _Hashing(HASHING_THREADS)
-        self._hashing_proven = _Hashing(1)
+        self._hashing = _Hashing(limits.login_threads, limits)
+        self._hashing_proven = _Hashing(1, limits)
         """For pairs that were right before, so that they never wait for those that guess."""
 
     def close(self) -> None:
@@ -211,8 +204,8 @@ class Authenticator:
         if not right or known is None:
             return False
         self._proofs.pop(digest, None)
-        self._proofs[digest] = _Proof(username, entry, time.monotonic() + REMEMBERED_FOR)
-        while len(self._proofs) > REMEMBERED_PAIRS:
+        self._proofs[digest] = _Proof(username, entry, time.monotonic() + self._limits.remembered_for)
+        while len(self._proofs) > self._limits.remembered_pairs:
             self._proofs.popitem(last=False)
         return True
 
@@ -246,7 +239,7 @@ class Authenticator:
         entry = self._accounts.table.entries.get(proof.username) or self._accounts.table.entry(proof.username)
         if entry is not proof.entry and entry != proof.entry:
             return None
-        proof.until = time.monotonic() + REMEMBERED_FOR
+        proof.until = time.monotonic() + self._limits.remembered_for
         self._proofs.move_to_end(digest)
         return proof.username
 

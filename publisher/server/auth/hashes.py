@@ -5,14 +5,10 @@ import hmac
 import re
 from typing import Any
 
-PASSWORD_LIMIT = 72
-"""Bytes that bcrypt looks at; what comes after them would not count, so longer passwords are refused."""
+from publisher.limits import LIMITS
 
 COST = 12
 """Logarithm of the rounds of new bcrypt hashes."""
-
-_OTHER_LIMIT = 1024
-"""Bytes that the other kinds look at: their cost grows with the length."""
 
 
 class Scheme(enum.StrEnum):
@@ -59,7 +55,7 @@ def verify(entry: str, scheme: Scheme, password: str) -> bool:
     One that the kind can't take (too long, or with a NUL) is wrong, after the same work.
     """
     data = password.encode("utf-8", "surrogatepass")
-    limit = PASSWORD_LIMIT if scheme is Scheme.BCRYPT else _OTHER_LIMIT
+    limit = LIMITS.password if scheme is Scheme.BCRYPT else LIMITS.other_password
     possible = 0 < len(data) <= limit and b"\0" not in data
     return _matches(entry, scheme, data[:limit].replace(b"\0", b"?")) and possible
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from publisher.errors import ConfigurationError
+from publisher.limits import LIMITS
 from publisher.server.auth import hashes
 from publisher.server.auth.account_table import AccountTable, parse, with_entry
 from publisher.server.auth.errors import AccountsUnavailableError, InvalidAccountError
@@ -20,9 +21,6 @@ from publisher.server.storage.errors import AbsentError, ChangedError
 
 SETTLED_AFTER = 0.3
 """Seconds that a changed file must stay as it is before a password is wrong by it: others rewrite it in place."""
-
-FILE_LIMIT = 64 * 2**20
-"""Bytes that the file may have."""
 
 Stamp = tuple[int, int, int]
 """What changes when a file changes: its inode, size in bytes and modification time in nanoseconds."""
@@ -143,9 +141,9 @@ class Users:
 
     def _read(self) -> bytes:
         with self._path.open("rb") as file:
-            text = file.read(FILE_LIMIT + 1)
-        if len(text) > FILE_LIMIT:
-            raise OSError(f"it is larger than {FILE_LIMIT} bytes")
+            text = file.read(LIMITS.accounts_file + 1)
+        if len(text) > LIMITS.accounts_file:
+            raise OSError(f"it is larger than {LIMITS.accounts_file} bytes")
         return text
 
     def _change(self, files: Files, change: Callable[[bytes], tuple[bytes, _Result]]) -> _Result:

@@ -3,22 +3,16 @@
 import re
 import unicodedata
 
+from publisher.limits import LIMITS
 from publisher.server.auth.errors import InvalidAccountError
-from publisher.server.auth.hashes import PASSWORD_LIMIT
-
-NAME_LIMIT = 128
-"""Characters that a user's name may have."""
-
-PASSWORD_MINIMUM = 8
-"""Characters that a new password must have."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]*")
 
 
 def check_name(username: str) -> None:
     """Return when a name may be given to a new account; raise InvalidAccountError otherwise."""
-    if not username or len(username) > NAME_LIMIT:
-        raise InvalidAccountError(f"The username must have 1 to {NAME_LIMIT} characters.")
+    if not username or len(username) > LIMITS.account_name:
+        raise InvalidAccountError(f"The username must have 1 to {LIMITS.account_name} characters.")
     if ":" in username:
         raise InvalidAccountError("The username must not contain ':', which ends the name in HTTP's Basic credentials.")
     if not _NAME.fullmatch(username):
@@ -30,11 +24,11 @@ def check_name(username: str) -> None:
 
 def check_password(password: str) -> None:
     """Return when a password may be given to an account; raise InvalidAccountError otherwise."""
-    if len(password) < PASSWORD_MINIMUM:
-        raise InvalidAccountError(f"The password must have at least {PASSWORD_MINIMUM} characters.")
-    if len(password.encode("utf-8", "surrogatepass")) > PASSWORD_LIMIT:
+    if len(password) < LIMITS.password_minimum:
+        raise InvalidAccountError(f"The password must have at least {LIMITS.password_minimum} characters.")
+    if len(password.encode("utf-8", "surrogatepass")) > LIMITS.password:
         raise InvalidAccountError(
-            f"The password must have at most {PASSWORD_LIMIT} bytes in UTF-8: bcrypt ignores the rest."
+            f"The password must have at most {LIMITS.password} bytes in UTF-8: bcrypt ignores the rest."
         )
     if any(unicodedata.category(character) in {"Cc", "Cs"} for character in password):
         raise InvalidAccountError("The password must not contain control characters.")

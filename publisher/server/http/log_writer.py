@@ -7,8 +7,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-WAITING_LINES = 10_000
-"""Lines that wait to be written at the most; later ones are dropped and counted."""
+from publisher.limits import LIMITS
 
 CLOSING_TIME = 1.0
 """Seconds that the last lines get at the end."""
@@ -21,7 +20,7 @@ class LogWriter:
     The descriptor is used without Python's buffers, whose locks a stuck write would hold beyond the end of the process.
     """
 
-    def __init__(self, descriptor: int = 2, limit: int = WAITING_LINES) -> None:
+    def __init__(self, descriptor: int = 2, limit: int = LIMITS.log_lines) -> None:
         self._descriptor = descriptor
         self._limit = limit
         self._lines: deque[str] = deque()

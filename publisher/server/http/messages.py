@@ -9,29 +9,22 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
+from publisher.limits import LIMITS, Limits
+
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
-REASON_LIMIT = 300
-"""Characters of an error's text that its reason phrase has."""
-
 EXPLAINED = {403, 502, 503}
 """Answers to installers whose reason phrase says why: pip and uv show it, and never the body."""
-
-BODY_LIMIT = 64 * 2**10
-"""Bytes that a body which is read whole (JSON, short forms) may have."""
 
 ZERO_COPY = "http.response.zerocopysend"
 """ASGI's extension by which the server sends a part of an open file as the rest of the body."""
 
 REASON = "publisher.reason"
 """Our extension of the response's start: a reason phrase, which is all that some clients show; the body goes along."""
-
-BODY_TIME = 30.0
-"""Seconds that such a body may take to come."""
 
 JSON_TYPE = b"application/json"
 TEXT_TYPE = b"text/plain; charset=utf-8"
@@ -111,11 +104,12 @@ class MountedApp:
 class Request:
     """One request: what its line and headers say, and its body as it comes in."""
 
-    __slots__ = ("_headers", "_receive", "method", "path", "scope", "username")
+    __slots__ = ("_headers", "_limits", "_receive", "method", "path", "scope", "username")
 
-    def __init__(self, scope: Scope, receive: Receive) -> None:
+    def __init__(self, scope: Scope, receive: Receive, limits: Limits = LIMITS) -> None:
         self.scope = scope
         self._receive = receive
+        self._limits = limits
         self._headers: dict[bytes, bytes] | None = None
         self.method: str = scope["method"]
         self.path: str = _path_below_root(scope)
@@ -175,11 +169,11 @@ class Request:
         while (await self._receive())["type"] != "http.disconnect":
             pass
 
-    async def body(self, limit: int = BODY_LIMIT) -> bytes:
-        """Return the whole body; raise HttpError 413 when it is longer than ``limit`` bytes, 408 when it is slow."""
+    async def body(self) -> bytes:
+        """Return the whole body of no upload; raise HttpError 413 when it is too long, 408 when it is slow."""
         try:
-            async with asyncio.timeout(BODY_TIME):
-                return await self._body(limit)
+            async with asyncio.timeout(self._limits.body_time):
+                return await self._body(self._limits.body_size)
         except TimeoutError:
             raise HttpError(408, "The request's body did not come in time.") from None
 
@@ -242,7 +236,7 @@ def error_response(request: Request, error: HttpError) -> Response:
 def _reason(error: HttpError) -> bytes:
     """Return an error's text as a reason phrase: one line of ASCII, after the usual phrase."""
     text = "".join(character if " " <= character <= "~" else "?" for character in error.message)
-    return f"{HTTPStatus(error.status).phrase}: {text[:REASON_LIMIT]}".encode()
+    return f"{HTTPStatus(error.status).phrase}: {text[: LIMITS.reason_phrase]}".encode()
 
 
 def _joined(headers: Headers) -> dict[bytes, bytes]:

@@ -7,16 +7,9 @@ from typing import Any, Protocol
 from python_multipart.exceptions import FormParserError  # noqa: TID251 - the only door to python_multipart
 from python_multipart.multipart import MultipartParser, parse_options_header  # noqa: TID251
 
+from publisher.limits import LIMITS, Limits
 from publisher.server.http.messages import HttpError
 
-FIELD_LIMIT = 4 * 2**20
-"""Bytes that one text field (a description, say) may have."""
-
-FIELDS_LIMIT = 8 * 2**20
-"""Bytes that all text fields together may have."""
-
-PARTS_LIMIT = 5000
-HEADER_LIMIT = 8 * 2**10
 _BOUNDARY = re.compile(rb"[0-9A-Za-z'()+_,\-./:=? ]{1,70}")
 
 
@@ -43,7 +36,8 @@ class FormParser:
     See RFC 7578; the fields are those of the legacy upload API. Raises HttpError 400 or 413 from `feed` and `finish`.
     """
 
-    def __init__(self, content_type: str, sink: Sink) -> None:
+    def __init__(self, content_type: str, sink: Sink, limits: Limits = LIMITS) -> None:
+        self._limits = limits
         self.fields: Fields = {}
         self.has_content = False
         self._sink = sink
@@ -94,8 +88,8 @@ class FormParser:
 
     def _part_begin(self) -> None:
         self._parts += 1
-        if self._parts > PARTS_LIMIT:
-            raise HttpError(400, f"The form has more than {PARTS_LIMIT} parts.")
+        if self._parts > self._limits.form_parts:
+            raise HttpError(400, f"The form has more than {self._limits.form_parts} parts.")
         self._headers = {}
         self._header_name = self._header_value = b""
 
@@ -108,7 +102,7 @@ class FormParser:
         self._bound_header()
 
     def _bound_header(self) -> None:
-        if len(self._header_name) + len(self._header_value) > HEADER_LIMIT:
+        if len(self._header_name) + len(self._header_value) > self._limits.form_part_head:
             raise HttpError(400, "A header of a part of the form is too long.")
 
     def _header_end(self) -> None:
@@ -140,7 +134,7 @@ class FormParser:
             return
         self._size += end - start
         self._total += end - start
-        if self._size > FIELD_LIMIT or self._total > FIELDS_LIMIT:
+        if self._size > self._limits.form_field or self._total > self._limits.form_fields:
             raise HttpError(413, f"The form's field {self._name!r} is too long.")
         assert self._data is not None  # noqa: S101 - for the type checker
         self._data.append(data[start:end])

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from packaging.utils import is_normalized_name
 
+from publisher.limits import LIMITS
 from publisher.project.versions import parse_version
 
 SUFFIXES = (
@@ -27,9 +28,6 @@ SUFFIXES = (
 """The endings of files that package indexes have ever served."""
 
 SIGNATURE = ".asc"
-
-NAME_LIMIT = 240
-"""Characters that a project's name may have: file systems take no longer record of one."""
 
 _SEPARATORS = re.compile(r"[-_.]+")
 _LEGACY_VERSION = re.compile(r"-(?=v?\d)", re.IGNORECASE)
@@ -54,7 +52,7 @@ class Guess(NamedTuple):
 
 def normalize(name: str) -> str:
     """Return a project's normalized name (PEP 503), as `packaging` does, without checks that cost at 100,000 files."""
-    return _normalize(name) if len(name) <= NAME_LIMIT else _SEPARATORS.sub("-", name).lower()
+    return _normalize(name) if len(name) <= LIMITS.project_name else _SEPARATORS.sub("-", name).lower()
 
 
 @lru_cache(maxsize=50_000)
@@ -64,7 +62,7 @@ def _normalize(name: str) -> str:
 
 def is_name(name: str) -> bool:
     """Tell whether a normalised name is one that a project may have; others are never looked for on the disk."""
-    return len(name) <= NAME_LIMIT and is_normalized_name(name)
+    return len(name) <= LIMITS.project_name and is_normalized_name(name)
 
 
 def is_reserved(name: str, pattern: str) -> bool:

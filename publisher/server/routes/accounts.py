@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import publisher
+from publisher.limits import LIMITS
 from publisher.server.auth.authenticator import Authenticator
 from publisher.server.auth.errors import InvalidAccountError
 from publisher.server.auth.htpasswd import Change, Users
-from publisher.server.auth.rules import NAME_LIMIT
 from publisher.server.http.messages import HttpError, Request, Response, error_response, json_response
 from publisher.server.routes.failures import DOMAIN_ERRORS, http_error
 from publisher.server.settings import ServerSettings
@@ -60,7 +60,7 @@ class AccountRoutes:
     async def remove(self, _request: Request, username: str) -> Response:
         """Remove a user; 404 when there is none of that name."""
         if not await self._change(lambda users, files: users.remove(files, username)):
-            raise HttpError(404, f"There is no user {username[:NAME_LIMIT]}.")
+            raise HttpError(404, f"There is no user {username[: LIMITS.account_name]}.")
         return json_response({"username": username, "status": "removed"})
 
     async def whoami(self, request: Request, _rest: str = "") -> Response:

@@ -2,20 +2,24 @@
 
 import hashlib
 import os
-import zipfile
-import zlib
 from collections import OrderedDict
 from dataclasses import dataclass
 from email.utils import formatdate
+from functools import partial
+from pathlib import Path
 from stat import S_ISREG
 
+from publisher.errors import InvalidDistributionError
+from publisher.limits import Limits
+from publisher.project.archives import read_zip
+from publisher.server.http.inspecting import inspect
 from publisher.server.http.messages import Headers, HttpError, Request, Response
 from publisher.server.routes.sending import IMMUTABLE, SMALL, CopiedFile, LargeFile, content_type, open_file, ranged
-from publisher.server.settings import Limits
 from publisher.server.storage.base import Storage
 from publisher.server.storage.errors import StorageUnavailableError
 from publisher.server.storage.localcopies import LocalCopies, Stamp, stamp_of
 from publisher.server.store.catalog import Catalog
+from publisher.server.work.inspection import Checkpoint, InspectionPool
 
 METADATA_SUFFIX = ".metadata"
 
@@ -31,10 +35,11 @@ class _Kept:
 class FileRoutes:
     """Answers requests below ``/packages/`` for the files that the store lists, and for nothing else."""
 
-    def __init__(self, limits: Limits, catalog: Catalog, storage: Storage) -> None:
+    def __init__(self, limits: Limits, catalog: Catalog, storage: Storage, inspection: InspectionPool) -> None:
         self._limits = limits
         self._catalog = catalog
         self._storage = storage
+        self._inspection = inspection
         self._copies = LocalCopies(storage, catalog.in_thread)
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
         self._kept_size = 0
@@ -111,12 +116,12 @@ class FileRoutes:
             try:
                 status = os.stat(path)  # noqa: PTH116
                 if kept is None or kept.stamp != stamp_of(status):
-                    body = await self._catalog.in_thread(lambda: _read_metadata(path))
+                    body = await inspect(self._inspection, request, partial(_read_metadata, Path(path)))
                     etag = f'"{hashlib.sha256(body).hexdigest()}"'.encode()
                     headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"etag", etag), *IMMUTABLE]
                     kept = _Kept(stamp_of(status), Response(200, body, headers))
                     self._keep(url_path, kept)
-            except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, StopIteration, RuntimeError):
+            except InvalidDistributionError:
                 raise HttpError(
                     404, f"The wheel {url_path.removesuffix(METADATA_SUFFIX)} has no metadata that can be read."
                 ) from None
@@ -139,10 +144,12 @@ def _headers(name: str, status: os.stat_result) -> Headers:
     return [(b"content-type", content_type(name)), (b"etag", etag), (b"last-modified", modified), *IMMUTABLE]
 
 
-def _read_metadata(path: str) -> bytes:
-    """Return a wheel's METADATA byte for byte."""
-    with zipfile.ZipFile(path) as wheel:
-        return wheel.read(next(name for name in wheel.namelist() if _is_metadata(name)))
+def _read_metadata(path: Path, checkpoint: Checkpoint) -> bytes:
+    """Return a wheel's METADATA byte for byte; raise InvalidDistributionError for none."""
+    found = read_zip(path, lambda names: [name for name in names if _is_metadata(name)][:1], checkpoint)
+    if not found:
+        raise InvalidDistributionError("the wheel has no METADATA")
+    return next(iter(found.values()))
 
 
 def _is_metadata(name: str) -> bool:

@@ -2,15 +2,18 @@
 
 import html
 from collections.abc import Iterable
-from functools import lru_cache
+from dataclasses import dataclass, field
+from functools import lru_cache, partial
 from pathlib import Path
 from urllib.parse import quote
 
 from publisher.errors import InvalidDistributionError
+from publisher.limits import LIMITS
 from publisher.project.display import human_age, human_size
 from publisher.project.distributions import read_distribution
 from publisher.project.install_lines import install_lines, required_names
 from publisher.project.versions import same_version
+from publisher.server.http.inspecting import inspect
 from publisher.server.http.messages import HTML_TYPE, Headers, HttpError, Request, Response, redirect
 from publisher.server.names.filenames import normalize
 from publisher.server.names.versions import newest_first
@@ -20,6 +23,7 @@ from publisher.server.routes.simple import file_url
 from publisher.server.settings import ServerSettings
 from publisher.server.store.catalog import Catalog
 from publisher.server.store.projects import StoredFile
+from publisher.server.work.inspection import Checkpoint, InspectionPool
 
 _HEADERS: Headers = [(b"content-type", HTML_TYPE), (b"cache-control", b"private, no-store"), *SECURITY_HEADERS]
 
@@ -39,19 +43,14 @@ td.file { overflow-wrap: anywhere } td.size { text-align: right; white-space: no
 ul.projects { columns: 16rem; list-style: none; padding: 0 }
 """
 
-DESCRIPTION_LIMIT = 100_000
-"""Characters of a description that a page shows."""
-
-LISTED_PROJECTS = 2000
-"""How many projects the home page lists at the most."""
-
 
 class WebPages:
     """Answers ``/`` and ``/projects/NAME/`` for people."""
 
-    def __init__(self, settings: ServerSettings, catalog: Catalog) -> None:
+    def __init__(self, settings: ServerSettings, catalog: Catalog, inspection: InspectionPool) -> None:
         self._settings = settings
         self._catalog = catalog
+        self._inspection = inspection
 
     async def home(self, request: Request, _rest: str = "") -> Response:
         """Show what this is, how to install from it, and its projects."""
@@ -61,9 +60,10 @@ class WebPages:
         prefix = request.root_path
         links = "".join(
             f'<li><a href="{prefix}/projects/{quote(name)}/">{html.escape(name)}</a></li>'
-            for name in names[:LISTED_PROJECTS]
+            for name in names[: LIMITS.listed_projects]
         )
-        more = f"<p class=dim>and {len(names) - LISTED_PROJECTS} more</p>" if len(names) > LISTED_PROJECTS else ""
+        unlisted = len(names) - LIMITS.listed_projects
+        more = f"<p class=dim>and {unlisted} more</p>" if unlisted > 0 else ""
         body = f"""
 <h1>Private package index</h1>
 <p class="dim">{_count(len(names), "project")}, {_count(files, "file")}</p>
@@ -122,7 +122,9 @@ pypi-publish PROJECT_FOLDER</pre>
         versions = newest_first(file.version for file in files.values())
         live = newest_first(file.version for file in files.values() if file.yanked is None)
         newest = (live or versions or [""])[0]
-        summary, description, dependencies = await self._catalog.in_thread(lambda: _describe(files.values(), newest))
+        summary, description, dependencies = await inspect(
+            self._inspection, request, partial(_describe, files.values(), newest)
+        )
         requirement = f"{name}=={newest}" if newest else name
         groups = "".join(_release(version, files.values(), request.root_path) for version in versions)
         body = f"""
@@ -161,7 +163,7 @@ def _install(request: Request, requirement: str, dependencies: list[str] | None,
     return html.escape("\n".join(lines))
 
 
-def _describe(files: Iterable[StoredFile], version: str) -> tuple[str, str, list[str] | None]:
+def _describe(files: Iterable[StoredFile], version: str, checkpoint: Checkpoint) -> tuple[str, str, list[str] | None]:
     """
     Return summary, description and dependencies out of a file of the release, wheels first.
 
@@ -169,21 +171,28 @@ def _describe(files: Iterable[StoredFile], version: str) -> tuple[str, str, list
     """
     release = [file for file in files if same_version(file.version, version)]
     for file in sorted(release, key=lambda file: not file.filename.endswith(".whl")):
-        found = _read_once(file.path, file.metadata.sha256)
+        found = _read_once(_DescribedFile(file.path, file.metadata.sha256, checkpoint))
         if found is not None:
             return found
     return "", "", None
 
 
+@dataclass(frozen=True)
+class _DescribedFile:
+    path: Path
+    sha256: str
+    checkpoint: Checkpoint = field(compare=False)
+
+
 @lru_cache(maxsize=256)
-def _read_once(path: Path, _sha256: str) -> tuple[str, str, list[str] | None] | None:
+def _read_once(file: _DescribedFile) -> tuple[str, str, list[str] | None] | None:
     """Return what a file says of itself, None where it can't be read; once for the same bytes, however many look."""
     try:
-        fields = read_distribution(path).fields
+        fields = read_distribution(file.path, checkpoint=file.checkpoint).fields
     except (InvalidDistributionError, OSError):
         return None
     dependencies = required_names(fields.get("requires_dist", []))
-    return fields.get("summary", ""), fields.get("description", "").strip()[:DESCRIPTION_LIMIT], dependencies
+    return fields.get("summary", ""), fields.get("description", "").strip()[: LIMITS.description], dependencies
 
 
 def _page(title: str, body: str) -> Response:

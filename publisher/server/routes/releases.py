@@ -1,12 +1,10 @@
 """Yanking and deleting what was published, over HTTP with the right to update."""
 
+from publisher.limits import LIMITS
 from publisher.server.http.messages import HttpError, Request, Response, json_response
 from publisher.server.names.filenames import normalize
 from publisher.server.routes.own_client import require_client_uploader
 from publisher.server.store.changes import ReleaseChanges
-
-REASON_LIMIT = 500
-"""Characters that the reason for a yank may have."""
 
 
 class ReleaseRoutes:
@@ -23,8 +21,8 @@ class ReleaseRoutes:
             raise HttpError(405, "A release can be deleted here, and yanked at .../yanked.", [(b"allow", b"DELETE")])
         require_client_uploader(name, request.username, self._client_uploaders)
         reason = (await request.json_object()).get("reason", "") if request.header(b"content-length") != "0" else ""
-        if not isinstance(reason, str) or len(reason) > REASON_LIMIT or not reason.isprintable():
-            raise HttpError(422, f"The reason must be one line of at most {REASON_LIMIT} characters.")
+        if not isinstance(reason, str) or len(reason) > LIMITS.yank_reason or not reason.isprintable():
+            raise HttpError(422, f"The reason must be one line of at most {LIMITS.yank_reason} characters.")
         files = await self._changes.yank(name, version, reason, request.username)
         return json_response({"project": name, "version": version, "status": "yanked", "files": files})
 

@@ -11,9 +11,10 @@ from urllib.parse import quote
 
 from packaging.version import Version
 
+from publisher.limits import LIMITS
 from publisher.project.versions import parse_version
 from publisher.server.http.messages import HttpError, Request, Response, redirect
-from publisher.server.names.filenames import NAME_LIMIT, is_name, normalize
+from publisher.server.names.filenames import is_name, normalize
 from publisher.server.names.versions import newest_first
 from publisher.server.routes.page_memory import JSON, Page, make_page, negotiate
 from publisher.server.routes.public.packages import PublicRoutes
@@ -44,8 +45,10 @@ class SimplePages:
         kind = negotiate(request.header(b"accept"))
         if not name:
             return await self._index(request, kind)
-        if len(name) > NAME_LIMIT + 1:
-            raise HttpError(404, f"This index has no project {name[:80]}...: names have up to {NAME_LIMIT} characters.")
+        if len(name) > LIMITS.project_name + 1:
+            raise HttpError(
+                404, f"This index has no project {name[:80]}...: names have up to {LIMITS.project_name} characters."
+            )
         if not name.endswith("/") or name.rstrip("/") != normalize(name.rstrip("/")):
             return redirect(request, f"simple/{normalize(name.rstrip('/'))}/")
         return await self._project(request, name[:-1], kind)

@@ -8,6 +8,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import InvalidName, canonicalize_name
 
 from publisher.errors import InvalidDistributionError
+from publisher.limits import LIMITS
 from publisher.project.distributions import Distribution, Kind, parse_filename
 from publisher.project.versions import same_version
 from publisher.server.http.messages import HttpError
@@ -15,14 +16,8 @@ from publisher.server.http.multipart import FormParser
 from publisher.server.names.filenames import guess, is_name
 from publisher.server.store.metadata import FileMetadata
 
-FILENAME_LIMIT = 240
-"""Bytes that a file's name may have, so that those of the marks beside it stay below the 255 of file systems."""
-
 LEGACY_SUFFIXES = (".egg", ".tar.bz2", ".tgz", ".tar.xz", ".tar", ".exe", ".msi", ".rpm", ".deb", ".tar.gz", ".zip")
 """Formats that pypiserver takes; of sdists those whose names or contents today's rules refuse."""
-
-SIGNATURE_LIMIT = 64 * 2**10
-"""Bytes that a signature may have."""
 
 _PLAIN = re.compile(r"[A-Za-z0-9._+!-]+")
 _WHITE_SPACE = re.compile(r"\s+")
@@ -35,8 +30,8 @@ def check_filename(filename: str, *, accept_legacy: bool) -> str:
             400,
             f"The file name {filename[:200]!r} has other characters than ASCII letters, digits and . _ + ! -",
         )
-    if len(filename) > FILENAME_LIMIT:
-        raise HttpError(400, f"The file name is longer than {FILENAME_LIMIT} bytes.")
+    if len(filename) > LIMITS.upload_name:
+        raise HttpError(400, f"The file name is longer than {LIMITS.upload_name} bytes.")
     guessed = guess(filename)
     try:
         name: str = parse_filename(filename).name
@@ -75,8 +70,8 @@ def check_form(form: FormParser, distribution: Distribution) -> None:
 def signature_of(form: FormParser) -> bytes | None:
     """Return the signature that a form brings, None for none; raise HttpError 413 for one that is none."""
     text = form.text("gpg_signature")
-    if len(text) > SIGNATURE_LIMIT:
-        raise HttpError(413, f"The signature is longer than {SIGNATURE_LIMIT} bytes.")
+    if len(text) > LIMITS.signature:
+        raise HttpError(413, f"The signature is longer than {LIMITS.signature} bytes.")
     return text.encode() or None
 
 

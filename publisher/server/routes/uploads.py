@@ -11,8 +11,8 @@ from packaging.utils import canonicalize_name
 
 from publisher.errors import InvalidDistributionError
 from publisher.project.distributions import read_distribution
-from publisher.server.http.forwarding import place_of
-from publisher.server.http.messages import TEXT_TYPE, ClientGoneError, HttpError, Request, Response
+from publisher.server.http.inspecting import inspect, turn_key
+from publisher.server.http.messages import TEXT_TYPE, HttpError, Request, Response
 from publisher.server.http.multipart import Fields, FormParser
 from publisher.server.routes.own_client import require_client_uploader
 from publisher.server.routes.upload_checks import check_filename, check_form, file_metadata, is_legacy, signature_of
@@ -23,7 +23,7 @@ from publisher.server.store.changes import ReleaseChanges
 from publisher.server.store.metadata import FileMetadata
 from publisher.server.store.spool import Spool, clean_up, digest_file, spool_folder
 from publisher.server.upstream.service import Upstream
-from publisher.server.work.inspection import InspectionEndedError, InspectionPool
+from publisher.server.work.inspection import InspectionPool
 from publisher.server.work.turns import FairTurns
 
 if TYPE_CHECKING:
@@ -72,7 +72,12 @@ class UploadRoutes:
     """Answers POST requests at ``/`` and ``/legacy/``."""
 
     def __init__(
-        self, settings: ServerSettings, catalog: Catalog, changes: ReleaseChanges, upstream: Upstream | None
+        self,
+        settings: ServerSettings,
+        catalog: Catalog,
+        changes: ReleaseChanges,
+        upstream: Upstream | None,
+        inspection: InspectionPool,
     ) -> None:
         self._upstream = upstream
         self._settings = settings
@@ -83,17 +88,13 @@ class UploadRoutes:
         self._open = FairTurns(
             "uploads", running=most, waiting=most, each=max(1, most // 4), patience=settings.limits.upload_patience
         )
-        self._inspection = InspectionPool()
+        self._inspection = inspection
         self._places = asyncio.Semaphore(settings.limits.parallel_uploads)
         """Taken only while there is something to do, so that uploads whose clients are slow keep no others waiting."""
 
     async def start(self) -> None:
         """Take away what killed processes left; a folder that can't be written is told at the first upload."""
         await self._catalog.in_thread(lambda: clean_up(self._folder))
-
-    def stop(self) -> None:
-        """End the inspection of files."""
-        self._inspection.close()
 
     async def answer(self, request: Request, _rest: str = "") -> Response:
         """Take in one file, or do what else the form asks for; raise HttpError for everything that is refused."""
@@ -104,7 +105,7 @@ class UploadRoutes:
         if request.header(b"content-type").partition(";")[0].strip().lower() == "application/x-www-form-urlencoded":
             return await self._answer_short_form(request)
         await self._changes.require_available()
-        async with self._open.turn(_key(request)):
+        async with self._open.turn(turn_key(request)):
             spool = await self._open_spool()
             try:
                 return await self._receive(request, spool)
@@ -125,7 +126,7 @@ class UploadRoutes:
 
     async def _receive(self, request: Request, spool: Spool) -> Response:
         sink = _Sink(spool, accept_legacy=self._settings.accept_legacy)
-        form = FormParser(request.header(b"content-type"), sink)
+        form = FormParser(request.header(b"content-type"), sink, self._settings.limits)
         more = True
         while more:
             try:
@@ -170,7 +171,7 @@ class UploadRoutes:
         if form.text("protocol_version") not in {"", "1"}:
             raise HttpError(400, "Unknown protocol version: this index speaks version 1.")
         digests = await spool.finish()
-        await self._verify_digests(form, digests, spool.path)
+        await self._verify_digests(request, form, digests, spool.path)
         require_client_uploader(sink.project, request.username, self._settings.client_uploaders)
         metadata = await self._inspect(request, form, sink.filename, spool, digests["sha256"])
         await self._require_claim(sink.project)
@@ -183,11 +184,9 @@ class UploadRoutes:
     ) -> FileMetadata:
         """Return the metadata of a file that is what its name and its form say; raise HttpError 400 otherwise."""
         try:
-            distribution = await self._inspection.run(
-                _key(request), partial(read_distribution, spool.path, filename), request.gone
-            )
-        except InspectionEndedError:
-            raise ClientGoneError from None
+            limits = self._settings.limits.distributions
+            read = partial(read_distribution, spool.path, filename, limits=limits)
+            distribution = await inspect(self._inspection, request, lambda checkpoint: read(checkpoint=checkpoint))
         except InvalidDistributionError as error:
             if self._settings.accept_legacy and is_legacy(filename):
                 return FileMetadata(spool.size, 0, sha256, "", uploader=request.username)
@@ -204,12 +203,14 @@ class UploadRoutes:
                 f"An admin can allow it: pypi-publish projects claim {name}",
             )
 
-    async def _verify_digests(self, form: FormParser, digests: dict[str, str], path: Path) -> None:
+    async def _verify_digests(self, request: Request, form: FormParser, digests: dict[str, str], path: Path) -> None:
         for field, algorithm in DIGESTS.items():
             given = form.text(field)
             if not given:
                 continue
-            found = digests.get(algorithm) or await self._catalog.in_thread(partial(digest_file, path, algorithm))
+            found = digests.get(algorithm)
+            if found is None:
+                found = await inspect(self._inspection, request, partial(digest_file, path, algorithm))
             if not _HEXADECIMAL.fullmatch(given) or given.lower() != found:
                 raise HttpError(
                     400,
@@ -224,11 +225,6 @@ class UploadRoutes:
         require_client_uploader(name, request.username, self._settings.client_uploaders)
         await self._changes.delete(canonicalize_name(name), version, None, request.username)
         return Response(200, b"", [(b"content-type", TEXT_TYPE)])
-
-
-def _key(request: Request) -> str:
-    """Return whose turn an upload takes: an account's, or that of a place where everybody may upload."""
-    return request.username or place_of(request.client)
 
 
 def _unsupported(action: str) -> HttpError:

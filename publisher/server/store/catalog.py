@@ -27,9 +27,6 @@ from publisher.server.store.workers import Workers
 WRITE_TRIED_EVERY = 60.0
 """Seconds between two looks whether the folder can still be written."""
 
-HASHING = 4
-"""Threads that hash files without a record, beside those that answer everything else."""
-
 _Result = TypeVar("_Result")
 
 
@@ -53,7 +50,7 @@ class Catalog:
         self._watch = FolderWatch(self.roots, self._contents, storage, self.workers)
         self._watch.after_scan = self._after_scan
         self._loader = MetadataLoader(self._contents, self.records)
-        self._hashing = Workers(HASHING, "hashing")
+        self._hashing = Workers(settings.limits.hashing_threads, "hashing")
         self._recorder = BackgroundRecorder(self._record)
         self.owned = OwnedNames(settings.never_public, storage, state, self.records, self.workers)
 

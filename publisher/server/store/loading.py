@@ -32,7 +32,7 @@ class MetadataLoader:
         self._stopped = False
 
     def stop(self) -> None:
-        """Read no further file: what is recorded by then stays."""
+        """Read no further, in the middle of a file too: what is recorded by then stays."""
         self._stopped = True
 
     def recall(self, storage: Files, name: str, places: Mapping[str, str]) -> LoadedFiles | None:
@@ -54,10 +54,8 @@ class MetadataLoader:
         files: dict[str, StoredFile] = {}
         damaged: OSError | None = None
         for filename, directory in places.items():
-            if self._stopped:
-                raise OSError(errno.ECANCELED, "the index is ending")
             try:
-                found = _metadata(Path(directory, filename), filename, recorded.get(filename))
+                found = self._metadata(Path(directory, filename), filename, recorded.get(filename))
             except OSError as error:
                 if error.errno != errno.EIO:
                     raise
@@ -73,29 +71,33 @@ class MetadataLoader:
             raise damaged
         return files, state
 
+    def _metadata(self, path: Path, filename: str, recorded: FileMetadata | None) -> FileMetadata | None:
+        """Return the metadata of a file, recorded or read; None for one that is gone, forbidden, or no file."""
+        self._checkpoint()
+        try:
+            status = path.stat()
+            if recorded is not None and (recorded.size, recorded.mtime_ns) == (status.st_size, status.st_mtime_ns):
+                return recorded
+            if not S_ISREG(status.st_mode):
+                return None  # opening a pipe would wait for ever
+            return _as_before(read_metadata(path, filename, self._checkpoint), recorded)
+        except (FileNotFoundError, PermissionError):
+            return None
+        except OSError as error:
+            if error.errno != errno.ELOOP:
+                raise
+            return None
+
+    def _checkpoint(self) -> None:
+        if self._stopped:
+            raise OSError(errno.ECANCELED, "the index is ending")
+
     def stored(self, filename: str, directory: str, metadata: FileMetadata, yanked: str | None) -> StoredFile:
         """Return the entry of a file."""
         guessed = guess(filename)
         version = guessed.version if guessed else ""
         url_path = self._contents.url_path(directory, filename)
         return StoredFile(filename, Path(directory, filename), url_path, version, metadata, yanked)
-
-
-def _metadata(path: Path, filename: str, recorded: FileMetadata | None) -> FileMetadata | None:
-    """Return the metadata of a file, recorded or read; None for one that is gone, forbidden, or no file."""
-    try:
-        status = path.stat()
-        if recorded is not None and (recorded.size, recorded.mtime_ns) == (status.st_size, status.st_mtime_ns):
-            return recorded
-        if not S_ISREG(status.st_mode):
-            return None  # opening a pipe would wait for ever
-        return _as_before(read_metadata(path, filename), recorded)
-    except (FileNotFoundError, PermissionError):
-        return None
-    except OSError as error:
-        if error.errno != errno.ELOOP:
-            raise
-        return None
 
 
 def _as_before(found: FileMetadata, recorded: FileMetadata | None) -> FileMetadata:

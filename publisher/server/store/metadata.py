@@ -1,7 +1,6 @@
 """Metadata of files and the state of releases, and reading the metadata of a file from its contents."""
 
 import hashlib
-import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -9,7 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from publisher.errors import InvalidDistributionError
+from publisher.project.archives import Checkpoint, no_checkpoint
 from publisher.project.distributions import Kind, read_distribution
+from publisher.server.store.spool import digest_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +39,19 @@ class ReleaseState:
     deleted: Mapping[str, str]
 
 
-def read_metadata(path: Path, filename: str, uploader: str | None = None) -> FileMetadata:
+def read_metadata(path: Path, filename: str, checkpoint: Checkpoint = no_checkpoint) -> FileMetadata:
     """
     Return the metadata of a file.
 
-    A file that is no distribution by today's rules is served as it is, without metadata.
+    A file that is no distribution by today's rules is served as it is, without metadata. ``checkpoint`` is called now
+    and then, and may raise to end the work.
     """
-    with path.open("rb") as file:
-        status = os.fstat(file.fileno())
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    status = path.stat()
+    digest = digest_file(path, "sha256", checkpoint)
     uploaded = time_text(status.st_mtime)
-    found = FileMetadata(status.st_size, status.st_mtime_ns, digest, uploaded, uploader=uploader)
+    found = FileMetadata(status.st_size, status.st_mtime_ns, digest, uploaded)
     try:
-        distribution = read_distribution(path, filename)
+        distribution = read_distribution(path, filename, checkpoint)
     except InvalidDistributionError:
         return found
     wheel = distribution.kind is Kind.WHEEL

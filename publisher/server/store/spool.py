@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import gettempdir, mkstemp
 from typing import Protocol
 
+from publisher.project.archives import Checkpoint, no_checkpoint
 from publisher.server.store.errors import FileTooLargeError
 
 BLOCK = 2**20
@@ -139,11 +140,12 @@ def clean_up(folder: Path) -> None:
                 os.close(descriptor)
 
 
-def digest_file(path: Path, algorithm: str) -> str:
+def digest_file(path: Path, algorithm: str, checkpoint: Checkpoint = no_checkpoint) -> str:
     """Return a file's digest in hexadecimal, for one that was asked for after the file had come."""
     with path.open("rb") as file:
         found = _new_hash(algorithm)
         while block := file.read(BLOCK):
+            checkpoint()
             found.update(block)
         return found.hexdigest()
 

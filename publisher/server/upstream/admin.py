@@ -6,6 +6,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
+from publisher.limits import LIMITS
 from publisher.project.versions import same_version
 from publisher.server.names.filenames import is_name, normalize
 from publisher.server.upstream.errors import NotUpstreamError, UpstreamError, UpstreamUnavailableError
@@ -14,9 +15,6 @@ from publisher.server.upstream.pages.listing import Listing, parse_page
 from publisher.server.upstream.policy.decision import time_text
 from publisher.server.upstream.policy.ledger import Allowance, Claim
 from publisher.server.upstream.service import Upstream
-
-REASON_LIMIT = 500
-"""Characters of an exception's reason."""
 
 _audit = logging.getLogger("publisher.audit")
 
@@ -83,8 +81,8 @@ class UpstreamAdmin:
         now = self._upstream.clock()
         if moment <= now:
             raise InvalidRequestError(f"The end date {until} is in the past.")
-        if not reason.strip() or len(reason) > REASON_LIMIT or not reason.isprintable():
-            raise InvalidRequestError(f"The reason must be one line of 1 to {REASON_LIMIT} characters.")
+        if not reason.strip() or len(reason) > LIMITS.upstream.admin_reason or not reason.isprintable():
+            raise InvalidRequestError(f"The reason must be one line of 1 to {LIMITS.upstream.admin_reason} characters.")
         allowance = Allowance(_checked(name), version, moment, reason, by, now)
         await self._upstream.ledger.allow(allowance)
         _audit.info("%s allowed %s before its cooldown until %s: %s", by, _pin(allowance), time_text(moment), reason)

@@ -3,12 +3,10 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from publisher.limits import LIMITS
 from publisher.server.names.filenames import is_reserved, normalize
 from publisher.server.upstream.admin import InvalidRequestError, UpstreamAdmin
 from publisher.server.upstream.lock_files import PinnedPackage
-
-TEXT_LIMIT = 1000
-"""Characters of a value."""
 
 
 class UnknownRequestError(Exception):
@@ -68,6 +66,6 @@ def _pinned(found: Mapping[str, Any]) -> PinnedPackage:
 
 def _text(found: Mapping[str, Any], key: str, default: str | None = None) -> str:
     value = found.get(key, default)
-    if not isinstance(value, str) or len(value) > TEXT_LIMIT:
+    if not isinstance(value, str) or len(value) > LIMITS.upstream.admin_text:
         raise InvalidRequestError(f"The JSON object needs the key {key!r} with a text.")
     return value

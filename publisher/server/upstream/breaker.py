@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
-from publisher.server.settings import UpstreamLimits
+from publisher.limits import UpstreamLimits
 from publisher.server.upstream.errors import UpstreamUnavailableError
 
 

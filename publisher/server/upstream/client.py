@@ -14,8 +14,9 @@ from urllib.request import getproxies, proxy_bypass
 
 import aiohttp  # noqa: TID251 - the only door to aiohttp
 
+from publisher.limits import UpstreamLimits
 from publisher.secret import Credentials
-from publisher.server.settings import UpstreamLimits, UpstreamSource
+from publisher.server.settings import UpstreamSource
 from publisher.server.upstream.errors import UpstreamUnavailableError
 
 PAGE_ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"

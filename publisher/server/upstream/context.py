@@ -6,11 +6,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from publisher.server.settings import UpstreamLimits
+from publisher.limits import UpstreamLimits
 from publisher.server.upstream.breaker import CircuitBreakers
 from publisher.server.upstream.client import UpstreamClient
-
-THREADS = 6
 
 _Result = TypeVar("_Result")
 
@@ -23,7 +21,7 @@ class UpstreamContext:
         self.clock = clock
         self.client = UpstreamClient(limits)
         self.breakers = CircuitBreakers(limits)
-        self.threads = ThreadPoolExecutor(THREADS, "upstream")
+        self.threads = ThreadPoolExecutor(limits.threads, "upstream")
         self.placer = ThreadPoolExecutor(1, "upstream-disk")
         """Makes complete files durable: slow on a busy disk, and nobody waits for it."""
         self._parser = ThreadPoolExecutor(1, "upstream-pages")

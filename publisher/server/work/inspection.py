@@ -1,20 +1,13 @@
-"""Inspection of what strangers sent: in threads of its own, fairly shared, and ended with whoever asked for it."""
+"""The one place where strangers' bytes are read: threads of their own, fairly shared, ended with whoever asked."""
 
 import asyncio
-import os
 import threading
 from collections.abc import Callable, Coroutine, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from publisher.server.work.turns import FairTurns
-
-THREADS = max(1, (os.cpu_count() or 1) // 2)
-WAITING = 128
-"""Files that wait to be inspected at the most."""
-
-PATIENCE = 60.0
-"""Seconds that a file waits to be inspected."""
+from publisher.limits import Limits
+from publisher.server.work.turns import BusyError, FairTurns
 
 Checkpoint = Callable[[], None]
 Gone = Callable[[], Coroutine[Any, Any, None]]
@@ -24,30 +17,51 @@ _Result = TypeVar("_Result")
 
 
 class InspectionEndedError(Exception):
-    """The client went away, or the index ends: nobody waits for the result."""
+    """The client went away: nobody waits for the result."""
+
+
+class _ClosedError(Exception):
+    """The index ends."""
 
 
 class InspectionPool:
-    """May be busy for long without holding up anything else: pages, files and passwords have other threads."""
+    """
+    May be busy for long without holding up anything else: pages, files and passwords have other threads.
 
-    def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(THREADS, "inspection")
-        self._turns = FairTurns("uploads", running=THREADS, waiting=WAITING, patience=PATIENCE)
+    One account has a share of the threads, so that another's file is read beside it rather than after it.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        threads = limits.inspections
+        self._threads = ThreadPoolExecutor(threads, "inspection")
+        self._turns = FairTurns(
+            "uploads",
+            running=threads,
+            waiting=limits.waiting_inspections,
+            each=limits.inspections_each,
+            patience=limits.inspection_patience,
+        )
+        self._grace = limits.inspection_grace
         self._closed = threading.Event()
 
     async def run(self, key: Hashable, work: Callable[[Checkpoint], _Result], gone: Gone) -> _Result:
         """
         Run work in a thread, in turn with that of other keys; it calls its checkpoint often.
 
-        Raises InspectionEndedError when ``gone`` returns first, BusyError when there is too much other work.
+        Raises InspectionEndedError when ``gone`` returns first, BusyError when there is too much other work or the
+        index ends.
         """
         ended = threading.Event()
 
         def checkpoint() -> None:
-            if ended.is_set() or self._closed.is_set():
+            if self._closed.is_set():
+                raise _ClosedError
+            if ended.is_set():
                 raise InspectionEndedError
 
         async with self._turns.turn(key):
+            if self._closed.is_set():
+                raise _ending()
             running = asyncio.get_running_loop().run_in_executor(self._threads, work, checkpoint)
             leaving = asyncio.create_task(gone())
             try:
@@ -61,9 +75,20 @@ class InspectionPool:
                 await asyncio.wait({running})
                 running.exception()
                 raise InspectionEndedError
-            return running.result()
+            try:
+                return running.result()
+            except _ClosedError:
+                raise _ending() from None
+
+    def end_soon(self) -> None:
+        """End what still runs after the grace, as the index is to end; called in the event loop."""
+        asyncio.get_running_loop().call_later(self._grace, self._closed.set)
 
     def close(self) -> None:
         """End what runs at its next checkpoint, and the threads."""
         self._closed.set()
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _ending() -> BusyError:
+    return BusyError("The index ends before it has read the file; send it again in a moment.", 5)

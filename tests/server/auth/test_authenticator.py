@@ -5,6 +5,7 @@ import base64
 import os
 import time
 from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import bcrypt
 import pytest
 from passlib.hash import apr_md5_crypt, des_crypt, ldap_sha1, sha256_crypt, sha512_crypt
 
+from publisher.limits import LIMITS
 from publisher.secret import Secret
 from publisher.server.auth import attempts, authenticator, hashes, htpasswd
 from publisher.server.auth.authenticator import Authenticator
@@ -71,6 +73,10 @@ class Counted:
         monkeypatch.setattr(hashes, "verify", counted)
         monkeypatch.setattr(asyncio, "sleep", slept)
         self.settings = ServerSettings((path.parent,), path, admin_token=Secret("admin"))
+
+    def limit(self, **limits: Any) -> None:
+        """Set limits of the authenticators that are made from now on."""
+        self.settings = replace(self.settings, limits=replace(self.settings.limits, **limits))
 
     def write(self, **entries: str) -> None:
         self.write_text("".join(f"{name}:{entry}\n" for name, entry in entries.items()).encode())
@@ -179,9 +185,9 @@ def test_a_proven_pair_costs_no_hash_until_its_entry_changes(counted: Counted) -
     counted.run(work)
 
 
-def test_a_proven_pair_is_hashed_again_after_a_while(counted: Counted, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proven_pair_is_hashed_again_after_a_while(counted: Counted) -> None:
     counted.write(ada=KINDS["bcrypt"])
-    monkeypatch.setattr(authenticator, "REMEMBERED_FOR", -1)
+    counted.limit(remembered_for=-1)
 
     async def work(made: Authenticator) -> None:
         for number in (1, 2):
@@ -191,8 +197,8 @@ def test_a_proven_pair_is_hashed_again_after_a_while(counted: Counted, monkeypat
     counted.run(work)
 
 
-def test_a_proven_pair_stays_as_long_as_it_is_used(counted: Counted, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(authenticator, "REMEMBERED_PAIRS", 2)
+def test_a_proven_pair_stays_as_long_as_it_is_used(counted: Counted) -> None:
+    counted.limit(remembered_pairs=2)
     counted.write(ada=KINDS["bcrypt"], bob=KINDS["apr1"], eve=KINDS["sha1"])
 
     async def run(auth: Authenticator) -> None:
@@ -204,7 +210,7 @@ def test_a_proven_pair_stays_as_long_as_it_is_used(counted: Counted, monkeypatch
         hashed = len(counted.hashed)
         for _ in range(3):  # longer in all than it is remembered without being used
             for proof in auth._proofs.values():
-                proof.until -= authenticator.REMEMBERED_FOR * 0.9
+                proof.until -= LIMITS.remembered_for * 0.9
             await log_in("ada")
         assert len(counted.hashed) == hashed
         await log_in("eve")
@@ -259,9 +265,9 @@ def test_failures_wait_longer_each_time_and_are_forgiven(counted: Counted) -> No
 
 def test_failures_are_forgotten_after_a_while() -> None:
     now = 0.0
-    lanes = attempts.Attempts(lambda: now)
+    lanes = attempts.Attempts(now=lambda: now)
     assert [lanes.failed(("ada", "here")) for _ in range(3)] == [0.1, 0.2, 0.4]
-    now += attempts.FORGIVEN_AFTER + 1
+    now += LIMITS.forgiven_after + 1
     assert lanes.failed(("ada", "here")) == 0.1
 
 
@@ -269,7 +275,7 @@ def test_guesses_are_made_one_at_a_time_and_a_proven_pair_does_not_wait(
     counted: Counted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counted.write(ada=KINDS["bcrypt"])
-    monkeypatch.setattr(authenticator, "REMEMBERED_FOR", -1)  # every request is verified
+    counted.limit(remembered_for=-1)  # every request is verified
     running = most = 0
 
     async def work(made: Authenticator) -> None:
@@ -298,9 +304,9 @@ def test_guesses_are_made_one_at_a_time_and_a_proven_pair_does_not_wait(
     assert most == 1
 
 
-def test_who_waits_too_long_is_told_to_come_again(counted: Counted, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_waits_too_long_is_told_to_come_again(counted: Counted) -> None:
     counted.write(ada=KINDS["bcrypt"])
-    monkeypatch.setattr(attempts, "PATIENCE", 0.05)
+    counted.limit(login_patience=0.05)
 
     async def work(made: Authenticator) -> None:
         async with made._attempts.one_at_a_time(("ada", "here")):

@@ -2,8 +2,9 @@
 
 import pytest
 
+from publisher.limits import LIMITS
 from publisher.server.names import filenames
-from publisher.server.names.filenames import NAME_LIMIT, guess, normalize
+from publisher.server.names.filenames import guess, normalize
 
 
 @pytest.mark.parametrize(
@@ -39,5 +40,5 @@ def test_names_mean_what_they_meant(filename: str, project: str, version: str) -
 
 def test_names_that_no_project_can_have_are_not_kept() -> None:
     before = filenames._normalize.cache_info().currsize
-    assert normalize("Long_" * NAME_LIMIT) == "long-" * NAME_LIMIT
+    assert normalize("Long_" * LIMITS.project_name) == "long-" * LIMITS.project_name
     assert filenames._normalize.cache_info().currsize == before

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from publisher.limits import LIMITS
 from publisher.server.store import loading
-from publisher.server.store.catalog import HASHING
 from publisher.server.store.metadata import FileMetadata, read_metadata
 from tests.helpers.http import Client
 from tests.helpers.inside import serving_app
@@ -22,7 +22,7 @@ def reading_held_up(monkeypatch: pytest.MonkeyPatch, start: str, passed: int = 0
     """Keep files whose names start so, but for the first few, from being read until the end; yield the begun names."""
     go_on, begun = threading.Event(), list[str]()
 
-    def read(path: Path, filename: str) -> FileMetadata:
+    def read(path: Path, filename: str, _checkpoint: object) -> FileMetadata:
         begun.append(filename)
         if filename.startswith(start) and sum(name.startswith(start) for name in begun) > passed:
             assert go_on.wait(60)
@@ -41,17 +41,18 @@ def copy_in(root: Path, *names: str) -> None:
 
 
 def test_projects_that_are_slow_to_read_cost_only_themselves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads = LIMITS.hashing_threads
     with serving_app(tmp_path) as (url, _), reading_held_up(monkeypatch, "slow") as begun:
         root, client = tmp_path / "packages", Client(url, ADA)
         copy_in(root, "known-1.0.tar.gz")
         assert client.get("simple/known/").ok
-        copy_in(root, *(f"slow{number}-1.0.tar.gz" for number in range(HASHING + 8)))
-        asking = [threading.Thread(target=client.get, args=(f"simple/slow{number}/",)) for number in range(HASHING + 8)]
+        copy_in(root, *(f"slow{number}-1.0.tar.gz" for number in range(threads + 8)))
+        asking = [threading.Thread(target=client.get, args=(f"simple/slow{number}/",)) for number in range(threads + 8)]
         for thread in asking:
             thread.start()
-        assert eventually(lambda: sum(name.startswith("slow") for name in begun) == HASHING)
+        assert eventually(lambda: sum(name.startswith("slow") for name in begun) == threads)
         assert client.get("simple/known/").ok
-        assert client.get("simple/").text.count("slow") >= HASHING + 8
+        assert client.get("simple/").text.count("slow") >= threads + 8
         assert client.get("health").ok
         assert client.get("packages/slow0-1.0.tar.gz").content == b"no archive"
     for thread in asking:

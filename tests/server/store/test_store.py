@@ -402,7 +402,7 @@ def test_a_file_that_can_not_be_read_costs_only_itself(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
 
-    def read(path: Path, filename: str) -> FileMetadata:  # nothing is forbidden to root
+    def read(path: Path, filename: str, _checkpoint: object) -> FileMetadata:  # nothing is forbidden to root
         if filename.startswith("sound-2"):
             raise OSError(number, os.strerror(number), str(path))
         return read_metadata(path, filename)

@@ -10,12 +10,13 @@ from publisher.cli.display.output import current_output
 from publisher.cli.options.server import ServeArgs
 from publisher.cli.run.admin.upstream_settings import chosen_upstream
 from publisher.errors import ConfigurationError
+from publisher.limits import MEGABYTE, Limits
 from publisher.secret import Secret
 from publisher.server.app import create_app
 from publisher.server.auth.htpasswd import create_file
 from publisher.server.http.forwarding import is_trustable
 from publisher.server.run import listen, serve
-from publisher.server.settings import MEGABYTE, Limits, Right, ServerSettings
+from publisher.server.settings import Right, ServerSettings
 
 TOKEN_VARIABLE = "AUTH_TOKEN"  # noqa: S105 - the variable's name
 

@@ -10,11 +10,6 @@ from publisher.server.store.catalog import Catalog
 from publisher.server.store.changes import ReleaseChanges
 from publisher.server.work.turns import FairTurns
 
-RUNNING = 4
-"""Requests that pypiserver answers at a time, each in a thread."""
-
-WAITING, PATIENCE = 64, 10.0
-
 
 class PypiserverRoutes:
     """Everything that no other route answers."""
@@ -24,7 +19,13 @@ class PypiserverRoutes:
         self._catalog = catalog
         self._changes = changes
         self._app: Any = None
-        self._turns = FairTurns("requests", running=RUNNING, waiting=WAITING, patience=PATIENCE)
+        limits = settings.limits
+        self._turns = FairTurns(
+            "requests",
+            running=limits.legacy_requests,
+            waiting=limits.waiting_legacy_requests,
+            patience=limits.legacy_patience,
+        )
 
     async def answer(self, request: Request, _path: str) -> "MountedAnswer":
         """Hand a request to pypiserver, once its whole body is here: a client that is slow holds up nobody."""
@@ -33,7 +34,7 @@ class PypiserverRoutes:
         if self._app is None:
             from publisher.server.routes.legacy.pypiserver import mount  # noqa: PLC0415 - a quarter of a second, rarely needed
 
-            self._app = mount(self._settings, self._catalog, self._changes, RUNNING)
+            self._app = mount(self._settings, self._catalog, self._changes, self._settings.limits.legacy_requests)
         return MountedAnswer(self._app, body, self._turns, request.username or place_of(request.client))
 
 

@@ -4,12 +4,10 @@ import asyncio
 from collections.abc import Awaitable
 from typing import Any
 
+from publisher.limits import LIMITS
 from publisher.server.http.messages import HttpError, Request, Response, json_response
 from publisher.server.upstream.admin import InvalidRequestError
 from publisher.server.upstream.admin_requests import AdminRequests, UnknownRequestError
-
-PATIENCE = 1800.0
-"""Seconds that a request may take; the files of a package may be large."""
 
 
 class PublicAdminRoutes:
@@ -34,7 +32,7 @@ class PublicAdminRoutes:
 
     async def _answer(self, work: Awaitable[Any]) -> Response:
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(LIMITS.upstream.admin_patience):
                 return json_response(await work)
         except InvalidRequestError as error:
             raise HttpError(422, str(error)) from error

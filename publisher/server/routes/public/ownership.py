@@ -3,6 +3,7 @@
 import time
 from collections import OrderedDict
 
+from publisher.limits import LIMITS
 from publisher.server.names.filenames import is_reserved
 from publisher.server.settings import ServerSettings
 from publisher.server.storage.errors import StorageUnavailableError
@@ -13,8 +14,6 @@ TRUSTED = 2.0
 
 TRUSTED_SHARED = 1.0
 """The same where other machines change the folder too."""
-
-REMEMBERED = 50_000
 
 
 class CatalogOwnership:
@@ -52,7 +51,7 @@ class CatalogOwnership:
             return True
         self._public[name] = begun, self._catalog.revision
         self._public.move_to_end(name)
-        while len(self._public) > REMEMBERED:
+        while len(self._public) > LIMITS.upstream.remembered_owners:
             self._public.popitem(last=False)
         return False
 

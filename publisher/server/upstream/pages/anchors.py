@@ -5,10 +5,9 @@ from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
+from publisher.limits import LIMITS
 from publisher.server.names.filenames import guess
 from publisher.server.upstream.errors import NotAnIndexPageError
-
-ANCHORS_LIMIT = 200_000
 
 _DIGEST = re.compile(r"(md5|sha1|sha224|sha256|sha384|sha512)=([0-9a-fA-F]+)")
 
@@ -25,7 +24,7 @@ class _Anchors(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         found = dict(attrs)
-        if tag == "a" and found.get("href") and len(self.anchors) < ANCHORS_LIMIT:
+        if tag == "a" and found.get("href") and len(self.anchors) < LIMITS.upstream.page_entries:
             self.anchors.append(found)
         elif tag == "base":
             self.base = self.base or found.get("href") or ""

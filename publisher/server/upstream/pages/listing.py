@@ -8,12 +8,10 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
+from publisher.limits import LIMITS
 from publisher.server.names.filenames import guess, normalize
 from publisher.server.upstream.errors import NotAnIndexPageError
 from publisher.server.upstream.pages.anchors import page_of_html
-
-ENTRIES_LIMIT = 200_000
-"""Files that one page may list."""
 
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9._+!-]{1,255}")
 _PLAIN_URL = re.compile(r"https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?/[A-Za-z0-9/._+!~-]*")
@@ -72,7 +70,7 @@ def parse_page(body: bytes, url: str, name: str) -> ParsedPage:
     """
     page = _json_page(body, name) if body.lstrip()[:1] == b"{" else page_of_html(body, url, name)
     entries = page.get("files")
-    if not isinstance(entries, list) or len(entries) > ENTRIES_LIMIT:
+    if not isinstance(entries, list) or len(entries) > LIMITS.upstream.page_entries:
         raise NotAnIndexPageError("its list of files is missing or too long")
     found = list(_files(entries, url, name))
     kept = [_without_null(entry) for entry, _ in found]

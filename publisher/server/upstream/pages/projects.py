@@ -24,15 +24,6 @@ from publisher.server.upstream.pages.render import RenderedPage
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-STATES = 20_000
-"""Projects whose facts are kept in memory."""
-
-LISTED_FILES = 20_000
-"""Files of all listings that are kept in memory."""
-
-RECENT_BYTES = 4 * 2**20
-"""Bytes of pages that were rendered when they came and are kept until they are asked for."""
-
 
 @dataclass(frozen=True, slots=True)
 class RenderedEarly:
@@ -177,7 +168,7 @@ class ProjectPages:
         self._revisions += 1
         state = self._states[name] = PageState(name, facts, confirmed, self._revisions)
         self._failures.pop(name, None)
-        while len(self._states) > STATES:
+        while len(self._states) > self._limits.states:
             self._states.popitem(last=False)
         return state
 
@@ -268,7 +259,7 @@ class ProjectPages:
         self._keep(state, listing)
         if early is not None:
             self._recent[name] = state.revision, early
-            while len(self._recent) > 1 and self._recent_bytes() > RECENT_BYTES:
+            while len(self._recent) > 1 and self._recent_bytes() > self._limits.recent_pages:
                 self._recent.popitem(last=False)
 
     def _recent_bytes(self) -> int:
@@ -287,13 +278,13 @@ class ProjectPages:
         dropped = self._listings.pop(state.name, None)
         self._listings[state.name] = state.revision, listing
         self._listed_files += len(listing.files) - (len(dropped[1].files) if dropped else 0)
-        while self._listed_files > LISTED_FILES and len(self._listings) > 1:
+        while self._listed_files > self._limits.listed_files and len(self._listings) > 1:
             _, (_, oldest) = self._listings.popitem(last=False)
             self._listed_files -= len(oldest.files)
 
     def _remember(self, name: str, error: UpstreamError, seconds: float) -> None:
         self._failures[name] = time.monotonic() + seconds, error
-        while len(self._failures) > STATES:
+        while len(self._failures) > self._limits.states:
             self._failures.popitem(last=False)
 
     def _raise_remembered(self, name: str) -> None:

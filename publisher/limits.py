@@ -1,0 +1,158 @@
+"""Every bound on what strangers send and on what waits for them, in one frozen `Limits`: bytes, seconds, numbers."""
+
+import os
+from dataclasses import dataclass
+
+KILOBYTE = 2**10
+MEGABYTE = 2**20
+
+_CORES = os.cpu_count() or 1
+
+
+@dataclass(frozen=True)
+class DistributionLimits:
+    """
+    Bounds on reading a distribution file, for the index and for the command.
+
+    An archive may expand to ``expansion_ratio`` times its size, as on the Python Package Index, and to
+    ``expansion_floor`` bytes however small it is. ``global_headers`` bounds all global pax headers together, which
+    `tarfile` copies for every member, and ``chained_headers`` those in a row, which it reads by recursion.
+    ``field_names`` counts different names of fields: the specification has some thirty.
+    """
+
+    filename: int = 255
+    version: int = 500
+    members: int = 40_000
+    zip_directory: int = 16 * MEGABYTE
+    expansion_ratio: int = 50
+    expansion_floor: int = 64 * MEGABYTE
+    extended_header: int = 64 * KILOBYTE
+    global_headers: int = 4 * KILOBYTE
+    chained_headers: int = 8
+    metadata: int = 4 * MEGABYTE
+    metadata_fields: int = 10_000
+    metadata_head: int = MEGABYTE
+    field_names: int = 100
+
+
+@dataclass(frozen=True)
+class UpstreamLimits:
+    """
+    Bounds on what is asked for upstream.
+
+    A page is fresh for what upstream's ``Cache-Control`` says, within ``fresh_least`` and ``fresh_most``; an older one
+    is answered while it is asked for again, one older than ``stale`` only when upstream doesn't answer. ``remembered``
+    is how long a failure is an answer. ``states``, ``listed_files`` and ``recent_pages`` bound what is kept in memory
+    of pages: projects, files, bytes.
+    """
+
+    connections_per_host: int = 32
+    flights: int = 64
+    page_size: int = 32 * MEGABYTE
+    page_entries: int = 200_000
+    metadata_size: int = 4 * MEGABYTE
+    file_size: int = 8192 * MEGABYTE
+    connect: float = 10.0
+    silence: float = 30.0
+    first_page: float = 30.0
+    redirects: int = 5
+    fresh_least: float = 300.0
+    fresh_default: float = 600.0
+    fresh_most: float = 1800.0
+    stale: float = 7 * 86400.0
+    remembered: float = 60.0
+    remembered_page_failure: float = 5.0
+    breaker_failures: int = 3
+    breaker_pause: float = 30.0
+    record_delay: float = 5.0
+    page_memory: int = 16 * MEGABYTE
+    file_memory: int = 8 * MEGABYTE
+    states: int = 20_000
+    listed_files: int = 20_000
+    recent_pages: int = 4 * MEGABYTE
+    remembered_owners: int = 50_000
+    threads: int = 6
+    admin_text: int = 1000
+    admin_reason: int = 500
+    admin_patience: float = 1800.0
+
+
+@dataclass(frozen=True)
+class Limits:
+    """
+    The bounds that keep one client from using up the index.
+
+    ``open_uploads`` may have begun, a quarter of them by one account while others wait ``upload_patience``, and
+    ``parallel_uploads`` of them may be at work on what came, at the same time. ``slowest_body`` is an average in bytes
+    a second. One account has ``inspections_each`` of the threads that read what was sent, and after SIGTERM they go on
+    for ``inspection_grace``. Failed logins are answered ``first_delay`` to ``longest_delay`` late, and forgotten after
+    ``forgiven_after``. bcrypt looks at ``password`` bytes and no more, so longer ones are refused; the cost of the
+    other kinds grows with the length.
+    """
+
+    # requests
+    head_size: int = 64 * KILOBYTE
+    slow_head: float = 30.0
+    body_size: int = 64 * KILOBYTE
+    body_time: float = 30.0
+    slowest_body: int = 512
+    idle_connection: int = 75
+    grace: int = 120
+    grace_in_background: int = 25
+    stalled_download: float = 60.0
+    # uploads
+    upload_size: int = 2048 * MEGABYTE
+    upload_name: int = 240
+    form_parts: int = 5000
+    form_part_head: int = 8 * KILOBYTE
+    form_field: int = 4 * MEGABYTE
+    form_fields: int = 8 * MEGABYTE
+    signature: int = 64 * KILOBYTE
+    parallel_uploads: int = 16
+    open_uploads: int = 64
+    upload_patience: float = 20.0
+    stalled_upload: float = 60.0
+    # work on what was sent
+    inspections: int = 8
+    inspections_each: int = max(1, _CORES // 2)
+    waiting_inspections: int = 128
+    inspection_patience: float = 60.0
+    inspection_grace: float = 10.0
+    hashing_threads: int = 4
+    # names and texts
+    project_name: int = 240
+    account_name: int = 128
+    password_minimum: int = 8
+    password: int = 72
+    other_password: int = 1024
+    yank_reason: int = 500
+    reason_phrase: int = 300
+    description: int = 100_000
+    listed_projects: int = 2000
+    # logins
+    login_patience: float = 10.0
+    login_threads: int = max(1, min(4, _CORES // 2))
+    waiting_logins: int = 256
+    waiting_in_a_lane: int = 64
+    lanes: int = 4096
+    first_delay: float = 0.1
+    longest_delay: float = 3.0
+    forgiven_after: float = 300.0
+    remembered_for: float = 300.0
+    remembered_pairs: int = 4096
+    accounts_file: int = 64 * MEGABYTE
+    # pypiserver's routes
+    legacy_requests: int = 4
+    waiting_legacy_requests: int = 64
+    legacy_patience: float = 10.0
+    # memory, log
+    page_memory: int = 256 * MEGABYTE
+    file_memory: int = 64 * MEGABYTE
+    log_lines: int = 10_000
+    # in groups
+    distributions: DistributionLimits = DistributionLimits()
+    upstream: UpstreamLimits = UpstreamLimits()
+
+
+LIMITS = Limits()
+"""The bounds that hold where no others were given."""
