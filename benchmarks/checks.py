@@ -35,7 +35,7 @@ def write_project(folder: Path) -> Path:
             f'"""Module {number}."""\n\n\ndef area_{number}(width: float, height: float) -> float:\n'
             f'    """Return an area, times {number}."""\n    return width * height * {number}\n'
         )
-    (project / "LICENSE").write_text("Nobody may use it.\n")
+    (project / "LICENSE").write_text("All rights reserved.\n")
     commit(project)
     return project
 
@@ -86,8 +86,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=9)
     arguments = parser.parse_args()
     tools = ("uv", "build", "validate-pyproject", "check-wheel-contents", "twine", "hatchling")
-    told = ", ".join(f"{name} {version(name)}" for name in tools)
-    print(f"{os.cpu_count()} cores, {platform.platform()}, Python {platform.python_version()}, {told}")
+    versions = ", ".join(f"{name} {version(name)}" for name in tools)
+    print(f"{os.cpu_count()} cores, {platform.platform()}, Python {platform.python_version()}, {versions}")
     print(f"{'measured (medians)':<62}{'ours':>11}{'other':>11}{'ratio':>8}  must be")
     with TemporaryDirectory() as folder:
         bench = Rounds(Path(folder), arguments.rounds)

@@ -59,11 +59,11 @@ def _holds(ratio: float, bound: str) -> bool:
 def wrk(url: str, path: str, accept: str = "*/*", seconds: int = 2) -> tuple[float, float]:
     """Return requests and megabytes a second: one thread, 8 connections, every request authenticated."""
     command = ["wrk", "-t1", "-c8", f"-d{seconds}s", "-H", f"Authorization: {AUTHORIZATION}", "-H", f"Accept: {accept}"]
-    told = subprocess.run([*command, url + path], capture_output=True, text=True, check=True).stdout
-    errors = re.search(r"Non-2xx or 3xx responses: (\d+)", told)
-    assert errors is None, told
-    requests_each = float(re.search(r"Requests/sec:\s+([\d.]+)", told)[1])  # type: ignore[index]
-    number, unit = re.search(r"Transfer/sec:\s+([\d.]+)([KMG]?B)", told).groups()  # type: ignore[union-attr]
+    output = subprocess.run([*command, url + path], capture_output=True, text=True, check=True).stdout
+    errors = re.search(r"Non-2xx or 3xx responses: (\d+)", output)
+    assert errors is None, output
+    requests_each = float(re.search(r"Requests/sec:\s+([\d.]+)", output)[1])  # type: ignore[index]
+    number, unit = re.search(r"Transfer/sec:\s+([\d.]+)([KMG]?B)", output).groups()  # type: ignore[union-attr]
     return requests_each, float(number) * {"B": 1e-6, "KB": 1e-3, "MB": 1, "GB": 1e3}[unit]
 
 

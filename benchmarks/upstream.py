@@ -420,9 +420,9 @@ def file_url(index: str, filename: str) -> str:
 def wrk(url: str, accept: str = JSON) -> float:
     """Return requests a second."""
     command = ["wrk", "-t1", "-c8", "-d2s", "-H", f"Accept: {accept}", "-H", "Accept-Encoding: gzip", url]
-    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert "Non-2xx" not in told, told
-    return float(re.search(r"Requests/sec:\s+([\d.]+)", told)[1])  # type: ignore[index]
+    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "Non-2xx" not in output, output
+    return float(re.search(r"Requests/sec:\s+([\d.]+)", output)[1])  # type: ignore[index]
 
 
 def memory(pid: int) -> float:

@@ -12,7 +12,7 @@ from publisher.client import http
 from publisher.errors import PublishError
 
 EXPECTED = {"simple/": 401, "packages/": 401, "users": 401}
-"""The status that each path has for somebody without an account."""
+"""Expected status of each path for an anonymous client."""
 
 HEALTH = {"status": "ok", "reading": "ok", "accounts": "ok", "uploading": "ok"}
 PATIENCE = float(os.environ.get("SMOKE_TEST_SECONDS", "120"))

@@ -6,10 +6,10 @@ from typing import ClassVar
 
 class PublishError(Exception):
     """
-    A failure that is told in one message: what failed and why, then what to do next.
+    A failure, reported in one message: the cause, then the remedy.
 
     ``message`` says what failed and why; ``hint`` is the next step, or None when there is nothing to do but what the
-    message already says; ``path`` is the file of the project that has to be mended, where one is known, and ``line``
+    message already says; ``path`` is the project's file that has to be fixed, where one is known, and ``line``
     the line in it, counted from 1.
     """
 

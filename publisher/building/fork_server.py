@@ -47,15 +47,15 @@ def main() -> None:
             if script not in compiled:
                 with open(script, "rb") as file:  # noqa: PTH123 - pathlib is one more import
                     compiled[script] = compile(file.read(), script, "exec")
-            report, told = os.pipe()
+            report, status_pipe = os.pipe()
             gc.freeze()
             child = os.fork()
             if child == 0:
                 os.close(report)
                 os.close(control.detach())
-                _become(request, compiled[script], told)
+                _become(request, compiled[script], status_pipe)
                 return
-            os.close(told)
+            os.close(status_pipe)
             _, status = os.waitpid(child, 0)
             os.set_blocking(report, False)
             with suppress(BlockingIOError), open(report, "rb") as names:  # noqa: PTH123
@@ -65,7 +65,7 @@ def main() -> None:
 
 
 def _import_all(modules: Iterable[str]) -> None:
-    """Import modules; what goes wrong is told by the script that needs one."""
+    """Import modules; a failure is reported by the script that needs the module."""
     for module in modules:
         with suppress(BaseException):  # also SystemExit: any code may run here
             import_module(module)
@@ -77,7 +77,7 @@ def _start(request: dict[str, Any]) -> int:
     return subprocess.run(command, cwd=request["folder"], env=environment, check=False).returncode  # noqa: S603
 
 
-def _become(request: dict[str, Any], code: CodeType, told: int) -> None:
+def _become(request: dict[str, Any], code: CodeType, status_pipe: int) -> None:
     """Run the script as an interpreter that was started with it would, and report what it imported."""
     before = set(sys.modules)
     os.environ.update(request["environment"])
@@ -86,7 +86,7 @@ def _become(request: dict[str, Any], code: CodeType, told: int) -> None:
     sys.path.insert(0, os.path.dirname(sys.argv[0]))  # noqa: PTH120
     exec(code, {"__name__": "__main__", "__file__": sys.argv[0], "__builtins__": __builtins__})  # noqa: S102
     names = "\n".join(name for name in sys.modules if name not in before and _is_installed(name)).encode()
-    os.write(told, names if len(names) <= _REPORT_LIMIT else b"")
+    os.write(status_pipe, names if len(names) <= _REPORT_LIMIT else b"")
 
 
 def _is_installed(name: str) -> bool:

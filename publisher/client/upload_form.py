@@ -26,7 +26,7 @@ class UploadForm:
     """
     A ``multipart/form-data`` body that yields its pieces, with the digest of the file behind the file.
 
-    ``on_sent`` is told how many bytes of the file were taken so far, and may raise to stop. After the last piece,
+    ``on_sent`` gets the number of bytes sent so far, and may raise to stop. After the last piece,
     `sha256` is the digest of what was sent. A piece holds until the next is taken, which has its memory.
     """
 

@@ -1,4 +1,4 @@
-"""Small files that only save time: a folder in the person's cache, of which nobody minds the loss."""
+"""Small files that only save time: a folder in the person's cache, which may be deleted at any time."""
 
 import os
 from collections.abc import Collection

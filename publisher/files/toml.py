@@ -26,7 +26,7 @@ def set_keys(text: str, table: Sequence[str], values: Mapping[str, str | Sequenc
         expected = tomllib.loads(plain)
         _table(expected, table).update(values)
         if tomllib.loads(edited) != expected:
-            raise ValueError("it would change something else")  # noqa: TRY301 - told as the others are
+            raise ValueError("it would change something else")  # noqa: TRY301 - reported like the others
     except (TOMLKitError, ValueError, AttributeError, TypeError, RecursionError, ConfigurationError) as error:
         name = ".".join(table)
         raise ConfigurationError(f"[{name}] can't be added to this TOML: {error}.", hint="Write it by hand.") from error
@@ -189,5 +189,5 @@ def _table(document: dict[str, Any], path: Sequence[str]) -> dict[str, Any]:
 
 
 def to_toml(document: Mapping[str, object]) -> str:
-    """Return a document that nobody has written by hand as TOML."""
+    """Return a generated document as TOML."""
     return tomlkit.dumps(document)

@@ -24,7 +24,7 @@ class Event:
 
     @property
     def is_pull_request(self) -> bool:
-        """Whether the run is for code that nobody has merged."""
+        """True if the run is for code that is not merged."""
         return self.name.startswith("pull_request")
 
 

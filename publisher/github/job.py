@@ -36,7 +36,7 @@ def set_up_job(url: IndexUrl, credentials: Credentials, folder: Path, existing: 
     path = folder / FILENAME
     text = f"{earlier.rstrip()}\n{entry}" if earlier.strip() else entry
     try:
-        path.unlink(missing_ok=True)  # a link that somebody put there is not followed
+        path.unlink(missing_ok=True)  # a planted link is not followed
         replace_file(path, text.encode(), mode=0o600)
     except OSError as error:
         raise ConfigurationError(f"{path} can't be written: {error.strerror or error}.") from error

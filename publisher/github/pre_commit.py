@@ -90,5 +90,5 @@ def _parse(text: str) -> dict[str, Any]:
 
 def _by_hand(reason: str) -> ConfigurationError:
     return ConfigurationError(
-        f"The hooks can't be added to {FILENAME}: {reason}.", hint="Mend it, or leave the hooks out with --no-hooks."
+        f"The hooks can't be added to {FILENAME}: {reason}.", hint="Fix it, or leave the hooks out with --no-hooks."
     )

@@ -57,7 +57,7 @@ def _installed_from() -> ActionRef | None:
     try:
         noted: Any = json.loads(distribution("pypi-publish").read_text("direct_url.json") or "{}")
         url = urlsplit(noted["url"])
-        if url.hostname != _HOST:  # a repository of that name on GitHub would be somebody else's
+        if url.hostname != _HOST:  # a repository of that name on GitHub would be another one
             return None
         repository = url.path.strip("/").removesuffix(".git")
         return parse_action_ref(f"{repository}@{noted['vcs_info']['commit_id']}")

@@ -60,7 +60,7 @@ def default_scope(tool: Tool, machine: Machine) -> str:
 
 
 def make_setup(url: IndexUrl, account: Account | None) -> Setup:
-    """Return what the tools of an account's owner are told."""
+    """Return the settings for an account owner's tools."""
     if account is None:
         return Setup(url, index_name(url))
     return Setup(url, index_name(url), account.username, proxies_public=account.passes_on)

@@ -59,7 +59,7 @@ class DemoFailedError(PublishError):
 
 @dataclass(frozen=True)
 class Show:
-    """How the demo is told: the title of a step, the command it runs, a line of its output, and the seconds it took."""
+    """Callbacks that print the demo's report: title of a step, its command, a line of output, seconds taken."""
 
     step: Callable[[str], None]
     command: Callable[[str], None]

@@ -20,7 +20,7 @@ class DemoKeyring(KeyringBackend):
 
     @property
     def name(self) -> str:
-        """What people are told that holds the password."""
+        """Name of the place that holds the password, for messages."""
         return "the demo's own keyring"
 
     @property

@@ -1,4 +1,4 @@
-"""Running other people's programs: bounded in time, with nobody to ask and nothing printed."""
+"""Running other programs: bounded in time, without a terminal, and with their output captured."""
 
 import os
 import shutil
@@ -87,7 +87,7 @@ def run_program(
 
 
 def stop_programs() -> None:
-    """Stop every program that runs, when whoever waits for it no longer does."""
+    """Stop every running program once its caller no longer waits."""
     for process in list(_running):
         _stop(process)
 

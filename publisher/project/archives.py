@@ -100,7 +100,7 @@ def read_tar(
                     extracted = archive.extractfile(member)
                     picked[name] = extracted.read() if extracted is not None else b""
         while bounded.read(_CHUNK):
-            pass  # to the end of the gzip stream: its checksum stands there
+            pass  # to the end of the gzip stream: its checksum is there
     return names, picked
 
 

@@ -80,7 +80,7 @@ def read_pyproject(folder: Path) -> dict[str, Any]:
             line = max(1, len(path.read_bytes().splitlines()))
         raise ConfigurationError(
             f"{path} is not valid TOML: {error}.",
-            hint="Mend the line that it names.",
+            hint="Fix that line.",
             path=path,
             line=line,
         ) from error
@@ -90,7 +90,7 @@ def read_source(folder: Path) -> Source:
     """
     Return what a folder's ``[project]`` table says (PEP 621), or ``[tool.poetry]``, which has the same two keys.
 
-    Raises ConfigurationError as `read_pyproject` does; a table that is invalid is told by the build.
+    Raises ConfigurationError as `read_pyproject` does; the build reports an invalid table.
     """
     document = read_pyproject(folder)
     match document:

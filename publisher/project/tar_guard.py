@@ -20,7 +20,7 @@ class TarGuard(io.RawIOBase):
     Reads a tar stream on behalf of `tarfile`, and raises InvalidDistributionError for what would cost it too much.
 
     The headers are read a second time here, in one pass. Where both could read them differently (a size in a pax header
-    that is not the header's, which backends such as uv_build repeat there; sparse files; types that nobody writes) the
+    that is not the header's, which backends such as uv_build repeat there; sparse files; types that no tool writes) the
     archive is refused.
     """
 

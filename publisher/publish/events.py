@@ -1,4 +1,4 @@
-"""Events of building and publishing, for whoever displays them."""
+"""Events of building and publishing, for display."""
 
 import threading
 from collections.abc import Callable, Iterator, Sequence

@@ -39,7 +39,7 @@ def conclude(found: Sequence[Violation], built: Sequence[Distribution], *, stric
     failed = counts[Severity.ERROR] or (strict and counts[Severity.WARNING])
     words = [f"{count} {kind.value}{'s' if count > 1 else ''}" for kind in Severity if (count := counts[kind])]
     fixable = sum(finding.rule.fixable for finding in found)
-    hint = f" --fix mends {fixable} of them." if fixable else ""
+    hint = f" --fix fixes {fixable} of them." if fixable else ""
     if failed and output.as_json:
         click.get_current_context().exit(CheckFailedError.exit_code)
     if failed:

@@ -108,7 +108,7 @@ class Output:
                 self._print(following)
 
     def _print(self, text: str) -> None:
-        with suppress(OSError):  # a message that nobody can read any more is no reason to fail
+        with suppress(OSError):  # an unreadable message is no reason to fail
             if self.above is not None:
                 self.above(text)
             else:

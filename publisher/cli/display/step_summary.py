@@ -15,17 +15,17 @@ def outputs_of(report: Report) -> dict[str, str]:
     ``name``, ``version`` and ``project-url`` are empty where the projects of the run, unchanged ones among them, differ
     in them; ``files`` is a JSON list with the files of all of them.
     """
-    told = report.as_json()
+    payload = report.as_json()
     states = [file.state for file in report.files]
     releases = [*report.releases, *report.unchanged]
     keys = ("filename", "project", "version", "size", "sha256", "status", "url")
     return {
-        "published": str(told["published"]).lower(),
+        "published": str(payload["published"]).lower(),
         "uploaded": str(states.count(State.UPLOADED)),
         "skipped-count": str(len(states) - states.count(State.UPLOADED)),
         "name": _same(release.display_name for release in releases),
         "version": _same(str(release.version) for release in releases),
-        "files": json.dumps([{key: file[key] for key in keys} for file in told["files"]]),
+        "files": json.dumps([{key: file[key] for key in keys} for file in payload["files"]]),
         "index-url": report.url.root,
         "project-url": _same(report.url.project_page(release.name) for release in releases),
     }

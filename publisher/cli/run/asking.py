@@ -44,7 +44,7 @@ def ask_facts(
 
 def _ask(target: Target, credentials: Credentials | None) -> tuple[bool, list[str]]:
     """Return whether the index passes on the names that it does not own, and the names of the projects on it."""
-    # nobody is asked for a password only to have a look
+    # no prompt for a password just to look something up
     credentials = credentials or find_credentials(replace(target, prompt=None))
 
     with closing(IndexClient(target.url, credentials)) as connection:

@@ -50,7 +50,7 @@ def _awaited(findings: Iterator[Diagnosis], output: Output) -> Iterator[Diagnosi
 
 
 def _shown(findings: Iterator[Diagnosis], output: Output) -> Iterator[Diagnosis]:
-    """Pass findings on, each told as soon as it is there; quietly, those that are well are left out."""
+    """Yield findings as they arrive; with ``--quiet``, problems only."""
     area: Area | None = None
     for finding in findings:
         if not (output.is_quiet and finding.verdict.is_well):

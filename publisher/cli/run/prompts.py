@@ -16,7 +16,7 @@ Answer = TypeVar("Answer")
 
 
 def can_ask() -> bool:
-    """Tell whether a person is at the terminal; nobody is at a CI runner's."""
+    """Return True if a person is at the terminal; False on a CI runner."""
     try:
         return current_output().runner is None and sys.stdin.isatty() and sys.stderr.isatty()
     except ValueError:  # a stream that was closed

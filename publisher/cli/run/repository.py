@@ -73,15 +73,15 @@ def _reachable(url: IndexUrl) -> IndexUrl:
 
 
 def _ask_for_action() -> ActionRef:
-    """Return the action that a person names; raise ConfigurationError where nobody can be asked."""
+    """Return the action that a person names; raise ConfigurationError without a terminal to ask on."""
     if not can_ask():
         raise ConfigurationError(
             "It is not known which repository holds the publish action: this is no release and no clone from GitHub.",
             hint="Give --action OWNER/REPOSITORY@COMMIT, the place of your copy of this project on GitHub.",
         )
     current_output().say(
-        "The workflow uses the publish action from your copy of this project on GitHub, at a commit that nobody can "
-        "move. In that copy, `git rev-parse HEAD` prints the commit's 40 digits."
+        "The workflow uses the publish action from your copy of this project on GitHub, at a commit, "
+        "which never moves. In that copy, `git rev-parse HEAD` prints the commit's 40 digits."
     )
     return ask_until_valid("Publish action, OWNER/REPOSITORY@COMMIT", parse_action_ref)
 
@@ -90,10 +90,10 @@ def _agreed(changes: Sequence[FileChange], *, yes: bool, force: bool) -> list[Fi
     """
     Return the changes that a person agrees to.
 
-    Raises ConfigurationError where nobody can be asked.
+    Raises ConfigurationError without a terminal to ask on.
     """
     if not (yes or force or can_ask()):
-        raise ConfigurationError("Nobody can be asked whether to write this.", hint="--yes writes without asking.")
+        raise ConfigurationError("There is no terminal to confirm this on.", hint="--yes writes without asking.")
     if not (yes or force or click.confirm("Write this?", default=True, err=True)):
         raise StoppedError("Nothing was written.")
     agreed = []

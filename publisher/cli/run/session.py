@@ -59,7 +59,7 @@ def _log_in(target: Target) -> tuple[Login, Credentials]:
     """
     Log in with the credentials that were given, else with those that a person types, who may try again.
 
-    Raises CredentialsError when none are given and nobody can be asked, and when the index refuses given ones.
+    Raises CredentialsError when none are given and there is no terminal to ask on, or the index refuses them.
     """
     username = target.username or target.url.username
     password = target.password or target.url.password
@@ -123,7 +123,7 @@ def _remove_from_files(index: IndexUrl) -> None:
         for draft in drafts:
             output.say(f"{index} is taken out of {draft.path}.")
     for path in files_with_passwords(index, machine):
-        output.warn(f"{path} has a password for {index} that was put there by somebody else: take it out.")
+        output.warn(f"{path} has a password for {index} that pypi-publish did not write: remove it yourself.")
 
 
 def show_account(args: TargetArgs) -> None:
@@ -143,7 +143,7 @@ def show_account(args: TargetArgs) -> None:
         output.result(json.dumps(payload, indent=2))
         return
     output.result(account.username)
-    rights = "not told by this index" if account.rights is None else ", ".join(account.rights) or "none"
+    rights = "not reported by this index" if account.rights is None else ", ".join(account.rights) or "none"
     output.say(f"Index:       {target.url}")
     output.say(f"Rights:      {rights}")
     output.say(f"Credentials: from {source}")

@@ -126,7 +126,7 @@ def _print(scoped: Sequence[tuple[Tool, str]], setup: Setup, machine: Machine) -
 def write_setup(
     scoped: Sequence[tuple[Tool, str]], setup: Setup, machine: Machine, *, skip: bool, dry_run: bool
 ) -> None:
-    """Write what tools are told; with ``skip``, a tool that can't be set up does not keep the others from it."""
+    """Write the tools' settings; with ``skip``, one tool's failure does not stop the others."""
     drafts: dict[Path, FileChange] = {}
     for tool, scope in scoped:
         try:

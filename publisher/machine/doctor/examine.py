@@ -53,11 +53,11 @@ def _read_config(folder: Path) -> ProjectConfig:
     try:
         return read_project_config(folder)
     except ConfigurationError:
-        return ProjectConfig()  # told by the checks of the project
+        return ProjectConfig()  # the checks of the project report it
 
 
 def _find_index(named: str | None) -> tuple[IndexUrl | None, Sequence[Diagnosis]]:
-    """Return the index that is named, or the only one that somebody logged in to, and what is to be said of that."""
+    """Return the index that is named, or the only one with a login on this machine, and the finding about it."""
     if named is None:
         return _find_login()
     try:

@@ -82,7 +82,7 @@ def _check_certificate(url: IndexUrl, probe: http.Probe, thresholds: Thresholds)
     days = (probe.certificate_end - _now()).days
     words = f"Its TLS certificate is trusted, for {days} more days."
     if days < thresholds.certificate_days:
-        yield _INDEX.warning("encrypted", words, "Whoever runs the index has to renew it before that.")
+        yield _INDEX.warning("encrypted", words, "The index's admin has to renew it before that.")
     else:
         yield _INDEX.ok("encrypted", words)
 
@@ -103,7 +103,7 @@ def _check_clock(probe: http.Probe, thresholds: Thresholds) -> Iterator[Diagnosi
 
 
 def _check_answer(url: IndexUrl, probe: http.Probe) -> Generator[Diagnosis, None, Reached]:
-    """Judge what the index answers to somebody without a password."""
+    """Judge the index's answer to an anonymous client."""
     status, response = probe.status, probe.response
     if status == HTTPStatus.UNAUTHORIZED:
         yield _INDEX.ok("is-an-index", "It asks for a password.")
@@ -139,17 +139,17 @@ def _check_answer(url: IndexUrl, probe: http.Probe) -> Generator[Diagnosis, None
 def _check_health(url: IndexUrl, session: http.IndexSession) -> Iterator[Diagnosis]:
     """Ask the index how it is, which only ours can tell."""
     try:
-        told = session.probe(url.endpoint("health"), "application/json").json
+        health = session.probe(url.endpoint("health"), "application/json").json
     except IndexUnavailableError as error:
         yield _INDEX.problem("healthy", error.message, error.hint)
         return
-    if isinstance(told, dict) and told.get("proxy") == "not trusted":
+    if isinstance(health, dict) and health.get("proxy") == "not trusted":
         yield _INDEX.warning(
             "proxy",
             "The index does not trust its proxy: all clients count as one address, and links may be wrong.",
             "Its administrator starts it with --trusted-proxy ADDRESS; the index's log names the address.",
         )
-    match told:
+    match health:
         case {"status": "ok"}:
             yield _INDEX.ok("healthy", "It is an index of pypi-publish, and can read and write its packages.")
         case {"status": "unavailable", "reason": str(reason)}:

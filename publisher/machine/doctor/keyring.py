@@ -62,12 +62,12 @@ def _check_command(url: IndexUrl, accepted: Accepted) -> Iterator[Diagnosis]:
         yield _KEYRING.problem(
             "command", f"{command} is too old for pip, which needs 25.2.1 or newer.", INSTALL_WITH_KEYRING
         )
-    elif (told := _read(outcome)) is None:
+    elif (answer := _read(outcome)) is None:
         yield _missing(command, run_program([*get, url.simple, accepted.credentials.username], time_limit=_TIME_LIMIT))
-    elif told != (accepted.credentials.username, accepted.credentials.password.reveal()):
+    elif answer != (accepted.credentials.username, accepted.credentials.password.reveal()):
         yield _KEYRING.problem(
             "command",
-            f"{command} has another password, of {told[0]}.",
+            f"{command} has another password, of {answer[0]}.",
             "Run `pypi-publish login` again; if that does not help, it looks into another keyring.",
         )
     else:

@@ -1,1 +1,1 @@
-"""The tools that install from an index or publish to it, and what their configuration files are told."""
+"""The tools that install from an index or publish to it, and their configuration files."""

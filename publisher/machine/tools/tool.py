@@ -13,7 +13,7 @@ from publisher.machine.paths import Machine
 from publisher.secret import Secret, mask_urls
 
 PUBLIC = "the public index"
-"""The name of an index that a tool asks without being told to."""
+"""Name of an index that a tool asks by default."""
 
 
 @dataclass(frozen=True)

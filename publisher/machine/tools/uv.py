@@ -125,7 +125,7 @@ class Uv(Installer):
         return settings.indexes
 
     def risk(self, asked: Sequence[ConfiguredIndex], examined: Examined) -> str | None:
-        """Judge the order: uv takes a package from the first index that has its name, unless it is told otherwise."""
+        """Judge the order: by default, uv takes a package from the first index that has its name."""
         usual = [index for index in asked if not (isinstance(index, UvIndex) and index.explicit)]
         own = next((index for index in asked if index.is_index(examined.setup.url)), None)
         if own is None or own not in usual:
