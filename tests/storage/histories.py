@@ -269,7 +269,8 @@ async def _check(server: Server, told: Told) -> None:
         if not await server.catalog.is_owned(name):
             told.faults.append(f"{name} is not owned")
     await server.credentials.refresh()
-    lost = told.accounts - set(server.users.names())
+    async with server.credentials.reading() as kept:
+        lost = told.accounts - set(server.users.names(kept))
     told.faults += [f"the account {username} is lost" for username in lost]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from publisher.server.storage.base import Storage
+from publisher.server.storage.base import Storage, put
 from publisher.server.storage.errors import (
     AbsentError,
     ChangedError,
@@ -37,6 +37,23 @@ def test_a_file_is_there_for_every_writer_once_it_was_acknowledged(world: World)
             assert list(files.list("a")) == [str(number) for number in range(6)]
             assert files.list("nothing") == []
             assert files.stat("a/3").size == 1
+
+    asyncio.run(run())
+
+
+def test_a_version_is_known_without_waiting_and_follows_the_contents(world: World) -> None:
+    async def run() -> None:
+        one, other = world.writer(), world.writer()
+        assert other.known_version("file") is None
+        seen = set()
+        for data in (b"first", b"second", b"third"):
+            async with one.writing() as files:
+                await asyncio.to_thread(put, files, "file", data)
+            await other.refresh()
+            async with other.reading() as files:
+                assert other.known_version("file") == files.stat("file").version
+            seen.add(other.known_version("file"))
+        assert len(seen) == 3
 
     asyncio.run(run())
 

@@ -66,6 +66,8 @@ def test_nobody_reads_while_the_volume_looks_empty(containers: Containers) -> No
         reloading = asyncio.create_task(other.refresh())
         while not other.reading_paused:  # noqa: ASYNC110 - no event tells
             await asyncio.sleep(0)
+        with pytest.raises(StorageUnavailableError):
+            other.known_version("file")
         assert await _read(other, "file") == b"x"
         await reloading
 

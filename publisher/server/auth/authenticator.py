@@ -21,7 +21,7 @@ from publisher.server.auth.errors import (
     CredentialsRefusedError,
     NoAdminTokenError,
 )
-from publisher.server.auth.htpasswd import LoadedAccounts, Stamp, Users
+from publisher.server.auth.htpasswd import LoadedAccounts, Users
 from publisher.server.settings import Right, ServerSettings
 from publisher.server.storage.base import Storage
 from publisher.server.storage.errors import StorageError
@@ -72,7 +72,7 @@ class Authenticator:
         self._key = os.urandom(32)
         self._proofs: OrderedDict[bytes, _Proof] = OrderedDict()
         self._accounts: LoadedAccounts | None = None
-        self._stamp: Stamp | None = None
+        self._version: str | None = None
         self._next_look = 0.0
         limits = self._limits = settings.limits
         self._attempts = Attempts(limits)
@@ -93,11 +93,11 @@ class Authenticator:
         now = time.monotonic()
         if not self._storage.is_recent():
             return None
-        if now >= self._next_look and not self._storage.reading_paused:
-            with suppress(OSError):  # what is known stays in use while the disk does not answer
-                self._stamp = self.users.stamp()
+        if now >= self._next_look:
+            with suppress(StorageError):  # what is known stays in use while the storage does not answer
+                self._version = self._storage.known_version(self.users.key)
             self._next_look = now + LOOK_SHARE * (time.monotonic() - now)
-        if self._accounts is None or self._accounts.stamp != self._stamp:
+        if self._accounts is None or self._accounts.version != self._version:
             return None
         return self._proven(self._digest(header))
 
@@ -117,7 +117,7 @@ class Authenticator:
                 async with asyncio.timeout(KNOWN_PATIENCE):
                     await self._storage.refresh()
         self._accounts = await self._load()
-        self._stamp = self._accounts.stamp
+        self._version = self._accounts.version
         proven = self._proven(digest)
         if proven is not None:
             return proven
@@ -229,8 +229,8 @@ class Authenticator:
 
     async def _load(self) -> LoadedAccounts:
         assert self.users is not None  # noqa: S101 - for the type checker: `authenticate` has looked
-        async with self._storage.reading():
-            return await asyncio.get_running_loop().run_in_executor(None, self.users.load)
+        async with self._storage.reading() as files:
+            return await asyncio.get_running_loop().run_in_executor(None, self.users.load, files)
 
     def _proven(self, digest: bytes) -> str | None:
         proof = self._proofs.get(digest)

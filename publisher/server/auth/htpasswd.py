@@ -1,7 +1,6 @@
 """The htpasswd file of an index: read again as soon as it changes, and rewritten all at once."""
 
 import logging
-import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -17,13 +16,11 @@ from publisher.server.auth.account_table import AccountTable, parse, with_entry
 from publisher.server.auth.errors import AccountsUnavailableError, InvalidAccountError
 from publisher.server.auth.rules import check_name, check_password
 from publisher.server.storage.base import Files
-from publisher.server.storage.errors import AbsentError, ChangedError
+from publisher.server.storage.errors import AbsentError, ChangedError, StorageError
+from publisher.server.storage.folder import FolderStorage
 
 SETTLED_AFTER = 0.3
 """Seconds that a changed file must stay as it is before a password is wrong by it: others rewrite it in place."""
-
-Stamp = tuple[int, int, int]
-"""What changes when a file changes: its inode, size in bytes and modification time in nanoseconds."""
 
 _Result = TypeVar("_Result")
 _log = logging.getLogger(__name__)
@@ -39,10 +36,10 @@ class Change(StrEnum):
 
 @dataclass(frozen=True)
 class LoadedAccounts:
-    """The accounts of a file, the stamp it had, and the time (`time.time`) from which on it can be relied upon."""
+    """The accounts of a file, its version, and the time (`time.time`) from which on it can be relied upon."""
 
     table: AccountTable
-    stamp: Stamp | None
+    version: str | None
     settled_at: float
     doubtful: str | None = None
     """Why nobody's password may be called wrong by it, None where nothing speaks against that."""
@@ -52,12 +49,13 @@ class Users:
     """
     The accounts in one htpasswd file; entries that Apache and pypiserver verify work, new ones are bcrypt.
 
-    Methods that verify or set a password block for the time of a hash (a quarter of a second): call them in a thread.
+    The file is ``key`` in a storage, whose files each method is given; its path is for the log alone.
+    `set_password` blocks for the time of a hash (a quarter of a second): call it in a thread.
     """
 
     def __init__(self, path: Path, *, allow_plaintext: bool = False, starts_without: bool = False) -> None:
+        self.key = path.name
         self._path = path
-        self._name = os.fspath(path)
         self._allow_plaintext = allow_plaintext
         self._starts_without = starts_without
         """Whether the first account makes the file, as on a new volume; else a missing file is a lost one."""
@@ -65,30 +63,27 @@ class Users:
         self._had_accounts = False
         self._warned: str | None = None
 
-    def stamp(self) -> Stamp | None:
-        """Return what changes when the file changes, None while there is no file; costs one look at the directory."""
-        try:
-            found = os.stat(self._name)  # noqa: PTH116 - the hot path
-        except FileNotFoundError:
-            return None
-        return found.st_ino, found.st_size, found.st_mtime_ns
-
-    def load(self) -> LoadedAccounts:
+    def load(self, files: Files) -> LoadedAccounts:
         """Return the accounts as the file has them now; raise AccountsUnavailableError when it can't be read."""
         loaded = self._loaded
         try:
-            stamp = self.stamp()
-            if loaded is not None and loaded.stamp == stamp:
+            found = files.stat(self.key)
+            if loaded is not None and loaded.version == found.version:
                 return loaded
-            text = self._read() if stamp is not None else None
-        except OSError as error:
-            self._warn_once(f"can't be read: {error.strerror or error}")
-            raise AccountsUnavailableError from error
-        if stamp is None and self._starts_without and not self._had_accounts:
-            return LoadedAccounts(parse(b""), None, 0.0)
-        if text is None or stamp is None:
+            text = files.read(self.key, 0, LIMITS.accounts_file + 1)
+        except AbsentError:
+            if self._starts_without and not self._had_accounts:
+                return LoadedAccounts(parse(b""), None, 0.0)
             self._warn_once("is missing")
-            raise AccountsUnavailableError("The index has no file with accounts just now; tell its administrator.")
+            raise AccountsUnavailableError(
+                "The index has no file with accounts just now; tell its administrator."
+            ) from None
+        except StorageError as error:
+            self._warn_once(f"can't be used: {error.message}")
+            raise AccountsUnavailableError from error
+        if len(text) > LIMITS.accounts_file:
+            self._warn_once(f"can't be used: it is larger than {LIMITS.accounts_file} bytes")
+            raise AccountsUnavailableError
         table = parse(text, allow_plaintext=self._allow_plaintext)
         doubtful = None
         if not text.strip() and self._had_accounts:
@@ -96,8 +91,8 @@ class Users:
         elif not table.complete:
             doubtful = "ends in the middle of a line"
         self._had_accounts = self._had_accounts or bool(table.entries)
-        changed_at = stamp[2] / 1e9 if loaded is None else time.time()
-        self._loaded = LoadedAccounts(table, stamp, changed_at + SETTLED_AFTER, doubtful)
+        changed_at = found.modified_ns / 1e9 if loaded is None else time.time()
+        self._loaded = LoadedAccounts(table, found.version, changed_at + SETTLED_AFTER, doubtful)
         self._report(self._loaded)
         return self._loaded
 
@@ -105,9 +100,12 @@ class Users:
         """Have the file read again at the next use."""
         self._loaded = None
 
-    def names(self) -> list[str]:
-        """Return the names of all users, sorted; there are none where there is no file."""
-        return sorted(parse(self._read()).entries) if self._path.exists() else []
+    def names(self, files: Files) -> list[str]:
+        """Return the names of all users, sorted; none without a file. Raises StorageError."""
+        try:
+            return sorted(parse(files.read(self.key)).entries)
+        except AbsentError:
+            return []
 
     def set_password(self, files: Files, username: str, password: str, *, new_name: bool = True) -> Change:
         """
@@ -139,26 +137,19 @@ class Users:
 
         return self._change(files, change)
 
-    def _read(self) -> bytes:
-        with self._path.open("rb") as file:
-            text = file.read(LIMITS.accounts_file + 1)
-        if len(text) > LIMITS.accounts_file:
-            raise OSError(f"it is larger than {LIMITS.accounts_file} bytes")
-        return text
-
     def _change(self, files: Files, change: Callable[[bytes], tuple[bytes, _Result]]) -> _Result:
         """Apply a change to what the file holds now, and replace the file in one step if anything changed."""
         while True:
             try:
-                version: str | None = files.stat(self._path.name).version
-                before = files.read(self._path.name)
+                version: str | None = files.stat(self.key).version
+                before = files.read(self.key)
             except AbsentError:
                 version, before = None, b""
             after, result = change(before)
             if after == before:
                 return result
             with suppress(ChangedError):  # by a program that knows no lease: its change is kept
-                files.replace(self._path.name, after, version)
+                files.replace(self.key, after, version)
                 return result
 
     def _report(self, loaded: LoadedAccounts) -> None:
@@ -187,12 +178,17 @@ def create_file(path: Path) -> None:
     Raises ConfigurationError when it can't be made.
     """
     try:
-        if path.exists():  # which may be on a disk that can only be read
-            return
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
+        files = FolderStorage(path.absolute().parent, mode=0o600).files()
+        try:
+            files.stat(path.name)  # which may be on a disk that can only be read
+        except AbsentError:
+            with suppress(ChangedError):
+                files.replace(path.name, b"", None)
     except OSError as error:
         raise ConfigurationError(f"The htpasswd file {path} can't be made: {error.strerror or error}.") from error
+    except StorageError as error:
+        raise ConfigurationError(f"The htpasswd file {path} can't be made: {error.message}") from error
 
 
-__all__ = ["Change", "InvalidAccountError", "LoadedAccounts", "Stamp", "Users", "create_file"]
+__all__ = ["Change", "InvalidAccountError", "LoadedAccounts", "Users", "create_file"]

@@ -53,8 +53,8 @@ class AccountRoutes:
         """Name all users."""
         users = self._users
         await self._storage.refresh()
-        async with self._storage.reading():
-            names = await asyncio.to_thread(users.names)
+        async with self._storage.reading() as files:
+            names = await asyncio.to_thread(users.names, files)
         return json_response({"users": names})
 
     async def remove(self, _request: Request, username: str) -> Response:

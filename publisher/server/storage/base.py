@@ -104,6 +104,13 @@ class Storage(Protocol):
     def reading_paused(self) -> bool:
         """Whether the files may look absent just now."""
 
+    def known_version(self, key: str) -> str | None:
+        """
+        Return the version that a file has as of the last `refresh`, None for an absent one, without waiting.
+
+        Raises StorageUnavailableError when that is not known just now.
+        """
+
     def reading(self) -> AbstractAsyncContextManager[Files]:
         """Return the files, which stay in place meanwhile; raise StorageUnavailableError when they can't be read."""
 

@@ -230,6 +230,10 @@ class FolderStorage:
         self._mode = mode
         self._locks = FileLocks(root / DOT_FOLDER if needs_dot_folder else root, root / DOT_FOLDER / "locks")
 
+    def known_version(self, key: str) -> str | None:
+        """Return the version of a file."""
+        return known_version(self.files(), key)
+
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Files]:
         """Return the files."""
@@ -285,6 +289,14 @@ class FolderStorage:
     def files(self) -> FolderFiles:
         """Return the files without waiting: on a disk nothing has to be."""
         return FolderFiles(self.root, self._locks, mode=self._mode)
+
+
+def known_version(files: FolderFiles, key: str) -> str | None:
+    """Return the version of a file on a disk, None for an absent one."""
+    try:
+        return files.stat(key).version
+    except AbsentError:
+        return None
 
 
 def remove_old_copies(root: Path) -> None:

@@ -15,7 +15,7 @@ from publisher.server.storage.coalesce import Coalesced
 from publisher.server.storage.dictlease import LEASE_SECONDS, DictLease, DictLeases
 from publisher.server.storage.errors import NotDurableError, StorageUnavailableError
 from publisher.server.storage.filelocks import FileLocks
-from publisher.server.storage.folder import FolderFiles, remove_old_copies
+from publisher.server.storage.folder import FolderFiles, known_version, remove_old_copies
 from publisher.server.storage.notices import LONGEST_COMMIT, Notices, SharedDict
 from publisher.server.storage.sync import VolumeSync
 
@@ -76,6 +76,12 @@ class VolumeStorage:
     def reading_paused(self) -> bool:
         """Whether the files may look absent just now."""
         return self._sync.paused
+
+    def known_version(self, key: str) -> str | None:
+        """Return the version of a file, unless the folder may look empty just now."""
+        if self.reading_paused:
+            raise StorageUnavailableError
+        return known_version(self._files(), key)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Files]:

@@ -422,7 +422,7 @@ def test_changing_one_account_leaves_the_other_lines_as_they_are(tmp_path: Path)
 def test_the_last_account_can_be_removed(tmp_path: Path) -> None:
     users, files = htpasswd.Users(tmp_path / "htpasswd"), FolderStorage(tmp_path).files()
     users.set_password(files, "ada", "long enough")
-    assert users.load().table.entries
+    assert users.load(files).table.entries
     assert users.remove(files, "ada")
-    assert users.load().doubtful is None
-    assert users.names() == []
+    assert users.load(files).doubtful is None
+    assert users.names(files) == []

@@ -21,6 +21,7 @@ class HtpasswdAccounts:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._users = Users(path)
+        self._storage = FolderStorage(path.absolute().parent, mode=0o600)
 
     def add(self, username: str, password: Secret) -> str:
         """Create an account or change its password, and return which."""
@@ -29,37 +30,30 @@ class HtpasswdAccounts:
             return self._change(lambda files: self._users.set_password(files, username, password.reveal()).value)
         except InvalidAccountError as error:
             raise ConfigurationError(str(error)) from error
-        except OSError as error:
-            raise self._unusable(error) from error
 
     def remove(self, username: str) -> None:
         """Remove an account; raise PublishError where there is none."""
-        try:
-            removed = self._path.exists() and self._change(lambda files: self._users.remove(files, username))
-        except OSError as error:
-            raise self._unusable(error) from error
-        if not removed:
+        if username not in self.names() or not self._change(lambda files: self._users.remove(files, username)):
             raise PublishError(f"There is no user {username} in {self._path}.")
 
     def names(self) -> list[str]:
         """Return the names of all accounts."""
         try:
-            return self._users.names()
-        except OSError as error:
+            return self._users.names(self._storage.files())
+        except StorageError as error:
             raise self._unusable(error) from error
 
     def _change(self, work: Callable[[Files], _Result]) -> _Result:
         """Change the accounts as an index does that may use the same file just now."""
 
         async def change() -> _Result:
-            storage = FolderStorage(self._path.absolute().parent, mode=0o600)
-            async with storage.lease("accounts") as lease, storage.writing(lease) as files:
+            async with self._storage.lease("accounts") as lease, self._storage.writing(lease) as files:
                 return work(files)
 
         try:
             return asyncio.run(change())
         except StorageError as error:
-            raise ConfigurationError(f"The htpasswd file {self._path} can't be used: {error.message}") from error
+            raise self._unusable(error) from error
 
-    def _unusable(self, error: OSError) -> Exception:
-        return ConfigurationError(f"The htpasswd file {self._path} can't be used: {error.strerror or error}.")
+    def _unusable(self, error: StorageError) -> Exception:
+        return ConfigurationError(f"The htpasswd file {self._path} can't be used: {error.message}")
