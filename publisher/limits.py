@@ -42,8 +42,10 @@ class UpstreamLimits:
 
     A page is fresh for what upstream's ``Cache-Control`` says, within ``fresh_least`` and ``fresh_most``; an older one
     is answered while it is asked for again, one older than ``stale`` only when upstream doesn't answer. ``remembered``
-    is how long a failure is an answer. ``states``, ``listed_files`` and ``recent_pages`` bound what is kept in memory
-    of pages: projects, files, bytes.
+    is how long a failure is an answer. ``states``, ``listed_files``, ``found_files`` and ``recent_pages`` bound what is
+    kept in memory of pages: projects, files of whole listings, files that were asked for, bytes. Files up to
+    ``small_file`` are fetched whole, and ``unplaced`` bytes of them may wait for a slow disk; ``queued`` pieces of each
+    larger one may.
     """
 
     connections_per_host: int = 32
@@ -68,9 +70,15 @@ class UpstreamLimits:
     page_memory: int = 16 * MEGABYTE
     file_memory: int = 8 * MEGABYTE
     states: int = 20_000
-    listed_files: int = 20_000
+    listed_files: int = 6_000
+    found_files: int = 4_000
     recent_pages: int = 4 * MEGABYTE
     remembered_owners: int = 50_000
+    remembered_files: int = 10_000
+    remembered_proxies: int = 1000
+    small_file: int = MEGABYTE
+    unplaced: int = 8 * MEGABYTE
+    queued: int = 8
     threads: int = 6
     admin_text: int = 1000
     admin_reason: int = 500

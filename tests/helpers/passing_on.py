@@ -79,6 +79,8 @@ async def find(upstream: Upstream, path: str) -> FoundFile:
 async def read(upstream: Upstream, path: str) -> bytes:
     """Return the bytes of a file, from the cache or from its download."""
     opened = await upstream.open(await find(upstream, path))
+    if isinstance(opened, bytes):
+        return opened
     if not isinstance(opened, Download):
         return opened.path.read_bytes()
     parts = []

@@ -43,6 +43,8 @@ class PublicFile:
     metadata: bytes | None = None
     uploaded: str | None = "2024-01-01T00:00:00.000000Z"
     extra: dict[str, Any] = field(default_factory=dict)
+    fixed_path: str = ""
+    """Where the file is, whatever its bytes become."""
 
     @property
     def sha256(self) -> str:
@@ -50,7 +52,7 @@ class PublicFile:
 
     @property
     def path(self) -> str:
-        return f"/packages/{self.sha256[:2]}/{self.sha256[2:8]}/{self.filename}"
+        return self.fixed_path or f"/packages/{self.sha256[:2]}/{self.sha256[2:8]}/{self.filename}"
 
 
 class FakeUpstream:

@@ -153,6 +153,7 @@ class UpstreamAdmin:
         """Remove a project's page and files from the cache."""
         name = _checked(name)
         upstream = self._upstream
+        await upstream.pages.saved(name)
         removed = await upstream.context.in_thread(lambda: self._remove(name))
         upstream.pages.forget(name)
         _audit.info("%s removed %s from the cache of public packages", by, name)
@@ -162,6 +163,9 @@ class UpstreamAdmin:
         upstream = self._upstream
         listing = self._stored_listing(name)
         keys = {key for file in listing.files.values() for key in upstream.files.keys(file)} if listing else set()
+        for file in listing.files.values() if listing else ():
+            if not file.hashes:
+                upstream.learned.forget_digest(file.url)
         upstream.blobs.unpin(keys)
         upstream.page_store.remove(name)
         return sum(upstream.blobs.remove(key) for key in keys)

@@ -27,13 +27,18 @@ _MAX_AGE = re.compile(r"(?:s-maxage|max-age)=(\d{1,9})")
 
 @dataclass(frozen=True, slots=True)
 class PageReply:
-    """Upstream's answer to a request for a page; ``body`` is decompressed, ``max_age`` in seconds."""
+    """
+    Upstream's answer to a request for a page; ``max_age`` in seconds.
+
+    ``body`` is decompressed, ``packed`` the same as it came if it was compressed by gzip.
+    """
 
     status: int
     url: str
     body: bytes = b""
     etag: str = ""
     max_age: int | None = None
+    packed: bytes | None = None
 
 
 class FileReply:
@@ -63,6 +68,8 @@ class UpstreamClient:
     def __init__(self, limits: UpstreamLimits) -> None:
         self._limits = limits
         self._session: aiohttp.ClientSession | None = None
+        self._tls: ssl.SSLContext | None = None
+        self._proxies: dict[tuple[str, str], str | None] = {}
 
     async def close(self) -> None:
         """Close all connections."""
@@ -71,6 +78,10 @@ class UpstreamClient:
             self._session = None
             for _ in range(2):  # transports end in the loop's next rounds
                 await asyncio.sleep(0)
+
+    def trust(self) -> None:
+        """Read the certificates of authorities, which takes a while; the first request over TLS would do it."""
+        self._tls = self._tls or _tls()
 
     async def page(self, source: UpstreamSource, url: str, etag: str) -> PageReply:
         """
@@ -85,12 +96,12 @@ class UpstreamClient:
             if response.status != 200:
                 return PageReply(response.status, str(response.url))
             try:
-                body = await self._body(response)
+                body, packed = await self._body(response)
             except (aiohttp.ClientError, TimeoutError, OSError, zlib.error) as error:
                 raise UpstreamUnavailableError(f"Upstream broke off: {_reason(error)}.") from error
             found = _MAX_AGE.search(response.headers.get("Cache-Control", ""))
             max_age = int(found[1]) if found else None
-            return PageReply(200, str(response.url), body, response.headers.get("ETag", ""), max_age)
+            return PageReply(200, str(response.url), body, response.headers.get("ETag", ""), max_age, packed)
 
     @asynccontextmanager
     async def file(self, source: UpstreamSource, url: str) -> AsyncIterator[FileReply]:
@@ -106,7 +117,12 @@ class UpstreamClient:
         for _ in range(self._limits.redirects + 1):
             try:
                 response = await self._started().get(
-                    url, headers=headers, auth=_auth_for(source, url), allow_redirects=False, proxy=_proxy_for(url)
+                    url,
+                    headers=headers,
+                    auth=_auth_for(source, url),
+                    allow_redirects=False,
+                    proxy=self._proxy_for(url),
+                    ssl=self._certificates_for(url),
                 )
             except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
                 raise UpstreamUnavailableError(f"Upstream can't be reached: {_reason(error)}.") from error
@@ -119,30 +135,30 @@ class UpstreamClient:
                 response.close() if response.content.at_eof() is False else response.release()
         raise UpstreamUnavailableError(f"Upstream redirects more than {self._limits.redirects} times.")
 
-    async def _body(self, response: aiohttp.ClientResponse) -> bytes:
-        """Return a page's body, decompressed, within the limit."""
+    async def _body(self, response: aiohttp.ClientResponse) -> tuple[bytes, bytes | None]:
+        """Return a page's body, decompressed, within the limit, and as it came if it was compressed."""
         limit = self._limits.page_size
         zipped = response.headers.get("Content-Encoding", "").lower() == "gzip"
         decompress = zlib.decompressobj(zlib.MAX_WBITS | 16) if zipped else None
         parts: list[bytes] = []
+        packed: list[bytes] = []
         size = 0
         async for chunk in response.content.iter_any():
             part = decompress.decompress(chunk, limit - size + 1) if decompress else chunk
+            packed.append(chunk)
             size += len(part)
             if size > limit or (decompress and decompress.unconsumed_tail):
                 raise UpstreamUnavailableError(f"Upstream's page is larger than {limit} bytes.")
             parts.append(part)
         if decompress and not decompress.eof:
             raise UpstreamUnavailableError("Upstream's page is cut short.")
-        return b"".join(parts)
+        return b"".join(parts), b"".join(packed) if decompress else None
 
     def _started(self) -> aiohttp.ClientSession:
         if self._session is None:
             limits = self._limits
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(
-                    limit=0, limit_per_host=limits.connections_per_host, ssl=_tls(), ttl_dns_cache=60
-                ),
+                connector=aiohttp.TCPConnector(limit=0, limit_per_host=limits.connections_per_host, ttl_dns_cache=60),
                 timeout=aiohttp.ClientTimeout(
                     total=None, sock_connect=limits.connect, sock_read=limits.silence, connect=None
                 ),
@@ -152,6 +168,24 @@ class UpstreamClient:
                 headers={"User-Agent": "pypi-publish"},
             )
         return self._session
+
+    def _certificates_for(self, url: str) -> ssl.SSLContext | bool:
+        """Return what proves a host; a proxy may be reached over TLS for a URL that is not."""
+        if not url.startswith("https:") and self._proxy_for(url) is None:
+            return True
+        self.trust()
+        assert self._tls is not None  # noqa: S101 - for the type checker
+        return self._tls
+
+    def _proxy_for(self, url: str) -> str | None:
+        """Return the proxy that the environment names for a URL; it is read once for each host."""
+        parts = urlsplit(url)
+        key = parts.scheme, parts.netloc
+        if key not in self._proxies:
+            if len(self._proxies) > self._limits.remembered_proxies:
+                self._proxies.clear()
+            self._proxies[key] = _proxy_of(url)
+        return self._proxies[key]
 
 
 def origin_of(url: str) -> tuple[str, str, int]:
@@ -168,7 +202,7 @@ def _auth_for(source: UpstreamSource, url: str) -> aiohttp.BasicAuth | None:
     return aiohttp.BasicAuth(credentials.username, credentials.password.reveal(), "utf-8")
 
 
-def _proxy_for(url: str) -> str | None:
+def _proxy_of(url: str) -> str | None:
     """Return the proxy that the environment names for a URL; netrc is not read, as its default entry fits any host."""
     parts = urlsplit(url)
     return None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme)

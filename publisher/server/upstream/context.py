@@ -1,6 +1,7 @@
 """What all parts of the room share: limits, connections, threads, breakers and the clock."""
 
 import asyncio
+import gc
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -32,7 +33,7 @@ class UpstreamContext:
 
     async def parsing(self, work: Callable[[], _Result]) -> _Result:
         """Run work with a whole page, one at a time: a large page has a hundred thousand small objects for a moment."""
-        return await asyncio.get_running_loop().run_in_executor(self._parser, work)
+        return await asyncio.get_running_loop().run_in_executor(self._parser, _without_collections, work)
 
     async def close(self) -> None:
         """Close the connections and end the threads."""
@@ -40,3 +41,12 @@ class UpstreamContext:
         self.threads.shutdown(wait=False, cancel_futures=True)
         self.placer.shutdown(wait=False, cancel_futures=True)
         self._parser.shutdown(wait=False, cancel_futures=True)
+
+
+def _without_collections(work: Callable[[], _Result]) -> _Result:
+    """Run work without looking for cycles, which many new objects would cause again and again; these have none."""
+    gc.disable()
+    try:
+        return work()
+    finally:
+        gc.enable()

@@ -1,11 +1,12 @@
 """Public packages as the routes see them: may a name be passed on, its page, its files, and the state of it all."""
 
 import asyncio
+import gzip
 import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from publisher.server.names.filenames import guess, is_name
@@ -13,12 +14,14 @@ from publisher.server.settings import UpstreamSettings, UpstreamSource
 from publisher.server.upstream.context import UpstreamContext
 from publisher.server.upstream.errors import NotUpstreamError, UpstreamUnavailableError, WithheldError
 from publisher.server.upstream.files.blobs import BlobStore
-from publisher.server.upstream.files.downloads import Download, Downloads
+from publisher.server.upstream.files.downloads import Download
 from publisher.server.upstream.files.public_files import PublicFiles, StoredPublicFile
 from publisher.server.upstream.ownership import Ownership
+from publisher.server.upstream.pages.learned import LearnedFacts
 from publisher.server.upstream.pages.listing import ListedFile, ParsedPage, tail_of
 from publisher.server.upstream.pages.page_store import PageStore
-from publisher.server.upstream.pages.projects import ProjectPages, RenderedEarly
+from publisher.server.upstream.pages.projects import ProjectPages
+from publisher.server.upstream.pages.recent import RenderedEarly
 from publisher.server.upstream.pages.render import RenderedPage, render
 from publisher.server.upstream.policy.decision import Policy
 from publisher.server.upstream.policy.ledger import Ledger
@@ -26,6 +29,9 @@ from publisher.server.upstream.policy.records import RecordStorage
 
 LEDGER_CHECK = 5.0
 """Seconds between two looks at what other processes recorded."""
+
+ZIP_LEVEL = 2
+"""gzip's level for public pages, whose first reader waits while they are zipped."""
 
 _audit = logging.getLogger("publisher.audit")
 _log = logging.getLogger(__name__)
@@ -79,17 +85,18 @@ class Upstream:
         self.policy = Policy(settings, self.ledger, self._now)
         self.pages = ProjectPages(self.context, self.page_store)
         self.pages.render_early = self._render_early
-        self._downloads = Downloads(self.context, self.blobs)
-        self.files = PublicFiles(self.context, self.blobs, self._downloads)
-        self._without_metadata: dict[str, set[str]] = {}
-        self._metadata_revision = 0
+        self.learned = LearnedFacts(settings.cache)
+        self.files = PublicFiles(self.context, self.blobs, self.learned)
         self._watching: asyncio.Task[None] | None = None
+        self._trusting: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Read what is recorded, and what is cached; a storage that is not there yet is read later."""
         await self.refresh_ledger()
         await self.context.in_thread(self.blobs.clean_up)
         await self.context.in_thread(self.blobs.scan)
+        if any(source.url.startswith("https:") for source in self.settings.sources):
+            self._trusting = asyncio.create_task(self.context.in_thread(self.context.client.trust))
         self._watching = asyncio.create_task(self._watch())
 
     async def stop(self) -> None:
@@ -97,14 +104,13 @@ class Upstream:
         if self._watching is not None:
             self._watching.cancel()
         await self.pages.stop()
-        await self._downloads.stop()
+        await self.files.stop()
         await self.ledger.stop()
         await self.context.close()
 
-    @property
-    def revision(self) -> int:
-        """Grows whenever an answer may change for another reason than a page or time."""
-        return self.policy.revision + self._metadata_revision
+    def revision(self, name: str) -> int:
+        """Return a number that grows whenever answers for a project may change for another reason than page or time."""
+        return self.policy.revision + self.learned.revision(name)
 
     async def source_of(self, name: str) -> UpstreamSource:
         """
@@ -121,7 +127,7 @@ class Upstream:
 
     def is_right(self, basis: Basis) -> bool:
         """Tell from memory that an answer is still right; False where anything would have to be found out."""
-        if self.clock() >= basis.until or self.revision != basis.policy:
+        if self.clock() >= basis.until or self.revision(basis.name) != basis.policy:
             return False
         if not self.ownership.is_surely_public(basis.name):
             return False
@@ -133,16 +139,17 @@ class Upstream:
         """Return a project's page as it is passed on now; raises UpstreamError and StorageUnavailableError."""
         source = await self.source_of(name)
         state = await self.pages.get(name, source)
-        revision = self.revision
+        revision = self.revision(name)
         early = self.pages.rendered_early(state) if as_json and not root_path else None
-        if early is not None and early.policy == revision and self.clock() < early.page.until:
+        if early is not None and early.basis == revision and self.clock() < early.page.until:
             rendered = early.page
         else:
             state, parsed = await self.pages.parsed(name, source)
-            revision = self.revision
+            revision = self.revision(name)
             decide = self.policy.decide(parsed.listing)
-            bare = frozenset(self._without_metadata.get(name, ()))
-            rendered = await self.context.parsing(lambda: render(parsed, decide, root_path, bare, as_json=as_json))
+            rendered = await self.context.parsing(
+                lambda: render(parsed, decide, root_path, self.learned, as_json=as_json)
+            )
         if await self.ownership.is_owned(name):  # published here while upstream was asked
             raise NotUpstreamError(f"This index has no project {name}.")
         if rendered.files and name not in self.ledger.passed_on:
@@ -162,23 +169,23 @@ class Upstream:
             raise NotUpstreamError(f"This index has no file {filename}.")
         name = guessed.project
         source = await self.source_of(name)
-        state, listing = await self.pages.listing(name, source)
+        state, listing = await self.pages.listing_with(name, source, filename)
         file = listing.files.get(filename)
         if file is None and self.clock() - state.confirmed > self.settings.limits.remembered:
             with suppress(UpstreamUnavailableError):  # a lock file may know a file that this page is too old for
                 await self.pages.refresh(name, source)
-                state, listing = await self.pages.listing(name, source)
+                state, listing = await self.pages.listing_with(name, source, filename)
                 file = listing.files.get(filename)
         if file is None or tail_of(file) != tail:
             raise NotUpstreamError(f"Upstream lists no file {filename} there.")
-        revision = self.revision
+        revision = self.revision(name)
         verdict = self.policy.decide(listing).verdict(file)
         if verdict.reason:
             raise WithheldError(verdict.reason)
         return FoundFile(file, source, Basis(name, state.revision, revision, verdict.until))
 
-    async def open(self, found: FoundFile) -> StoredPublicFile | Download:
-        """Return a file from the cache or its download; raises UpstreamError."""
+    async def open(self, found: FoundFile) -> StoredPublicFile | bytes | Download:
+        """Return a file from the cache, the bytes of a small one, or a download; raises UpstreamError."""
         return await self.files.get(found.file, found.source)
 
     async def metadata(self, found: FoundFile) -> bytes:
@@ -186,13 +193,12 @@ class Upstream:
         try:
             return await self.files.metadata(found.file, found.source)
         except NotUpstreamError:
-            self._without_metadata.setdefault(found.basis.name, set()).add(found.file.filename)
-            self._metadata_revision += 1
+            self.learned.note_without_metadata(found.basis.name, found.file.filename)
             raise
 
     def leave(self, download: Download) -> None:
         """Give up a reader's place in a download."""
-        self._downloads.leave(download)
+        self.files.leave(download)
 
     def state(self) -> list[dict[str, Any]]:
         """Return how each upstream does, for people and for health checks."""
@@ -225,9 +231,9 @@ class Upstream:
         """Render the page that most clients ask for; runs in a thread, where first sights can't be noted."""
         if source.first_seen:
             return None
-        revision = self.revision
-        bare = frozenset(self._without_metadata.get(parsed.listing.name, ()))
-        return RenderedEarly(render(parsed, self.policy.decide(parsed.listing), "", bare, as_json=True), revision)
+        revision = self.revision(parsed.listing.name)
+        page = render(parsed, self.policy.decide(parsed.listing), "", self.learned, as_json=True)
+        return RenderedEarly(replace(page, zipped=gzip.compress(page.body, ZIP_LEVEL, mtime=0)), revision)
 
     def _now(self) -> float:
         return self.clock()

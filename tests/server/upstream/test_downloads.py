@@ -1,6 +1,7 @@
 import asyncio
 import hashlib
 import os
+import shutil
 from functools import partial
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 
 from publisher.server.upstream.errors import NotUpstreamError, UpstreamUnavailableError, WrongContentError
 from publisher.server.upstream.files.downloads import Download
-from tests.helpers.passing_on import find, passing_on, read, settings_for
+from tests.helpers.passing_on import find, page, passing_on, read, settings_for
 from tests.helpers.upstream import FakeUpstream, PublicFile
 from tests.helpers.waiting import eventually_async
 
@@ -127,6 +128,7 @@ def test_metadata_that_upstream_lost_comes_from_the_wheel_or_is_not_announced_ag
             assert b"core-metadata" not in (await upstream.page("foo", "", as_json=True)).rendered.body
         async with passing_on(settings_for(fake, tmp_path)) as upstream:
             await read(upstream, file.path)
+            await eventually_async(partial(upstream.blobs.has, file.sha256))
             assert await upstream.metadata(await find(upstream, file.path)) == file.metadata
 
     asyncio.run(scenario())
@@ -184,7 +186,7 @@ def test_a_damaged_file_is_downloaded_again(fake: FakeUpstream, tmp_path: Path) 
     async def scenario() -> None:
         async with passing_on(settings_for(fake, tmp_path)) as upstream:
             await read(upstream, file.path)
-            await eventually_async(lambda: not upstream._downloads._running)
+            await eventually_async(lambda: not upstream.files._downloads._running)
             upstream.blobs.path(file.sha256).write_bytes(b"short")
             assert await read(upstream, file.path) == file.data
 
@@ -199,5 +201,36 @@ def test_upstream_breaks_off(fake: FakeUpstream, tmp_path: Path) -> None:
         async with passing_on(settings_for(fake, tmp_path)) as upstream:
             with pytest.raises(UpstreamUnavailableError, match="broke off"):
                 await read(upstream, file.path)
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("size", [1000, 3 * 2**20])
+def test_a_file_without_a_digest_is_announced_with_that_of_its_first_bytes(
+    fake: FakeUpstream, tmp_path: Path, size: int
+) -> None:
+    file = fake.add(tmp_path, "foo", data=os.urandom(size), extra={"hashes": {}})
+    path, first = file.path, file.sha256
+    file.fixed_path = path
+    settings = settings_for(fake, tmp_path)
+
+    async def scenario() -> None:
+        async with passing_on(settings) as upstream:
+            before = await upstream.page("foo", "", as_json=True)
+            assert first.encode() not in before.rendered.body
+            assert await read(upstream, path) == file.data
+            await eventually_async(lambda: not upstream.is_right(before.basis))
+            assert first.encode() in (await upstream.page("foo", "", as_json=True)).rendered.body
+            assert f"#sha256={first}".encode() in (await upstream.page("foo", "", as_json=False)).rendered.body
+        shutil.rmtree(settings.cache / "files")
+        file.data = file.data[:-1] + bytes([file.data[-1] ^ 1])
+        async with passing_on(settings) as upstream:
+            assert (await page(upstream, "foo"))["files"][0]["hashes"]["sha256"] == first
+            if size < settings.limits.small_file:
+                with pytest.raises(WrongContentError):
+                    await read(upstream, path)
+            else:
+                assert await read(upstream, path)  # whose digest the client checks
+            assert not list((settings.cache / "files").rglob("url-*"))
 
     asyncio.run(scenario())

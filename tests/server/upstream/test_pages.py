@@ -189,15 +189,18 @@ def test_a_name_of_ours_is_never_asked_for(fake: FakeUpstream, tmp_path: Path) -
 
 def test_a_name_is_published_here_while_upstream_answers(fake: FakeUpstream, tmp_path: Path) -> None:
     fake.add(tmp_path, "foo")
-    owned = Owned()
+
+    class OwnedOnceAsked(Owned):
+        async def is_owned(self, name: str) -> bool:
+            owned = name in self.names
+            self.names.add(name)
+            return owned
 
     async def scenario() -> None:
-        async with passing_on(settings_for(fake, tmp_path), owned=owned) as upstream:
-            question = asyncio.create_task(filenames(upstream, "foo"))
-            await eventually_async(lambda: upstream.pages.is_refreshing("foo"))
-            owned.names.add("foo")
+        async with passing_on(settings_for(fake, tmp_path), owned=OwnedOnceAsked()) as upstream:
             with pytest.raises(NotUpstreamError):
-                await question
+                await filenames(upstream, "foo")
+            assert fake.requests == ["/simple/foo/"]
             assert "foo" not in upstream.ledger.passed_on
 
     asyncio.run(scenario())

@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Generic, TypeVar
 
 from publisher.server.http.messages import ClientGoneError, Headers, HttpError, Request, Response, Send
@@ -23,11 +24,8 @@ from publisher.server.routes.sending import (
 )
 from publisher.server.upstream.errors import UpstreamError
 from publisher.server.upstream.files.downloads import Download
-from publisher.server.upstream.files.public_files import METADATA_SUFFIX, StoredPublicFile
-from publisher.server.upstream.service import Basis, FoundFile, Upstream
-
-ZIP_LEVEL = 2
-"""gzip's level for public pages, whose first reader waits while they are zipped."""
+from publisher.server.upstream.files.public_files import METADATA_SUFFIX, StoredPublicFile, key_of
+from publisher.server.upstream.service import ZIP_LEVEL, Basis, FoundFile, Upstream
 
 _Kept = TypeVar("_Kept")
 
@@ -50,8 +48,9 @@ class PublicRoutes:
             if self._upstream.is_right(kept[0]):
                 return kept[1].answer(request)
         found = await self._upstream.page(name, request.root_path, as_json=kind == JSON)
-        body, revision = found.rendered.body, found.basis.page
-        page = await self._upstream.context.in_thread(lambda: make_page(body, kind, revision, ZIP_LEVEL))
+        rendered, revision = found.rendered, found.basis.page
+        make = partial(make_page, rendered.body, kind, revision, ZIP_LEVEL, rendered.zipped)
+        page = make() if rendered.zipped else await self._upstream.context.in_thread(make)
         if _takes_gzip(request):  # clients do, and one form takes a tenth of the memory of both
             page = replace(page, plain=page.zipped)
         self._pages.keep(key, (found.basis, page))
@@ -77,6 +76,9 @@ class PublicRoutes:
             headers = _headers(hashlib.sha256(body).hexdigest(), b"text/plain; charset=utf-8")
             return ranged(request, self._keep(path, found, body, headers))
         opened = await self._upstream.open(found)
+        if isinstance(opened, bytes):
+            headers = _headers(key_of(found.file), content_type(filename))
+            return ranged(request, self._keep(path, found, opened, headers))
         if isinstance(opened, StoredPublicFile):
             return await self._stored(request, path, found, opened)
         return JoinedDownload(self._upstream, opened, _headers(opened.wanted.key, content_type(filename)))

@@ -66,6 +66,19 @@ class BlobStore:
         """Return a path for a download."""
         return self._temporary / secrets.token_hex(12)
 
+    def store(self, key: str, body: bytes) -> bool:
+        """Store a verified file, durably, if there is room for it; raises OSError."""
+        if not self.has_room_for(len(body)):
+            return False
+        path = self.temporary()
+        try:
+            path.write_bytes(body)
+            self.place(path, key)
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
+        return True
+
     def place(self, temporary: Path, key: str) -> None:
         """Give a complete, verified file its place, durably; raises OSError."""
         with temporary.open("rb") as file:

@@ -1,51 +1,24 @@
 """Downloads from upstream: one for everybody who asks, readable while it runs, stored when its digests are right."""
 
 import asyncio
-import hashlib
 import os
-import time
-from collections import OrderedDict
-from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from publisher.server.settings import UpstreamSource
-from publisher.server.upstream.breaker import NotAskedError
 from publisher.server.upstream.client import FileReply
 from publisher.server.upstream.context import UpstreamContext
-from publisher.server.upstream.errors import (
-    NotUpstreamError,
-    UpstreamError,
-    UpstreamUnavailableError,
-    WrongContentError,
-)
+from publisher.server.upstream.errors import UpstreamError, WrongContentError
 from publisher.server.upstream.files.blobs import BlobStore
-
-BATCH = 2**20
-"""Bytes that are hashed and written at a time."""
+from publisher.server.upstream.files.flights import Flights, LocalFailureError
+from publisher.server.upstream.files.wanted import OnStored, Wanted
 
 CHUNK = 2**17
 """Bytes that a reader gets at a time."""
 
 ABANDONED_AFTER = 2.0
 """Seconds that a download without readers, of which less than half came, waits for one."""
-
-_MAGIC = {".whl": b"PK", ".zip": b"PK", ".egg": b"PK", ".gz": b"\x1f\x8b", ".tgz": b"\x1f\x8b"}
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """A file to download: where from, its key in the store, and all that is announced of it."""
-
-    source: UpstreamSource
-    url: str
-    filename: str
-    key: str
-    hashes: Mapping[str, str]
-    size: int | None
-    limit: int
 
 
 class Download:
@@ -56,6 +29,8 @@ class Download:
         self.length = wanted.size
         self.written = 0
         self.error: UpstreamError | None = None
+        self.sha256 = ""
+        """The digest of all bytes, once they came."""
         self.verified = False
         """Whether all bytes came and are right; making them durable may take longer, and no reader waits for that."""
         self.done = False
@@ -135,16 +110,15 @@ class Download:
 
 
 class Downloads:
-    """All running downloads by key, and the failures of the last minute."""
+    """All running downloads by key."""
 
-    def __init__(self, context: UpstreamContext, blobs: BlobStore) -> None:
+    def __init__(self, context: UpstreamContext, blobs: BlobStore, flights: Flights, on_stored: OnStored) -> None:
         self._context = context
-        self._limits = context.limits
         self._blobs = blobs
+        self._flights = flights
+        self._on_stored = on_stored
         self._running: dict[str, Download] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._failures: OrderedDict[str, tuple[float, UpstreamError]] = OrderedDict()
-        self._flights = asyncio.Semaphore(context.limits.flights)
 
     async def get(self, wanted: Wanted) -> Download:
         """
@@ -152,7 +126,7 @@ class Downloads:
 
         Raises UpstreamError when it fails before the first byte, or failed a moment ago.
         """
-        self._raise_remembered(wanted.key)
+        self._flights.raise_remembered(wanted.key)
         download = self._running.get(wanted.key)
         if download is None:
             download = Download(wanted, self._blobs.temporary())
@@ -181,126 +155,83 @@ class Downloads:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def forget_failure(self, key: str) -> None:
-        """Ask upstream again for a file that failed."""
-        self._failures.pop(key, None)
-
-    def _raise_remembered(self, key: str) -> None:
-        remembered = self._failures.get(key)
-        if remembered is not None and remembered[0] > time.monotonic():
-            raise remembered[1]
-
     async def _run(self, download: Download) -> None:
         wanted = download.wanted
-        error: UpstreamError | None = _LocalFailureError("The index is being stopped.")
+        error: UpstreamError | None = LocalFailureError("The index is being stopped.")
         try:
-            async with self._flights:
-                self._context.breakers.require(wanted.url)
+            async with self._flights.flight(wanted):
                 await self._context.in_thread(download.open)
                 await self._fetch(download)
             error = None
         except UpstreamError as failure:
             error = failure
         except OSError as failure:
-            error = _LocalFailureError(f"The cache can't be written: {failure.strerror or failure}.")
+            error = LocalFailureError(f"The cache can't be written: {failure.strerror or failure}.")
         finally:
             self._running.pop(wanted.key, None)
             if error is not None:
-                self._remember(wanted.key, error)
                 with suppress(OSError):
                     download.path.unlink()
-            self._note_result(wanted.url, error)
+            self._flights.ended(wanted, error)
             download.finish(error)
-
-    def _note_result(self, url: str, error: UpstreamError | None) -> None:
-        """Let the breaker know how upstream did; what failed here does not count."""
-        if not isinstance(error, UpstreamUnavailableError):
-            self._context.breakers.of(url).succeeded()
-        elif not isinstance(error, _LocalFailureError | NotAskedError):
-            self._context.breakers.of(url).failed(error.message)
 
     async def _fetch(self, download: Download) -> None:
         wanted = download.wanted
-        hashes = {name: value for name, value in wanted.hashes.items() if name in hashlib.algorithms_guaranteed}
-        hashes = {name: value for name, value in hashes.items() if not name.startswith("shake")}
-        digests = {name: hashlib.new(name, usedforsecurity=False) for name in hashes}
+        digests = wanted.digests()
         async with self._context.client.file(wanted.source, wanted.url) as reply:
-            self._check_reply(download, reply)
+            download.length = wanted.length_in(reply)
             keep = await self._context.in_thread(lambda: self._blobs.has_room_for(download.length or 0))
             await self._receive(download, reply, list(digests.values()))
-        if download.length is not None and download.written != download.length:
-            raise UpstreamUnavailableError(f"Upstream sent {download.written} of {download.length} bytes.")
-        wrong = [name for name, digest in digests.items() if digest.hexdigest() != hashes[name]]
-        if wrong:
-            raise WrongContentError(f"Upstream's {wanted.filename} has another {wrong[0]} than its page announces.")
+        wanted.verify(download.written, download.length, digests)
+        download.sha256 = digests["sha256"].hexdigest()
         download.verify()
         if keep:
-            await asyncio.get_running_loop().run_in_executor(
-                self._context.placer, self._blobs.place, download.path, wanted.key
-            )
+            await asyncio.get_running_loop().run_in_executor(self._context.placer, self._place, download)
         else:  # passed on all the same
             await self._context.in_thread(download.path.unlink)
 
+    def _place(self, download: Download) -> None:
+        """Give a complete download its place; runs in a thread, raises OSError."""
+        self._blobs.place(download.path, download.wanted.key)
+        self._on_stored(download.wanted, download.sha256)
+
     async def _receive(self, download: Download, reply: FileReply, digests: list[Any]) -> None:
-        """Write what comes in batches, in a thread, while more comes."""
-        pending: list[bytes] = []
-        size = received = 0
-        writing: asyncio.Future[int] | None = None
-        loop = asyncio.get_running_loop()
-        async for chunk in reply.chunks():
-            if not received:
-                _check_magic(download.wanted, chunk)
-            received += len(chunk)
-            if received > download.wanted.limit or (download.length is not None and received > download.length):
-                raise WrongContentError("Upstream sends more bytes than its page announces.")
-            pending.append(chunk)
-            size += len(chunk)
-            if writing is not None and (writing.done() or size >= BATCH):
-                download.advance(await writing)
-                writing = None
-            if writing is None:
+        """Have what comes written while more comes; raises UpstreamError and OSError."""
+        queue: asyncio.Queue[bytes] = asyncio.Queue(self._context.limits.queued)
+        writing = asyncio.create_task(self._write(download, queue, digests))
+        received = 0
+        try:
+            async for chunk in reply.chunks():
+                if not received:
+                    download.wanted.check_first(chunk)
+                received += len(chunk)
+                download.wanted.check_received(received, download.length)
                 await self._stay_wanted(download)
-                writing = loop.run_in_executor(self._context.threads, download.write, pending, digests)
-                pending, size = [], 0
-        if writing is not None:
-            download.advance(await writing)
-        if pending:
-            download.advance(await loop.run_in_executor(self._context.threads, download.write, pending, digests))
+                await queue.put(chunk)
+                if writing.done():
+                    break
+        finally:  # a thread that writes must have ended before the file is closed
+            await queue.put(b"")
+            await asyncio.wait({writing})
+        writing.result()
+
+    async def _write(self, download: Download, queue: "asyncio.Queue[bytes]", digests: list[Any]) -> None:
+        """Write what is queued, in a thread, until an empty chunk; raises OSError."""
+        try:
+            parts = [await queue.get()]
+            while parts[-1]:
+                while not queue.empty() and parts[-1]:
+                    parts.append(queue.get_nowait())
+                written = await self._context.in_thread(partial(download.write, parts, digests))
+                download.advance(written)
+                parts = [b""] if not parts[-1] else [await queue.get()]
+        finally:
+            while not queue.empty():  # nobody waits for room any more
+                queue.get_nowait()
 
     async def _stay_wanted(self, download: Download) -> None:
         """End a download that everybody has left, unless more than half of it came."""
         if download.readers == 0 and download.length and download.written < download.length / 2:
             await asyncio.sleep(ABANDONED_AFTER)
             if download.readers == 0:
-                raise _LocalFailureError("Nobody waits for this file any more.")
-
-    def _check_reply(self, download: Download, reply: FileReply) -> None:
-        wanted = download.wanted
-        if reply.status == 404:
-            raise NotUpstreamError(f"Upstream has no file {wanted.filename}.")
-        if reply.status != 200:
-            raise UpstreamUnavailableError(f"Upstream answered {reply.status} for {wanted.filename}.")
-        if wanted.size is not None and reply.length is not None and reply.length != wanted.size:
-            raise WrongContentError(
-                f"Upstream's {wanted.filename} has {reply.length} bytes; its page announces {wanted.size}."
-            )
-        download.length = wanted.size if wanted.size is not None else reply.length
-        if download.length is not None and download.length > wanted.limit:
-            raise UpstreamUnavailableError(f"{wanted.filename} is larger than the {wanted.limit} bytes passed on here.")
-
-    def _remember(self, key: str, error: UpstreamError) -> None:
-        if not isinstance(error, _LocalFailureError | NotAskedError):
-            self._failures[key] = (time.monotonic() + self._limits.remembered, error)
-            while len(self._failures) > 10_000:
-                self._failures.popitem(last=False)
-
-
-class _LocalFailureError(UpstreamUnavailableError):
-    """The cache's disk failed, all readers left, or the index ends; upstream did nothing wrong."""
-
-
-def _check_magic(wanted: Wanted, first: bytes) -> None:
-    """Raise WrongContentError for a body that is no archive, where nothing else on the page could tell."""
-    magic = _MAGIC.get(os.path.splitext(wanted.filename)[1])  # noqa: PTH122 - a name, not a path
-    if magic is not None and not first.startswith(magic[: len(first)]):
-        raise WrongContentError(f"Upstream's {wanted.filename} is not an archive.")
+                raise LocalFailureError("Nobody waits for this file any more.")

@@ -6,11 +6,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from publisher.server.names.filenames import guess
 from publisher.server.settings import UpstreamSource
 from publisher.server.upstream.context import UpstreamContext
 from publisher.server.upstream.errors import NotUpstreamError, UpstreamUnavailableError
 from publisher.server.upstream.files.blobs import BlobStore
-from publisher.server.upstream.files.downloads import Download, Downloads, Wanted
+from publisher.server.upstream.files.downloads import Download, Downloads
+from publisher.server.upstream.files.flights import Flights
+from publisher.server.upstream.files.small import SmallFiles
+from publisher.server.upstream.files.wanted import Wanted
+from publisher.server.upstream.pages.learned import LearnedFacts
 from publisher.server.upstream.pages.listing import ListedFile
 
 METADATA_SUFFIX = ".metadata"
@@ -27,11 +32,14 @@ class StoredPublicFile:
 class PublicFiles:
     """Files and metadata of listed files; whoever asks must have made sure that they may be passed on."""
 
-    def __init__(self, context: UpstreamContext, blobs: BlobStore, downloads: Downloads) -> None:
+    def __init__(self, context: UpstreamContext, blobs: BlobStore, learned: LearnedFacts) -> None:
         self._context = context
         self._limits = context.limits
         self._blobs = blobs
-        self._downloads = downloads
+        self._learned = learned
+        flights = Flights(context)
+        self._small = SmallFiles(context, blobs, flights, self._learn)
+        self._downloads = Downloads(context, blobs, flights, self._learn)
 
     def stored(self, file: ListedFile) -> StoredPublicFile | None:
         """Return a file that is in the cache; one whose size is not the announced one is dropped."""
@@ -48,9 +56,19 @@ class PublicFiles:
         self._blobs.mark(key)
         return StoredPublicFile(path, key)
 
-    async def get(self, file: ListedFile, source: UpstreamSource) -> StoredPublicFile | Download:
-        """Return a file from the cache, or its download with the caller as a reader; raises UpstreamError."""
-        return self.stored(file) or await self._downloads.get(self._wanted(file, source))
+    async def get(self, file: ListedFile, source: UpstreamSource) -> StoredPublicFile | bytes | Download:
+        """
+        Return a file from the cache, the bytes of a small one, or a download with the caller as a reader.
+
+        Raises UpstreamError.
+        """
+        stored = self.stored(file)
+        if stored is not None:
+            return stored
+        wanted = self._wanted(file, source)
+        if file.size is not None and file.size <= self._limits.small_file:
+            return await self._small.get(wanted)
+        return await self._downloads.get(wanted)
 
     async def fetch(self, file: ListedFile, source: UpstreamSource) -> str:
         """Have a file in the cache, and return its key; raises UpstreamError."""
@@ -58,6 +76,15 @@ class PublicFiles:
         if isinstance(found, Download):
             await self._wait_for(found)
         return key_of(file)
+
+    def leave(self, download: Download) -> None:
+        """Give up a reader's place in a download."""
+        self._downloads.leave(download)
+
+    async def stop(self) -> None:
+        """End what runs, and store what has come."""
+        await self._small.stop()
+        await self._downloads.stop()
 
     async def metadata(self, file: ListedFile, source: UpstreamSource) -> bytes:
         """
@@ -74,13 +101,12 @@ class PublicFiles:
             self._blobs.mark(wanted.key)
             return body
         try:
-            download = await self._downloads.get(wanted)
+            return await self._small.get(wanted)
         except NotUpstreamError:
             wheel = self.stored(file)
             if wheel is None:
                 raise
             return await self._context.in_thread(lambda: metadata_in(wheel.path))
-        return await self._wait_for(download)
 
     def keys(self, file: ListedFile) -> set[str]:
         """Return the keys of a file and of its metadata."""
@@ -90,7 +116,16 @@ class PublicFiles:
         return found
 
     def _wanted(self, file: ListedFile, source: UpstreamSource) -> Wanted:
-        return Wanted(source, file.url, file.filename, key_of(file), file.hashes, file.size, self._limits.file_size)
+        hashes = file.hashes
+        if not hashes and (learned := self._learned.digest(file.url)):
+            hashes = {"sha256": learned}
+        return Wanted(source, file.url, file.filename, key_of(file), hashes, file.size, self._limits.file_size)
+
+    def _learn(self, wanted: Wanted, sha256: str) -> None:
+        """Note the digest of a stored file that upstream lists without one; raises OSError."""
+        guessed = guess(wanted.filename)
+        if guessed is not None and not wanted.hashes:
+            self._learned.note_digest(guessed.project, wanted.url, sha256)
 
     def _wanted_metadata(self, file: ListedFile, source: UpstreamSource) -> Wanted:
         return Wanted(
@@ -103,20 +138,16 @@ class PublicFiles:
             self._limits.metadata_size,
         )
 
-    async def _wait_for(self, download: Download) -> bytes:
-        """Return the bytes of a small download, or wait for the end of a large one; raises its UpstreamError."""
-        parts: list[bytes] = []
+    async def _wait_for(self, download: Download) -> None:
+        """Wait for the end of a download; raises its UpstreamError."""
         offset = 0
         try:
             while chunk := await download.read(offset, None):
                 offset += len(chunk)
-                if download.wanted.limit <= self._limits.metadata_size:
-                    parts.append(chunk)
             if download.error is not None:
                 raise download.error
         finally:
             self._downloads.leave(download)
-        return b"".join(parts)
 
 
 def key_of(file: ListedFile) -> str:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 from publisher.limits import LIMITS
@@ -21,10 +21,9 @@ _NULLABLE = {"requires-python", "provenance"}
 """The keys of a file that uv accepts as null."""
 
 
-@dataclass(frozen=True, slots=True)
-class ListedFile:
+class ListedFile(NamedTuple):
     """
-    A file as upstream's page lists it.
+    A file as upstream's page lists it; a page may have thousands.
 
     ``uploaded`` is in seconds since 1970, None where upstream does not say. ``metadata`` has the digests of the
     metadata file, None where there is none.
@@ -125,7 +124,7 @@ def _listed_file(entry: Mapping[str, Any], base: str, name: str) -> ListedFile |
         guessed.version,
         url,
         _digests(entry.get("hashes")) or {},
-        size if isinstance(size, int) and not isinstance(size, bool) and size >= 0 else None,
+        size if type(size) is int and size >= 0 else None,
         _time(entry.get("upload-time")),
         _metadata_digests(entry),
     )
@@ -150,9 +149,9 @@ def is_safe(filename: str) -> bool:
 
 
 def _digests(found: Any) -> dict[str, str] | None:
-    if not isinstance(found, Mapping):
+    if not isinstance(found, dict):
         return None
-    return {str(name): value.lower() for name, value in found.items() if isinstance(value, str)}
+    return {name: value.lower() for name, value in found.items() if isinstance(value, str)}
 
 
 def _metadata_digests(entry: Mapping[str, Any]) -> Mapping[str, str] | None:

@@ -52,16 +52,22 @@ class PageStore:
         """Return a page's body, or None when it is not there or not what was stored."""
         try:
             head, _, packed = self._path(name).read_bytes().partition(b"\n")
-            body = zlib.decompress(packed)
+            body = zlib.decompress(packed, zlib.MAX_WBITS | 32)
             return body if hashlib.sha256(body).hexdigest() == json.loads(head)["digest"] else None
         except (OSError, ValueError, KeyError, TypeError, zlib.error):
             return None
 
-    def save(self, name: str, facts: PageFacts, body: bytes, confirmed: float) -> PageFacts:
-        """Store a page in one step and return its facts with the body's digest; raises OSError."""
+    def save(
+        self, name: str, facts: PageFacts, body: bytes, confirmed: float, packed: bytes | None = None
+    ) -> PageFacts:
+        """
+        Store a page in one step and return its facts with the body's digest; raises OSError.
+
+        ``packed`` is the body compressed, where upstream did that.
+        """
         facts = PageFacts(**{**asdict(facts), "digest": hashlib.sha256(body).hexdigest()})
         path = self._path(name)
-        replace_file(path, json.dumps(asdict(facts)).encode() + b"\n" + zlib.compress(body, _LEVEL))
+        replace_file(path, json.dumps(asdict(facts)).encode() + b"\n" + (packed or zlib.compress(body, _LEVEL)))
         os.utime(path, (confirmed, confirmed))
         return facts
 

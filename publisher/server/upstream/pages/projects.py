@@ -19,18 +19,10 @@ from publisher.server.upstream.errors import (
 )
 from publisher.server.upstream.pages.listing import Listing, ParsedPage, parse_page
 from publisher.server.upstream.pages.page_store import PageFacts, PageStore
-from publisher.server.upstream.pages.render import RenderedPage
+from publisher.server.upstream.pages.recent import EarlyPages, RecentListings, RenderedEarly
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-
-@dataclass(frozen=True, slots=True)
-class RenderedEarly:
-    """A page that was rendered when it came, and the policy's revision then."""
-
-    page: RenderedPage
-    policy: int
 
 
 @dataclass(slots=True)
@@ -45,7 +37,7 @@ class PageState:
     """The monotonic time before which upstream is not asked again, after a failure."""
     failure: str = ""
     body: bytes | None = None
-    """The body, where it could not be stored."""
+    """The body, while it is not stored."""
 
 
 class ProjectPages:
@@ -57,12 +49,12 @@ class ProjectPages:
         self._store = store
         self._states: OrderedDict[str, PageState] = OrderedDict()
         self._failures: OrderedDict[str, tuple[float, UpstreamError]] = OrderedDict()
-        self._listings: OrderedDict[str, tuple[int, Listing]] = OrderedDict()
-        self._listed_files = 0
-        self._recent: OrderedDict[str, tuple[int, RenderedEarly]] = OrderedDict()
+        self._listings = RecentListings(self._limits)
+        self._early = EarlyPages(self._limits)
         self.render_early: Callable[[ParsedPage, UpstreamSource], RenderedEarly | None] = lambda *_: None
         """Renders a page in the thread that parsed it, so that its many small objects don't outlive that."""
         self._flights: dict[str, asyncio.Task[None]] = {}
+        self._saving: dict[str, asyncio.Task[None]] = {}
         self._places = asyncio.Semaphore(context.limits.flights)
         self._revisions = 0
 
@@ -90,15 +82,21 @@ class ProjectPages:
                 return self.known(name, source) or state
             if time.monotonic() >= state.ask_again:
                 with suppress(UpstreamUnavailableError):  # an old page is better than none
-                    await self.refresh(name, source)
+                    await self._ask(name, source)
             if name in self._states:
                 return self._states[name]
         self._raise_remembered(name)
-        await self.refresh(name, source)
+        await self._ask(name, source)
         return self._states[name]
 
     async def refresh(self, name: str, source: UpstreamSource) -> None:
-        """Ask upstream for a page, together with everybody who asks now; raises as `get`."""
+        """Ask upstream for a page, stored or not; raises as `get`."""
+        if name not in self._states:
+            await self._load(name, source)
+        await self._ask(name, source)
+
+    async def _ask(self, name: str, source: UpstreamSource) -> None:
+        """Ask upstream together with everybody who asks now."""
         flight = self._flights.get(name) or self._start(name, source)
         try:
             async with asyncio.timeout(self._limits.first_page):
@@ -125,18 +123,28 @@ class ProjectPages:
     async def listing(self, name: str, source: UpstreamSource) -> tuple[PageState, Listing]:
         """Return the files of a page; raises as `get`."""
         state = await self.get(name, source)
-        kept = self._listings.get(name)
-        if kept is not None and kept[0] == state.revision:
-            return state, kept[1]
+        kept = self._listings.whole(name, state.revision)
+        if kept is not None:
+            return state, kept
         state, parsed = await self.parsed(name, source)
         return state, parsed.listing
+
+    async def listing_with(self, name: str, source: UpstreamSource, filename: str) -> tuple[PageState, Listing]:
+        """Return a listing that has one file of a page, if the page has it; raises as `get`."""
+        state = await self.get(name, source)
+        kept = self._listings.with_file(name, state.revision, filename)
+        if kept is not None:
+            return state, kept
+        state, listing = await self.listing(name, source)
+        self._listings.with_file(name, state.revision, filename)
+        return state, listing
 
     async def _parsed(self, state: PageState) -> ParsedPage | None:
         body = state.body or await self._context.in_thread(lambda: self._store.body(state.name))
         if body is not None:
             with suppress(NotAnIndexPageError):
                 parsed = await self._context.parsing(lambda: parse_page(body, state.facts.url, state.name))
-                self._keep(state, parsed.listing)
+                self._listings.keep(state.revision, parsed.listing)
                 return parsed
         return None
 
@@ -146,16 +154,22 @@ class ProjectPages:
 
     def forget(self, name: str) -> None:
         """Drop a page from memory; the stored one stays."""
-        for kept in (self._states, self._failures, self._recent):
-            kept.pop(name, None)
-        dropped = self._listings.pop(name, None)
-        self._listed_files -= len(dropped[1].files) if dropped else 0
+        self._states.pop(name, None)
+        self._failures.pop(name, None)
+        self._early.forget(name)
+        self._listings.forget(name)
+
+    async def saved(self, name: str) -> None:
+        """Wait until a page that came is stored."""
+        if name in self._saving:
+            await self._saving[name]
 
     async def stop(self) -> None:
-        """End what runs."""
+        """End what runs, and store what has come."""
         for flight in list(self._flights.values()):
             flight.cancel()
         await asyncio.gather(*self._flights.values(), return_exceptions=True)
+        await asyncio.gather(*self._saving.values())
 
     async def _load(self, name: str, source: UpstreamSource) -> PageState | None:
         """Return the stored page, which another process or an earlier run may have fetched."""
@@ -204,7 +218,8 @@ class ProjectPages:
                 state.failure, state.ask_again = error.message, time.monotonic() + self._limits.remembered
 
     async def _fetch(self, name: str, source: UpstreamSource) -> None:
-        state = self._states.get(name) or await self._load(name, source)
+        await self.saved(name)
+        state = self._states.get(name)
         etag = state.facts.etag if state is not None and state.facts.source == source.url else ""
         reply = await self._context.client.page(source, f"{source.url.rstrip('/')}/{name}/", etag)
         if reply.status == 304 and state is not None:
@@ -249,21 +264,22 @@ class ProjectPages:
         age = limits.fresh_default if reply.max_age is None else reply.max_age
         max_age = min(max(age, limits.fresh_least), limits.fresh_most)
         facts = PageFacts(source.url, reply.url, reply.etag, now, max_age)
-        body: bytes | None = None
-        try:
-            facts = await self._context.in_thread(lambda: self._store.save(name, facts, reply.body, now))
-        except OSError:
-            body = reply.body
         state = self._take(name, facts, now)
-        state.body = body
-        self._keep(state, listing)
+        state.body = reply.body
+        self._listings.keep(state.revision, listing)
         if early is not None:
-            self._recent[name] = state.revision, early
-            while len(self._recent) > 1 and self._recent_bytes() > self._limits.recent_pages:
-                self._recent.popitem(last=False)
+            self._early.keep(name, state.revision, early)
+        task = self._saving[name] = asyncio.create_task(self._save(state, reply))
+        task.add_done_callback(lambda _: self._saving.pop(name, None))
 
-    def _recent_bytes(self) -> int:
-        return sum(len(kept.page.body) for _, kept in self._recent.values())
+    async def _save(self, state: PageState, reply: PageReply) -> None:
+        """Store a page that is answered already; one that can't be stored stays in memory."""
+        facts, confirmed = state.facts, state.confirmed
+        with suppress(OSError):
+            state.facts = await self._context.in_thread(
+                lambda: self._store.save(state.name, facts, reply.body, confirmed, reply.packed)
+            )
+            state.body = None
 
     def _parse(self, name: str, source: UpstreamSource, reply: PageReply) -> tuple[Listing, RenderedEarly | None]:
         parsed = parse_page(reply.body, reply.url, name)
@@ -271,16 +287,7 @@ class ProjectPages:
 
     def rendered_early(self, state: PageState) -> RenderedEarly | None:
         """Return the page that was rendered when it came, once."""
-        kept = self._recent.pop(state.name, None)
-        return kept[1] if kept is not None and kept[0] == state.revision else None
-
-    def _keep(self, state: PageState, listing: Listing) -> None:
-        dropped = self._listings.pop(state.name, None)
-        self._listings[state.name] = state.revision, listing
-        self._listed_files += len(listing.files) - (len(dropped[1].files) if dropped else 0)
-        while self._listed_files > self._limits.listed_files and len(self._listings) > 1:
-            _, (_, oldest) = self._listings.popitem(last=False)
-            self._listed_files -= len(oldest.files)
+        return self._early.take(state.name, state.revision)
 
     def _remember(self, name: str, error: UpstreamError, seconds: float) -> None:
         self._failures[name] = time.monotonic() + seconds, error

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from packaging.version import InvalidVersion, Version
 
+from publisher.server.upstream.pages.learned import LearnedFacts
 from publisher.server.upstream.pages.listing import ListedFile, ParsedPage, tail_of
 from publisher.server.upstream.policy.decision import ProjectPolicy
 
@@ -23,17 +24,23 @@ _METADATA_KEYS = ("core-metadata", "dist-info-metadata", "data-dist-info-metadat
 
 @dataclass(frozen=True, slots=True)
 class RenderedPage:
-    """A page's body, the number of its files, and the time in seconds since 1970 until which it is right."""
+    """
+    A page's body, the number of its files, and the time in seconds since 1970 until which it is right.
+
+    ``zipped`` is the body compressed by gzip, where that is done already.
+    """
 
     body: bytes
     files: int
     until: float
+    zipped: bytes = b""
 
 
 def render(
-    parsed: ParsedPage, policy: ProjectPolicy, root_path: str, without_metadata: frozenset[str], *, as_json: bool
+    parsed: ParsedPage, policy: ProjectPolicy, root_path: str, learned: LearnedFacts, *, as_json: bool
 ) -> RenderedPage:
-    """Return a project's page with the files that are passed on now; ``without_metadata`` have none upstream."""
+    """Return a project's page with the files that are passed on now, and what was learned about them."""
+    bare = learned.without_metadata(parsed.listing.name)
     files: list[dict[str, Any]] = []
     hidden: set[str] = set()
     until = math.inf
@@ -45,12 +52,15 @@ def render(
         if verdict.reason:
             hidden.add(file.version)
             continue
-        files.append(_entry(entry, file, root_path, bare=file.filename in without_metadata))
+        shown = _entry(entry, file, root_path, bare=file.filename in bare)
+        if not file.hashes and (digest := learned.digest(file.url)):
+            shown["hashes"] = {"sha256": digest}
+        files.append(shown)
     page = {key: value for key, value in parsed.page.items() if key != "alternate-locations"}
     page["files"] = files
     if hidden and isinstance(page.get("versions"), list):
-        shown = {listed[entry["filename"]].version for entry in files}
-        page["versions"] = _without(page["versions"], hidden - shown, shown)
+        left = {listed[entry["filename"]].version for entry in files}
+        page["versions"] = _without(page["versions"], hidden - left, left)
     body = _json(page) if as_json else _html(parsed.listing.name, page)
     return RenderedPage(body, len(files), until)
 

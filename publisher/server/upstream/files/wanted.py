@@ -1,0 +1,68 @@
+"""A file that is wanted from upstream, all that is announced of it, and the checks of what comes."""
+
+import hashlib
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from publisher.server.settings import UpstreamSource
+from publisher.server.upstream.client import FileReply
+from publisher.server.upstream.errors import NotUpstreamError, UpstreamUnavailableError, WrongContentError
+
+OnStored = Callable[["Wanted", str], None]
+"""Is called in a thread with what is stored now and its SHA-256 digest."""
+
+_MAGIC = {".whl": b"PK", ".zip": b"PK", ".egg": b"PK", ".gz": b"\x1f\x8b", ".tgz": b"\x1f\x8b"}
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Where a file comes from, its key in the store, what its page announces, and the most bytes that are taken."""
+
+    source: UpstreamSource
+    url: str
+    filename: str
+    key: str
+    hashes: Mapping[str, str]
+    size: int | None
+    limit: int
+
+    def length_in(self, reply: FileReply) -> int | None:
+        """Return the number of bytes that will come, None where nobody says; raises UpstreamError."""
+        if reply.status == 404:
+            raise NotUpstreamError(f"Upstream has no file {self.filename}.")
+        if reply.status != 200:
+            raise UpstreamUnavailableError(f"Upstream answered {reply.status} for {self.filename}.")
+        if self.size is not None and reply.length is not None and reply.length != self.size:
+            raise WrongContentError(
+                f"Upstream's {self.filename} has {reply.length} bytes; its page announces {self.size}."
+            )
+        length = self.size if self.size is not None else reply.length
+        if length is not None and length > self.limit:
+            raise UpstreamUnavailableError(f"{self.filename} is larger than the {self.limit} bytes passed on here.")
+        return length
+
+    def check_first(self, first: bytes) -> None:
+        """Raise WrongContentError for a body that is no archive, where nothing else on the page could tell."""
+        magic = _MAGIC.get(os.path.splitext(self.filename)[1])  # noqa: PTH122 - a name, not a path
+        if magic is not None and not first.startswith(magic[: len(first)]):
+            raise WrongContentError(f"Upstream's {self.filename} is not an archive.")
+
+    def check_received(self, received: int, length: int | None) -> None:
+        """Raise WrongContentError for more bytes than there should be."""
+        if received > self.limit or (length is not None and received > length):
+            raise WrongContentError("Upstream sends more bytes than its page announces.")
+
+    def digests(self) -> dict[str, Any]:
+        """Return hash objects for all announced digests that can be computed, and always for SHA-256."""
+        known = {name for name in self.hashes if name in hashlib.algorithms_guaranteed and not name.startswith("shake")}
+        return {name: hashlib.new(name, usedforsecurity=False) for name in known | {"sha256"}}
+
+    def verify(self, written: int, length: int | None, digests: Mapping[str, Any]) -> None:
+        """Raise an UpstreamError unless all bytes came and every digest is right."""
+        if length is not None and written != length:
+            raise UpstreamUnavailableError(f"Upstream sent {written} of {length} bytes.")
+        for name, digest in digests.items():
+            if name in self.hashes and digest.hexdigest() != self.hashes[name]:
+                raise WrongContentError(f"Upstream's {self.filename} has another {name} than its page announces.")

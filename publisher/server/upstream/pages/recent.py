@@ -1,0 +1,94 @@
+"""What is kept in memory of pages for the requests that follow soon; the rest is read from the disk again."""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from publisher.limits import UpstreamLimits
+from publisher.server.upstream.pages.listing import Listing
+from publisher.server.upstream.pages.render import RenderedPage
+
+
+class RecentListings:
+    """Whole listings that were parsed a moment ago, and of older ones the files that were asked for."""
+
+    def __init__(self, limits: UpstreamLimits) -> None:
+        self._limits = limits
+        self._whole: OrderedDict[str, tuple[int, Listing]] = OrderedDict()
+        self._files: OrderedDict[tuple[str, str], tuple[int, Listing]] = OrderedDict()
+        self._count = 0
+
+    def whole(self, name: str, revision: int) -> Listing | None:
+        """Return the listing of a page's revision."""
+        kept = self._whole.get(name)
+        return kept[1] if kept is not None and kept[0] == revision else None
+
+    def with_file(self, name: str, revision: int, filename: str) -> Listing | None:
+        """Return a listing that has a file if the page's revision has it, or None where that is not known."""
+        whole = self.whole(name, revision)
+        if whole is not None:
+            self._keep_file(revision, whole, filename)
+            return whole
+        kept = self._files.get((name, filename))
+        return kept[1] if kept is not None and kept[0] == revision else None
+
+    def keep(self, revision: int, listing: Listing) -> None:
+        """Keep a listing, as the one that was used last."""
+        self.forget(listing.name)
+        self._whole[listing.name] = revision, listing
+        self._count += len(listing.files)
+        while self._count > self._limits.listed_files and len(self._whole) > 1:
+            _, (_, oldest) = self._whole.popitem(last=False)
+            self._count -= len(oldest.files)
+
+    def forget(self, name: str) -> None:
+        """Drop a listing."""
+        dropped = self._whole.pop(name, None)
+        self._count -= len(dropped[1].files) if dropped else 0
+
+    def _keep_file(self, revision: int, listing: Listing, filename: str) -> None:
+        file = listing.files.get(filename)
+        if file is not None:
+            self._files[listing.name, filename] = revision, Listing(listing.name, listing.status, {filename: file})
+            while len(self._files) > self._limits.found_files:
+                self._files.popitem(last=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedEarly:
+    """A page that was rendered when it came, and what else its contents depended on."""
+
+    page: RenderedPage
+    basis: int
+
+
+class EarlyPages:
+    """Pages that were rendered when they came, each until it is asked for."""
+
+    def __init__(self, limits: UpstreamLimits) -> None:
+        self._limits = limits
+        self._pages: OrderedDict[str, tuple[int, RenderedEarly]] = OrderedDict()
+        self._size = 0
+
+    def keep(self, name: str, revision: int, page: RenderedEarly) -> None:
+        """Keep a page."""
+        self.forget(name)
+        self._pages[name] = revision, page
+        self._size += _size_of(page)
+        while len(self._pages) > 1 and self._size > self._limits.recent_pages:
+            _, (_, dropped) = self._pages.popitem(last=False)
+            self._size -= _size_of(dropped)
+
+    def take(self, name: str, revision: int) -> RenderedEarly | None:
+        """Return the page of a revision, once."""
+        kept = self._pages.get(name)
+        self.forget(name)
+        return kept[1] if kept is not None and kept[0] == revision else None
+
+    def forget(self, name: str) -> None:
+        """Drop a page."""
+        dropped = self._pages.pop(name, None)
+        self._size -= _size_of(dropped[1]) if dropped else 0
+
+
+def _size_of(early: RenderedEarly) -> int:
+    return len(early.page.body) + len(early.page.zipped)
