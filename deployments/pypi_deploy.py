@@ -110,7 +110,7 @@ image = (
     modal.Image.debian_slim(python_version="3.12")
     .pip_install_from_requirements(str(ROOT / "requirements" / "modal.txt"), extra_options="--require-hashes")
     .env({**knobs.variables(), REVISION: revision(os.environ)})
-    .add_local_python_source("publisher")
+    .add_local_python_source("publisher", ignore=~modal.FilePatternMatcher("**/*.py", "**/*.html", "**/static/*"))
 )
 
 with image.imports():  # type: ignore[no-untyped-call]

@@ -86,6 +86,39 @@ class UpstreamLimits:
 
 
 @dataclass(frozen=True)
+class PageLimits:
+    """
+    Bounds on pages for people.
+
+    A longer ``readme`` is shown as text, and so is one that takes more than ``rendering`` or ``rendering_processor``
+    seconds, or ``rendering_memory`` bytes, in its own process. ``reading`` is for one file. A page is answered without
+    projects that take longer than ``patience`` to look at. ``field`` and ``entries`` are characters and values of
+    metadata.
+    """
+
+    readme: int = 256 * KILOBYTE
+    readme_html: int = 2 * MEGABYTE
+    rendering: float = 20.0
+    rendering_processor: int = 10
+    rendering_memory: int = 1024 * MEGABYTE
+    reading: float = 10.0
+    patience: float = 0.5
+    field: int = 1000
+    entries: int = 500
+    summary: int = 300
+    keywords: int = 30
+    members: int = 2000
+    query: int = 100
+    query_words: int = 8
+    projects: int = 50
+    recent: int = 10
+    versions: int = 30
+    dependents: int = 100
+    details_memory: int = 16 * MEGABYTE
+    made_memory: int = 32 * MEGABYTE
+
+
+@dataclass(frozen=True)
 class Limits:
     """
     The bounds that keep one client from using up the index.
@@ -135,8 +168,6 @@ class Limits:
     other_password: int = 1024
     yank_reason: int = 500
     reason_phrase: int = 300
-    description: int = 100_000
-    listed_projects: int = 2000
     # logins
     login_patience: float = 10.0
     login_threads: int = max(1, min(4, _CORES // 2))
@@ -160,6 +191,7 @@ class Limits:
     # in groups
     distributions: DistributionLimits = DistributionLimits()
     upstream: UpstreamLimits = UpstreamLimits()
+    pages: PageLimits = PageLimits()
 
 
 LIMITS = Limits()

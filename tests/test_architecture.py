@@ -55,7 +55,8 @@ SERVER_ROOMS = {
     "store": {"storage", "names", "settings", "work"},
     "auth": {"storage", "names", "settings", "work"},
     "upstream": {"storage", "names", "settings"},
-    "routes": {"http", "work", "names", "storage", "store", "auth", "upstream", "settings"},
+    "web": {"names"},
+    "routes": {"http", "work", "names", "storage", "store", "auth", "upstream", "web", "settings"},
 }
 """The same inside `publisher.server`; the modules that lie directly in it put the parts together and may import all."""
 
@@ -74,6 +75,7 @@ DOORS = {
     "click": ["publisher.cli"],
     "configupdater": ["publisher.files.ini"],
     "httptools": [],  # uvicorn imports it
+    "jinja2": ["publisher.server.web.templating"],
     "keyring": [
         "publisher.credentials.keyring",
         "publisher.credentials.keyring_backend",  # a plug-in that keyring loads
@@ -83,7 +85,7 @@ DOORS = {
     "platformdirs": ["publisher.credentials.remembered", "publisher.files.cache"],
     "pypiserver": ["publisher.server.routes.legacy.pypiserver", "publisher.server.upstream.options"],
     "python_multipart": ["publisher.server.http.multipart"],
-    "readme_renderer": ["publisher.checks.metadata"],
+    "readme_renderer": ["publisher.checks.metadata", "publisher.server.web.readme"],
     "requests": ["publisher.client.abort", "publisher.client.http", "publisher.client.failures"],
     "rich": ["publisher.cli.display.live"],
     "tomlkit": ["publisher.files.toml"],

@@ -44,27 +44,53 @@ def read_zip(
     twice or is encrypted, or the archive is beyond ``limits``.
     """
     with _BoundedFile(io.FileIO(path), limits) as file, _readable("zip file"), zipfile.ZipFile(file) as archive:
-        checkpoint()
-        members = archive.infolist()
-        names = [_safe_name(member.orig_filename) for member in members]
-        seen: set[str] = set()
-        for name in names:
-            if name in seen:
-                raise InvalidDistributionError(f"the archive has the member {name!r} twice")
-            seen.add(name)
-        checkpoint()
-        for member in members:
-            if member.compress_type not in _ZIP_METHODS:
-                raise InvalidDistributionError(f"{member.filename!r} is compressed with a method that installers lack")
-            if member.flag_bits & 0x1:
-                raise InvalidDistributionError(f"{member.filename!r} is encrypted")
-        _bound_expansion(sum(member.file_size for member in members), _expansion_limit(path, limits))
-        sizes = dict(zip(names, (member.file_size for member in members), strict=True))
+        sizes = _zip_sizes(archive, _expansion_limit(path, limits), checkpoint)
         picked: dict[str, bytes] = {}
-        for name in wanted(names):
+        for name in wanted(list(sizes)):
             _bound_member(name, sizes[name], limits)
             picked[name] = archive.read(name)
         return picked
+
+
+def list_members(
+    path: Path, checkpoint: Checkpoint = no_checkpoint, limits: DistributionLimits = LIMITS.distributions
+) -> list[tuple[str, int]]:
+    """
+    Return names and sizes in bytes of the files in a zip file or, for ``.tar.gz``, a gzipped tar file.
+
+    Raises InvalidDistributionError as `read_zip` and `read_tar` do.
+    """
+    expansion = _expansion_limit(path, limits)
+    if path.name.endswith((".whl", ".zip", ".egg")):
+        with _BoundedFile(io.FileIO(path), limits) as file, _readable("zip file"), zipfile.ZipFile(file) as archive:
+            sizes = _zip_sizes(archive, expansion, checkpoint)
+            return [(name, size) for name, size in sizes.items() if not name.endswith("/")]
+    found: list[tuple[str, int]] = []
+    with _readable("gzipped tar file"), gzip.open(path, "rb") as stream:
+        guarded = TarGuard(_BoundedReader(stream, expansion, checkpoint), limits)
+        with tarfile.open(fileobj=guarded, mode="r|") as members:
+            found = [(_safe_name(member.name), member.size) for member in members if not member.isdir()]
+    return found
+
+
+def _zip_sizes(archive: zipfile.ZipFile, expansion: int, checkpoint: Checkpoint) -> dict[str, int]:
+    """Return the sizes that the central directory declares by the names of the members, after checking all of them."""
+    checkpoint()
+    members = archive.infolist()
+    sizes: dict[str, int] = {}
+    for member in members:
+        name = _safe_name(member.orig_filename)
+        if name in sizes:
+            raise InvalidDistributionError(f"the archive has the member {name!r} twice")
+        sizes[name] = member.file_size
+    checkpoint()
+    for member in members:
+        if member.compress_type not in _ZIP_METHODS:
+            raise InvalidDistributionError(f"{member.filename!r} is compressed with a method that installers lack")
+        if member.flag_bits & 0x1:
+            raise InvalidDistributionError(f"{member.filename!r} is encrypted")
+    _bound_expansion(sum(sizes.values()), expansion)
+    return sizes
 
 
 def read_tar(

@@ -30,7 +30,6 @@ from publisher.server.routes.files import FileRoutes
 from publisher.server.routes.health import HealthRoute
 from publisher.server.routes.legacy.json_page import JsonPage
 from publisher.server.routes.legacy.mounted import PypiserverRoutes
-from publisher.server.routes.pages import WebPages
 from publisher.server.routes.public.admin import PublicAdminRoutes
 from publisher.server.routes.public.ownership import CatalogOwnership
 from publisher.server.routes.public.packages import PublicRoutes
@@ -39,6 +38,8 @@ from publisher.server.routes.simple import SimplePages
 from publisher.server.routes.storage import StorageRoutes
 from publisher.server.routes.table import Answer, Handlers, RouteTable, index_routes, method_not_allowed
 from publisher.server.routes.uploads import UploadRoutes
+from publisher.server.routes.web.errors import error_page, prefers_page
+from publisher.server.routes.web.pages import WebPages
 from publisher.server.settings import ServerSettings
 from publisher.server.storage.errors import StorageError
 from publisher.server.storage.folder import DOT_FOLDER
@@ -72,6 +73,7 @@ class IndexApp:
         self.upstream = self._create_upstream()
         self._inspection = InspectionPool(settings.limits)
         self._uploads = UploadRoutes(settings, self._catalog, self._changes, self.upstream, self._inspection)
+        self._pages = WebPages(settings, self._catalog, packages, self._inspection)
         self.table = RouteTable(index_routes(self._handlers()))
         self._started: asyncio.Task[None] | None = None
 
@@ -128,6 +130,7 @@ class IndexApp:
         await self._storages.packages.stop()
         await self._storages.credentials.stop()
         self._inspection.close()
+        self._pages.stop()
         self._authenticator.close()
         self._catalog.close()
 
@@ -156,7 +159,7 @@ class IndexApp:
             files=FileRoutes(settings.limits, catalog, self._storages.packages, self._inspection),
             health=HealthRoute(catalog, self._authenticator, self.upstream, settings.revision),
             json_page=JsonPage(catalog),
-            pages=WebPages(settings, catalog, self._inspection),
+            pages=self._pages,
             public=public,
             public_admin=PublicAdminRoutes(self.admin_requests()),
             pypiserver=PypiserverRoutes(settings, catalog, self._changes),
@@ -212,7 +215,7 @@ class IndexApp:
             answer = await self._answer(request)
             sent = await answer.send(request, watched)
         except (HttpError, *DOMAIN_ERRORS) as error:
-            sent = await error_response(request, http_error(error)).send(request, watched)
+            sent = await (await self._failure(request, http_error(error))).send(request, watched)
         except ClientGoneError:
             status = 499  # what nginx logs for a client that went away
         except Exception:  # noqa: BLE001 - the last resort: one request fails, the index goes on
@@ -231,6 +234,13 @@ class IndexApp:
             raise method_not_allowed(request, self.table.methods(path))
         require_own_page(request)
         return await route.handler(request, rest)
+
+    async def _failure(self, request: Request, error: HttpError) -> Response:
+        """Return an error as a page where a browser asked for one, else as text or JSON."""
+        route, _ = self.table.find(request.method, request.path.lstrip("/"))
+        if route.is_page and prefers_page(request):
+            return await error_page(request, error)
+        return error_response(request, error)
 
 
 def create_app(settings: ServerSettings, log_format: LogFormat = "text") -> IndexApp:

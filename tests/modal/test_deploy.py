@@ -30,7 +30,9 @@ def _uploaded(api: LoopbackModal) -> set[str]:
 
 
 def _sources() -> set[str]:
-    return {str(path.relative_to(ROOT)) for path in (ROOT / "publisher").rglob("*.py")}
+    package = ROOT / "publisher"
+    paths = [*package.rglob("*.py"), *package.glob("server/web/templates/*.html"), *package.glob("server/web/static/*")]
+    return {str(path.relative_to(ROOT)) for path in paths}
 
 
 def test_app_functions_volumes_and_secret_have_their_fixed_names(deployed: LoopbackModal) -> None:

@@ -12,7 +12,6 @@ from publisher.server.routes.health import HealthRoute
 from publisher.server.routes.legacy.json_page import JsonPage
 from publisher.server.routes.legacy.mounted import MountedAnswer, PypiserverRoutes
 from publisher.server.routes.legacy.redirects import to_legacy, to_simple, without_icon
-from publisher.server.routes.pages import WebPages
 from publisher.server.routes.public.admin import PublicAdminRoutes
 from publisher.server.routes.public.packages import JoinedDownload, PublicRoutes
 from publisher.server.routes.releases import ReleaseRoutes
@@ -20,6 +19,7 @@ from publisher.server.routes.sending import CopiedFile, LargeFile
 from publisher.server.routes.simple import SimplePages
 from publisher.server.routes.storage import StorageRoutes
 from publisher.server.routes.uploads import UploadRoutes
+from publisher.server.routes.web.pages import WebPages
 from publisher.server.settings import Right
 
 Answer = Response | LargeFile | CopiedFile | JoinedDownload | MountedAnswer
@@ -48,7 +48,8 @@ class Route:
 
     ``path`` has no leading slash: ``health`` is that path alone, ``packages/*`` everything below, ``*/json`` one
     segment before it, ``*`` everything else. ``from_memory`` answers a GET without waiting, or returns None.
-    ``applies`` says whether the route is there at all for what ``*`` stands for.
+    ``applies`` says whether the route is there at all for what ``*`` stands for. ``is_page`` says that people see it,
+    so that its errors are pages too.
     """
 
     path: str
@@ -57,6 +58,7 @@ class Route:
     handler: Handler
     from_memory: FromMemory | None = None
     applies: Callable[[str], bool] | None = None
+    is_page: bool = False
 
 
 class RouteTable:
@@ -129,9 +131,11 @@ def index_routes(to: Handlers) -> list[Route]:
     public = to.public
     return [
         *([Route("-/public/*", READ, Right.DOWNLOAD, public.file, public.file_from_memory)] if public else []),
+        Route("-/static/*", READ, Access.OPEN, to.pages.static.answer),
+        Route("robots.txt", READ, Access.OPEN, to.pages.static.robots),
         Route("-/upstream/*", READ, Access.ADMIN, to.public_admin.show),
         Route("-/upstream/*", POST, Access.ADMIN, to.public_admin.change),
-        Route("", READ, Right.LIST, to.pages.home),
+        Route("", READ, Right.LIST, to.pages.home.answer, is_page=True),
         Route("", POST, Right.UPDATE, to.uploads.answer),
         Route("legacy", READ | POST, Access.OPEN, to_legacy),
         Route("legacy/", POST, Right.UPDATE, to.uploads.answer),
@@ -142,7 +146,7 @@ def index_routes(to: Handlers) -> list[Route]:
         Route("simple/*", READ, Right.LIST, to.simple.answer, to.simple.from_memory),
         Route("+simple/*", READ, Right.LIST, to.simple.answer),
         Route("packages/*", READ, Right.DOWNLOAD, to.files.answer, to.files.from_memory),
-        Route("projects/*", READ, Right.LIST, to.pages.project),
+        Route("projects/*", READ, Right.LIST, to.pages.project.answer, is_page=True),
         Route("projects/*", PUT, Right.UPDATE, to.releases.put),
         Route("projects/*", DELETE, Right.UPDATE, to.releases.delete),
         Route("health", READ, Access.OPEN, to.health.answer),

@@ -174,6 +174,16 @@ class Catalog:
             project.loading = in_background(self._verify(project))
         return project.files
 
+    async def peek(self, project: Project) -> Mapping[str, StoredFile]:
+        """Return the files of a project, and keep them only where they had to be read: for looks at many projects."""
+        if project.files is None:
+            places = dict(project.places)
+            async with self._storage.reading() as storage:
+                found = await self.workers.run(lambda: self._loader.recall(storage, project.name, places))
+            if found is not None:
+                return found[0]
+        return await self.files(project)
+
     async def is_owned(self, name: str) -> bool:
         """Tell whether a name is this index's for good: published at any time, or reserved."""
         return await self.owned.is_owned(name, self._contents)

@@ -44,9 +44,11 @@ class InspectionPool:
         self._grace = limits.inspection_grace
         self._closed = threading.Event()
 
-    async def run(self, key: Hashable, work: Callable[[Checkpoint], _Result], gone: Gone) -> _Result:
+    async def run(self, key: Hashable, work: Callable[[Checkpoint], _Result], gone: Gone | None = None) -> _Result:
         """
         Run work in a thread, in turn with that of other keys; it calls its checkpoint often.
+
+        Without ``gone`` it is done whoever goes away.
 
         Raises InspectionEndedError when ``gone`` returns first, BusyError when there is too much other work or the
         index ends.
@@ -63,7 +65,7 @@ class InspectionPool:
             if self._closed.is_set():
                 raise _ending()
             running = asyncio.get_running_loop().run_in_executor(self._threads, work, checkpoint)
-            leaving = asyncio.create_task(gone())
+            leaving = asyncio.create_task((gone or _never)())
             try:
                 either: set[asyncio.Future[Any]] = {running, leaving}
                 await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
@@ -88,6 +90,10 @@ class InspectionPool:
         """End what runs at its next checkpoint, and the threads."""
         self._closed.set()
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+async def _never() -> None:
+    await asyncio.Event().wait()
 
 
 def _ending() -> BusyError:

@@ -45,6 +45,6 @@ def test_the_home_page_prints_the_wheels_url_and_its_uploader(own: OwnIndex, tmp
     assert f"uv auth login https://acme.example\nuv tool install --with-executables-from keyring {requirement}" in page
     assert f"pip install {requirement}" in page
     assert "pypi-publish login --index-url https://acme.example/p/" in page
-    assert "pypi_publish-0.10-py3-none-any.whl, uploaded by ada" in page
+    assert "pypi_publish-0.10-py3-none-any.whl, uploaded by <bdi>ada</bdi>" in page
     client.request("PUT", "projects/pypi-publish/0.10/yanked", json={})
     assert "packages/pypi_publish-0.9-py3-none-any.whl" in client.get("").text

@@ -1,46 +1,214 @@
-"""The pages for people."""
+"""The pages for people, over HTTP."""
 
+import html
+import re
+from functools import partial
 from pathlib import Path
 
+import pytest
+
 from tests.helpers.dists import make_sdist, make_wheel, metadata
-from tests.helpers.http import Client
+from tests.helpers.http import Client, sha256
+from tests.helpers.waiting import eventually
 from tests.server.conftest import OwnIndex
+
+BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+
+RICH = """Requires-Python: >=3.11
+Author-email: Ada <ada@acme.example>
+License-Expression: MIT
+Keywords: gizmos, blue
+Project-URL: Source, https://source.example/gizmo
+Project-URL: Evil, javascript:alert(1)
+Classifier: Programming Language :: Python :: 3.12
+Provides-Extra: gui
+Requires-Dist: rich-core<3,>=2
+Requires-Dist: elsewhere[speed]; sys_platform == "win32"
+Requires-Dist: painter; extra == "gui"
+"""
+
+
+def _text(page: str) -> str:
+    """Return a page as people read it."""
+    blocks = re.sub(r"</?(?:dt|dd|td|th|p|li|div)\b[^>]*>", " ", page)
+    return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", "", blocks)))
 
 
 def test_the_home_page_shows_how_to_install_and_the_projects(client: Client, tmp_path: Path) -> None:
     client.upload(make_wheel(tmp_path, "at_home"))
-    page = client.get("")
+    page = client.get("?q=at-home")
     assert page.headers["Content-Type"] == "text/html; charset=utf-8"
     assert f"pip install --index-url {client.url}simple/ PACKAGE" in page.text
-    assert '<a href="/projects/at-home/">at-home</a>' in page.text
+    assert '<a href="/projects/at-home/">' in page.text
     proxied = client.get(
-        "", {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "acme.example", "X-Forwarded-Prefix": "/p"}
+        "?q=at-home", {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "acme.example", "X-Forwarded-Prefix": "/p"}
     )
     assert "--index-url https://acme.example/p/simple/" in proxied.text
     assert 'href="/p/projects/at-home/"' in proxied.text
+    assert re.search(r'href="/p/-/static/style-\w+\.css"', proxied.text)
 
 
-def test_a_projects_page_shows_its_releases_and_description(client: Client, tmp_path: Path) -> None:
-    data = metadata("shown", "1.0", "Requires-Python: >=3.11\n", description="# Shown <script>alert(1)</script>\n")
-    client.upload(make_wheel(tmp_path, "shown", metadata_bytes=data))
-    client.upload(make_sdist(tmp_path, "shown", "0.9"))
-    client.request("PUT", "projects/shown/0.9/yanked", json={"reason": 'worse than "1.0"'})
-    page = client.get("projects/shown/").text
-    assert "<h1>shown 1.0</h1>" in page
-    assert "pip install --index-url" in page
-    assert "&gt;=3.11" in page
-    assert "by ada" in page
-    assert 'title="worse than &quot;1.0&quot;">yanked' in page
-    assert "# Shown &lt;script&gt;" in page
-    assert "<script>" not in page
+def _finds(client: Client, query: str) -> bool:
+    return 'href="/projects/searched-thing/"' in client.get("", params={"q": query}).text
+
+
+def test_search_finds_prefixes_keywords_summaries_and_slips(client: Client, tmp_path: Path) -> None:
+    data = metadata("searched_thing", "1.0", "Keywords: quux,fancy\n").replace(b"For tests", b"Polishes brass knobs")
+    client.upload(make_wheel(tmp_path, "searched_thing", metadata_bytes=data))
+    for query in ("searched-thing", "Searched_Thi", "thing sear", "quux", "brass", "serched-thing", "searchedthing"):
+        assert eventually(partial(_finds, client, query)), query
+    assert 'href="/projects/searched-thing/"' not in client.get("?q=nothing-like-it").text
+    hostile = client.get("", params={"q": '"><script>alert(1)</script>'})
+    assert "<script>alert" not in hostile.text
+    assert client.get("", params={"q": "x" * 5000, "page": "9" * 50}).status_code == 200
+
+
+def test_long_lists_are_paged(own: OwnIndex) -> None:
+    index, client = own.start()
+    for number in range(120):
+        make_wheel(index.root, f"many_{number:03}")
+    first = client.get("").text
+    assert "120 projects, 120 files" in _text(first)
+    assert "Page 1 of 3" in _text(first)
+    assert 'rel="next" href="/?page=2"' in first
+    last = client.get("?page=3").text
+    assert "many-119" in last
+    assert "many-000" not in last
+    assert "Page 3 of 3" in _text(client.get("?page=99").text)
+    assert "Recently published" in first
+    assert len(first) < 30_000
+
+
+def test_a_projects_page_shows_readme_facts_and_requirements(client: Client, tmp_path: Path) -> None:
+    readme = "# Gizmo\n\nSome *words*, a [relative](docs/x.md) link.\n"
+    client.upload(make_wheel(tmp_path, "rich_core", "2.1"))
+    client.upload(make_wheel(tmp_path, "gizmo", metadata_bytes=metadata("gizmo", "1.0", RICH, description=readme)))
+    client.upload(make_sdist(tmp_path, "gizmo", "0.9"))
+    client.upload(make_sdist(tmp_path, "gizmo", "2.0rc1"))
+    client.request("PUT", "projects/gizmo/0.9/yanked", json={"reason": 'worse than "1.0"'})
+    page = client.get("projects/gizmo/").text
+    text = _text(page)
+    assert "gizmo 1.0" in text
+    assert "For tests" in text
+    assert "Some <em>words</em>, a relative link." in page
+    assert '<a href="https://source.example/gizmo" rel="nofollow noreferrer">' in page
+    assert "javascript:" not in page
+    assert "mailto:ada@acme.example" in page
+    for fact in ("License MIT", "Requires Python >=3.11", "Tested on Python 3.12", "Author Ada", "Extras gui"):
+        assert fact in text, fact
+    assert '<a href="/projects/rich-core/">rich-core</a>' in page
+    assert "rich-core >=2,<3" in text
+    assert 'elsewhere[speed] if sys_platform == "win32"' in text
+    assert "with gui painter" in text
+    assert "0.9 yanked 20" in text
+    assert 'worse than "1.0"' in text
+    assert "2.0rc1 pre-release" in text
+    assert "by ada" in text
+    assert f"pip install --index-url {client.url}simple/ gizmo" in page
+    used = client.get("projects/rich-core/").text
+    assert "gizmo >=2,<3" in _text(used)
+    assert "Used by 1" in _text(used)
+
+
+def test_a_releases_page_shows_its_files_and_their_contents(client: Client, tmp_path: Path) -> None:
+    wheel = make_wheel(tmp_path, "opened", members={"opened/data.bin": b"x" * 2500})
+    sdist = make_sdist(tmp_path, "opened", members={"opened-1.0/notes.txt": b"y" * 10})
+    client.upload(wheel)
+    client.upload(sdist)
+    client.upload(make_wheel(tmp_path, "opened", "1.1"))
+    page = client.get("projects/opened/1.0/").text
+    text = _text(page)
+    assert f'href="/packages/{wheel.name}"' in page
+    assert f"sha256 {sha256(wheel)}" in text
+    assert f"sha256 {sha256(sdist)}" in text
+    assert "opened/data.bin 2.5 kB" in text
+    assert "The newest release is 1.1" in text
+    assert "opened==1.0" in page
+    assert "opened-1.0/notes.txt 10 bytes" in _text(client.get(f"projects/opened/1.0/?file={sdist.name}").text)
+    assert client.get("projects/opened/1.0.0/").status_code == 200
+    assert client.get("projects/opened/3.0/").status_code == 404
+    assert client.get("projects/opened/1.0").headers["Location"] == f"{client.url}projects/opened/1.0/"
+    assert client.get("projects/opened/1.0/x/").status_code == 404
+
+
+def test_a_file_that_is_no_archive_has_a_page_too(own: OwnIndex) -> None:
+    index, client = own.start()
+    index.root.mkdir(exist_ok=True)
+    (index.root / "broken-1.0-py3-none-any.whl").write_bytes(b"no zip file")
+    page = client.get("projects/broken/")
+    assert page.status_code == 200
+    assert "can't be read" in _text(page.text)
+    assert client.get("projects/broken/1.0/").status_code == 200
+
+
+def test_many_versions_are_listed_on_request(own: OwnIndex) -> None:
+    index, client = own.start()
+    index.root.mkdir(exist_ok=True)
+    for number in range(60):
+        make_wheel(index.root, "aged", f"1.{number}")
+    page = client.get("projects/aged/").text
+    assert "aged 1.59" in _text(page)
+    assert "/projects/aged/1.30/" in page
+    assert "/projects/aged/1.29/" not in page
+    assert "/projects/aged/1.0/" in client.get("projects/aged/?versions=all").text
+
+
+def test_errors_are_pages_for_browsers_at_pages_alone(client: Client) -> None:
+    missing = client.get("projects/no-such-project/", BROWSER)
+    assert missing.status_code == 404
+    assert missing.headers["Content-Type"].startswith("text/html")
+    assert "no project no-such-project" in _text(missing.text)
+    assert '<a class="button" href="/">' in missing.text
+    anonymous = Client(client.url, None)
+    refused = anonymous.get("", BROWSER)
+    assert refused.status_code == 401
+    assert "<h1>" in refused.text
+    assert anonymous.get("").headers["Content-Type"].startswith("text/plain")
+    for path in ("simple/", "simple/x/", "packages/x-1.0.tar.gz", "whoami", "users", "-/upstream/list"):
+        answer = anonymous.get(path, BROWSER)
+        assert answer.status_code == 401, path
+        assert answer.headers["WWW-Authenticate"].startswith(("Basic", "Bearer")), path
+        assert not answer.headers["Content-Type"].startswith("text/html"), path
+    assert client.get("projects/no-such-project/").headers["Content-Type"].startswith("text/plain")
 
 
 def test_pages_ask_for_a_password_and_redirect_other_spellings(client: Client) -> None:
     assert Client(client.url, None).get("").status_code == 401
     assert client.get("projects/Other_Name/").headers["Location"] == f"{client.url}projects/other-name/"
-    assert client.get("projects/no-such-project/").status_code == 404
+    assert client.get(f"projects/{'x' * 5000}/").status_code == 404
 
 
 def test_an_empty_index_says_so(own: OwnIndex) -> None:
     _, client = own.start()
     assert "None yet." in client.get("").text
+
+
+def test_assets_are_kept_by_browsers_and_robots_are_refused(client: Client) -> None:
+    anonymous = Client(client.url, None)
+    page = client.get("").text
+    for url, kind in zip(re.findall(r'"/(-/static/[^"]+)"', page), ("text/css", "text/javascript"), strict=True):
+        asset = anonymous.get(url)
+        assert asset.headers["Content-Type"].startswith(kind)
+        assert "immutable" in asset.headers["Cache-Control"]
+    assert anonymous.get("-/static/style.css").status_code == 404
+    assert anonymous.get("-/static/..%2f..%2ftemplates%2fbase.html").status_code == 404
+    assert anonymous.get("robots.txt").text == "User-agent: *\nDisallow: /\n"
+
+
+def test_pages_are_tagged_zipped_and_follow_changes(client: Client, tmp_path: Path) -> None:
+    client.upload(make_wheel(tmp_path, "tagged"))
+    first = client.get("projects/tagged/", {"Accept-Encoding": "gzip"})
+    assert first.headers["Content-Encoding"] == "gzip"
+    tag = {"If-None-Match": first.headers["ETag"], "Accept-Encoding": "gzip"}
+    assert client.get("projects/tagged/", tag).status_code == 304
+    client.request("PUT", "projects/tagged/1.0/yanked", json={"reason": "broken"})
+    changed = client.get("projects/tagged/", tag)
+    assert changed.status_code == 200
+    assert "This release was yanked: broken" in _text(changed.text)
+
+
+@pytest.mark.parametrize("header", ["content-security-policy", "x-content-type-options", "x-frame-options"])
+def test_pages_have_the_headers_that_protect_people(client: Client, header: str) -> None:
+    for path in ("", "projects/none/", "-/static/none"):
+        assert header in client.get(path, BROWSER).headers
+    assert "unsafe" not in client.get("").headers["content-security-policy"]

@@ -16,7 +16,7 @@ from tests.helpers.inside import serving_app
 from tests.helpers.waiting import eventually
 from tests.server.conftest import OwnIndex
 
-OPEN = {"health", "favicon.ico", "legacy"}
+OPEN = {"legacy", "health", "favicon.ico", "robots.txt", "-/static/*"}
 """Paths that need neither an account nor a right."""
 
 

@@ -1,0 +1,172 @@
+"""What a file of the index contains, for its pages: fields, README, members; read once for each digest, and kept."""
+
+import asyncio
+import json
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from publisher.errors import InvalidDistributionError
+from publisher.limits import LIMITS
+from publisher.project.archives import list_members
+from publisher.project.distributions import read_distribution
+from publisher.server.storage.base import Files, Storage, put
+from publisher.server.storage.errors import StorageError, StorageUnavailableError
+from publisher.server.storage.folder import DOT_FOLDER
+from publisher.server.store.projects import StoredFile
+from publisher.server.web.describing import kept_fields
+from publisher.server.web.readme import as_text
+from publisher.server.web.rendering import render_bounded
+from publisher.server.work.inspection import Checkpoint, InspectionPool
+
+POOL_KEY = "pages"
+"""One turn for all pages: however many are asked for, they take a share of the threads that read files."""
+
+FORMAT = 1
+"""Version of the records that this module writes; one of another version is made anew."""
+
+
+_RECORDS = f"{DOT_FOLDER}/pages"
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class FileDetails:
+    """
+    What a file says of itself; ``readme`` is HTML that is safe in a page.
+
+    ``problem`` says why the file could not be read, and is empty where it could.
+    """
+
+    fields: Mapping[str, Any]
+    readme: str = ""
+    members: tuple[tuple[str, int], ...] = ()
+    member_count: int = 0
+    unpacked: int = 0
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Description:
+    text: str = ""
+    content_type: str = ""
+
+
+class _TooSlowError(Exception):
+    """Reading a file takes longer than a page may wait."""
+
+
+class DetailsReader:
+    """Reads files in a pool of its own, each at most once at a time, and keeps the results in the package storage."""
+
+    def __init__(self, storage: Storage, pool: InspectionPool) -> None:
+        self._storage = storage
+        self._pool = pool
+        self._remembered: OrderedDict[str, tuple[FileDetails, int]] = OrderedDict()
+        self._size = 0
+        self._running: dict[str, asyncio.Task[FileDetails]] = {}
+
+    async def details(self, file: StoredFile) -> FileDetails:
+        """Return the details of a file; raise BusyError where too many others are being read."""
+        digest = file.metadata.sha256
+        known = self._remembered.get(digest)
+        if known is not None:
+            self._remembered.move_to_end(digest)
+            return known[0]
+        task = self._running.get(digest)
+        if task is None:
+            task = self._running[digest] = asyncio.create_task(self._find(file))
+            task.add_done_callback(lambda _: self._running.pop(digest, None))
+        return await asyncio.shield(task)
+
+    async def _find(self, file: StoredFile) -> FileDetails:
+        """Return the details of a file; the storage is not held while the README is rendered."""
+        async with self._storage.reading() as files:
+            recalled = await self._pool.run(POOL_KEY, lambda _: _recall(files, file))
+            if recalled is None:
+                try:
+                    found, description = await self._pool.run(
+                        POOL_KEY, lambda check: _read(file.path, file.filename, check)
+                    )
+                except OSError as error:
+                    raise StorageUnavailableError from error
+        if recalled is not None:
+            return self._remember(file, *recalled)
+        if description.text:
+            found = replace(found, readme=await self._pool.run(POOL_KEY, lambda check: _render(description, check)))
+        record = _record(found)
+        async with self._storage.reading() as files:
+            await self._pool.run(POOL_KEY, lambda _: _keep(files, file, record))
+        return self._remember(file, found, len(record))
+
+    def _remember(self, file: StoredFile, found: FileDetails, size: int) -> FileDetails:
+        self._remembered[file.metadata.sha256] = found, size
+        self._size += size
+        while self._size > LIMITS.pages.details_memory and len(self._remembered) > 1:
+            _, (_, dropped) = self._remembered.popitem(last=False)
+            self._size -= dropped
+        return found
+
+
+def _key(file: StoredFile) -> str:
+    return f"{_RECORDS}/{file.metadata.sha256[:2]}/{file.metadata.sha256}.json"
+
+
+def _recall(files: Files, file: StoredFile) -> tuple[FileDetails, int] | None:
+    """Return the details in a file's record and the bytes of that; None where there is none that can be read."""
+    try:
+        data = files.read(_key(file))
+        record = json.loads(data)
+        if record.pop("v") != FORMAT:
+            return None
+        members = tuple((str(name), int(size)) for name, size in record.pop("members"))
+        return FileDetails(members=members, **record), len(data)
+    except (StorageError, LookupError, ValueError, TypeError, AttributeError):
+        return None
+
+
+def _record(found: FileDetails) -> bytes:
+    return json.dumps({"v": FORMAT, **asdict(found)}, ensure_ascii=False, separators=(",", ":")).encode(
+        "utf-8", "replace"
+    )
+
+
+def _keep(files: Files, file: StoredFile, record: bytes) -> None:
+    try:
+        put(files, _key(file), record)
+    except StorageError as error:  # a record only saves time
+        _log.info("can't keep the page of %s: %s", file.filename, error)
+
+
+def _read(path: Path, filename: str, checkpoint: Checkpoint) -> tuple[FileDetails, _Description]:
+    """Return the details of a file without its README, and the description to render."""
+    deadline = time.monotonic() + LIMITS.pages.reading
+
+    def check() -> None:
+        checkpoint()
+        if time.monotonic() > deadline:
+            raise _TooSlowError
+
+    try:
+        fields = read_distribution(path, filename, check).fields
+        members = list_members(path, check)
+    except InvalidDistributionError as error:
+        return FileDetails({}, problem=error.message), _Description()
+    except _TooSlowError:
+        return FileDetails({}, problem="Reading it takes too long."), _Description()
+    shown = tuple(sorted(members)[: LIMITS.pages.members])
+    description = _Description(fields.get("description", ""), fields.get("description_content_type", ""))
+    return FileDetails(kept_fields(fields), "", shown, len(members), sum(size for _, size in members)), description
+
+
+def _render(description: _Description, checkpoint: Checkpoint) -> str:
+    text = description.text.strip("\r\n")
+    if not text.strip() or text.strip() == "UNKNOWN":  # older setuptools wrote that for none
+        return ""
+    rendered = render_bounded(text, description.content_type, checkpoint)
+    return rendered if rendered is not None else as_text(text)

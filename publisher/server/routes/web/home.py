@@ -1,0 +1,97 @@
+"""The home page: search, what was published recently, all projects, and how to use this index."""
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qs, urlencode
+
+from publisher.limits import LIMITS
+from publisher.project.display import human_age
+from publisher.server.http.messages import Request, Response
+from publisher.server.routes.own_client import client_lines, find_client
+from publisher.server.routes.web.overview import ProjectOverview
+from publisher.server.routes.web.site import Site
+from publisher.server.settings import ServerSettings
+from publisher.server.store.projects import StoredFile
+from publisher.server.web.searching import search
+from publisher.server.web.setup_lines import index_lines, index_name
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    query: str
+    page: int
+
+
+class HomePage:
+    """Answers ``/``."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    async def answer(self, request: Request, _rest: str = "") -> Response:
+        """Show the projects that a query finds, or all of them."""
+        await self._site.overviews.refresh()
+        wanted = _wanted(request)
+        overviews, catalog = self._site.overviews, self._site.catalog
+        wheel = await find_client(catalog)
+        key = (
+            wanted,
+            catalog.revision,
+            catalog.file_count,
+            overviews.generation,
+            overviews.waiting,
+            wheel and wheel.filename,
+        )
+        entries = overviews.entries()
+        return await self._site.page(request, "home.html", key, lambda: self._values(request, wanted, entries, wheel))
+
+    def _values(
+        self, request: Request, wanted: _Wanted, entries: list[ProjectOverview], wheel: StoredFile | None
+    ) -> dict[str, Any]:
+        found = _found(wanted.query, entries)
+        pages = max(1, -(-len(found) // LIMITS.pages.projects))
+        page = min(wanted.page, pages)
+        name = index_name(request.header(b"host"))
+        simple_url = f"{request.base_url}simple/"
+        return {
+            "query": wanted.query,
+            "projects": found[(page - 1) * LIMITS.pages.projects : page * LIMITS.pages.projects],
+            "found": len(found),
+            "project_count": len(entries),
+            "file_count": self._site.catalog.file_count,
+            "waiting": self._site.overviews.waiting,
+            "recent": self._site.overviews.recent() if page == 1 and not wanted.query else [],
+            "page": page,
+            "pages": pages,
+            "before": _address(wanted.query, page - 1) if page > 1 else "",
+            "after": _address(wanted.query, page + 1) if page < pages else "",
+            "passes_on": self._site.settings.passes_on,
+            "cooldown": _cooldown(self._site.settings),
+            "tools": index_lines(simple_url, name, passes_on=self._site.settings.passes_on),
+            "client": wheel,
+            "client_lines": client_lines(request, wheel) if wheel is not None else ("", ""),
+        }
+
+
+def _cooldown(settings: ServerSettings) -> str:
+    """Return the age that public files must have, empty where there is no such rule."""
+    return human_age(settings.upstream.cooldown) if settings.upstream is not None and settings.upstream.cooldown else ""
+
+
+def _found(query: str, entries: list[ProjectOverview]) -> list[ProjectOverview]:
+    if not query:
+        return sorted(entries, key=lambda entry: entry.name)
+    by_name = {entry.name: entry for entry in entries}
+    return [by_name[name] for name in search(query, [entry.searched for entry in entries])]
+
+
+def _wanted(request: Request) -> _Wanted:
+    given = parse_qs(request.scope.get("query_string", b"").decode("latin-1"), max_num_fields=None)
+    query = " ".join(given.get("q", [""])[0][: LIMITS.pages.query].split())
+    text = given.get("page", ["1"])[0]
+    page = int(text) if text.isascii() and text.isdigit() and len(text) < 7 else 1
+    return _Wanted(query, max(page, 1))
+
+
+def _address(query: str, page: int) -> str:
+    return "?" + urlencode({**({"q": query} if query else {}), "page": page})

@@ -1,0 +1,132 @@
+"""The pages of projects and releases: README, facts, requirements, dependents, versions, files, contents."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qs
+
+from publisher.limits import LIMITS
+from publisher.project.versions import same_version
+from publisher.server.http.messages import HttpError, Request, Response, redirect
+from publisher.server.names.filenames import is_name, normalize
+from publisher.server.routes.simple import file_url
+from publisher.server.routes.web.details import FileDetails
+from publisher.server.routes.web.releases import ReleaseView, releases_of, shown_first
+from publisher.server.routes.web.site import Site
+from publisher.server.store.projects import Project, StoredFile
+from publisher.server.web.describing import (
+    Dependency,
+    dependencies,
+    extras,
+    keywords,
+    license_text,
+    links,
+    one_line,
+    people,
+    python_versions,
+)
+from publisher.server.web.setup_lines import index_name, package_lines
+
+
+@dataclass(frozen=True, slots=True)
+class _Subject:
+    """What a page is about: a release of a project, and the file that was asked for."""
+
+    project: Project
+    releases: list[ReleaseView]
+    release: ReleaseView
+    details: FileDetails
+    file: StoredFile
+    all_versions: bool
+
+
+class ProjectPage:
+    """Answers ``/projects/NAME/`` and ``/projects/NAME/VERSION/``."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    async def answer(self, request: Request, path: str) -> Response:
+        """Show a project, or one of its releases."""
+        name, _, version = path.rstrip("/").partition("/")
+        if len(name) > LIMITS.project_name or "/" in version:
+            raise HttpError(404, "This index has no such page.")
+        if not path.endswith("/") or name != normalize(name):
+            return redirect(request, f"projects/{normalize(name)}/{version}".rstrip("/") + "/")
+        project = await self._site.catalog.find(name) if is_name(name) else None
+        if project is None:
+            raise HttpError(404, f"This index has no project {name}.")
+        releases = releases_of((await self._site.catalog.files(project)).values())
+        release = _release(releases, version) if version else shown_first(releases)
+        if release is None:
+            raise HttpError(404, f"This index has no release {version} of {name}." if version else f"{name} is empty.")
+        await self._site.overviews.refresh()
+        asked = parse_qs(request.scope.get("query_string", b"").decode("latin-1"))
+        file = next((file for file in release.files if [file.filename] == asked.get("file")), release.main_file)
+        details = await self._site.details.details(file)
+        subject = _Subject(project, releases, release, details, file, asked.get("versions") == ["all"])
+        key = (name, version, project.revision, file.filename, subject.all_versions, self._site.overviews.generation)
+        template = "release.html" if version else "project.html"
+        return await self._site.page(request, template, key, lambda: self._values(request, subject))
+
+    def _values(self, request: Request, subject: _Subject) -> dict[str, Any]:
+        name, release, fields = subject.project.name, subject.release, subject.details.fields
+        newest = shown_first(subject.releases)
+        needed = dependencies(fields)
+        known = {each.normalized for each in needed if self._site.catalog.project(each.normalized) is not None}
+        pinned = release.version and (release is not newest or release.yanked is not None or release.is_prerelease)
+        dependents = self._site.overviews.dependents(name)
+        shown = len(subject.releases) if subject.all_versions else LIMITS.pages.versions
+        return {
+            **_facts(fields),
+            "name": name,
+            "title": one_line(fields.get("name", "")) or name,
+            "release": release,
+            "newest": newest,
+            "releases": subject.releases[:shown],
+            "release_count": len(subject.releases),
+            "requirements": _grouped(needed),
+            "known": known,
+            "dependents": dependents[: LIMITS.pages.dependents],
+            "dependent_count": len(dependents),
+            "waiting": self._site.overviews.waiting,
+            "tools": package_lines(
+                f"{request.base_url}simple/",
+                index_name(request.header(b"host")),
+                name,
+                f"{name}=={release.version}" if pinned else name,
+                passes_on=self._site.settings.passes_on,
+                complete=all(each.normalized in known or each.extra for each in needed),
+            ),
+            "details": subject.details,
+            "file": subject.file,
+            "file_urls": {file.filename: file_url(file, request.root_path) for file in release.files},
+        }
+
+
+def _facts(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "summary": one_line(fields.get("summary", "")),
+        "links": links(fields),
+        "authors": people(fields, "author"),
+        "maintainers": people(fields, "maintainer"),
+        "license": license_text(fields),
+        "keywords": keywords(fields),
+        "requires_python": fields.get("requires_python", ""),
+        "python_versions": python_versions(fields),
+        "extras": extras(fields),
+        "classifiers": fields.get("classifiers", []),
+        "metadata_version": fields.get("metadata_version", ""),
+    }
+
+
+def _release(releases: list[ReleaseView], version: str) -> ReleaseView | None:
+    return next((release for release in releases if same_version(release.version, version)), None)
+
+
+def _grouped(needed: list[Dependency]) -> dict[str, list[Dependency]]:
+    """Return requirements by the extra that brings them."""
+    found: dict[str, list[Dependency]] = {}
+    for each in needed:
+        found.setdefault(each.extra, []).append(each)
+    return found

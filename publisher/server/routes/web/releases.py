@@ -1,0 +1,54 @@
+"""The releases of a project as pages show them: files together, states, and the one that is shown first."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from publisher.project.versions import parse_version
+from publisher.server.names.versions import newest_first
+from publisher.server.store.projects import StoredFile
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseView:
+    """A release with its files, wheels last; ``yanked`` is the reason, maybe empty, None where it is not yanked."""
+
+    version: str
+    files: tuple[StoredFile, ...]
+    yanked: str | None
+    is_prerelease: bool
+
+    @property
+    def uploaded(self) -> str:
+        """The time of the first upload."""
+        return min(file.metadata.uploaded for file in self.files)
+
+    @property
+    def main_file(self) -> StoredFile:
+        """The file whose metadata stands for the release: a wheel, which needs no unpacking, if there is one."""
+        return min(self.files, key=lambda file: (not file.filename.endswith(".whl"), file.filename))
+
+
+def releases_of(files: Iterable[StoredFile]) -> list[ReleaseView]:
+    """Return the releases of a project, the newest first; files with equal versions (1.0 and 1.0.0) are one."""
+    grouped: dict[object, list[StoredFile]] = {}
+    for file in files:
+        grouped.setdefault(parse_version(file.version) or file.version, []).append(file)
+    by_text = {group[0].version: group for group in grouped.values()}
+    ordered = [*newest_first(by_text), *([""] if "" in by_text else [])]
+    return [_release(version, by_text[version]) for version in ordered]
+
+
+def shown_first(releases: Iterable[ReleaseView]) -> ReleaseView | None:
+    """Return the release that installers take: the newest that is neither yanked nor a pre-release, if there is one."""
+    listed = list(releases)
+    live = [release for release in listed if release.yanked is None]
+    final = [release for release in live if not release.is_prerelease]
+    return next(iter(final or live or listed), None)
+
+
+def _release(version: str, files: list[StoredFile]) -> ReleaseView:
+    ordered = tuple(sorted(files, key=lambda file: (file.filename.endswith(".whl"), file.filename)))
+    reasons = [file.yanked for file in ordered]
+    yanked = None if None in reasons else next((reason for reason in reasons if reason), "")
+    parsed = parse_version(version)
+    return ReleaseView(version, ordered, yanked, parsed is not None and parsed.is_prerelease)

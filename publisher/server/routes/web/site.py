@@ -1,0 +1,62 @@
+"""What the pages share: the catalog behind them, and finished pages that are kept until something changes."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any
+
+from publisher.limits import LIMITS
+from publisher.server.http.inspecting import inspect
+from publisher.server.http.messages import Request, Response
+from publisher.server.routes.web.details import DetailsReader
+from publisher.server.routes.web.overview import Overviews
+from publisher.server.routes.web.page import base_values, make_body, page_response
+from publisher.server.routes.web.summaries import SummaryReader
+from publisher.server.settings import ServerSettings
+from publisher.server.storage.base import Storage
+from publisher.server.store.catalog import Catalog
+from publisher.server.work.inspection import InspectionPool
+
+Values = Mapping[str, Any]
+
+
+class Site:
+    """The parts that pages are made of."""
+
+    def __init__(self, settings: ServerSettings, catalog: Catalog, storage: Storage, pool: InspectionPool) -> None:
+        self._pool = pool
+        self.catalog = catalog
+        self.settings = settings
+        self.overviews = Overviews(catalog, SummaryReader(storage, pool))
+        self.details = DetailsReader(storage, pool)
+        self._made: OrderedDict[Hashable, tuple[bytes, bytes]] = OrderedDict()
+        self._size = 0
+
+    async def page(
+        self, request: Request, template: str, key: Hashable, values: Callable[[], Values], status: int = 200
+    ) -> Response:
+        """
+        Return a page; it is made anew when its ``key`` is another one than before.
+
+        ``values`` is called in a thread, and so is the template.
+        """
+        base = base_values(request)
+        whole = template, key, base["base_url"], base["username"]
+        made = self._made.get(whole)
+        if made is None:
+            made = await inspect(self._pool, request, lambda _: make_body(template, {**base, **values()}))
+            self._keep(whole, made)
+        else:
+            self._made.move_to_end(whole)
+        return page_response(request, *made, status)
+
+    def stop(self) -> None:
+        """End what runs in the background."""
+        self.overviews.stop()
+
+    def _keep(self, key: Hashable, made: tuple[bytes, bytes]) -> None:
+        old = self._made.pop(key, None)
+        self._made[key] = made
+        self._size += sum(map(len, made)) - (sum(map(len, old)) if old else 0)
+        while self._size > LIMITS.pages.made_memory and len(self._made) > 1:
+            _, dropped = self._made.popitem(last=False)
+            self._size -= sum(map(len, dropped))

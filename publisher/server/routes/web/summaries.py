@@ -1,0 +1,101 @@
+"""The few words that a release says of itself, read once for each file digest, and kept in one log for all projects."""
+
+import json
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from publisher.errors import InvalidDistributionError
+from publisher.limits import LIMITS
+from publisher.project.distributions import read_distribution
+from publisher.server.routes.web.details import POOL_KEY
+from publisher.server.storage.base import Files, Storage
+from publisher.server.storage.errors import StorageError
+from publisher.server.storage.folder import DOT_FOLDER
+from publisher.server.store.projects import StoredFile
+from publisher.server.web.describing import kept_fields, keywords, one_line
+from publisher.server.work.inspection import Checkpoint, InspectionPool
+
+FORMAT = 1
+"""Version of the lines that this module writes; others are passed over."""
+
+
+_LOG = f"{DOT_FOLDER}/summaries.jsonl"
+_FLUSH_AT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseSummary:
+    """Name as its author writes it, summary, keywords and requirements of a release; empty where unknown."""
+
+    name: str = ""
+    text: str = ""
+    keywords: tuple[str, ...] = ()
+    requires: tuple[str, ...] = ()
+
+
+class SummaryReader:
+    """Reads what it does not remember, in a pool that holds up nothing else."""
+
+    def __init__(self, storage: Storage, pool: InspectionPool) -> None:
+        self._storage = storage
+        self._pool = pool
+        self._known: dict[str, ReleaseSummary] | None = None
+        self._unwritten: list[bytes] = []
+
+    async def start(self) -> None:
+        """Read the log, once."""
+        if self._known is None:
+            async with self._storage.reading() as files:
+                self._known = await self._pool.run(POOL_KEY, lambda check: _load(files, check))
+
+    async def summary(self, file: StoredFile) -> ReleaseSummary:
+        """Return what a file says of itself; empty where it can't be read."""
+        assert self._known is not None, "it was started"  # noqa: S101 - for the type checker
+        digest = file.metadata.sha256
+        known = self._known.get(digest)
+        if known is not None:
+            return known
+        async with self._storage.reading():
+            found = await self._pool.run(POOL_KEY, lambda check: _read(file.path, file.filename, check))
+        self._known[digest] = found
+        line = json.dumps({"v": FORMAT, "sha256": digest, **asdict(found)}, separators=(",", ":"))
+        self._unwritten.append(line.encode() + b"\n")
+        if len(self._unwritten) >= _FLUSH_AT:
+            await self.flush()
+        return found
+
+    async def flush(self) -> None:
+        """Keep what was read; the log only saves time, so it need not be durable."""
+        lines, self._unwritten = self._unwritten, []
+        if lines:
+            with suppress(StorageError):
+                async with self._storage.reading() as files:
+                    await self._pool.run(POOL_KEY, lambda _: files.append(_LOG, b"".join(lines), durable=False))
+
+
+def _load(files: Files, checkpoint: Checkpoint) -> dict[str, ReleaseSummary]:
+    found: dict[str, ReleaseSummary] = {}
+    with suppress(StorageError):
+        for line in files.lines(_LOG):
+            checkpoint()
+            with suppress(ValueError, KeyError, TypeError, AttributeError):
+                record = json.loads(line)
+                if record.pop("v") == FORMAT:
+                    digest = str(record.pop("sha256"))
+                    words, requires = tuple(record.pop("keywords")), tuple(record.pop("requires"))
+                    found[digest] = ReleaseSummary(keywords=words, requires=requires, **record)
+    return found
+
+
+def _read(path: Path, filename: str, checkpoint: Checkpoint) -> ReleaseSummary:
+    try:
+        fields = kept_fields(read_distribution(path, filename, checkpoint).fields)
+    except (InvalidDistributionError, OSError):
+        return ReleaseSummary()
+    return ReleaseSummary(
+        fields.get("name", ""),
+        one_line(fields.get("summary", ""))[: LIMITS.pages.summary],
+        tuple(keywords(fields)[: LIMITS.pages.keywords]),
+        tuple(map(one_line, fields.get("requires_dist", [])[: LIMITS.pages.entries])),
+    )

@@ -1,0 +1,1 @@
+"""Pages for people: templates, styles, READMEs made safe, and the search."""

@@ -1,0 +1,67 @@
+"""The lines that make pip, uv, poetry and pdm install from this index."""
+
+import re
+from dataclasses import dataclass
+
+_PLAIN = re.compile(r"[^a-z0-9]+")
+
+
+@dataclass(frozen=True, slots=True)
+class ToolLines:
+    """What to type or to paste for one tool; ``file`` names the file that ``lines`` go to, if they are not typed."""
+
+    tool: str
+    lines: str
+    note: str = ""
+    file: str = ""
+    then: str = ""
+
+
+def index_name(host: str) -> str:
+    """Return a name for an index that all tools accept: of ``pypi.acme.example`` it is ``pypi-acme``."""
+    labels = host.partition(":")[0].lower().split(".")
+    words = _PLAIN.sub("-", "-".join(labels[:-1] if len(labels) > 1 and not labels[-1].isdigit() else labels)).strip(
+        "-"
+    )
+    return words or "private"
+
+
+def index_lines(simple_url: str, name: str, *, passes_on: bool) -> list[ToolLines]:
+    """Return the lines that set each tool up, once for a machine or a project."""
+    if passes_on:
+        uv = f'[[tool.uv.index]]\nname = "{name}"\nurl = "{simple_url}"\ndefault = true'
+        return [
+            ToolLines("pip", f"pip config set global.index-url {simple_url}"),
+            ToolLines("uv", uv, file="pyproject.toml"),
+            ToolLines("poetry", f"poetry source add --priority=primary {name} {simple_url}"),
+            ToolLines("pdm", f"pdm config pypi.url {simple_url}"),
+        ]
+    return package_lines(simple_url, name, "PACKAGE", "PACKAGE", passes_on=False, complete=False)
+
+
+def package_lines(  # noqa: PLR0913 - all of them are inserted
+    simple_url: str, name: str, project: str, requirement: str, *, passes_on: bool, complete: bool
+) -> list[ToolLines]:
+    """
+    Return the lines that install a package with each tool.
+
+    ``complete`` says that this index has all that the package needs, for pip, which asks one index only.
+    """
+    note = "" if passes_on or complete else "pip asks this index alone: what the package needs has to be here too."
+    pip = ToolLines("pip", f"pip install --index-url {simple_url} {requirement}", note)
+    uv = ToolLines("uv", f"uv add --index {name}={simple_url} {requirement}")
+    if passes_on:
+        return [
+            pip,
+            uv,
+            ToolLines("poetry", f"poetry source add {name} {simple_url}\npoetry add {requirement}"),
+            ToolLines("pdm", f"pdm config pypi.url {simple_url}\npdm add {requirement}"),
+        ]
+    source = f"poetry source add --priority=explicit {name} {simple_url}"
+    pdm = f'[[tool.pdm.source]]\nname = "{name}"\nurl = "{simple_url}"\ninclude_packages = ["{project}"]'
+    return [
+        pip,
+        uv,
+        ToolLines("poetry", f"{source}\npoetry add --source {name} {requirement}"),
+        ToolLines("pdm", pdm, file="pyproject.toml", then=f"pdm add {requirement}"),
+    ]
