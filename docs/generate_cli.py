@@ -48,7 +48,7 @@ def _section(command: click.Command, context: click.Context, level: int) -> Iter
     yield f"{'#' * level} `{context.command_path}`\n"
     if command.help:
         yield f"{_paragraphs(command.help)}\n"
-    yield f"```\n{' '.join([context.command_path, *command.collect_usage_pieces(context)])}\n```\n"
+    yield f"```text\n{' '.join([context.command_path, *command.collect_usage_pieces(context)])}\n```\n"
     options = [option for option in command.get_params(context) if isinstance(option, click.Option)]
     rows = [row for option in options if (row := _row(option, context)) is not None]
     yield "\n".join(["| option | what it does |", "|---|---|", *rows, ""])

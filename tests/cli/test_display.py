@@ -113,6 +113,14 @@ def test_a_dumb_terminal_gets_lines(tmp_path: Path) -> None:
     assert "Uploaded dumb_terminal-1.0" in shown
 
 
+@pytest.mark.usefixtures("index")
+def test_a_dumb_terminal_is_left_with_no_line_that_should_have_gone() -> None:
+    shown, _ = _on_terminal(["doctor"], env={"TERM": "dumb"})
+    assert "It asks for a password." in shown
+    assert "still looking" not in shown
+    assert "\x1b" not in shown
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

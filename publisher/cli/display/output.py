@@ -120,6 +120,11 @@ def wanted_color(environment: Mapping[str, str]) -> bool | None:
     return False if environment.get("NO_COLOR") or environment.get("TERM") == "dumb" else None
 
 
+def can_rewrite_lines(environment: Mapping[str, str]) -> bool:
+    """Return whether stderr is a terminal that can replace what it shows."""
+    return _is_terminal() and environment.get("TERM") not in {"dumb", "unknown"}
+
+
 def _is_terminal() -> bool:
     return sys.stderr is not None and sys.stderr.isatty()
 

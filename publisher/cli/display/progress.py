@@ -1,11 +1,10 @@
 """The choice of how a run's steps are shown."""
 
 import os
-import sys
 
 from publisher.cli.display.folded import FoldingObserver
 from publisher.cli.display.lines import LineObserver
-from publisher.cli.display.output import Output
+from publisher.cli.display.output import Output, can_rewrite_lines
 from publisher.publish.events import Observer
 
 
@@ -15,7 +14,7 @@ def make_observer(output: Output) -> Observer:
         return FoldingObserver(output)
     if output.is_quiet:
         return Observer()
-    if not sys.stderr.isatty() or os.environ.get("TERM") in {"dumb", "unknown"}:
+    if not can_rewrite_lines(os.environ):
         return LineObserver(output)
     from publisher.cli.display.live import LiveObserver  # rich, which only a terminal needs
 

@@ -1,12 +1,12 @@
 """Examining this machine and an index, and showing each finding as soon as it is known."""
 
 import json
-import sys
+import os
 from collections.abc import Iterator, Sequence
 
 import click
 
-from publisher.cli.display.output import Output, current_output
+from publisher.cli.display.output import Output, can_rewrite_lines, current_output
 from publisher.cli.display.wrap import wrap
 from publisher.cli.options.target import TargetArgs
 from publisher.cli.run.resolve import given_password, named_target
@@ -37,7 +37,7 @@ def diagnose(target: TargetArgs) -> None:
 
 def _awaited(findings: Iterator[Diagnosis], output: Output) -> Iterator[Diagnosis]:
     """Pass findings on; on a terminal, a line that goes away again says that the next one is still being looked for."""
-    shows = sys.stderr.isatty() and not output.is_quiet
+    shows = can_rewrite_lines(os.environ) and not output.is_quiet
     while True:
         if shows:
             click.secho("  … still looking", dim=True, nl=False, err=True)
