@@ -21,8 +21,10 @@ from tests.helpers.scenes import SCENES
 from tests.helpers.upstream import fake_upstream
 
 DOCS = ROOT / "docs"
-PAGES = {page.relative_to(ROOT).as_posix(): page for page in [ROOT / "README.md", *sorted(DOCS.glob("**/*.md"))]}
-LANGUAGES = {*SHELLS, "text", "text walk", "toml", "yaml", "json", "python", "dockerfile", "nginx", "caddyfile"}
+PAGES = {
+    page.relative_to(ROOT).as_posix(): page for page in [*sorted(ROOT.glob("*.md")), *sorted(DOCS.glob("**/*.md"))]
+}
+LANGUAGES = {*SHELLS, "text", "text walk", "toml", "yaml", "json", "python", "dockerfile", "nginx", "caddyfile", "zsh"}
 USER, PASSWORD = "ada", "correct horse"
 RELEASE = "0.1.0"
 HOSTS = ("acme--pypiserver-server.modal.run", "pypi.acme.example", "packages.example.com", "HOST")

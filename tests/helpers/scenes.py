@@ -53,6 +53,11 @@ SCENES = (
         variables=ADMIN,
     ),
     Scene(
+        ("docs/how-to/complete-commands.md",),
+        after="bash -n ~/.local/share/bash-completion/completions/pypi-publish\n"
+        "grep -q pypi-publish ~/.zsh/completions/_pypi-publish ~/.config/fish/completions/pypi-publish.fish",
+    ),
+    Scene(
         ("docs/how-to/container-builds.md",),
         before=SAVED,
         after="grep -q ada build.netrc",
