@@ -12,12 +12,12 @@ from packaging.utils import canonicalize_name
 
 from publisher.checks.backend_quirks import find_backend
 from publisher.checks.document import Document
-from publisher.checks.toml_positions import Place
 from publisher.checks.violations import Violation
 from publisher.client.url import parse_index_url
 from publisher.errors import ConfigurationError
 from publisher.files.tables import table_at
 from publisher.project.config import read_project_config
+from publisher.project.toml_positions import Place
 from publisher.project.workspace import find_projects
 
 _MANY = 30

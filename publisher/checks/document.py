@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from publisher.checks.rules import RULES
-from publisher.checks.toml_positions import Lines, Place
 from publisher.checks.violations import Violation
 from publisher.files.tables import table_at
 from publisher.project.pyproject import FILENAME
+from publisher.project.toml_positions import Lines, Place
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ from pathlib import Path
 from publisher.checks.document import Document
 from publisher.checks.metadata import render_rst
 from publisher.checks.rules import RULES
-from publisher.checks.toml_positions import Place
 from publisher.checks.violations import Violation
 from publisher.limits import LIMITS
 from publisher.project.display import human_size
+from publisher.project.toml_positions import Place
 
 _TYPES = {".md": "text/markdown", ".rst": "text/x-rst", ".txt": "text/plain"}
 _PICTURE = re.compile(

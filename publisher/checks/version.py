@@ -8,7 +8,6 @@ from pathlib import Path
 from packaging.version import Version
 
 from publisher.checks.rules import RULES
-from publisher.checks.toml_positions import Lines, Place
 from publisher.checks.violations import Violation
 from publisher.client.client import IndexClient
 from publisher.client.models import RemoteFile
@@ -24,6 +23,7 @@ from publisher.project.distributions import parse_filename
 from publisher.project.git import last_change
 from publisher.project.pyproject import Source
 from publisher.project.tags import Tag, select_sources
+from publisher.project.toml_positions import Lines, Place
 
 FilesOf = Mapping[str, RemoteFile]
 

@@ -6,8 +6,12 @@ import time
 from contextlib import suppress
 from typing import Any
 
+from publisher.server.auth.access.control import AccessControl
+from publisher.server.auth.audit.trail import AuditTrail
 from publisher.server.auth.authenticator import Authenticator
 from publisher.server.auth.errors import AccountsUnavailableError
+from publisher.server.auth.identification import Identification
+from publisher.server.auth.revocations import Revocations
 from publisher.server.http.access_log import AccessLog, LogFormat
 from publisher.server.http.forwarding import Forwarding
 from publisher.server.http.log_writer import LogWriter
@@ -33,6 +37,7 @@ from publisher.server.routes.legacy.mounted import PypiserverRoutes
 from publisher.server.routes.public.admin import PublicAdminRoutes
 from publisher.server.routes.public.ownership import CatalogOwnership
 from publisher.server.routes.public.packages import PublicRoutes
+from publisher.server.routes.public.project_facts import CatalogFacts
 from publisher.server.routes.releases import ReleaseRoutes
 from publisher.server.routes.simple import SimplePages
 from publisher.server.routes.storage import StorageRoutes
@@ -46,6 +51,7 @@ from publisher.server.storage.folder import DOT_FOLDER
 from publisher.server.storages import open_storages
 from publisher.server.store.catalog import Catalog
 from publisher.server.store.changes import ReleaseChanges
+from publisher.server.store.maintainers import Maintainers
 from publisher.server.upstream.admin import UpstreamAdmin
 from publisher.server.upstream.admin_requests import AdminRequests
 from publisher.server.upstream.policy.records import FolderRecords
@@ -69,7 +75,10 @@ class IndexApp:
         self._changes = ReleaseChanges(settings, self._catalog, packages)
         self._forwarding = Forwarding(settings.trusted_proxies)
         self._authenticator = Authenticator(settings, credentials)
-        self._authorization = Authorization(settings.authenticate, self._authenticator)
+        self._access = AccessControl(credentials, settings.htpasswd, settings.client_uploaders)
+        self._revocations = Revocations(credentials)
+        self._audit = AuditTrail(credentials)
+        self._authorization = self._create_authorization()
         self.upstream = self._create_upstream()
         self._inspection = InspectionPool(settings.limits)
         self._uploads = UploadRoutes(settings, self._catalog, self._changes, self.upstream, self._inspection)
@@ -100,7 +109,7 @@ class IndexApp:
             return None
         self._forwarding.apply(scope)
         request = Request(scope, _nothing_to_receive)
-        if not self._authorization.from_memory(request, route.right):
+        if not self._authorization.from_memory(request, route.right, rest):
             return None
         answer = route.from_memory(request, rest)
         if answer is not None:
@@ -133,6 +142,15 @@ class IndexApp:
         self._pages.stop()
         self._authenticator.close()
         self._catalog.close()
+
+    def _create_authorization(self) -> Authorization:
+        """Return what decides about every request, over the accounts, their tokens, and the records of projects."""
+        settings = self._settings
+        maintainers = Maintainers(self._catalog, self._storages.packages)
+        ownership = CatalogOwnership(settings, self._catalog)
+        facts = CatalogFacts(maintainers, ownership, passes_on=settings.passes_on)
+        identification = Identification(self._authenticator, self._access)
+        return Authorization(settings.authenticate, identification, self._access, facts)
 
     def _create_upstream(self) -> Upstream | None:
         """Return what passes public packages on, None where the operator chose no upstream."""
@@ -229,7 +247,7 @@ class IndexApp:
         """Find the route, ask whether the request may use it, and return what its handler answers."""
         path = request.path.lstrip("/")  # pypiserver takes //simple/ too
         route, rest = self.table.find(request.method, path)
-        await self._authorization.require(request, route.right)
+        await self._authorization.require(request, route.right, rest)
         if request.method not in route.methods:
             raise method_not_allowed(request, self.table.methods(path))
         require_own_page(request)

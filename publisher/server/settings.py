@@ -12,8 +12,8 @@ CLIENT_NAME = "pypi-publish"
 """The project of the index's own client, which no other index may answer for."""
 
 
-class Right(enum.StrEnum):
-    """What a user may do, named as pypiserver's ``--authenticate`` names it."""
+class Activity(enum.StrEnum):
+    """What an account may be needed for, named as pypiserver's ``--authenticate`` names it."""
 
     DOWNLOAD = "download"
     LIST = "list"
@@ -83,7 +83,7 @@ class ServerSettings:
 
     roots: tuple[Path, ...]
     htpasswd: Path | None = None
-    authenticate: frozenset[Right] = frozenset(Right)
+    authenticate: frozenset[Activity] = frozenset(Activity)
     admin_token: Secret | None = field(default=None, repr=False)
     overwrite: bool = False
     fallback_url: str | None = None

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from publisher.checks.engine import check_source
 from publisher.checks.fixes import fix
 from publisher.checks.rules import RULES
-from publisher.checks.toml_positions import Lines
 from publisher.checks.violations import Violation
 from publisher.errors import ConfigurationError
+from publisher.project.toml_positions import Lines
 from tests.helpers.tool import pypi_publish
 
 GOOD = {

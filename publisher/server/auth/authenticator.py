@@ -22,7 +22,7 @@ from publisher.server.auth.errors import (
     NoAdminTokenError,
 )
 from publisher.server.auth.htpasswd import LoadedAccounts, Users
-from publisher.server.settings import Right, ServerSettings
+from publisher.server.settings import ServerSettings
 from publisher.server.storage.base import Storage
 from publisher.server.storage.errors import StorageError
 from publisher.server.work.turns import FairTurns
@@ -157,10 +157,6 @@ class Authenticator:
         async with self._attempts.one_at_a_time(lane):
             await asyncio.sleep(self._attempts.failed(lane))
         raise AdminTokenRefusedError("The administrator's token is wrong.")
-
-    def rights(self, username: str) -> list[Right]:  # noqa: ARG002 - every account has every right, as in pypiserver
-        """Return the rights of a user."""
-        return list(Right)
 
     async def _attempt(self, digest: bytes, username: str, password: str, address: str) -> str:
         """Verify a pair in its lane; one that was proven before does not wait for those that guess."""

@@ -104,7 +104,7 @@ class MountedApp:
 class Request:
     """One request: what its line and headers say, and its body as it comes in."""
 
-    __slots__ = ("_headers", "_limits", "_receive", "method", "path", "scope", "username")
+    __slots__ = ("_headers", "_limits", "_receive", "method", "path", "principal", "scope", "username")
 
     def __init__(self, scope: Scope, receive: Receive, limits: Limits = LIMITS) -> None:
         self.scope = scope
@@ -115,6 +115,8 @@ class Request:
         self.path: str = _path_below_root(scope)
         self.username: str | None = None
         """The user, once authenticated."""
+        self.principal: object = None
+        """The sender with its rights, once authenticated (`publisher.server.routes.authorization.principal_of`)."""
 
     @property
     def headers(self) -> Mapping[bytes, bytes]:

@@ -9,9 +9,11 @@ from publisher.limits import LIMITS
 from publisher.server.auth.authenticator import Authenticator
 from publisher.server.auth.errors import InvalidAccountError
 from publisher.server.auth.htpasswd import Change, Users
+from publisher.server.auth.principal import Principal, Right
 from publisher.server.http.messages import HttpError, Request, Response, error_response, json_response
+from publisher.server.routes.authorization import principal_of
 from publisher.server.routes.failures import DOMAIN_ERRORS, http_error
-from publisher.server.settings import ServerSettings
+from publisher.server.settings import Activity, ServerSettings
 from publisher.server.storage.base import Files, Storage
 from publisher.server.storage.errors import NotDurableError
 
@@ -65,8 +67,8 @@ class AccountRoutes:
 
     async def whoami(self, request: Request, _rest: str = "") -> Response:
         """Tell a user's name and rights."""
-        username = _user(request)
-        rights = [right.value for right in self._authenticator.rights(username)]
+        principal = principal_of(request)
+        grants = [{"rights": sorted(grant.rights), "projects": grant.pattern} for grant in principal.grants]
         about: dict[str, Any] = {
             "index": "pypi-publish",
             "version": publisher.__version__,
@@ -74,7 +76,7 @@ class AccountRoutes:
         }
         if self._settings.upstream is not None:
             about["cooldown"] = self._settings.upstream.cooldown
-        return json_response({"username": username, "rights": rights, **about})
+        return json_response({"username": principal.name, "rights": _activities(principal), "grants": grants, **about})
 
     async def change_password(self, request: Request, _rest: str = "") -> Response:
         """Change the password of the user who asks, proven by the one in use."""
@@ -101,6 +103,14 @@ class AccountRoutes:
 def create_accounts(settings: ServerSettings, storage: Storage) -> AccountRoutes:
     """Return the account API for a server that has no index, over the storage of the accounts."""
     return AccountRoutes(settings, Authenticator(settings, storage), storage)
+
+
+def _activities(principal: Principal) -> list[str]:
+    """Return what a principal may do on any project, in the words of ``--authenticate``, which every client knows."""
+    publishes = any(principal.may(right) for right in (Right.PUBLISH, Right.CREATE, Right.MANAGE))
+    reads = principal.may(Right.READ)
+    allowed = {Activity.DOWNLOAD: reads, Activity.LIST: reads, Activity.UPDATE: publishes}
+    return [activity.value for activity, allows in allowed.items() if allows]
 
 
 def _user(request: Request) -> str:

@@ -6,6 +6,8 @@ from publisher.server.auth.errors import (
     AuthError,
     CredentialsRefusedError,
     NoAdminTokenError,
+    PasswordNeededError,
+    RightMissingError,
 )
 from publisher.server.http.messages import Headers, HttpError
 from publisher.server.storage.errors import (
@@ -35,6 +37,8 @@ _STATUS: dict[type[DomainError], int] = {
     CredentialsRefusedError: 401,
     AdminTokenRefusedError: 401,
     NoAdminTokenError: 403,
+    PasswordNeededError: 403,
+    RightMissingError: 403,
     AccountsUnavailableError: 503,
     BusyError: 503,
     FileExistsConflictError: 409,

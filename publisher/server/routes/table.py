@@ -1,13 +1,17 @@
 """The route table: every URL of the index with its methods, the right that it needs, and its handler."""
 
-import enum
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
+from publisher.limits import LIMITS
+from publisher.server.auth.principal import Right
 from publisher.server.http.messages import HttpError, Request, Response
+from publisher.server.names.filenames import SIGNATURE, guess, normalize
 from publisher.server.routes.accounts import AccountRoutes
-from publisher.server.routes.files import FileRoutes
+from publisher.server.routes.authorization import Access, Need
+from publisher.server.routes.files import METADATA_SUFFIX, FileRoutes
 from publisher.server.routes.health import HealthRoute
 from publisher.server.routes.legacy.json_page import JsonPage
 from publisher.server.routes.legacy.mounted import MountedAnswer, PypiserverRoutes
@@ -20,21 +24,43 @@ from publisher.server.routes.simple import SimplePages
 from publisher.server.routes.storage import StorageRoutes
 from publisher.server.routes.uploads import UploadRoutes
 from publisher.server.routes.web.pages import WebPages
-from publisher.server.settings import Right
+from publisher.server.settings import Activity
 
 Answer = Response | LargeFile | CopiedFile | JoinedDownload | MountedAnswer
 Handler = Callable[[Request, str], Awaitable[Answer]]
 FromMemory = Callable[[Request, str], Response | None]
 
 
-class Access(enum.Enum):
-    """Access to routes that none of pypiserver's rights covers."""
-
-    OPEN = enum.auto()
-    ACCOUNT = enum.auto()
-    ADMIN = enum.auto()
+_LONGEST_NAME = LIMITS.distributions.filename + len(".metadata.asc")
 
 
+def _first_part(rest: str) -> str:
+    """Return the project at the beginning of a path."""
+    return normalize(rest.partition("/")[0])
+
+
+def _of_file(rest: str) -> str:
+    """Return the project of a file by its name; an empty text for what is no distribution's."""
+    filename = rest.rpartition("/")[2]
+    return _project_of(filename) if len(filename) <= _LONGEST_NAME else ""
+
+
+@lru_cache(maxsize=8192)
+def _project_of(filename: str) -> str:
+    found = guess(filename.removesuffix(METADATA_SUFFIX).removesuffix(SIGNATURE))
+    return found.project if found is not None else ""
+
+
+LIST_ALL = Need(Right.READ, Activity.LIST)
+"""For lists, which show only what their reader may read."""
+
+LIST = Need(Right.READ, Activity.LIST, _first_part)
+DOWNLOAD = Need(Right.READ, Activity.DOWNLOAD, _of_file)
+DOWNLOAD_PUBLIC = Need(Right.READ, Activity.DOWNLOAD)
+UPLOAD = Need(Right.PUBLISH, Activity.UPDATE)
+"""For uploads, whose project is in the form: `publisher.server.routes.uploads` asks for it."""
+
+MANAGE = Need(Right.MANAGE, Activity.UPDATE, _first_part)
 READ = frozenset({"GET", "HEAD"})
 POST = frozenset({"POST"})
 PUT = frozenset({"PUT"})
@@ -54,7 +80,7 @@ class Route:
 
     path: str
     methods: frozenset[str]
-    right: Right | Access
+    right: Need | Access
     handler: Handler
     from_memory: FromMemory | None = None
     applies: Callable[[str], bool] | None = None
@@ -130,36 +156,36 @@ def index_routes(to: Handlers) -> list[Route]:
     """Return the routes of an index; those that a later version adds go below ``-/``, where no project can be named."""
     public = to.public
     return [
-        *([Route("-/public/*", READ, Right.DOWNLOAD, public.file, public.file_from_memory)] if public else []),
+        *([Route("-/public/*", READ, DOWNLOAD_PUBLIC, public.file, public.file_from_memory)] if public else []),
         Route("-/static/*", READ, Access.OPEN, to.pages.static.answer),
         Route("robots.txt", READ, Access.OPEN, to.pages.static.robots),
         Route("-/upstream/*", READ, Access.ADMIN, to.public_admin.show),
         Route("-/upstream/*", POST, Access.ADMIN, to.public_admin.change),
-        Route("", READ, Right.LIST, to.pages.home.answer, is_page=True),
-        Route("", POST, Right.UPDATE, to.uploads.answer),
+        Route("", READ, LIST_ALL, to.pages.home.answer, is_page=True),
+        Route("", POST, UPLOAD, to.uploads.answer),
         Route("legacy", READ | POST, Access.OPEN, to_legacy),
-        Route("legacy/", POST, Right.UPDATE, to.uploads.answer),
-        Route("simple", READ, Right.LIST, to_simple),
-        Route("+simple", READ, Right.LIST, to_simple),
-        Route("simple/", READ, Right.LIST, to.simple.answer, to.simple.from_memory),
-        Route("+simple/", READ, Right.LIST, to.simple.answer),
-        Route("simple/*", READ, Right.LIST, to.simple.answer, to.simple.from_memory),
-        Route("+simple/*", READ, Right.LIST, to.simple.answer),
-        Route("packages/*", READ, Right.DOWNLOAD, to.files.answer, to.files.from_memory),
-        Route("projects/*", READ, Right.LIST, to.pages.project.answer, is_page=True),
-        Route("projects/*", PUT, Right.UPDATE, to.releases.put),
-        Route("projects/*", DELETE, Right.UPDATE, to.releases.delete),
+        Route("legacy/", POST, UPLOAD, to.uploads.answer),
+        Route("simple", READ, LIST_ALL, to_simple),
+        Route("+simple", READ, LIST_ALL, to_simple),
+        Route("simple/", READ, LIST_ALL, to.simple.answer, to.simple.from_memory),
+        Route("+simple/", READ, LIST_ALL, to.simple.answer),
+        Route("simple/*", READ, LIST, to.simple.answer, to.simple.from_memory),
+        Route("+simple/*", READ, LIST, to.simple.answer),
+        Route("packages/*", READ, DOWNLOAD, to.files.answer, to.files.from_memory),
+        Route("projects/*", READ, LIST, to.pages.project.answer, is_page=True),
+        Route("projects/*", PUT, MANAGE, to.releases.put),
+        Route("projects/*", DELETE, MANAGE, to.releases.delete),
         Route("health", READ, Access.OPEN, to.health.answer),
         Route("favicon.ico", READ, Access.OPEN, without_icon),
         Route("whoami", READ, Access.ACCOUNT, to.accounts.whoami),
-        Route("password", POST, Access.ACCOUNT, to.accounts.change_password),
+        Route("password", POST, Access.PERSON, to.accounts.change_password),
         Route("register", POST, Access.ADMIN, to.accounts.register),
         Route("users", READ, Access.ADMIN, to.accounts.list),
         Route("users/*", DELETE, Access.ADMIN, to.accounts.remove),
         Route("-/storage/confirm-loss", POST, Access.ADMIN, to.storage.confirm_loss),
-        Route("*/json", READ, Right.LIST, to.json_page.answer, applies=to.json_page.has_project),
-        Route("pypi/*", READ, Right.LIST, to.json_page.answer_pypi),
-        Route("*", READ | POST, Right.LIST, to.pypiserver.answer),
+        Route("*/json", READ, LIST, to.json_page.answer, applies=to.json_page.has_project),
+        Route("pypi/*", READ, LIST, to.json_page.answer_pypi),
+        Route("*", READ | POST, LIST_ALL, to.pypiserver.answer),
     ]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, fields
 from typing import Any
+from urllib.parse import quote, unquote
 
 from publisher.server.storage.base import Files, put
 from publisher.server.storage.errors import AbsentError, StorageError
@@ -17,6 +18,7 @@ FORMAT = 1
 
 _METADATA = f"{DOT_FOLDER}/facts"
 _STATES = f"{DOT_FOLDER}/marks"
+_MAINTAINER = "maintainer"
 _FIELDS = {field.name for field in fields(FileMetadata)}
 
 _COMPACT_ABOVE = 64
@@ -100,6 +102,24 @@ class Records:
                 with suppress(AbsentError):
                     found[kind][filename] = _reason(files.read(f"{_STATES}/{project}/{name}"))
         return ReleaseState(found["yanked"], found["deleted"])
+
+    def marked(self, files: Files) -> Sequence[str]:
+        """Return the names of the projects that have marks of any kind."""
+        return files.list(_STATES)
+
+    def maintainers(self, files: Files, project: str) -> frozenset[str]:
+        """Return the accounts that maintain a project."""
+        suffix = f".{_MAINTAINER}"
+        names = files.list(f"{_STATES}/{project}")
+        return frozenset(unquote(name.removesuffix(suffix)) for name in names if name.endswith(suffix))
+
+    def add_maintainer(self, files: Files, project: str, account: str, details: Mapping[str, Any]) -> None:
+        """Add a maintainer of a project; a file for each, so that two writers don't undo each other's."""
+        self.mark(files, (project, quote(account, safe="")), _MAINTAINER, details)
+
+    def remove_maintainer(self, files: Files, project: str, account: str) -> None:
+        """Remove a maintainer of a project, if it is one."""
+        self.unmark(files, (project, quote(account, safe="")), _MAINTAINER)
 
     def mark(self, files: Files, place: tuple[str, str], kind: str, details: Mapping[str, Any]) -> None:
         """Mark a file of a project ``yanked`` or ``deleted``, with a reason and the user."""

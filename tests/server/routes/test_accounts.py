@@ -96,7 +96,7 @@ def test_names_and_passwords_that_no_account_may_have(
 def test_the_account_api_needs_the_token(client: Client, headers: dict[str, str], status: int) -> None:
     assert register(client, "mallory", "long enough", headers or {"X": "y"})[0] == status
     assert Client(client.url, None).get("users", headers).status_code == status
-    assert client.get("users").status_code == 401
+    assert client.get("users").status_code == 403
 
 
 def test_bodies_that_are_no_json_object_are_refused(client: Client) -> None:

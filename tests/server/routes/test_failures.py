@@ -4,7 +4,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from publisher.server.auth.errors import MissingCredentialsError, NoAdminTokenError
+from publisher.server.auth.errors import (
+    MissingCredentialsError,
+    NoAdminTokenError,
+    PasswordNeededError,
+    RightMissingError,
+)
+from publisher.server.auth.principal import ANONYMOUS, Right
 from publisher.server.http.messages import HttpError
 from publisher.server.routes.failures import DOMAIN_ERRORS, DomainError, http_error
 from publisher.server.storage.errors import StorageUnavailableError
@@ -27,6 +33,8 @@ def test_every_domain_error_is_translated_with_its_text(kind: type[DomainError])
         BusyError: ("a sentence", 7),
         MissingCredentialsError: (),
         NoAdminTokenError: (),
+        PasswordNeededError: (),
+        RightMissingError: (ANONYMOUS, Right.READ, "acme"),
     }
     error = kind(*special.get(kind, ("a sentence",)))  # type: ignore[arg-type]
     answer = http_error(error)

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from publisher.server.app import IndexApp, create_app
-from publisher.server.routes.table import Access, RouteTable
-from publisher.server.settings import Right, ServerSettings
+from publisher.server.auth.principal import Right
+from publisher.server.routes.authorization import Access, Need
+from publisher.server.routes.table import RouteTable
+from publisher.server.settings import Activity, ServerSettings
 from tests.helpers.dists import make_wheel
 from tests.helpers.http import Client
 from tests.helpers.inside import serving_app
@@ -27,12 +29,13 @@ def app(tmp_path: Path) -> IndexApp:
 
 def test_every_route_has_a_right(app: IndexApp) -> None:
     for route in app.table.routes:
-        assert isinstance(route.right, Right | Access), route.path
+        assert isinstance(route.right, Need | Access), route.path
         assert (route.right is Access.OPEN) == (route.path in OPEN), route.path
         assert route.methods, route.path
         changes = route.methods - {"GET", "HEAD"}
         if changes and route.path not in {*OPEN, "*"}:
-            assert route.right in {Right.UPDATE, Access.ACCOUNT, Access.ADMIN}, route.path
+            right = route.right.right if isinstance(route.right, Need) else route.right
+            assert right in {Right.PUBLISH, Right.MANAGE, Access.PERSON, Access.ADMIN}, route.path
 
 
 def test_every_path_leads_to_one_route_for_a_method(app: IndexApp) -> None:
@@ -66,7 +69,7 @@ def test_paths_find_their_routes(app: IndexApp, method: str, path: str, route: s
 @pytest.mark.parametrize("asked", ["simple/", "simple/fast/", "packages/fast-1.0-py3-none-any.whl"])
 def test_a_right_added_to_the_table_holds_on_both_paths(tmp_path: Path, asked: str) -> None:
     """An open index answers a page from memory; then its route asks for an account, and nothing else changes."""
-    with serving_app(tmp_path, {"authenticate": frozenset[Right]()}) as (url, app):
+    with serving_app(tmp_path, {"authenticate": frozenset[Activity]()}) as (url, app):
         make_wheel(tmp_path / "packages", "fast")
         client, fast = Client(url, None), 0
         answer = app.from_memory
@@ -104,7 +107,7 @@ def test_an_upload_to_the_wrong_url_is_told_the_right_one(client: Client) -> Non
 
 def test_projects_that_are_named_like_routes_have_their_json(own: OwnIndex, tmp_path: Path) -> None:
     _, client = own.start()
-    assert client.get("users/json").status_code == 401  # the account API, until there is such a project
+    assert client.get("users/json").status_code == 403  # the account API, until there is such a project
     for name in ("simple", "packages", "users", "projects", "pypi"):
         assert client.upload(make_wheel(tmp_path, name)).status_code == 200
         for path in (f"{name}/json", f"pypi/{name}/json"):

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import requests
 
-from publisher.server.settings import Right, UpstreamSettings
+from publisher.server.settings import Activity, UpstreamSettings
 from tests.helpers.http import JSON, Client
 from tests.helpers.inside import serving_app
 from tests.helpers.passing_on import QUICK, Clock, settings_for
@@ -88,7 +88,7 @@ def test_no_fault_stores_wrong_bytes_or_turns_a_failure_into_a_404() -> None:
 @contextmanager
 def _index(folder: Path, settings: UpstreamSettings, clock: Clock) -> Iterator[Client]:
     folder.mkdir()
-    with serving_app(folder, {"upstream": settings, "authenticate": frozenset({Right.UPDATE})}) as (url, app):
+    with serving_app(folder, {"upstream": settings, "authenticate": frozenset({Activity.UPDATE})}) as (url, app):
         assert app.upstream is not None
         app.upstream.clock = clock
         yield Client(url, None)

@@ -16,7 +16,7 @@ from publisher.server.app import create_app
 from publisher.server.auth.htpasswd import create_file
 from publisher.server.http.forwarding import is_trustable
 from publisher.server.run import listen, serve
-from publisher.server.settings import Right, ServerSettings
+from publisher.server.settings import Activity, ServerSettings
 
 TOKEN_VARIABLE = "AUTH_TOKEN"  # noqa: S105 - the variable's name
 
@@ -44,7 +44,7 @@ def _warn_of_clear_text(listener: socket.socket, args: ServeArgs) -> None:
         )
 
 
-def _settings(args: ServeArgs, rights: frozenset[Right]) -> ServerSettings:
+def _settings(args: ServeArgs, rights: frozenset[Activity]) -> ServerSettings:
     """Return the settings, after creating the package folders and the accounts file that are missing."""
     upstream = chosen_upstream(args)
     has_state = args.state is not None or bool(rights) or args.htpasswd.exists()
@@ -92,12 +92,12 @@ def _proxies(texts: tuple[str, ...]) -> tuple[str, ...]:
     return texts
 
 
-def _rights(text: str) -> frozenset[Right]:
+def _rights(text: str) -> frozenset[Activity]:
     if text.strip() == ".":
         return frozenset()
     names = {name.strip().lower() for name in text.split(",") if name.strip()}
-    unknown = names - set(Right)
+    unknown = names - set(Activity)
     if unknown or not names:
-        known = ", ".join(Right)
+        known = ", ".join(Activity)
         raise click.BadParameter(f"{text!r}: the rights are {known}, or '.' for none.", param_hint="--authenticate")
-    return frozenset(Right(name) for name in names)
+    return frozenset(Activity(name) for name in names)

@@ -1,0 +1,81 @@
+"""The audit trail: who changed what, when and from where, in batches that are never changed."""
+
+import asyncio
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from publisher.server.auth.errors import AccountsUnavailableError
+from publisher.server.auth.principal import Principal
+from publisher.server.storage.base import Storage
+from publisher.server.storage.coalesce import Coalesced
+from publisher.server.storage.errors import StorageError
+
+FOLDER = "audit"
+"""The logs, one for each day (``2026-11-26``, UTC)."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class AuditEvent:
+    """
+    One change: what was done (``upload``, ``token-created``), by whom, from which address, and details.
+
+    Details hold no secret: names, digests, projects.
+    """
+
+    what: str
+    who: Principal
+    address: str = ""
+    project: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    def as_record(self, at: datetime) -> dict[str, Any]:
+        """Return the event as it is written."""
+        found = {"v": 1, "at": at.strftime("%Y-%m-%dT%H:%M:%SZ"), "what": self.what, **self.who.as_record()}
+        if self.address:
+            found["from"] = self.address
+        if self.project:
+            found["project"] = self.project
+        return found | dict(self.details)
+
+
+class AuditTrail:
+    """Writes events to the storage of the accounts; those that come at a time share one batch."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        self._waiting: list[tuple[datetime, AuditEvent]] = []
+        self._write = Coalesced(self._write_batch)
+
+    async def record(self, event: AuditEvent) -> None:
+        """
+        Write an event; call this before its change is acknowledged.
+
+        Raises AccountsUnavailableError when it can't be written: the change must not be acknowledged then.
+        """
+        self._waiting.append((datetime.now(UTC), event))
+        try:
+            await self._write()
+        except (StorageError, TimeoutError, OSError) as error:
+            _log.exception("the audit trail can't be written")
+            raise AccountsUnavailableError(
+                "The change was made, but the audit trail can't be written just now; repeat the request."
+            ) from error
+
+    async def _write_batch(self) -> None:
+        batch, self._waiting = self._waiting, []
+        if not batch:
+            return
+        days: dict[str, bytes] = {}
+        for at, event in batch:
+            day = at.strftime("%Y-%m-%d")
+            line = json.dumps(event.as_record(at), ensure_ascii=False, separators=(",", ":")).encode()
+            days[day] = days.get(day, b"") + line + b"\n"
+        async with self._storage.writing() as files:
+            for day, lines in days.items():
+                await asyncio.to_thread(files.append, f"{FOLDER}/{day}", lines)

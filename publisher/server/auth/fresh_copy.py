@@ -1,0 +1,82 @@
+"""A copy of a small file in a storage: read again when it is old, and never relied upon when it is too old."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from publisher.server.auth.errors import AccountsUnavailableError
+from publisher.server.storage.base import Files, Storage
+from publisher.server.storage.coalesce import Coalesced
+from publisher.server.storage.errors import AbsentError, StorageError
+
+_Parsed = TypeVar("_Parsed")
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class CopyTimes:
+    """Seconds after which a copy is read again, after which it counts no longer, and that a read may take."""
+
+    fresh: float = 5.0
+    usable: float = 60.0
+    patience: float = 10.0
+
+
+class FreshCopy(Generic[_Parsed]):
+    """
+    The parsed contents of one file; ``parse`` gets None while there is no such file.
+
+    Many that ask at a time share one read. A read that fails leaves the last copy in use until that is too old.
+    """
+
+    def __init__(
+        self, storage: Storage, key: str, parse: Callable[[bytes | None], _Parsed], times: CopyTimes | None = None
+    ) -> None:
+        self._storage = storage
+        self._key = key
+        self._parse = parse
+        self._times = times or CopyTimes()
+        self._read = Coalesced(self._bring_in)
+        self._known: tuple[_Parsed, bytes | None] | None = None
+        self._at = float("-inf")
+
+    def recent(self) -> _Parsed | None:
+        """Return the contents without waiting; None when they have to be read again first."""
+        if self._known is None or time.monotonic() - self._at > self._times.fresh:
+            return None
+        return self._known[0]
+
+    async def get(self) -> _Parsed:
+        """Return the contents; raise AccountsUnavailableError when they could not be read for too long."""
+        if self._known is None or time.monotonic() - self._at > self._times.fresh:
+            try:
+                async with asyncio.timeout(self._times.patience):
+                    await self._read()
+            except (StorageError, TimeoutError, OSError) as error:
+                _log.warning("%s can't be read: %s", self._key, error)
+        if self._known is None or time.monotonic() - self._at > self._times.usable:
+            raise AccountsUnavailableError
+        return self._known[0]
+
+    def forget(self) -> None:
+        """Have the file read again at the next use, after a change of one's own."""
+        self._at = min(self._at, time.monotonic() - self._times.fresh - 0.001)
+
+    async def _bring_in(self) -> None:
+        began = time.monotonic()
+        await self._storage.refresh()
+        async with self._storage.reading() as files:
+            data = await asyncio.to_thread(_contents, files, self._key)
+        if self._known is None or self._known[1] != data:
+            self._known = self._parse(data), data
+        self._at = began
+
+
+def _contents(files: Files, key: str) -> bytes | None:
+    try:
+        return files.read(key)
+    except AbsentError:
+        return None

@@ -1,0 +1,65 @@
+"""Who sends a request: an account by its password, or whoever a token stands for."""
+
+from collections.abc import Sequence
+
+from publisher.server.auth.access.control import AccessControl
+from publisher.server.auth.authenticator import Authenticator
+from publisher.server.auth.basic import parse_basic, parse_bearer
+from publisher.server.auth.errors import CredentialsRefusedError
+from publisher.server.auth.principal import Principal
+from publisher.server.auth.tokens.verifier import TOKEN_USER, TokenVerifier
+
+REMEMBERED_TOKENS = 4096
+
+
+class Identification:
+    """Returns the principal of a header: passwords go to the authenticator, tokens to the verifier of their prefix."""
+
+    def __init__(
+        self, authenticator: Authenticator, access: AccessControl, verifiers: Sequence[TokenVerifier] = ()
+    ) -> None:
+        self._authenticator = authenticator
+        self._access = access
+        self._verifiers = tuple(verifiers)
+        self._tokens: dict[bytes, tuple[TokenVerifier, str]] = {}
+        """The tokens in headers that were right, so that their bytes are taken apart once."""
+
+    def recall(self, header: bytes) -> Principal | None:
+        """Return the principal of credentials that were verified and are still right; without waiting."""
+        known = self._tokens.get(header)
+        if known is not None:
+            return known[0].recall(known[1])
+        username = self._authenticator.recall(header)
+        return self._access.principal(username) if username is not None else None
+
+    async def authenticate(self, header: bytes, address: str) -> Principal:
+        """
+        Return the principal of credentials.
+
+        Raises CredentialsRefusedError for missing or wrong ones, AccountsUnavailableError when that can't be found out,
+        BusyError when too many others are being verified.
+        """
+        token = _token(header)
+        if token is None:
+            return self._access.principal(await self._authenticator.authenticate(header, address))
+        verifier = next((each for each in self._verifiers if token.startswith(each.prefix)), None)
+        if verifier is None:
+            raise CredentialsRefusedError("The token is not one of this index.")
+        found = await verifier.verify(token)
+        if len(self._tokens) >= REMEMBERED_TOKENS:
+            self._tokens.clear()
+        self._tokens[header] = verifier, token
+        return found
+
+    async def require_admin(self, header: bytes | None, address: str) -> None:
+        """Return when a header bears the administrator's token; raise an AuthError or BusyError otherwise."""
+        await self._authenticator.require_admin(header, address)
+
+
+def _token(header: bytes) -> str | None:
+    """Return the token of a header, None for a user's password."""
+    bearer = parse_bearer(header)
+    if bearer is not None:
+        return bearer.decode("latin-1")
+    username, password = parse_basic(header)
+    return password if username == TOKEN_USER and password else None

@@ -1,0 +1,58 @@
+"""Tokens that ended before their time: one list in the storage of the accounts, which every process reads."""
+
+import asyncio
+import json
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+
+from publisher.server.auth.fresh_copy import CopyTimes, FreshCopy
+from publisher.server.storage.base import Files, Storage
+from publisher.server.storage.errors import AbsentError, ChangedError
+
+_KEY = "tokens/revoked"
+"""The file with a JSON object: for each revoked token its identifier, and until when (seconds since 1970)."""
+
+
+class Revocations:
+    """
+    The list of revoked and burnt tokens, by identifiers that are no secrets (a `jti`, a hash).
+
+    A copy older than 5 s is read again, and one older than 60 s refuses every token.
+    """
+
+    def __init__(self, storage: Storage, times: CopyTimes | None = None) -> None:
+        self._storage = storage
+        self._copy = FreshCopy(storage, _KEY, _parse, times)
+
+    def is_revoked_now(self, identifier: str) -> bool | None:
+        """Tell whether a token is revoked without waiting; None when the list has to be read first."""
+        known = self._copy.recent()
+        return None if known is None else identifier in known
+
+    async def is_revoked(self, identifier: str) -> bool:
+        """Tell whether a token is revoked; raise AccountsUnavailableError when the list can't be read."""
+        return identifier in await self._copy.get()
+
+    async def revoke(self, identifier: str, until: float) -> None:
+        """Add a token that would end by itself at a time (seconds since 1970); durable when this returns."""
+
+        def work(files: Files) -> None:
+            while True:
+                try:
+                    version: str | None = files.stat(_KEY).version
+                    known = dict(_parse(files.read(_KEY)))
+                except AbsentError:
+                    version, known = None, {}
+                left = {each: end for each, end in known.items() if end > time.time()}
+                with suppress(ChangedError):
+                    files.replace(_KEY, json.dumps({**left, identifier: until}).encode(), version)
+                    return
+
+        async with self._storage.lease("revocations") as lease, self._storage.writing(lease) as files:
+            await asyncio.to_thread(work, files)
+        self._copy.forget()
+
+
+def _parse(data: bytes | None) -> Mapping[str, float]:
+    return {str(key): float(value) for key, value in json.loads(data or b"{}").items()}

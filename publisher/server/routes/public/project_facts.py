@@ -1,0 +1,33 @@
+"""The facts of projects that authorization needs: who maintains them, and which names are public."""
+
+from publisher.server.routes.public.ownership import CatalogOwnership
+from publisher.server.store.maintainers import Maintainers
+
+
+class CatalogFacts:
+    """Answers from the catalog's records; names are public only where public packages are passed on."""
+
+    def __init__(self, maintainers: Maintainers, ownership: CatalogOwnership, *, passes_on: bool) -> None:
+        self._maintainers = maintainers
+        self._ownership = ownership
+        self._passes_on = passes_on
+
+    def maintainers_now(self, project: str) -> frozenset[str]:
+        """Return the maintainers that are known without waiting."""
+        return self._maintainers.now(project)
+
+    async def maintainers(self, project: str) -> frozenset[str]:
+        """Return the accounts that a project's record names as maintainers."""
+        return await self._maintainers.of(project)
+
+    async def maintained_by(self, account: str) -> frozenset[str]:
+        """Return the projects whose records name an account as maintainer."""
+        return await self._maintainers.projects_of(account)
+
+    def surely_public(self, name: str) -> bool:
+        """Tell without waiting that a name is passed on from upstream, and not this index's."""
+        return self._passes_on and self._ownership.is_surely_public(name)
+
+    async def is_public(self, name: str) -> bool:
+        """Tell that a name is passed on from upstream, and not this index's."""
+        return self._passes_on and not await self._ownership.is_owned(name)

@@ -1,0 +1,92 @@
+"""The maintainers in the projects' records: the accounts that published a project first, or were added since."""
+
+import time
+from collections import defaultdict
+
+from publisher.server.storage.base import Files, Storage
+from publisher.server.storage.coalesce import Coalesced
+from publisher.server.store.catalog import Catalog
+from publisher.server.store.metadata import now_text
+from publisher.server.store.records import Records
+
+FRESH = 5.0
+"""Seconds that what was read counts; changes of this process are seen at once."""
+
+
+class Maintainers:
+    """Reads and changes which accounts maintain which projects."""
+
+    def __init__(self, catalog: Catalog, storage: Storage) -> None:
+        self._catalog = catalog
+        self._records: Records = catalog.records
+        self._storage = storage
+        self._known: dict[str, tuple[float, frozenset[str]]] = {}
+        self._all: dict[str, frozenset[str]] = {}
+        self._all_at = float("-inf")
+        self._read_all = Coalesced(self._load_all)
+
+    def now(self, project: str) -> frozenset[str]:
+        """Return the maintainers of a project that are known without waiting; none where that would take a look."""
+        at, found = self._known.get(project, (float("-inf"), frozenset[str]()))
+        return found if time.monotonic() - at < FRESH else frozenset()
+
+    async def of(self, project: str) -> frozenset[str]:
+        """Return the maintainers of a project; raise StorageUnavailableError when its record can't be read."""
+        at, found = self._known.get(project, (float("-inf"), frozenset[str]()))
+        began = time.monotonic()
+        if began - at < FRESH:
+            return found
+        async with self._storage.reading() as files:
+            found = await self._catalog.in_thread(lambda: self._records.maintainers(files, project))
+        self._remember(project, began, found)
+        return found
+
+    async def projects_of(self, account: str) -> frozenset[str]:
+        """Return the projects that an account maintains."""
+        if time.monotonic() - self._all_at >= FRESH:
+            await self._read_all()
+        return self._all.get(account, frozenset())
+
+    async def add(self, project: str, account: str, by: str) -> None:
+        """Add a maintainer, durably."""
+        details = {"by": by, "at": now_text()}
+
+        def work(files: Files) -> None:
+            self._records.add_maintainer(files, project, account, details)
+
+        async with self._storage.writing() as files:
+            await self._catalog.in_thread(lambda: work(files))
+        self.forget(project)
+
+    async def remove(self, project: str, account: str) -> bool:
+        """Remove a maintainer, durably; tell whether there was one of that name."""
+        async with self._storage.writing() as files:
+            maintained = await self._catalog.in_thread(lambda: self._records.maintainers(files, project))
+            if account in maintained:
+                await self._catalog.in_thread(lambda: self._records.remove_maintainer(files, project, account))
+        self.forget(project)
+        return account in maintained
+
+    def forget(self, project: str) -> None:
+        """Have a project's maintainers read again at the next use."""
+        self._known.pop(project, None)
+        self._all_at = float("-inf")
+
+    def _remember(self, project: str, at: float, found: frozenset[str]) -> None:
+        if len(self._known) > 50_000:
+            self._known.clear()
+        self._known[project] = at, found
+
+    async def _load_all(self) -> None:
+        began = time.monotonic()
+        found: dict[str, set[str]] = defaultdict(set)
+
+        def work(files: Files) -> None:
+            for project in self._records.marked(files):
+                for account in self._records.maintainers(files, project):
+                    found[account].add(project)
+
+        async with self._storage.reading() as files:
+            await self._catalog.in_thread(lambda: work(files))
+        self._all = {account: frozenset(projects) for account, projects in found.items()}
+        self._all_at = began
