@@ -14,17 +14,18 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "publisher"
-BASE = {"errors", "secret", "files"}
+BASE = {"errors", "secret", "waiting", "files"}
 
 ROOMS = {
     "errors": set[str](),
     "secret": set[str](),
     "limits": set[str](),
-    "files": {"errors"},
-    "project": {"errors", "limits", "files"},
-    "client": {"errors", "secret", "project"},
+    "waiting": set[str](),
+    "files": {"errors", "waiting"},
+    "project": {"errors", "limits", "waiting", "files"},
+    "client": {"errors", "secret", "waiting", "project"},
     "credentials": {*BASE, "client"},
-    "building": {"errors", "files", "project"},
+    "building": {"errors", "waiting", "files", "project"},
     "checks": {"errors", "limits", "files", "project", "client", "credentials"},
     "publish": {*BASE, "project", "client", "credentials", "building", "checks"},
     "machine": {*BASE, "project", "client", "credentials"},

@@ -17,6 +17,7 @@ from publisher.building.bytecode import keep_bytecode, restore_bytecode
 from publisher.building.engine import Installer
 from publisher.building.installer import pip_settings
 from publisher.building.uv import UvBuildSettings, uv_install_command, uv_variables
+from publisher.waiting import waiting_for
 
 if TYPE_CHECKING:
     from publisher.building.pypa_build import IsolatedEnv
@@ -33,6 +34,7 @@ class Environments:
     """
 
     def __init__(self, installer: Installer) -> None:
+        self._installer = installer
         self._start = self._start_with_uv if installer == "uv" else self._start_with_pip
         self._made: dict[_Key, Future[IsolatedEnv]] = {}
         self._lock = threading.Lock()
@@ -55,9 +57,10 @@ class Environments:
         Raises subprocess.CalledProcessError and pypa/build's exceptions, for each caller, when it can't be set up.
         """
         key = frozenset(requirements), settings
-        if future := self._claim(key):
-            _settle(future, self._start_or_fail(future, key))
-        return self._made[key].result()
+        with waiting_for(f"{self._installer} to install {', '.join(sorted(requirements))}"):
+            if future := self._claim(key):
+                _settle(future, self._start_or_fail(future, key))
+            return self._made[key].result()
 
     def close(self) -> None:
         """Remove the environments in the background, because they may have many files."""

@@ -12,6 +12,7 @@ from publisher.building.installer import pip_settings
 from publisher.building.pypa_build import DefaultIsolatedEnv, ProjectBuilder
 from publisher.building.uv import UvBuildSettings, uv_install_command, uv_variables
 from publisher.errors import BuildFailedError
+from publisher.waiting import waiting_for
 
 
 class PlainEngine(BuildEngine):
@@ -49,8 +50,13 @@ class PlainEngine(BuildEngine):
                 runner.close()
 
     def _install(self, environment: DefaultIsolatedEnv, requirements: Collection[str], context: BuildContext) -> None:
-        if not requirements:
-            return
+        if requirements:
+            with waiting_for(f"{self._installer} to install {', '.join(sorted(requirements))}"):
+                self._install_now(environment, requirements, context)
+
+    def _install_now(
+        self, environment: DefaultIsolatedEnv, requirements: Collection[str], context: BuildContext
+    ) -> None:
         if self._installer == "pip":
             with pip_settings():
                 environment.install(requirements)

@@ -9,7 +9,9 @@ from typing import Any
 
 import click
 
+from publisher.cli.display.output import Output
 from publisher.cli.failures import exit_on_failure
+from publisher.waiting import reporting_waits
 
 DEFAULT_COMMAND = "publish"
 VERBOSITY_FLAGS = frozenset({"-q", "--quiet", "-v", "-vv", "--verbose"})
@@ -68,7 +70,8 @@ class PublishGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the subcommand; every failure ends here as one message and one exit code."""
-        with exit_on_failure(ctx):
+        output = ctx.ensure_object(Output)
+        with exit_on_failure(ctx), reporting_waits(output.waiting):
             return super().invoke(ctx)
 
     def _reject_typo(self, first: str | None) -> None:

@@ -2,10 +2,12 @@
 
 import datetime as dt
 import ssl
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
+from threading import Event
 from typing import Any, cast
 from urllib.parse import urljoin, urlsplit
 
@@ -18,12 +20,16 @@ from publisher.client.failures import refuse_proxy_answer, translate_failures
 from publisher.client.url import is_same_origin
 from publisher.errors import IndexUnavailableError
 from publisher.secret import Secret, mask_urls
+from publisher.waiting import waiting_for
 
 Response = requests.Response
 
 USER_AGENT = f"pypi-publish/{__version__}"
 TIMEOUT = (10.0, 60.0)
 """Seconds to connect, and seconds without a byte while reading."""
+
+_WHOLE_READ = 5
+"""Times the limit without a byte: how long the whole of a read may take, from an index that sends byte after byte."""
 
 WORTH_ANOTHER_TRY = frozenset(
     {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS, *range(500, 600)}
@@ -148,6 +154,7 @@ class IndexSession:
     ) -> None:
         """Connect to an origin; ``patience`` is the number of seconds without a byte while reading."""
         self._timeout = TIMEOUT if patience is None else (TIMEOUT[0], patience)
+        self._shown = mask_urls(url)
         self._session = requests.Session()
         self._session.auth = _OriginAuth(url, auth)
         self._session.headers["User-Agent"] = USER_AGENT
@@ -189,18 +196,37 @@ class IndexSession:
     def probe(self, url: str, accept: str) -> Probe:
         """Return the answer to one GET, whatever its status, and facts about the connection."""
         response = self._send("GET", url, headers={"Accept": accept}, stream=True)
-        with translate_failures(url):
+        with self._limited(), translate_failures(url):
             certificate_end = _certificate_end(response)  # known as long as the body is not read
             _ = response.content
         return Probe(response, certificate_end)
 
     def _send(self, method: str, url: str, **options: Any) -> Response:
-        with translate_failures(url):
+        with self._limited() if options.get("data") is None else nullcontext(), translate_failures(url):
             response = self._session.request(method, url, allow_redirects=False, timeout=self._timeout, **options)
         if response.status_code == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
             refuse_proxy_answer(url)
         _refuse_downgrade(url, response)
         return response
+
+    @contextmanager
+    def _limited(self) -> Iterator[None]:
+        """Show the wait for an answer, and end it when the index sends without an end; uploads show their own."""
+        limit = _WHOLE_READ * self._timeout[1]
+        is_over = Event()
+
+        def give_up() -> None:
+            is_over.set()
+            self.abort()
+
+        try:
+            with waiting_for(self._shown, limit=limit, give_up=give_up):
+                yield
+        finally:
+            if is_over.is_set():  # also in place of an answer: one without a length seems to be whole where it was cut
+                raise IndexUnavailableError(
+                    f"{self._shown} did not end its answer within {limit:.0f} seconds.", hint="Try again later."
+                )
 
 
 def parse_json(response: Response) -> Any:

@@ -126,7 +126,7 @@ def _ask(work: Callable[[ModuleType], Result]) -> Result:
         try:
             return call_patiently(
                 lambda: work(_import()),
-                "Waiting for the keyring; it may have to be unlocked.",
+                "the keyring, which may have to be unlocked",
                 "The keyring does not answer: it may be locked, with nobody here to unlock it.",
                 _BROKEN_HINT,
             )

@@ -1,37 +1,29 @@
-"""Calls that may wait for a person: announced after two seconds, and limited where nobody is there to answer."""
+"""Calls that may wait for a person: limited where nobody is there to answer."""
 
-import logging
 import sys
 from collections.abc import Callable
 from threading import Thread
 from typing import Generic, TypeVar
 
 from publisher.errors import CredentialsError
-
-ANNOUNCED_AFTER = 2.0
-"""Seconds until a wait is announced."""
+from publisher.waiting import waiting_for
 
 LIMIT = 15.0
 """Seconds that a call may take without a person at a terminal."""
 
-_log = logging.getLogger(__name__)
-
 Result = TypeVar("Result")
 
 
-def call_patiently(work: Callable[[], Result], announcement: str, refusal: str, hint: str) -> Result:
+def call_patiently(work: Callable[[], Result], what: str, refusal: str, hint: str) -> Result:
     """
     Return what ``work`` returns, which runs in a thread of its own; what it raises is raised here.
 
-    A wait is announced to the log, which the command line shows. Raises CredentialsError with ``refusal`` when the
-    limit is over; the thread is abandoned then.
+    Raises CredentialsError with ``refusal`` when the limit is over; the thread is abandoned then.
     """
     call = _Call(work)
     call.start()
-    call.join(ANNOUNCED_AFTER)
-    if call.is_alive():
-        _log.warning(announcement)
-        call.join(None if has_person() else LIMIT - ANNOUNCED_AFTER)
+    with waiting_for(what):
+        call.join(None if has_person() else LIMIT)
     if call.is_alive():
         raise CredentialsError(refusal, hint=hint)
     return call.result()

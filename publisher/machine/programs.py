@@ -11,6 +11,7 @@ from pathlib import Path
 
 from publisher.project.child_environment import without_own_secrets
 from publisher.secret import mask_urls
+from publisher.waiting import waiting_for
 
 TIME_LIMIT = 30.0
 """Seconds that a program may take; one that waits for a person waits for ever."""
@@ -73,7 +74,7 @@ def run_program(
         return Outcome(127, "", error.strerror or str(error))
     _running.add(process)
     try:
-        with process:
+        with waiting_for(Path(command[0]).name), process:
             try:
                 stdout, stderr = process.communicate(given.encode(), timeout=time_limit)
             except BaseException:

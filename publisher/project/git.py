@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
-from publisher.errors import ConfigurationError
+from publisher.errors import ConfigurationError, PublishError
 from publisher.project.child_environment import without_own_secrets
+from publisher.waiting import waiting_for
 
 _SOURCES = (".", ":(exclude)dist")
 """The files of a project's folder that count: not the built ones, which some repositories forget to ignore."""
@@ -123,24 +124,35 @@ def repository_variables() -> frozenset[str]:
 
 
 def _git(folder: Path, *arguments: str, options: tuple[str, ...] = (), strip: bool = True) -> str | None:
-    """Return git's output, usually without surrounding white space; None when it fails or is missing."""
+    """
+    Return git's output, usually without surrounding white space; None when it fails or is missing.
+
+    Raises PublishError when it does not answer: an unknown state must not pass for a folder without a repository.
+    """
     variables = {name: value for name, value in os.environ.items() if name not in repository_variables()}
     output = _run(["git", *options, "-C", str(folder), *arguments], variables)
     return output.strip() if output is not None and strip else output
 
 
 def _run(command: list[str], variables: Mapping[str, str]) -> str | None:
+    shown = " ".join(command[:6])
     try:
-        done = subprocess.run(  # noqa: S603 - no shell
-            command,
-            capture_output=True,
-            stdin=subprocess.DEVNULL,
-            env={**without_own_secrets(variables), "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"},
-            encoding="utf-8",
-            errors="surrogateescape",
-            check=True,
-            timeout=_PATIENCE,
-        )
+        with waiting_for(f"`{shown}`"):
+            done = subprocess.run(  # noqa: S603 - no shell
+                command,
+                capture_output=True,
+                stdin=subprocess.DEVNULL,
+                env={**without_own_secrets(variables), "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"},
+                encoding="utf-8",
+                errors="surrogateescape",
+                check=True,
+                timeout=_PATIENCE,
+            )
+    except subprocess.TimeoutExpired as error:
+        raise PublishError(
+            f"git does not answer: `{shown}` took longer than {_PATIENCE:.0f} seconds.",
+            hint="Run it yourself to see why: a network drive, a filter or the download of missing files may hang.",
+        ) from error
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout

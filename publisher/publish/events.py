@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,6 +37,10 @@ class Observer:
     def sending(self, filename: str, size: int) -> Callable[[int], None]:  # noqa: ARG002 - for subclasses
         """Handle the start of an upload, and return a function that is called with the number of bytes sent so far."""
         return lambda _sent: None
+
+    def attempting(self, filename: str) -> AbstractContextManager[None]:  # noqa: ARG002 - for subclasses
+        """Return a context around one attempt to upload a file, from its first byte to the index's answer."""
+        return nullcontext()
 
     def sent(self, filename: str) -> None:
         """Handle the end of an upload: the index has stored the file."""
@@ -99,6 +103,11 @@ class SerializedObserver(Observer):
                 report_progress(sent)
 
         return report_serialized
+
+    def attempting(self, filename: str) -> AbstractContextManager[None]:
+        """Forward the event."""
+        with self._lock:
+            return self._observer.attempting(filename)
 
     def sent(self, filename: str) -> None:
         """Forward the event."""

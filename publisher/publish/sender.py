@@ -83,7 +83,8 @@ class FileSender:
     def _attempt(self, upload: Upload, on_sent: Callable[[int], None]) -> Response:
         self._expect_not_stopped()
         form = UploadForm(upload.distribution, on_sent)
-        response = self.index.post(form, form.content_type)
+        with self._observer.attempting(upload.distribution.filename):
+            response = self.index.post(form, form.content_type)
         if form.sha256:
             upload.set_sent_sha256(form.sha256)
         return response

@@ -7,8 +7,8 @@ import time
 from keyring.credentials import SimpleCredential
 from keyring.errors import KeyringLocked, NoKeyringError, PasswordSetError
 
-from publisher.credentials.patience import ANNOUNCED_AFTER
 from publisher.machine.demo_keyring import DemoKeyring
+from publisher.waiting import SHOWN_AFTER
 
 
 class KeepsTheOld(DemoKeyring):
@@ -37,11 +37,11 @@ class Locked(DemoKeyring):
 
 
 class Slow(DemoKeyring):
-    """Gives nothing, a little later than a wait is announced."""
+    """Gives nothing, a little later than a wait is shown."""
 
     def get_credential(self, service: str, username: str | None) -> None:
         del service, username
-        time.sleep(ANNOUNCED_AFTER + 0.1)
+        time.sleep(SHOWN_AFTER + 0.1)
         raise NoKeyringError("nothing is in it")
 
 

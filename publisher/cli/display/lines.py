@@ -4,19 +4,18 @@ import codecs
 import sys
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 import click
 
-from publisher.cli.display.output import Output
+from publisher.cli.display.output import LABEL_WIDTH, Output
 from publisher.client.url import IndexUrl
 from publisher.project.display import human_size, without_control_characters
 from publisher.project.distributions import Distribution
 from publisher.publish.events import Observer
 from publisher.secret import Credentials
-
-LABEL_WIDTH = 10
+from publisher.waiting import waiting_for
 
 
 class LineObserver(Observer):
@@ -61,6 +60,10 @@ class LineObserver(Observer):
         self._started[filename] = time.monotonic()
         self._sizes[filename] = size
         return lambda _sent: None
+
+    def attempting(self, filename: str) -> AbstractContextManager[None]:
+        """Tell which file goes up for long."""
+        return waiting_for(f"the upload of {filename} ({human_size(self._sizes.get(filename, 0))})")
 
     def sent(self, filename: str) -> None:
         """Tell that a file is stored."""

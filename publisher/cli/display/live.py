@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
@@ -10,8 +11,8 @@ from rich.spinner import Spinner
 from rich.text import Text
 
 from publisher.cli.display.columns import fit_columns
-from publisher.cli.display.lines import LABEL_WIDTH, LineObserver, shown_name
-from publisher.cli.display.output import Output
+from publisher.cli.display.lines import LineObserver, shown_name
+from publisher.cli.display.output import LABEL_WIDTH, Output
 from publisher.project.display import human_size
 
 ECHO = 6
@@ -42,6 +43,10 @@ class LiveObserver(LineObserver):
         super().sending(filename, size)
         live, task = self._show(filename, "Uploading", size)
         return lambda sent: live.update(task, completed=min(sent, size))
+
+    def attempting(self, filename: str) -> AbstractContextManager[None]:  # noqa: ARG002 - the bar shows it
+        """Print nothing more."""
+        return nullcontext()
 
     def sent(self, filename: str) -> None:
         """Replace the bar by the line."""

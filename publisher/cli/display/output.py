@@ -15,6 +15,9 @@ from publisher.errors import PublishError
 from publisher.github import runner as github
 from publisher.project.display import without_control_characters
 
+LABEL_WIDTH = 10
+"""Columns of the labels in front of a run's steps."""
+
 _WORKFLOW_COMMAND = re.compile(r"^(\s*)(::|##\[)", re.MULTILINE)
 
 
@@ -55,6 +58,10 @@ class Output:
         """Print a message behind a label, unless the run is quiet."""
         if not self.is_quiet:
             self.paragraph(text, label, color)
+
+    def waiting(self, what: str) -> None:
+        """Print what takes long to answer, unless the run is quiet."""
+        self.note("Waiting".rjust(LABEL_WIDTH), f"for {what}", "green")
 
     def line(self, text: str) -> None:
         """Print a line that has its form already, a table's or a command's, unless the run is quiet."""
