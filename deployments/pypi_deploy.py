@@ -12,7 +12,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from functools import cache
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from publisher.server.storage.volume import VolumeStorage
 
 ROOT = Path(__file__).resolve().parents[1]
+SOURCES = ROOT / "publisher"
 PACKAGES = Path("/data/packages")
 CREDENTIALS = Path("/credentials")
 PUBLIC_CACHE = Path("/var/cache/pypi-publish")  # the container's own disk: what is lost with it is fetched again
@@ -97,6 +97,24 @@ def revision(environment: Mapping[str, str]) -> str:
     return commit[:12]
 
 
+@cache
+def imported_sources() -> frozenset[Path]:
+    """Return the modules below `SOURCES` that containers import, at once or later; none of them is run for this."""
+    from modulefinder import ModuleFinder
+
+    finder = ModuleFinder([str(ROOT)])
+    finder.run_script(__file__)
+    files = (getattr(module, "__file__", None) for module in finder.modules.values())
+    return frozenset(Path(file).relative_to(SOURCES) for file in files if file and Path(file).is_relative_to(SOURCES))
+
+
+def is_left_out(file: Path) -> bool:
+    """Tell whether containers do without a file: they need what they import, and the data of the index."""
+    if file.suffix == ".py":
+        return file not in imported_sources()
+    return file.parts[0] != "server" or file.suffix == ".pyc" or any(part.startswith(".") for part in file.parts)
+
+
 knobs = Knobs.read(os.environ)
 app = modal.App(knobs.app)
 packages_volume = modal.Volume.from_name(knobs.data_volume, create_if_missing=True)
@@ -104,13 +122,11 @@ credentials_volume = modal.Volume.from_name(knobs.credentials_volume, create_if_
 leases = modal.Dict.from_name(f"{knobs.credentials_volume}-leases", create_if_missing=True)
 changes = modal.Dict.from_name(f"{knobs.credentials_volume}-changes", create_if_missing=True)
 secret = modal.Secret.from_name(knobs.secret, required_keys=["AUTH_TOKEN"])
-if modal.is_local():  # this checkout's sources, whatever other version the deploying environment has installed
-    sys.path.insert(0, str(ROOT))
 image = (
     modal.Image.debian_slim(python_version="3.12")
     .pip_install_from_requirements(str(ROOT / "requirements" / "modal.txt"), extra_options="--require-hashes")
     .env({**knobs.variables(), REVISION: revision(os.environ)})
-    .add_local_python_source("publisher", ignore=~modal.FilePatternMatcher("**/*.py", "**/*.html", "**/static/*"))
+    .add_local_dir(SOURCES, "/root/publisher", ignore=is_left_out)
 )
 
 with image.imports():  # type: ignore[no-untyped-call]

@@ -342,6 +342,26 @@ def test_the_first_page_of_a_large_volume_comes_at_once(
     assert "acme-2999" in _get(server, "simple/").text
 
 
+def test_every_module_that_is_uploaded_can_be_imported(platform: Platform) -> None:
+    code = (
+        "import importlib, pathlib, sys\n"
+        "root = pathlib.Path(sys.argv[1])\n"
+        "for file in root.rglob('*.py'):\n"
+        "    parts = file.relative_to(root).with_suffix('').parts\n"
+        "    importlib.import_module('.'.join(parts).removesuffix('.__init__'))\n"
+    )
+    done = subprocess.run(
+        [Path(sys.executable).parents[1] / "image" / "bin" / "python", "-c", code, platform.root],
+        env={"PYTHONPATH": str(platform.root), "MODAL_TASK_ID": "ta-1", "MODAL_IS_REMOTE": "1"},
+        cwd=platform.folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def test_nothing_but_what_serving_needs_is_imported(platform: Platform, server: Container) -> None:
     code = (
         "import sys, pypi_deploy\n"

@@ -1,5 +1,6 @@
 """What `modal deploy` sends: the real client, run on the deployment file against an API on loopback."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -29,10 +30,44 @@ def _uploaded(api: LoopbackModal) -> set[str]:
     return {str(path.relative_to(folder)) for path in paths}
 
 
-def _sources() -> set[str]:
-    package = ROOT / "publisher"
-    paths = [*package.rglob("*.py"), *package.glob("server/web/templates/*.html"), *package.glob("server/web/static/*")]
-    return {str(path.relative_to(ROOT)) for path in paths}
+def _needed() -> set[str]:
+    """Return the files that the deployment file needs of this checkout, by what its sources say."""
+    found: set[Path] = set()
+    unread = [ROOT / "deployments" / "pypi_deploy.py"]
+    while unread:
+        new = {file for name in _imported(unread.pop()) for file in _files_of(name)} - found
+        found |= new
+        unread += new
+    data = (file for file in (ROOT / "publisher" / "server").rglob("*") if file.suffix not in {".py", ".pyc"})
+    found |= {file for file in data if file.is_file()}
+    return {"pypi_deploy.py", *(str(file.relative_to(ROOT)) for file in found)}
+
+
+def _imported(file: Path) -> set[str]:
+    """Return the names of modules in a source: imported anywhere in it but for type checkers, or as a text."""
+    found: set[str] = set()
+    unread: list[ast.AST] = [ast.parse(file.read_text("utf-8"))]
+    while unread:
+        node = unread.pop()
+        match node:
+            case ast.If(ast.Name("TYPE_CHECKING"), _, orelse):
+                unread += orelse
+                continue
+            case ast.Import(names):
+                found |= {each.name for each in names}
+            case ast.ImportFrom(str(module), names):
+                found |= {module, *(f"{module}.{each.name}" for each in names)}
+            case ast.Constant(str(text)):  # a module that is started
+                found.add(text)
+        unread += ast.iter_child_nodes(node)
+    return {name for name in found if re.fullmatch(r"publisher(\.\w+)*", name)}
+
+
+def _files_of(name: str) -> set[Path]:
+    """Return the files of a module and of the packages around it; none for a name that is no module."""
+    path = ROOT.joinpath(*name.split("."))
+    packages = {each / "__init__.py" for each in (path, *path.parents) if each.is_relative_to(ROOT / "publisher")}
+    return {file for file in {path.with_suffix(".py"), *packages} if file.is_file()}
 
 
 def test_app_functions_volumes_and_secret_have_their_fixed_names(deployed: LoopbackModal) -> None:
@@ -95,8 +130,12 @@ def test_the_image_has_the_locked_requirements(deployed: LoopbackModal) -> None:
     assert requirements == (ROOT / "requirements" / "modal.txt").read_bytes()
 
 
-def test_only_sources_are_uploaded(deployed: LoopbackModal) -> None:
-    assert _uploaded(deployed) == {"pypi_deploy.py"} | _sources()
+def test_what_the_containers_import_is_uploaded_and_nothing_else(deployed: LoopbackModal) -> None:
+    assert _uploaded(deployed) == _needed()
+    assert not any(name.startswith(("publisher/cli", "publisher/building")) for name in _uploaded(deployed))
+
+
+def test_no_secret_is_uploaded(deployed: LoopbackModal) -> None:
     assert not any(image.secret_ids for image in deployed.workspace.images.values())
     everything = b"".join(message.SerializeToString() for _, message in deployed.calls)
     assert b"as-made-up" not in everything
@@ -121,7 +160,7 @@ def test_it_deploys_its_own_checkout_from_any_folder(api: LoopbackModal, deploy:
         (other / name).write_text("")
     done = deploy({"PYTHONPATH": str(tmp_path)}, cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert _uploaded(api) == {"pypi_deploy.py"} | _sources()
+    assert _uploaded(api) == _needed()
 
 
 def test_a_missing_secret_is_named(api: LoopbackModal, deploy: Deploy) -> None:
