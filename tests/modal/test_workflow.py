@@ -1,10 +1,12 @@
 """The deploy workflow, run by `act` on this machine: Modal is an API on loopback, the deployed index is one here."""
 
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ import pytest
 import yaml
 from modal_proto import api_pb2
 
+from tests.conftest import PASSWORD, USER, WHEELS
 from tests.helpers.index import RunningIndex
 from tests.helpers.projects import commit, git
 from tests.modal.api import LoopbackModal
@@ -47,12 +50,14 @@ def checkout(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def index(tmp_path: Path, checkout: Path) -> Iterator[RunningIndex]:
-    index = RunningIndex.start(tmp_path / "index", "--revision", git(checkout, "rev-parse", "HEAD")[:12])
+    revision = git(checkout, "rev-parse", "HEAD")[:12]
+    index = RunningIndex.start(tmp_path / "index", "--revision", revision, "--client-uploader", USER)
+    index.add_user(USER, PASSWORD)
     yield index
     index.stop()
 
 
-def _act(checkout: Path, server_url: str) -> "subprocess.CompletedProcess[str]":
+def _act(checkout: Path, server_url: str, *options: str) -> "subprocess.CompletedProcess[str]":
     actions = checkout.parent / "actions"
     pinned = re.findall(r"uses: (\S+@[0-9a-f]{40}) ", WORKFLOW.read_text())
     command = [str(Path(sys.executable).parent / "act"), "push", "-W", ".github/workflows/deploy-modal.yaml"]
@@ -69,6 +74,7 @@ def _act(checkout: Path, server_url: str) -> "subprocess.CompletedProcess[str]":
     command += ["--secret", "MODAL_TOKEN_ID=ak-made-up", "--secret", "MODAL_TOKEN_SECRET=as-made-up"]
     command += ["--env", f"MODAL_SERVER_URL={server_url}", "--env", f"MODAL_CONFIG_PATH={os.devnull}"]
     command += ["--env", "SMOKE_TEST_SECONDS=0"]
+    command += options
     return subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False, timeout=120)
 
 
@@ -84,6 +90,26 @@ def test_the_workflow_tests_deploys_and_asks_the_index(
     assert f"ok: {index.url}simple/ answered 401" in told
     assert [each.name for each in api.asked("AppPublish")] == ["pypiserver"]
     assert "as-made-up" not in told
+    assert not any(index.root.glob("pypi_publish*"))  # nobody gave it an account
+
+
+def test_the_workflow_publishes_the_client_where_it_has_an_account(
+    api: LoopbackModal, server_url: str, index: RunningIndex, checkout: Path
+) -> None:
+    # slow (one run of act, with a build)
+    api.workspace.url = index.url
+    account = ["--secret", f"PYPI_PUBLISH_USERNAME={USER}", "--secret", f"PYPI_PUBLISH_PASSWORD={PASSWORD}"]
+    build = [option for name in ("PIP_FIND_LINKS", "UV_FIND_LINKS") for option in ("--env", f"{name}={WHEELS}")]
+    offline = ["--env", "PIP_NO_INDEX=1", "--env", "UV_NO_INDEX=1"]
+    done = _act(checkout, server_url, "--var", f"PYPI_PUBLISH_INDEX_URL={index.url}", *account, *build, *offline)
+    told = done.stdout + done.stderr
+    assert done.returncode == 0, told
+    assert told.index("ok: ") < told.index("Run Main Publish the client")
+    (wheel,) = index.root.glob("pypi_publish-*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        made = json.loads(archive.read("publisher/release.json"))
+    assert made == {"repository": "acme/index", "commit": git(checkout, "rev-parse", "HEAD")}
+    assert PASSWORD not in told
 
 
 def test_a_deployed_index_that_does_not_work_is_told_with_the_way_back(
@@ -151,6 +177,11 @@ def test_the_workflow_is_careful() -> None:
     for line in WORKFLOW.read_text().splitlines():
         assert "uses:" not in line or re.search(r"# v\d+\.\d+\.\d+$", line)
     assert "secrets." not in str(workflow["jobs"]["test"])
+    *_, publish = workflow["jobs"]["deploy"]["steps"]
+    assert publish["if"] == "${{ vars.PYPI_PUBLISH_INDEX_URL }}"
+    assert publish["run"].endswith(".venv/bin/pypi-publish publish .\n")
+    checkout = workflow["jobs"]["deploy"]["steps"][0]
+    assert checkout["with"]["fetch-depth"] == 0  # a version without its tags is a wrong one
 
 
 def test_every_knob_can_be_set_for_the_workflow() -> None:
