@@ -33,6 +33,7 @@ class DistributionLimits:
     metadata_fields: int = 10_000
     metadata_head: int = MEGABYTE
     field_names: int = 100
+    requirement: int = 10_000
 
 
 @dataclass(frozen=True)

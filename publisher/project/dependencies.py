@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import InvalidRequirement
 from packaging.utils import NormalizedName, canonicalize_name
 
 from publisher.project.distributions import Distribution
+from publisher.project.requirements import parse_requirement
 
 
 def find_dependencies(distributions: Iterable[Distribution]) -> dict[NormalizedName, set[NormalizedName]]:
@@ -19,6 +20,6 @@ def find_dependencies(distributions: Iterable[Distribution]) -> dict[NormalizedN
 
 def _name(requirement: str) -> NormalizedName | None:
     try:
-        return canonicalize_name(Requirement(requirement).name)
+        return canonicalize_name(parse_requirement(requirement).name)
     except InvalidRequirement:
         return None

@@ -2,8 +2,10 @@
 
 from collections.abc import Collection
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import InvalidRequirement
 from packaging.utils import canonicalize_name
+
+from publisher.project.requirements import parse_requirement
 
 
 def required_names(requirements: Collection[str]) -> list[str]:
@@ -11,7 +13,7 @@ def required_names(requirements: Collection[str]) -> list[str]:
     names = set()
     for text in requirements:
         try:
-            requirement = Requirement(text)
+            requirement = parse_requirement(text)
         except InvalidRequirement:
             continue
         if requirement.marker is None or "extra" not in str(requirement.marker):

@@ -211,6 +211,8 @@ class IndexProtocol(HttpToolsProtocol):
 
     async def _send(self, cycle: RequestResponseCycle, message: Message) -> None:
         """Send what uvicorn sends, and the messages of the two extensions."""
+        if self.transport.is_closing():
+            cycle.disconnected = True  # which uvicorn learns a moment later
         if message["type"] == ZERO_COPY:
             await self._send_file(cycle, message["file"], message["offset"], message["count"])
         elif message.get(REASON) and not cycle.response_started and not cycle.disconnected:

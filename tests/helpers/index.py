@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Self
 
 from passlib.apache import HtpasswdFile
 
@@ -30,6 +31,8 @@ def running_index(folder: Path, username: str, password: str, *options: str) -> 
 class RunningIndex:
     """An index that `pypi-publish serve` runs on a free port, over folders of the test."""
 
+    module = "publisher.cli.main"
+
     def __init__(self, process: subprocess.Popen[bytes], url: str, folder: Path) -> None:
         self.process = process
         self.url = url
@@ -41,10 +44,10 @@ class RunningIndex:
     @classmethod
     def start(
         cls, folder: Path, *options: str, roots: Iterable[Path] = (), env: Mapping[str, str] | None = None
-    ) -> "RunningIndex":
+    ) -> Self:
         """Start an index over ``folder/packages`` (or other roots), and return it when it serves."""
         folder.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "publisher.cli.main", "serve", "--port", "0"]
+        command = [sys.executable, "-m", cls.module, "serve", "--port", "0"]
         for root in roots or [folder / "packages"]:
             command += ["--root", str(root)]
         command += ["--htpasswd", str(folder / "htpasswd"), *options]

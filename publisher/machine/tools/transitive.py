@@ -4,11 +4,12 @@ from collections.abc import Collection, Iterable, Mapping
 from contextlib import closing
 from typing import Any
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import InvalidRequirement
 from packaging.utils import canonicalize_name
 
 from publisher.client.url import IndexUrl
 from publisher.files.tables import table_at
+from publisher.project.requirements import parse_requirement
 from publisher.secret import Credentials
 
 PrivateDependencies = Mapping[str, Collection[str]]
@@ -45,7 +46,7 @@ def required_names(requirements: Iterable[Any]) -> set[str]:
     names = set()
     for text in requirements:
         try:
-            names.add(str(canonicalize_name(Requirement(text).name)))
+            names.add(str(canonicalize_name(parse_requirement(text).name)))
         except (InvalidRequirement, TypeError):
             continue
     return names

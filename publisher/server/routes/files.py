@@ -1,5 +1,6 @@
 """The index's own files, and the metadata of its wheels (PEP 658)."""
 
+import errno
 import hashlib
 import os
 from collections import OrderedDict
@@ -22,6 +23,9 @@ from publisher.server.store.catalog import Catalog
 from publisher.server.work.inspection import Checkpoint, InspectionPool
 
 METADATA_SUFFIX = ".metadata"
+
+_UNREADABLE = {errno.ELOOP, errno.EACCES, errno.EPERM, errno.ENXIO}
+"""Failures that are one file's own, which is on no page then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +94,8 @@ class FileRoutes:
                 raise HttpError(404, f"This index has no file {url_path}.") from None
             raise StorageUnavailableError from None
         except OSError as error:
+            if error.errno in _UNREADABLE:
+                raise HttpError(404, f"This index has no file {url_path}.") from error
             raise StorageUnavailableError from error
 
     async def _read(self, request: Request, path: str, url_path: str) -> Response | LargeFile | CopiedFile:

@@ -3,13 +3,15 @@
 import hashlib
 import re
 
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.requirements import InvalidRequirement
+from packaging.specifiers import InvalidSpecifier
 from packaging.utils import InvalidName, canonicalize_name
 
 from publisher.errors import InvalidDistributionError
 from publisher.limits import LIMITS
+from publisher.project.archives import Checkpoint
 from publisher.project.distributions import Distribution, Kind, parse_filename
+from publisher.project.requirements import parse_requirement, parse_specifiers
 from publisher.project.versions import same_version
 from publisher.server.http.messages import HttpError
 from publisher.server.http.multipart import FormParser
@@ -75,16 +77,19 @@ def signature_of(form: FormParser) -> bytes | None:
     return text.encode() or None
 
 
-def file_metadata(distribution: Distribution, size: int, sha256: str, user: str | None) -> FileMetadata:
+def file_metadata(
+    distribution: Distribution, size: int, sha256: str, user: str | None, checkpoint: Checkpoint
+) -> FileMetadata:
     """Return what is recorded of a file; raise HttpError 400 for requirements that installers can't read."""
     for text in distribution.fields.get("requires_dist", []):
+        checkpoint()
         try:
-            Requirement(_one_line(text))
+            parse_requirement(_one_line(text))
         except InvalidRequirement as error:
             raise HttpError(400, f"Requires-Dist {text[:200]!r} is not valid: {str(error).splitlines()[0]}.") from error
     requires_python = _one_line(distribution.requires_python or "").strip("'\"")
     try:
-        SpecifierSet(requires_python)
+        parse_specifiers(requires_python)
     except InvalidSpecifier as error:
         raise HttpError(
             400, f"Requires-Python {requires_python[:200]!r} is not valid: expected something like '>=3.11'."

@@ -23,7 +23,7 @@ from publisher.server.store.changes import ReleaseChanges
 from publisher.server.store.metadata import FileMetadata
 from publisher.server.store.spool import Spool, clean_up, digest_file, spool_folder
 from publisher.server.upstream.service import Upstream
-from publisher.server.work.inspection import InspectionPool
+from publisher.server.work.inspection import Checkpoint, InspectionPool
 from publisher.server.work.turns import FairTurns
 
 if TYPE_CHECKING:
@@ -183,16 +183,19 @@ class UploadRoutes:
         self, request: Request, form: FormParser, filename: str, spool: Spool, sha256: str
     ) -> FileMetadata:
         """Return the metadata of a file that is what its name and its form say; raise HttpError 400 otherwise."""
-        try:
+
+        def read(checkpoint: Checkpoint) -> FileMetadata:
             limits = self._settings.limits.distributions
-            read = partial(read_distribution, spool.path, filename, limits=limits)
-            distribution = await inspect(self._inspection, request, lambda checkpoint: read(checkpoint=checkpoint))
+            distribution = read_distribution(spool.path, filename, checkpoint=checkpoint, limits=limits)
+            check_form(form, distribution)
+            return file_metadata(distribution, spool.size, sha256, request.username, checkpoint)
+
+        try:
+            return await inspect(self._inspection, request, read)
         except InvalidDistributionError as error:
             if self._settings.accept_legacy and is_legacy(filename):
                 return FileMetadata(spool.size, 0, sha256, "", uploader=request.username)
             raise HttpError(400, f"{error.message}.") from error
-        check_form(form, distribution)
-        return file_metadata(distribution, spool.size, sha256, request.username)
 
     async def _require_claim(self, name: str) -> None:
         """Raise HttpError 403 for a name that installers here know as a public project, unless an admin claimed it."""

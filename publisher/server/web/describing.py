@@ -9,10 +9,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from packaging.markers import Marker
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import InvalidRequirement
 from packaging.utils import canonicalize_name
 
 from publisher.limits import LIMITS
+from publisher.project.requirements import parse_requirement
 
 KEPT = (
     "name",
@@ -136,7 +137,7 @@ def extras(fields: Fields) -> list[str]:
 def dependency(text: str) -> Dependency | None:
     """Return what a requirement says, None for one that is none."""
     try:
-        found = Requirement(one_line(text))
+        found = parse_requirement(one_line(text))
     except InvalidRequirement:
         return None
     condition, extra = _split_marker(found.marker)

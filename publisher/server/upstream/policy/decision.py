@@ -12,6 +12,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 from publisher.project.display import human_age
+from publisher.project.requirements import parse_specifiers
 from publisher.server.names.filenames import is_reserved, normalize
 from publisher.server.settings import Denial, UpstreamSettings, UpstreamSource
 from publisher.server.upstream.pages.listing import ListedFile, Listing
@@ -178,7 +179,7 @@ def _too_young(file: ListedFile, born: float, cooldown: float, ripe: float) -> s
 
 def _specifiers(text: str) -> SpecifierSet | None:
     try:
-        return SpecifierSet(text, prereleases=True) if text else None
+        return parse_specifiers(text, prereleases=True) if text else None
     except InvalidSpecifier:
         return None
 
