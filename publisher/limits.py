@@ -43,8 +43,8 @@ class UpstreamLimits:
 
     A page is fresh for what upstream's ``Cache-Control`` says, within ``fresh_least`` and ``fresh_most``; an older one
     is answered while it is asked for again, one older than ``stale`` only when upstream doesn't answer. ``remembered``
-    is how long a failure is an answer. ``states``, ``listed_files``, ``found_files`` and ``recent_pages`` bound what is
-    kept in memory of pages: projects, files of whole listings, files that were asked for, bytes. Files up to
+    is how long a failure is an answer. ``states``, ``found_files``, ``listings`` and ``recent_pages`` bound what is
+    kept in memory of pages: projects, files that were asked for, bytes of whole listings and of pages. Files up to
     ``small_file`` are fetched whole, and ``unplaced`` bytes of them may wait for a slow disk; ``queued`` pieces of each
     larger one may.
     """
@@ -69,9 +69,10 @@ class UpstreamLimits:
     breaker_pause: float = 30.0
     record_delay: float = 5.0
     page_memory: int = 16 * MEGABYTE
-    file_memory: int = 8 * MEGABYTE
+    file_memory: int = 4 * MEGABYTE
+    kept_file: int = MEGABYTE // 16
     states: int = 20_000
-    listed_files: int = 6_000
+    listings: int = 3 * MEGABYTE
     found_files: int = 4_000
     recent_pages: int = 4 * MEGABYTE
     remembered_owners: int = 50_000

@@ -2,6 +2,7 @@
 
 import asyncio
 import atexit
+import ctypes
 import logging
 import signal
 import socket
@@ -22,6 +23,9 @@ if sys.platform != "win32":  # which has no such limits
     import resource
 
 _log = logging.getLogger(__name__)
+
+_M_MMAP_THRESHOLD = -3
+"""The number of this setting in glibc's malloc.h."""
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -47,6 +51,7 @@ def listen(host: str, port: int) -> socket.socket:
 def serve(app: IndexApp, listener: socket.socket, root_path: str, on_ready: Callable[[], None]) -> None:
     """Serve until SIGINT or SIGTERM, let running requests finish, and return."""
     allow_open_files()
+    give_back_large_blocks()
     with logging_through(app.log_writer):
         serving_server(app, root_path, on_ready).run([listener])
 
@@ -59,6 +64,17 @@ def allow_open_files() -> None:
     if soft != hard:
         with suppress(ValueError, OSError):  # macOS names no limit and has one all the same
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def give_back_large_blocks() -> None:
+    """
+    Let the C library return each block of 128 kB or more to the system as soon as it is free.
+
+    glibc begins that way and raises the size whenever such a block is freed, so pages and files would leave holes.
+    """
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):  # another C library
+            ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, 2**17)
 
 
 def serve_in_background(app: IndexApp, listener: socket.socket) -> None:

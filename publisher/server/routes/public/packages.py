@@ -15,7 +15,6 @@ from publisher.server.http.negotiation import accepts_encoding
 from publisher.server.routes.page_memory import JSON, Page, make_page
 from publisher.server.routes.sending import (
     IMMUTABLE,
-    SMALL,
     LargeFile,
     begin,
     content_type,
@@ -78,6 +77,8 @@ class PublicRoutes:
         opened = await self._upstream.open(found)
         if isinstance(opened, bytes):
             headers = _headers(key_of(found.file), content_type(filename))
+            if len(opened) > self._upstream.settings.limits.kept_file:
+                return ranged(request, Response(200, opened, headers))
             return ranged(request, self._keep(path, found, opened, headers))
         if isinstance(opened, StoredPublicFile):
             return await self._stored(request, path, found, opened)
@@ -98,7 +99,7 @@ class PublicRoutes:
             raise HttpError(503, "The file left the cache just now; try again.", [(b"retry-after", b"1")]) from None
         size = os.fstat(file.fileno()).st_size
         headers = _headers(stored.key, content_type(found.file.filename))
-        if size > SMALL:
+        if size > self._upstream.settings.limits.kept_file:
             return LargeFile(file, size, headers, in_thread)
         with file:
             body = await in_thread(file.readall)

@@ -19,7 +19,7 @@ from publisher.server.upstream.errors import (
 )
 from publisher.server.upstream.pages.listing import Listing, ParsedPage, parse_page
 from publisher.server.upstream.pages.page_store import PageFacts, PageStore
-from publisher.server.upstream.pages.recent import EarlyPages, RecentListings, RenderedEarly
+from publisher.server.upstream.pages.recent import EarlyPages, RecentListings, RenderedEarly, pack
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -136,15 +136,15 @@ class ProjectPages:
         if kept is not None:
             return state, kept
         state, listing = await self.listing(name, source)
-        self._listings.with_file(name, state.revision, filename)
+        self._listings.keep_file(state.revision, listing, filename)
         return state, listing
 
     async def _parsed(self, state: PageState) -> ParsedPage | None:
         body = state.body or await self._context.in_thread(lambda: self._store.body(state.name))
         if body is not None:
             with suppress(NotAnIndexPageError):
-                parsed = await self._context.parsing(lambda: parse_page(body, state.facts.url, state.name))
-                self._listings.keep(state.revision, parsed.listing)
+                parsed, packed = await self._context.parsing(lambda: _parse(body, state.facts.url, state.name))
+                self._listings.keep(state.name, state.revision, packed)
                 return parsed
         return None
 
@@ -257,7 +257,7 @@ class ProjectPages:
     async def _replace(self, name: str, source: UpstreamSource, reply: PageReply) -> None:
         limits = self._limits
         try:
-            listing, early = await self._context.parsing(lambda: self._parse(name, source, reply))
+            packed, early = await self._context.parsing(lambda: self._parse(name, source, reply))
         except NotAnIndexPageError as error:
             raise UpstreamUnavailableError(f"Upstream's answer is not the page of {name}: {error}.") from error
         now = self._context.clock()
@@ -266,7 +266,7 @@ class ProjectPages:
         facts = PageFacts(source.url, reply.url, reply.etag, now, max_age)
         state = self._take(name, facts, now)
         state.body = reply.body
-        self._listings.keep(state.revision, listing)
+        self._listings.keep(name, state.revision, packed)
         if early is not None:
             self._early.keep(name, state.revision, early)
         task = self._saving[name] = asyncio.create_task(self._save(state, reply))
@@ -281,9 +281,9 @@ class ProjectPages:
             )
             state.body = None
 
-    def _parse(self, name: str, source: UpstreamSource, reply: PageReply) -> tuple[Listing, RenderedEarly | None]:
-        parsed = parse_page(reply.body, reply.url, name)
-        return parsed.listing, self.render_early(parsed, source)
+    def _parse(self, name: str, source: UpstreamSource, reply: PageReply) -> tuple[bytes, RenderedEarly | None]:
+        parsed, packed = _parse(reply.body, reply.url, name)
+        return packed, self.render_early(parsed, source)
 
     def rendered_early(self, state: PageState) -> RenderedEarly | None:
         """Return the page that was rendered when it came, once."""
@@ -298,3 +298,9 @@ class ProjectPages:
         remembered = self._failures.get(name)
         if remembered is not None and remembered[0] > time.monotonic():
             raise remembered[1]
+
+
+def _parse(body: bytes, url: str, name: str) -> tuple[ParsedPage, bytes]:
+    """Return a page, and its listing as one block; raises NotAnIndexPageError."""
+    parsed = parse_page(body, url, name)
+    return parsed, pack(parsed.listing)

@@ -1,56 +1,72 @@
 """What is kept in memory of pages for the requests that follow soon; the rest is read from the disk again."""
 
+import marshal
 from collections import OrderedDict
 from dataclasses import dataclass
 
 from publisher.limits import UpstreamLimits
-from publisher.server.upstream.pages.listing import Listing
+from publisher.server.upstream.pages.listing import ListedFile, Listing
 from publisher.server.upstream.pages.render import RenderedPage
 
 
 class RecentListings:
-    """Whole listings that were parsed a moment ago, and of older ones the files that were asked for."""
+    """
+    Whole listings that were parsed a moment ago, and of older ones the files that were asked for.
+
+    A whole listing is kept as one block of bytes: thousands of small objects among those of the next page would keep
+    memory from being given back.
+    """
 
     def __init__(self, limits: UpstreamLimits) -> None:
         self._limits = limits
-        self._whole: OrderedDict[str, tuple[int, Listing]] = OrderedDict()
+        self._whole: OrderedDict[str, tuple[int, bytes]] = OrderedDict()
         self._files: OrderedDict[tuple[str, str], tuple[int, Listing]] = OrderedDict()
-        self._count = 0
+        self._size = 0
 
     def whole(self, name: str, revision: int) -> Listing | None:
         """Return the listing of a page's revision."""
         kept = self._whole.get(name)
-        return kept[1] if kept is not None and kept[0] == revision else None
+        if kept is None or kept[0] != revision:
+            return None
+        status, files = marshal.loads(kept[1])  # noqa: S302 - written by this process
+        return Listing(name, status, {file[0]: ListedFile(*file) for file in files})
 
     def with_file(self, name: str, revision: int, filename: str) -> Listing | None:
         """Return a listing that has a file if the page's revision has it, or None where that is not known."""
+        kept = self._files.get((name, filename))
+        if kept is not None and kept[0] == revision:
+            return kept[1]
         whole = self.whole(name, revision)
         if whole is not None:
-            self._keep_file(revision, whole, filename)
-            return whole
-        kept = self._files.get((name, filename))
-        return kept[1] if kept is not None and kept[0] == revision else None
+            self.keep_file(revision, whole, filename)
+        return whole
 
-    def keep(self, revision: int, listing: Listing) -> None:
-        """Keep a listing, as the one that was used last."""
-        self.forget(listing.name)
-        self._whole[listing.name] = revision, listing
-        self._count += len(listing.files)
-        while self._count > self._limits.listed_files and len(self._whole) > 1:
+    def keep(self, name: str, revision: int, packed: bytes) -> None:
+        """Keep a listing, which `pack` made one block of, as the one that was used last."""
+        self.forget(name)
+        self._whole[name] = revision, packed
+        self._size += len(packed)
+        while self._size > self._limits.listings and len(self._whole) > 1:
             _, (_, oldest) = self._whole.popitem(last=False)
-            self._count -= len(oldest.files)
+            self._size -= len(oldest)
 
-    def forget(self, name: str) -> None:
-        """Drop a listing."""
-        dropped = self._whole.pop(name, None)
-        self._count -= len(dropped[1].files) if dropped else 0
-
-    def _keep_file(self, revision: int, listing: Listing, filename: str) -> None:
+    def keep_file(self, revision: int, listing: Listing, filename: str) -> None:
+        """Keep one file of a listing."""
         file = listing.files.get(filename)
         if file is not None:
             self._files[listing.name, filename] = revision, Listing(listing.name, listing.status, {filename: file})
             while len(self._files) > self._limits.found_files:
                 self._files.popitem(last=False)
+
+    def forget(self, name: str) -> None:
+        """Drop a listing."""
+        dropped = self._whole.pop(name, None)
+        self._size -= len(dropped[1]) if dropped else 0
+
+
+def pack(listing: Listing) -> bytes:
+    """Return a listing as one block of bytes."""
+    return marshal.dumps((listing.status, [tuple(file) for file in listing.files.values()]))
 
 
 @dataclass(frozen=True, slots=True)
