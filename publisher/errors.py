@@ -55,6 +55,12 @@ class RefusedCredentialsError(CredentialsError):
     """The index refused a password."""
 
 
+class ForbiddenError(CredentialsError):
+    """The index accepted the credentials and does not allow their owner to do this."""
+
+    title = "Not allowed"
+
+
 class NoCredentialsError(CredentialsError):
     """No place has credentials."""
 

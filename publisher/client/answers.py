@@ -1,6 +1,7 @@
 """An index's answers: success or the failure that a status stands for, in the index's words."""
 
 import datetime as dt
+import re
 from collections.abc import Mapping, Sequence
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -13,6 +14,7 @@ from publisher.errors import (
     CheckFailedError,
     ConflictError,
     CredentialsError,
+    ForbiddenError,
     IndexUnavailableError,
     RefusedCredentialsError,
 )
@@ -24,6 +26,13 @@ DIGEST_HEADER = "X-Checksum-Sha256"
 
 _LONGEST_TEXT = 2000
 _REFUSES_THE_FILE = {400, 410, 411, 413, 415, 422}
+_ABOUT_CREDENTIALS = re.compile(
+    r"authentication|(invalid|bad|wrong|expired|missing) (credential|token|password|api[ -]?key)"
+    r"|(token|password) (has |is )?(expired|invalid|revoked)",
+    re.IGNORECASE,
+)
+"""Words with which an index that answers 403 refuses a password or token (Warehouse, Artifactory, CodeArtifact)."""
+
 _NO_INDEX = {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}
 _EXISTS: Mapping[int, Sequence[str]] = {
     HTTPStatus.BAD_REQUEST: (
@@ -57,11 +66,7 @@ def expect_success(response: Response, url: IndexUrl, credentials: Credentials |
             hint="Run `pypi-publish login` to store the right one, or ask the index's administrator for an account.",
         )
     if status == HTTPStatus.FORBIDDEN:
-        who = repr(credentials.username) if credentials else "an anonymous user"
-        raise CredentialsError(
-            f"{url} knows {who} but does not allow this: {error_text(response)}",
-            hint="Ask the index's administrator for the right.",
-        )
+        raise _forbidden(response, url, credentials)
     if (target := redirect_target(response)) is not None:
         raise IndexUnavailableError(
             f"{url} redirects to {mask_urls(target)}.",
@@ -75,6 +80,22 @@ def expect_success(response: Response, url: IndexUrl, credentials: Credentials |
             f"{url} answered {status}: {error_text(response)}",
             hint=f"Try again {when}; if it stays so, the index's log says more (`pypi-publish doctor` helps).",
         )
+
+
+def _forbidden(response: Response, url: IndexUrl, credentials: Credentials | None) -> CredentialsError:
+    """Return the failure that a 403 stands for: some indexes answer it in place of a 401, firewalls for an index."""
+    text = error_text(response)
+    if credentials is None:
+        return CredentialsError(f"{url} does not allow this without credentials: {text}", hint=HOW_TO_LOG_IN)
+    if _ABOUT_CREDENTIALS.search(f"{response.reason} {text}"):
+        return RefusedCredentialsError(
+            f"{url} refused the credentials of {credentials.username!r} (from {credentials.source}): {text}",
+            hint="Run `pypi-publish login` to store the right ones, or ask the index's administrator for an account.",
+        )
+    hint = "Ask the index's administrator: the credentials were accepted, so other ones of this user change nothing."
+    if is_web_page(response):
+        hint = "Ask the index's administrator for the right; a firewall in front of the index may have refused it, too."
+    return ForbiddenError(f"{url} does not allow {credentials.username!r} to do this: {text}", hint=hint)
 
 
 def expect_stored(

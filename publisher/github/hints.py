@@ -3,7 +3,7 @@
 import re
 from dataclasses import fields
 
-from publisher.errors import ConflictError, CredentialsError, NoCredentialsError, PublishError
+from publisher.errors import HOW_TO_LOG_IN, ConflictError, NoCredentialsError, PublishError, RefusedCredentialsError
 from publisher.github.event import Event
 from publisher.github.inputs import Inputs
 
@@ -15,9 +15,9 @@ _VERBOSE = re.compile(r"`?(?<![\w-])-vv?(?![\w-])`?")
 
 def workflow_hint(error: PublishError, event: Event) -> str | None:
     """Return the remedy of a failure in a workflow: no command of a person's machine, no option of a command line."""
-    if isinstance(error, NoCredentialsError):
+    if isinstance(error, NoCredentialsError) or error.hint == HOW_TO_LOG_IN:
         return missing_credentials_hint(event)
-    if isinstance(error, CredentialsError):
+    if isinstance(error, RefusedCredentialsError):
         return (
             "Check the inputs username and password and the secrets that they come from, in this repository or in the "
             f"environment that the job names (--env NAME): {_SECRETS} replace them."

@@ -14,6 +14,9 @@ _CHECKOUT = "actions/checkout@08c6903cd8c0fde910a37f88322edcfb5dd907a8 # v5.0.0"
 _VERSION = "[0-9]+.[0-9]+*"
 """GitHub's pattern of a version: a tag that is moved, like ``v1``, starts no release."""
 
+_PATTERN_SIGN = re.compile(r"[\\*?+\[\]!]")
+"""Characters that GitHub's patterns of tags take for themselves only behind a backslash."""
+
 _LINE = re.compile(r"[\w.][\w./-]*", re.ASCII)
 _WORD = re.compile(r"(?!(?:true|false|null|yes|no|on|off|y|n)\Z)[a-z][\w./-]*", re.ASCII | re.IGNORECASE)
 """What YAML reads as a text without quotes: `1.10` is a number there, and `on` is true."""
@@ -57,18 +60,23 @@ class Workflow:
     """
     What differs from one repository's workflow to another's.
 
-    ``version`` is the action's, where it is known; folders are relative to the root, in POSIX form.
+    ``version`` is the action's, where it is known; folders are relative to the root, in POSIX form; ``tag_prefix`` is
+    the text that the project's tags have before the version.
     """
 
     action: ActionRef
     version: str | None
     environment: str
     folders: Sequence[str]
+    tag_prefix: str | None = None
 
     @property
     def tags(self) -> list[str]:
         """The patterns of the tags that start it."""
         every = [f"v{_VERSION}", _VERSION]
+        if self.tag_prefix:
+            prefix = _PATTERN_SIGN.sub(r"\\\g<0>", self.tag_prefix)
+            return [f"{prefix}{form}" for form in every]
         named = [f"*{separator}{form}" for separator in "-/@" for form in every]
         return every if len(self.folders) == 1 else [*every, *named]
 

@@ -138,7 +138,7 @@ jobs:
       - uses: {CHECKOUT} # v5.0.0
 {before}
       - uses: {REPOSITORY}/github-actions/publish@{RELEASE}
-        id: publish
+        id: release # another id than the action's own step: act would mix their outputs up
         with:
           index-url: {index_url}
           username: ${{{{ secrets.PYPI_PUBLISH_USERNAME }}}}
@@ -147,7 +147,7 @@ jobs:
       - run: printf '%s' "$OUTPUTS" > "$OUTPUTS_FILE"
         if: always()
         env:
-          OUTPUTS: ${{{{ toJSON(steps.publish.outputs) }}}}
+          OUTPUTS: ${{{{ toJSON(steps.release.outputs) }}}}
 """)
     commit(repository)
     if "origin" not in git(repository, "remote"):

@@ -13,7 +13,7 @@ from tests.helpers.index import RunningIndex
 CLIENTS = Path(sys.executable).parents[1] / "clients" / "bin"
 STEPS = """\
       - uses: {repository}/github-actions/configure@{release}
-        id: configure
+        id: installs # another id than the action's own step
         with:
           index-url: {url}
           username: ${{{{ secrets.PYPI_PUBLISH_USERNAME }}}}
@@ -26,8 +26,11 @@ STEPS = """\
           cd ../poetry && {clients}/poetry --quiet lock
           cd ..
           env > environment
+          printf '%s' "$OUTPUTS" > outputs
           stat --format %a "$NETRC" > mode
           cp --recursive . "$(dirname "$OUTPUTS_FILE")/job"
+        env:
+          OUTPUTS: ${{{{ toJSON(steps.installs.outputs) }}}}
 """
 PROJECT = '[project]\nname = "x"\nversion = "1"\nrequires-python = ">=3.11"\ndependencies = ["acme-widgets"]\n'
 
@@ -56,6 +59,10 @@ def test_every_installer_of_a_job_installs_from_the_index(act: Act, index: Runni
     assert PASSWORD not in environment
     assert PASSWORD not in run.log
     variables = dict(line.split("=", 1) for line in environment.splitlines() if "=" in line)
+    assert json.loads((job / "outputs").read_text()) == {
+        "index-url": f"{index.url}simple/",
+        "netrc": variables["NETRC"],
+    }
     assert Path(variables["NETRC"]).parent == Path(variables["RUNNER_TEMP"])  # which GitHub empties after the job
 
 

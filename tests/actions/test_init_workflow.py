@@ -14,21 +14,27 @@ from tests.helpers.tool import pypi_publish
 
 
 @pytest.mark.parametrize(
-    ("folders", "tag"), [(["."], "v1.0"), (["packages/widgets", "packages/more gadgets"], "acme-widgets-v1.0")]
+    ("folders", "tag"),
+    [
+        (["."], "v1.0"),
+        (["."], "release+1.0"),
+        (["packages/widgets", "packages/more gadgets"], "acme-widgets-v1.0"),
+    ],
 )
 def test_a_tag_puts_the_package_where_pip_finds_it(
     act: Act, index: RunningIndex, tmp_path: Path, folders: list[str], tag: str
 ) -> None:
     repository = tmp_path / "repository"
+    table = 'tag-prefix = "release+"' if tag.startswith("release") else ""
     for folder, name in zip(folders, ["acme-widgets", "acme-gadgets"], strict=False):
-        make_project(repository / folder, name)
+        make_project(repository / folder, name, table=table)
     git(repository, "init", "-q")
     done = pypi_publish(
         "init", "--yes", "--index-url", "https://acme.example/", "--action", f"{REPOSITORY}@{RELEASE}", cwd=repository
     )
     assert done.code == 0, done.stderr
-    for table in repository.rglob("pyproject.toml"):  # the runner of this test can reach an index on this machine
-        table.write_text(table.read_text().replace("https://acme.example/", index.url))
+    for file in repository.rglob("pyproject.toml"):  # the runner of this test can reach an index on this machine
+        file.write_text(file.read_text().replace("https://acme.example/", index.url))
     commit(repository)
     git(repository, "remote", "add", "origin", "https://github.com/acme/widgets.git")
     run = act.run(repository, ref=f"refs/tags/{tag}")

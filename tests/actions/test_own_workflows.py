@@ -168,7 +168,7 @@ def test_the_called_workflow_hands_its_inputs_and_outputs_on() -> None:
     assert set(interface["outputs"]) == set(job["outputs"]) <= set(action["outputs"])
     for name, output in interface["outputs"].items():
         assert output["value"] == f"${{{{ jobs.publish.outputs.{name} }}}}"
-        assert job["outputs"][name] == f"${{{{ steps.publish.outputs.{name} }}}}"
+        assert job["outputs"][name] == f"${{{{ steps.release.outputs.{name} }}}}"
 
 
 def test_the_tag_that_is_moved_starts_no_release() -> None:

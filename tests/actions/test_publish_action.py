@@ -51,7 +51,7 @@ def test_a_release_and_the_same_tag_again(act: Act, index: RunningIndex, tmp_pat
 
     second = act.run(repository)
     assert second.code == 0, second.log
-    assert (second.outputs["published"], second.outputs["uploaded"]) == ("false", "0")
+    assert [second.outputs[name] for name in ("published", "uploaded", "skipped-count")] == ["false", "0", "2"]
     assert second.statuses == {WHEEL: "already-there", SDIST: "already-there"}
     assert second.summary.startswith("### ✅ Nothing new: acme-widgets 1.0 is on the index already")
 

@@ -9,7 +9,17 @@ import pytest
 from publisher.client.answers import error_text, expect_stored, retry_after
 from publisher.client.http import IndexSession, Response
 from publisher.client.url import parse_index_url
-from publisher.errors import CheckFailedError, ConflictError, CredentialsError, IndexUnavailableError, PublishError
+from publisher.errors import (
+    HOW_TO_LOG_IN,
+    CheckFailedError,
+    ConflictError,
+    CredentialsError,
+    ForbiddenError,
+    IndexUnavailableError,
+    PublishError,
+    RefusedCredentialsError,
+)
+from publisher.secret import Credentials, Secret
 from tests.helpers.answering import Answer, answering
 
 FILE = "acme-1.0-py3-none-any.whl"
@@ -104,3 +114,56 @@ def test_the_words_of_an_error_are_short_and_without_control_characters() -> Non
     assert len(text) <= 2000
     assert "\x1b" not in text
     assert error_text(_response(400, '{"error": "no"}', Content_Type="application/json")) == "no"
+
+
+ADA = Credentials("ada", Secret("s3cret"), "keyring")
+
+
+def _refusal(body: str, kind: str = "text/plain", credentials: Credentials | None = ADA) -> PublishError:
+    response = _response(403, body, Content_Type=kind)
+    with pytest.raises(CredentialsError) as caught:
+        expect_stored(response, FILE, DIGEST, parse_index_url("http://index.example"), credentials)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "The name pypi-publish is reserved for this index's own client.",
+        "ada may not publish acme-widgets",
+        "The index's package folder can only be read; nothing was stored.",
+        "The user 'ada' isn't allowed to upload to project 'acme'. See https://index.example/help.",
+    ],
+)
+def test_a_missing_right_is_the_administrators_matter(body: str) -> None:
+    error = _refusal(body)
+    assert isinstance(error, ForbiddenError)
+    assert body in error.message
+    assert "Ask the index's administrator" in (error.hint or "")
+    assert "login" not in (error.hint or "")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "Invalid or non-existent authentication information.",  # Warehouse
+        "Bad credentials",
+        "The security token has expired",
+        "Invalid token",
+        "wrong password",
+    ],
+)
+def test_a_403_about_the_credentials_is_a_401(body: str) -> None:
+    error = _refusal(body)
+    assert isinstance(error, RefusedCredentialsError)
+    assert "login" in (error.hint or "")
+
+
+def test_a_403_without_credentials_asks_for_them() -> None:
+    assert _refusal("no", credentials=None).hint == HOW_TO_LOG_IN
+
+
+def test_a_403_as_a_web_page_may_be_a_firewalls() -> None:
+    error = _refusal("<!doctype html><title>Access denied</title>", "text/html")
+    assert "Access denied" in error.message
+    assert "firewall" in (error.hint or "")

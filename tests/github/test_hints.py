@@ -1,8 +1,11 @@
 import pytest
 
 from publisher.errors import (
+    HOW_TO_LOG_IN,
     ConfigurationError,
     ConflictError,
+    CredentialsError,
+    ForbiddenError,
     NoCredentialsError,
     PublishError,
     RefusedCredentialsError,
@@ -37,6 +40,16 @@ def test_credentials_are_inputs_and_secrets(error: PublishError) -> None:
     assert "pypi-publish login" not in hint
     assert "inputs username and password" in hint
     assert "gh secret set PYPI_PUBLISH_PASSWORD" in hint
+
+
+def test_a_right_that_is_missing_is_not_blamed_on_the_secrets() -> None:
+    error = ForbiddenError("the name is reserved", hint="Ask the index's administrator.")
+    assert workflow_hint(error, PUSHED) == "Ask the index's administrator."
+
+
+def test_other_trouble_with_credentials_keeps_its_remedy() -> None:
+    assert workflow_hint(CredentialsError("netrc", hint="Fix the file."), PUSHED) == "Fix the file."
+    assert "gh secret set" in (workflow_hint(CredentialsError("a password?", hint=HOW_TO_LOG_IN), PUSHED) or "")
 
 
 def test_a_conflict_names_the_input() -> None:

@@ -37,6 +37,22 @@ def repository(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.parametrize(
+    ("prefix", "pattern", "tag"),
+    [
+        ("release-", "release-{}", "release-1.0"),
+        ("py/", "py/{}", "py/1.0"),
+        ("a+b [x]!*?", "a\\+b \\[x\\]\\!\\*\\?{}", "'a+b [x]!*?1.0'"),
+    ],
+)
+def test_tags_start_with_the_prefix(repository: Path, prefix: str, pattern: str, tag: str) -> None:
+    make_project(repository, table=f'tag-prefix = "{prefix}"')
+    done = _init(repository, "--yes")
+    tags = yaml.safe_load((repository / WORKFLOW).read_text())[True]["push"]["tags"]
+    assert tags == [pattern.format(version) for version in ("v[0-9]+.[0-9]+*", "[0-9]+.[0-9]+*")]
+    assert f"git tag {tag} && git push origin {tag}" in done.stderr
+
+
 def test_one_project_gets_all_of_it(repository: Path) -> None:
     make_project(repository)
     done = _init(repository, "--yes", "--username", "ada")

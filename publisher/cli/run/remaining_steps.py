@@ -3,7 +3,7 @@
 import shlex
 from urllib.parse import quote
 
-from publisher.github.init import Repository
+from publisher.github.init import InitOptions, Repository
 from publisher.github.provenance import ActionRef
 
 _STEPS = """\
@@ -23,22 +23,25 @@ Written. The steps that remain:
        git tag {tag} && git push origin {tag}"""
 
 
-def remaining_steps(repository: Repository, action: ActionRef, environment: str, *, hooks: bool) -> str:
+def remaining_steps(repository: Repository, action: ActionRef, options: InitOptions) -> str:
     """Return the steps, with the commands to paste."""
-    install = "; everybody who commits then runs\n       pre-commit install --install-hooks" if hooks else "."
+    install = "; everybody who commits then runs\n       pre-commit install --install-hooks" if options.hooks else "."
     return _STEPS.format(
         action=action.repository,
         commit=action.commit,
-        environment=quote(environment, safe=""),
-        quoted=shlex.quote(environment),
+        environment=quote(options.environment, safe=""),
+        quoted=shlex.quote(options.environment),
         commit_step=f"3. Commit and push the new files{install}",
-        tag=_example_tag(repository),
+        tag=shlex.quote(_example_tag(repository, options.tag_prefix)),
     )
 
 
-def _example_tag(repository: Repository) -> str:
+def _example_tag(repository: Repository, prefix: str | None) -> str:
     """Return a tag that publishes: of the one project, else of the first with a name, which the tag has to hold."""
     named = [source for source in repository.sources if source.name]
     source = (named or repository.sources)[0]
-    tag = f"v{source.version or '1.0.0'}"
+    version = source.version or "1.0.0"
+    if prefix:
+        return f"{prefix}{version}"
+    tag = f"v{version}"
     return tag if len(repository.sources) == 1 or not named else f"{source.name}-{tag}"

@@ -20,18 +20,20 @@ from publisher.files.changes import FileChange, write_changes
 from publisher.github.init import InitOptions, Repository, draft_files, find_repository
 from publisher.github.provenance import ActionRef, find_action_ref, parse_action_ref
 from publisher.github.workflow import PATH
-from publisher.project.config import combine_configs, read_project_config
+from publisher.project.config import ProjectConfig, combine_configs, read_project_config
 
 
 def set_up_repository(folder: Path, target: TargetArgs, args: InitArgs) -> None:
     """Write what a repository needs to publish on a tag, after showing it, and print the steps that remain."""
     repository = find_repository(folder)
-    keys = {"index-url": _index_url(target.index_url, repository).root}
+    config = _config(repository)
+    keys = {"index-url": _index_url(target.index_url, config).root}
     keys |= {"username": target.username} if target.username else {}
     installed = find_action_ref()
     action = parse_action_ref(args.action) if args.action else installed or _ask_for_action()
     version = f"v{__version__}" if action == installed else None
-    drafts = draft_files(repository, InitOptions(keys, action, version, args.environment, args.hooks))
+    options = InitOptions(keys, action, version, args.environment, args.hooks, config.tag_prefix)
+    drafts = draft_files(repository, options)
     changes = [draft for draft in drafts if draft.changes]
     output = current_output()
     for draft in changes:
@@ -44,13 +46,16 @@ def set_up_repository(folder: Path, target: TargetArgs, args: InitArgs) -> None:
         output.say("Nothing was written.")
         return
     write_changes(agreed)
-    output.line(remaining_steps(repository, action, args.environment, hooks=args.hooks))
+    output.line(remaining_steps(repository, action, options))
 
 
-def _index_url(given: str | None, repository: Repository) -> IndexUrl:
-    """Return the index that the option, the tables or a person names; GitHub must be able to reach it."""
+def _config(repository: Repository) -> ProjectConfig:
     configs = [read_project_config(source.folder) for source in repository.sources]
-    config = combine_configs(configs, read_project_config(repository.root))
+    return combine_configs(configs, read_project_config(repository.root))
+
+
+def _index_url(given: str | None, config: ProjectConfig) -> IndexUrl:
+    """Return the index that the option, the tables or a person names; GitHub must be able to reach it."""
     if given or config.index_url or not can_ask():
         return _reachable(resolve_index(given, config))
     current_output().say("The URL of your index, as GitHub reaches it; an admin of the index knows it.")
