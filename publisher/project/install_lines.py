@@ -5,7 +5,7 @@ from collections.abc import Collection
 from packaging.requirements import InvalidRequirement
 from packaging.utils import canonicalize_name
 
-from publisher.project.requirements import parse_requirement
+from publisher.project.dependencies import parse_requirement
 
 
 def required_names(requirements: Collection[str]) -> list[str]:

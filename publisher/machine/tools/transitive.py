@@ -9,7 +9,7 @@ from packaging.utils import canonicalize_name
 
 from publisher.client.url import IndexUrl
 from publisher.files.tables import table_at
-from publisher.project.requirements import parse_requirement
+from publisher.project.dependencies import parse_requirement
 from publisher.secret import Credentials
 
 PrivateDependencies = Mapping[str, Collection[str]]

@@ -10,8 +10,8 @@ from packaging.utils import InvalidName, canonicalize_name
 from publisher.errors import InvalidDistributionError
 from publisher.limits import LIMITS
 from publisher.project.archives import Checkpoint
+from publisher.project.dependencies import parse_requirement, parse_specifiers
 from publisher.project.distributions import Distribution, Kind, parse_filename
-from publisher.project.requirements import parse_requirement, parse_specifiers
 from publisher.project.versions import same_version
 from publisher.server.http.messages import HttpError
 from publisher.server.http.multipart import FormParser

@@ -13,7 +13,7 @@ from packaging.requirements import InvalidRequirement
 from packaging.utils import canonicalize_name
 
 from publisher.limits import LIMITS
-from publisher.project.requirements import parse_requirement
+from publisher.project.dependencies import parse_requirement
 
 KEPT = (
     "name",

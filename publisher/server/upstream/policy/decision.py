@@ -11,8 +11,8 @@ from pathlib import Path
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
+from publisher.project.dependencies import parse_specifiers
 from publisher.project.display import human_age
-from publisher.project.requirements import parse_specifiers
 from publisher.server.names.filenames import is_reserved, normalize
 from publisher.server.settings import Denial, UpstreamSettings, UpstreamSource
 from publisher.server.upstream.pages.listing import ListedFile, Listing

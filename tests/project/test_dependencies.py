@@ -4,7 +4,7 @@ import pytest
 from packaging.requirements import InvalidRequirement
 from packaging.specifiers import InvalidSpecifier
 
-from publisher.project.requirements import parse_requirement, parse_specifiers
+from publisher.project.dependencies import parse_requirement, parse_specifiers
 
 
 @pytest.mark.parametrize(
