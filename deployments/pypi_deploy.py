@@ -212,6 +212,7 @@ def server() -> None:
         upstream=upstream_settings(choices, os.environ),
         reserved=tuple(pattern.strip() for pattern in knobs.reserve.split(",") if pattern.strip()),
         client_uploaders=tuple(filter(None, map(str.strip, knobs.client_uploaders.split(",")))),
+        public_url=public_url(),
         revision=os.environ.get(REVISION, ""),
         scheme="https",
         trusted_proxies=("*",),  # Modal's proxy is the only way in
@@ -219,6 +220,15 @@ def server() -> None:
         credentials_storage=open_volume(credentials_volume, CREDENTIALS, "credentials"),
     )
     serve_in_background(create_app(settings, "json"), listen("0.0.0.0", PORT))  # noqa: S104 - Modal connects to eth0
+
+
+def public_url() -> str | None:
+    """Return the URL of the index: the first custom domain, else what Modal gave the deployment."""
+    if knobs.domain:
+        return f"https://{knobs.domain.split(',')[0].strip()}/"
+    with suppress(modal.exception.Error):  # outside a deployment, a function has no URL
+        return server.get_web_url()
+    return None
 
 
 @app.function(

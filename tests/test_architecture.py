@@ -69,14 +69,16 @@ EVERYWHERE = {"packaging"}
 
 DOORS = {
     "a2wsgi": ["publisher.server.routes.legacy.pypiserver"],
-    "aiohttp": ["publisher.server.upstream.client"],
+    "aiohttp": ["publisher.server.upstream.client", "publisher.server.auth.oidc.fetching"],
     "bcrypt": ["publisher.server.auth.hashes"],
     "build": ["publisher.building.pypa_build"],
     "check_wheel_contents": ["publisher.checks.contents"],
     "click": ["publisher.cli"],
     "configupdater": ["publisher.files.ini"],
+    "cryptography": ["publisher.server.auth.oidc.jose"],
     "httptools": [],  # uvicorn imports it
     "jinja2": ["publisher.server.web.templating"],
+    "jwt": ["publisher.server.auth.oidc.jose"],
     "keyring": [
         "publisher.credentials.keyring",
         "publisher.credentials.keyring_backend",  # a plug-in that keyring loads

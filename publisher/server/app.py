@@ -11,6 +11,8 @@ from publisher.server.auth.audit.trail import AuditTrail
 from publisher.server.auth.authenticator import Authenticator
 from publisher.server.auth.errors import AccountsUnavailableError
 from publisher.server.auth.identification import Identification
+from publisher.server.auth.oidc.service import TrustedPublishing
+from publisher.server.auth.owners import Owners
 from publisher.server.auth.revocations import Revocations
 from publisher.server.http.access_log import AccessLog, LogFormat
 from publisher.server.http.forwarding import Forwarding
@@ -34,6 +36,8 @@ from publisher.server.routes.files import FileRoutes
 from publisher.server.routes.health import HealthRoute
 from publisher.server.routes.legacy.json_page import JsonPage
 from publisher.server.routes.legacy.mounted import PypiserverRoutes
+from publisher.server.routes.oidc.exchange import OidcRoutes
+from publisher.server.routes.oidc.publishers import PublisherRoutes
 from publisher.server.routes.public.admin import PublicAdminRoutes
 from publisher.server.routes.public.ownership import CatalogOwnership
 from publisher.server.routes.public.packages import PublicRoutes
@@ -78,6 +82,8 @@ class IndexApp:
         self._access = AccessControl(credentials, settings.htpasswd, settings.client_uploaders)
         self._revocations = Revocations(credentials)
         self._audit = AuditTrail(credentials)
+        self._maintainers = Maintainers(self._catalog, packages)
+        self._publishing = self._create_publishing()
         self._authorization = self._create_authorization()
         self.upstream = self._create_upstream()
         self._inspection = InspectionPool(settings.limits)
@@ -136,6 +142,8 @@ class IndexApp:
         """End what runs in the background."""
         if self.upstream is not None:
             await self.upstream.stop()
+        if self._publishing is not None:
+            await self._publishing.stop()
         await self._storages.packages.stop()
         await self._storages.credentials.stop()
         self._inspection.close()
@@ -146,11 +154,28 @@ class IndexApp:
     def _create_authorization(self) -> Authorization:
         """Return what decides about every request, over the accounts, their tokens, and the records of projects."""
         settings = self._settings
-        maintainers = Maintainers(self._catalog, self._storages.packages)
         ownership = CatalogOwnership(settings, self._catalog)
-        facts = CatalogFacts(maintainers, ownership, passes_on=settings.passes_on)
-        identification = Identification(self._authenticator, self._access)
+        facts = CatalogFacts(self._maintainers, ownership, passes_on=settings.passes_on)
+        verifiers = [self._publishing.tokens] if self._publishing is not None else []
+        identification = Identification(self._authenticator, self._access, verifiers)
         return Authorization(settings.authenticate, identification, self._access, facts)
+
+    def _create_publishing(self) -> TrustedPublishing | None:
+        """Return the exchange of trusted publishing, None where the index does not know its own URL."""
+        url = self._settings.public_url
+        if url is None:
+            return None
+
+        async def exists(project: str) -> bool:
+            return await self._catalog.find(project) is not None
+
+        return TrustedPublishing(
+            self._storages.credentials,
+            url,
+            revocations=self._revocations,
+            vouchers=Owners(self._authenticator, self._access),
+            exists=exists,
+        )
 
     def _create_upstream(self) -> Upstream | None:
         """Return what passes public packages on, None where the operator chose no upstream."""
@@ -177,6 +202,7 @@ class IndexApp:
             files=FileRoutes(settings.limits, catalog, self._storages.packages, self._inspection),
             health=HealthRoute(catalog, self._authenticator, self.upstream, settings.revision),
             json_page=JsonPage(catalog),
+            oidc=OidcRoutes(self._publishing, self._audit),
             pages=self._pages,
             public=public,
             public_admin=PublicAdminRoutes(self.admin_requests()),
@@ -184,6 +210,7 @@ class IndexApp:
             releases=ReleaseRoutes(self._changes, settings.client_uploaders),
             simple=SimplePages(settings, catalog, public),
             storage=StorageRoutes(catalog),
+            trust=PublisherRoutes(self._publishing, self._access, self._maintainers, self._audit),
             uploads=self._uploads,
         )
 

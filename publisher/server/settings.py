@@ -77,6 +77,7 @@ class ServerSettings:
     on a disk where they are None: the first root, and the folder of the htpasswd file.
     ``allow_plaintext`` takes entries of the htpasswd file that are no hash for passwords in clear text.
     ``accept_legacy`` takes uploads in the formats that pypiserver takes (eggs, ``.tar.bz2``, installers), unchecked.
+    ``public_url`` is the index's URL as clients and issuers of trusted publishing know it, None where it is not known.
     ``revision`` names what was deployed, for `/health`; it is no secret.
     ``trusted_proxies`` are the addresses and networks whose ``X-Forwarded-*`` count, ``*`` for whoever connects.
     """
@@ -96,6 +97,7 @@ class ServerSettings:
     trusted_proxies: tuple[str, ...] = ()
     limits: Limits = LIMITS
     state: Path | None = None
+    public_url: str | None = None
     revision: str = ""
     packages_storage: Storage | None = None
     credentials_storage: Storage | None = None

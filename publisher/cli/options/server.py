@@ -33,6 +33,7 @@ class ServeArgs:
     client_uploader: tuple[str, ...] = ()
     max_size: int = 2048
     root_path: str = ""
+    public_url: str | None = None
     log_format: LogFormat = "text"
     trusted_proxy: tuple[str, ...] = ()
     accept_legacy: bool = False
@@ -113,6 +114,7 @@ serve_options = gather(
     ),
     _option("--max-size", metavar="MB", type=click.IntRange(1), help="Largest upload accepted, in MB."),
     _option("--root-path", metavar="PATH", help="Path prefix under which a proxy serves the index."),
+    _option("--public-url", metavar="URL", help="URL of the index for its users; trusted publishing needs it."),
     _option("--log-format", type=click.Choice(["text", "json", "none"]), help="Format of the access log on stderr."),
     _option(
         "--trusted-proxy",

@@ -88,18 +88,37 @@ class Authenticator:
 
     def recall(self, header: bytes) -> str | None:
         """Return the user of credentials that are remembered and by the file still right; without waiting."""
+        return self._proven(self._digest(header)) if self._is_up_to_date() else None
+
+    def knows_now(self, username: str) -> bool:
+        """Tell without waiting whether an account is known, and not locked."""
+        return self._is_up_to_date() and self._accounts is not None and bool(self._accounts.table.entry(username))
+
+    async def knows(self, username: str) -> bool:
+        """Tell whether there is an account; raise AccountsUnavailableError when the accounts can't be read."""
         if self.users is None:
-            return None
-        now = time.monotonic()
+            return False
         if not self._storage.is_recent():
-            return None
+            with suppress(StorageError, TimeoutError):
+                async with asyncio.timeout(KNOWN_PATIENCE):
+                    await self._storage.refresh()
+        self._accounts = await self._load()
+        self._version = self._accounts.version
+        if self._accounts.table.entry(username) is not None:
+            return True
+        await self._settled()
+        return self._accounts.table.entry(username) is not None
+
+    def _is_up_to_date(self) -> bool:
+        """Tell without waiting whether the accounts that are known are those of the file."""
+        if self.users is None or not self._storage.is_recent():
+            return False
+        now = time.monotonic()
         if now >= self._next_look:
             with suppress(StorageError):  # what is known stays in use while the storage does not answer
                 self._version = self._storage.known_version(self.users.key)
             self._next_look = now + LOOK_SHARE * (time.monotonic() - now)
-        if self._accounts is None or self._accounts.version != self._version:
-            return None
-        return self._proven(self._digest(header))
+        return self._accounts is not None and self._accounts.version == self._version
 
     async def authenticate(self, header: bytes, address: str) -> str:
         """

@@ -21,13 +21,15 @@ class Access(enum.Enum):
     Access to routes that concern no project.
 
     ``ACCOUNT`` is for everybody who proved who they are, ``PERSON`` for accounts with their password, ``ADMIN`` for
-    the administrator's token and for accounts that are admins.
+    the administrator's token and for accounts that are admins. ``MANAGER`` is for that token and for accounts with
+    their password, whose rights the handler looks at.
     """
 
     OPEN = enum.auto()
     ACCOUNT = enum.auto()
     PERSON = enum.auto()
     ADMIN = enum.auto()
+    MANAGER = enum.auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,7 @@ class Authorization:
             await self._access.bring_up_to_date()
         if self.from_memory(request, need, rest):
             return
-        if need is Access.ADMIN:
+        if need is Access.ADMIN or (need is Access.MANAGER and _bears_token(request)):
             await self._require_admin(request)
         elif request.headers.get(b"authorization") is not None and request.principal is ANONYMOUS:
             await self._authenticate_sender(request)
@@ -110,7 +112,7 @@ class Authorization:
             await self._require_need(request, need, need.project(rest) if need.project is not None else None)
         elif request.principal is ANONYMOUS:
             raise MissingCredentialsError
-        elif need is Access.PERSON and not principal_of(request).is_person:
+        elif need in {Access.PERSON, Access.MANAGER} and not _may_manage(principal_of(request), need):
             raise PasswordNeededError
         if not isinstance(need, Need) and request.method not in READING:
             self._access.require_changes()
@@ -192,6 +194,14 @@ def _identify(request: Request, principal: Principal) -> None:
     request.principal = principal
     nameless = {PrincipalKind.ANONYMOUS, PrincipalKind.ADMIN_TOKEN}
     request.username = None if principal.kind in nameless else principal.name
+
+
+def _bears_token(request: Request) -> bool:
+    return request.headers.get(b"authorization", b"")[:7].lower() == b"bearer "
+
+
+def _may_manage(principal: Principal, need: Access) -> bool:
+    return principal.is_person or (need is Access.MANAGER and principal.kind is PrincipalKind.ADMIN_TOKEN)
 
 
 def _reads(principal: Principal, need: Need) -> bool:

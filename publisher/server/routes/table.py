@@ -16,6 +16,8 @@ from publisher.server.routes.health import HealthRoute
 from publisher.server.routes.legacy.json_page import JsonPage
 from publisher.server.routes.legacy.mounted import MountedAnswer, PypiserverRoutes
 from publisher.server.routes.legacy.redirects import to_legacy, to_simple, without_icon
+from publisher.server.routes.oidc.exchange import OidcRoutes
+from publisher.server.routes.oidc.publishers import PublisherRoutes
 from publisher.server.routes.public.admin import PublicAdminRoutes
 from publisher.server.routes.public.packages import JoinedDownload, PublicRoutes
 from publisher.server.routes.releases import ReleaseRoutes
@@ -142,6 +144,7 @@ class Handlers:
     files: FileRoutes
     health: HealthRoute
     json_page: JsonPage
+    oidc: OidcRoutes
     pages: WebPages
     public: PublicRoutes | None
     public_admin: PublicAdminRoutes
@@ -149,6 +152,7 @@ class Handlers:
     releases: ReleaseRoutes
     simple: SimplePages
     storage: StorageRoutes
+    trust: PublisherRoutes
     uploads: UploadRoutes
 
 
@@ -182,6 +186,13 @@ def index_routes(to: Handlers) -> list[Route]:
         Route("register", POST, Access.ADMIN, to.accounts.register),
         Route("users", READ, Access.ADMIN, to.accounts.list),
         Route("users/*", DELETE, Access.ADMIN, to.accounts.remove),
+        Route("-/trust", READ, Access.MANAGER, to.trust.list),
+        Route("-/trust", POST, Access.MANAGER, to.trust.add),
+        Route("-/trust/*", DELETE, Access.MANAGER, to.trust.remove),
+        Route("_/oidc/audience", READ, Access.OPEN, to.oidc.audience),
+        Route("_/oidc/mint-token", POST, Access.OPEN, to.oidc.mint),
+        Route("_/oidc/github/mint-token", POST, Access.OPEN, to.oidc.mint),  # what older clients call
+        Route("_/oidc/burn-token", POST, Access.OPEN, to.oidc.burn),
         Route("-/storage/confirm-loss", POST, Access.ADMIN, to.storage.confirm_loss),
         Route("*/json", READ, LIST, to.json_page.answer, applies=to.json_page.has_project),
         Route("pypi/*", READ, LIST, to.json_page.answer_pypi),

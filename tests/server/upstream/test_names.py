@@ -180,4 +180,6 @@ def test_the_name_of_the_client_is_never_passed_on(stranger: Stranger) -> None:
 
 def test_the_home_page_says_that_one_url_is_enough(stranger: Stranger) -> None:
     _, client = stranger.start("old-enough", "--cooldown", "3d")
-    assert "Public packages that are at least 3 days old come from this URL too." in client.get("").text
+    home = client.get("").text
+    assert "public ones that are at least 3 days old" in home
+    assert "config uv --scope project" not in home

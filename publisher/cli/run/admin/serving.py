@@ -9,6 +9,7 @@ import click
 from publisher.cli.display.output import current_output
 from publisher.cli.options.server import ServeArgs
 from publisher.cli.run.admin.upstream_settings import chosen_upstream
+from publisher.client.url import parse_index_url
 from publisher.errors import ConfigurationError
 from publisher.limits import MEGABYTE, Limits
 from publisher.secret import Secret
@@ -80,6 +81,7 @@ def _settings(args: ServeArgs, rights: frozenset[Activity]) -> ServerSettings:
         accept_legacy=args.accept_legacy,
         trusted_proxies=_proxies(args.trusted_proxy),
         client_uploaders=args.client_uploader,
+        public_url=parse_index_url(args.public_url).root if args.public_url else None,
         revision=args.revision,
         limits=Limits(upload_size=args.max_size * MEGABYTE),
     )

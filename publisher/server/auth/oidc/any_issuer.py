@@ -1,0 +1,42 @@
+"""Publishers of any OpenID Connect issuer: a rule for each claim that its tokens must have."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from publisher.server.auth.oidc.errors import ClaimMismatchError, InvalidPublisherError
+from publisher.server.auth.oidc.patterns import claim, expect_match, setting
+from publisher.server.auth.principal import Origin
+
+_RESERVED = {"iss", "aud", "exp", "nbf", "iat", "jti"}
+"""Claims that are checked for every publisher."""
+
+_RULES = 20
+
+
+def check_settings(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of a publisher; raise InvalidPublisherError for one that is not valid."""
+    rules = given.get("claims")
+    if not isinstance(rules, dict) or not 0 < len(rules) <= _RULES:
+        raise InvalidPublisherError("The publisher needs a rule for at least one claim, such as sub.")
+    found = {}
+    for name in rules:
+        setting({"claim": name}, "claim", r"[\w.:/-]+")
+        if name in _RESERVED:
+            raise InvalidPublisherError(f"The claim {name} is checked in any case.")
+        found[name] = setting(rules, name)
+        if not found[name].strip("*"):
+            raise InvalidPublisherError(f"The rule for the claim {name} matches every value.")
+    return {"claims": found}
+
+
+def check_claims(settings: Mapping[str, Any], claims: Mapping[str, Any]) -> None:
+    """Return when a token's claims are those of a publisher; raise ClaimMismatchError otherwise."""
+    if claims.get("event_name") == "pull_request_target":
+        raise ClaimMismatchError("A job for the event pull_request_target runs with other people's code.")
+    for name, pattern in settings["claims"].items():
+        expect_match(claims, name, pattern)
+
+
+def origin(claims: Mapping[str, Any]) -> Origin:
+    """Return the job that a token was issued to."""
+    return Origin(claim(claims, "iss"), str(claims.get("repository") or claims.get("sub") or ""))

@@ -1,0 +1,101 @@
+"""Trusted publishing as the routes and the authenticator use it; what needs cryptography is loaded at its first use."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from publisher.server.auth.oidc.minted_tokens import REVOKED_FOR, MintedToken, MintedTokens, Vouchers
+from publisher.server.auth.oidc.publishers import Publisher, create_publisher
+from publisher.server.auth.oidc.registry import PublisherRegistry
+from publisher.server.auth.oidc.signing_keys import SigningKeys
+from publisher.server.auth.oidc.urls import audience_of
+from publisher.server.auth.principal import Principal
+from publisher.server.auth.revocations import Revocations
+from publisher.server.storage.base import Storage
+
+if TYPE_CHECKING:
+    from publisher.server.auth.oidc.exchange import Exchange
+
+
+class TrustedPublishing:
+    """
+    Publishers, the exchange of tokens, and the tokens minted, of an index with a public URL.
+
+    ``exists`` tells whether a project, by its normalized name, has files.
+    """
+
+    def __init__(  # noqa: PLR0913 - the parts of the index that it works with
+        self,
+        storage: Storage,
+        public_url: str,
+        *,
+        revocations: Revocations,
+        vouchers: Vouchers,
+        exists: Callable[[str], Awaitable[bool]],
+        registry: PublisherRegistry | None = None,
+    ) -> None:
+        self.audience = audience_of(public_url)
+        self.registry = registry or PublisherRegistry(storage)
+        self.tokens = MintedTokens(SigningKeys(storage), revocations, vouchers, self.audience)
+        self._storage = storage
+        self._revocations = revocations
+        self._vouchers = vouchers
+        self._exists = exists
+        self._lazy_exchange: Exchange | None = None
+        self._warming: asyncio.Task[None] | None = None
+
+    def warm(self) -> None:
+        """Begin to fetch what the next exchange needs: a client that asks for the audience comes back soon."""
+        if self._warming is None or self._warming.done():
+            self._warming = asyncio.create_task(self._exchange().warm())
+            self._warming.add_done_callback(_forget_failure)
+
+    async def mint(self, token: str) -> MintedToken:
+        """Return a minted token for one of an issuer; raise MintingRefusedError when it deserves none."""
+        return await self._exchange().mint(token)
+
+    async def burn(self, token: str) -> Principal | None:
+        """End a minted token; return its sender, None for one that is not valid anyway."""
+        return await self.tokens.burn(token)
+
+    async def add(self, values: Mapping[str, Any], voucher: str | None) -> Publisher:
+        """Register the publisher that a request describes; raise InvalidPublisherError when it is not valid."""
+        return await self.registry.add(create_publisher(values, voucher))
+
+    async def remove(self, name: str) -> Publisher:
+        """Remove a publisher and end its tokens; raise UnknownPublisherError when there is none of that name."""
+        removed = await self.registry.remove(name)
+        await self._revoke(removed)
+        return removed
+
+    async def remove_of(self, account: str) -> list[Publisher]:
+        """Remove the publishers that only an account vouched for, and end their tokens."""
+        removed = await self.registry.remove_of(account)
+        for publisher in removed:
+            await self._revoke(publisher)
+        return removed
+
+    async def stop(self) -> None:
+        """End what runs in the background."""
+        if self._warming is not None:
+            self._warming.cancel()
+
+    async def _revoke(self, publisher: Publisher) -> None:
+        await self._revocations.revoke(publisher.serial, time.time() + REVOKED_FOR)
+
+    def _exchange(self) -> "Exchange":
+        if self._lazy_exchange is None:
+            from publisher.server.auth.oidc.exchange import Exchange, ExchangeParts  # noqa: PLC0415 - see the module
+
+            parts = ExchangeParts(
+                self.registry, self.tokens, self._vouchers, self._storage, self._exists, self.audience
+            )
+            self._lazy_exchange = Exchange(parts)
+        return self._lazy_exchange
+
+
+def _forget_failure(task: asyncio.Task[None]) -> None:
+    """Take notice of a failure, which the exchange will meet again."""
+    if not task.cancelled():
+        task.exception()

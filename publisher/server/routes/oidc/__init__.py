@@ -1,0 +1,1 @@
+"""Trusted publishing over HTTP."""

@@ -1,0 +1,105 @@
+"""Administration of trusted publishers at ``/-/trust``, by admins and by those who manage the projects."""
+
+from typing import Any
+
+from publisher.server.auth.access.control import AccessControl
+from publisher.server.auth.audit.trail import AuditEvent, AuditTrail
+from publisher.server.auth.errors import RightMissingError
+from publisher.server.auth.oidc.errors import InvalidPublisherError, UnknownPublisherError
+from publisher.server.auth.oidc.publishers import Publisher, PublisherState, create_publisher
+from publisher.server.auth.oidc.service import TrustedPublishing
+from publisher.server.auth.principal import Principal, Right
+from publisher.server.http.messages import HttpError, Request, Response, json_response
+from publisher.server.routes.authorization import principal_of
+from publisher.server.routes.oidc.exchange import WITHOUT_URL
+from publisher.server.store.maintainers import Maintainers
+
+
+class PublisherRoutes:
+    """
+    Answers ``/-/trust`` and ``/-/trust/NAME``.
+
+    An index without roles leaves publishers to its admins, because there every account may manage everything.
+    """
+
+    def __init__(
+        self,
+        publishing: TrustedPublishing | None,
+        access: AccessControl,
+        maintainers: Maintainers,
+        audit: AuditTrail,
+    ) -> None:
+        self._publishing = publishing
+        self._access = access
+        self._maintainers = maintainers
+        self._audit = audit
+
+    async def list(self, request: Request, _rest: str = "") -> Response:
+        """Name the publishers of the projects that the sender manages."""
+        sender = principal_of(request)
+        found = [
+            each
+            for each in await self._required().registry.all()
+            if all([await self._manages(sender, project) for project in each.projects])
+        ]
+        return json_response({"audience": self._required().audience, "publishers": [_shown(each) for each in found]})
+
+    async def add(self, request: Request, _rest: str = "") -> Response:
+        """Register a publisher, for which the sender vouches from then on."""
+        publishing, sender = self._required(), principal_of(request)
+        values = await request.json_object()
+        try:
+            described = create_publisher(values, sender.account)
+            await self._require(sender, described)
+            added = await publishing.registry.add(described)
+        except InvalidPublisherError as error:
+            raise HttpError(422, str(error)) from error
+        await self._record("publisher-added", request, added)
+        return json_response({"audience": publishing.audience, "publisher": _shown(added)}, 201)
+
+    async def remove(self, request: Request, name: str) -> Response:
+        """Remove a publisher, whose tokens end with it."""
+        publishing, sender = self._required(), principal_of(request)
+        known = next((each for each in await publishing.registry.all() if each.name == name), None)
+        if known is None:
+            raise _unknown(name)
+        await self._require(sender, known, removes=True)
+        try:
+            removed = await publishing.remove(name)
+        except UnknownPublisherError:
+            raise _unknown(name) from None
+        await self._record("publisher-removed", request, removed)
+        return json_response({"publisher": _shown(removed), "status": "removed"})
+
+    def _required(self) -> TrustedPublishing:
+        if self._publishing is None:
+            raise HttpError(404, WITHOUT_URL)
+        return self._publishing
+
+    async def _require(self, sender: Principal, publisher: Publisher, *, removes: bool = False) -> None:
+        """Return when the sender may vouch for a publisher, or remove it; raise RightMissingError otherwise."""
+        if sender.may(Right.ADMIN):
+            return
+        if publisher.state is not PublisherState.ACTIVE and not removes:
+            raise RightMissingError(sender, Right.ADMIN, None)
+        for project in publisher.projects:
+            if not await self._manages(sender, project):
+                raise RightMissingError(sender, Right.MANAGE if self._access.has_roles else Right.ADMIN, project)
+
+    async def _manages(self, sender: Principal, project: str) -> bool:
+        if sender.may(Right.ADMIN):
+            return True
+        maintainers = await self._maintainers.of(project)
+        return self._access.has_roles and sender.may(Right.MANAGE, project, maintainers)
+
+    async def _record(self, what: str, request: Request, publisher: Publisher) -> None:
+        details = {"publisher": publisher.name, "title": publisher.title, "projects": list(publisher.projects)}
+        await self._audit.record(AuditEvent(what, principal_of(request), request.client, details=details))
+
+
+def _unknown(name: str) -> HttpError:
+    return HttpError(404, f"There is no publisher {name[:80]!r}.")
+
+
+def _shown(publisher: Publisher) -> dict[str, Any]:
+    return {name: value for name, value in publisher.as_json().items() if name != "serial"} | {"title": publisher.title}

@@ -1,0 +1,570 @@
+"""The exchange of an issuer's token: what is accepted, and one test for each attack and mistake."""
+
+import asyncio
+import base64
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives import hashes, hmac, serialization
+
+from publisher.server.auth.errors import CredentialsRefusedError
+from publisher.server.auth.fresh_copy import CopyTimes
+from publisher.server.auth.oidc.errors import InvalidPublisherError, MintingRefusedError
+from publisher.server.auth.oidc.minted_tokens import MintedToken
+from publisher.server.auth.oidc.registry import PublisherRegistry
+from publisher.server.auth.oidc.service import TrustedPublishing
+from publisher.server.auth.principal import WORKING_RIGHTS, Grant, Principal, PrincipalKind, Right
+from publisher.server.auth.revocations import Revocations
+from publisher.server.storage.folder import FolderStorage
+from tests.helpers.issuer import REPOSITORY, Issuer, github_claims, gitlab_claims, running_issuer
+
+AUDIENCE = "pypi.acme.example"
+NOW = CopyTimes(fresh=0.0)
+
+
+@dataclass
+class Accounts:
+    """The accounts that vouch, with the rights that they have now."""
+
+    grants: dict[str, tuple[Grant, ...]] = field(default_factory=lambda: {"ada": (Grant(WORKING_RIGHTS),)})
+
+    def principal_now(self, username: str) -> Principal | None:
+        found = self.grants.get(username)
+        return None if found is None else Principal(username, PrincipalKind.ACCOUNT, found, account=username)
+
+    async def principal(self, username: str) -> Principal | None:
+        return self.principal_now(username)
+
+
+@dataclass
+class Index:
+    """One process of an index with trusted publishing."""
+
+    publishing: TrustedPublishing
+    accounts: Accounts
+    projects: set[str]
+
+    @classmethod
+    def open(cls, folder: Path, url: str = f"https://{AUDIENCE}/", revocations: CopyTimes = NOW) -> "Index":
+        folder.mkdir(exist_ok=True)
+        storage = FolderStorage(folder, mode=0o600)
+        accounts, projects = Accounts(), {"acme-widgets", "acme-gears"}
+
+        async def exists(name: str) -> bool:
+            return name in projects
+
+        publishing = TrustedPublishing(
+            storage,
+            url,
+            revocations=Revocations(storage, revocations),
+            vouchers=accounts,
+            exists=exists,
+            registry=PublisherRegistry(storage, NOW),
+        )
+        return cls(publishing, accounts, projects)
+
+    def trust(self, issuer: Issuer, kind: str = "github", **values: Any) -> str:
+        settings = {"repository": REPOSITORY, "workflow": "publish.yml"} if kind == "github" else {}
+        settings |= {"repository": REPOSITORY} if kind == "gitlab" else {}
+        settings |= values.pop("settings", {})
+        voucher = values.pop("voucher", "ada")
+        described = {"kind": kind, "issuer": issuer.url, "settings": settings, "projects": ["acme-widgets"], **values}
+        return asyncio.run(self.publishing.add(described, voucher)).name
+
+    def mint(self, token: str) -> MintedToken:
+        return asyncio.run(self.publishing.mint(token))
+
+    def refusal(self, token: str) -> tuple[str, str]:
+        with pytest.raises(MintingRefusedError) as caught:
+            self.mint(token)
+        return caught.value.code.value, caught.value.description
+
+    def verify(self, minted: MintedToken | str) -> Principal:
+        text = minted if isinstance(minted, str) else minted.text
+        return asyncio.run(self.publishing.tokens.verify(text))
+
+
+@pytest.fixture
+def issuer() -> Iterator[Issuer]:
+    with running_issuer() as issuer:
+        yield issuer
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> Index:
+    return Index.open(tmp_path / "credentials")
+
+
+@pytest.fixture
+def trusted(index: Index, issuer: Issuer) -> Index:
+    index.trust(issuer)
+    return index
+
+
+def test_a_job_publishes_its_projects_and_no_other(tmp_path: Path, issuer: Issuer) -> None:
+    trusted = Index.open(tmp_path / "credentials", revocations=CopyTimes())
+    trusted.trust(issuer)
+    minted = trusted.mint(issuer.token(github_claims(), AUDIENCE))
+    assert minted.text.startswith("pypi-publish-oidc_")
+    assert 890 < minted.expires - time.time() <= 900
+    for principal in (minted.principal, trusted.verify(minted), trusted.publishing.tokens.recall(minted.text)):
+        assert principal is not None
+        assert principal.kind is PrincipalKind.MINTED
+        assert principal.may(Right.PUBLISH, "acme-widgets")
+        assert principal.may(Right.READ, "acme-widgets")
+        assert not principal.may(Right.PUBLISH, "acme-gears")
+        assert not principal.may(Right.READ, "acme-gears")
+        assert not any(principal.may(right, "acme-widgets") for right in (Right.CREATE, Right.MANAGE, Right.ADMIN))
+        assert not principal.is_person
+        assert principal.origin is not None
+        assert (principal.origin.repository, principal.origin.commit) == (REPOSITORY, "a" * 40)
+        assert principal.origin.run.endswith("777")
+
+
+def test_es256_and_a_second_key_are_accepted(trusted: Index, issuer: Issuer) -> None:
+    issuer.add_key("curve", curve=True)
+    trusted.mint(issuer.token(github_claims(), AUDIENCE))
+    issuer.key_id = "first"
+    trusted.mint(issuer.token(github_claims(), AUDIENCE))
+
+
+def test_gitlab(index: Index, issuer: Issuer) -> None:
+    index.trust(issuer, "gitlab", settings={"environment": "release"})
+    claims = gitlab_claims(issuer, environment="release")
+    minted = index.mint(issuer.token(claims, AUDIENCE))
+    assert minted.principal.may(Right.PUBLISH, "acme-widgets")
+    for change in (
+        {"environment": "Release"},
+        {"project_path": "acme/gears"},
+        {"project_id": "2003"},
+        {"namespace_id": "85"},
+        {"ref_path": "refs/heads/main"},
+        {"ref_path": "refs/merge-requests/1/head"},
+        {"ci_config_ref_uri": str(claims["ci_config_ref_uri"]).replace(".gitlab-ci.yml", "other.yml")},
+        {"ci_config_ref_uri": str(claims["ci_config_ref_uri"]).replace("refs/tags/v1.0", "refs/heads/main")},
+        {"ci_config_ref_uri": f"elsewhere.example/{REPOSITORY}//.gitlab-ci.yml@refs/tags/v1.0"},
+    ):
+        changed = gitlab_claims(issuer, environment="release") | change
+        assert index.refusal(issuer.token(changed, AUDIENCE))[0] == "invalid-publisher", change
+
+
+def test_any_issuer_by_rules(index: Index, issuer: Issuer) -> None:
+    index.trust(issuer, "oidc", settings={"claims": {"sub": "pipeline:acme/*", "protected": "true"}})
+    claims = {"sub": "pipeline:acme/widgets", "protected": True}
+    assert index.mint(issuer.token(claims, AUDIENCE)).principal.may(Right.PUBLISH, "acme-widgets")
+    for change in (
+        {"sub": "pipeline:evil/widgets"},
+        {"protected": False},
+        {"protected": None},
+        {"protected": ["true"]},
+    ):
+        assert index.refusal(issuer.token(claims | change, AUDIENCE))[0] == "invalid-publisher", change
+
+
+# attacks
+
+
+def test_a_wrong_issuer_is_refused_and_never_asked(trusted: Index, issuer: Issuer) -> None:
+    with running_issuer() as other:
+        code, text = trusted.refusal(other.token(github_claims(), AUDIENCE))
+        assert code == "invalid-publisher"
+        assert other.url in text
+        assert other.asked == []
+        forged = other.token(github_claims(iss=issuer.url), AUDIENCE)
+        assert trusted.refusal(forged)[0] == "invalid-token"
+        for spelling in (f"{issuer.url}/", issuer.url.upper(), f"{issuer.url}#x"):
+            assert trusted.refusal(issuer.token(github_claims(iss=spelling), AUDIENCE))[0] == "invalid-publisher"
+
+
+@pytest.mark.parametrize(
+    "audience", [[AUDIENCE], [AUDIENCE, "pypi"], "pypi", "other.acme.example", f"https://{AUDIENCE}", "", None]
+)
+def test_another_audience(trusted: Index, issuer: Issuer, audience: Any) -> None:
+    assert trusted.refusal(issuer.token(github_claims(), audience))[0] == "invalid-token"
+
+
+@pytest.mark.parametrize(
+    ("claims", "says"),
+    [
+        ({"exp": time.time() - 60}, "expired"),
+        ({"nbf": time.time() + 3600}, "not valid yet"),
+        ({"iat": time.time() + 3600}, "not valid yet"),
+        ({"exp": time.time() + 10**6}, "more than a day"),
+        ({"exp": None}, "exp"),
+        ({"iat": None}, "iat"),
+        ({"jti": None}, "jti"),
+        ({"jti": ""}, "jti"),
+        ({"exp": "soon"}, "not valid"),
+        ({"exp": 10**400}, ""),
+    ],
+)
+def test_times_and_identifier(trusted: Index, issuer: Issuer, claims: dict[str, Any], says: str) -> None:
+    code, text = trusted.refusal(issuer.token(github_claims(**claims), AUDIENCE))
+    assert code == "invalid-token"
+    assert says in text
+
+
+def test_clocks_may_differ_by_half_a_minute(trusted: Index, issuer: Issuer) -> None:
+    now = time.time()
+    trusted.mint(issuer.token(github_claims(exp=int(now - 20)), AUDIENCE))
+    trusted.mint(issuer.token(github_claims(nbf=int(now + 20), iat=int(now + 20)), AUDIENCE))
+
+
+def _forged(header: dict[str, Any], claims: dict[str, Any], signature: bytes = b"") -> str:
+    parts = [json.dumps(part).encode() for part in (header, claims)] + [signature]
+    return ".".join(base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts)
+
+
+def _claims(issuer: Issuer) -> dict[str, Any]:
+    return dict(jwt.decode(issuer.token(github_claims(), AUDIENCE), options={"verify_signature": False}))
+
+
+@pytest.mark.parametrize("algorithm", ["none", "None", "NONE", "", None])
+def test_no_algorithm(trusted: Index, issuer: Issuer, algorithm: str | None) -> None:
+    token = _forged({"alg": algorithm, "typ": "JWT", "kid": "first"}, _claims(issuer))
+    assert trusted.refusal(token)[0] == "invalid-token"
+
+
+@pytest.mark.parametrize("form", ["pem", "der", "jwk"])
+def test_the_public_key_as_a_shared_secret(trusted: Index, issuer: Issuer, form: str) -> None:
+    public = issuer.keys["first"].public_key()
+    spki = serialization.PublicFormat.SubjectPublicKeyInfo
+    secret = {
+        "pem": public.public_bytes(serialization.Encoding.PEM, spki),
+        "der": public.public_bytes(serialization.Encoding.DER, spki),
+        "jwk": json.dumps(issuer.public_key("first")).encode(),
+    }[form]
+    unsigned = _forged({"alg": "HS256", "typ": "JWT", "kid": "first"}, _claims(issuer)).rstrip(".")
+    mac = hmac.HMAC(secret, hashes.SHA256())
+    mac.update(unsigned.encode())
+    token = f"{unsigned}.{base64.urlsafe_b64encode(mac.finalize()).rstrip(b'=').decode()}"
+    code, text = trusted.refusal(token)
+    assert (code, "algorithm" in text) == ("invalid-token", True)
+
+
+@pytest.mark.parametrize("name", ["jku", "jwk", "x5u", "x5c"])
+def test_keys_that_the_token_brings_are_not_looked_at(trusted: Index, issuer: Issuer, name: str) -> None:
+    with running_issuer() as other:
+        value: Any = {"jwk": other.public_key("first"), "x5c": ["MIIB"]}.get(name, f"{other.url}/keys")
+        claims = github_claims(iss=issuer.url)
+        assert trusted.refusal(other.token(claims, AUDIENCE, headers={name: value}))[0] == "invalid-token"
+        assert other.asked == []
+        trusted.mint(issuer.token(github_claims(), AUDIENCE, headers={name: value}))
+        assert other.asked == []
+
+
+@pytest.mark.parametrize("key_id", ["../../credentials", "", "first' OR 1", "x" * 5000, None, 1, ["first"]])
+def test_odd_key_names(trusted: Index, issuer: Issuer, key_id: Any) -> None:
+    token = issuer.token(github_claims(), AUDIENCE).split(".")
+    header = json.loads(base64.urlsafe_b64decode(token[0] + "=="))
+    header["kid"] = key_id
+    token[0] = base64.urlsafe_b64encode(json.dumps(header).encode()).rstrip(b"=").decode()
+    assert trusted.refusal(".".join(token))[0] == "invalid-token"
+
+
+def test_critical_extensions_are_not_passed_over(trusted: Index, issuer: Issuer) -> None:
+    token = issuer.token(github_claims(), AUDIENCE, headers={"crit": ["exp"], "exp": 1})
+    assert trusted.refusal(token)[0] == "invalid-token"
+
+
+@pytest.mark.parametrize("text", ["", "x", "a.b.c", "....", "e30.e30.", "ä" * 50, "x" * 50_000, "\ud800.a.b"])
+def test_no_token_at_all(trusted: Index, text: str) -> None:
+    assert trusted.refusal(text)[0] == "invalid-token"
+
+
+def test_a_changed_claim_breaks_the_signature(trusted: Index, issuer: Issuer) -> None:
+    head, _, signature = issuer.token(github_claims(repository="acme/other"), AUDIENCE).split(".")
+    body = base64.urlsafe_b64encode(json.dumps(_claims(issuer)).encode()).rstrip(b"=").decode()
+    assert trusted.refusal(f"{head}.{body}.{signature}")[0] == "invalid-token"
+
+
+def test_an_unknown_key_is_asked_for_once_a_minute(trusted: Index, issuer: Issuer) -> None:
+    trusted.mint(issuer.token(github_claims(), AUDIENCE))
+    asked = len(issuer.asked)
+    issuer.add_key("second")
+    for _ in range(5):
+        assert trusted.refusal(issuer.token(github_claims(), AUDIENCE))[0] == "invalid-token"
+    assert len(issuer.asked) == asked  # the keys were fetched less than a minute ago
+
+
+async def _race(parts: list[TrustedPublishing], token: str) -> list[MintedToken | BaseException]:
+    return await asyncio.gather(*(each.mint(token) for each in parts), return_exceptions=True)
+
+
+def test_a_token_is_exchanged_once_whoever_asks(trusted: Index, issuer: Issuer, tmp_path: Path) -> None:
+    others = [Index.open(tmp_path / "credentials") for _ in range(3)]
+    token = issuer.token(github_claims(), AUDIENCE)
+    found = asyncio.run(_race([trusted.publishing, *(each.publishing for each in others)] * 2, token))
+    assert sum(isinstance(each, MintedToken) for each in found) == 1
+    refusals = [each for each in found if isinstance(each, MintingRefusedError)]
+    assert [each.code.value for each in refusals] == ["invalid-reuse-token"] * 7
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"repository_id": "1002"}, "another one of the same name"),
+        ({"repository_owner_id": "43"}, "another one of the same name"),
+        ({"repository_id": None}, "no claim repository_id"),
+        ({"repository": "mallory/widgets"}, "No publisher"),
+        ({"repository": "acme/widgets-fork"}, "No publisher"),
+        ({"repository_owner": "mallory"}, "No publisher"),
+        ({"workflow_ref": f"{REPOSITORY}/.github/workflows/other.yml@refs/tags/v1.0"}, "workflow_ref"),
+        ({"workflow_ref": f"{REPOSITORY}/.github/workflows/Publish.yml@refs/tags/v1.0"}, "workflow_ref"),
+        ({"workflow_ref": "mallory/widgets/.github/workflows/publish.yml@refs/tags/v1.0"}, "workflow_ref"),
+        ({"workflow_ref": f"{REPOSITORY}/.github/workflows/publish.yml@refs/heads/evil"}, "refs/heads/evil"),
+        ({"workflow_ref": None}, "workflow_ref"),
+        ({"job_workflow_ref": "mallory/ci/.github/workflows/x.yml@refs/heads/main"}, "may not call"),
+        ({"job_workflow_ref": None}, "job_workflow_ref"),
+        ({"ref": "refs/heads/main"}, "ref"),
+        ({"ref": "refs/pull/7/merge"}, "ref"),
+        ({"event_name": "pull_request_target"}, "pull_request_target"),
+        ({"event_name": None}, "event_name"),
+    ],
+)
+def test_other_repositories_workflows_and_refs(
+    trusted: Index, issuer: Issuer, change: dict[str, Any], says: str
+) -> None:
+    trusted.mint(issuer.token(github_claims(), AUDIENCE))
+    code, text = trusted.refusal(issuer.token(github_claims(**change), AUDIENCE))
+    assert code == "invalid-publisher"
+    assert says in text
+
+
+def test_letters_of_a_repository_may_differ_in_case(trusted: Index, issuer: Issuer) -> None:
+    trusted.mint(issuer.token(github_claims(repository="Acme/Widgets"), AUDIENCE))
+
+
+def test_a_rename_shows_by_the_numbers_that_were_given(index: Index, issuer: Issuer) -> None:
+    index.trust(issuer, pins={"repository_id": "9", "repository_owner_id": "42"})
+    assert index.refusal(issuer.token(github_claims(), AUDIENCE))[0] == "invalid-publisher"
+    index.mint(issuer.token(github_claims(repository_id="9"), AUDIENCE))
+
+
+def test_two_first_uses_at_a_time_pin_one_repository(trusted: Index, issuer: Issuer, tmp_path: Path) -> None:
+    other = Index.open(tmp_path / "credentials")
+
+    async def both() -> list[MintedToken | BaseException]:
+        mine = issuer.token(github_claims(), AUDIENCE)
+        recreated = issuer.token(github_claims(repository_id="1002"), AUDIENCE)
+        work = [trusted.publishing.mint(mine), other.publishing.mint(recreated)]
+        return await asyncio.gather(*work, return_exceptions=True)
+
+    found = asyncio.run(both())
+    assert sorted(type(each).__name__ for each in found) == ["MintedToken", "MintingRefusedError"]
+
+
+def test_an_environment_is_required_where_one_is_named(index: Index, issuer: Issuer) -> None:
+    index.trust(issuer, settings={"environment": "release"})
+    for environment in ("staging", "", None):
+        assert index.refusal(issuer.token(github_claims(environment=environment), AUDIENCE))[0] == "invalid-publisher"
+    index.mint(issuer.token(github_claims(environment="Release"), AUDIENCE))
+
+
+def test_a_called_workflow_must_be_on_the_list(index: Index, issuer: Issuer) -> None:
+    ours = "acme/index/.github/workflows/publish.yaml"
+    index.trust(issuer, settings={"called_workflows": [ours, "acme/ci/.github/workflows/x.yml@refs/tags/*"]})
+    for called in (f"{ours}@{'b' * 40}", "acme/ci/.github/workflows/x.yml@refs/tags/v2"):
+        index.mint(issuer.token(github_claims(job_workflow_ref=called), AUDIENCE))
+    for called in (
+        "acme/ci/.github/workflows/x.yml@refs/heads/main",
+        "acme/index/.github/workflows/other.yaml@refs/tags/v1",
+        f"mallory/{ours}@{'b' * 40}",
+        ours,
+    ):
+        token = issuer.token(github_claims(job_workflow_ref=called), AUDIENCE)
+        assert index.refusal(token)[0] == "invalid-publisher", called
+
+
+@pytest.mark.parametrize("fault", ["down", "slow", "huge", "redirect"])
+def test_an_issuer_that_fails(trusted: Index, issuer: Issuer, fault: str, tmp_path: Path) -> None:
+    """Without keys nothing is minted, which is said to be no fault of the token; known keys stay in use."""
+    issuer.fault = fault
+    code, text = trusted.refusal(issuer.token(github_claims(), AUDIENCE))
+    assert code == "issuer-unavailable"
+    assert issuer.url in text
+    issuer.fault = ""
+    other = Index.open(tmp_path / "credentials")
+    other.mint(issuer.token(github_claims(), AUDIENCE))
+    issuer.fault = fault
+    other.mint(issuer.token(github_claims(), AUDIENCE))
+
+
+# what ends a token
+
+
+def test_a_burnt_token_is_refused_by_other_processes(trusted: Index, issuer: Issuer, tmp_path: Path) -> None:
+    other = Index.open(tmp_path / "credentials")
+    minted = trusted.mint(issuer.token(github_claims(), AUDIENCE))
+    assert other.verify(minted).may(Right.PUBLISH, "acme-widgets")
+    assert asyncio.run(trusted.publishing.burn(minted.text)) is not None
+    for each in (trusted, other):
+        with pytest.raises(CredentialsRefusedError):
+            each.verify(minted)
+        assert each.publishing.tokens.recall(minted.text) is None
+
+
+def test_a_removed_publisher_ends_its_tokens_and_can_come_back(trusted: Index, issuer: Issuer, tmp_path: Path) -> None:
+    other = Index.open(tmp_path / "credentials")
+    minted = trusted.mint(issuer.token(github_claims(), AUDIENCE))
+    other.verify(minted)
+    (publisher,) = asyncio.run(trusted.publishing.registry.all())
+    asyncio.run(trusted.publishing.remove(publisher.name))
+    with pytest.raises(CredentialsRefusedError):
+        other.verify(minted)
+    assert other.refusal(issuer.token(github_claims(), AUDIENCE))[0] == "invalid-publisher"
+    assert trusted.trust(issuer) == publisher.name
+    other.verify(other.mint(issuer.token(github_claims(), AUDIENCE)))
+    with pytest.raises(CredentialsRefusedError):
+        other.verify(minted)
+
+
+def test_a_publisher_has_no_right_that_its_voucher_has_lost(tmp_path: Path, issuer: Issuer) -> None:
+    trusted = Index.open(tmp_path / "credentials", revocations=CopyTimes())
+    trusted.trust(issuer)
+    minted = trusted.mint(issuer.token(github_claims(), AUDIENCE))
+    trusted.accounts.grants["ada"] = (Grant(frozenset({Right.READ, Right.PUBLISH})),)
+    assert not trusted.verify(minted).may(Right.PUBLISH, "acme-widgets")
+    recalled = trusted.publishing.tokens.recall(minted.text)
+    assert recalled is not None
+    assert not recalled.may(Right.PUBLISH, "acme-widgets")
+    assert trusted.verify(minted).may(Right.PUBLISH, "acme-widgets", {"ada"})  # a maintainer by the project's record
+    del trusted.accounts.grants["ada"]
+    with pytest.raises(CredentialsRefusedError):
+        trusted.verify(minted)
+    assert trusted.refusal(issuer.token(github_claims(), AUDIENCE))[0] == "invalid-publisher"
+
+
+def test_each_of_two_vouchers_counts_for_itself(trusted: Index, issuer: Issuer) -> None:
+    trusted.accounts.grants["bob"] = (Grant(WORKING_RIGHTS, "acme-gears"),)
+    trusted.trust(issuer, voucher="bob", projects=["acme-gears", "acme-widgets"])
+    minted = trusted.mint(issuer.token(github_claims(), AUDIENCE))
+    assert minted.principal.may(Right.PUBLISH, "acme-gears")
+    assert minted.principal.may(Right.PUBLISH, "acme-widgets")
+    asyncio.run(trusted.publishing.remove_of("ada"))
+    minted = trusted.mint(issuer.token(github_claims(), AUDIENCE))
+    assert not minted.principal.may(Right.PUBLISH, "acme-widgets")
+    assert minted.principal.may(Right.PUBLISH, "acme-gears")
+
+
+def test_a_token_of_another_index_or_key_is_refused(trusted: Index, issuer: Issuer, tmp_path: Path) -> None:
+    minted = trusted.mint(issuer.token(github_claims(), AUDIENCE))
+    stranger = Index.open(tmp_path / "elsewhere")
+    renamed = Index.open(tmp_path / "credentials", "https://other.acme.example/")
+    head, body, signature = minted.text.removeprefix("pypi-publish-oidc_").split(".")
+    changed = f"pypi-publish-oidc_{head}.{body[:-2]}AA.{signature}"
+    unsigned = "pypi-publish-oidc_" + _forged({"alg": "none", "kid": "x"}, {"exp": time.time() + 99})
+    for index, text in (
+        (stranger, minted.text),
+        (renamed, minted.text),
+        (trusted, changed),
+        (trusted, unsigned),
+        (trusted, issuer.token(github_claims(), AUDIENCE)),
+        (trusted, "pypi-publish-oidc_" + "x" * 9000),
+    ):
+        with pytest.raises(CredentialsRefusedError):
+            index.verify(text)
+
+
+def test_keys_are_rotated_and_the_last_one_still_verifies(trusted: Index, issuer: Issuer, tmp_path: Path) -> None:
+    other = Index.open(tmp_path / "credentials")
+    before = trusted.mint(issuer.token(github_claims(), AUDIENCE))
+    path = tmp_path / "credentials" / "trust" / "keys.json"
+    assert path.stat().st_mode & 0o077 == 0
+    kept = json.loads(path.read_text())
+    kept["keys"][0]["created"] -= 8 * 86400
+    path.write_text(json.dumps(kept))
+    rotating = Index.open(tmp_path / "credentials")
+    after = rotating.mint(issuer.token(github_claims(), AUDIENCE))
+    assert len(json.loads(path.read_text())["keys"]) == 2
+    for each in (trusted, other, rotating):
+        each.verify(before)
+        each.verify(after)
+
+
+# pending publishers
+
+
+def test_a_pending_publisher_creates_one_project_once(index: Index, issuer: Issuer) -> None:
+    index.trust(issuer, projects=["acme-new"], creates=True)
+    first = index.mint(issuer.token(github_claims(), AUDIENCE))
+    assert first.principal.may(Right.CREATE, "acme-new")
+    assert not first.principal.may(Right.CREATE, "acme-other")
+    again = index.mint(issuer.token(github_claims(), AUDIENCE))  # the first upload may have failed
+    assert again.principal.may(Right.CREATE, "acme-new")
+    index.projects.add("acme-new")
+    later = index.mint(issuer.token(github_claims(), AUDIENCE))
+    assert later.principal.may(Right.PUBLISH, "acme-new")
+    assert not later.principal.may(Right.CREATE, "acme-new")
+    index.projects.discard("acme-new")
+    assert not index.mint(issuer.token(github_claims(), AUDIENCE)).principal.may(Right.CREATE, "acme-new")
+
+
+def test_a_pending_publisher_gets_nothing_of_a_project_that_others_made(index: Index, issuer: Issuer) -> None:
+    index.trust(issuer, projects=["acme-new"], creates=True)
+    index.projects.add("acme-new")
+    code, text = index.refusal(issuer.token(github_claims(), AUDIENCE))
+    assert code == "invalid-pending-publisher"
+    assert "acme-new exists already" in text
+
+
+Change = Callable[[dict[str, Any]], object]
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({"kind": "gopher"}, "kind"),
+        ({"issuer": "http://ci.acme.example"}, "https"),
+        ({"issuer": "https://user@ci.acme.example"}, "URL"),
+        ({"issuer": "ci.acme.example"}, "URL"),
+        ({"projects": []}, "projects"),
+        ({"projects": ["*"]}, "'*'"),
+        ({"projects": ["pypi-publish"]}, "pypi-publish"),
+        ({"projects": ["a", "b"], "creates": True}, "exactly one"),
+        ({"settings": {"repository": "acme", "workflow": "x.yml"}}, "repository"),
+        ({"settings": {"repository": "acme/widgets", "workflow": "../x.yml"}}, "workflow"),
+        ({"settings": {"repository": "acme/widgets"}}, "workflow"),
+        ({"settings": {"repository": "acme/widgets", "workflow": "x.yml", "ref": "main"}}, "ref"),
+        ({"pins": {"repository_id": "ten"}}, "repository_id"),
+        ({"pins": {"sub": "1"}}, "sub"),
+        ({"kind": "oidc", "issuer": None}, "URL"),
+        ({"kind": "oidc", "issuer": "https://gitlab.com", "settings": {"claims": {"sub": "x"}}}, "kind of its own"),
+        ({"kind": "oidc", "issuer": "https://ci.acme.example", "settings": {}}, "claim"),
+        ({"kind": "oidc", "issuer": "https://ci.acme.example", "settings": {"claims": {"sub": "*"}}}, "every value"),
+        ({"kind": "oidc", "issuer": "https://ci.acme.example", "settings": {"claims": {"aud": "x"}}}, "any case"),
+    ],
+)
+def test_publishers_that_are_not_valid(index: Index, values: dict[str, Any], says: str) -> None:
+    valid = {
+        "kind": "github",
+        "settings": {"repository": REPOSITORY, "workflow": "publish.yml"},
+        "projects": ["acme-widgets"],
+    }
+    with pytest.raises(InvalidPublisherError) as caught:
+        asyncio.run(index.publishing.add({**valid, **values}, None))
+    assert says in str(caught.value)
+
+
+def test_many_writers_lose_no_publisher(index: Index, issuer: Issuer, tmp_path: Path) -> None:
+    parts = [index, *(Index.open(tmp_path / "credentials") for _ in range(3))]
+
+    async def add_all() -> None:
+        settings = [{"repository": f"acme/p{number}", "workflow": "publish.yml"} for number in range(12)]
+        await asyncio.gather(
+            *(
+                parts[number % 4].publishing.add(
+                    {"kind": "github", "issuer": issuer.url, "settings": each, "projects": ["acme-widgets"]}, "ada"
+                )
+                for number, each in enumerate(settings)
+            )
+        )
+
+    asyncio.run(add_all())
+    assert len(asyncio.run(index.publishing.registry.all())) == 12

@@ -1,0 +1,158 @@
+"""Trusted publishing over HTTP: the exchange, uploads with minted tokens, and the administration of publishers."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from publisher.secret import Secret
+from publisher.server.app import IndexApp
+from tests.helpers.dists import make_wheel
+from tests.helpers.http import Client
+from tests.helpers.inside import serving_app
+from tests.helpers.issuer import REPOSITORY, Issuer, github_claims, running_issuer
+
+AUDIENCE = "pypi.acme.example"
+ADMIN = {"Authorization": "Bearer admin-token"}
+ROLES = """\
+[users.ada]
+"acme-*" = "maintainer"
+"""
+
+
+@pytest.fixture
+def issuer() -> Iterator[Issuer]:
+    with running_issuer() as issuer:
+        yield issuer
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[tuple[str, IndexApp]]:
+    settings = {"public_url": f"https://{AUDIENCE}/", "admin_token": Secret("admin-token")}
+    with serving_app(tmp_path, settings) as served:
+        yield served
+
+
+def post(url: str, path: str, body: Any, **options: Any) -> requests.Response:
+    return requests.post(url + path, json=body, timeout=30, **options)
+
+
+def trust(url: str, issuer: Issuer, **values: Any) -> requests.Response:
+    settings = {"repository": REPOSITORY, "workflow": "publish.yml"}
+    described = {"kind": "github", "issuer": issuer.url, "settings": settings, "projects": ["acme-widgets"], **values}
+    return post(url, "-/trust", described, headers=ADMIN)
+
+
+def mint(url: str, issuer: Issuer, path: str = "_/oidc/mint-token", **claims: Any) -> str:
+    answer = post(url, path, {"token": issuer.token(github_claims(**claims), AUDIENCE)})
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["success"] is True
+    return str(answer.json()["token"])
+
+
+def test_without_a_url_there_is_no_trusted_publishing(tmp_path: Path) -> None:
+    """Whatever a client says in its headers, an index that does not know its own URL has no audience."""
+    with serving_app(tmp_path, {"admin_token": Secret("admin-token"), "trusted_proxies": ("*",)}) as (url, _):
+        headers = {"Host": AUDIENCE, "X-Forwarded-Host": AUDIENCE, "Forwarded": f"host={AUDIENCE}"}
+        answers = [
+            requests.get(f"{url}_/oidc/audience", headers=headers, timeout=30),
+            post(url, "_/oidc/mint-token", {"token": "x"}, headers=headers),
+            post(url, "_/oidc/burn-token", {"token": "x"}, headers=headers),
+            post(url, "-/trust", {}, headers={**headers, **ADMIN}),
+        ]
+        assert [answer.status_code for answer in answers] == [404] * 4
+        assert all("--public-url" in answer.text for answer in answers)
+
+
+def test_the_audience_is_the_configured_host(served: tuple[str, IndexApp]) -> None:
+    for headers in ({}, {"Host": "evil.example"}, {"X-Forwarded-Host": "evil.example"}):
+        answer = requests.get(f"{served[0]}_/oidc/audience", headers=headers, timeout=30)
+        assert (answer.status_code, answer.json()) == (200, {"audience": AUDIENCE})
+
+
+def test_a_job_publishes_and_burns_its_token(served: tuple[str, IndexApp], issuer: Issuer, tmp_path: Path) -> None:
+    url, _ = served
+    assert trust(url, issuer, creates=True).status_code == 201
+    token = mint(url, issuer)
+    client = Client(url, ("__token__", token))
+    first = make_wheel(tmp_path, "acme_widgets")
+    assert client.upload(first).status_code == 200
+    assert client.filenames("acme-widgets") == [first.name]
+    for path in ("-/trust", "users", "password"):
+        assert client.get(path).status_code in {401, 403, 405}, path
+    assert client.request("DELETE", "projects/acme-widgets/1.0/").status_code == 403
+    assert post(url, "_/oidc/burn-token", {"token": token}).status_code == 202
+    assert client.upload(first).status_code == 401
+    assert client.get("simple/acme-widgets/").status_code == 401
+    again = Client(url, ("__token__", mint(url, issuer, "_/oidc/github/mint-token")))
+    assert again.upload(make_wheel(tmp_path, "acme_widgets", "1.1")).status_code == 200
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"token": 1}', b'{"token": ""}', b"\xff", b"[" * 50_000])
+@pytest.mark.parametrize("path", ["_/oidc/mint-token", "_/oidc/burn-token"])
+def test_bodies_that_are_no_request(served: tuple[str, IndexApp], path: str, body: bytes) -> None:
+    answer = requests.post(served[0] + path, data=body, timeout=30)
+    assert answer.status_code == 422
+    assert answer.json()["message"] == "Token request failed"
+    assert [error["code"] for error in answer.json()["errors"]] == ["invalid-payload"]
+    assert answer.json()["errors"][0]["description"]
+
+
+def test_refusals_have_the_format_that_clients_read(served: tuple[str, IndexApp], issuer: Issuer) -> None:
+    url, _ = served
+    trust(url, issuer)
+    token = issuer.token(github_claims(), AUDIENCE)
+    assert post(url, "_/oidc/mint-token", {"token": token}).status_code == 200
+    for sent, code in (
+        (token, "invalid-reuse-token"),
+        ("x.y.z", "invalid-token"),
+        (issuer.token(github_claims(ref="refs/heads/main"), AUDIENCE), "invalid-publisher"),
+    ):
+        answer = post(url, "_/oidc/mint-token", {"token": sent})
+        assert answer.status_code == 422
+        assert [error["code"] for error in answer.json()["errors"]] == [code]
+        assert sent not in answer.text
+    assert post(url, "_/oidc/burn-token", {"token": "pypi-publish-oidc_x.y.z"}).status_code == 202
+
+
+def test_who_may_vouch_for_a_publisher(served: tuple[str, IndexApp], issuer: Issuer) -> None:
+    """Without roles it takes an admin; with roles, the accounts that manage the projects may, by their passwords."""
+    url, _ = served
+    settings = {"repository": REPOSITORY, "workflow": "publish.yml"}
+    described = {"kind": "github", "issuer": issuer.url, "settings": settings, "projects": ["acme-widgets"]}
+    ada = {"auth": ("ada", "correct horse")}
+    assert post(url, "-/trust", described).status_code == 401
+    assert post(url, "-/trust", described, auth=("ada", "wrong")).status_code == 401
+    refused = post(url, "-/trust", described, **ada)
+    assert (refused.status_code, "'admin'" in refused.text) == (403, True)
+    assert requests.get(f"{url}-/trust", timeout=30, **ada).json()["publishers"] == []
+    assert trust(url, issuer).status_code == 201
+    name = requests.get(f"{url}-/trust", headers=ADMIN, timeout=30).json()["publishers"][0]["name"]
+    assert requests.delete(f"{url}-/trust/{name}", timeout=30, **ada).status_code == 403
+    token = ("__token__", mint(url, issuer))
+    assert post(url, "-/trust", described, auth=token).status_code == 403
+    assert requests.delete(f"{url}-/trust/{name}", headers=ADMIN, timeout=30).status_code == 200
+    assert requests.delete(f"{url}-/trust/{name}", headers=ADMIN, timeout=30).status_code == 404
+    assert requests.get(f"{url}simple/", auth=token, timeout=30).status_code == 401
+
+
+@pytest.mark.parametrize("projects", [["acme-widgets"], ["acme-widgets", "other"]])
+def test_maintainers_vouch_for_their_projects(
+    served: tuple[str, IndexApp], issuer: Issuer, tmp_path: Path, projects: list[str]
+) -> None:
+    url, app = served
+    (tmp_path / "access.toml").write_text(ROLES)
+    app._access.forget()
+    settings = {"repository": REPOSITORY, "workflow": "publish.yml"}
+    described = {"kind": "github", "issuer": issuer.url, "settings": settings, "projects": projects}
+    answer = post(url, "-/trust", described, auth=("ada", "correct horse"))
+    assert answer.status_code == (201 if projects == ["acme-widgets"] else 403), answer.text
+    pending = post(url, "-/trust", {**described, "creates": True}, auth=("ada", "correct horse"))
+    assert pending.status_code in {403, 422}
+
+
+def test_descriptions_that_are_not_valid(served: tuple[str, IndexApp], issuer: Issuer) -> None:
+    answer = trust(served[0], issuer, projects=["no project"])
+    assert (answer.status_code, "no project" in answer.text) == (422, True)
