@@ -1,0 +1,126 @@
+"""The files in `deployments/` for machines of one's own, read by the programs that they are for."""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+import requests
+import trustme
+
+from publisher.cli.main import group
+from tests.conftest import ROOT
+from tests.helpers.index import RunningIndex
+from tests.helpers.waiting import eventually
+
+DEPLOYMENTS = ROOT / "deployments"
+USER, PASSWORD = "ada", "correct horse"
+HOST = "pypi.acme.example"
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def _needs(program: str) -> str:
+    found = shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin")
+    if found is None:
+        pytest.skip(f"{program} is not on this machine")
+    return found
+
+
+@pytest.fixture
+def proxied(tmp_path: Path) -> Iterator[tuple[str, Path, RunningIndex]]:
+    """Run nginx with our file in front of an index; return its URL, its certificate, and the index."""
+    nginx = _needs("nginx")
+    index = RunningIndex.start(tmp_path / "index", "--trusted-proxy", "127.0.0.1")
+    index.add_user(USER, PASSWORD)
+    authority, port = trustme.CA(), _free_port()
+    certificate = authority.issue_cert("localhost")
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    certificate.private_key_pem.write_to_path(str(tmp_path / "key.pem"))
+    for number, pem in enumerate(certificate.cert_chain_pems):
+        pem.write_to_path(str(tmp_path / "cert.pem"), append=number > 0)
+    words = {
+        "listen 443 ssl": f"listen 127.0.0.1:{port} ssl",
+        "listen 80": f"listen 127.0.0.1:{_free_port()}",
+        "http://127.0.0.1:8080": index.url.rstrip("/"),
+        f"/etc/ssl/certs/{HOST}.pem": str(tmp_path / "cert.pem"),
+        f"/etc/ssl/private/{HOST}.key": str(tmp_path / "key.pem"),
+        HOST: "localhost",
+    }
+    text = (DEPLOYMENTS / "nginx.conf").read_text()
+    for old, new in words.items():
+        assert old in text
+        text = text.replace(old, new)
+    for name in ("body", "proxy", "fastcgi", "uwsgi", "scgi"):
+        text = f"{'client_body' if name == 'body' else name}_temp_path {tmp_path / name};\n{text}"
+    configuration = tmp_path / "nginx.conf"
+    configuration.write_text(
+        f"daemon off; pid {tmp_path / 'pid'}; error_log {tmp_path / 'errors'};\n"
+        f"events {{}}\nhttp {{ access_log off;\n{text}}}\n"
+    )
+    server = subprocess.Popen([nginx, "-p", tmp_path, "-e", tmp_path / "errors", "-c", configuration])
+    try:
+        assert eventually(lambda: _answers(port) or server.poll() is not None)
+        assert server.poll() is None, (tmp_path / "errors").read_text()
+        yield f"https://localhost:{port}/", tmp_path / "ca.pem", index
+    finally:
+        server.terminate()
+        server.wait(20)
+        index.stop()
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as trying:
+        return trying.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_behind_nginx_urls_are_the_ones_that_people_use(proxied: tuple[str, Path, RunningIndex]) -> None:
+    url, authority, _ = proxied
+    page = requests.get(url, auth=(USER, PASSWORD), verify=str(authority), timeout=30)
+    assert page.status_code == 200
+    assert f"{url}simple/" in page.text
+
+
+def test_behind_nginx_no_client_says_where_it_comes_from(proxied: tuple[str, Path, RunningIndex]) -> None:
+    url, authority, index = proxied
+    forged = {"X-Forwarded-For": "203.0.113.9", "Forwarded": "for=203.0.113.9", "X-Forwarded-Prefix": "/forged"}
+    page = requests.get(url, auth=(USER, PASSWORD), headers=forged, verify=str(authority), timeout=30)
+    assert eventually(lambda: '"GET /"' in index.log.read_text())
+    assert "203.0.113.9" not in index.log.read_text()
+    assert "/forged" not in page.text
+
+
+def test_caddy_takes_its_file() -> None:
+    command = [_needs("caddy"), "validate", "--adapter", "caddyfile", "--config", str(DEPLOYMENTS / "Caddyfile")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
+def test_systemd_takes_the_unit(tmp_path: Path) -> None:
+    command = "ExecStart=/opt/pypi-index/current/bin/pypi-publish"
+    unit = (DEPLOYMENTS / "pypi-index.service").read_text()
+    assert command in unit
+    (tmp_path / "pypi-index.service").write_text(unit.replace(command, "ExecStart=/bin/echo"))
+    verify = [_needs("systemd-analyze"), "verify", "--man=no", str(tmp_path / "pypi-index.service")]
+    done = subprocess.run(verify, capture_output=True, text=True, check=False, timeout=60)
+    complaints = [line for line in done.stderr.splitlines() if "pypi-index" in line]
+    assert (done.returncode, complaints) == (0, [])
+
+
+@pytest.mark.parametrize("name", ["environment", "Containerfile", "compose.yaml"])
+def test_settings_are_options_of_serve(name: str) -> None:
+    serve = group.get_command(click.Context(group), "serve")
+    assert serve is not None
+    known = {option.envvar for option in serve.params if isinstance(option.envvar, str)}
+    given = set(re.findall(r"PYPI_INDEX_[A-Z_]+", (DEPLOYMENTS / name).read_text()))
+    assert given
+    assert given <= known
