@@ -147,6 +147,17 @@ class Authenticator:
             task.add_done_callback(lambda ended: self._end(digest, address, ended))
         return await asyncio.shield(task)
 
+    async def entry_text(self, username: str) -> str | None:
+        """
+        Return an account's entry in the file, which changes with its password; None for an unknown or locked one.
+
+        Raises AccountsUnavailableError when the accounts can't be read.
+        """
+        if self.users is None:
+            return None
+        entry = (await self._load()).table.entry(username)
+        return entry.text if entry is not None else None
+
     def _end(self, digest: bytes, address: str, task: asyncio.Task[str]) -> None:
         del self._running[digest, address]
         if not task.cancelled():

@@ -1,0 +1,1 @@
+"""Sessions of people in browsers: signed cookies, and what ends them."""

@@ -1,0 +1,103 @@
+"""The keys that sign sessions, and when each account's sessions were ended: one file beside the accounts."""
+
+import asyncio
+import json
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
+
+from publisher.server.auth.fresh_copy import CopyTimes, FreshCopy
+from publisher.server.storage.base import Files, Storage
+from publisher.server.storage.errors import AbsentError, ChangedError
+
+FORMAT = 1
+KEY_AGE = 30 * 86400.0
+"""Seconds after which a new key signs; the old one verifies for as long again."""
+
+_FILE = "sessions/state"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionKey:
+    """A key with its identifier, which is no secret, and the time that it was made (seconds since 1970)."""
+
+    id: str
+    secret: bytes = field(repr=False)
+    made: float
+
+
+@dataclass(frozen=True, slots=True)
+class SessionState:
+    """The keys, the newest first, and for accounts the time that all their sessions ended."""
+
+    keys: tuple[SessionKey, ...] = ()
+    ended: Mapping[str, float] = field(default_factory=dict)
+
+    def key(self, identifier: str) -> SessionKey | None:
+        """Return the key of an identifier while it may be used."""
+        return next((key for key in self.keys if key.id == identifier), None)
+
+
+class SessionKeys:
+    """The state as all processes know it: a copy older than 5 s is read again, one older than 60 s is refused."""
+
+    def __init__(self, storage: Storage, times: CopyTimes | None = None) -> None:
+        self._storage = storage
+        self._copy = FreshCopy(storage, _FILE, _parse, times)
+
+    async def state(self) -> SessionState:
+        """Return the state; raise AccountsUnavailableError when it can't be read."""
+        return await self._copy.get()
+
+    async def signing_key(self) -> SessionKey:
+        """Return the key that signs, which is made where there is none, or an old one; durable when this returns."""
+        state = await self.state()
+        if not state.keys or time.time() - state.keys[0].made > KEY_AGE:
+            state = await self._change(_with_new_key)
+        return state.keys[0]
+
+    async def end_all(self, username: str) -> None:
+        """End the sessions of an account; durable when this returns."""
+        await self._change(lambda state: replace(state, ended={**state.ended, username: time.time()}))
+
+    async def _change(self, change: Callable[[SessionState], SessionState]) -> SessionState:
+        def work(files: Files) -> SessionState:
+            while True:
+                version: str | None = None
+                state = SessionState()
+                with suppress(AbsentError):
+                    version, state = files.stat(_FILE).version, _parse(files.read(_FILE))
+                changed = change(state)
+                with suppress(ChangedError):
+                    files.replace(_FILE, _written(changed), version)
+                    return changed
+
+        async with self._storage.lease("sessions") as lease, self._storage.writing(lease) as files:
+            state = await asyncio.to_thread(work, files)
+        self._copy.forget()
+        return state
+
+
+def _with_new_key(state: SessionState) -> SessionState:
+    now = time.time()
+    if state.keys and now - state.keys[0].made <= KEY_AGE:
+        return state  # another process was faster
+    kept = [key for key in state.keys if now - key.made <= 2 * KEY_AGE]
+    ended = {user: at for user, at in state.ended.items() if now - at <= 2 * KEY_AGE}
+    return SessionState((SessionKey(secrets.token_hex(4), secrets.token_bytes(32), now), *kept), ended)
+
+
+def _parse(data: bytes | None) -> SessionState:
+    record = json.loads(data or b"{}")
+    keys = tuple(
+        SessionKey(str(each["id"]), bytes.fromhex(each["secret"]), float(each["made"]))
+        for each in record.get("keys", [])
+    )
+    return SessionState(keys, {str(user): float(at) for user, at in record.get("ended", {}).items()})
+
+
+def _written(state: SessionState) -> bytes:
+    keys = [{**asdict(key), "secret": key.secret.hex()} for key in state.keys]
+    return json.dumps({"v": FORMAT, "keys": keys, "ended": dict(state.ended)}).encode()

@@ -1,0 +1,148 @@
+"""Sessions: a signed statement of who signed in and when, which ends with the password, the account, or on request."""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+import secrets
+import time
+from dataclasses import dataclass, replace
+
+from publisher.server.auth.access.control import AccessControl
+from publisher.server.auth.authenticator import Authenticator
+from publisher.server.auth.principal import Principal
+from publisher.server.auth.sessions.keys import SessionKey, SessionKeys
+from publisher.server.storage.base import Storage
+
+IDLE = 7 * 86400.0
+"""Seconds after which a session ends that is not used."""
+
+LONGEST = 30 * 86400.0
+"""Seconds after which every session ends."""
+
+RENEWED_AFTER = 3600.0
+"""Seconds after which a session that is used gets a new signature."""
+
+_SIZE = 1024
+"""Characters that a cookie may have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A session: its account, a number that stays the same in all its cookies, and times in seconds since 1970."""
+
+    username: str
+    id: str
+    began: float
+    signed: float
+    key: str
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the cookie should be replaced."""
+        return time.time() - self.signed > RENEWED_AFTER
+
+
+class Sessions:
+    """
+    Begins, recalls and ends sessions.
+
+    A signature covers the account's entry in the htpasswd file, so that a session ends with the password it began with.
+    """
+
+    def __init__(self, storage: Storage, authenticator: Authenticator, access: AccessControl) -> None:
+        self._keys = SessionKeys(storage)
+        self._authenticator = authenticator
+        self._access = access
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether this index has accounts."""
+        return self._authenticator.users is not None
+
+    async def sign_in(self, username: str, password: str, address: str) -> tuple[Session, str]:
+        """
+        Begin a session and return it with its cookie.
+
+        Raises CredentialsRefusedError for a wrong password, BusyError when too many are being verified.
+        """
+        await self.verify(username, password, address)
+        now = time.time()
+        return await self._signed(Session(username, secrets.token_urlsafe(12), now, now, ""))
+
+    async def verify(self, username: str, password: str, address: str) -> None:
+        """Return where a password is right; raise CredentialsRefusedError otherwise."""
+        pair = base64.b64encode(f"{username}:{password}".encode())
+        await self._authenticator.authenticate(b"Basic " + pair, address)
+
+    async def recall(self, cookie: str) -> Session | None:
+        """Return the session of a cookie, None for one that has ended or was never signed here."""
+        if len(cookie) > _SIZE or not self.is_possible:
+            return None
+        payload, _, signature = cookie.partition(".")
+        session = _parse(payload)
+        if session is None:
+            return None
+        state = await self._keys.state()
+        key, entry = state.key(session.key), await self._authenticator.entry_text(session.username)
+        if key is None or entry is None or not _equal(_sign(key, payload, entry), signature):
+            return None
+        now = time.time()
+        if now - session.signed > IDLE or now - session.began > LONGEST:
+            return None
+        return session if session.began > state.ended.get(session.username, 0.0) else None
+
+    async def principal(self, session: Session) -> Principal:
+        """Return the rights of a session's account."""
+        await self._access.bring_up_to_date()
+        return self._access.principal(session.username)
+
+    async def renew(self, session: Session) -> tuple[Session, str]:
+        """Return a session with a new signature, and its cookie."""
+        return await self._signed(replace(session, signed=time.time()))
+
+    async def end_all(self, username: str) -> None:
+        """End all sessions of an account."""
+        await self._keys.end_all(username)
+
+    async def form_token(self, of: str) -> str:
+        """Return what a form carries to prove that it is ours: for a session's number, or a number of its own."""
+        key = await self._keys.signing_key()
+        return _mac(key, f"form {of}")
+
+    async def is_form_token(self, token: str, of: str) -> bool:
+        """Tell whether a form is ours."""
+        keys = (await self._keys.state()).keys
+        return any(_equal(_mac(key, f"form {of}"), token) for key in keys)
+
+    async def _signed(self, session: Session) -> tuple[Session, str]:
+        key = await self._keys.signing_key()
+        entry = await self._authenticator.entry_text(session.username)
+        signed = replace(session, key=key.id)
+        payload = _encode(json.dumps([signed.username, signed.id, signed.began, signed.signed, signed.key]).encode())
+        return signed, f"{payload}.{_sign(key, payload, entry or '')}"
+
+
+def _parse(payload: str) -> Session | None:
+    try:
+        username, number, began, signed, key = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        return Session(str(username), str(number), float(began), float(signed), str(key))
+    except (binascii.Error, ValueError, TypeError, OverflowError, RecursionError):
+        return None
+
+
+def _sign(key: SessionKey, payload: str, entry: str) -> str:
+    return _mac(key, f"session {payload}\n{entry}")
+
+
+def _mac(key: SessionKey, text: str) -> str:
+    return _encode(hmac.digest(key.secret, text.encode("utf-8", "surrogateescape"), hashlib.sha256))
+
+
+def _equal(one: str, other: str) -> bool:
+    return hmac.compare_digest(one.encode(), other.encode("utf-8", "replace"))
+
+
+def _encode(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")

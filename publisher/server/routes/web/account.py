@@ -1,0 +1,138 @@
+"""The pages of a person's account: signing in and out, and the password."""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from publisher.server.auth.errors import AuthError, CredentialsRefusedError
+from publisher.server.auth.sessions.sessions import Session, Sessions
+from publisher.server.http.forwarding import place_of
+from publisher.server.http.messages import Headers, HttpError, Request, Response
+from publisher.server.routes.accounts import AccountRoutes
+from publisher.server.routes.authorization import principal_of
+from publisher.server.routes.cookies import no_session_cookie, session_cookie, session_of
+from publisher.server.routes.web.forms import OwnForms
+from publisher.server.routes.web.site import Site
+
+PLACE = "-/account/"
+
+
+class AccountPages:
+    """Answers below ``/-/account/``; its routes are open, and each asks for a session where it needs one."""
+
+    def __init__(self, site: Site, sessions: Sessions, accounts: AccountRoutes) -> None:
+        self._site = site
+        self._sessions = sessions
+        self._accounts = accounts
+        self._forms = OwnForms(sessions)
+        self._actions = {
+            "sign-out": self._sign_out,
+            "sign-out-everywhere": self._sign_out_everywhere,
+            "password": self._change_password,
+        }
+
+    async def show(self, request: Request, path: str = "") -> Response:
+        """Show the form to sign in, or the account."""
+        if not self._sessions.is_possible:
+            raise HttpError(404, "This index has no accounts.")
+        session = session_of(request)
+        if path == "sign-in":
+            return await self.sign_in_page(request, asked_for=_asked_for(request))
+        if path:
+            raise HttpError(404, "This index has no such page.")
+        if session is None:
+            return _go(request, f"{PLACE}sign-in")
+        return await self._account_page(request, session)
+
+    async def act(self, request: Request, path: str) -> Response:
+        """Do what a form asks for."""
+        if not self._sessions.is_possible:
+            raise HttpError(404, "This index has no accounts.")
+        if path == "sign-in":
+            return await self._sign_in(request)
+        action = self._actions.get(path)
+        if action is None:
+            raise HttpError(404, "This index has no such page.")
+        session = session_of(request)
+        if session is None:
+            return _go(request, f"{PLACE}sign-in")
+        return await action(request, session, await self._forms.read(request, session))
+
+    async def sign_in_page(
+        self, request: Request, *, asked_for: str = "", username: str = "", problem: str = "", status: int = 200
+    ) -> Response:
+        """Return the form to sign in, which leads on to the page that was asked for."""
+        token, cookie = await self._forms.guest_token(request)
+        values = {"token": token, "asked_for": asked_for, "name": username, "problem": problem, "status": status}
+        return await self._site.fresh_page(request, "sign_in.html", values, status, [cookie])
+
+    async def _sign_in(self, request: Request) -> Response:
+        fields = await self._forms.read(request, None)
+        username, asked_for = fields.get("username", ""), fields.get("next", "")
+        try:
+            if ":" in username:
+                raise CredentialsRefusedError("The user name or the password is wrong.")
+            _, cookie = await self._sessions.sign_in(username, fields.get("password", ""), place_of(request.client))
+        except CredentialsRefusedError as error:
+            return await self.sign_in_page(
+                request, asked_for=asked_for, username=username[:100], problem=error.message, status=401
+            )
+        return _go(request, _own_path(asked_for), [session_cookie(request, cookie)])
+
+    async def _sign_out(self, request: Request, _session: Session, _fields: Mapping[str, str]) -> Response:
+        return _go(request, "", [no_session_cookie(request)])
+
+    async def _sign_out_everywhere(self, request: Request, session: Session, _fields: Mapping[str, str]) -> Response:
+        await self._sessions.end_all(session.username)
+        return _go(request, "", [no_session_cookie(request)])
+
+    async def _change_password(self, request: Request, session: Session, fields: Mapping[str, str]) -> Response:
+        new = fields.get("new", "")
+        try:
+            await self._sessions.verify(session.username, fields.get("password", ""), place_of(request.client))
+            if new != fields.get("again", ""):
+                raise HttpError(422, "The two new passwords are not the same.")
+            await self._accounts.set_own_password(request, session.username, new)
+        except (HttpError, AuthError) as error:
+            if isinstance(error, HttpError) and error.status != 422:
+                raise
+            return await self._account_page(request, session, problem=error.message, status=422)
+        _, cookie = await self._sessions.renew(session)
+        return _go(request, f"{PLACE}?{urlencode({'done': 'password'})}", [session_cookie(request, cookie)])
+
+    async def _account_page(
+        self, request: Request, session: Session, *, problem: str = "", status: int = 200
+    ) -> Response:
+        principal = principal_of(request)
+        values: dict[str, Any] = {
+            "token": await self._forms.token(session),
+            "grants": [(sorted(grant.rights), grant.pattern) for grant in principal.grants],
+            "problem": problem,
+            "done": "password" if b"done=password" in request.scope.get("query_string", b"") else "",
+        }
+        return await self._site.fresh_page(request, "account.html", values, status)
+
+
+def sign_in_link(request: Request) -> str:
+    """Return the path of the form to sign in, which leads back to the page that is asked for."""
+    return f"{request.root_path}/{PLACE}sign-in?{urlencode({'next': request.path})}"
+
+
+def _asked_for(request: Request) -> str:
+    query = urlsplit("?" + request.scope.get("query_string", b"").decode("latin-1")).query
+    from urllib.parse import parse_qs
+
+    return parse_qs(query).get("next", [""])[0]
+
+
+def _own_path(path: str) -> str:
+    """Return a path of this index without its leading slash; the home page for anything else."""
+    parts = urlsplit(path)
+    plain = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable() and "\\" not in path
+    return path[1:] if plain and not parts.scheme and not parts.netloc and len(path) < 500 else ""
+
+
+def _go(request: Request, path: str, headers: Headers | None = None) -> Response:
+    """Send a browser to a path of this index with a GET request; relative to the host, which a proxy may name otherwise."""
+    location = f"{request.root_path}/{path}".encode("ascii", "ignore")
+    return Response(303, b"", [(b"location", location), (b"cache-control", b"no-store"), *(headers or [])])

@@ -1,0 +1,43 @@
+"""Forms of pages: read with a bound, and only where they are this index's own."""
+
+import secrets
+from collections.abc import Mapping
+from urllib.parse import parse_qsl
+
+from publisher.server.auth.sessions.sessions import Session, Sessions
+from publisher.server.http.messages import HttpError, Request
+from publisher.server.routes.cookies import FORM_COOKIE, read_cookie, write_cookie
+
+TOKEN = "token"  # noqa: S105 - a field's name
+_FIELDS = 50
+
+
+class OwnForms:
+    """Gives forms their tokens, and takes no form without one."""
+
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
+
+    async def token(self, session: Session) -> str:
+        """Return the token of the forms of a session."""
+        return await self._sessions.form_token(session.id)
+
+    async def guest_token(self, request: Request) -> tuple[str, tuple[bytes, bytes]]:
+        """Return the token of a form for somebody without a session, and the header with the cookie it belongs to."""
+        number = read_cookie(request, FORM_COOKIE) or secrets.token_urlsafe(12)
+        return await self._sessions.form_token(number), write_cookie(request, FORM_COOKIE, number, 3600)
+
+    async def read(self, request: Request, session: Session | None) -> Mapping[str, str]:
+        """Return the fields of a form; raise HttpError 403 for one that is not of this index and this browser."""
+        if request.header(b"content-type").partition(";")[0].strip().lower() != "application/x-www-form-urlencoded":
+            raise HttpError(415, "Forms are sent as application/x-www-form-urlencoded.")
+        try:
+            fields = dict(
+                parse_qsl((await request.body()).decode("utf-8"), keep_blank_values=True, max_num_fields=_FIELDS)
+            )
+        except ValueError as error:
+            raise HttpError(400, f"The body is not a valid form: {error}.") from error
+        of = session.id if session is not None else read_cookie(request, FORM_COOKIE)
+        if not of or not await self._sessions.is_form_token(fields.pop(TOKEN, ""), of):
+            raise HttpError(403, "The form is too old, or not of this index. Open the page again.")
+        return fields
