@@ -14,6 +14,7 @@ from publisher.server.auth.identification import Identification
 from publisher.server.auth.oidc.service import TrustedPublishing
 from publisher.server.auth.owners import Owners
 from publisher.server.auth.revocations import Revocations
+from publisher.server.auth.sessions.sessions import Sessions
 from publisher.server.http.access_log import AccessLog, LogFormat
 from publisher.server.http.forwarding import Forwarding
 from publisher.server.http.log_writer import LogWriter
@@ -47,8 +48,9 @@ from publisher.server.routes.simple import SimplePages
 from publisher.server.routes.storage import StorageRoutes
 from publisher.server.routes.table import Answer, Handlers, RouteTable, index_routes, method_not_allowed
 from publisher.server.routes.uploads import UploadRoutes
-from publisher.server.routes.web.errors import error_page, prefers_page
+from publisher.server.routes.web.errors import prefers_page
 from publisher.server.routes.web.pages import WebPages
+from publisher.server.routes.web.site import Site
 from publisher.server.settings import ServerSettings
 from publisher.server.storage.errors import StorageError
 from publisher.server.storage.folder import DOT_FOLDER
@@ -80,6 +82,7 @@ class IndexApp:
         self._forwarding = Forwarding(settings.trusted_proxies)
         self._authenticator = Authenticator(settings, credentials)
         self._access = AccessControl(credentials, settings.htpasswd, settings.client_uploaders)
+        self._sessions = Sessions(credentials, self._authenticator, self._access)
         self._revocations = Revocations(credentials)
         self._audit = AuditTrail(credentials)
         self._maintainers = Maintainers(self._catalog, packages)
@@ -88,7 +91,9 @@ class IndexApp:
         self.upstream = self._create_upstream()
         self._inspection = InspectionPool(settings.limits)
         self._uploads = UploadRoutes(settings, self._catalog, self._changes, self.upstream, self._inspection)
-        self._pages = WebPages(settings, self._catalog, packages, self._inspection)
+        self._accounts = AccountRoutes(settings, self._authenticator, credentials)
+        site = Site(settings, self._catalog, packages, self._inspection, self._sessions)
+        self._pages = WebPages(site, self._sessions, self._accounts)
         self.table = RouteTable(index_routes(self._handlers()))
         self._started: asyncio.Task[None] | None = None
 
@@ -158,7 +163,7 @@ class IndexApp:
         facts = CatalogFacts(self._maintainers, ownership, passes_on=settings.passes_on)
         verifiers = [self._publishing.tokens] if self._publishing is not None else []
         identification = Identification(self._authenticator, self._access, verifiers)
-        return Authorization(settings.authenticate, identification, self._access, facts)
+        return Authorization(settings.authenticate, identification, self._access, facts, self._sessions)
 
     def _create_publishing(self) -> TrustedPublishing | None:
         """Return the exchange of trusted publishing, None where the index does not know its own URL."""
@@ -198,7 +203,7 @@ class IndexApp:
         settings, catalog = self._settings, self._catalog
         public = PublicRoutes(self.upstream) if self.upstream is not None else None
         return Handlers(
-            accounts=AccountRoutes(settings, self._authenticator, self._storages.credentials),
+            accounts=self._accounts,
             files=FileRoutes(settings.limits, catalog, self._storages.packages, self._inspection),
             health=HealthRoute(catalog, self._authenticator, self.upstream, settings.revision),
             json_page=JsonPage(catalog),
@@ -284,7 +289,7 @@ class IndexApp:
         """Return an error as a page where a browser asked for one, else as text or JSON."""
         route, _ = self.table.find(request.method, request.path.lstrip("/"))
         if route.is_page and prefers_page(request):
-            return await error_page(request, error)
+            return await self._pages.refuse(request, error)
         return error_response(request, error)
 
 

@@ -84,6 +84,10 @@ class AccountRoutes:
         change = await self._set_password(username, _text(await request.json_object(), "password"), new_name=False)
         return json_response({"username": username, "status": change.value})
 
+    async def set_own_password(self, username: str, password: str) -> None:
+        """Change the password of a user who has just proven the one in use; raise HttpError 422 for a bad one."""
+        await self._set_password(username, password, new_name=False)
+
     async def _set_password(self, username: str, password: str, *, new_name: bool = True) -> Change:
         return await self._change(lambda users, files: users.set_password(files, username, password, new_name=new_name))
 

@@ -9,8 +9,10 @@ from publisher.server.auth.access.control import AccessControl
 from publisher.server.auth.errors import MissingCredentialsError, PasswordNeededError, RightMissingError
 from publisher.server.auth.identification import Identification
 from publisher.server.auth.principal import ADMIN_TOKEN, ANONYMOUS, Principal, PrincipalKind, Right
+from publisher.server.auth.sessions.sessions import Sessions
 from publisher.server.http.forwarding import place_of
 from publisher.server.http.messages import Request
+from publisher.server.routes.web.cookies import recognize, session_principal
 from publisher.server.settings import Activity
 
 READING = frozenset({"GET", "HEAD"})
@@ -74,16 +76,18 @@ class Authorization:
         identification: Identification,
         access: AccessControl,
         facts: ProjectFacts,
+        sessions: Sessions,
     ) -> None:
         self._authenticate = authenticate
         self._identification = identification
         self._access = access
         self._facts = facts
+        self._sessions = sessions
 
     def from_memory(self, request: Request, need: Need | Access, rest: str) -> bool:
         """Tell whether a request may go on, without waiting; set its principal where its credentials are remembered."""
         header = request.headers.get(b"authorization")
-        principal = ANONYMOUS
+        principal = _of_session(request) if header is None else ANONYMOUS
         if header is not None and need is not Access.ADMIN:
             principal = self._identification.recall(header) or ANONYMOUS
         _identify(request, principal)
@@ -102,6 +106,8 @@ class Authorization:
         """Return when a request may go on; raise an AuthError otherwise, after verifying what is not remembered."""
         if need is not Access.OPEN:
             await self._access.bring_up_to_date()
+        if _takes_sessions(request, need):
+            await recognize(request, self._sessions)
         if self.from_memory(request, need, rest):
             return
         if need is Access.ADMIN or (need is Access.MANAGER and _bears_token(request)):
@@ -187,6 +193,18 @@ class Authorization:
 def principal_of(request: Request) -> Principal:
     """Return the sender of a request, anonymous before it was authorized."""
     principal = request.principal
+    return principal if isinstance(principal, Principal) else ANONYMOUS
+
+
+def _takes_sessions(request: Request, need: Need | Access) -> bool:
+    """Tell whether a browser's cookie counts: for reading, and for pages that look at it themselves."""
+    if request.headers.get(b"authorization") is not None or b"cookie" not in request.headers:
+        return False
+    return need is Access.OPEN or (isinstance(need, Need) and request.method in READING)
+
+
+def _of_session(request: Request) -> Principal:
+    principal = session_principal(request)
     return principal if isinstance(principal, Principal) else ANONYMOUS
 
 

@@ -162,6 +162,9 @@ def index_routes(to: Handlers) -> list[Route]:
     return [
         *([Route("-/public/*", READ, DOWNLOAD_PUBLIC, public.file, public.file_from_memory)] if public else []),
         Route("-/static/*", READ, Access.OPEN, to.pages.static.answer),
+        Route("-/account/", READ, Access.OPEN, to.pages.account.show, is_page=True),
+        Route("-/account/*", READ, Access.OPEN, to.pages.account.show, is_page=True),
+        Route("-/account/*", POST, Access.OPEN, to.pages.account.act, is_page=True),
         Route("robots.txt", READ, Access.OPEN, to.pages.static.robots),
         Route("-/upstream/*", READ, Access.ADMIN, to.public_admin.show),
         Route("-/upstream/*", POST, Access.ADMIN, to.public_admin.change),

@@ -24,6 +24,8 @@ OPEN = {
     "favicon.ico",
     "robots.txt",
     "-/static/*",
+    "-/account/",
+    "-/account/*",
     "_/oidc/audience",
     "_/oidc/mint-token",
     "_/oidc/github/mint-token",

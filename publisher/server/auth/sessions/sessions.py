@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from publisher.server.auth.access.control import AccessControl
 from publisher.server.auth.authenticator import Authenticator
+from publisher.server.auth.errors import CredentialsRefusedError
 from publisher.server.auth.principal import Principal
 from publisher.server.auth.sessions.keys import SessionKey, SessionKeys
 from publisher.server.storage.base import Storage
@@ -73,6 +74,8 @@ class Sessions:
 
     async def verify(self, username: str, password: str, address: str) -> None:
         """Return where a password is right; raise CredentialsRefusedError otherwise."""
+        if ":" in username:
+            raise CredentialsRefusedError("The user name or the password is wrong.")
         pair = base64.b64encode(f"{username}:{password}".encode())
         await self._authenticator.authenticate(b"Basic " + pair, address)
 

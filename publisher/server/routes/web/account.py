@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
-from publisher.server.auth.errors import AuthError, CredentialsRefusedError
+from publisher.server.auth.errors import CredentialsRefusedError
 from publisher.server.auth.sessions.sessions import Session, Sessions
 from publisher.server.http.forwarding import place_of
 from publisher.server.http.messages import Headers, HttpError, Request, Response
 from publisher.server.routes.accounts import AccountRoutes
 from publisher.server.routes.authorization import principal_of
-from publisher.server.routes.cookies import no_session_cookie, session_cookie, session_of
+from publisher.server.routes.web.cookies import no_session_cookie, session_cookie, session_of
 from publisher.server.routes.web.forms import OwnForms
 from publisher.server.routes.web.site import Site
 
@@ -70,8 +70,6 @@ class AccountPages:
         fields = await self._forms.read(request, None)
         username, asked_for = fields.get("username", ""), fields.get("next", "")
         try:
-            if ":" in username:
-                raise CredentialsRefusedError("The user name or the password is wrong.")
             _, cookie = await self._sessions.sign_in(username, fields.get("password", ""), place_of(request.client))
         except CredentialsRefusedError as error:
             return await self.sign_in_page(
@@ -88,13 +86,17 @@ class AccountPages:
 
     async def _change_password(self, request: Request, session: Session, fields: Mapping[str, str]) -> Response:
         new = fields.get("new", "")
+        if new != fields.get("again", ""):
+            problem = "The two new passwords are not the same."
+            return await self._account_page(request, session, problem=problem, status=422)
         try:
             await self._sessions.verify(session.username, fields.get("password", ""), place_of(request.client))
-            if new != fields.get("again", ""):
-                raise HttpError(422, "The two new passwords are not the same.")
-            await self._accounts.set_own_password(request, session.username, new)
-        except (HttpError, AuthError) as error:
-            if isinstance(error, HttpError) and error.status != 422:
+            await self._accounts.set_own_password(session.username, new)
+        except CredentialsRefusedError:
+            problem = "The password that you have now is another one."
+            return await self._account_page(request, session, problem=problem, status=422)
+        except HttpError as error:
+            if error.status != 422:
                 raise
             return await self._account_page(request, session, problem=error.message, status=422)
         _, cookie = await self._sessions.renew(session)
@@ -113,16 +115,9 @@ class AccountPages:
         return await self._site.fresh_page(request, "account.html", values, status)
 
 
-def sign_in_link(request: Request) -> str:
-    """Return the path of the form to sign in, which leads back to the page that is asked for."""
-    return f"{request.root_path}/{PLACE}sign-in?{urlencode({'next': request.path})}"
-
-
 def _asked_for(request: Request) -> str:
-    query = urlsplit("?" + request.scope.get("query_string", b"").decode("latin-1")).query
-    from urllib.parse import parse_qs
-
-    return parse_qs(query).get("next", [""])[0]
+    query: bytes = request.scope.get("query_string", b"")
+    return parse_qs(query.decode("latin-1")).get("next", [""])[0]
 
 
 def _own_path(path: str) -> str:
@@ -133,6 +128,6 @@ def _own_path(path: str) -> str:
 
 
 def _go(request: Request, path: str, headers: Headers | None = None) -> Response:
-    """Send a browser to a path of this index with a GET request; relative to the host, which a proxy may name otherwise."""
+    """Send a browser on with a GET request, to a path alone: a proxy may know the host by another name."""
     location = f"{request.root_path}/{path}".encode("ascii", "ignore")
     return Response(303, b"", [(b"location", location), (b"cache-control", b"no-store"), *(headers or [])])

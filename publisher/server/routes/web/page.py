@@ -39,6 +39,8 @@ def base_values(request: Request) -> dict[str, Any]:
         "simple_url": f"{request.base_url}simple/",
         "base_url": request.base_url,
         "username": request.username,
+        "can_sign_in": False,
+        "here": request.path,
         "style": f"{root}/{ASSETS}/{assets()['style.css'].name}",
         "script": f"{root}/{ASSETS}/{assets()['script.js'].name}",
         "query": "",

@@ -1,23 +1,32 @@
 """All pages for people, put together."""
 
+from publisher.server.auth.sessions.sessions import Sessions
+from publisher.server.http.messages import HttpError, Request, Response
+from publisher.server.routes.accounts import AccountRoutes
+from publisher.server.routes.web.account import AccountPages
+from publisher.server.routes.web.errors import error_page
 from publisher.server.routes.web.home import HomePage
 from publisher.server.routes.web.project import ProjectPage
 from publisher.server.routes.web.site import Site
 from publisher.server.routes.web.static import StaticRoutes
-from publisher.server.settings import ServerSettings
-from publisher.server.storage.base import Storage
-from publisher.server.store.catalog import Catalog
-from publisher.server.work.inspection import InspectionPool
 
 
 class WebPages:
     """The handlers of the pages; nothing is read or imported for them before the first one is asked for."""
 
-    def __init__(self, settings: ServerSettings, catalog: Catalog, storage: Storage, pool: InspectionPool) -> None:
-        self._site = Site(settings, catalog, storage, pool)
-        self.home = HomePage(self._site)
-        self.project = ProjectPage(self._site)
+    def __init__(self, site: Site, sessions: Sessions, accounts: AccountRoutes) -> None:
+        self._site = site
+        self._sessions = sessions
+        self.home = HomePage(site)
+        self.project = ProjectPage(site)
+        self.account = AccountPages(site, sessions, accounts)
         self.static = StaticRoutes()
+
+    async def refuse(self, request: Request, error: HttpError) -> Response:
+        """Return an error as a page; where only credentials are missing, that is the form to sign in."""
+        if error.status == 401 and self._sessions.is_possible and request.headers.get(b"authorization") is None:
+            return await self.account.sign_in_page(request, asked_for=request.path, status=401)
+        return await error_page(request, error)
 
     def stop(self) -> None:
         """End what runs in the background."""

@@ -2,11 +2,14 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from publisher.limits import LIMITS
+from publisher.server.auth.sessions.sessions import Sessions
 from publisher.server.http.inspecting import inspect
-from publisher.server.http.messages import Request, Response
+from publisher.server.http.messages import Headers, Request, Response
+from publisher.server.routes.web.cookies import session_cookie, session_of
 from publisher.server.routes.web.details import DetailsReader
 from publisher.server.routes.web.overview import Overviews
 from publisher.server.routes.web.page import base_values, make_body, page_response
@@ -22,8 +25,11 @@ Values = Mapping[str, Any]
 class Site:
     """The parts that pages are made of."""
 
-    def __init__(self, settings: ServerSettings, catalog: Catalog, storage: Storage, pool: InspectionPool) -> None:
+    def __init__(
+        self, settings: ServerSettings, catalog: Catalog, storage: Storage, pool: InspectionPool, sessions: Sessions
+    ) -> None:
         self._pool = pool
+        self._sessions = sessions
         self.catalog = catalog
         self.settings = settings
         self.overviews = Overviews(catalog, SummaryReader(storage, pool))
@@ -39,7 +45,7 @@ class Site:
 
         ``values`` is called in a thread, and so is the template.
         """
-        base = base_values(request)
+        base = self._base(request)
         whole = template, key, base["base_url"], base["username"]
         made = self._made.get(whole)
         if made is None:
@@ -47,7 +53,36 @@ class Site:
             self._keep(whole, made)
         else:
             self._made.move_to_end(whole)
-        return page_response(request, *made, status)
+        response = page_response(request, *made, status)
+        renewed = await self._renewed(request)
+        return replace(response, headers=[*response.headers, *renewed]) if renewed else response
+
+    async def fresh_page(
+        self,
+        request: Request,
+        template: str,
+        values: Values,
+        status: int = 200,
+        headers: Headers | None = None,
+    ) -> Response:
+        """Return a page that nobody may keep."""
+        whole = {**self._base(request), **values}
+        made = await inspect(self._pool, request, lambda _: make_body(template, whole))
+        response = page_response(request, *made, status)
+        kept = [header for header in response.headers if header[0] not in {b"cache-control", b"etag"}]
+        more = [(b"cache-control", b"no-store"), *(headers or []), *await self._renewed(request)]
+        return replace(response, headers=[*kept, *more])
+
+    def _base(self, request: Request) -> dict[str, Any]:
+        return {**base_values(request), "can_sign_in": self._sessions.is_possible and request.username is None}
+
+    async def _renewed(self, request: Request) -> Headers:
+        """Return the header with a new cookie where that of a session has been in use for a while."""
+        session = session_of(request)
+        if session is None or not session.is_due:
+            return []
+        _, cookie = await self._sessions.renew(session)
+        return [session_cookie(request, cookie)]
 
     def stop(self) -> None:
         """End what runs in the background."""
