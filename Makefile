@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 # where it is set, every command of .venv would compile all that it imports, each time anew
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help demo test test-wide test-all test-essential install uninstall deploy lint check docs lock clean
+.PHONY: help demo test test-wide test-campaign test-all test-essential install uninstall deploy lint check docs lock clean
 
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -65,13 +65,17 @@ demo: $(READY)
 	@$(BIN)/pypi-publish demo
 
 test: $(READY) $(WHEELS)/.ready $(IMAGE)/.ready $(CLIENTS)/.ready
-	@$(BIN)/python -m pytest -m 'not wide' $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -m 'not wide and not campaign' $(PYTEST_ARGS)
 
 # the remaining cells of the slow tables; CI runs them after the suite
 test-wide: $(READY) $(WHEELS)/.ready $(IMAGE)/.ready $(CLIENTS)/.ready
 	@$(BIN)/python -m pytest -m wide $(PYTEST_ARGS)
 
-test-all: test test-wide
+# what takes a quarter of an hour alone; by hand
+test-campaign: $(READY) $(WHEELS)/.ready $(IMAGE)/.ready $(CLIENTS)/.ready
+	@$(BIN)/python -m pytest -m campaign $(PYTEST_ARGS)
+
+test-all: test test-wide test-campaign
 
 # uv keeps tools apart from projects; without it, a virtual environment in the user's data folder does the same
 TOOL = $(or $(XDG_DATA_HOME),$(HOME)/.local/share)/pypi-publish
