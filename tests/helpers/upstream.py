@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import json
+import ssl
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -15,6 +16,9 @@ from typing import Any
 from tests.helpers.dists import make_wheel, metadata
 
 JSON = "application/vnd.pypi.simple.v1+json"
+PROXIED = "http://upstream.invalid/"
+"""What a client asks for that takes the fake index for its proxy."""
+
 SIGN_IN = b"<!DOCTYPE html><html><body><form><a href='/help'>Sign in</a> to the network</form></body></html>"
 
 FAULTS = (
@@ -161,13 +165,15 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         path = self.path.removeprefix("/elsewhere")
+        if path.startswith(PROXIED):
+            path = path.removeprefix(PROXIED.rstrip("/"))
         with self.fake.lock:
             self.fake.requests.append(path)
             self.fake.headers.append({name.lower(): value for name, value in self.headers.items()})
         kind = kind_of(path)
         fault = self.fake.faults.get(kind, "")
         found = self.fake.body_of(path)
-        if fault and not (fault == "other host" and self.path != path):
+        if fault and not (fault == "other host" and self.path.startswith("/elsewhere")):
             self._fail(fault, path, *(found or (b"", "text/plain")))
         elif found is None:
             self._send(404, b"no such thing", "text/plain")
@@ -237,11 +243,13 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def fake_upstream() -> Iterator[FakeUpstream]:
+def fake_upstream(tls: ssl.SSLContext | None = None) -> Iterator[FakeUpstream]:
     """Serve a fake index on a free port."""
     server = _Server(("127.0.0.1", 0), _Handler)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     fake = server.fake = FakeUpstream()
-    fake.url = f"http://127.0.0.1:{server.server_address[1]}/"
+    fake.url = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_address[1]}/"
     thread = threading.Thread(target=server.serve_forever, args=[0.01])
     thread.start()
     try:

@@ -1,6 +1,7 @@
 """Requests to upstreams: connections, redirects, proxies, credentials and time-outs."""
 
 import asyncio
+import base64
 import os
 import re
 import ssl
@@ -118,8 +119,7 @@ class UpstreamClient:
             try:
                 response = await self._started().get(
                     url,
-                    headers=headers,
-                    auth=_auth_for(source, url),
+                    headers={**headers, **_authorization(source, url)},
                     allow_redirects=False,
                     proxy=self._proxy_for(url),
                     ssl=self._certificates_for(url),
@@ -195,11 +195,13 @@ def origin_of(url: str) -> tuple[str, str, int]:
     return parts.scheme, (parts.hostname or "").lower(), parts.port or default
 
 
-def _auth_for(source: UpstreamSource, url: str) -> aiohttp.BasicAuth | None:
+def _authorization(source: UpstreamSource, url: str) -> dict[str, str]:
+    """Return the header with an upstream's credentials, for its own origin alone."""
     credentials: Credentials | None = source.credentials
     if credentials is None or origin_of(url) != origin_of(source.url):
-        return None
-    return aiohttp.BasicAuth(credentials.username, credentials.password.reveal(), "utf-8")
+        return {}
+    both = f"{credentials.username}:{credentials.password.reveal()}"
+    return {"Authorization": f"Basic {base64.b64encode(both.encode()).decode()}"}
 
 
 def _proxy_of(url: str) -> str | None:

@@ -25,8 +25,8 @@ def chosen_upstream(args: ServeArgs) -> UpstreamSettings | None:
     settings = upstream_settings(choices, os.environ)
     if settings is None:
         return None
-    is_public = {source.url for source in settings.sources if args.upstream == "public"}
-    return replace(settings, sources=tuple(_with_keyring(source, is_public) for source in settings.sources))
+    public = settings.sources[-1].url if args.upstream == "public" else ""
+    return replace(settings, sources=tuple(_with_keyring(source, public) for source in settings.sources))
 
 
 def cache_path(chosen: Path | None) -> Path:
@@ -34,8 +34,8 @@ def cache_path(chosen: Path | None) -> Path:
     return chosen if chosen is not None else cache_folder("upstream")
 
 
-def _with_keyring(source: UpstreamSource, public: set[str]) -> UpstreamSource:
-    if source.credentials is not None or source.url in public:
+def _with_keyring(source: UpstreamSource, public: str) -> UpstreamSource:
+    if source.credentials is not None or source.url == public:
         return source
     found = keyring.find([source.url], None)
     return replace(source, credentials=Credentials(*found, "keyring")) if found is not None else source
