@@ -35,6 +35,6 @@ def install_lines(
     if proxies_public or (dependencies is not None and not dependencies):
         return [pip]
     if dependencies is None:
-        return [pip, "# if the index does not pass on a public dependency that it needs, with uv in a project:", uv]
+        return [pip, "# if it needs public packages that this index lacks, in a project of uv:", uv]
     few = ", ".join(sorted(dependencies)[:3]) + (", ..." if len(dependencies) > 3 else "")
     return [uv, f"# with pip, only if the index has or passes on all dependencies ({few}):", pip]

@@ -3,6 +3,7 @@
 import fcntl
 import os
 import pty
+import re
 import select
 import signal
 import struct
@@ -57,6 +58,13 @@ def test_messages_wrap_at_words_and_commands_stay_whole(monkeypatch: pytest.Monk
     assert lines[0].startswith("hint: There")
     assert all(line.startswith(" ") for line in lines[1:])
     assert " ".join(" ".join(lines).split()).endswith("first, please.")
+
+
+def test_a_number_stays_with_its_unit(monkeypatch: pytest.MonkeyPatch) -> None:
+    for width in range(41, 60):
+        monkeypatch.setenv("COLUMNS", str(width))
+        lines = wrap("acme_widgets-1.2.0.tar.gz, and one more of 3.5 MB in 2.9 s", label="     Built")
+        assert not any(re.search(r"\d$", line) for line in lines), lines
 
 
 def _on_terminal(
