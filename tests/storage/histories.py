@@ -22,6 +22,7 @@ from publisher.server.store.changes import ReleaseChanges
 from publisher.server.store.errors import StoreError
 from publisher.server.store.metadata import FileMetadata
 from publisher.server.store.owned_names import StateLog
+from tests.modal.volumes import Trouble
 from tests.storage.worlds import Containers
 
 QUICK = VolumeTimes(patience=1.0, lease=0.3, longest_commit=0.2, recent=0.05, retry_commit=0.05)
@@ -106,6 +107,10 @@ class Volumes:
             trouble.slow_reload = 0.01
         else:
             world.lines[storage].cut = not world.lines[storage].cut
+
+    def trouble(self, packages: Storage) -> Trouble:
+        """Return what is to go wrong with the packages of a server."""
+        return self._worlds[0].mounts[packages].trouble
 
     def kill(self, server: Server) -> None:
         for world, storage in zip(self._worlds, (server.packages, server.credentials), strict=True):

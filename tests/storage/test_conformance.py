@@ -47,7 +47,7 @@ def test_a_version_is_known_without_waiting_and_follows_the_contents(world: Worl
         assert other.known_version("file") is None
         seen = set()
         for data in (b"first", b"second", b"third"):
-            async with one.writing() as files:
+            async with one.lease("file") as lease, one.writing(lease) as files:
                 await asyncio.to_thread(put, files, "file", data)
             await other.refresh()
             async with other.reading() as files:
@@ -144,7 +144,7 @@ def test_what_changed_meanwhile_is_not_replaced(world: World) -> None:
     async def run() -> None:
         storage = world.writer()
         await _write(storage, "file", b"first")
-        async with storage.writing() as files:
+        async with storage.lease("file") as lease, storage.writing(lease) as files:
             version = files.stat("file").version
             files.replace("file", b"second", version)
             with pytest.raises(ChangedError):
@@ -159,12 +159,27 @@ def test_what_changed_meanwhile_is_not_replaced(world: World) -> None:
     asyncio.run(run())
 
 
+def test_nothing_is_replaced_or_removed_without_a_lease(world: World) -> None:
+    async def run() -> None:
+        storage = world.writer()
+        await _write(storage, "file", b"first")
+        async with storage.writing() as files:
+            version = files.stat("file").version
+            with pytest.raises(RuntimeError, match="under a lease"):
+                files.replace("file", b"second", version)
+            with pytest.raises(RuntimeError, match="under a lease"):
+                files.remove("file")
+        assert await _read(storage, "file") == b"first"
+
+    asyncio.run(run())
+
+
 def test_what_is_removed_is_gone_for_everybody(world: World) -> None:
     async def run() -> None:
         one, other = world.writer(), world.writer()
         await _write(one, "file", b"x")
         assert await _read(other, "file") == b"x"
-        async with one.writing() as files:
+        async with one.lease("file") as lease, one.writing(lease) as files:
             files.remove("file")
             files.remove("file")
         with pytest.raises(AbsentError):

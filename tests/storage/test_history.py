@@ -1,15 +1,57 @@
 """Random histories: nothing acknowledged is lost, one winner for each file, no owned name is passed on."""
 
 import asyncio
+import hashlib
 import logging
 from pathlib import Path
 
 import pytest
 
-from tests.storage.histories import run_history, with_cheap_passwords
+from publisher.server.storage.errors import NotDurableError
+from publisher.server.store.metadata import FileMetadata
+from tests.storage.histories import Server, Volumes, run_history, with_cheap_passwords
 
 HISTORIES = 8
 """A few of each kind; `benchmarks/histories.py` runs thousands."""
+
+
+@pytest.mark.parametrize("first", ["yank", "unyank"])
+def test_a_commit_that_succeeds_late_undoes_no_newer_change(tmp_path: Path, first: str) -> None:
+    async def run() -> str | None:
+        world = Volumes(tmp_path)
+        one, other = world.server(), world.server()
+        upload = tmp_path / "upload"
+        upload.write_bytes(b"x")
+        for server in (one, other):
+            await server.catalog.start()
+        metadata = FileMetadata(1, 0, hashlib.sha256(b"x").hexdigest(), "")
+        await one.changes.upload(upload, "acme-1.0-py3-none-any.whl", metadata)
+        if first == "unyank":
+            await one.changes.yank("acme", "1.0", "first", None)
+        await other.catalog.refresh()
+        trouble = world.trouble(one.packages)
+        trouble.failing_commits = 3
+        with pytest.raises(NotDurableError):
+            await _change(one, first)
+        await _change(other, "yank" if first == "unyank" else "unyank")
+        assert trouble.failing_commits == 0  # what had failed was made durable before
+        last = world.server()
+        await last.catalog.start()
+        project = await last.catalog.find("acme")
+        assert project is not None
+        (file,) = (await last.catalog.files(project)).values()
+        for server in (one, other, last):
+            await server.stop()
+        return file.yanked
+
+    assert asyncio.run(run()) == ("second" if first == "unyank" else None)
+
+
+async def _change(server: Server, kind: str) -> None:
+    if kind == "yank":
+        await server.changes.yank("acme", "1.0", "second", None)
+    else:
+        await server.changes.unyank("acme", "1.0")
 
 
 @pytest.mark.parametrize("volume", [False, True], ids=["folder", "volume"])

@@ -1,12 +1,18 @@
 """The interface of a storage: what each implementation guarantees, with any number of writers and whatever fails."""
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager, suppress
+from __future__ import annotations
+
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from publisher.server.storage.errors import AbsentError, ChangedError
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable, Sequence
+    from contextlib import AbstractAsyncContextManager
+    from pathlib import Path
 
 LEASE_PATIENCE = 60.0
 """Seconds that a writer waits for a lease that another one holds, before its client is told to come again."""
@@ -87,6 +93,9 @@ class Lease(Protocol):
     async def check(self) -> None:
         """Return while the lease is held; raise LeaseLostError once another one has taken it over."""
 
+    def keep_until(self, settled: asyncio.Task[None]) -> None:
+        """Give the lease back only when a commit has succeeded that failed at first."""
+
 
 class Storage(Protocol):
     """
@@ -117,6 +126,9 @@ class Storage(Protocol):
     def writing(self, lease: Lease | None = None, since: float | None = None) -> AbstractAsyncContextManager[Files]:
         """
         Return the files for changes, which are durable and known to all writers when the block has ended.
+
+        What is replaced or removed needs a lease: a commit that failed succeeds later, and must find no newer change
+        of another writer by then. What is created or appended needs none.
 
         The storage is up to date before the block begins, as of now or of ``since`` (see `refresh`), or
         StorageUnavailableError is raised. LeaseLostError means that nothing was changed, NotDurableError that the

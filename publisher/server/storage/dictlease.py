@@ -46,6 +46,10 @@ class DictLease:
                 raise LeaseLostError("Another writer was faster; nothing was stored. Send it again.")
             number += 1
 
+    def keep_until(self, settled: asyncio.Task[None]) -> None:
+        """Give the lease back only when a commit has succeeded."""
+        self.kept_until = settled
+
     async def _read(self, number: int) -> Any:
         try:
             return await self.entries.get(self.key(number))

@@ -33,10 +33,18 @@ _NO_LINKS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
 
 
 class FolderFiles:
-    """The files below a folder; ``suffix`` goes to the names of logs, for a writer that may not share a file."""
+    """
+    The files below a folder.
 
-    def __init__(self, root: Path, locks: FileLocks, suffix: str = "", mode: int | None = None) -> None:
+    ``suffix`` goes to the names of logs, for a writer that may not share a file; ``leased`` tells whether files may be
+    replaced and removed.
+    """
+
+    def __init__(
+        self, root: Path, locks: FileLocks, suffix: str = "", mode: int | None = None, *, leased: bool = True
+    ) -> None:
         self.root = root
+        self._leased = leased
         self._mode = mode
         self._locks = locks
         self._suffix = suffix
@@ -93,6 +101,7 @@ class FolderFiles:
 
     def replace(self, key: str, content: bytes | Path, version: str | None) -> Stat:
         """Replace a file if it still has a version."""
+        self._require_lease()
         path = self.root / key
         with _write_failures():
             make_folder(path.parent, self.root)
@@ -112,6 +121,7 @@ class FolderFiles:
 
     def remove(self, key: str) -> None:
         """Remove a file durably."""
+        self._require_lease()
         path = self.root / key
         with _write_failures():
             try:
@@ -155,6 +165,10 @@ class FolderFiles:
         with _write_failures(), self._locks.hold_in_thread(f"append {log}"):
             lines = [line for line in path.read_bytes().split(b"\n") if line]
             replace_file(path, b"".join(line + b"\n" for line in keep(lines)), durable=True)
+
+    def _require_lease(self) -> None:
+        if not self._leased:
+            raise RuntimeError("a file is replaced and removed under a lease only: see Storage.writing")
 
     def _sync_logs(self) -> None:
         """
@@ -216,6 +230,9 @@ class FileLease:
     async def check(self) -> None:
         """Do nothing: it is held."""
 
+    def keep_until(self, settled: asyncio.Task[None]) -> None:
+        """Do nothing: a change of a folder is durable or fails."""
+
 
 class FolderStorage:
     """A folder on a disk: a change is there for everybody as soon as it is made."""
@@ -242,11 +259,11 @@ class FolderStorage:
     @asynccontextmanager
     async def writing(
         self,
-        lease: Lease | None = None,  # noqa: ARG002 - held by this process
+        lease: Lease | None = None,
         since: float | None = None,  # noqa: ARG002 - always up to date
     ) -> AsyncIterator[Files]:
         """Return the files for changes, each of which is durable when it is made."""
-        yield self.files()
+        yield FolderFiles(self.root, self._locks, mode=self._mode, leased=lease is not None)
 
     def is_recent(self) -> bool:
         """Tell that there is nothing to bring in."""

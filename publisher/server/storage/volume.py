@@ -12,7 +12,7 @@ from tempfile import gettempdir
 
 from publisher.server.storage.base import LEASE_PATIENCE, Files, Lease
 from publisher.server.storage.coalesce import Coalesced
-from publisher.server.storage.dictlease import LEASE_SECONDS, DictLease, DictLeases
+from publisher.server.storage.dictlease import LEASE_SECONDS, DictLeases
 from publisher.server.storage.errors import NotDurableError, StorageUnavailableError
 from publisher.server.storage.filelocks import FileLocks
 from publisher.server.storage.folder import FolderFiles, known_version, remove_old_copies
@@ -97,7 +97,7 @@ class VolumeStorage:
             await self._notices.begin()
         except Exception as error:
             raise StorageUnavailableError from error
-        files = self._files()
+        files = self._files(leased=lease is not None)
         try:
             if lease is not None:
                 await lease.check()
@@ -151,8 +151,8 @@ class VolumeStorage:
             with suppress(asyncio.CancelledError):
                 await self._unsettled
 
-    def _files(self) -> FolderFiles:
-        return FolderFiles(self.root, self._locks, self._suffix)
+    def _files(self, *, leased: bool = False) -> FolderFiles:
+        return FolderFiles(self.root, self._locks, self._suffix, leased=leased)
 
     async def _bring_in(self) -> None:
         try:
@@ -174,8 +174,8 @@ class VolumeStorage:
                 _log.exception("commit failed")
                 self._failed_commits += 1
                 self._unsettled = self._unsettled or asyncio.create_task(self._settle())
-                if isinstance(lease, DictLease):
-                    lease.kept_until = self._unsettled
+                if lease is not None:
+                    lease.keep_until(self._unsettled)
                 raise NotDurableError("The index could not make the change durable.", self._unsettled) from error
         with suppress(Exception):  # the entry stays pending: others reload more often than they need to
             await self._notices.end()

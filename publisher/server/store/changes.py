@@ -1,7 +1,7 @@
 """Changes to an index: upload, yank, unyank, delete."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,6 +27,7 @@ from publisher.server.store.catalog import Catalog
 from publisher.server.store.errors import FileExistsConflictError, UnknownReleaseError
 from publisher.server.store.metadata import FileMetadata, now_text, time_text
 from publisher.server.store.projects import StoredFile
+from publisher.server.store.records import state_lease
 from publisher.server.store.spool import digest_file
 
 
@@ -156,18 +157,24 @@ class ReleaseChanges:
 
         await self._catalog.require_identity()
         async with AsyncExitStack() as leases:
-            for each in sorted({_lease_of(filename) for filename in filenames}):
+            held = [
                 await leases.enter_async_context(self._storage.lease(each))
-            await self._change(name, work)
+                for each in sorted({_lease_of(filename) for filename in filenames})
+            ]
+            await self._change(name, work, held)
         await self._catalog.rescan()
         return filenames
 
-    async def _change(self, name: str, work: Callable[[Files], None]) -> None:
+    async def _change(self, name: str, work: Callable[[Files], None], held: Sequence[Lease] = ()) -> None:
+        """Change a project's state under its lease, and under others that are held for it."""
         await self._catalog.require_identity()
         try:
-            async with self._storage.writing() as files:
+            async with self._storage.lease(state_lease(name)) as lease, self._storage.writing(lease) as files:
                 await self._catalog.in_thread(lambda: work(files))
         except NotDurableError as error:
+            if error.settled is not None:
+                for each in held:
+                    each.keep_until(error.settled)
             # states and deletions are not taken back: they are what was wanted, and the next commit carries them
             error.message += " It holds here, but may be lost. Look, and ask for it again if it is."
             raise

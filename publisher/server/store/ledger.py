@@ -45,9 +45,15 @@ def read_identity(files: Files) -> tuple[str | None, bool]:
         return None, True
 
 
+def create_identity(files: Files, identifier: str) -> None:
+    """Set the identifier of a package storage that has lost it, unless another process has."""
+    with suppress(ExistsError):
+        files.create(IDENTITY, _identity(identifier, complete=True))
+
+
 def write_identity(files: Files, identifier: str, *, complete: bool) -> None:
     """Set the identifier of a package storage, which has none or the same."""
-    data = json.dumps({"v": 1, "id": identifier, "complete": complete}).encode()
+    data = _identity(identifier, complete=complete)
     try:
         files.create(IDENTITY, data)
     except ExistsError:
@@ -88,6 +94,10 @@ def disagreement(packages: NamesLedger, state: NamesLedger) -> str | None:
         shown = ", ".join(sorted(missing)[:3])
         return f"the package storage has lost {len(missing)} projects that this index owns ({shown}). {REMEDY}"
     return None
+
+
+def _identity(identifier: str, *, complete: bool) -> bytes:
+    return json.dumps({"v": 1, "id": identifier, "complete": complete}).encode()
 
 
 def _names(lines: Iterable[bytes]) -> Iterable[str]:

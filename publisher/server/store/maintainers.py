@@ -7,7 +7,7 @@ from publisher.server.storage.base import Files, Storage
 from publisher.server.storage.coalesce import Coalesced
 from publisher.server.store.catalog import Catalog
 from publisher.server.store.metadata import now_text
-from publisher.server.store.records import Records
+from publisher.server.store.records import Records, state_lease
 
 FRESH = 5.0
 """Seconds that what was read counts; changes of this process are seen at once."""
@@ -54,13 +54,13 @@ class Maintainers:
         def work(files: Files) -> None:
             self._records.add_maintainer(files, project, account, details)
 
-        async with self._storage.writing() as files:
+        async with self._storage.lease(state_lease(project)) as lease, self._storage.writing(lease) as files:
             await self._catalog.in_thread(lambda: work(files))
         self.forget(project)
 
     async def remove(self, project: str, account: str) -> bool:
         """Remove a maintainer, durably; tell whether there was one of that name."""
-        async with self._storage.writing() as files:
+        async with self._storage.lease(state_lease(project)) as lease, self._storage.writing(lease) as files:
             maintained = await self._catalog.in_thread(lambda: self._records.maintainers(files, project))
             if account in maintained:
                 await self._catalog.in_thread(lambda: self._records.remove_maintainer(files, project, account))

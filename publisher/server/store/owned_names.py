@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from publisher.server.names.filenames import is_reserved
-from publisher.server.storage.base import Files, Storage
+from publisher.server.storage.base import Files, Lease, Storage
 from publisher.server.storage.errors import StorageError, StorageUnavailableError
 from publisher.server.store.contents import FolderContents
 from publisher.server.store.ledger import (
     NAMES,
     NamesLedger,
+    create_identity,
     disagreement,
     new_identifier,
     read_identity,
@@ -82,8 +83,8 @@ class OwnedNames:
             self.claim_later(set(listed))
             return
         try:
-            async with self._state.storage.lease("identity"):
-                await self._compare(listed)
+            async with self._state.storage.lease("identity") as lease:
+                await self._compare(listed, lease)
         except StorageError as error:
             _log.warning("the lists of owned names can't be compared: %s", error)
             self.lost_reason = "the lists of owned names could not be compared yet"
@@ -142,8 +143,8 @@ class OwnedNames:
             return
         self._checked = time.monotonic()
         try:
-            async with self._state.storage.lease("identity", patience=1.0):
-                await self._compare(listed)
+            async with self._state.storage.lease("identity", patience=1.0) as lease:
+                await self._compare(listed, lease)
         except StorageError as error:
             _log.warning("the lists of owned names can't be compared: %s", error)
 
@@ -156,13 +157,13 @@ class OwnedNames:
         if self._state is None:
             return None
         state = self._state
-        async with state.storage.lease("identity"):
+        async with state.storage.lease("identity") as lease:
             await state.storage.refresh()
             known = await self._read(state.storage, lambda files: read_state_ledger(files, state.log))
             await self._packages.refresh()
             found = await self._read(self._packages, self._packages_ledger)
-            await self._make(new_identifier(), known.names | found.names | set(listed))
-            await self._compare(listed)
+            await self._make(new_identifier(), known.names | found.names | set(listed), lease)
+            await self._compare(listed, lease)
         if self.lost_reason is not None or self._identifier is None:
             raise StorageUnavailableError
         return frozenset(self._names)
@@ -174,13 +175,13 @@ class OwnedNames:
             return
 
         def work(files: Files) -> None:
-            write_identity(files, identifier, complete=True)
+            create_identity(files, identifier)
             files.append(NAMES, state_lines(None, names))
 
         async with self._packages.writing() as files:
             await self._workers.run(lambda: work(files))
 
-    async def _compare(self, listed: Collection[str]) -> None:
+    async def _compare(self, listed: Collection[str], lease: Lease) -> None:
         """Read the state first, then bring the packages up to date: what is in the state must be in the packages."""
         assert self._state is not None  # noqa: S101 - for the type checker: the callers have looked
         log = self._state.log
@@ -191,7 +192,7 @@ class OwnedNames:
         names = packages.names | set(listed)
         fresh = state.identifier is None and (packages.identifier is None or not packages.complete)
         if fresh:
-            packages = await self._make(packages.identifier or new_identifier(), names)
+            packages = await self._make(packages.identifier or new_identifier(), names, lease)
             state = packages
         self._identifier = packages.identifier
         self._names, self._in_state = set(packages.names), set(state.names)
@@ -201,12 +202,12 @@ class OwnedNames:
             self._compared = True
             self._unclaimed -= names
 
-    async def _make(self, identifier: str, names: frozenset[str] | set[str]) -> NamesLedger:
+    async def _make(self, identifier: str, names: frozenset[str] | set[str], lease: Lease) -> NamesLedger:
         """Make the ledger of an index that had none in either storage; one that was begun is completed."""
         assert self._state is not None  # noqa: S101 - for the type checker
         log = self._state.log
         try:
-            async with self._packages.writing() as files:
+            async with self._packages.writing(lease) as files:
                 await self._workers.run(lambda: write_identity(files, identifier, complete=False))
                 await self._workers.run(lambda: files.append(NAMES, state_lines(None, names)))
         except StorageError as error:  # a folder that can only be read is served, and nothing is passed on
@@ -214,7 +215,7 @@ class OwnedNames:
             return NamesLedger(None, frozenset(names))
         async with self._state.storage.writing() as files:
             await self._workers.run(lambda: files.append(log, state_lines(identifier, names)))
-        async with self._packages.writing() as files:
+        async with self._packages.writing(lease) as files:
             await self._workers.run(lambda: write_identity(files, identifier, complete=True))
         return NamesLedger(identifier, frozenset(names))
 

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from publisher.server.storage.base import Files, put
-from publisher.server.storage.errors import AbsentError, StorageError
+from publisher.server.storage.errors import AbsentError, ExistsError, StorageError
 from publisher.server.storage.folder import DOT_FOLDER
 from publisher.server.store.metadata import FileMetadata, ReleaseState
 
@@ -46,9 +46,10 @@ class Records:
                     self._marks[f"{_STATES}/{project}/{name}"] = files.read(f"{_STATES}/{project}/{name}")
 
     def remake(self, files: Files) -> None:
-        """Write all yanks and tombstones again."""
+        """Write all yanks and tombstones again, but for those that another process has written."""
         for key, data in list(self._marks.items()):
-            put(files, key, data)
+            with suppress(ExistsError):
+                files.create(key, data)
 
     def load(self, files: Files, project: str) -> dict[str, FileMetadata]:
         """Return the metadata of a project's files by file name; lines that make no sense are passed over."""
@@ -133,6 +134,11 @@ class Records:
         key = f"{_STATES}/{place[0]}/{place[1]}.{kind}"
         files.remove(key)
         self._marks.pop(key, None)
+
+
+def state_lease(project: str) -> str:
+    """Return the lease under which a project's yanks, tombstones and maintainers change."""
+    return f"state {project}"
 
 
 def _log_of(project: str) -> str:

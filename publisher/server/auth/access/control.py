@@ -181,7 +181,7 @@ class AccessControl:
             exists, _ = await self._load_copy()
             if exists and self._kept_text == text:
                 return
-            async with self._storage.writing() as files:
+            async with self._storage.lease("access", patience=1.0) as lease, self._storage.writing(lease) as files:
                 await asyncio.to_thread(put, files, self._copy_key or "", data)
         except (StorageError, AccountsUnavailableError, OSError) as error:
             _log.warning("no copy of %s could be kept with the accounts: %s", FILE, error)

@@ -58,7 +58,7 @@ class FolderRecords:
             for key, data in records.items():
                 put(files, self._key(key), data)
 
-        async with self._storage.writing() as files:
+        async with self._storage.lease(self._prefix) as lease, self._storage.writing(lease) as files:
             await asyncio.to_thread(work, files)
 
     async def remove(self, keys: set[str]) -> None:
@@ -68,7 +68,7 @@ class FolderRecords:
             for key in keys:
                 files.remove(self._key(key))
 
-        async with self._storage.writing() as files:
+        async with self._storage.lease(self._prefix) as lease, self._storage.writing(lease) as files:
             await asyncio.to_thread(work, files)
 
     def _keys(self, files: Files) -> set[str]:
