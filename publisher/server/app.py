@@ -40,6 +40,7 @@ from publisher.server.routes.legacy.mounted import PypiserverRoutes
 from publisher.server.routes.oidc.exchange import OidcRoutes
 from publisher.server.routes.oidc.publishers import PublisherRoutes
 from publisher.server.routes.public.admin import PublicAdminRoutes
+from publisher.server.routes.public.first_uses import FirstUses
 from publisher.server.routes.public.ownership import CatalogOwnership
 from publisher.server.routes.public.packages import PublicRoutes
 from publisher.server.routes.public.project_facts import CatalogFacts
@@ -89,6 +90,7 @@ class IndexApp:
         self._publishing = self._create_publishing()
         self._authorization = self._create_authorization()
         self.upstream = self._create_upstream()
+        self._first_uses = FirstUses(self._audit, settings.limits.upstream.record_delay)
         self._inspection = InspectionPool(settings.limits)
         self._uploads = UploadRoutes(settings, self._catalog, self._changes, self.upstream, self._inspection)
         self._accounts = AccountRoutes(settings, self._authenticator, credentials)
@@ -147,6 +149,7 @@ class IndexApp:
         """End what runs in the background."""
         if self.upstream is not None:
             await self.upstream.stop()
+        await self._first_uses.stop()
         if self._publishing is not None:
             await self._publishing.stop()
         await self._storages.packages.stop()
@@ -201,7 +204,7 @@ class IndexApp:
 
     def _handlers(self) -> Handlers:
         settings, catalog = self._settings, self._catalog
-        public = PublicRoutes(self.upstream) if self.upstream is not None else None
+        public = PublicRoutes(self.upstream, self._first_uses) if self.upstream is not None else None
         return Handlers(
             accounts=self._accounts,
             files=FileRoutes(settings.limits, catalog, self._storages.packages, self._inspection),
@@ -210,7 +213,7 @@ class IndexApp:
             oidc=OidcRoutes(self._publishing, self._audit),
             pages=self._pages,
             public=public,
-            public_admin=PublicAdminRoutes(self.admin_requests()),
+            public_admin=PublicAdminRoutes(self.admin_requests(), self._audit),
             pypiserver=PypiserverRoutes(settings, catalog, self._changes),
             releases=ReleaseRoutes(self._changes, settings.client_uploaders),
             simple=SimplePages(settings, catalog, public),

@@ -11,9 +11,11 @@ from packaging.utils import canonicalize_name
 
 from publisher.errors import InvalidDistributionError
 from publisher.project.distributions import read_distribution
+from publisher.server.auth.principal import Right
 from publisher.server.http.inspecting import inspect, turn_key
 from publisher.server.http.messages import TEXT_TYPE, HttpError, Request, Response
 from publisher.server.http.multipart import Fields, FormParser
+from publisher.server.routes.authorization import principal_of
 from publisher.server.routes.own_client import require_client_uploader
 from publisher.server.routes.upload_checks import check_filename, check_form, file_metadata, is_legacy, signature_of
 from publisher.server.settings import ServerSettings
@@ -174,7 +176,7 @@ class UploadRoutes:
         await self._verify_digests(request, form, digests, spool.path)
         require_client_uploader(sink.project, request.username, self._settings.client_uploaders)
         metadata = await self._inspect(request, form, sink.filename, spool, digests["sha256"])
-        await self._require_claim(sink.project)
+        await self._require_claim(request, sink.project)
         await self._changes.upload(spool.path, sink.filename, metadata, signature_of(form))
         stored = (b"x-checksum-sha256", digests["sha256"].encode())  # by which our client knows that it was this index
         return Response(200, b"", [(b"content-type", TEXT_TYPE), stored])
@@ -197,9 +199,11 @@ class UploadRoutes:
                 return FileMetadata(spool.size, 0, sha256, "", uploader=request.username)
             raise HttpError(400, f"{error.message}.") from error
 
-    async def _require_claim(self, name: str) -> None:
-        """Raise HttpError 403 for a name that installers here know as a public project, unless an admin claimed it."""
-        if self._upstream is not None and await self._upstream.needs_claim(name):
+    async def _require_claim(self, request: Request, name: str) -> None:
+        """Raise HttpError 403 for a name that installers here know as a public project, unless an admin allows it."""
+        if self._upstream is None or principal_of(request).may(Right.ADMIN):
+            return
+        if await self._upstream.needs_claim(name):
             raise HttpError(
                 403,
                 f"The public project {name} was installed through this index, so nobody may publish that name here. "

@@ -33,7 +33,6 @@ LEDGER_CHECK = 5.0
 ZIP_LEVEL = 2
 """gzip's level for public pages, whose first reader waits while they are zipped."""
 
-_audit = logging.getLogger("publisher.audit")
 _log = logging.getLogger(__name__)
 
 
@@ -49,19 +48,21 @@ class Basis:
 
 @dataclass(frozen=True, slots=True)
 class PublicPage:
-    """A page to answer, and its basis."""
+    """A page to answer, its basis, and the upstream of a project that was never passed on before."""
 
     rendered: RenderedPage
     basis: Basis
+    first_from: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class FoundFile:
-    """A public file that may be passed on now, its upstream, and the basis of that."""
+    """A public file that may be passed on now, its upstream, and the basis of that; ``first_from`` as for a page."""
 
     file: ListedFile
     source: UpstreamSource
     basis: Basis
+    first_from: str = ""
 
 
 class Upstream:
@@ -152,10 +153,8 @@ class Upstream:
             )
         if await self.ownership.is_owned(name):  # published here while upstream was asked
             raise NotUpstreamError(f"This index has no project {name}.")
-        if rendered.files and name not in self.ledger.passed_on:
-            _audit.info("first use of the public project %s, from %s", name, source.url)
-            self.ledger.note_passed_on(name)
-        return PublicPage(rendered, Basis(name, state.revision, revision, rendered.until))
+        basis = Basis(name, state.revision, revision, rendered.until)
+        return PublicPage(rendered, basis, self._note_use(name, source) if rendered.files else "")
 
     async def find(self, tail: str, filename: str) -> FoundFile:
         """
@@ -182,7 +181,8 @@ class Upstream:
         verdict = self.policy.decide(listing).verdict(file)
         if verdict.reason:
             raise WithheldError(verdict.reason)
-        return FoundFile(file, source, Basis(name, state.revision, revision, verdict.until))
+        basis = Basis(name, state.revision, revision, verdict.until)
+        return FoundFile(file, source, basis, self._note_use(name, source))
 
     async def open(self, found: FoundFile) -> StoredPublicFile | bytes | Download:
         """Return a file from the cache, the bytes of a small one, or a download; raises UpstreamError."""
@@ -226,6 +226,13 @@ class Upstream:
             if strict:
                 raise
             _log.warning("can't read the records of public names: %s", error)
+
+    def _note_use(self, name: str, source: UpstreamSource) -> str:
+        """Note that a project is passed on; return the upstream's URL the first time, and an empty text later."""
+        if name in self.ledger.passed_on:
+            return ""
+        self.ledger.note_passed_on(name)
+        return source.url
 
     def _render_early(self, parsed: ParsedPage, source: UpstreamSource) -> RenderedEarly | None:
         """Render the page that most clients ask for; runs in a thread, where first sights can't be noted."""

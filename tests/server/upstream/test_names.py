@@ -1,9 +1,11 @@
 """A public project has the name of a private one: no way to ask for it gets the public one."""
 
+import json
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -180,6 +182,44 @@ def test_the_name_of_the_client_is_never_passed_on(stranger: Stranger) -> None:
 
 def test_the_home_page_says_that_one_url_is_enough(stranger: Stranger) -> None:
     _, client = stranger.start("old-enough", "--cooldown", "3d")
-    home = client.get("").text
-    assert "public ones that are at least 3 days old" in home
-    assert "config uv --scope project" not in home
+    assert "Public packages that are at least 3 days old come from this URL too." in client.get("").text
+
+
+def _audited(index: RunningIndex) -> list[dict[str, Any]]:
+    lines = [
+        line
+        for path in (index.folder / "audit").rglob("*")
+        if path.is_file()
+        for line in path.read_bytes().splitlines()
+    ]
+    return [json.loads(line) for line in lines]
+
+
+def test_the_trail_has_the_first_use_of_each_project_and_every_change(stranger: Stranger) -> None:
+    locked = stranger.fake.add(stranger.folder, "locked")
+    index, client = stranger.start("audited", "--authenticate", "download,list,update")
+    for _ in range(2):
+        assert client.filenames("acme-widgets") == [stranger.file.filename]
+        assert client.get(f"-/public/{locked.path.removeprefix('/packages/')}").status_code == 200
+    admin = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
+    allowed = {"name": "locked", "version": "1.0", "until": "2100-01-01", "reason": "CVE-2026-1"}
+    for path, values in (("allow", allowed), ("claim", {"name": "acme-widgets"}), ("refresh", {"name": "locked"})):
+        done = Client(index.url, None).request("POST", f"-/upstream/{path}", json=values, headers=admin)
+        assert done.status_code == 200, done.text
+    index.stop()
+    found = _audited(index)
+    used = sorted((event["project"], event["user"]) for event in found if event["what"] == "public-project-used")
+    assert used == [("acme-widgets", USER), ("locked", USER)]
+    changes = {event["what"]: event for event in found if event["what"].startswith("upstream-")}
+    assert set(changes) == {"upstream-allow", "upstream-claim"}
+    assert changes["upstream-allow"]["reason"] == "CVE-2026-1"
+    assert changes["upstream-claim"]["hides"].endswith("/simple/acme-widgets/")
+
+
+def test_an_admin_may_publish_a_name_that_was_passed_on(stranger: Stranger) -> None:
+    index, client = stranger.start()
+    assert client.filenames("acme-widgets") == [stranger.file.filename]
+    assert client.upload(stranger.own).status_code == 403
+    index.folder.joinpath("access.toml").write_text(f'[users.{USER}]\n"*" = "admin"\n')
+    assert eventually(lambda: client.upload(stranger.own).status_code == 200)
+    assert client.filenames("acme-widgets") == [stranger.own.name]

@@ -5,16 +5,24 @@ from collections.abc import Awaitable
 from typing import Any
 
 from publisher.limits import LIMITS
+from publisher.server.auth.audit.trail import AuditEvent, AuditTrail
 from publisher.server.http.messages import HttpError, Request, Response, json_response
+from publisher.server.routes.authorization import principal_of
 from publisher.server.upstream.admin import InvalidRequestError
 from publisher.server.upstream.admin_requests import AdminRequests, UnknownRequestError
+
+_AUDITED = {"allow", "disallow", "claim", "remove"}
+"""What changes the answers for others."""
+
+_DETAILS = {"version", "until", "reason", "hides"}
 
 
 class PublicAdminRoutes:
     """Answers ``/-/upstream/...``; without an upstream everything there is a 404."""
 
-    def __init__(self, requests: AdminRequests | None) -> None:
+    def __init__(self, requests: AdminRequests | None, audit: AuditTrail) -> None:
         self._requests = requests
+        self._audit = audit
 
     async def show(self, _request: Request, path: str) -> Response:
         """Return the overview, or why a project or version is passed on or not."""
@@ -22,8 +30,17 @@ class PublicAdminRoutes:
 
     async def change(self, request: Request, path: str) -> Response:
         """Do what the path names, with the values in the body's JSON."""
-        requests = self._require()
-        return await self._answer(requests.change(path, await request.json_object(), request.username or "admin"))
+        requests, values, who = self._require(), await request.json_object(), principal_of(request)
+
+        async def work() -> Any:
+            done = await requests.change(path, values, who.name)
+            if path in _AUDITED:
+                details = {key: value for key, value in {**values, **done}.items() if key in _DETAILS}
+                event = AuditEvent(f"upstream-{path}", who, request.client, done["name"], details)
+                await self._audit.record(event)
+            return done
+
+        return await self._answer(work())
 
     def _require(self) -> AdminRequests:
         if self._requests is None:

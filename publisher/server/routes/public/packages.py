@@ -13,6 +13,7 @@ from typing import Generic, TypeVar
 from publisher.server.http.messages import ClientGoneError, Headers, HttpError, Request, Response, Send
 from publisher.server.http.negotiation import accepts_encoding
 from publisher.server.routes.page_memory import JSON, Page, make_page
+from publisher.server.routes.public.first_uses import FirstUses
 from publisher.server.routes.sending import (
     IMMUTABLE,
     LargeFile,
@@ -32,7 +33,8 @@ _Kept = TypeVar("_Kept")
 class PublicRoutes:
     """Answers for public packages; what is in memory is answered while everything that it was made from holds."""
 
-    def __init__(self, upstream: Upstream) -> None:
+    def __init__(self, upstream: Upstream, first_uses: FirstUses) -> None:
+        self._first_uses = first_uses
         limits = upstream.settings.limits
         self._upstream = upstream
         self._pages: _Memory[tuple[Basis, Page]] = _Memory(limits.page_memory, lambda kept: kept[1].size)
@@ -47,6 +49,8 @@ class PublicRoutes:
             if self._upstream.is_right(kept[0]):
                 return kept[1].answer(request)
         found = await self._upstream.page(name, request.root_path, as_json=kind == JSON)
+        if found.first_from:
+            self._first_uses.note(request, name, found.first_from)
         rendered, revision = found.rendered, found.basis.page
         make = partial(make_page, rendered.body, kind, revision, ZIP_LEVEL, rendered.zipped)
         page = make() if rendered.zipped else await self._upstream.context.in_thread(make)
@@ -70,6 +74,8 @@ class PublicRoutes:
         wanted = path.removesuffix(METADATA_SUFFIX)
         tail, _, filename = wanted.rpartition("/")
         found = await self._upstream.find(tail, filename)
+        if found.first_from:
+            self._first_uses.note(request, found.basis.name, found.first_from)
         if wanted != path:
             body = await self._upstream.metadata(found)
             headers = _headers(hashlib.sha256(body).hexdigest(), b"text/plain; charset=utf-8")
