@@ -81,6 +81,8 @@ def _describe_progress(uploads: Sequence[Upload], done: Mapping[str, State]) -> 
     files = [upload.distribution.filename for upload in uploads]
     sent = [name for name in files if done.get(name) is State.UPLOADED]
     rest = [name for name in files if name not in done]
+    if not rest:
+        return f"All files were uploaded before that: {', '.join(sent)}."
     return (
         f"{', '.join(sent)} went up before that; running the same command again finishes the rest ({', '.join(rest)})."
     )

@@ -23,6 +23,7 @@ from publisher.project.distributions import Distribution, read_distribution
 from publisher.publish.plan import Upload
 from publisher.publish.report import State
 from publisher.publish.scheduler import UploadScheduler
+from publisher.publish.upload import _describe_progress
 from tests.conftest import PASSWORD, USER
 from tests.helpers.dists import make_sdist, make_wheel, metadata
 from tests.helpers.index import RunningIndex
@@ -341,3 +342,9 @@ def _imported(*arguments: str, said: str = "") -> set[str]:
     *_, modules = done.stderr.splitlines()
     assert "publisher.cli.main" in modules
     return {name.partition(".")[0] for name in modules.split()}
+
+
+def test_an_interruption_after_the_last_file_leaves_nothing_to_finish(tmp_path: Path) -> None:
+    upload = Upload(read_distribution(make_wheel(tmp_path)))
+    told = _describe_progress([upload], {upload.distribution.filename: State.UPLOADED})
+    assert told == f"All files were uploaded before that: {upload.distribution.filename}."
