@@ -49,6 +49,7 @@ from publisher.server.routes.simple import SimplePages
 from publisher.server.routes.storage import StorageRoutes
 from publisher.server.routes.table import Answer, Handlers, RouteTable, index_routes, method_not_allowed
 from publisher.server.routes.uploads import UploadRoutes
+from publisher.server.routes.web.account.api_calls import ApiCalls
 from publisher.server.routes.web.errors import prefers_page
 from publisher.server.routes.web.pages import WebPages
 from publisher.server.routes.web.site import Site
@@ -95,7 +96,7 @@ class IndexApp:
         self._uploads = UploadRoutes(settings, self._catalog, self._changes, self.upstream, self._inspection)
         self._accounts = AccountRoutes(settings, self._authenticator, credentials)
         site = Site(settings, self._catalog, packages, self._inspection, self._sessions)
-        self._pages = WebPages(site, self._sessions, self._accounts)
+        self._pages = WebPages(site, self._sessions, self._accounts, ApiCalls(self._answer))
         self.table = RouteTable(index_routes(self._handlers()))
         self._started: asyncio.Task[None] | None = None
 

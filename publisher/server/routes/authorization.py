@@ -12,7 +12,7 @@ from publisher.server.auth.principal import ADMIN_TOKEN, ANONYMOUS, Principal, P
 from publisher.server.auth.sessions.sessions import Sessions
 from publisher.server.http.forwarding import place_of
 from publisher.server.http.messages import Request
-from publisher.server.routes.web.cookies import recognize, session_principal
+from publisher.server.routes.web.account.cookies import recognize, session_principal
 from publisher.server.settings import Activity
 
 READING = frozenset({"GET", "HEAD"})

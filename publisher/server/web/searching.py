@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from publisher.limits import LIMITS
 
@@ -22,14 +23,19 @@ class Searchable:
     joined: str
     keywords: str
     summary: str
+    named: frozenset[str]
+    """The words of the name, and all of them joined."""
+    words: frozenset[str]
+    """The words of name and keywords."""
 
 
 def searchable(name: str, keywords: Iterable[str], summary: str) -> Searchable:
     """Return a project, by its normalized name, ready to be searched."""
     listed = " ".join(each.lower() for each in keywords)
-    return Searchable(
-        name, f"-{name}", name.replace("-", ""), f" {listed}", f" {' '.join(_WORD.findall(summary.lower()))}"
-    )
+    joined = name.replace("-", "")
+    named = frozenset([*name.split("-"), joined])
+    text = " ".join(_WORD.findall(summary.lower()))
+    return Searchable(name, f"-{name}", joined, f" {listed}", f" {text}", named, named | set(listed.split()))
 
 
 def search(query: str, projects: Sequence[Searchable]) -> list[str]:
@@ -43,13 +49,12 @@ def search(query: str, projects: Sequence[Searchable]) -> list[str]:
         return []
     found = _ranked(projects, words, _exact)
     if len(found) < _FEW:
-        known = dict.fromkeys(found)
-        similar = {word: _similar_words(word, projects) for word in words}
-        found += [
-            name
-            for name in _ranked(projects, words, lambda word, project: _roughly(word, project, similar[word]))
-            if name not in known
-        ]
+        parts = [part for word in words for part in word.split("-")][: LIMITS.pages.query_words]
+        similar = {part: _similar_words(part, projects) for part in parts}
+        if any(similar.values()):
+            known = set(found)
+            rough = _ranked(projects, parts, lambda word, project: _roughly(word, project, similar[word]))
+            found += [name for name in rough if name not in known]
     return found
 
 
@@ -83,11 +88,9 @@ def _exact(word: str, project: Searchable) -> int:
 
 def _roughly(word: str, project: Searchable, similar: frozenset[str]) -> int:
     exact = _exact(word, project)
-    if exact or not similar:
+    if exact or similar.isdisjoint(project.words):
         return exact
-    if not similar.isdisjoint(project.name.split("-")) or project.joined in similar:
-        return 15
-    return 8 if not similar.isdisjoint(project.keywords.split()) else 0
+    return 8 if similar.isdisjoint(project.named) else 15
 
 
 def _similar_words(word: str, projects: Iterable[Searchable]) -> frozenset[str]:
@@ -95,20 +98,18 @@ def _similar_words(word: str, projects: Iterable[Searchable]) -> frozenset[str]:
     allowed = 0 if len(word) < 4 else 1 if len(word) < 8 else 2
     if not allowed:
         return frozenset()
-    letters = _letters(word)
-    known: set[str] = set()
-    for project in projects:
-        known.update(project.name.split("-"), project.keywords.split())
-        known.add(project.joined)
+    letters, shortest, longest = _letters(word), len(word) - allowed, len(word) + allowed
+    known: set[str] = set().union(*(project.words for project in projects))
     return frozenset(
         other
         for other in known
-        if abs(len(other) - len(word)) <= allowed
+        if shortest <= len(other) <= longest
         and (_letters(other) ^ letters).bit_count() <= 2 * allowed
         and slips(word, other, allowed) <= allowed
     )
 
 
+@lru_cache(maxsize=2**17)
 def _letters(word: str) -> int:
     """Return a set of the letters in a word; one slip changes two of them at the most."""
     found = 0
@@ -118,16 +119,23 @@ def _letters(word: str) -> int:
 
 
 def slips(one: str, other: str, limit: int) -> int:
-    """Return the letters to add, remove, replace or swap between two words; above ``limit`` maybe too few."""
+    """Return the letters to add, remove, replace or swap between two words; above ``limit`` some number above it."""
+    shorter = min(len(one), len(other))
+    start = next((place for place in range(shorter) if one[place] != other[place]), shorter)
+    one, other = one[start:], other[start:]
+    if not one or not other:
+        return len(one) + len(other)
     before_last: list[int] = []
     last = list(range(len(other) + 1))
     for row, letter in enumerate(one, 1):
-        current = [row]
-        for column, opposite in enumerate(other, 1):
-            cost = min(last[column] + 1, current[-1] + 1, last[column - 1] + (letter != opposite))
+        current = [limit + 1] * (len(other) + 1)
+        current[0] = row
+        for column in range(max(1, row - limit), min(len(other), row + limit) + 1):
+            opposite = other[column - 1]
+            cost = min(last[column] + 1, current[column - 1] + 1, last[column - 1] + (letter != opposite))
             if row > 1 and column > 1 and letter == other[column - 2] and one[row - 2] == opposite:
                 cost = min(cost, before_last[column - 2] + 1)
-            current.append(cost)
+            current[column] = cost
         if min(current) > limit:
             return limit + 1
         before_last, last = last, current

@@ -31,6 +31,7 @@ class ProjectOverview:
     uploaded: str
     summary: ReleaseSummary
     searched: Searchable
+    uploader: str | None = None
 
     @property
     def title(self) -> str:
@@ -169,4 +170,6 @@ class Overviews:
         summary = await self._summaries.summary(release.main_file)
         searched = searchable(project.name, summary.keywords, summary.text)
         uploaded = max(file.metadata.uploaded for file in release.files)
-        return ProjectOverview(project.name, release.version, uploaded, summary, searched)
+        return ProjectOverview(
+            project.name, release.version, uploaded, summary, searched, release.main_file.metadata.uploader
+        )

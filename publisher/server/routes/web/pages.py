@@ -3,7 +3,8 @@
 from publisher.server.auth.sessions.sessions import Sessions
 from publisher.server.http.messages import HttpError, Request, Response
 from publisher.server.routes.accounts import AccountRoutes
-from publisher.server.routes.web.account import AccountPages
+from publisher.server.routes.web.account.api_calls import ApiCalls
+from publisher.server.routes.web.account.pages import AccountPages
 from publisher.server.routes.web.errors import error_page
 from publisher.server.routes.web.home import HomePage
 from publisher.server.routes.web.project import ProjectPage
@@ -14,12 +15,12 @@ from publisher.server.routes.web.static import StaticRoutes
 class WebPages:
     """The handlers of the pages; nothing is read or imported for them before the first one is asked for."""
 
-    def __init__(self, site: Site, sessions: Sessions, accounts: AccountRoutes) -> None:
+    def __init__(self, site: Site, sessions: Sessions, accounts: AccountRoutes, api: ApiCalls) -> None:
         self._site = site
         self._sessions = sessions
         self.home = HomePage(site)
         self.project = ProjectPage(site)
-        self.account = AccountPages(site, sessions, accounts)
+        self.account = AccountPages(site, sessions, accounts, api)
         self.static = StaticRoutes()
 
     async def refuse(self, request: Request, error: HttpError) -> Response:

@@ -9,7 +9,7 @@ from publisher.limits import LIMITS
 from publisher.server.auth.sessions.sessions import Sessions
 from publisher.server.http.inspecting import inspect
 from publisher.server.http.messages import Headers, Request, Response
-from publisher.server.routes.web.cookies import session_cookie, session_of
+from publisher.server.routes.web.account.cookies import session_cookie, session_of
 from publisher.server.routes.web.details import DetailsReader
 from publisher.server.routes.web.overview import Overviews
 from publisher.server.routes.web.page import base_values, make_body, page_response

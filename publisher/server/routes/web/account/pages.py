@@ -1,6 +1,6 @@
 """The pages of a person's account: signing in and out, and the password."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -10,25 +10,39 @@ from publisher.server.http.forwarding import place_of
 from publisher.server.http.messages import Headers, HttpError, Request, Response
 from publisher.server.routes.accounts import AccountRoutes
 from publisher.server.routes.authorization import principal_of
-from publisher.server.routes.web.cookies import no_session_cookie, session_cookie, session_of
-from publisher.server.routes.web.forms import OwnForms
+from publisher.server.routes.web.account.api_calls import ApiCalls
+from publisher.server.routes.web.account.cookies import no_session_cookie, session_cookie, session_of
+from publisher.server.routes.web.account.forms import PLACE, OwnForms
+from publisher.server.routes.web.account.publishers import PublisherForms
+from publisher.server.routes.web.account.releases import ReleaseForms
+from publisher.server.routes.web.account.tokens import TokenForms
 from publisher.server.routes.web.site import Site
 
-PLACE = "-/account/"
+Action = Callable[[Request, Session, Mapping[str, str]], Awaitable[Response]]
 
 
 class AccountPages:
     """Answers below ``/-/account/``; its routes are open, and each asks for a session where it needs one."""
 
-    def __init__(self, site: Site, sessions: Sessions, accounts: AccountRoutes) -> None:
+    def __init__(self, site: Site, sessions: Sessions, accounts: AccountRoutes, api: ApiCalls) -> None:
         self._site = site
         self._sessions = sessions
         self._accounts = accounts
         self._forms = OwnForms(sessions)
-        self._actions = {
+        self._tokens = TokenForms(api)
+        self._publishers = PublisherForms(api)
+        self._releases = ReleaseForms(site, api)
+        self._actions: dict[str, Action] = {
             "sign-out": self._sign_out,
             "sign-out-everywhere": self._sign_out_everywhere,
             "password": self._change_password,
+            "tokens": self._create_token,
+            "tokens/revoke": self._done(self._tokens.revoke, "revoked"),
+            "trust": self._done(self._publishers.add, "trusted"),
+            "trust/remove": self._done(self._publishers.remove, "distrusted"),
+            "yank": self._done(self._releases.yank, "yanked"),
+            "unyank": self._done(self._releases.unyank, "unyanked"),
+            "delete": self._done(self._releases.delete, "deleted"),
         }
 
     async def show(self, request: Request, path: str = "") -> Response:
@@ -37,12 +51,17 @@ class AccountPages:
             raise HttpError(404, "This index has no accounts.")
         session = session_of(request)
         if path == "sign-in":
-            return await self.sign_in_page(request, asked_for=_asked_for(request))
-        if path:
-            raise HttpError(404, "This index has no such page.")
+            return await self.sign_in_page(request, asked_for=_query(request, "next"))
         if session is None:
-            return _go(request, f"{PLACE}sign-in")
-        return await self._account_page(request, session)
+            return _go(request, f"{PLACE}sign-in?{urlencode({'next': request.path})}")
+        if not path:
+            return await self._account_page(request, session)
+        values = await self._releases.values(request, path)
+        return await self._site.fresh_page(
+            request,
+            "manage.html",
+            {**values, "token": await self._forms.token(session), "done": _query(request, "done")},
+        )
 
     async def act(self, request: Request, path: str) -> Response:
         """Do what a form asks for."""
@@ -102,22 +121,49 @@ class AccountPages:
         _, cookie = await self._sessions.renew(session)
         return _go(request, f"{PLACE}?{urlencode({'done': 'password'})}", [session_cookie(request, cookie)])
 
+    def _done(self, act: Callable[[Request, Mapping[str, str]], Awaitable[str]], what: str) -> Action:
+        """Return an action that goes back to a page, which says that it was done, or why it was not."""
+
+        async def action(request: Request, session: Session, fields: Mapping[str, str]) -> Response:
+            try:
+                place = await act(request, fields)
+            except HttpError as error:
+                if error.status != 422:
+                    raise
+                return await self._account_page(request, session, problem=error.message, status=422)
+            return _go(request, f"{place}?{urlencode({'done': what})}")
+
+        return action
+
+    async def _create_token(self, request: Request, session: Session, fields: Mapping[str, str]) -> Response:
+        try:
+            new = await self._tokens.create(request, fields)
+        except HttpError as error:
+            if error.status != 422:
+                raise
+            return await self._account_page(request, session, problem=error.message, status=422)
+        return await self._account_page(request, session, new_token=new)
+
     async def _account_page(
-        self, request: Request, session: Session, *, problem: str = "", status: int = 200
+        self, request: Request, session: Session, *, problem: str = "", status: int = 200, new_token: str = ""
     ) -> Response:
         principal = principal_of(request)
         values: dict[str, Any] = {
             "token": await self._forms.token(session),
             "grants": [(sorted(grant.rights), grant.pattern) for grant in principal.grants],
             "problem": problem,
-            "done": "password" if b"done=password" in request.scope.get("query_string", b"") else "",
+            "done": _query(request, "done"),
+            "new_token": new_token,
+            "tokens": await self._tokens.all(request),
+            "publishers": await self._publishers.all(request),
+            "projects": await self._releases.own_projects(request, session.username),
         }
         return await self._site.fresh_page(request, "account.html", values, status)
 
 
-def _asked_for(request: Request) -> str:
+def _query(request: Request, name: str) -> str:
     query: bytes = request.scope.get("query_string", b"")
-    return parse_qs(query.decode("latin-1")).get("next", [""])[0]
+    return parse_qs(query.decode("latin-1")).get(name, [""])[0]
 
 
 def _own_path(path: str) -> str:

@@ -6,7 +6,10 @@ from urllib.parse import parse_qsl
 
 from publisher.server.auth.sessions.sessions import Session, Sessions
 from publisher.server.http.messages import HttpError, Request
-from publisher.server.routes.web.cookies import FORM_COOKIE, read_cookie, write_cookie
+from publisher.server.routes.web.account.cookies import FORM_COOKIE, read_cookie, write_cookie
+
+PLACE = "-/account/"
+"""The path that everything of a person's account is below."""
 
 TOKEN = "token"  # noqa: S105 - a field's name
 _FIELDS = 50

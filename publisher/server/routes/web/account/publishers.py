@@ -1,0 +1,41 @@
+"""The forms for trusted publishers: which repository may publish a project from CI, with no password."""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+from publisher.server.auth.errors import AuthError
+from publisher.server.http.messages import HttpError, Request
+from publisher.server.routes.web.account.api_calls import ApiCalls
+from publisher.server.routes.web.account.forms import PLACE
+
+
+class PublisherForms:
+    """Adds, lists and removes publishers as ``pypi-publish trust`` does; others than GitHub's are added there."""
+
+    def __init__(self, api: ApiCalls) -> None:
+        self._api = api
+
+    async def all(self, request: Request) -> list[Mapping[str, Any]] | None:
+        """Return the publishers of the account's projects, None where this index has no trusted publishing."""
+        try:
+            found = await self._api.get(request, "-/trust")
+        except (HttpError, AuthError):  # it does not know its URL, or the account manages nothing
+            return None
+        return found.get("publishers", []) if found is not None else None
+
+    async def add(self, request: Request, fields: Mapping[str, str]) -> str:
+        """Trust a workflow of a repository on GitHub."""
+        settings = {name: fields.get(name, "").strip() for name in ("repository", "workflow", "environment")}
+        given = {name: value for name, value in settings.items() if value}
+        projects = [fields.get("project", "").strip()]
+        await self._api.post(request, "-/trust", {"kind": "github", "projects": projects, "settings": given})
+        return PLACE
+
+    async def remove(self, request: Request, fields: Mapping[str, str]) -> str:
+        """Trust a publisher no longer, whose name was typed."""
+        name = fields.get("name", "")
+        if fields.get("typed", "") != name or not name:
+            raise HttpError(422, f"To remove the publisher {name[:64]}, type its name.")
+        await self._api.delete(request, f"-/trust/{quote(name, safe='')}")
+        return PLACE

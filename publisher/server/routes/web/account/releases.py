@@ -1,0 +1,71 @@
+"""The forms for releases: yank with a reason, undo that, delete."""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+from publisher.project.versions import same_version
+from publisher.server.http.messages import HttpError, Request
+from publisher.server.names.filenames import is_name, normalize
+from publisher.server.routes.web.account.api_calls import ApiCalls
+from publisher.server.routes.web.account.forms import PLACE
+from publisher.server.routes.web.overview import ProjectOverview
+from publisher.server.routes.web.releases import releases_of
+from publisher.server.routes.web.site import Site
+
+
+class ReleaseForms:
+    """Changes releases as ``pypi-publish yank``, ``unyank`` and ``delete`` do."""
+
+    def __init__(self, site: Site, api: ApiCalls) -> None:
+        self._site = site
+        self._api = api
+
+    async def own_projects(self, request: Request, username: str) -> list[ProjectOverview]:
+        """Return the projects whose newest release an account has uploaded, or that name it as maintainer."""
+        del request
+        await self._site.overviews.refresh()
+        entries = self._site.overviews.entries()
+        return sorted((each for each in entries if each.uploader == username), key=lambda each: each.name)
+
+    async def values(self, request: Request, path: str) -> dict[str, Any]:
+        """Return what the page of ``projects/NAME/VERSION/`` shows; raise HttpError 404 for what is no release."""
+        place, _, rest = path.strip("/").partition("/")
+        name, _, version = rest.partition("/")
+        if place != "projects" or not is_name(name) or name != normalize(name):
+            raise HttpError(404, "This index has no such page.")
+        await self._api.get(request, f"{name}/json")  # which refuses those who may not read it
+        project = await self._site.catalog.find(name)
+        files = (await self._site.catalog.files(project)).values() if project is not None else ()
+        release = next((each for each in releases_of(files) if same_version(each.version, version)), None)
+        if release is None:
+            raise HttpError(404, f"This index has no release {version[:100]} of {name}.")
+        return {"name": name, "release": release}
+
+    async def yank(self, request: Request, fields: Mapping[str, str]) -> str:
+        """Yank a release, for a reason."""
+        name, version = _release(fields)
+        await self._api.put(request, f"projects/{name}/{version}/yanked", {"reason": fields.get("reason", "").strip()})
+        return f"{PLACE}projects/{name}/{version}/"
+
+    async def unyank(self, request: Request, fields: Mapping[str, str]) -> str:
+        """Undo a yank."""
+        name, version = _release(fields)
+        await self._api.delete(request, f"projects/{name}/{version}/yanked")
+        return f"{PLACE}projects/{name}/{version}/"
+
+    async def delete(self, request: Request, fields: Mapping[str, str]) -> str:
+        """Delete a release, where the project's name was typed."""
+        name, version = _release(fields)
+        if fields.get("typed", "") != fields.get("name", ""):
+            raise HttpError(422, f"To delete {name} {fields.get('version', '')[:100]}, type the project's name.")
+        await self._api.delete(request, f"projects/{name}/{version}")
+        return PLACE
+
+
+def _release(fields: Mapping[str, str]) -> tuple[str, str]:
+    """Return name and version for a path; raise HttpError 422 where one is missing."""
+    name, version = normalize(fields.get("name", "")), fields.get("version", "")
+    if not is_name(name) or not version or "/" in version:
+        raise HttpError(422, "Name a project and a version.")
+    return name, quote(version, safe="+!~")
