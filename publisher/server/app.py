@@ -209,7 +209,9 @@ class IndexApp:
         return Handlers(
             accounts=self._accounts,
             files=FileRoutes(settings.limits, catalog, self._storages.packages, self._inspection),
-            health=HealthRoute(catalog, self._authenticator, self.upstream, settings.revision),
+            health=HealthRoute(
+                catalog, self._authenticator, self.upstream, settings.revision, self._authorization.is_known
+            ),
             json_page=JsonPage(catalog),
             oidc=OidcRoutes(self._publishing, self._audit),
             pages=self._pages,

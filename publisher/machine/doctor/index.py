@@ -152,11 +152,12 @@ def _check_health(url: IndexUrl, session: http.IndexSession) -> Iterator[Diagnos
     match health:
         case {"status": "ok"}:
             yield _INDEX.ok("healthy", "It is an index of pypi-publish, and can read and write its packages.")
-        case {"status": "unavailable", "reason": str(reason)}:
+        case {"status": "unavailable"}:
+            parts = [part for part in ("reading", "accounts", "uploading") if health.get(part) == "unavailable"]
             yield _INDEX.problem(
                 "healthy",
-                f"The index can't work: {reason}",
-                "Tell its administrator; the cause is not on your machine.",
+                f"The index can't work: {', '.join(parts) or 'it does not say what'} failed.",
+                "Tell its administrator; the cause is in its log, not on your machine.",
             )
         case _:
             yield _INDEX.note("healthy", "It is no index of pypi-publish: publishing works, `passwd` and `yank` don't.")

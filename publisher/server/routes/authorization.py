@@ -2,11 +2,12 @@
 
 import enum
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
 from publisher.server.auth.access.control import AccessControl
-from publisher.server.auth.errors import MissingCredentialsError, PasswordNeededError, RightMissingError
+from publisher.server.auth.errors import AuthError, MissingCredentialsError, PasswordNeededError, RightMissingError
 from publisher.server.auth.identification import Identification
 from publisher.server.auth.principal import ADMIN_TOKEN, ANONYMOUS, Principal, PrincipalKind, Right
 from publisher.server.auth.sessions.sessions import Sessions
@@ -14,6 +15,8 @@ from publisher.server.http.forwarding import place_of
 from publisher.server.http.messages import Request
 from publisher.server.routes.web.account.cookies import recognize, session_principal
 from publisher.server.settings import Activity
+from publisher.server.storage.errors import StorageError
+from publisher.server.work.turns import BusyError
 
 READING = frozenset({"GET", "HEAD"})
 
@@ -122,6 +125,14 @@ class Authorization:
             raise PasswordNeededError
         if not isinstance(need, Need) and request.method not in READING:
             self._access.require_changes()
+
+    async def is_known(self, request: Request) -> bool:
+        """Tell whether a request's sender proves who they are, on a route that is open to everybody."""
+        header = request.headers.get(b"authorization")
+        if header is not None and principal_of(request) is ANONYMOUS:
+            with suppress(AuthError, BusyError, StorageError):
+                await self._authenticate_sender(request)
+        return principal_of(request) is not ANONYMOUS
 
     async def require_right(self, request: Request, need: Need, project: str) -> None:
         """Return when a request may do something to a project by its normalized name; raise an AuthError otherwise."""

@@ -108,23 +108,13 @@ class UploadRoutes:
             return await self._answer_short_form(request)
         await self._changes.require_available()
         async with self._open.turn(turn_key(request)):
-            spool = await self._open_spool()
+            spool = Spool(self._folder, self._settings.limits.upload_size, self._catalog.workers.pool)
             try:
                 return await self._receive(request, spool)
             except OSError as error:
                 raise write_failure(error) from error
             finally:
                 await spool.discard()
-
-    async def _open_spool(self) -> Spool:
-        def make() -> Spool:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            return Spool(self._folder, self._settings.limits.upload_size, self._catalog.workers.pool)
-
-        try:
-            return await self._catalog.in_thread(make)
-        except OSError as error:
-            raise write_failure(error) from error
 
     async def _receive(self, request: Request, spool: Spool) -> Response:
         sink = _Sink(spool, accept_legacy=self._settings.accept_legacy)

@@ -30,23 +30,31 @@ class Digest(Protocol):
 
 
 class Spool:
-    """One temporary file that is being written; `digests` are complete after `finish`."""
+    """
+    One temporary file that is being written; `digests` are complete after `finish`.
+
+    It is made for the first bytes that are written: an upload that brings nothing costs no file and no memory.
+    """
 
     def __init__(self, folder: Path, limit: int, threads: ThreadPoolExecutor) -> None:
         self._limit = limit
         self._threads = threads
-        self._block = bytearray(BLOCK)
-        self._other = bytearray(BLOCK)
+        self._folder = folder
+        self._block = bytearray()
+        self._other = bytearray()
         """The block that is written while this one fills; memory that is used again costs less than new memory."""
         self._filled = 0
         self._writing: asyncio.Future[None] | None = None
         self._hashes: dict[str, Digest] = {}
         self.size = 0
-        descriptor, name = mkstemp(prefix=_PREFIX, suffix=".part", dir=folder)
-        self.path = Path(name)
-        self._descriptor: int | None = descriptor
-        os.fchmod(descriptor, 0o644)  # like any file that is copied into the folder
-        _lock(descriptor)
+        self._path: Path | None = None
+        self._descriptor: int | None = None
+
+    @property
+    def path(self) -> Path:
+        """Where the file is, once it is finished."""
+        assert self._path is not None, "it is used after it was finished"  # noqa: S101 - for the type checker
+        return self._path
 
     def hash_with(self, algorithms: Iterable[str]) -> None:
         """Choose the digests to compute, before the first byte."""
@@ -80,7 +88,8 @@ class Spool:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
-        self.path.unlink(missing_ok=True)
+        if self._path is not None:
+            self._path.unlink(missing_ok=True)
 
     async def _flush(self) -> None:
         await self._wait()
@@ -112,7 +121,13 @@ class Spool:
         os.fsync(self._open_descriptor())
 
     def _open_descriptor(self) -> int:
-        assert self._descriptor is not None, "it is written before it is discarded"  # noqa: S101 - for the type checker
+        """Return the descriptor of the file, which is made now if it is not there yet."""
+        if self._descriptor is None:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._descriptor, name = mkstemp(prefix=_PREFIX, suffix=".part", dir=self._folder)
+            self._path = Path(name)
+            os.fchmod(self._descriptor, 0o644)  # like any file that is copied into the folder
+            _lock(self._descriptor)
         return self._descriptor
 
 

@@ -149,7 +149,7 @@ ARCHIVES = {
     "metadata of many equal fields": Attack(lambda it: head(it, "Classifier: x\n" * 40_000), 1, 30),
     "a head of megabytes": Attack(lambda it: head(it, "Summary: x\n" + " y\n" * 700_000), 1, 40),
     "a description of megabytes": Attack(lambda it: head(it, "", "x" * 30 * MEGABYTE), 1, 60),
-    "the costliest page": Attack(costly_page, 3, 60, repeated=False),
+    "the costliest page": Attack(costly_page, 3, 60),
     "requirements and specifiers": Attack(requirements, 1, 60),
     "numbers of many digits": Attack(numbers, 1, 30),
     "a pax header of digits": Attack(digits, 1, 30),

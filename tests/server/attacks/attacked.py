@@ -27,6 +27,8 @@ class Attacked:
     index: WatchedIndex
     folder: Path
     open: ExitStack = field(default_factory=ExitStack)
+    connections: int = 0
+    """How many it has open."""
 
     @property
     def address(self) -> tuple[str, int]:
@@ -36,6 +38,7 @@ class Attacked:
     def connect(self, data: bytes = b"", *, buffer: int = 0) -> socket.socket:
         """Return a connection on which some bytes were sent, which stays open until the end."""
         connection = self.open.enter_context(socket.socket())
+        self.connections += 1
         connection.settimeout(30)
         if buffer:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)

@@ -58,7 +58,7 @@ def _wheel(folder: Path, name: str) -> bytes:
 
 QUEUES = {
     "idle uploads": Attack(idle_uploads, 2, 250),
-    "many uploads at once": Attack(many_uploads, 2, 250, repeated=False),
+    "many uploads at once": Attack(many_uploads, 2, 250),
     "unfinished calls": Attack(unfinished_calls, 2, 60),
     "many calls at once": Attack(many_calls, 2, 60),
     "wrong passwords": Attack(wrong_passwords, 2, 30),

@@ -8,6 +8,7 @@ import pytest
 from publisher.server.store import catalog
 from tests.helpers.http import Client
 from tests.helpers.inside import serving_app
+from tests.helpers.waiting import eventually
 from tests.server.conftest import OwnIndex
 
 WELL = {"status": "ok", "reading": "ok", "accounts": "ok", "uploading": "ok"}
@@ -22,7 +23,7 @@ def test_a_healthy_index(client: Client) -> None:
 
 @pytest.mark.parametrize(
     ("number", "status", "uploading"),
-    [(errno.EROFS, 200, "read-only"), (errno.ENOSPC, 503, "the package folder can't be written: full")],
+    [(errno.EROFS, 200, "read-only"), (errno.ENOSPC, 503, "unavailable")],
 )
 def test_a_folder_that_can_only_be_read_is_healthy_and_a_full_one_is_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, status: int, uploading: str
@@ -37,8 +38,11 @@ def test_a_folder_that_can_only_be_read_is_healthy_and_a_full_one_is_not(
     monkeypatch.setattr(catalog, "_write_failure", fail)
     with serving_app(tmp_path) as (url, _):
         found = [Client(url, None).get("health") for _ in range(3)]
+        reasons = Client(url, ("ada", "correct horse")).get("health").json()
     assert {answer.status_code for answer in found} == {status}
     assert found[-1].json()["uploading"] == uploading
+    assert "full" not in found[-1].text
+    assert reasons["uploading"] == ("read-only" if status == 200 else "the package folder can't be written: full")
     assert tried <= 2
 
 
@@ -60,7 +64,30 @@ def test_accounts_that_can_not_be_read_are_told(own: OwnIndex) -> None:
     index.htpasswd.unlink()
     told = client.get("health")
     assert told.status_code == 503
-    assert (told.json()["accounts"], told.json()["reading"]) == ("the accounts can't be read", "ok")
+    assert (told.json()["accounts"], told.json()["reading"]) == ("unavailable", "ok")
+    line = "the index is not healthy: the accounts can't be read"
+    assert eventually(lambda: line in index.log.read_text())
+
+
+def test_reasons_are_for_those_who_have_an_account(own: OwnIndex) -> None:
+    index, client = own.start("--upstream", "http://127.0.0.1:9/simple/")
+    index.root.rename(index.root.with_name("away"))
+    anonymous, stranger = Client(client.url, None), Client(client.url, ("ada", "wrong"))
+    assert eventually(lambda: anonymous.get("health").status_code == 503)
+    for asking in (anonymous, stranger):
+        told = asking.get("health")
+        found = told.json()
+        assert (found["status"], found["reading"], found["uploading"]) == ("unavailable",) * 3
+        assert "reason" not in found
+        assert str(index.root) not in told.text
+        assert found["upstream"] == [{"status": "ok"}]
+        assert asking.get("health", {"Accept": "text/plain"}).text == "unavailable"
+    found = client.get("health").json()
+    assert str(index.root) in found["reason"]
+    assert found["reading"] == found["reason"]
+    assert found["upstream"][0]["url"] == "http://127.0.0.1:9/simple/"
+    assert client.get("health", {"Accept": "text/plain"}).text == found["reason"]
+    assert eventually(lambda: f"the index is not healthy: {found['reason']}" in index.log.read_text())
 
 
 def test_a_proxy_that_is_not_trusted_is_shown_to_those_behind_it(own: OwnIndex) -> None:

@@ -265,9 +265,14 @@ def test_a_client_that_stalls_is_let_go(tmp_path: Path) -> None:
         assert not list(root.rglob("upload-*"))
 
 
+def large_upload(name: str) -> bytes:
+    """Return an upload whose first part alone is enough to make a file."""
+    return Post(form(wheel(name, members={"data": os.urandom(2**21)}), f"{name}-1.0-py3-none-any.whl")).wire()
+
+
 def test_clients_that_wait_keep_nobody_waiting(tmp_path: Path) -> None:
     with serving(tmp_path, parallel_uploads=1) as (url, root), socket.create_connection(url) as connection:
-        connection.sendall(Post(form(wheel("waits"), "waits-1.0-py3-none-any.whl")).wire()[:600])
+        connection.sendall(large_upload("waits")[: 3 * 2**19])
         assert eventually(lambda: any(root.rglob("upload-*")))
         with socket.create_connection(url) as other:
             other.sendall(Post(form(wheel("goes"), "goes-1.0-py3-none-any.whl")).wire())
@@ -277,14 +282,15 @@ def test_clients_that_wait_keep_nobody_waiting(tmp_path: Path) -> None:
 
 def test_uploads_that_have_begun_are_bounded(tmp_path: Path) -> None:
     with serving(tmp_path, open_uploads=1) as (url, root), socket.create_connection(url) as connection:
-        wire = Post(form(wheel("waits"), "waits-1.0-py3-none-any.whl")).wire()
-        connection.sendall(wire[:600])
+        wire = large_upload("waits")
+        half = 3 * 2**19
+        connection.sendall(wire[:half])
         assert eventually(lambda: any(root.rglob("upload-*")))
         with socket.create_connection(url) as other:
             other.sendall(Post(form(wheel("goes"), "goes-1.0-py3-none-any.whl")).wire())
             time.sleep(0.3)
             assert not (root / "goes-1.0-py3-none-any.whl").exists()
-            connection.sendall(wire[600:])
+            connection.sendall(wire[half:])
             assert connection.recv(100).startswith(b"HTTP/1.1 200")
             assert other.recv(100).startswith(b"HTTP/1.1 200")
 

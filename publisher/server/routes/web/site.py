@@ -7,7 +7,6 @@ from typing import Any
 
 from publisher.limits import LIMITS
 from publisher.server.auth.sessions.sessions import Sessions
-from publisher.server.http.inspecting import inspect
 from publisher.server.http.messages import Headers, Request, Response
 from publisher.server.routes.web.account.cookies import session_cookie, session_of
 from publisher.server.routes.web.details import DetailsReader
@@ -28,7 +27,6 @@ class Site:
     def __init__(
         self, settings: ServerSettings, catalog: Catalog, storage: Storage, pool: InspectionPool, sessions: Sessions
     ) -> None:
-        self._pool = pool
         self._sessions = sessions
         self.catalog = catalog
         self.settings = settings
@@ -49,7 +47,7 @@ class Site:
         whole = template, key, base["base_url"], base["username"]
         made = self._made.get(whole)
         if made is None:
-            made = await inspect(self._pool, request, lambda _: make_body(template, {**base, **values()}))
+            made = await self.catalog.in_thread(lambda: make_body(template, {**base, **values()}))
             self._keep(whole, made)
         else:
             self._made.move_to_end(whole)
@@ -67,7 +65,7 @@ class Site:
     ) -> Response:
         """Return a page that nobody may keep."""
         whole = {**self._base(request), **values}
-        made = await inspect(self._pool, request, lambda _: make_body(template, whole))
+        made = await self.catalog.in_thread(lambda: make_body(template, whole))
         response = page_response(request, *made, status)
         kept = [header for header in response.headers if header[0] not in {b"cache-control", b"etag"}]
         more = [(b"cache-control", b"no-store"), *(headers or []), *await self._renewed(request)]
