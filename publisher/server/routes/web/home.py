@@ -42,8 +42,9 @@ class HomePage:
             overviews.waiting,
             wheel and wheel.filename,
         )
-        entries = overviews.entries()
-        return await self._site.page(request, "home.html", key, lambda: self._values(request, wanted, entries, wheel))
+        return await self._site.page(
+            request, "home.html", key, lambda: self._values(request, wanted, overviews.entries(), wheel)
+        )
 
     def _values(
         self, request: Request, wanted: _Wanted, entries: list[ProjectOverview], wheel: StoredFile | None
