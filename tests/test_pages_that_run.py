@@ -88,7 +88,10 @@ def desk(scene: Scene, surroundings: Surroundings, tmp_path: Path) -> Iterator[D
         terminal.close()
 
 
-@pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.pages[0])
+@pytest.mark.parametrize(
+    "scene",
+    [pytest.param(scene, id=scene.pages[0], marks=[pytest.mark.wide] if scene.wide else []) for scene in SCENES],
+)
 def test_a_page_can_be_pasted(scene: Scene, desk: Desk, surroundings: Surroundings) -> None:
     # slow (installs this project, builds it, runs an index): the first ten minutes of every user
     surroundings.index.add_user(USER, PASSWORD)

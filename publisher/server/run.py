@@ -4,6 +4,7 @@ import asyncio
 import atexit
 import ctypes
 import logging
+import os
 import signal
 import socket
 import sys
@@ -146,6 +147,7 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._app = app
         self._reload_asked = False
+        self._ends_with_terminal = False
         self._reloading: asyncio.Task[None] | None = None
         self._on_ready = on_ready
 
@@ -174,18 +176,32 @@ class _Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Take the signals while serving, SIGHUP to reload; unlike uvicorn, don't raise them again afterwards."""
+        """Take the signals while serving; unlike uvicorn, don't raise them again afterwards."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
         before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
         if hasattr(signal, "SIGHUP"):
-            before[signal.SIGHUP] = signal.signal(signal.SIGHUP, self._ask_to_reload)
+            self._ends_with_terminal = signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN and _has_terminal()
+            before[signal.SIGHUP] = signal.signal(signal.SIGHUP, self._hang_up)
         try:
             yield
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def _ask_to_reload(self, _number: int, _frame: FrameType | None) -> None:
-        self._reload_asked = True
+    def _hang_up(self, _number: int, frame: FrameType | None) -> None:
+        """Stop when the terminal was closed; reload for everybody else who sends SIGHUP."""
+        if self._ends_with_terminal and not _has_terminal():
+            self.handle_exit(signal.SIGTERM, frame)
+        else:
+            self._reload_asked = True
+
+
+def _has_terminal() -> bool:
+    """Return whether this process has a controlling terminal."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True

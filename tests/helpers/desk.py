@@ -38,6 +38,7 @@ class Scene:
     ``before`` is the situation in lines of shell, ``after`` checks the end. ``has`` are the commands on the machine,
     and ``serves`` is one that runs an index of the reader's own meanwhile. ``projects`` are folders with their project
     and version, ``files`` are others. With ``alone``, no one sees its changes of /etc, /opt or /var/lib.
+    A ``wide`` scene is slow, and most of its lines are in others.
     ``words`` replaces examples of the pages, and ``variables`` are in every terminal (an empty one is not).
     """
 
@@ -52,6 +53,7 @@ class Scene:
     logged_in: bool = True
     agrees: bool = False
     alone: bool = False
+    wide: bool = False
     words: Mapping[str, str] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
 

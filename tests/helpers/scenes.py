@@ -85,7 +85,9 @@ SCENES = (
         logged_in=False,
         after=".venv/bin/python -c 'import acme_widgets'",
     ),
-    Scene(("docs/how-to/install-the-command.md",), has=("uv",), after="pypi-publish --version\nkeyring --help"),
+    Scene(
+        ("docs/how-to/install-the-command.md",), wide=True, has=("uv",), after="pypi-publish --version\nkeyring --help"
+    ),
     Scene(
         ("docs/how-to/keep-credentials.md",),
         before=f"{SAVED}\nPASSWORD='correct horse 2' OLD='correct horse 2' NEW='correct horse 2'",
@@ -119,7 +121,7 @@ SCENES = (
     Scene(("docs/how-to/publish-from-ci.md",), before=COMMIT, projects=WIDGETS, variables={**HERE, "TAG": "v1.3.0"}),
     Scene(("docs/how-to/run-the-index.md",)),
     Scene(("docs/how-to/run-the-index-on-modal.md",), agrees=True, variables={**HERE, **ADMIN}),
-    Scene(("docs/how-to/serve-the-client.md",), before="pypi-publish users add ada --htpasswd .htpasswd"),
+    Scene(("docs/how-to/serve-the-client.md",), wide=True, before="pypi-publish users add ada --htpasswd .htpasswd"),
     Scene(("docs/how-to/set-up-a-machine.md",), logged_in=False, agrees=True),
     Scene(
         ("docs/how-to/set-up-a-repository.md",),
@@ -136,6 +138,7 @@ SCENES = (
         "PYPI_INDEX_PORT=8080 /opt/pypi-index/current/bin/pypi-publish serve &\n"
         "curl -sS --retry 20 --retry-delay 1 --retry-connrefused http://127.0.0.1:8080/health\nkill %1",
         alone=True,
+        wide=True,
         has=(),
         logged_in=False,
         words={"/root/": "", "OLD_TAG": "v0.1.0"},

@@ -1,8 +1,10 @@
 """The index as a process: its signals, its limit of open files, and the log of its start."""
 
 import os
+import pty
 import resource
 import signal
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,39 @@ def test_sighup_reads_accounts_and_folders_again(own: OwnIndex) -> None:
     assert eventually(lambda: b"1 accounts are locked" in index.log.read_bytes())
     assert eventually(lambda: client.get("simple/copied/").ok)
     assert index.stop() == 0
+
+
+@pytest.mark.parametrize("ignored", [False, True])
+def test_an_index_ends_with_its_terminal_unless_nohup_keeps_it(tmp_path: Path, *, ignored: bool) -> None:
+    process, terminal = pty.fork()
+    if process == 0:
+        if ignored:
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+        os.chdir(tmp_path)
+        os.execv(sys.executable, [sys.executable, "-m", "publisher.cli.main", "serve", "--port", "0"])
+    shown = b""
+    while b"Serving " not in shown:
+        shown += os.read(terminal, 4096)
+    os.close(terminal)
+    if ignored:
+        with pytest.raises(AssertionError):
+            _wait_for(process, 1.0)
+        os.kill(process, signal.SIGTERM)
+    assert _wait_for(process, 20.0) == 0
+
+
+def _wait_for(process: int, patience: float) -> int:
+    """Return the exit status of a child; AssertionError when it goes on for so many seconds."""
+    statuses: list[int] = []
+
+    def has_ended() -> bool:
+        found, status = os.waitpid(process, os.WNOHANG)
+        if found:
+            statuses.append(status)
+        return bool(statuses)
+
+    assert eventually(has_ended, patience=patience)
+    return statuses[0]
 
 
 def test_locked_accounts_are_counted_at_the_start(tmp_path: Path) -> None:
