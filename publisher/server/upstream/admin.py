@@ -114,6 +114,9 @@ class UpstreamAdmin:
     async def warm(self, pinned: PinnedPackage, set_name: str) -> dict[str, Any]:
         """Have the files of a package in the cache, protected from eviction as a part of a named set."""
         upstream = self._upstream
+        told = {"name": pinned.name, "version": pinned.version}
+        if await upstream.ownership.is_owned(pinned.name):
+            return {**told, "files": [], "failed": {}, "owned": True}
         source = await upstream.source_of(pinned.name)
         _, listing = await upstream.pages.listing(pinned.name, source)
         if not any(same_version(file.version, pinned.version) for file in listing.files.values()):
@@ -139,7 +142,7 @@ class UpstreamAdmin:
         if not fetched and not failed:
             failed[f"{pinned.name}=={pinned.version}"] = "Upstream lists none of its files."
         await upstream.context.in_thread(lambda: upstream.blobs.pin(set_name, keys))
-        return {"name": pinned.name, "version": pinned.version, "files": fetched, "failed": failed}
+        return {**told, "files": fetched, "failed": failed, "owned": False}
 
     async def refresh(self, name: str) -> dict[str, Any]:
         """Ask upstream for a project's page now; raises UpstreamError."""

@@ -2,8 +2,10 @@
 
 import asyncio
 import base64
+import errno
 import os
 import re
+import socket
 import ssl
 import zlib
 from collections.abc import AsyncIterator
@@ -13,11 +15,13 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-import aiohttp  # noqa: TID251 - the only door to aiohttp
+import aiohttp  # noqa: TID251 - a door to aiohttp
+from aiohttp.abc import ResolveResult  # noqa: TID251
 
 from publisher.limits import UpstreamLimits
 from publisher.secret import Credentials
 from publisher.server.settings import UpstreamSource
+from publisher.server.upstream.addresses import is_public_address, is_public_host
 from publisher.server.upstream.errors import UpstreamUnavailableError
 
 PAGE_ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
@@ -59,6 +63,19 @@ class FileReply:
             raise UpstreamUnavailableError(f"Upstream broke off: {_reason(error)}.") from error
 
 
+class PublicResolver(aiohttp.ThreadedResolver):
+    """Resolves host names to public addresses alone; the connection is made to what was looked at here."""
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        """Return the public addresses of a host; raise OSError when it has none."""
+        found = [each for each in await super().resolve(host, port, family) if is_public_address(each["host"])]
+        if not found:
+            raise OSError(errno.EHOSTUNREACH, f"{host} has no public address")
+        return found
+
+
 class UpstreamClient:
     """
     A client of all upstreams with one pool of connections; it honors ``HTTPS_PROXY``, ``NO_PROXY``, ``SSL_CERT_FILE``.
@@ -69,14 +86,18 @@ class UpstreamClient:
     def __init__(self, limits: UpstreamLimits) -> None:
         self._limits = limits
         self._session: aiohttp.ClientSession | None = None
+        self._guarded: aiohttp.ClientSession | None = None
+        self._public_sources: dict[str, bool] = {}
         self._tls: ssl.SSLContext | None = None
         self._proxies: dict[tuple[str, str], str | None] = {}
 
     async def close(self) -> None:
         """Close all connections."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        sessions = [session for session in (self._session, self._guarded) if session is not None]
+        self._session = self._guarded = None
+        for session in sessions:
+            await session.close()
+        if sessions:
             for _ in range(2):  # transports end in the loop's next rounds
                 await asyncio.sleep(0)
 
@@ -117,7 +138,8 @@ class UpstreamClient:
         """Follow redirects by hand: never from https to http, and never with credentials to another origin."""
         for _ in range(self._limits.redirects + 1):
             try:
-                response = await self._started().get(
+                session = await self._session_for(source, url)
+                response = await session.get(
                     url,
                     headers={**headers, **_authorization(source, url)},
                     allow_redirects=False,
@@ -154,20 +176,44 @@ class UpstreamClient:
             raise UpstreamUnavailableError("Upstream's page is cut short.")
         return b"".join(parts), b"".join(packed) if decompress else None
 
-    def _started(self) -> aiohttp.ClientSession:
+    async def _session_for(self, source: UpstreamSource, url: str) -> aiohttp.ClientSession:
+        """
+        Return the session for a URL: a guarded one for other origins that an upstream of the internet leads to.
+
+        Raises UpstreamUnavailableError for an address of this machine or its network there.
+        """
+        if origin_of(url) == origin_of(source.url) or self._proxy_for(url) is not None:
+            return self._plain_session()
+        if source.url not in self._public_sources:
+            self._public_sources[source.url] = await is_public_host(urlsplit(source.url).hostname or "")
+        if not self._public_sources[source.url]:
+            return self._plain_session()
+        host = urlsplit(url).hostname or ""
+        if _is_address(host) and not is_public_address(host):
+            raise UpstreamUnavailableError(f"Upstream leads to {host}, which is not a public address.")
+        if self._guarded is None:
+            self._guarded = self._new_session(PublicResolver())
+        return self._guarded
+
+    def _plain_session(self) -> aiohttp.ClientSession:
         if self._session is None:
-            limits = self._limits
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, limit_per_host=limits.connections_per_host, ttl_dns_cache=60),
-                timeout=aiohttp.ClientTimeout(
-                    total=None, sock_connect=limits.connect, sock_read=limits.silence, connect=None
-                ),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                auto_decompress=False,
-                read_bufsize=2**18,
-                headers={"User-Agent": "pypi-publish"},
-            )
+            self._session = self._new_session(None)
         return self._session
+
+    def _new_session(self, resolver: PublicResolver | None) -> aiohttp.ClientSession:
+        limits = self._limits
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                limit=0, limit_per_host=limits.connections_per_host, ttl_dns_cache=60, resolver=resolver
+            ),
+            timeout=aiohttp.ClientTimeout(
+                total=None, sock_connect=limits.connect, sock_read=limits.silence, connect=None
+            ),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            read_bufsize=2**18,
+            headers={"User-Agent": "pypi-publish"},
+        )
 
     def _certificates_for(self, url: str) -> ssl.SSLContext | bool:
         """Return what proves a host; a proxy may be reached over TLS for a URL that is not."""
@@ -193,6 +239,11 @@ def origin_of(url: str) -> tuple[str, str, int]:
     parts = urlsplit(url)
     default = 443 if parts.scheme == "https" else 80
     return parts.scheme, (parts.hostname or "").lower(), parts.port or default
+
+
+def _is_address(host: str) -> bool:
+    """Tell whether a host is written as an address, which is not resolved."""
+    return ":" in host or host.replace(".", "").isdigit()
 
 
 def _authorization(source: UpstreamSource, url: str) -> dict[str, str]:

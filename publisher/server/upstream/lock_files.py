@@ -11,6 +11,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from publisher.errors import ConfigurationError
+from publisher.server.upstream.pages.render import PREFIX
 
 _HASH = re.compile(r"--hash[= ]\s*sha256:([0-9a-fA-F]{64})")
 
@@ -44,12 +45,16 @@ def read_pinned(path: Path) -> list[PinnedPackage]:
 
 
 def _locked(found: Mapping[str, Any]) -> Iterator[PinnedPackage]:
-    """Yield the packages of a uv.lock (``package``) or pylock.toml (``packages``) that come from an index."""
+    """Yield the public packages of a uv.lock (``package``) or pylock.toml (``packages``) that come from an index."""
     packages = found.get("package", found.get("packages"))
     if not isinstance(packages, list):
         raise ValueError("it lists no packages")  # noqa: TRY004 - one kind of error for one file
-    for package in packages:
-        files = [*package.get("wheels", []), *([package["sdist"]] if "sdist" in package else [])]
+    passed_on = f"{PREFIX}/"  # packages of such a lock file that have no file below it are private
+    files_of = [[*each.get("wheels", []), *([each["sdist"]] if "sdist" in each else [])] for each in packages]
+    locked_here = any(passed_on in str(file.get("url", "")) for files in files_of for file in files)
+    for package, files in zip(packages, files_of, strict=True):
+        if locked_here and not any(passed_on in str(file.get("url", "")) for file in files):
+            continue
         digests = frozenset(digest for file in files if (digest := _digest(file)))
         if "version" in package and digests and "registry" in package.get("source", {"registry": ""}):
             yield PinnedPackage(canonicalize_name(package["name"]), package["version"], digests)

@@ -121,19 +121,25 @@ def test_credentials_from_keyring_belong_to_the_upstreams_url(
 def test_a_proxy_is_used_except_for_what_it_is_not_for(
     fake: FakeUpstream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file = fake.add(tmp_path, "foo")
+    foo, near = fake.add(tmp_path, "foo"), fake.add(tmp_path, "near")
+    foo.extra["url"] = PROXIED.rstrip("/") + foo.path
     monkeypatch.setenv("http_proxy", fake.url)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    policy = _policy(tmp_path, f'[[upstream]]\nurl = "{PROXIED}simple/"\n')
+    policy = _policy(
+        tmp_path,
+        f'[[upstream]]\nurl = "{fake.url}simple/"\nnames = ["near"]\n[[upstream]]\nurl = "{PROXIED}simple/"\n',
+    )
     settings = upstream_settings(UpstreamChoices("", "", tmp_path / "cache", policy=policy), {})
     assert settings is not None
 
     async def scenario() -> None:
         async with passing_on(settings) as upstream:
-            assert await read(upstream, file.path) == file.data
+            for file in (foo, near):
+                assert await read(upstream, file.path) == file.data
 
     asyncio.run(scenario())
-    assert [headers["host"] for headers in fake.headers] == ["upstream.invalid", fake.url.split("/")[2]]
+    hosts = [headers["host"] for headers in fake.headers]
+    assert hosts == ["upstream.invalid"] * 2 + [fake.url.split("/")[2]] * 2
 
 
 @pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", ""])

@@ -76,7 +76,7 @@ def allow_early(
 def list_claims(place: PublicPackagesArgs) -> None:
     """Print the private names that exist publicly."""
     output = current_output()
-    output.say("Asking upstream for every private name that no reserved pattern covers.")
+    output.say("Sending your private names upstream to look for them, except those that a reserved pattern covers.")
     with _open(place) as packages:
         found = packages.change("claims", {})
     output.say(f"{found['asked']} names asked, {len(found['claims'])} exist publicly.")
@@ -101,7 +101,8 @@ def warm_cache(place: PublicPackagesArgs, lock_file: Path) -> None:
             values = {"name": package.name, "version": package.version, "digests": sorted(package.digests)}
             found = packages.change("warm", {**values, "set": lock_file.name})
             results.append(found)
-            output.say(f"[{number}/{len(pinned)}] {package.name} {package.version}: {len(found['files'])} files")
+            told = "private" if found.get("owned") else f"{len(found['files'])} files"
+            output.say(f"[{number}/{len(pinned)}] {package.name} {package.version}: {told}")
             for filename, reason in found["failed"].items():
                 output.say(f"  {filename}: {reason}")
     failed = [filename for found in results for filename in found["failed"]]

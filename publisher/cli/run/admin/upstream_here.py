@@ -13,7 +13,7 @@ from publisher.cli.options.server import ServeArgs
 from publisher.cli.run.admin.upstream_settings import chosen_upstream
 from publisher.errors import ConfigurationError, IndexUnavailableError
 from publisher.server.app import create_app
-from publisher.server.settings import ServerSettings, UpstreamSettings
+from publisher.server.settings import CLIENT_NAME, ServerSettings, UpstreamSettings
 from publisher.server.storage.errors import StorageError
 from publisher.server.upstream import lock_files
 from publisher.server.upstream.admin import InvalidRequestError, UpstreamAdmin
@@ -83,10 +83,10 @@ _Step = Callable[[], Any]
 
 async def _parts(place: PublicPackagesArgs, settings: UpstreamSettings) -> tuple[_Step, _Step, AdminRequests]:
     """Return how to start and stop, and the requests, of an index or of a cache alone."""
-    if place.root is None:
-        upstream = Upstream(settings, NoRecords(), ReservedOnly(()))
-        return upstream.start, upstream.stop, AdminRequests(UpstreamAdmin(upstream), _no_names, ())
     reserved = tuple(os.environ.get("PYPI_INDEX_RESERVE", "").split())
+    if place.root is None:
+        upstream = Upstream(settings, NoRecords(), ReservedOnly((CLIENT_NAME, *reserved)))
+        return upstream.start, upstream.stop, AdminRequests(UpstreamAdmin(upstream), _no_names, ())
     app = create_app(
         ServerSettings(
             roots=(place.root,), htpasswd=place.htpasswd, state=place.state, reserved=reserved, upstream=settings

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from packaging.version import InvalidVersion, Version
 
 from publisher.server.upstream.pages.learned import LearnedFacts
-from publisher.server.upstream.pages.listing import ListedFile, ParsedPage, tail_of
+from publisher.server.upstream.pages.listing import ListedFile, Listing, ParsedPage, tail_of
 from publisher.server.upstream.policy.decision import ProjectPolicy
 
 PREFIX = "/-/public"
@@ -57,11 +57,14 @@ def render(
             shown["hashes"] = {"sha256": digest}
         files.append(shown)
     page = {key: value for key, value in parsed.page.items() if key != "alternate-locations"}
+    page["meta"] = {
+        key: value for key, value in parsed.page["meta"].items() if key != "tracks"
+    }  # upstream's operator's
     page["files"] = files
     if hidden and isinstance(page.get("versions"), list):
         left = {listed[entry["filename"]].version for entry in files}
         page["versions"] = _without(page["versions"], hidden - left, left)
-    body = _json(page) if as_json else _html(parsed.listing.name, page)
+    body = _json(page) if as_json else _html(parsed.listing, page)
     return RenderedPage(body, len(files), until)
 
 
@@ -91,16 +94,18 @@ def _json(page: Mapping[str, Any]) -> bytes:
     return json.dumps(page, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace")
 
 
-def _html(name: str, page: Mapping[str, Any]) -> bytes:
-    title = html.escape(f"Links for {name}")
+def _html(listing: Listing, page: Mapping[str, Any]) -> bytes:
+    title = html.escape(f"Links for {listing.name}")
+    listed_status = listing.status if listing.status != "active" else ""
     version = html.escape(str(page["meta"]["api-version"]))
+    status = f'<meta name="pypi:project-status" content="{html.escape(listed_status)}">\n' if listed_status else ""
     links = "\n".join(_anchor(entry) for entry in page["files"])
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="pypi:repository-version" content="{version}">
-<title>{title}</title>
+{status}<title>{title}</title>
 </head>
 <body>
 <h1>{title}</h1>
