@@ -223,6 +223,17 @@ def many_tags(it: Attacked) -> None:
     assert it.get(QUIET, headers=b"Cookie: " + b"a=b; " * 12_000 + b"\r\n") == 200
 
 
+def cookies(it: Attacked) -> None:
+    """Cookies of quoted characters, of many names, and named like a session."""
+    for value in (b'"' + b'\\"' * 28_000 + b'"', b'"' + b"\\\\" * 28_000 + b'"', b"x" * 56_000, b'"' + b"\\1" * 28_000):
+        for name in (b"pypi-publish-session", b"pypi-publish-form", b"a=b; " * 100 + b"__Host-pypi-publish-session"):
+            headers = b"Host: x\r\nCookie: " + name + b"=" + value + b"\r\n\r\n"
+            for path in (b"", b"-/account/", b"simple/"):
+                assert it.status(b"GET /" + path + b" HTTP/1.1\r\n" + headers) in {200, 303, 401}
+    many = b"; ".join(b"pypi-publish-session%d=x" % number for number in range(1_900))
+    assert it.status(b"GET / HTTP/1.1\r\nHost: x\r\nCookie: " + many + b"\r\n\r\n") in {200, 401}
+
+
 def long_names(it: Attacked) -> None:
     for number in range(300):
         assert it.get(f"simple/{'N' * 50_000}{number}/") == 404
@@ -291,6 +302,7 @@ CONNECTIONS = {
     "parts of forms": Attack(parts_of_forms, 2, 60),
     "thousands of ranges": Attack(many_ranges, 1, 20),
     "thousands of tags": Attack(many_tags, 2, 60),
+    "cookies": Attack(cookies, 1, 30),
     "names of 50 kB": Attack(long_names, 2, 20),
     "accounts with odd names": Attack(odd_accounts, 1, 30),
     "odd credentials": Attack(odd_credentials, 1, 30),
