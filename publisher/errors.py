@@ -65,6 +65,14 @@ class NoCredentialsError(CredentialsError):
     """No place has credentials."""
 
 
+class TrustedPublishingError(CredentialsError):
+    """A CI job has no identity that the index accepts."""
+
+
+class NoPublisherError(TrustedPublishingError):
+    """The index trusts no publisher with the identity of this job."""
+
+
 class ConflictError(PublishError):
     """The index already has this file with other contents."""
 

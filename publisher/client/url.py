@@ -44,6 +44,14 @@ class IndexUrl:
         """The host alone, as a netrc file names it."""
         return urlsplit(self.root).hostname or ""
 
+    @property
+    def audience(self) -> str:
+        """The audience of ID tokens for the index: its host, with the port where it is not 443."""
+        parts = urlsplit(self.root)
+        host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or ""
+        port = parts.port or _DEFAULT_PORTS[parts.scheme]
+        return host if port == _DEFAULT_PORTS["https"] else f"{host}:{port}"
+
     def is_meant_by(self, name: str) -> bool:
         """
         Tell whether a program that looks for credentials means this index: by a URL at or below the root, or the host.

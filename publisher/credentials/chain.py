@@ -7,6 +7,7 @@ from publisher.client.url import IndexUrl
 from publisher.credentials import keyring
 from publisher.credentials.netrc import DEFAULT, netrc_file, parse_netrc
 from publisher.credentials.remembered import remembered_username
+from publisher.credentials.trusted import TrustedLogin
 from publisher.errors import HOW_TO_LOG_IN, ConfigurationError, CredentialsError, NoCredentialsError
 from publisher.secret import Credentials, Secret, is_unicode, trimmed
 
@@ -16,12 +17,17 @@ Prompt = Callable[[str | None], Credentials]
 
 @dataclass(frozen=True)
 class Target:
-    """An index, what options and environment say of the user there, and how to ask a person; None if nobody can be."""
+    """
+    An index, what options and environment say of the user there, and how to ask a person; None if nobody can be.
+
+    ``trusted`` is the identity of a CI job; None for what is not done in a job's name.
+    """
 
     url: IndexUrl
     username: str | None = None
     password: Secret | None = field(default=None, repr=False)
     prompt: Prompt | None = None
+    trusted: TrustedLogin | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "username", trimmed(self.username or "") or None)
@@ -34,11 +40,16 @@ class Target:
 
 def find_credentials(target: Target) -> Credentials:
     """
-    Return the credentials of the first place that has them: options and environment, keyring, netrc, a prompt.
+    Return the credentials of the first place that has them.
+
+    The places are options and environment, trusted publishing, keyring, netrc, a prompt; where trusted publishing is
+    required, there is no other one.
 
     Raises CredentialsError when no place has them, or when one that should have them is broken.
     """
-    index = target.url
+    index, trusted = target.url, target.trusted
+    if trusted is not None and trusted.is_required and (job := trusted.find(index)) is not None:
+        return job
     username = target.username or index.username
     password = target.password or index.password
     if password:
@@ -48,12 +59,14 @@ def find_credentials(target: Target) -> Credentials:
                 hint="Give it with --username, PYPI_PUBLISH_USERNAME, or `username` in [tool.pypi-publish].",
             )
         return Credentials(username, password, "options and environment")
-    found = in_keyring(index, username) or in_netrc(index, username)
+    found = trusted.find(index) if trusted is not None else None
+    found = found or in_keyring(index, username) or in_netrc(index, username)
     if found is None and target.prompt is not None:
         found = target.prompt(username)
     if found is None:
         who = f" of {username}" if username else ""
-        raise NoCredentialsError(f"There are no credentials{who} for {index}.", hint=HOW_TO_LOG_IN)
+        reason = f"\n{trusted.reason}" if trusted is not None and trusted.explains else ""
+        raise NoCredentialsError(f"There are no credentials{who} for {index}.{reason}", hint=HOW_TO_LOG_IN)
     return found
 
 

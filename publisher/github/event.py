@@ -21,6 +21,8 @@ class Event:
     ref: str
     tag: str | None = None
     lacks_secrets: bool = False
+    may_identify: bool = False
+    """Whether the job may request ID tokens, as ``id-token: write`` allows."""
 
     @property
     def is_pull_request(self) -> bool:
@@ -44,6 +46,7 @@ def read_event(environment: Mapping[str, str]) -> Event:
         ref,
         tag if isinstance(tag, str) and tag else None,
         _at(payload, "pull_request", "head", "repo", "fork") is True or environment.get("GITHUB_ACTOR") == _DEPENDABOT,
+        bool(environment.get("ACTIONS_ID_TOKEN_REQUEST_URL")),
     )
 
 

@@ -3,7 +3,15 @@
 import re
 from dataclasses import fields
 
-from publisher.errors import HOW_TO_LOG_IN, ConflictError, NoCredentialsError, PublishError, RefusedCredentialsError
+from publisher.credentials.trusted import PERMISSIONS
+from publisher.errors import (
+    HOW_TO_LOG_IN,
+    ConflictError,
+    NoCredentialsError,
+    PublishError,
+    RefusedCredentialsError,
+    TrustedPublishingError,
+)
 from publisher.github.event import Event
 from publisher.github.inputs import Inputs
 
@@ -17,6 +25,8 @@ def workflow_hint(error: PublishError, event: Event) -> str | None:
     """Return the remedy of a failure in a workflow: no command of a person's machine, no option of a command line."""
     if isinstance(error, NoCredentialsError) or error.hint == HOW_TO_LOG_IN:
         return missing_credentials_hint(event)
+    if isinstance(error, TrustedPublishingError):
+        return error.hint
     if isinstance(error, RefusedCredentialsError):
         return (
             "Check the inputs username and password and the secrets that they come from, in this repository or in the "
@@ -35,9 +45,16 @@ def missing_credentials_hint(event: Event) -> str:
             "GitHub gives no secrets to a pull request of a fork or of Dependabot: nothing is wrong with the workflow. "
             "`dry-run: true` builds and checks there."
         )
+    if not event.may_identify:
+        return (
+            f"Without a secret: add this to the job\n{PERMISSIONS}\nand register the repository with the index "
+            "(`pypi-publish trust add github`).\n"
+            "With secrets: the inputs username and password are empty. Do the secrets exist in this repository, or in "
+            f"the environment that the job names (--env NAME)? {_SECRETS} set them."
+        )
     return (
-        "The inputs username and password are empty: do the secrets exist in this repository, or in the environment "
-        f"that the job names (--env NAME)? {_SECRETS} set them."
+        "Register the repository with the index (`pypi-publish trust add github`), or set the inputs username and "
+        f"password from secrets: {_SECRETS}."
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import MutableMapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from publisher.credentials.trusted import TrustedMode
 from publisher.errors import CheckFailedError, ConfigurationError
 from publisher.github.event import Event
 from publisher.project.dist_files import dist_files_in, find_dist_files
@@ -35,6 +36,8 @@ class Inputs:
     skip_existing: bool | None
     allow_dirty: bool
     dry_run: bool
+    trusted_publishing: str | None
+    export_token: bool
     print_hash: bool
     verbose: bool
 
@@ -84,9 +87,18 @@ def read_inputs(environment: MutableMapping[str, str]) -> Inputs:
         skip_existing=flag("skip-existing"),
         allow_dirty=bool(flag("allow-dirty")),
         dry_run=bool(flag("dry-run")),
+        trusted_publishing=_mode(text("trusted-publishing")),
+        export_token=bool(flag("export-token")),
         print_hash=bool(flag("print-hash")),
         verbose=bool(flag("verbose")),
     )
+
+
+def _mode(text: str | None) -> str | None:
+    """Return the use of trusted publishing; raise ConfigurationError for another word."""
+    if text is not None and text not in set(TrustedMode):
+        raise ConfigurationError(f"The input trusted-publishing must be {', '.join(TrustedMode)}, not {text!r}.")
+    return text
 
 
 def release_tag(inputs: Inputs, event: Event, named: str | None) -> str | None:

@@ -21,6 +21,7 @@ class ProjectConfig:
     require_tag: bool | None = None
     skip_existing: bool | None = None
     tag_prefix: str | None = None
+    trusted_publishing: str | None = None
     packages: tuple[str, ...] | None = None
     """Of a workspace's root alone: it is never what several projects say together."""
     check: Mapping[str, Any] | None = None
@@ -33,6 +34,10 @@ def _text(value: Any) -> bool:
 
 def _texts(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(_text(each) for each in value)
+
+
+def _mode(value: Any) -> bool:
+    return value in {"auto", "always", "never"}
 
 
 def _flag(value: Any) -> bool:
@@ -49,6 +54,7 @@ _KEYS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "require-tag": (_flag, "true or false"),
     "skip-existing": (_flag, "true or false"),
     "tag-prefix": (_text, "a text"),
+    "trusted-publishing": (_mode, "auto, always or never"),
     "packages": (_texts, "a list of folders and patterns"),
     "check": (_switches, "a table with `ignore`, a table of codes and reasons"),
 }

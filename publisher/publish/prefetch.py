@@ -50,6 +50,9 @@ class IndexPrefetch:
             if prompt is None:
                 raise
             self._open(replace(self._target, prompt=prompt))
+        if self._target.trusted is not None and self._target.trusted.is_old:  # the build took long
+            self.close()
+            self._open(self._target)
         assert self._index is not None  # noqa: S101 - `_open` succeeded
         return self._index
 

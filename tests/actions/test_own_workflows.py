@@ -129,7 +129,7 @@ permissions: {{}}
 jobs:
   call:
     uses: ./.github/workflows/publish.yaml
-    permissions: {{contents: read}}
+    permissions: {{contents: read, id-token: write}}
     with:
       index-url: {url}
       package-dir: called

@@ -161,7 +161,7 @@ def test_a_pull_request_publishes_nothing_and_a_fork_has_no_secrets(
     poor = act.run(repository, "pull_request", ref="refs/pull/3/merge", payload=fork, secrets={})
     assert poor.code == 0, poor.log
     assert not poor.annotations
-    assert "GitHub gives this run no secrets, so the index was not asked" in poor.log
+    assert "This run has no credentials, so the index was not asked" in poor.log
     assert poor.summary.startswith("### 🔍 Dry run: built and checked")
     assert (poor.outputs["published"], poor.outputs["files"]) == ("false", "[]")
     (repository / "README.md").unlink()

@@ -85,7 +85,7 @@ class Issuer:
         parts = urlsplit(request.path)
         found: Any = {"keys": [self.public_key(key_id) for key_id in self.keys]}
         if parts.path == "/runner":
-            if request.headers["Authorization"] != f"Bearer {self.runner_secret}":
+            if request.headers["Authorization"].lower() != f"bearer {self.runner_secret}":
                 send(request, 401, b"{}")
                 return
             found = {"value": self.token(self.runner_claims, parse_qs(parts.query)["audience"][0])}

@@ -14,6 +14,7 @@ from publisher.cli.display.wrap import wrap
 from publisher.errors import PublishError
 from publisher.github import runner as github
 from publisher.project.display import without_control_characters
+from publisher.secret import Secret
 
 LABEL_WIDTH = 10
 """Columns of the labels in front of a run's steps."""
@@ -92,6 +93,12 @@ class Output:
             click.echo(text, nl=nl)
         except BrokenPipeError:
             raise click.exceptions.Exit(0) from None
+
+    def hide(self, secret: Secret) -> None:
+        """Have the runner show stars for a secret, from now on."""
+        if self.runner is not None:
+            for line in github.mask(secret.reveal()):
+                self.command(line)
 
     def command(self, text: str) -> None:
         """Give the runner a command, on a line of its own."""

@@ -17,6 +17,7 @@ class PublishArgs:
     dry_run: bool = False
     tag_prefix: str | None = None
     allow_dirty: bool = False
+    trusted_publishing: str | None = None
 
 
 publish_options = gather(
@@ -43,6 +44,13 @@ publish_options = gather(
         envvar="PYPI_PUBLISH_SKIP_EXISTING",
         show_envvar=True,
         help="Skip files whose names are already on the index, even if contents differ.",
+    ),
+    click.option(
+        "--trusted-publishing",
+        type=click.Choice(["auto", "always", "never"]),
+        envvar="PYPI_PUBLISH_TRUSTED_PUBLISHING",
+        show_envvar=True,
+        help="Publish with the identity of a CI job.  [default: auto; key: trusted-publishing]",
     ),
     click.option("--allow-dirty", is_flag=True, help="Release a tag despite uncommitted changes."),
     click.option("--dry-run", is_flag=True, help="Do everything except upload."),

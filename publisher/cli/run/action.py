@@ -10,10 +10,11 @@ from publisher.cli.display.output import current_output
 from publisher.cli.options.building import BuildArgs
 from publisher.cli.options.publishing import PublishArgs
 from publisher.cli.options.target import TargetArgs
-from publisher.cli.run.publishing import build_projects, check_only, publish_projects, upload_files
-from publisher.cli.run.resolve import project_config, resolve_target
+from publisher.cli.run.publishing import build_projects, burning, check_only, publish_projects, upload_files
+from publisher.cli.run.resolve import project_config, resolve_target, resolve_trusted
 from publisher.credentials.chain import find_credentials
 from publisher.credentials.login import prove
+from publisher.credentials.trusted import TrustedMode
 from publisher.errors import ConfigurationError, PublishError
 from publisher.github import runner as github
 from publisher.github.event import Event, read_event
@@ -36,8 +37,12 @@ def publish_step() -> None:
     inputs, runner = _begin()
     output = current_output()
     output.verbosity += 2 * inputs.verbose
+    report = None
     try:
-        report = _publish(inputs)
+        if inputs.export_token:
+            _export_token(inputs, runner)
+        else:
+            report = _publish(inputs)
     except BaseException:
         runner.set_outputs({"published": "false"})
         raise
@@ -112,19 +117,34 @@ def _publish(inputs: Inputs) -> Report | None:
             dry_run=inputs.dry_run,
             tag_prefix=inputs.tag_prefix,
             allow_dirty=inputs.allow_dirty,
+            trusted_publishing=inputs.trusted_publishing,
         )
         target = _target(inputs)
         if inputs.builds:
             folders = find_projects(inputs.package_dirs)
             if inputs.build_index:
-                target = _offer_to_builds(target, folders)
+                return _publish_with_build_index(target, folders, publish, inputs)
             return publish_projects(folders, target, publish, BuildArgs(inputs.packages_dir))
         return upload_files(_built_files(inputs), target, publish)
 
 
+def _export_token(inputs: Inputs, runner: github.Runner) -> None:
+    """Give the job's next steps an upload token, for tools that know no trusted publishing; publish nothing."""
+    event = read_event(os.environ)
+    with _hints_for_workflows():
+        release_tag(inputs, event, os.environ.get("PYPI_PUBLISH_TAG"))
+        url = resolve_target(replace(_target(inputs), password=None), project_config([])).url
+        login = resolve_trusted(TrustedMode.ALWAYS, ProjectConfig())
+        credentials = login.find(url) if login is not None else None
+    assert credentials is not None  # noqa: S101 - for the type checker: it is required, or an error was raised
+    runner.set_outputs({"published": "false", "token": credentials.password.reveal(), "index-url": url.root})
+    current_output().say("The output `token` is an upload token for 15 minutes; nothing was published.")
+
+
 def _cannot_ask_the_index(inputs: Inputs, event: Event) -> bool:
+    """Tell whether a dry run has nothing to ask with: pull requests have no tag, and those of forks no secrets."""
     has_password = inputs.password is not None or bool(os.environ.get("PYPI_PUBLISH_PASSWORD"))
-    return inputs.dry_run and event.lacks_secrets and not has_password
+    return inputs.dry_run and not has_password and (event.lacks_secrets or event.is_pull_request)
 
 
 def _rehearse(inputs: Inputs) -> None:
@@ -138,17 +158,23 @@ def _rehearse(inputs: Inputs) -> None:
     output.runner.set_outputs({"published": "false", "uploaded": "0", "skipped-count": "0", "files": "[]"})
     output.runner.add_summary("### 🔍 Dry run: built and checked, and not compared with the index\n")
     output.say(
-        "GitHub gives this run no secrets, so the index was not asked: the files were built and checked, and not "
-        "compared with what is published."
+        "This run has no credentials, so the index was not asked: the files were built and checked, and not compared "
+        "with what is published."
     )
 
 
-def _offer_to_builds(args: TargetArgs, folders: Sequence[Path]) -> TargetArgs:
-    """Let uv find build requirements on the index; return the arguments with the account that was found for it."""
-    target = resolve_target(args, project_config(folders))
-    credentials = find_credentials(target)
-    os.environ.update(build_index_variables(target.url, credentials, os.environ.get("UV_INDEX", "")))
-    return replace(args, username=credentials.username, password=credentials.password)
+def _publish_with_build_index(
+    args: TargetArgs, folders: Sequence[Path], publish: PublishArgs, inputs: Inputs
+) -> Report:
+    """Publish, and let uv find build requirements on the index with the same account."""
+    config = project_config(folders)
+    target = replace(resolve_target(args, config), trusted=resolve_trusted(inputs.trusted_publishing, config))
+    with burning(target):
+        credentials = find_credentials(target)
+        os.environ.update(build_index_variables(target.url, credentials, os.environ.get("UV_INDEX", "")))
+        found = replace(args, username=credentials.username, password=credentials.password)
+        never = replace(publish, trusted_publishing=TrustedMode.NEVER)
+        return publish_projects(folders, found, never, BuildArgs(inputs.packages_dir))
 
 
 def _built_files(inputs: Inputs) -> list[Path]:

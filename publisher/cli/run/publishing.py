@@ -1,8 +1,8 @@
 """Building projects and uploading files."""
 
 import json
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from publisher.building.builder import Builder
@@ -14,6 +14,7 @@ from publisher.cli.options.building import BuildArgs
 from publisher.cli.options.publishing import PublishArgs
 from publisher.cli.options.target import TargetArgs
 from publisher.cli.run.resolve import project_config, resolve_build, resolve_publish
+from publisher.credentials.chain import Target
 from publisher.project.distributions import Distribution
 from publisher.project.git import is_changed_since
 from publisher.project.pyproject import read_source, require_project
@@ -43,7 +44,7 @@ def publish_projects(  # noqa: PLR0913 - one argument for each group of options
     sources = [read_source(project) for project in projects]
     if options.tag is not None:
         sources = select_sources(options.tag, sources)
-    with closing(make_observer(current_output())) as observer:
+    with closing(make_observer(current_output())) as observer, burning(options.target):
         report = run_pipeline(sources, build.out_dir, resolve_build(build, jobs, projects), options, observer)
     _show(report)
     return report
@@ -66,12 +67,22 @@ def upload_files(files: Sequence[Path], target: TargetArgs, publish: PublishArgs
     from publisher.publish.upload import publish_files  # the HTTP client, which `build` does without
 
     options = resolve_publish(target, publish, project_config([]), jobs=jobs)
-    with closing(make_observer(current_output())) as observer:
+    with closing(make_observer(current_output())) as observer, burning(options.target):
         distributions = check_files(files, observer)
         chosen = select_distributions(options.tag, distributions) if options.tag else distributions
         report = publish_files(chosen, options, observer)
     _show(report)
     return report
+
+
+@contextmanager
+def burning(target: Target) -> Iterator[None]:
+    """End the upload token of trusted publishing with the body, whether that succeeds or fails."""
+    try:
+        yield
+    finally:
+        if target.trusted is not None:
+            target.trusted.burn()
 
 
 def check_only(files: Sequence[Path]) -> None:

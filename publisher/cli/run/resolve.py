@@ -16,6 +16,7 @@ from publisher.client.url import IndexUrl, parse_index_url
 from publisher.credentials.chain import Target
 from publisher.credentials.pypirc import read_server
 from publisher.credentials.remembered import remembered_logins
+from publisher.credentials.trusted import TrustedLogin, TrustedMode
 from publisher.errors import CheckFailedError, ConfigurationError
 from publisher.project.config import ProjectConfig, combine_configs, read_project_config
 from publisher.project.distributions import Kind
@@ -50,7 +51,7 @@ def resolve_publish(
             "A tag is required, and none is given.", hint=f"Give --tag TAG or PYPI_PUBLISH_TAG: {FORMS}."
         )
     return PublishOptions(
-        resolve_target(target, config),
+        replace(resolve_target(target, config), trusted=resolve_trusted(args.trusted_publishing, config)),
         tag,
         skip_existing=_decide(args.skip_existing, config.skip_existing),
         dry_run=args.dry_run,
@@ -58,6 +59,15 @@ def resolve_publish(
         locate=current_output().runner is not None,
         connections=jobs or DEFAULT_CONNECTIONS,
     )
+
+
+def resolve_trusted(mode: str | None, config: ProjectConfig) -> TrustedLogin | None:
+    """Return the identity of this CI job; None where it is not to be used."""
+    chosen = TrustedMode(mode or config.trusted_publishing or TrustedMode.AUTO)
+    if chosen is TrustedMode.NEVER:
+        return None
+    output = current_output()
+    return TrustedLogin(chosen, os.environ, output.hide, output.say)
 
 
 def _decide(option: bool | None, key: bool | None) -> bool:  # noqa: FBT001 - one kind of value in two places

@@ -122,15 +122,15 @@ def test_who_may_vouch_for_a_publisher(served: tuple[str, IndexApp], issuer: Iss
     url, _ = served
     settings = {"repository": REPOSITORY, "workflow": "publish.yml"}
     described = {"kind": "github", "issuer": issuer.url, "settings": settings, "projects": ["acme-widgets"]}
-    ada = {"auth": ("ada", "correct horse")}
+    ada = ("ada", "correct horse")
     assert post(url, "-/trust", described).status_code == 401
     assert post(url, "-/trust", described, auth=("ada", "wrong")).status_code == 401
-    refused = post(url, "-/trust", described, **ada)
+    refused = post(url, "-/trust", described, auth=ada)
     assert (refused.status_code, "'admin'" in refused.text) == (403, True)
-    assert requests.get(f"{url}-/trust", timeout=30, **ada).json()["publishers"] == []
+    assert requests.get(f"{url}-/trust", timeout=30, auth=ada).json()["publishers"] == []
     assert trust(url, issuer).status_code == 201
     name = requests.get(f"{url}-/trust", headers=ADMIN, timeout=30).json()["publishers"][0]["name"]
-    assert requests.delete(f"{url}-/trust/{name}", timeout=30, **ada).status_code == 403
+    assert requests.delete(f"{url}-/trust/{name}", timeout=30, auth=ada).status_code == 403
     token = ("__token__", mint(url, issuer))
     assert post(url, "-/trust", described, auth=token).status_code == 403
     assert requests.delete(f"{url}-/trust/{name}", headers=ADMIN, timeout=30).status_code == 200

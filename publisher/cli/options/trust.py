@@ -1,0 +1,57 @@
+"""Options of `trust`: the index, and what every kind of publisher has."""
+
+from dataclasses import dataclass
+
+import click
+
+from publisher.cli.options.gather import gather
+
+
+@dataclass(frozen=True)
+class TrustPlaceArgs:
+    """The index, and the account that vouches; None for the administrator's token, else the one who logged in."""
+
+    index_url: str | None = None
+    username: str | None = None
+
+
+@dataclass(frozen=True)
+class TrustArgs:
+    """The projects of a publisher, and the conditions of its jobs."""
+
+    projects: tuple[str, ...] = ()
+    environment: str = ""
+    ref: str = "refs/tags/*"
+    create: bool = False
+
+
+place_options = gather(
+    TrustPlaceArgs,
+    "place",
+    click.option(
+        "--index-url", metavar="URL", envvar="PYPI_PUBLISH_INDEX_URL", show_envvar=True, help="Root URL of the index."
+    ),
+    click.option(
+        "-u",
+        "--username",
+        metavar="NAME",
+        envvar="PYPI_PUBLISH_USERNAME",
+        show_envvar=True,
+        help="Account that vouches.  [default: PYPI_PUBLISH_ADMIN_TOKEN, else the last login]",
+    ),
+)
+"""Add the index and the account; the command receives ``place: TrustPlaceArgs``."""
+
+project_option = click.option(
+    "--project", "projects", metavar="NAME", multiple=True, required=True, help="Project to publish; can be repeated."
+)
+create_option = click.option(
+    "--create", is_flag=True, help="Let the publisher create the project once; needs the right admin."
+)
+environment_option = click.option("--environment", metavar="NAME", default="", help="Environment that jobs must use.")
+ref_option = click.option(
+    "--ref", metavar="PATTERN", default=TrustArgs.ref, show_default=True, help="Refs that may publish."
+)
+
+job_options = gather(TrustArgs, "trust", project_option, environment_option, ref_option, create_option)
+"""Add what publishers of repositories have; the command receives ``trust: TrustArgs``."""
