@@ -30,7 +30,7 @@ ROOMS = {
     "publish": {*BASE, "project", "client", "credentials", "building", "checks"},
     "machine": {*BASE, "project", "client", "credentials"},
     "github": {*BASE, "project", "client", "credentials"},
-    "server": {"errors", "secret", "limits", "project", "files.atomic"},
+    "server": {"errors", "secret", "limits", "project", "files.atomic", "files.toml"},
     "cli": {
         *BASE,
         "limits",

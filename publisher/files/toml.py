@@ -34,6 +34,24 @@ def set_keys(text: str, table: Sequence[str], values: Mapping[str, str | Sequenc
     return mark + (edited.replace("\n", "\r\n") if windows else edited)
 
 
+def remove_key(text: str, table: Sequence[str], key: str) -> str:
+    """
+    Return a TOML text without a key of a table, and everything else as it was.
+
+    Raises ConfigurationError when the text is no TOML.
+    """
+    try:
+        document = tomlkit.parse(text)
+    except (TOMLKitError, RecursionError) as error:
+        raise ConfigurationError(f"Not valid TOML: {error}.", hint="Fix the file first.") from error
+    found: Any = document
+    for name in table:
+        found = found.get(name) if isinstance(found, Mapping) else None
+    if isinstance(found, Mapping) and key in found:
+        del found[key]  # type: ignore[attr-defined]  # a table of tomlkit is mutable
+    return tomlkit.dumps(document)
+
+
 def _edit(text: str, table: Sequence[str], values: Mapping[str, str | Sequence[str]]) -> str:
     document = tomlkit.parse(text)
     found = document

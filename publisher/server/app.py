@@ -6,7 +6,9 @@ import time
 from contextlib import suppress
 from typing import Any
 
+from publisher.server.auth.access.changes import RoleChanges
 from publisher.server.auth.access.control import AccessControl
+from publisher.server.auth.audit.failed_logins import FailedLogins
 from publisher.server.auth.audit.trail import AuditTrail
 from publisher.server.auth.authenticator import Authenticator
 from publisher.server.auth.errors import AccountsUnavailableError
@@ -15,6 +17,9 @@ from publisher.server.auth.oidc.service import TrustedPublishing
 from publisher.server.auth.owners import Owners
 from publisher.server.auth.revocations import Revocations
 from publisher.server.auth.sessions.sessions import Sessions
+from publisher.server.auth.tokens.changes import TokenChanges
+from publisher.server.auth.tokens.stored import StoredTokens
+from publisher.server.auth.tokens.verifier import TokenVerifier
 from publisher.server.http.access_log import AccessLog, LogFormat
 from publisher.server.http.forwarding import Forwarding
 from publisher.server.http.log_writer import LogWriter
@@ -29,7 +34,7 @@ from publisher.server.http.messages import (
     Send,
     error_response,
 )
-from publisher.server.routes.accounts import AccountRoutes
+from publisher.server.routes.accounts import AccountEnding, AccountRoutes
 from publisher.server.routes.authorization import Authorization
 from publisher.server.routes.browsers import require_own_page, secured
 from publisher.server.routes.failures import DOMAIN_ERRORS, http_error
@@ -48,6 +53,10 @@ from publisher.server.routes.releases import ReleaseRoutes
 from publisher.server.routes.simple import SimplePages
 from publisher.server.routes.storage import StorageRoutes
 from publisher.server.routes.table import Answer, Handlers, RouteTable, index_routes, method_not_allowed
+from publisher.server.routes.trust.audit import AuditRoutes
+from publisher.server.routes.trust.oversight import Oversight
+from publisher.server.routes.trust.roles import RoleRoutes
+from publisher.server.routes.trust.tokens import TokenRoutes
 from publisher.server.routes.uploads import UploadRoutes
 from publisher.server.routes.web.account.api_calls import ApiCalls
 from publisher.server.routes.web.errors import prefers_page
@@ -89,13 +98,25 @@ class IndexApp:
         self._audit = AuditTrail(credentials)
         self._maintainers = Maintainers(self._catalog, packages)
         self._publishing = self._create_publishing()
+        self._failed_logins = FailedLogins(self._audit)
+        self._tokens = StoredTokens(credentials, self._access, self._authenticator)
+        self._token_changes = TokenChanges(credentials, self._tokens)
+        self._role_changes = RoleChanges(credentials, self._access)
         self._authorization = self._create_authorization()
+        self._endings: dict[str, AccountEnding] = {
+            "tokens": self._token_changes.revoke,
+            "roles": self._role_changes.remove_account,
+            "projects": self._maintainers.remove_account,
+        }
         self.upstream = self._create_upstream()
         self._first_uses = FirstUses(self._audit, settings.limits.upstream.record_delay)
         self._inspection = InspectionPool(settings.limits)
-        self._uploads = UploadRoutes(settings, self._catalog, self._changes, self.upstream, self._inspection)
-        self._accounts = AccountRoutes(settings, self._authenticator, credentials)
-        site = Site(settings, self._catalog, packages, self._inspection, self._sessions)
+        self._oversight = Oversight(self._authorization, self._audit)
+        self._uploads = UploadRoutes(
+            settings, self._catalog, self._changes, self.upstream, self._inspection, self._oversight
+        )
+        self._accounts = AccountRoutes(settings, self._authenticator, credentials, self._audit, self._endings)
+        site = Site(settings, self._catalog, packages, self._inspection, self._sessions, self._authorization)
         self._pages = WebPages(site, self._sessions, self._accounts, ApiCalls(self._answer))
         self.table = RouteTable(index_routes(self._handlers()))
         self._started: asyncio.Task[None] | None = None
@@ -153,6 +174,8 @@ class IndexApp:
         await self._first_uses.stop()
         if self._publishing is not None:
             await self._publishing.stop()
+        await self._failed_logins.stop()
+        await self._tokens.stop()
         await self._storages.packages.stop()
         await self._storages.credentials.stop()
         self._inspection.close()
@@ -164,9 +187,11 @@ class IndexApp:
         """Return what decides about every request, over the accounts, their tokens, and the records of projects."""
         settings = self._settings
         ownership = CatalogOwnership(settings, self._catalog)
-        facts = CatalogFacts(self._maintainers, ownership, passes_on=settings.passes_on)
-        verifiers = [self._publishing.tokens] if self._publishing is not None else []
-        identification = Identification(self._authenticator, self._access, verifiers)
+        facts = CatalogFacts(self._catalog, self._maintainers, ownership, passes_on=settings.passes_on)
+        verifiers: list[TokenVerifier] = [self._tokens]
+        if self._publishing is not None:
+            verifiers.append(self._publishing.tokens)
+        identification = Identification(self._authenticator, self._access, verifiers, self._failed_logins)
         return Authorization(settings.authenticate, identification, self._access, facts, self._sessions)
 
     def _create_publishing(self) -> TrustedPublishing | None:
@@ -174,16 +199,12 @@ class IndexApp:
         url = self._settings.public_url
         if url is None:
             return None
-
-        async def exists(project: str) -> bool:
-            return await self._catalog.find(project) is not None
-
         return TrustedPublishing(
             self._storages.credentials,
             url,
             revocations=self._revocations,
             vouchers=Owners(self._authenticator, self._access),
-            exists=exists,
+            exists=self._catalog.was_published,
         )
 
     def _create_upstream(self) -> Upstream | None:
@@ -204,10 +225,11 @@ class IndexApp:
         return self._catalog.names()
 
     def _handlers(self) -> Handlers:
-        settings, catalog = self._settings, self._catalog
+        settings, catalog, credentials = self._settings, self._catalog, self._storages.credentials
         public = PublicRoutes(self.upstream, self._first_uses) if self.upstream is not None else None
         return Handlers(
             accounts=self._accounts,
+            audit=AuditRoutes(credentials),
             files=FileRoutes(settings.limits, catalog, self._storages.packages, self._inspection),
             health=HealthRoute(
                 catalog, self._authenticator, self.upstream, settings.revision, self._authorization.is_known
@@ -217,11 +239,13 @@ class IndexApp:
             pages=self._pages,
             public=public,
             public_admin=PublicAdminRoutes(self.admin_requests(), self._audit),
-            pypiserver=PypiserverRoutes(settings, catalog, self._changes),
-            releases=ReleaseRoutes(self._changes, settings.client_uploaders),
-            simple=SimplePages(settings, catalog, public),
+            pypiserver=PypiserverRoutes(settings, catalog, self._changes, self._authorization),
+            releases=ReleaseRoutes(self._changes, self._oversight),
+            simple=SimplePages(settings, catalog, public, self._authorization),
+            roles=RoleRoutes(self._role_changes, self._maintainers, catalog, self._oversight),
             storage=StorageRoutes(catalog),
             trust=PublisherRoutes(self._publishing, self._access, self._maintainers, self._audit),
+            tokens=TokenRoutes(self._tokens, self._token_changes, self._authenticator, self._oversight),
             uploads=self._uploads,
         )
 

@@ -13,6 +13,10 @@ _NO_ACCOUNTS = b"# no accounts"
 """Stands in a file whose last account was removed: an empty one looks like one that is being rewritten."""
 
 
+SERVICE = "*service*"
+"""The entry of a service account, in place of a hash: it has tokens, and no password."""
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """The hash of one account, and its kind."""
@@ -45,6 +49,16 @@ class AccountTable:
         """Return an account's entry, however the letters of the name are composed; None for unknown and locked ones."""
         found = self.entries.get(username) or self._by_composed_name.get(unicodedata.normalize("NFC", username))
         return None if found is None or found.scheme is Scheme.LOCKED else found
+
+    def is_active(self, username: str) -> bool:
+        """Tell whether there is an account of that name that has a password, or is a service account."""
+        found = self.entries.get(username) or self._by_composed_name.get(unicodedata.normalize("NFC", username))
+        return found is not None and (found.scheme is not Scheme.LOCKED or found.text == SERVICE)
+
+    @property
+    def services(self) -> list[str]:
+        """The names of the service accounts, sorted."""
+        return sorted(name for name, entry in self.entries.items() if entry.text == SERVICE)
 
     def stand_in(self, username: str) -> Entry:
         """

@@ -92,7 +92,7 @@ class Authenticator:
 
     def knows_now(self, username: str) -> bool:
         """Tell without waiting whether an account is known, and not locked."""
-        return self._is_up_to_date() and self._accounts is not None and bool(self._accounts.table.entry(username))
+        return self._is_up_to_date() and self._accounts is not None and self._accounts.table.is_active(username)
 
     async def knows(self, username: str) -> bool:
         """Tell whether there is an account; raise AccountsUnavailableError when the accounts can't be read."""
@@ -104,10 +104,17 @@ class Authenticator:
                     await self._storage.refresh()
         self._accounts = await self._load()
         self._version = self._accounts.version
-        if self._accounts.table.entry(username) is not None:
-            return True
+        return self._accounts.table.is_active(username) or await self._is_active_once_settled(username)
+
+    async def is_service(self, username: str) -> bool:
+        """Tell whether there is a service account of a name."""
+        known = await self.knows(username)
+        return known and self._accounts is not None and username in self._accounts.table.services
+
+    async def _is_active_once_settled(self, username: str) -> bool:
+        """Tell whether there is an account when the file is not just being written."""
         await self._settled()
-        return self._accounts.table.entry(username) is not None
+        return self._accounts is not None and self._accounts.table.is_active(username)
 
     def _is_up_to_date(self) -> bool:
         """Tell without waiting whether the accounts that are known are those of the file."""

@@ -1,6 +1,7 @@
 """Refusals: who asks is not known, not proven, can't be found out now, or lacks a right."""
 
 from publisher.server.auth.principal import Principal, PrincipalKind, Right
+from publisher.server.settings import CLIENT_NAME
 
 
 class AuthError(Exception):
@@ -57,7 +58,20 @@ class RightMissingError(AuthError):
     def __init__(self, principal: Principal, right: Right, project: str | None) -> None:
         place = f"on {project}" if project else "on this index" if right is Right.ADMIN else "on any project"
         who = principal.name if principal.kind is PrincipalKind.ACCOUNT else f"the token of {principal.name}"
-        super().__init__(f"{who} lacks the right '{right}' {place}.")
+        super().__init__(f"{who} lacks the right '{right}' {place}.{_remedy(principal, right, project)}")
+
+
+def _remedy(principal: Principal, right: Right, project: str | None) -> str:
+    """Return what an admin can do about a missing right."""
+    if project == CLIENT_NAME and right is not Right.READ:
+        name = principal.account or "NAME"
+        reserved = " This name is reserved for the index's own client; its admin names who may publish it:"
+        return f"{reserved} serve --client-uploader {name}."
+    if principal.kind is not PrincipalKind.ACCOUNT or right is Right.ADMIN:
+        return ""
+    role = {Right.READ: "reader", Right.PUBLISH: "publisher"}.get(right, "maintainer")
+    option = f" --project {project}" if project else ""
+    return f" An admin can give it: pypi-publish users set-role {principal.name} {role}{option}"
 
 
 class InvalidAccountError(ValueError):

@@ -49,13 +49,17 @@ class FreshCopy(Generic[_Parsed]):
             return None
         return self._known[0]
 
-    async def get(self) -> _Parsed:
-        """Return the contents; raise AccountsUnavailableError when they could not be read for too long."""
-        if self._known is None or time.monotonic() - self._at > self._times.fresh:
+    async def get(self, fresh: float | None = None) -> _Parsed:
+        """
+        Return the contents, read again where they are older than ``fresh`` seconds.
+
+        Raises AccountsUnavailableError when they could not be read for too long.
+        """
+        if self._known is None or time.monotonic() - self._at > (self._times.fresh if fresh is None else fresh):
             try:
                 async with asyncio.timeout(self._times.patience):
                     await self._read()
-            except (StorageError, TimeoutError, OSError) as error:
+            except (StorageError, TimeoutError, OSError, ValueError) as error:
                 _log.warning("%s can't be read: %s", self._key, error)
         if self._known is None or time.monotonic() - self._at > self._times.usable:
             raise AccountsUnavailableError

@@ -12,7 +12,7 @@ from typing import TypeVar
 from publisher.errors import ConfigurationError
 from publisher.limits import LIMITS
 from publisher.server.auth import hashes
-from publisher.server.auth.account_table import AccountTable, parse, with_entry
+from publisher.server.auth.account_table import SERVICE, AccountTable, parse, with_entry
 from publisher.server.auth.errors import AccountsUnavailableError, InvalidAccountError
 from publisher.server.auth.rules import check_name, check_password
 from publisher.server.storage.base import Files
@@ -127,6 +127,31 @@ class Users:
 
         return self._change(files, change)
 
+    def add_service(self, files: Files, username: str) -> Change:
+        """
+        Create a service account, which has tokens and no password.
+
+        Raises InvalidAccountError when the name breaks the rules, or belongs to an account with a password.
+        """
+        check_name(username)
+
+        def change(text: bytes) -> tuple[bytes, Change]:
+            entry = parse(text).entries.get(username)
+            if entry is None:
+                return with_entry(text, username, SERVICE), Change.CREATED
+            if entry.text != SERVICE:
+                raise InvalidAccountError(f"{username} is an account with a password: choose another name.")
+            return text, Change.UNCHANGED
+
+        return self._change(files, change)
+
+    def services(self, files: Files) -> list[str]:
+        """Return the names of the service accounts, sorted. Raises StorageError."""
+        try:
+            return parse(files.read(self.key)).services
+        except AbsentError:
+            return []
+
     def remove(self, files: Files, username: str) -> bool:
         """Remove an account; tell whether there was one."""
 
@@ -154,7 +179,8 @@ class Users:
 
     def _report(self, loaded: LoadedAccounts) -> None:
         """Log what an admin has to repair; no line of the file is shown."""
-        locked = sum(entry.scheme is hashes.Scheme.LOCKED for entry in loaded.table.entries.values())
+        entries = loaded.table.entries.values()
+        locked = sum(entry.scheme is hashes.Scheme.LOCKED and entry.text != SERVICE for entry in entries)
         weak = sum(entry.scheme in hashes.WEAK for entry in loaded.table.entries.values())
         for number, text in (
             (locked, "accounts are locked: their entries are of no kind that is verified (new ones are bcrypt)"),

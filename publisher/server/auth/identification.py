@@ -1,11 +1,13 @@
 """Who sends a request: an account by its password, or whoever a token stands for."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from publisher.server.auth.access.control import AccessControl
+from publisher.server.auth.audit.failed_logins import FailedLogins
 from publisher.server.auth.authenticator import Authenticator
 from publisher.server.auth.basic import parse_basic, parse_bearer
-from publisher.server.auth.errors import CredentialsRefusedError
+from publisher.server.auth.errors import AccountsUnavailableError, CredentialsRefusedError
 from publisher.server.auth.principal import Principal
 from publisher.server.auth.tokens.verifier import TOKEN_USER, TokenVerifier
 
@@ -16,8 +18,13 @@ class Identification:
     """Returns the principal of a header: passwords go to the authenticator, tokens to the verifier of their prefix."""
 
     def __init__(
-        self, authenticator: Authenticator, access: AccessControl, verifiers: Sequence[TokenVerifier] = ()
+        self,
+        authenticator: Authenticator,
+        access: AccessControl,
+        verifiers: Sequence[TokenVerifier] = (),
+        failed: FailedLogins | None = None,
     ) -> None:
+        self._failed = failed
         self._authenticator = authenticator
         self._access = access
         self._verifiers = tuple(verifiers)
@@ -40,6 +47,14 @@ class Identification:
         BusyError when too many others are being verified.
         """
         token = _token(header)
+        try:
+            return await self._verify(header, token, address)
+        except CredentialsRefusedError:
+            if self._failed is not None and _is_attempt(header):
+                self._failed.note(await self._known_name(header), address)
+            raise
+
+    async def _verify(self, header: bytes, token: str | None, address: str) -> Principal:
         if token is None:
             return self._access.principal(await self._authenticator.authenticate(header, address))
         verifier = next((each for each in self._verifiers if token.startswith(each.prefix)), None)
@@ -51,9 +66,24 @@ class Identification:
         self._tokens[header] = verifier, token
         return found
 
+    async def _known_name(self, header: bytes) -> str | None:
+        """Return the name of the account that a login failed for, None where there is none of that name."""
+        with suppress(CredentialsRefusedError, AccountsUnavailableError):
+            username, _ = parse_basic(header)
+            if await self._authenticator.knows(username):
+                return username
+        return None
+
     async def require_admin(self, header: bytes | None, address: str) -> None:
         """Return when a header bears the administrator's token; raise an AuthError or BusyError otherwise."""
         await self._authenticator.require_admin(header, address)
+
+
+def _is_attempt(header: bytes) -> bool:
+    """Tell whether a header has a secret: pip and uv ask with an empty password first."""
+    with suppress(CredentialsRefusedError):
+        return parse_bearer(header) is not None or bool(parse_basic(header)[1])
+    return False
 
 
 def _token(header: bytes) -> str | None:

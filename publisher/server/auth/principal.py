@@ -30,6 +30,9 @@ class Right(enum.StrEnum):
 WORKING_RIGHTS = frozenset({Right.READ, Right.PUBLISH, Right.CREATE, Right.MANAGE})
 """The rights of every account on an index without roles."""
 
+_READING = {Right.PUBLISH, Right.MANAGE}
+"""The rights that include reading."""
+
 MAINTAINER_RIGHTS = frozenset({Right.READ, Right.PUBLISH, Right.MANAGE})
 """The rights on a project of the accounts that its record names as maintainers."""
 
@@ -57,7 +60,7 @@ class Grant:
 
     def covers(self, right: Right, project: str | None) -> bool:
         """Tell whether it gives a right on a project, by its normalized name; on any project for None."""
-        if right not in self.rights and (right is not Right.READ or self.rights <= {Right.ADMIN}):
+        if right not in self.rights and (right is not Right.READ or self.rights.isdisjoint(_READING)):
             return False
         if project is None:
             return True

@@ -1,15 +1,16 @@
 """The account API: registering, listing and removing users, and changing one's own password."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import publisher
 from publisher.limits import LIMITS
+from publisher.server.auth.audit.trail import AuditEvent, AuditTrail
 from publisher.server.auth.authenticator import Authenticator
 from publisher.server.auth.errors import InvalidAccountError
 from publisher.server.auth.htpasswd import Change, Users
-from publisher.server.auth.principal import Principal, Right
+from publisher.server.auth.principal import ADMIN_TOKEN, Principal, PrincipalKind, Right
 from publisher.server.http.messages import HttpError, Request, Response, error_response, json_response
 from publisher.server.routes.authorization import principal_of
 from publisher.server.routes.failures import DOMAIN_ERRORS, http_error
@@ -20,10 +21,23 @@ from publisher.server.storage.errors import NotDurableError
 _Result = TypeVar("_Result")
 
 
+AccountEnding = Callable[[str], Awaitable[Sequence[str]]]
+"""Ends what an account leaves behind when it is removed, and returns the names of that."""
+
+
 class AccountRoutes:
     """Answers ``/register``, ``/users``, ``/whoami`` and ``/password``; a change is committed before it is answered."""
 
-    def __init__(self, settings: ServerSettings, authenticator: Authenticator, storage: Storage) -> None:
+    def __init__(
+        self,
+        settings: ServerSettings,
+        authenticator: Authenticator,
+        storage: Storage,
+        audit: AuditTrail,
+        endings: Mapping[str, AccountEnding] | None = None,
+    ) -> None:
+        self._audit = audit
+        self._endings = dict(endings or {})
         self._settings = settings
         self._authenticator = authenticator
         self._storage = storage
@@ -38,8 +52,13 @@ class AccountRoutes:
     async def register(self, request: Request, _rest: str = "") -> Response:
         """Create a user or change a password: 201 for a new one, 200 for a change or a repeat."""
         found = await request.json_object()
-        username, password = _text(found, "username"), _text(found, "password")
-        change = await self._set_password(username, password)
+        username = _text(found, "username")
+        if found.get("service") is True:
+            change = await self._change(lambda users, files: users.add_service(files, username))
+        else:
+            change = await self._set_password(username, _text(found, "password"))
+        if change is not Change.UNCHANGED:
+            await self._record(request, f"account-{change.value}", account=username)
         status = 201 if change is Change.CREATED else 200
         return json_response({"username": username, "status": change.value}, status)
 
@@ -47,6 +66,7 @@ class AccountRoutes:
         """Do what `register` does where no index stands around it: errors are answers too."""
         try:
             await self._authenticator.require_admin(request.headers.get(b"authorization"), request.client)
+            request.principal = ADMIN_TOKEN
             return await self.register(request)
         except (HttpError, *DOMAIN_ERRORS) as error:
             return error_response(request, http_error(error))
@@ -57,13 +77,17 @@ class AccountRoutes:
         await self._storage.refresh()
         async with self._storage.reading() as files:
             names = await asyncio.to_thread(users.names, files)
-        return json_response({"users": names})
+            services = await asyncio.to_thread(users.services, files)
+        return json_response({"users": names, "services": services})
 
-    async def remove(self, _request: Request, username: str) -> Response:
-        """Remove a user; 404 when there is none of that name."""
-        if not await self._change(lambda users, files: users.remove(files, username)):
+    async def remove(self, request: Request, username: str) -> Response:
+        """Remove a user, and end its tokens and what else only it stood for; 404 when there is none of that name."""
+        removed = await self._change(lambda users, files: users.remove(files, username))
+        ended = {kind: list(await end(username)) for kind, end in self._endings.items()}
+        if not removed and not any(ended.values()):
             raise HttpError(404, f"There is no user {username[: LIMITS.account_name]}.")
-        return json_response({"username": username, "status": "removed"})
+        await self._record(request, "account-removed", account=username, **{k: v for k, v in ended.items() if v})
+        return json_response({"username": username, "status": "removed", "ended": ended})
 
     async def whoami(self, request: Request, _rest: str = "") -> Response:
         """Tell a user's name and rights."""
@@ -82,11 +106,17 @@ class AccountRoutes:
         """Change the password of the user who asks, proven by the one in use."""
         username = _user(request)
         change = await self._set_password(username, _text(await request.json_object(), "password"), new_name=False)
+        await self._record(request, "password-changed", account=username)
         return json_response({"username": username, "status": change.value})
 
-    async def set_own_password(self, username: str, password: str) -> None:
+    async def set_own_password(self, request: Request, username: str, password: str) -> None:
         """Change the password of a user who has just proven the one in use; raise HttpError 422 for a bad one."""
         await self._set_password(username, password, new_name=False)
+        account = Principal(username, PrincipalKind.ACCOUNT, account=username)
+        await self._audit.record(AuditEvent("password-changed", account, request.client))
+
+    async def _record(self, request: Request, what: str, **details: Any) -> None:
+        await self._audit.record(AuditEvent(what, principal_of(request), request.client, details=details))
 
     async def _set_password(self, username: str, password: str, *, new_name: bool = True) -> Change:
         return await self._change(lambda users, files: users.set_password(files, username, password, new_name=new_name))
@@ -106,7 +136,7 @@ class AccountRoutes:
 
 def create_accounts(settings: ServerSettings, storage: Storage) -> AccountRoutes:
     """Return the account API for a server that has no index, over the storage of the accounts."""
-    return AccountRoutes(settings, Authenticator(settings, storage), storage)
+    return AccountRoutes(settings, Authenticator(settings, storage), storage, AuditTrail(storage))
 
 
 def _activities(principal: Principal) -> list[str]:

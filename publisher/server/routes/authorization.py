@@ -1,7 +1,7 @@
 """Authorization: one function decides for the fast path, for the application, and for handlers."""
 
 import enum
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
@@ -49,16 +49,24 @@ class Need:
     right: Right
     activity: Activity
     project: Callable[[str], str] | None = None
+    or_admin: bool = False
+    """Whether an admin needs no right on the project itself."""
 
 
 class ProjectFacts(Protocol):
     """What authorization has to know of projects."""
+
+    async def exists(self, project: str) -> bool:
+        """Tell whether a project has, or ever had, files on this index."""
 
     def maintainers_now(self, project: str) -> frozenset[str]:
         """Return the maintainers that are known without waiting."""
 
     async def maintainers(self, project: str) -> frozenset[str]:
         """Return the accounts that a project's record names as maintainers."""
+
+    def forget(self, project: str) -> None:
+        """Have a project's maintainers read again at the next use."""
 
     async def maintained_by(self, account: str) -> frozenset[str]:
         """Return the projects whose records name an account as maintainer."""
@@ -134,25 +142,36 @@ class Authorization:
                 await self._authenticate_sender(request)
         return principal_of(request) is not ANONYMOUS
 
-    async def require_right(self, request: Request, need: Need, project: str) -> None:
-        """Return when a request may do something to a project by its normalized name; raise an AuthError otherwise."""
-        await self._require_need(request, need, project)
+    async def require_right(self, request: Request, right: Right, project: str) -> None:
+        """Return when a request may change a project by its normalized name; raise an AuthError otherwise."""
+        await self._require_need(request, Need(right, Activity.UPDATE), project)
 
-    async def readable(self, request: Request, names: Iterable[str]) -> list[str]:
-        """Return the names, in their order, of the projects that a request's sender may read."""
-        principal = principal_of(request)
+    async def require_upload(self, request: Request, project: str) -> bool:
+        """
+        Return whether a file is the first one of its project.
+
+        Raises an AuthError when the request may not publish to it, or may not create it.
+        """
+        exists = await self._facts.exists(project)
+        await self.require_right(request, Right.PUBLISH if exists else Right.CREATE, project)
+        return not exists
+
+    def forget_project(self, project: str) -> None:
+        """Have a project's maintainers read again at the next use, after they were changed here."""
+        self._facts.forget(project)
+
+    async def read_scope(self, request: Request) -> "ReadScope":
+        """Return the projects that a request's sender may see in lists."""
         if self.reads_everything(request):
-            return list(names)
+            return ReadScope(None)
+        principal = principal_of(request)
         maintained: frozenset[str] = frozenset()
         if principal.account is not None:
             maintained = await self._facts.maintained_by(principal.account)
-        account = frozenset({principal.account or ""})
+        own, nobody = frozenset({principal.account or ""}), frozenset[str]()
         need = Need(Right.READ, Activity.LIST)
-        return [
-            name
-            for name in names
-            if self._allows(principal, need, name, account if name in maintained else frozenset())
-        ]
+        key = principal, maintained, self._access.anonymous
+        return ReadScope(lambda name: self._allows(principal, need, name, own if name in maintained else nobody), key)
 
     def reads_everything(self, request: Request) -> bool:
         """Tell whether no project is hidden from a request's sender."""
@@ -164,10 +183,12 @@ class Authorization:
         """Decide: what is open to everybody, and what a principal's rights allow."""
         if need.activity not in self._authenticate and self._access.anonymous_may(project):
             return True
-        if principal.may(need.right, project, maintainers):
+        if principal.may(need.right, project, maintainers) or (need.or_admin and principal.may(Right.ADMIN)):
             return True
         if project is None and principal is not ANONYMOUS:  # its handler asks again, when the project is known
-            return need.right is Right.READ or any(principal.may(right) for right in (Right.CREATE, Right.MANAGE))
+            if need.right is Right.READ:
+                return principal.is_person
+            return any(principal.may(right) for right in (Right.CREATE, Right.MANAGE))
         return False
 
     async def _require_need(self, request: Request, need: Need, project: str | None) -> None:
@@ -198,7 +219,33 @@ class Authorization:
 
     async def _authenticate_sender(self, request: Request) -> None:
         header = request.headers[b"authorization"]
+        if _bears_token(request):
+            await self._identification.require_admin(header, place_of(request.client))
+            _identify(request, ADMIN_TOKEN)
+            return
         _identify(request, await self._identification.authenticate(header, place_of(request.client)))
+
+
+class ReadScope:
+    """The projects that a sender may see in lists; all of them where there is no predicate."""
+
+    def __init__(self, shows: Callable[[str], bool] | None, key: Hashable = None) -> None:
+        self._shows = shows
+        self.key = key
+        """The same for equal scopes, for pages that are kept."""
+
+    @property
+    def is_everything(self) -> bool:
+        """Whether nothing is hidden."""
+        return self._shows is None
+
+    def shows(self, name: str) -> bool:
+        """Tell whether a project is shown, by its normalized name."""
+        return self._shows is None or self._shows(name)
+
+    def only(self, names: Iterable[str]) -> list[str]:
+        """Return those of some projects that are shown, in their order."""
+        return [name for name in names if self.shows(name)]
 
 
 def principal_of(request: Request) -> Principal:
@@ -226,7 +273,9 @@ def _identify(request: Request, principal: Principal) -> None:
 
 
 def _bears_token(request: Request) -> bool:
-    return request.headers.get(b"authorization", b"")[:7].lower() == b"bearer "
+    """Tell whether a request has a bearer token that is none of those that stand for accounts: the administrator's."""
+    header = request.headers.get(b"authorization", b"")
+    return header[:7].lower() == b"bearer " and not header[7:].strip().startswith(b"pypi-publish")
 
 
 def _may_manage(principal: Principal, need: Access) -> bool:

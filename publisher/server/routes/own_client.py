@@ -1,5 +1,6 @@
 """The index's own client: who may change it here, and the lines that install it from here."""
 
+from publisher.server.auth.principal import Principal, Right
 from publisher.server.http.messages import HttpError, Request
 from publisher.server.names.filenames import normalize
 from publisher.server.names.versions import newest_first
@@ -9,17 +10,17 @@ from publisher.server.store.catalog import Catalog
 from publisher.server.store.projects import StoredFile
 
 
-def require_client_uploader(project: str, username: str | None, uploaders: tuple[str, ...]) -> None:
+def require_client_uploader(project: str, principal: Principal) -> None:
     """
-    Return when a user may change a project; raise HttpError 403 for the client's from everyone but its uploaders.
+    Return when a sender may change a project; raise HttpError 403 for the client's from everyone but its uploaders.
 
     People run the client with their passwords at hand, so the right to publish anything is not enough for it.
     """
-    if normalize(project) == CLIENT_NAME and (username is None or username not in uploaders):
+    if normalize(project) == CLIENT_NAME and not principal.may(Right.PUBLISH, CLIENT_NAME):
         raise HttpError(
             403,
             f"The name {CLIENT_NAME} is reserved for this index's own client. "
-            f"Its admin names who may publish it: serve --client-uploader {username or 'NAME'}.",
+            f"Its admin names who may publish it: serve --client-uploader {principal.account or 'NAME'}.",
         )
 
 

@@ -3,37 +3,42 @@
 from publisher.limits import LIMITS
 from publisher.server.http.messages import HttpError, Request, Response, json_response
 from publisher.server.names.filenames import normalize
+from publisher.server.routes.authorization import principal_of
 from publisher.server.routes.own_client import require_client_uploader
+from publisher.server.routes.trust.oversight import Oversight
 from publisher.server.store.changes import ReleaseChanges
 
 
 class ReleaseRoutes:
     """Answers PUT and DELETE requests below ``/projects/``."""
 
-    def __init__(self, changes: ReleaseChanges, client_uploaders: tuple[str, ...]) -> None:
+    def __init__(self, changes: ReleaseChanges, oversight: Oversight) -> None:
         self._changes = changes
-        self._client_uploaders = client_uploaders
+        self._oversight = oversight
 
     async def put(self, request: Request, path: str) -> Response:
         """Yank a release: ``NAME/VERSION/yanked``."""
         name, version, rest = _parts(path)
         if rest != "yanked":
             raise HttpError(405, "A release can be deleted here, and yanked at .../yanked.", [(b"allow", b"DELETE")])
-        require_client_uploader(name, request.username, self._client_uploaders)
+        require_client_uploader(name, principal_of(request))
         reason = (await request.json_object()).get("reason", "") if request.header(b"content-length") != "0" else ""
         if not isinstance(reason, str) or len(reason) > LIMITS.yank_reason or not reason.isprintable():
             raise HttpError(422, f"The reason must be one line of at most {LIMITS.yank_reason} characters.")
         files = await self._changes.yank(name, version, reason, request.username)
+        await self._oversight.record(request, "yank", name, version=version, reason=reason, files=files)
         return json_response({"project": name, "version": version, "status": "yanked", "files": files})
 
     async def delete(self, request: Request, path: str) -> Response:
         """Delete a release or a file of it, ``NAME/VERSION[/FILE]``, or undo a yank, ``NAME/VERSION/yanked``."""
         name, version, rest = _parts(path)
-        require_client_uploader(name, request.username, self._client_uploaders)
+        require_client_uploader(name, principal_of(request))
         if rest == "yanked":
             files = await self._changes.unyank(name, version)
+            await self._oversight.record(request, "unyank", name, version=version, files=files)
             return json_response({"project": name, "version": version, "status": "unyanked", "files": files})
         files = await self._changes.delete(name, version, rest, request.username)
+        await self._oversight.record(request, "delete", name, version=version, files=files)
         return json_response({"project": name, "version": version, "status": "deleted", "files": files})
 
 

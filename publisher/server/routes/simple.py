@@ -16,6 +16,7 @@ from publisher.project.versions import parse_version
 from publisher.server.http.messages import HttpError, Request, Response, redirect
 from publisher.server.names.filenames import is_name, normalize
 from publisher.server.names.versions import newest_first
+from publisher.server.routes.authorization import Authorization
 from publisher.server.routes.page_memory import JSON, Page, make_page, negotiate
 from publisher.server.routes.public.packages import PublicRoutes
 from publisher.server.settings import ServerSettings
@@ -33,7 +34,10 @@ OWN_ALONE = "own-packages"
 class SimplePages:
     """Answers requests below ``/simple/``; a page is made once for each change and kept, as far as memory allows."""
 
-    def __init__(self, settings: ServerSettings, catalog: Catalog, public: PublicRoutes | None) -> None:
+    def __init__(
+        self, settings: ServerSettings, catalog: Catalog, public: PublicRoutes | None, authorization: Authorization
+    ) -> None:
+        self._authorization = authorization
         self._settings = settings
         self._catalog = catalog
         self._public = public
@@ -59,6 +63,8 @@ class SimplePages:
             return None
         key = (name[:-1], negotiate(request.header(b"accept")), request.root_path if name else "")
         if not name:
+            if not self._authorization.reads_everything(request):
+                return None
             page = self._recall(key, self._catalog.revision)
         else:
             project = self._catalog.project(key[0])
@@ -72,15 +78,17 @@ class SimplePages:
     async def _index(self, request: Request, kind: str) -> Response:
         await self._catalog.refresh()
         key = ("", kind, "")
-        page = self._recall(key, self._catalog.revision)
+        scope = await self._authorization.read_scope(request)
+        page = self._recall(key, self._catalog.revision) if scope.is_everything else None
         if page is None:
             if self._catalog.unavailable_reason is not None and not self._catalog.names():
                 raise StorageUnavailableError
-            names = sorted(self._catalog.names())
+            names = sorted(scope.only(self._catalog.names()))
             make = _index_json if kind == JSON else _index_html
             revision = self._catalog.revision
             page = await self._catalog.in_thread(lambda: make_page(make(names), kind, revision))
-            self._keep(key, page)
+            if scope.is_everything:
+                self._keep(key, page)
         return page.answer(request)
 
     async def _project(self, request: Request, name: str, kind: str) -> Response:

@@ -24,6 +24,9 @@ from publisher.server.routes.releases import ReleaseRoutes
 from publisher.server.routes.sending import CopiedFile, LargeFile
 from publisher.server.routes.simple import SimplePages
 from publisher.server.routes.storage import StorageRoutes
+from publisher.server.routes.trust.audit import AuditRoutes
+from publisher.server.routes.trust.roles import RoleRoutes
+from publisher.server.routes.trust.tokens import TokenRoutes
 from publisher.server.routes.uploads import UploadRoutes
 from publisher.server.routes.web.pages import WebPages
 from publisher.server.settings import Activity
@@ -63,6 +66,7 @@ UPLOAD = Need(Right.PUBLISH, Activity.UPDATE)
 """For uploads, whose project is in the form: `publisher.server.routes.uploads` asks for it."""
 
 MANAGE = Need(Right.MANAGE, Activity.UPDATE, _first_part)
+OWN = Need(Right.MANAGE, Activity.UPDATE, _first_part, or_admin=True)
 READ = frozenset({"GET", "HEAD"})
 POST = frozenset({"POST"})
 PUT = frozenset({"PUT"})
@@ -141,6 +145,7 @@ class Handlers:
     """The groups of routes, one object each."""
 
     accounts: AccountRoutes
+    audit: AuditRoutes
     files: FileRoutes
     health: HealthRoute
     json_page: JsonPage
@@ -150,9 +155,11 @@ class Handlers:
     public_admin: PublicAdminRoutes
     pypiserver: PypiserverRoutes
     releases: ReleaseRoutes
+    roles: RoleRoutes
     simple: SimplePages
     storage: StorageRoutes
     trust: PublisherRoutes
+    tokens: TokenRoutes
     uploads: UploadRoutes
 
 
@@ -196,6 +203,13 @@ def index_routes(to: Handlers) -> list[Route]:
         Route("_/oidc/mint-token", POST, Access.OPEN, to.oidc.mint),
         Route("_/oidc/github/mint-token", POST, Access.OPEN, to.oidc.mint),  # what older clients call
         Route("_/oidc/burn-token", POST, Access.OPEN, to.oidc.burn),
+        Route("-/tokens", READ, Access.MANAGER, to.tokens.list),
+        Route("-/tokens", POST, Access.MANAGER, to.tokens.create),
+        Route("-/tokens/*", DELETE, Access.MANAGER, to.tokens.revoke),
+        Route("-/roles", PUT, Access.ADMIN, to.roles.set_role),
+        Route("-/owners/*", READ, LIST, to.roles.owners),
+        Route("-/owners/*", PUT, OWN, to.roles.change_owners),
+        Route("-/audit", READ, Access.ADMIN, to.audit.show),
         Route("-/storage/confirm-loss", POST, Access.ADMIN, to.storage.confirm_loss),
         Route("*/json", READ, LIST, to.json_page.answer, applies=to.json_page.has_project),
         Route("pypi/*", READ, LIST, to.json_page.answer_pypi),

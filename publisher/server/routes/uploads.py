@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from publisher.server.http.messages import TEXT_TYPE, HttpError, Request, Respon
 from publisher.server.http.multipart import Fields, FormParser
 from publisher.server.routes.authorization import principal_of
 from publisher.server.routes.own_client import require_client_uploader
+from publisher.server.routes.trust.oversight import Oversight
 from publisher.server.routes.upload_checks import check_filename, check_form, file_metadata, is_legacy, signature_of
 from publisher.server.settings import ServerSettings
 from publisher.server.storage.durability import write_failure
@@ -56,6 +58,8 @@ class _Sink:
         self._accept_legacy = accept_legacy
         self.filename = ""
         self.project = ""
+        self.is_new_project: bool | None = None
+        """Whether nothing of the project was ever published here; None before its sender's right was asked for."""
 
     def begin(self, filename: str, fields: Fields) -> None:
         self.project = check_filename(filename, accept_legacy=self._accept_legacy)
@@ -73,14 +77,16 @@ class _Sink:
 class UploadRoutes:
     """Answers POST requests at ``/`` and ``/legacy/``."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts of an index that an upload passes
         self,
         settings: ServerSettings,
         catalog: Catalog,
         changes: ReleaseChanges,
         upstream: Upstream | None,
         inspection: InspectionPool,
+        oversight: Oversight,
     ) -> None:
+        self._oversight = oversight
         self._upstream = upstream
         self._settings = settings
         self._catalog = catalog
@@ -130,6 +136,8 @@ class UploadRoutes:
                 async with self._places:
                     form.feed(body)
                     await sink.drain()
+                if sink.project and sink.is_new_project is None:
+                    sink.is_new_project = await self._require_right(request, sink.project)
             more = message.get("more_body", False)
         form.finish()
         action = form.text(":action")
@@ -164,12 +172,23 @@ class UploadRoutes:
             raise HttpError(400, "Unknown protocol version: this index speaks version 1.")
         digests = await spool.finish()
         await self._verify_digests(request, form, digests, spool.path)
-        require_client_uploader(sink.project, request.username, self._settings.client_uploaders)
         metadata = await self._inspect(request, form, sink.filename, spool, digests["sha256"])
         await self._require_claim(request, sink.project)
-        await self._changes.upload(spool.path, sink.filename, metadata, signature_of(form))
+        principal = principal_of(request)
+        origin = principal.origin.as_record() if principal.origin is not None else None
+        maintainer = principal.account if sink.is_new_project else None
+        metadata = replace(metadata, origin=origin)
+        await self._changes.upload(spool.path, sink.filename, metadata, signature_of(form), maintainer)
+        self._oversight.authorization.forget_project(sink.project)
+        details = {"file": sink.filename, "sha256": digests["sha256"]}
+        await self._oversight.record(request, "upload", sink.project, **details)
         stored = (b"x-checksum-sha256", digests["sha256"].encode())  # by which our client knows that it was this index
         return Response(200, b"", [(b"content-type", TEXT_TYPE), stored])
+
+    async def _require_right(self, request: Request, project: str) -> bool:
+        """Return whether a file is the first of its project; raise an AuthError where its sender may not publish it."""
+        require_client_uploader(project, principal_of(request))
+        return await self._oversight.authorization.require_upload(request, project)
 
     async def _inspect(
         self, request: Request, form: FormParser, filename: str, spool: Spool, sha256: str
@@ -219,8 +238,11 @@ class UploadRoutes:
         """Delete a release, as pypiserver's ``remove_pkg`` does."""
         if not name or not version:
             raise HttpError(400, "remove_pkg needs the fields 'name' and 'version'.")
-        require_client_uploader(name, request.username, self._settings.client_uploaders)
-        await self._changes.delete(canonicalize_name(name), version, None, request.username)
+        project = canonicalize_name(name)
+        require_client_uploader(project, principal_of(request))
+        await self._oversight.authorization.require_right(request, Right.MANAGE, project)
+        files = await self._changes.delete(project, version, None, request.username)
+        await self._oversight.record(request, "delete", project, version=version, files=files)
         return Response(200, b"", [(b"content-type", TEXT_TYPE)])
 
 

@@ -188,6 +188,10 @@ class Catalog:
         """Tell whether a name is this index's for good: published at any time, or reserved."""
         return await self.owned.is_owned(name, self._contents)
 
+    async def was_published(self, name: str) -> bool:
+        """Tell whether a name has, or ever had, files on this index."""
+        return await self.owned.was_published(name, self._contents)
+
     async def require_identity(self) -> None:
         """
         Return while the package storage is the one that this index had; raise StorageUnavailableError otherwise.

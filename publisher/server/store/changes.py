@@ -45,6 +45,8 @@ class IncomingFile:
     metadata: FileMetadata
     yanked: str | None = None
     signature: bytes | None = None
+    maintainer: str | None = None
+    """The account that maintains the project from now on, for the first file of one."""
 
 
 class ReleaseChanges:
@@ -67,7 +69,12 @@ class ReleaseChanges:
         await self._catalog.require_identity()
 
     async def upload(
-        self, temporary: Path, filename: str, metadata: FileMetadata, signature: bytes | None = None
+        self,
+        temporary: Path,
+        filename: str,
+        metadata: FileMetadata,
+        signature: bytes | None = None,
+        maintainer: str | None = None,
     ) -> StoredFile:
         """
         Add a complete, checked file to the index: durable, committed and listed when this returns.
@@ -86,7 +93,7 @@ class ReleaseChanges:
             if existing is None:
                 stored_name = self._stored_spelling(guessed.project, filename)
                 yanked = await self._yank_reason(*guessed)
-                upload = IncomingFile(temporary, stored_name, guessed.project, metadata, yanked, signature)
+                upload = IncomingFile(temporary, stored_name, guessed.project, metadata, yanked, signature, maintainer)
                 try:
                     return await self._store(lease, since, upload)
                 except ExistsError:  # somebody has copied it into the folder meanwhile
@@ -246,6 +253,9 @@ class ReleaseChanges:
         if upload.yanked is not None:
             details = {"reason": upload.yanked, "at": now_text()}
             self._records.mark(files, (upload.project, upload.filename), "yanked", details)
+        if upload.maintainer is not None:
+            details = {"by": upload.maintainer, "at": now_text()}
+            self._records.add_maintainer(files, upload.project, upload.maintainer, details)
         status = upload.path.stat()
         uploaded = time_text(status.st_mtime)
         stored = replace(upload.metadata, size=status.st_size, mtime_ns=status.st_mtime_ns, uploaded=uploaded)

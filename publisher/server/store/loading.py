@@ -104,7 +104,7 @@ def _as_before(found: FileMetadata, recorded: FileMetadata | None) -> FileMetada
     """Keep uploader and upload time of a file that has other times only: it was restored from a backup."""
     if recorded is None or (recorded.size, recorded.sha256) != (found.size, found.sha256):
         return found
-    return replace(found, uploaded=recorded.uploaded, uploader=recorded.uploader)
+    return replace(found, uploaded=recorded.uploaded, uploader=recorded.uploader, origin=recorded.origin)
 
 
 def is_as_recorded(file: StoredFile) -> bool:

@@ -67,6 +67,14 @@ class Maintainers:
         self.forget(project)
         return account in maintained
 
+    async def remove_account(self, account: str) -> list[str]:
+        """Remove an account from all projects that it maintains, and return their names."""
+        self._all_at = float("-inf")
+        projects = sorted(await self.projects_of(account))
+        for project in projects:
+            await self.remove(project, account)
+        return projects
+
     def forget(self, project: str) -> None:
         """Have a project's maintainers read again at the next use."""
         self._known.pop(project, None)

@@ -29,6 +29,8 @@ class FileMetadata:
     requires_python: str | None = None
     metadata_sha256: str | None = None
     uploader: str | None = None
+    origin: Mapping[str, str] | None = None
+    """The repository, commit and run that published it, where a job of one did."""
 
 
 @dataclass(frozen=True, slots=True)

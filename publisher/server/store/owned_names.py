@@ -91,11 +91,15 @@ class OwnedNames:
 
     async def is_owned(self, name: str, contents: FolderContents) -> bool:
         """Tell whether a name is this index's for good: published at any time, or reserved, or not known not to be."""
-        if self._identifier is None or self.lost_reason is not None or name in contents.projects:
+        if self._identifier is None or self.lost_reason is not None:
             return True
-        if name in self._names or name in self._unclaimed:
-            return True
-        if any(is_reserved(name, pattern) for pattern in self._reserved):
+        return any(is_reserved(name, pattern) for pattern in self._reserved) or await self.was_published(name, contents)
+
+    async def was_published(self, name: str, contents: FolderContents) -> bool:
+        """Tell whether a name was published here at any time; raise StorageUnavailableError while names are lost."""
+        if self.lost_reason is not None:
+            raise StorageUnavailableError
+        if name in contents.projects or name in self._names or name in self._unclaimed:
             return True
         found = await self._read(self._packages, lambda files: (read_packages_ledger(files), self._knows(files, name)))
         self._names |= found[0].names

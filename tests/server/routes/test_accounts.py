@@ -40,10 +40,11 @@ def test_creating_repeating_and_changing_are_told_apart(own: OwnIndex) -> None:
     assert Client(index.url, ("grace", "other password")).get("whoami").json()["username"] == "grace"
     assert "$2" in index.htpasswd.read_text()
     anonymous = Client(index.url, None)
-    assert anonymous.get("users", ADMIN).json() == {"users": [USER, "grace"]}
+    assert anonymous.get("users", ADMIN).json() == {"users": [USER, "grace"], "services": []}
     assert anonymous.request("DELETE", "users/grace", headers=ADMIN).json() == {
         "username": "grace",
         "status": "removed",
+        "ended": {"tokens": [], "roles": [], "projects": []},
     }
     assert anonymous.request("DELETE", "users/grace", headers=ADMIN).status_code == 404
     assert Client(index.url, ("grace", "other password")).get("simple/").status_code == 401

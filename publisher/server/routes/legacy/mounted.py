@@ -5,6 +5,8 @@ from typing import Any
 
 from publisher.server.http.forwarding import place_of
 from publisher.server.http.messages import Message, MountedApp, Request, Send
+from publisher.server.routes.authorization import Authorization, ReadScope
+from publisher.server.routes.legacy.scope import READ_SCOPE
 from publisher.server.settings import ServerSettings
 from publisher.server.store.catalog import Catalog
 from publisher.server.store.changes import ReleaseChanges
@@ -14,8 +16,11 @@ from publisher.server.work.turns import FairTurns
 class PypiserverRoutes:
     """Everything that no other route answers."""
 
-    def __init__(self, settings: ServerSettings, catalog: Catalog, changes: ReleaseChanges) -> None:
+    def __init__(
+        self, settings: ServerSettings, catalog: Catalog, changes: ReleaseChanges, authorization: Authorization
+    ) -> None:
         self._settings = settings
+        self._authorization = authorization
         self._catalog = catalog
         self._changes = changes
         self._app: Any = None
@@ -35,13 +40,15 @@ class PypiserverRoutes:
             from publisher.server.routes.legacy.pypiserver import mount  # noqa: PLC0415 - a quarter of a second, rarely needed
 
             self._app = mount(self._settings, self._catalog, self._changes, self._settings.limits.legacy_requests)
-        return MountedAnswer(self._app, body, self._turns, request.username or place_of(request.client))
+        scope = await self._authorization.read_scope(request)
+        return MountedAnswer(self._app, body, self._turns, request.username or place_of(request.client), scope)
 
 
 class MountedAnswer:
     """The answer of pypiserver to a request that has come whole."""
 
-    def __init__(self, app: Any, body: bytes, turns: FairTurns, key: Hashable) -> None:
+    def __init__(self, app: Any, body: bytes, turns: FairTurns, key: Hashable, scope: ReadScope) -> None:
+        self._scope = scope
         self._app = app
         self._body: bytes | None = body
         self._turns = turns
@@ -58,4 +65,5 @@ class MountedAnswer:
             return {"type": "http.request", "body": body, "more_body": False}
 
         async with self._turns.turn(self._key):
+            READ_SCOPE.set(self._scope)  # which the bridge takes along into its thread
             return await MountedApp(self._app, receive).send(request, send)

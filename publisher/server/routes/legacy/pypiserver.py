@@ -14,6 +14,7 @@ from pypiserver.config import Config, RunConfig  # noqa: TID251
 from pypiserver.core import PkgFile  # noqa: TID251
 
 from publisher.server.names.filenames import guess
+from publisher.server.routes.legacy.scope import READ_SCOPE
 from publisher.server.settings import ServerSettings
 from publisher.server.store.catalog import Catalog
 from publisher.server.store.changes import ReleaseChanges
@@ -32,11 +33,12 @@ class StoreBackend(Backend):  # type: ignore[misc]  # pypiserver has no types
         self._loop = loop
 
     def get_all_packages(self) -> Iterable[PkgFile]:
-        """Return every listed file, without opening any."""
+        """Return every listed file that the request's sender may see, without opening any."""
+        scope = READ_SCOPE.get()
         return [
             package
             for directory, filename, url_path in self._catalog.locations()
-            if (package := _package(directory, filename, url_path)) is not None
+            if (package := _package(directory, filename, url_path)) is not None and scope.shows(package.pkgname_norm)
         ]
 
     def find_project_packages(self, project: str) -> Iterable[PkgFile]:
@@ -45,15 +47,17 @@ class StoreBackend(Backend):  # type: ignore[misc]  # pypiserver has no types
 
     def get_projects(self) -> Iterable[str]:
         """Return the normalised names of all projects."""
-        return self._catalog.names()
+        return READ_SCOPE.get().only(self._catalog.names())
 
     def exists(self, filename: str) -> bool:
         """Tell whether a file of that name is listed."""
-        return self._catalog.has_file(filename)
+        guessed = guess(filename)
+        return guessed is not None and READ_SCOPE.get().shows(guessed.project) and self._catalog.has_file(filename)
 
     def package_count(self) -> int:
         """Return how many files are listed."""
-        return self._catalog.file_count
+        scope = READ_SCOPE.get()
+        return self._catalog.file_count if scope.is_everything else len(list(self.get_all_packages()))
 
     def digest(self, pkg: PkgFile) -> str | None:
         """Return the digest that is recorded, as pypiserver writes it into links."""

@@ -1,16 +1,24 @@
 """The facts of projects that authorization needs: who maintains them, and which names are public."""
 
 from publisher.server.routes.public.ownership import CatalogOwnership
+from publisher.server.store.catalog import Catalog
 from publisher.server.store.maintainers import Maintainers
 
 
 class CatalogFacts:
     """Answers from the catalog's records; names are public only where public packages are passed on."""
 
-    def __init__(self, maintainers: Maintainers, ownership: CatalogOwnership, *, passes_on: bool) -> None:
+    def __init__(
+        self, catalog: Catalog, maintainers: Maintainers, ownership: CatalogOwnership, *, passes_on: bool
+    ) -> None:
+        self._catalog = catalog
         self._maintainers = maintainers
         self._ownership = ownership
         self._passes_on = passes_on
+
+    async def exists(self, project: str) -> bool:
+        """Tell whether a project has, or ever had, files on this index."""
+        return await self._catalog.was_published(project)
 
     def maintainers_now(self, project: str) -> frozenset[str]:
         """Return the maintainers that are known without waiting."""
@@ -19,6 +27,10 @@ class CatalogFacts:
     async def maintainers(self, project: str) -> frozenset[str]:
         """Return the accounts that a project's record names as maintainers."""
         return await self._maintainers.of(project)
+
+    def forget(self, project: str) -> None:
+        """Have a project's maintainers read again at the next use."""
+        self._maintainers.forget(project)
 
     async def maintained_by(self, account: str) -> frozenset[str]:
         """Return the projects whose records name an account as maintainer."""

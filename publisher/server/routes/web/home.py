@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, urlencode
 from publisher.limits import LIMITS
 from publisher.project.display import human_age
 from publisher.server.http.messages import Request, Response
+from publisher.server.routes.authorization import ReadScope
 from publisher.server.routes.own_client import client_lines, find_client
 from publisher.server.routes.web.overview import ProjectOverview
 from publisher.server.routes.web.site import Site
@@ -34,6 +35,7 @@ class HomePage:
         wanted = _wanted(request)
         overviews, catalog = self._site.overviews, self._site.catalog
         wheel = await find_client(catalog)
+        scope = await self._site.authorization.read_scope(request)
         key = (
             wanted,
             catalog.revision,
@@ -41,13 +43,22 @@ class HomePage:
             overviews.generation,
             overviews.waiting,
             wheel and wheel.filename,
-        )
-        return await self._site.page(
-            request, "home.html", key, lambda: self._values(request, wanted, overviews.entries(), wheel)
+            scope.key,
         )
 
+        def values() -> dict[str, Any]:
+            entries = [entry for entry in overviews.entries() if scope.shows(entry.name)]
+            return self._values(request, wanted, entries, wheel, scope)
+
+        return await self._site.page(request, "home.html", key, values)
+
     def _values(
-        self, request: Request, wanted: _Wanted, entries: list[ProjectOverview], wheel: StoredFile | None
+        self,
+        request: Request,
+        wanted: _Wanted,
+        entries: list[ProjectOverview],
+        wheel: StoredFile | None,
+        scope: ReadScope,
     ) -> dict[str, Any]:
         found = _found(wanted.query, entries)
         pages = max(1, -(-len(found) // LIMITS.pages.projects))
@@ -59,9 +70,9 @@ class HomePage:
             "projects": found[(page - 1) * LIMITS.pages.projects : page * LIMITS.pages.projects],
             "found": len(found),
             "project_count": len(entries),
-            "file_count": self._site.catalog.file_count,
+            "file_count": self._file_count(entries, scope),
             "waiting": self._site.overviews.waiting,
-            "recent": self._site.overviews.recent() if page == 1 and not wanted.query else [],
+            "recent": self._site.overviews.recent(scope.shows) if page == 1 and not wanted.query else [],
             "page": page,
             "pages": pages,
             "before": _address(wanted.query, page - 1) if page > 1 else "",
@@ -72,6 +83,12 @@ class HomePage:
             "client": wheel,
             "client_lines": client_lines(request, wheel) if wheel is not None else ("", ""),
         }
+
+    def _file_count(self, entries: list[ProjectOverview], scope: ReadScope) -> int:
+        if scope.is_everything:
+            return self._site.catalog.file_count
+        projects = [self._site.catalog.project(entry.name) for entry in entries]
+        return sum(len(project.places) for project in projects if project is not None)
 
 
 def _cooldown(settings: ServerSettings) -> str:

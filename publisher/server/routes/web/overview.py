@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from heapq import nlargest
@@ -88,11 +89,10 @@ class Overviews:
         """Return the overviews of all projects, in no order."""
         return [self.entry(name) for name in self._catalog.names()]
 
-    def recent(self) -> list[ProjectOverview]:
-        """Return the projects with the newest releases, the newest first."""
-        return nlargest(
-            LIMITS.pages.recent, list(self._entries.values()), key=lambda entry: (entry.uploaded, entry.name)
-        )
+    def recent(self, shows: Callable[[str], bool]) -> list[ProjectOverview]:
+        """Return the projects with the newest releases among those that are shown, the newest first."""
+        entries = [entry for entry in list(self._entries.values()) if shows(entry.name)]
+        return nlargest(LIMITS.pages.recent, entries, key=lambda entry: (entry.uploaded, entry.name))
 
     def dependents(self, name: str) -> list[Dependent]:
         """Return the projects whose newest releases depend on a project."""

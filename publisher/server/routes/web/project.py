@@ -9,6 +9,7 @@ from publisher.limits import LIMITS
 from publisher.project.versions import same_version
 from publisher.server.http.messages import HttpError, Request, Response, redirect
 from publisher.server.names.filenames import is_name, normalize
+from publisher.server.routes.authorization import ReadScope
 from publisher.server.routes.simple import file_url
 from publisher.server.routes.web.details import FileDetails
 from publisher.server.routes.web.releases import ReleaseView, releases_of, shown_first
@@ -65,17 +66,26 @@ class ProjectPage:
         file = next((file for file in release.files if [file.filename] == asked.get("file")), release.main_file)
         details = await self._site.details.details(file)
         subject = _Subject(project, releases, release, details, file, asked.get("versions") == ["all"])
-        key = (name, version, project.revision, file.filename, subject.all_versions, self._site.overviews.generation)
+        scope = await self._site.authorization.read_scope(request)
+        key = (
+            name,
+            version,
+            project.revision,
+            file.filename,
+            subject.all_versions,
+            self._site.overviews.generation,
+            scope.key,
+        )
         template = "release.html" if version else "project.html"
-        return await self._site.page(request, template, key, lambda: self._values(request, subject))
+        return await self._site.page(request, template, key, lambda: self._values(request, subject, scope))
 
-    def _values(self, request: Request, subject: _Subject) -> dict[str, Any]:
+    def _values(self, request: Request, subject: _Subject, scope: ReadScope) -> dict[str, Any]:
         name, release, fields = subject.project.name, subject.release, subject.details.fields
         newest = shown_first(subject.releases)
         needed = dependencies(fields)
-        known = {each.normalized for each in needed if self._site.catalog.project(each.normalized) is not None}
+        known = {each.normalized for each in needed if self._is_known(each.normalized, scope)}
         pinned = release.version and (release is not newest or release.yanked is not None or release.is_prerelease)
-        dependents = self._site.overviews.dependents(name)
+        dependents = [each for each in self._site.overviews.dependents(name) if scope.shows(each.name)]
         shown = len(subject.releases) if subject.all_versions else LIMITS.pages.versions
         return {
             **_facts(fields),
@@ -102,6 +112,9 @@ class ProjectPage:
             "file": subject.file,
             "file_urls": {file.filename: file_url(file, request.root_path) for file in release.files},
         }
+
+    def _is_known(self, name: str, scope: ReadScope) -> bool:
+        return scope.shows(name) and self._site.catalog.project(name) is not None
 
 
 def _facts(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 from publisher.limits import LIMITS
 from publisher.server.auth.sessions.sessions import Sessions
 from publisher.server.http.messages import Headers, Request, Response
+from publisher.server.routes.authorization import Authorization
 from publisher.server.routes.web.account.cookies import session_cookie, session_of
 from publisher.server.routes.web.details import DetailsReader
 from publisher.server.routes.web.overview import Overviews
@@ -24,10 +25,17 @@ Values = Mapping[str, Any]
 class Site:
     """The parts that pages are made of."""
 
-    def __init__(
-        self, settings: ServerSettings, catalog: Catalog, storage: Storage, pool: InspectionPool, sessions: Sessions
+    def __init__(  # noqa: PLR0913, PLR0917 - what pages are made of
+        self,
+        settings: ServerSettings,
+        catalog: Catalog,
+        storage: Storage,
+        pool: InspectionPool,
+        sessions: Sessions,
+        authorization: Authorization,
     ) -> None:
         self._sessions = sessions
+        self.authorization = authorization
         self.catalog = catalog
         self.settings = settings
         self.overviews = Overviews(catalog, SummaryReader(storage, pool))

@@ -110,7 +110,7 @@ class AccountPages:
             return await self._account_page(request, session, problem=problem, status=422)
         try:
             await self._sessions.verify(session.username, fields.get("password", ""), place_of(request.client))
-            await self._accounts.set_own_password(session.username, new)
+            await self._accounts.set_own_password(request, session.username, new)
         except CredentialsRefusedError:
             problem = "The password that you have now is another one."
             return await self._account_page(request, session, problem=problem, status=422)

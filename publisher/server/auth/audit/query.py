@@ -1,0 +1,68 @@
+"""Reading the audit trail: the batches of all processes together, oldest first, and removing what is too old."""
+
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from publisher.server.auth.audit.trail import FOLDER
+from publisher.server.storage.base import Files
+
+NEWEST = 10_000
+"""How many events one answer has at the most: the newest ones."""
+
+
+@dataclass(frozen=True)
+class AuditQuery:
+    """The events of a project, of a user (or a repository), since a time; what is empty selects nothing."""
+
+    project: str = ""
+    user: str = ""
+    since: datetime | None = None
+
+    def matches(self, event: dict[str, Any]) -> bool:
+        """Tell whether an event is wanted."""
+        if self.project and event.get("project") != self.project:
+            return False
+        if self.user and self.user not in {event.get("user"), event.get("account")}:
+            return False
+        return self.since is None or str(event.get("at", "")) >= self.since.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def find_events(files: Files, query: AuditQuery) -> list[dict[str, Any]]:
+    """Return the newest events that are wanted, the oldest first; blocks for as long as reading takes."""
+    first = query.since.astimezone(UTC).date() if query.since is not None else None
+    found: list[dict[str, Any]] = []
+    for day in _days(files):
+        if first is None or day >= first:
+            events = [event for event in _events(files, day) if query.matches(event)]
+            found += sorted(events, key=lambda event: str(event.get("at", "")))
+    return found[-NEWEST:]
+
+
+def remove_old(files: Files, days: int) -> None:
+    """Remove the events of days that are longer ago."""
+    oldest = datetime.now(UTC).date() - timedelta(days=days)
+    for day in _days(files):
+        if day < oldest:
+            for name in files.list(f"{FOLDER}/{day}~"):
+                files.remove(f"{FOLDER}/{day}~/{name}")
+            files.remove(f"{FOLDER}/{day}")
+
+
+def _days(files: Files) -> list[date]:
+    found = set()
+    for name in files.list(FOLDER):
+        with suppress(ValueError):
+            found.add(date.fromisoformat(name.rstrip("~")))
+    return sorted(found)
+
+
+def _events(files: Files, day: date) -> Iterator[dict[str, Any]]:
+    for line in files.lines(f"{FOLDER}/{day}"):
+        with suppress(ValueError):
+            event = json.loads(line)
+            if isinstance(event, dict):
+                yield event

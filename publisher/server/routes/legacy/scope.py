@@ -1,0 +1,8 @@
+"""What the sender of the request that pypiserver is answering may see."""
+
+from contextvars import ContextVar
+
+from publisher.server.routes.authorization import ReadScope
+
+READ_SCOPE: ContextVar[ReadScope] = ContextVar("read scope")
+"""Set for each request; there is no default, so that nothing is shown where it was forgotten."""

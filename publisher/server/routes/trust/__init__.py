@@ -1,0 +1,1 @@
+"""Routes of tokens, roles and the audit trail."""

@@ -1,0 +1,62 @@
+"""Roles of accounts and maintainers of projects over HTTP."""
+
+from publisher.server.auth.access.changes import InvalidRoleError, RoleChanges
+from publisher.server.auth.errors import InvalidAccountError, PasswordNeededError
+from publisher.server.auth.principal import PrincipalKind
+from publisher.server.auth.rules import check_name
+from publisher.server.http.messages import HttpError, Request, Response, json_response
+from publisher.server.names.filenames import normalize
+from publisher.server.routes.authorization import principal_of
+from publisher.server.routes.trust.oversight import Oversight
+from publisher.server.store.catalog import Catalog
+from publisher.server.store.maintainers import Maintainers
+
+
+class RoleRoutes:
+    """Answers ``/-/roles`` and ``/-/owners/NAME``."""
+
+    def __init__(self, roles: RoleChanges, maintainers: Maintainers, catalog: Catalog, oversight: Oversight) -> None:
+        self._roles = roles
+        self._maintainers = maintainers
+        self._catalog = catalog
+        self._oversight = oversight
+
+    async def set_role(self, request: Request, _rest: str = "") -> Response:
+        """Give a user or group a role on a project pattern, or take it away."""
+        found = await request.json_object()
+        name, role = str(found.get("name", "")), str(found.get("role", ""))
+        project = str(found.get("project") or "*")
+        try:
+            check_name(name.removeprefix("@"))
+            await self._roles.set_role(name, role, project)
+        except (InvalidAccountError, InvalidRoleError) as error:
+            raise HttpError(422, str(error)) from error
+        await self._oversight.record(request, "role-set", account=name, role=role, pattern=project)
+        return json_response({"name": name, "role": role, "project": project})
+
+    async def owners(self, _request: Request, path: str) -> Response:
+        """List the maintainers in a project's record."""
+        project = normalize(path)
+        return json_response({"project": project, "maintainers": sorted(await self._maintainers.of(project))})
+
+    async def change_owners(self, request: Request, path: str) -> Response:
+        """Add or remove a maintainer, with a password or the administrator's token."""
+        principal = principal_of(request)
+        if not principal.is_person and principal.kind is not PrincipalKind.ADMIN_TOKEN:
+            raise PasswordNeededError
+        project = normalize(path)
+        if await self._catalog.find(project) is None:
+            raise HttpError(404, f"This index has no project {project[:80]}.")
+        found = await request.json_object()
+        added, removed = str(found.get("add") or ""), str(found.get("remove") or "")
+        try:
+            check_name(added or removed)
+        except InvalidAccountError as error:
+            raise HttpError(422, str(error)) from error
+        if added:
+            await self._maintainers.add(project, added, principal.name)
+        elif not await self._maintainers.remove(project, removed):
+            raise HttpError(404, f"{removed} is no maintainer of {project}.")
+        what = "owner-added" if added else "owner-removed"
+        await self._oversight.record(request, what, project, account=added or removed)
+        return await self.owners(request, project)
