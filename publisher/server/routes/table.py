@@ -169,9 +169,6 @@ def index_routes(to: Handlers) -> list[Route]:
     return [
         *([Route("-/public/*", READ, DOWNLOAD_PUBLIC, public.file, public.file_from_memory)] if public else []),
         Route("-/static/*", READ, Access.OPEN, to.pages.static.answer),
-        Route("-/account/", READ, Access.OPEN, to.pages.account.show, is_page=True),
-        Route("-/account/*", READ, Access.OPEN, to.pages.account.show, is_page=True),
-        Route("-/account/*", POST, Access.OPEN, to.pages.account.act, is_page=True),
         Route("robots.txt", READ, Access.OPEN, to.pages.static.robots),
         Route("-/upstream/*", READ, Access.ADMIN, to.public_admin.show),
         Route("-/upstream/*", POST, Access.ADMIN, to.public_admin.change),
@@ -189,8 +186,22 @@ def index_routes(to: Handlers) -> list[Route]:
         Route("projects/*", READ, LIST, to.pages.project.answer, is_page=True),
         Route("projects/*", PUT, MANAGE, to.releases.put),
         Route("projects/*", DELETE, MANAGE, to.releases.delete),
+        *_trust_routes(to),
         Route("health", READ, Access.OPEN, to.health.answer),
         Route("favicon.ico", READ, Access.OPEN, without_icon),
+        Route("-/storage/confirm-loss", POST, Access.ADMIN, to.storage.confirm_loss),
+        Route("*/json", READ, LIST, to.json_page.answer, applies=to.json_page.has_project),
+        Route("pypi/*", READ, LIST, to.json_page.answer_pypi),
+        Route("*", READ | POST, LIST_ALL, to.pypiserver.answer),
+    ]
+
+
+def _trust_routes(to: Handlers) -> list[Route]:
+    """Return the routes of accounts, sessions, tokens, roles, trusted publishers and the audit trail."""
+    return [
+        Route("-/account/", READ, Access.OPEN, to.pages.account.show, is_page=True),
+        Route("-/account/*", READ, Access.OPEN, to.pages.account.show, is_page=True),
+        Route("-/account/*", POST, Access.OPEN, to.pages.account.act, is_page=True),
         Route("whoami", READ, Access.ACCOUNT, to.accounts.whoami),
         Route("password", POST, Access.PERSON, to.accounts.change_password),
         Route("register", POST, Access.ADMIN, to.accounts.register),
@@ -210,10 +221,6 @@ def index_routes(to: Handlers) -> list[Route]:
         Route("-/owners/*", READ, LIST, to.roles.owners),
         Route("-/owners/*", PUT, OWN, to.roles.change_owners),
         Route("-/audit", READ, Access.ADMIN, to.audit.show),
-        Route("-/storage/confirm-loss", POST, Access.ADMIN, to.storage.confirm_loss),
-        Route("*/json", READ, LIST, to.json_page.answer, applies=to.json_page.has_project),
-        Route("pypi/*", READ, LIST, to.json_page.answer_pypi),
-        Route("*", READ | POST, LIST_ALL, to.pypiserver.answer),
     ]
 
 
