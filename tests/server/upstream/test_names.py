@@ -100,13 +100,15 @@ def test_the_storage_is_lost_while_it_runs_and_at_the_start(stranger: Stranger) 
     assert not [path for path in stranger.fake.requests if "acme" in path]
 
 
-def test_the_first_upload_races_the_first_list(stranger: Stranger) -> None:
+@pytest.mark.parametrize("processes", [1, 2])
+def test_the_first_upload_races_the_first_list(stranger: Stranger, processes: int) -> None:
     _, client = stranger.start()
+    asking = client if processes == 1 else stranger.start()[1]
     begun = threading.Barrier(9)
 
     def ask() -> list[str]:
         begun.wait()
-        pages = [client.get("simple/acme-widgets/", {"Accept": JSON}) for _ in range(10)]
+        pages = [asking.get("simple/acme-widgets/", {"Accept": JSON}) for _ in range(10)]
         return ["public" if "99.0" in page.text else str(page.status_code) for page in pages]
 
     def publish() -> int:
@@ -118,8 +120,9 @@ def test_the_first_upload_races_the_first_list(stranger: Stranger) -> None:
         for asked in [threads.submit(ask) for _ in range(8)]:
             asked.result()
     if upload.result() == 200:  # else a list was first, and the name needs a claim
-        assert client.filenames("acme-widgets") == [stranger.own.name]
-        assert stranger.answers(client) <= {200, 301, 404}
+        for each in (client, asking):
+            assert each.filenames("acme-widgets") == [stranger.own.name]
+            assert stranger.answers(each) <= {200, 301, 404}
     else:
         assert upload.result() == 403
 
