@@ -94,7 +94,7 @@ def _urls_of(package: Mapping[str, Any]) -> Iterator[str]:
 _FORMATS: Mapping[str, tuple[Callable[[Path], Iterator[str]], str]] = {
     "uv.lock": (_locked_by_uv, "Run `pypi-publish config uv --scope project --write` and then `uv lock --refresh`."),
     "pylock*.toml": (_pylock, "Set the tool up for this index (`pypi-publish config --all --write`), and lock again."),
-    "pdm.lock": (_locked_by_pdm, "Run `pypi-publish config pdm --write` and then `pdm lock --update-reuse`."),
+    "pdm.lock": (_locked_by_pdm, "Run `pypi-publish config pdm --write` and then `pdm lock --refresh`."),
     "poetry.lock": (_locked_by_poetry, "Run `pypi-publish config poetry --write` and then `poetry lock`."),
     "Pipfile.lock": (_locked_by_pipenv, "Put this index's URL into the Pipfile's [[source]], and run `pipenv lock`."),
     "requirements*.txt": (_requirements, "Remove the line: `pypi-publish config pip --write` names the index."),
