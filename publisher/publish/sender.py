@@ -90,6 +90,7 @@ class FileSender:
         return response
 
     def _wait(self, upload: Upload, reason: str, pause: float) -> None:
+        self._expect_not_stopped()  # a connection that we broke ourselves is no reason to try again
         pause *= random.uniform(1.0, 1.25)  # noqa: S311 - nothing secret
         self._observer.retrying(upload.distribution.filename, reason, pause)
         self._is_stopped.wait(pause)

@@ -206,9 +206,10 @@ def slow() -> Iterator[ThreadingHTTPServer]:
     thread.join()
 
 
-def test_ctrl_c_ends_the_run_and_says_what_is_published(slow: ThreadingHTTPServer, tmp_path: Path) -> None:
+@pytest.mark.parametrize("size", [20_000_000, 0], ids=["sending", "waiting for the answer"])
+def test_ctrl_c_ends_the_run_and_says_what_is_published(slow: ThreadingHTTPServer, tmp_path: Path, size: int) -> None:
     wheel = make_wheel(tmp_path)
-    sdist = make_sdist(tmp_path, members={"acme_widgets-1.0/data": os.urandom(20_000_000)})
+    sdist = make_sdist(tmp_path, members={"acme_widgets-1.0/data": os.urandom(size)})
     settings = {
         "PYPI_PUBLISH_INDEX_URL": f"http://127.0.0.1:{slow.server_port}/",
         "PYPI_PUBLISH_USERNAME": USER,
@@ -223,6 +224,7 @@ def test_ctrl_c_ends_the_run_and_says_what_is_published(slow: ThreadingHTTPServe
     assert process.returncode == 130
     assert f"{wheel.name} went up before that" in told
     assert f"finishes the rest ({sdist.name})" in told
+    assert "retrying" not in told
     assert "Traceback" not in told
 
 
