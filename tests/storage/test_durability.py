@@ -2,17 +2,21 @@
 
 import asyncio
 import errno
+import fcntl
 import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from publisher.server.settings import ServerSettings
-from publisher.server.storage.errors import ExistsError
+from publisher.server.storage import folder
+from publisher.server.storage.errors import ExistsError, StorageError
+from publisher.server.storage.filelocks import FileLocks
 from publisher.server.storage.folder import FolderFiles, FolderStorage
 from publisher.server.store.catalog import Catalog
 from publisher.server.store.changes import ReleaseChanges
@@ -75,6 +79,60 @@ def test_a_replaced_file_and_its_folder_are_synced(files: FolderFiles, synced: S
     files.replace("file", b"x", None)
     assert files.root / "file" in synced
     assert files.root in synced
+
+
+def test_the_folder_of_a_file_that_another_file_replaces_is_synced(
+    files: FolderFiles, synced: Synced, tmp_path: Path
+) -> None:
+    files.replace("file", b"x", None)
+    source = tmp_path / "source"
+    source.write_bytes(b"y")
+    synced.inodes.clear()
+    files.replace("file", source, files.stat("file").version)
+    assert (files.root / "file").read_bytes() == b"y"
+    assert files.root in synced
+
+
+def test_a_file_whose_name_could_not_be_synced_is_taken_back(
+    files: FolderFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: Path) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(folder, "sync_directory", fail)
+    with pytest.raises(StorageError):
+        files.create("file", b"x")
+    assert not (files.root / "file").exists()
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO])
+def test_a_disk_that_fails_is_no_file_system_without_links(
+    files: FolderFiles, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def fail(*_: Any) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "link", fail)
+    with pytest.raises(StorageError):
+        files.create("file", b"x")
+    assert not (files.root / "file").exists()
+
+
+def test_a_lock_whose_file_its_last_holder_has_removed_is_no_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locks = FileLocks(tmp_path, tmp_path / "locks")
+    flock = fcntl.flock
+    with ExitStack() as first:
+        first.enter_context(locks.hold_in_thread("name"))
+
+        def after_the_first(descriptor: int, operation: int) -> None:  # it ends between another's open and lock
+            first.close()
+            flock(descriptor, operation)
+
+        monkeypatch.setattr(fcntl, "flock", after_the_first)
+        with locks.hold_in_thread("name"):
+            assert len(list((tmp_path / "locks").iterdir())) == 1  # which others find, and wait for
 
 
 def test_the_folder_of_a_removed_file_is_synced(files: FolderFiles, synced: Synced) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from publisher.server.storage.errors import NotDurableError
+from publisher.server.store.errors import FileExistsConflictError
 from publisher.server.store.metadata import FileMetadata
 from tests.storage.histories import Server, Volumes, run_history, with_cheap_passwords
 
@@ -45,6 +46,29 @@ def test_a_commit_that_succeeds_late_undoes_no_newer_change(tmp_path: Path, firs
         return file.yanked
 
     assert asyncio.run(run()) == ("second" if first == "unyank" else None)
+
+
+def test_no_file_is_acknowledged_that_a_late_commit_deletes(tmp_path: Path) -> None:
+    async def run() -> None:
+        world = Volumes(tmp_path)
+        one, other = world.server(), world.server()
+        metadata = FileMetadata(1, 0, hashlib.sha256(b"x").hexdigest(), "")
+        for server in (one, other):
+            await server.catalog.start()
+        for server in (one, other):
+            upload = tmp_path / "upload"
+            upload.write_bytes(b"x")
+            await server.changes.upload(upload, "acme-1.0-py3-none-any.whl", metadata)
+        world.trouble(one.packages).failing_commits = 3
+        with pytest.raises(NotDurableError):
+            await one.changes.delete("acme", "1.0", None, None)
+        upload.write_bytes(b"x")
+        with pytest.raises(FileExistsConflictError, match="was deleted"):
+            await other.changes.upload(upload, "acme-1.0-py3-none-any.whl", metadata)
+        for server in (one, other):
+            await server.stop()
+
+    asyncio.run(run())
 
 
 async def _change(server: Server, kind: str) -> None:
