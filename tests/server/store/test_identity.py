@@ -1,12 +1,17 @@
 """A file has one identity, however its name is spelled: for conflicts, deletions and yanks."""
 
+import socket
+import zipfile
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from publisher.server.names.identity import identity
 from tests.helpers.dists import make_sdist, make_wheel, metadata
-from tests.server.conftest import OwnIndex
+from tests.helpers.http import Client
+from tests.server.conftest import PASSWORD, USER, OwnIndex
+from tests.server.test_hostile import Post, form
 
 
 @pytest.mark.parametrize(
@@ -50,6 +55,39 @@ def test_the_same_bytes_in_another_spelling_are_a_success(own: OwnIndex, tmp_pat
     wheel.rename(other)
     assert client.upload(other).status_code == 200
     assert client.filenames("same-name") == [wheel.name]
+
+
+def test_two_processes_that_get_spellings_of_a_file_at_once_store_one(own: OwnIndex, tmp_path: Path) -> None:
+    """Six rounds, in each of which both are sent other bytes in another spelling, complete but for the last byte."""
+    one, client = own.start()
+    other, _ = own.start()
+    addresses = [urlsplit(index.url) for index in (one, other)]
+    for number in range(6):
+        name = f"acme{number}_lib"
+        spellings = [name, name.upper().replace("_", ".")], ["1.0", "1.0.0"]
+        connections = []
+        for turn, address in enumerate(addresses):
+            spelled, version = (each[(turn + number) % 2] for each in spellings)
+            path = make_wheel(tmp_path, spelled, version, members={"which": b"%d" % turn})
+            connection = socket.create_connection((str(address.hostname), int(address.port or 0)), timeout=30)
+            wire = Post(form(path.read_bytes(), path.name)).wire()
+            connection.sendall(wire[:-1])
+            connections.append((connection, wire[-1:]))
+        for connection, last in connections:
+            connection.sendall(last)
+        statuses = []
+        for connection, _ in connections:
+            with connection:
+                statuses.append(int(connection.recv(65536).split()[1]))
+        assert sorted(statuses) == [200, 409], number
+        winner = statuses.index(200)
+        for index in (one, other):
+            project = name.replace("_", "-")
+            filenames = Client(index.url, (USER, PASSWORD)).filenames(project)
+            assert len(filenames) == 1
+            with zipfile.ZipFile(index.root / filenames[0]) as wheel:
+                assert wheel.read("which") == b"%d" % winner
+    assert client.get("health").status_code == 200
 
 
 def test_a_deleted_release_does_not_return_in_another_spelling(own: OwnIndex, tmp_path: Path) -> None:
