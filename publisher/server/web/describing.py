@@ -87,13 +87,20 @@ def people(fields: Fields, role: str) -> list[PageLink]:
     """Return the people in a role, ``author`` or ``maintainer``, with their addresses."""
     found = [
         PageLink(one_line(name or address), f"mailto:{address}" if "@" in address else "")
-        for name, address in getaddresses([fields.get(f"{role}_email", "")])
+        for name, address in _addresses(fields.get(f"{role}_email", ""))
         if name or address
     ]
     name = one_line(fields.get(role, ""))
     if len(found) == 1 and name:
         return [PageLink(name, found[0].url)]
     return found or ([PageLink(name)] if name else [])
+
+
+def _addresses(text: str) -> list[tuple[str, str]]:
+    try:
+        return getaddresses([text])
+    except RecursionError:  # comments in comments in comments
+        return []
 
 
 def license_text(fields: Fields) -> str:

@@ -144,7 +144,29 @@ def requirements(it: Attacked) -> None:
         assert status in {400, 409}, line[:60]
 
 
+def pages(it: Attacked) -> None:
+    """Fields that are accepted, and that a project's page takes apart."""
+    for number, line in enumerate(
+        (
+            "Author-email: " + "(" * 30_000,
+            "Author-email: " + '"\\' * 30_000,
+            "Maintainer-email: " + "a <b@c>, " * 90_000,
+            "Keywords: " + "," * 800_000,
+            "Classifier: " + "a :: " * 150_000,
+            "License-Expression: " + "(MIT OR " * 50_000,
+            "Description-Content-Type: text/" + "a" * 50_000,
+            "\n".join(f"Project-URL: a{n}, https://x.invalid/{n}" for n in range(9000)),
+            "\n".join(f"Requires-Dist: d{n}>=1; os_name == 'a' or os_name == 'b'" for n in range(3000)),
+        )
+    ):
+        data = metadata(f"page{number}", "1.0", f"{line}\n")
+        content = make_wheel(it.folder, f"page{number}", metadata_bytes=data).read_bytes()
+        assert it.upload(f"page{number}-1.0-py3-none-any.whl", content) == 200, line[:60]
+        assert it.get(f"projects/page{number}/") == 200, line[:60]
+
+
 ARCHIVES = {
+    "fields that pages take apart": Attack(pages, 4, 60),
     "metadata of many fields": Attack(lambda it: head(it, "".join(f"X{n}: a\n" for n in range(20_000))), 1, 30),
     "metadata of many equal fields": Attack(lambda it: head(it, "Classifier: x\n" * 40_000), 1, 30),
     "a head of megabytes": Attack(lambda it: head(it, "Summary: x\n" + " y\n" * 700_000), 1, 40),

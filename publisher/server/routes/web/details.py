@@ -85,23 +85,26 @@ class DetailsReader:
         return await asyncio.shield(task)
 
     async def _find(self, file: StoredFile) -> FileDetails:
-        """Return the details of a file; the storage is not held while the README is rendered."""
+        """
+        Return the details of a file; the storage is not held while the README is rendered.
+
+        It is read in the turn of its uploader, so that what takes long holds up no other's pages.
+        """
+        key = POOL_KEY, file.metadata.uploader
         async with self._storage.reading() as files:
-            recalled = await self._pool.run(POOL_KEY, lambda _: _recall(files, file))
+            recalled = await self._pool.run(key, lambda _: _recall(files, file))
             if recalled is None:
                 try:
-                    found, description = await self._pool.run(
-                        POOL_KEY, lambda check: _read(file.path, file.filename, check)
-                    )
+                    found, description = await self._pool.run(key, lambda check: _read(file.path, file.filename, check))
                 except OSError as error:
                     raise StorageUnavailableError from error
         if recalled is not None:
             return self._remember(file, *recalled)
         if description.text:
-            found = replace(found, readme=await self._pool.run(POOL_KEY, lambda check: _render(description, check)))
+            found = replace(found, readme=await self._pool.run(key, lambda check: _render(description, check)))
         record = _record(found)
         async with self._storage.reading() as files:
-            await self._pool.run(POOL_KEY, lambda _: _keep(files, file, record))
+            await self._pool.run(key, lambda _: _keep(files, file, record))
         return self._remember(file, found, len(record))
 
     def _remember(self, file: StoredFile, found: FileDetails, size: int) -> FileDetails:
