@@ -2,6 +2,8 @@
 
 import html
 import re
+import subprocess
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -186,7 +188,8 @@ def test_an_empty_index_says_so(own: OwnIndex) -> None:
 def test_assets_are_kept_by_browsers_and_robots_are_refused(client: Client) -> None:
     anonymous = Client(client.url, None)
     page = client.get("").text
-    for url, kind in zip(re.findall(r'"/(-/static/[^"]+)"', page), ("text/css", "text/javascript"), strict=True):
+    kinds = ("image/svg+xml", "text/css", "text/javascript")
+    for url, kind in zip(re.findall(r'"/(-/static/[^"]+)"', page), kinds, strict=True):
         asset = anonymous.get(url)
         assert asset.headers["Content-Type"].startswith(kind)
         assert "immutable" in asset.headers["Cache-Control"]
@@ -212,3 +215,43 @@ def test_pages_have_the_headers_that_protect_people(client: Client, header: str)
     for path in ("", "projects/none/", "-/static/none"):
         assert header in client.get(path, BROWSER).headers
     assert "unsafe" not in client.get("").headers["content-security-policy"]
+
+
+def test_what_was_read_of_a_file_is_kept_and_made_anew_when_it_is_damaged(own: OwnIndex) -> None:
+    index, client = own.start()
+    index.root.mkdir(exist_ok=True)
+    make_wheel(index.root, "kept", metadata_bytes=metadata("kept", "1.0", description="# As it was\n"))
+    assert "As it was" in client.get("projects/kept/").text
+    (record,) = (index.root / ".pypi-publish/pages").rglob("*.json")
+    record.write_text(record.read_text().replace("As it was", "From the record"))
+    index.stop()
+    again, client = own.start()
+    assert "From the record" in client.get("projects/kept/").text
+    again.stop()
+    record.write_text("{")
+    _, client = own.start()
+    assert "As it was" in client.get("projects/kept/").text
+
+
+def test_summaries_are_kept_and_follow_other_writers(own: OwnIndex) -> None:
+    index, client = own.start()
+    index.root.mkdir(exist_ok=True)
+    make_wheel(index.root, "one_kept")
+    assert eventually(lambda: "For tests" in client.get("").text)
+    log = index.root / ".pypi-publish/summaries.jsonl"
+    assert eventually(log.exists)
+    log.write_text(log.read_text().replace("For tests", "From the log") + "{}\nno json\n")
+    index.stop()
+    _, client = own.start()
+    assert eventually(lambda: "From the log" in client.get("").text)
+    make_wheel(index.root, "one_more")
+    assert eventually(lambda: "one-more" in client.get("").text)
+    (index.root / "one_kept-1.0-py3-none-any.whl").unlink()
+    assert eventually(lambda: "one-kept" not in client.get("").text)
+
+
+def test_nothing_of_the_pages_is_imported_before_the_first_one() -> None:
+    names = {"jinja2", "readme_renderer", "docutils", "pygments", "comrak", "nh3"}
+    code = f"import sys, publisher.server.app; print(sorted({names} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

@@ -13,7 +13,7 @@ from publisher.server.web.assets import assets
 from publisher.server.web.templating import render
 
 POLICY = (
-    b"default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; base-uri 'none'; "
+    b"default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; "
     b"form-action 'self'; frame-ancestors 'none'"
 )
 PAGE_HEADERS: Headers = [
@@ -43,6 +43,7 @@ def base_values(request: Request) -> dict[str, Any]:
         "here": request.path,
         "style": f"{root}/{ASSETS}/{assets()['style.css'].name}",
         "script": f"{root}/{ASSETS}/{assets()['script.js'].name}",
+        "icon": f"{root}/{ASSETS}/{assets()['icon.svg'].name}",
         "query": "",
     }
 
