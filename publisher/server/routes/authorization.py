@@ -173,6 +173,10 @@ class Authorization:
         key = principal, maintained, self._access.anonymous
         return ReadScope(lambda name: self._allows(principal, need, name, own if name in maintained else nobody), key)
 
+    async def maintained_by(self, account: str) -> frozenset[str]:
+        """Return the projects whose records name an account as maintainer."""
+        return await self._facts.maintained_by(account)
+
     def reads_everything(self, request: Request) -> bool:
         """Tell whether no project is hidden from a request's sender."""
         if principal_of(request).reads_everything:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from publisher.project.display import human_size
+from publisher.server.web.describing import is_web_url
 
 if TYPE_CHECKING:
     from jinja2 import Environment  # noqa: TID251 - the only door to jinja2
@@ -37,6 +38,7 @@ def _environment() -> "Environment":
     made.filters["segment"] = lambda text: quote(text, safe="+!~")
     made.filters["day"] = lambda time: time[:10]
     made.filters["moment"] = moment
+    made.tests["web_url"] = is_web_url
     return made
 
 

@@ -1,6 +1,7 @@
 """The pages for people, over HTTP."""
 
 import html
+import json
 import re
 import subprocess
 import sys
@@ -255,3 +256,17 @@ def test_nothing_of_the_pages_is_imported_before_the_first_one() -> None:
     code = f"import sys, publisher.server.app; print(sorted({names} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_a_release_names_the_job_that_published_it(own: OwnIndex, tmp_path: Path) -> None:
+    index, client = own.start()
+    client.upload(make_wheel(tmp_path, "from_a_job"))
+    log = index.root / ".pypi-publish/facts/from-a-job.jsonl"
+    line = json.loads(log.read_text().splitlines()[-1])
+    origin = {"issuer": "https://issuer.invalid", "repository": "acme/from-a-job", "commit": "0123456789abcdef"}
+    index.stop()
+    log.write_text(json.dumps({**line, "origin": {**origin, "run": "https://ci.invalid/run/7"}}) + "\n")
+    _, client = own.start()
+    page = client.get("projects/from-a-job/1.0/").text
+    assert "from a run of acme/from-a-job at 0123456789ab" in _text(page)
+    assert 'href="https://ci.invalid/run/7"' in page

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import requests
 
-from tests.helpers.dists import make_wheel
+from tests.helpers.dists import make_wheel, metadata
 from tests.helpers.http import Client
+from tests.helpers.waiting import eventually
 from tests.server.conftest import PASSWORD, USER, OwnIndex
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
@@ -186,3 +187,24 @@ def test_made_up_cookies_are_nobody(own: OwnIndex) -> None:
     ):
         answer = requests.get(f"{index.url}", headers={**BROWSER, "Cookie": f"{name}={made_up}"}, timeout=30)
         assert answer.status_code == 401, made_up
+
+
+def test_people_see_what_they_may_read_alone(own: OwnIndex) -> None:
+    index, _ = own.start()
+    for name in ("acme_open", "secret_plans"):
+        data = metadata(name, "1.0", "Requires-Dist: acme-open\n" if name == "secret_plans" else "Keywords: shared\n")
+        make_wheel(index.root, name, metadata_bytes=data)
+    index.add_user("grace", PASSWORD)
+    (index.folder / "access.toml").write_text('[users.ada]\n"acme-*" = "reader"\n[users.grace]\n"*" = "reader"\n')
+    reader, grace = Person(index.url), Person(index.url)
+    assert eventually(lambda: reader.sign_in().status_code == 200 and grace.sign_in(user="grace").status_code == 200)
+    assert eventually(lambda: "1 project, 1 file" in reader.get().text)
+    assert eventually(lambda: "secret-plans" in grace.get("projects/acme-open/").text)
+    for path in ("", "?q=secret", "?q=plans", "projects/acme-open/", "projects/acme-open/1.0/", "-/account/"):
+        assert "secret-plans" not in reader.get(path).text, path
+    for path in ("projects/secret-plans/", "projects/secret-plans/1.0/", "-/account/projects/secret-plans/1.0/"):
+        assert reader.get(path).status_code == 403, path
+    assert reader.session.get(f"{index.url}packages/secret_plans-1.0-py3-none-any.whl", timeout=30).status_code == 403
+    managed = {"name": "acme-open", "version": "1.0", "reason": "", "typed": "acme-open"}
+    for action in ("yank", "delete"):
+        assert reader.post(f"-/account/{action}", managed).status_code == 403, action

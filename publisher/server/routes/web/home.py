@@ -41,7 +41,7 @@ class HomePage:
             catalog.revision,
             catalog.file_count,
             overviews.generation,
-            overviews.waiting,
+            overviews.waiting(scope.shows),
             wheel and wheel.filename,
             scope.key,
         )
@@ -71,7 +71,7 @@ class HomePage:
             "found": len(found),
             "project_count": len(entries),
             "file_count": self._file_count(entries, scope),
-            "waiting": self._site.overviews.waiting,
+            "waiting": self._site.overviews.waiting(scope.shows),
             "recent": self._site.overviews.recent(scope.shows) if page == 1 and not wanted.query else [],
             "page": page,
             "pages": pages,

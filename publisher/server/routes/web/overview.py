@@ -75,10 +75,9 @@ class Overviews:
         if self._task is not None and not self._task.done():
             await asyncio.wait({self._task}, timeout=LIMITS.pages.patience)
 
-    @property
-    def waiting(self) -> int:
-        """The number of projects whose summaries are still being read."""
-        return len(self._waiting)
+    def waiting(self, shows: Callable[[str], bool]) -> int:
+        """Return how many projects, of those that are shown, have summaries that are still being read."""
+        return sum(map(shows, list(self._waiting)))
 
     def entry(self, name: str) -> ProjectOverview:
         """Return a project's overview, without a summary while that is being read."""

@@ -99,7 +99,7 @@ class ProjectPage:
             "known": known,
             "dependents": dependents[: LIMITS.pages.dependents],
             "dependent_count": len(dependents),
-            "waiting": self._site.overviews.waiting,
+            "waiting": self._site.overviews.waiting(scope.shows),
             "tools": package_lines(
                 f"{request.base_url}simple/",
                 index_name(request.header(b"host")),

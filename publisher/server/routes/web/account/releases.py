@@ -23,10 +23,12 @@ class ReleaseForms:
 
     async def own_projects(self, request: Request, username: str) -> list[ProjectOverview]:
         """Return the projects whose newest release an account has uploaded, or that name it as maintainer."""
-        del request
         await self._site.overviews.refresh()
-        entries = self._site.overviews.entries()
-        return sorted((each for each in entries if each.uploader == username), key=lambda each: each.name)
+        scope = await self._site.authorization.read_scope(request)
+        maintained = await self._site.authorization.maintained_by(username)
+        entries = (each for each in self._site.overviews.entries() if scope.shows(each.name))
+        own = (each for each in entries if each.uploader == username or each.name in maintained)
+        return sorted(own, key=lambda each: each.name)
 
     async def values(self, request: Request, path: str) -> dict[str, Any]:
         """Return what the page of ``projects/NAME/VERSION/`` shows; raise HttpError 404 for what is no release."""
