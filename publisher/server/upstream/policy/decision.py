@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -56,6 +57,8 @@ class Policy:
         self._malicious_stamp: object = None
         self._next_look = 0.0
         self._revision = 0
+        self.source_of = lru_cache(settings.limits.states)(self._source_of)
+        """Returns the one upstream that a normalized name belongs to; asked for each answer from memory."""
 
     @property
     def revision(self) -> int:
@@ -63,8 +66,7 @@ class Policy:
         self._read_malicious()
         return self._revision + self._ledger.revision
 
-    def source_of(self, name: str) -> UpstreamSource | None:
-        """Return the one upstream that a normalized name belongs to."""
+    def _source_of(self, name: str) -> UpstreamSource | None:
         for source in self._settings.sources:
             if any(is_reserved(name, pattern) for pattern in source.names):
                 return source
