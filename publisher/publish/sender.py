@@ -24,6 +24,8 @@ class FileSender:
 
     def __init__(self, index: IndexClient, observer: Observer, pauses: Sequence[float] = PAUSES) -> None:
         self.index = index
+        self.unanswered: list[str] = []
+        """Files that were sent in whole when the person interrupted, without an answer."""
         self._observer = observer
         self._pauses = pauses
         self._is_stopped = threading.Event()
@@ -84,7 +86,12 @@ class FileSender:
         self._expect_not_stopped()
         form = UploadForm(upload.distribution, on_sent)
         with self._observer.attempting(upload.distribution.filename):
-            response = self.index.post(form, form.content_type)
+            try:
+                response = self.index.post(form, form.content_type)
+            except IndexUnavailableError:
+                if self._is_stopped.is_set() and form.sha256:
+                    self.unanswered.append(upload.distribution.filename)
+                raise
         if form.sha256:
             upload.set_sent_sha256(form.sha256)
         return response

@@ -66,6 +66,9 @@ def _send_all(plan: Plan, sender: FileSender, options: PublishOptions) -> dict[s
         scheduler.run(partial(_send, sender, skip_existing=options.skip_existing), sender.stop, sender.abort)
     except PublishError as error:
         progress = _describe_progress(plan.to_send, scheduler.done)
+        if sender.unanswered:
+            unanswered = f"{', '.join(sender.unanswered)} may be stored; the same command finds out."
+            progress = f"{progress}\n{unanswered}" if progress else unanswered
         if not progress and isinstance(error, StoppedError):
             error.message = "Interrupted: nothing was published."
         if progress:

@@ -225,6 +225,7 @@ def test_ctrl_c_ends_the_run_and_says_what_is_published(slow: ThreadingHTTPServe
     assert f"{wheel.name} went up before that" in told
     assert f"finishes the rest ({sdist.name})" in told
     assert "retrying" not in told
+    assert (f"{sdist.name} may be stored" in " ".join(told.split())) is (size == 0)
     assert "Traceback" not in told
 
 
