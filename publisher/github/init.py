@@ -43,6 +43,7 @@ class InitOptions:
     environment: str = "release"
     hooks: bool = True
     tag_prefix: str | None = None
+    secrets: bool = False
 
 
 def find_repository(folder: Path) -> Repository:
@@ -71,7 +72,9 @@ def draft_files(repository: Repository, options: InitOptions) -> list[FileChange
     Raises ConfigurationError when a file can't be read or added to.
     """
     assert options.action is not None  # noqa: S101 - for the type checker: the command sees to it
-    workflow = Workflow(options.action, options.version, options.environment, repository.folders, options.tag_prefix)
+    workflow = Workflow(
+        options.action, options.version, options.environment, repository.folders, options.tag_prefix, options.secrets
+    )
     path = repository.root / PATH
     drafts = [FileChange(path, read_text(path), workflow.render())]
     for path in _tables(repository):

@@ -38,10 +38,11 @@ jobs:
   publish:
     name: Publish
     runs-on: ubuntu-24.04
-    environment: {environment} # secrets that are kept in it reach this job alone
+    environment: {environment} # reviewers and secrets of it are for this job alone
     timeout-minutes: 30
     permissions:
       contents: read # the checkout
+      id-token: write # by which the index recognizes this workflow
     steps:
       - uses: {checkout}
         with:
@@ -49,10 +50,12 @@ jobs:
           fetch-depth: 0 # builds are stamped with the time of the last commit
       - name: Publish to the private index
         uses: {repository}/github-actions/publish@{commit}{version}
-        with:
-          username: ${{{{ secrets.PYPI_PUBLISH_USERNAME }}}}
-          password: ${{{{ secrets.PYPI_PUBLISH_PASSWORD }}}}
-{folders}"""
+{inputs}"""
+
+_ACCOUNT = """\
+          username: ${{ secrets.PYPI_PUBLISH_USERNAME }}
+          password: ${{ secrets.PYPI_PUBLISH_PASSWORD }}
+"""
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,8 @@ class Workflow:
     environment: str
     folders: Sequence[str]
     tag_prefix: str | None = None
+    secrets: bool = False
+    """Whether an account is handed to the action, for an index without trusted publishing."""
 
     @property
     def tags(self) -> list[str]:
@@ -93,8 +98,11 @@ class Workflow:
             repository=self.action.repository,
             commit=self.action.commit,
             version=f" # {self.version}" if self.version else "",
-            folders=self._folders(),
+            inputs=f"        with:\n{inputs}" if (inputs := self._account() + self._folders()) else "",
         )
+
+    def _account(self) -> str:
+        return _ACCOUNT if self.secrets else ""
 
     def _folders(self) -> str:
         if self.folders == ["."]:

@@ -107,6 +107,11 @@ def tracked_files(folder: Path) -> frozenset[str] | None:
     return None if listed is None else frozenset(filter(None, listed.split("\0")))
 
 
+def remote_url(folder: Path) -> str | None:
+    """Return the URL of the remote `origin`; None without one."""
+    return _git(folder, "remote", "get-url", "origin")
+
+
 def tags_at(folder: Path, commit: str) -> list[str]:
     """Return the names of the tags at a commit; none without git."""
     return (_git(folder, "tag", "--points-at", commit) or "").split()

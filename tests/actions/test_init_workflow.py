@@ -30,7 +30,14 @@ def test_a_tag_puts_the_package_where_pip_finds_it(
         make_project(repository / folder, name, table=table)
     git(repository, "init", "-q")
     done = pypi_publish(
-        "init", "--yes", "--index-url", "https://acme.example/", "--action", f"{REPOSITORY}@{RELEASE}", cwd=repository
+        "init",
+        "--yes",
+        "--secrets",
+        "--index-url",
+        "https://acme.example/",
+        "--action",
+        f"{REPOSITORY}@{RELEASE}",
+        cwd=repository,
     )
     assert done.code == 0, done.stderr
     for file in repository.rglob("pyproject.toml"):  # the runner of this test can reach an index on this machine

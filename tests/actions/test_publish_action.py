@@ -33,6 +33,7 @@ def test_a_release_and_the_same_tag_again(act: Act, index: RunningIndex, tmp_pat
         "skipped-count": "0",
         "name": "acme-widgets",
         "version": "1.0",
+        "token": "",
         "index-url": index.url,
         "project-url": f"{index.url}projects/acme-widgets/",
     }

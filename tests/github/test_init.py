@@ -62,9 +62,10 @@ def test_one_project_gets_all_of_it(repository: Path) -> None:
     assert workflow["concurrency"] == {"group": "publish-${{ github.ref }}", "cancel-in-progress": False}
     assert workflow[True] == {"push": {"tags": ["v[0-9]+.[0-9]+*", "[0-9]+.[0-9]+*"]}}  # YAML's `on`
     job = workflow["jobs"]["publish"]
-    assert (job["environment"], job["permissions"]) == ("release", {"contents": "read"})
+    assert (job["environment"], job["permissions"]) == ("release", {"contents": "read", "id-token": "write"})
     assert job["steps"][1]["uses"] == f"acme/index/github-actions/publish@{'0a' * 20}"
-    assert "package-dir" not in job["steps"][1]["with"]
+    assert "with" not in job["steps"][1]
+    assert "secrets." not in (repository / WORKFLOW).read_text()
     assert f"publish@{'0a' * 20}\n" in (repository / WORKFLOW).read_text()  # nobody knows which version that is
     table = tomllib.loads((repository / "pyproject.toml").read_text())["tool"]["pypi-publish"]
     assert table == {"index-url": URL, "username": "ada"}
@@ -73,11 +74,41 @@ def test_one_project_gets_all_of_it(repository: Path) -> None:
     for line in (
         f"+++ {WORKFLOW}",
         f'+index-url = "{URL}"',
-        "gh secret set PYPI_PUBLISH_PASSWORD --env release",
+        "pypi-publish trust add github OWNER/REPOSITORY --workflow publish.yml --project acme-widgets",
         "git tag v1.0 && git push origin v1.0",
         "git -C copy.git push --mirror https://github.com/acme/index.git",
     ):
         assert line in done.stderr
+
+
+@pytest.mark.parametrize(
+    "remote",
+    ["https://github.com/acme/widgets.git", "git@github.com:acme/widgets.git", "ssh://git@github.com/acme/widgets"],
+)
+@pytest.mark.parametrize("known", ["1001", ""])
+def test_the_index_is_told_whom_to_trust(repository: Path, tmp_path: Path, remote: str, known: str) -> None:
+    make_project(repository)
+    git(repository, "remote", "add", "origin", remote)
+    gh = tmp_path / "bin" / "gh"
+    gh.parent.mkdir()
+    answer = '{"id": 1001, "owner": {"id": 42}}' if known else "gh: not logged in"
+    gh.write_text(f"#!/bin/sh\necho '{answer}'\n")
+    gh.chmod(0o755)
+    environment = {"PATH": f"{gh.parent}{os.pathsep}{os.environ['PATH']}"}
+    words = ["init", "--action", ACTION, "--index-url", URL, "--yes", "--environment", "the release"]
+    done = pypi_publish(*words, cwd=repository, env=environment)
+    line = "trust add github acme/widgets --workflow publish.yml --project acme-widgets --environment 'the release'"
+    assert line in done.stderr
+    assert ("--repository-id 1001 --owner-id 42" in done.stderr) == bool(known)
+
+
+def test_an_account_for_an_index_without_trusted_publishing(repository: Path) -> None:
+    make_project(repository)
+    done = _init(repository, "--yes", "--secrets")
+    assert "gh secret set PYPI_PUBLISH_PASSWORD --env release" in done.stderr
+    assert "trust add" not in done.stderr
+    step = yaml.safe_load((repository / WORKFLOW).read_text())["jobs"]["publish"]["steps"][1]
+    assert step["with"]["password"] == "${{ secrets.PYPI_PUBLISH_PASSWORD }}"
 
 
 def test_the_workflow_passes_the_strictest_checks(repository: Path) -> None:
@@ -155,6 +186,8 @@ def test_an_environment_of_two_words_stays_one_in_the_lines_to_run(repository: P
     make_project(repository)
     told = _init(repository, "--yes", "--environment", "our release").stderr
     assert "/environments/our%20release --silent" in told
+    assert "--project acme-widgets --environment 'our release'" in told
+    told = _init(repository, "--force", "--secrets", "--environment", "our release").stderr
     assert "gh secret set PYPI_PUBLISH_USERNAME --env 'our release'" in told
 
 

@@ -14,6 +14,7 @@ class InitArgs:
     action: str | None = None
     environment: str = "release"
     hooks: bool = True
+    secrets: bool = False
     dry_run: bool = False
     yes: bool = False
     force: bool = False
@@ -34,8 +35,9 @@ init_options = gather(
         default="release",
         show_default=True,
         metavar="NAME",
-        help="GitHub environment that holds the secrets.",
+        help="GitHub environment of the publishing job.",
     ),
+    click.option("--secrets", is_flag=True, help="Use an account's secrets, for an index without trusted publishing."),
     click.option("--hooks/--no-hooks", default=True, show_default=True, help="Add the pre-commit hooks."),
     click.option("--dry-run", is_flag=True, help="Show what would be written."),
     click.option("--yes", is_flag=True, help="Write without asking; keep a workflow that differs."),

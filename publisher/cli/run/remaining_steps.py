@@ -3,8 +3,10 @@
 import shlex
 from urllib.parse import quote
 
+from publisher.github.identity import GitHubIdentity, find_identity
 from publisher.github.init import InitOptions, Repository
 from publisher.github.provenance import ActionRef
+from publisher.github.workflow import PATH
 
 _STEPS = """\
 Written. The steps that remain:
@@ -14,10 +16,9 @@ Written. The steps that remain:
        git clone --mirror URL-OF-THIS-PROJECT copy.git
        git -C copy.git push --mirror https://github.com/{action}.git
      If it is private: its Settings, Actions, General, Access.
-  2. Create the environment that holds the account, which only tags may use:
+  2. Create the environment, which only tags may use:
        gh api --method PUT repos/{{owner}}/{{repo}}/environments/{environment} --silent
-       gh secret set PYPI_PUBLISH_USERNAME --env {quoted}
-       gh secret set PYPI_PUBLISH_PASSWORD --env {quoted}
+{credentials}
   {commit_step}
   4. Release:
        git tag {tag} && git push origin {tag}"""
@@ -30,9 +31,30 @@ def remaining_steps(repository: Repository, action: ActionRef, options: InitOpti
         action=action.repository,
         commit=action.commit,
         environment=quote(options.environment, safe=""),
-        quoted=shlex.quote(options.environment),
         commit_step=f"3. Commit and push the new files{install}",
+        credentials=_secrets(options) if options.secrets else _trust(repository, options),
         tag=shlex.quote(_example_tag(repository, options.tag_prefix)),
+    )
+
+
+def _secrets(options: InitOptions) -> str:
+    environment = shlex.quote(options.environment)
+    names = ("PYPI_PUBLISH_USERNAME", "PYPI_PUBLISH_PASSWORD")
+    return "\n".join(f"       gh secret set {name} --env {environment}" for name in names)
+
+
+def _trust(repository: Repository, options: InitOptions) -> str:
+    """Return the command by which the index trusts the workflow, with the repository's numbers as far as known."""
+    identity = find_identity(repository.root) or GitHubIdentity("OWNER/REPOSITORY")
+    names = [str(source.name) for source in repository.sources if source.name] or ["NAME"]
+    words = ["pypi-publish", "trust", "add", "github", identity.repository, "--workflow", PATH.rpartition("/")[2]]
+    words += [word for name in names for word in ("--project", name)]
+    words += ["--environment", options.environment]
+    if identity.repository_id and identity.owner_id:
+        words += ["--repository-id", identity.repository_id, "--owner-id", identity.owner_id]
+    return (
+        "     No secret: let the index trust the workflow (--create for a project that it does not have yet):\n"
+        f"       {shlex.join(words)}"
     )
 
 

@@ -32,7 +32,7 @@ def set_up_repository(folder: Path, target: TargetArgs, args: InitArgs) -> None:
     installed = find_action_ref()
     action = parse_action_ref(args.action) if args.action else installed or _ask_for_action()
     version = f"v{__version__}" if action == installed else None
-    options = InitOptions(keys, action, version, args.environment, args.hooks, config.tag_prefix)
+    options = InitOptions(keys, action, version, args.environment, args.hooks, config.tag_prefix, args.secrets)
     drafts = draft_files(repository, options)
     changes = [draft for draft in drafts if draft.changes]
     output = current_output()

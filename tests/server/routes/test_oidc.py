@@ -77,9 +77,10 @@ def test_a_job_publishes_and_burns_its_token(served: tuple[str, IndexApp], issue
     assert trust(url, issuer, creates=True).status_code == 201
     token = mint(url, issuer)
     client = Client(url, ("__token__", token))
-    first = make_wheel(tmp_path, "acme_widgets")
+    first, other = make_wheel(tmp_path, "acme_widgets"), make_wheel(tmp_path, "acme_gears")
     assert client.upload(first).status_code == 200
     assert client.filenames("acme-widgets") == [first.name]
+    assert client.upload(other).status_code == 403
     for path in ("-/trust", "users", "password"):
         assert client.get(path).status_code in {401, 403, 405}, path
     assert client.request("DELETE", "projects/acme-widgets/1.0/").status_code == 403
