@@ -21,7 +21,7 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "Credentials": ("login", "logout", "whoami", "passwd"),
     "This machine": ("config", "doctor"),
     "Releases": ("list", "yank", "unyank", "delete"),
-    "Index": ("serve", "users", "trust", "storage", "upstream", "projects", "demo"),
+    "Index": ("serve", "users", "token", "trust", "audit", "storage", "upstream", "projects", "demo"),
 }
 """The subcommands by heading; each is the object ``command`` of the module of its name in this package."""
 

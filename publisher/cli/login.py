@@ -13,8 +13,9 @@ from publisher.cli.options.verbosity import output_options
     default=None,
     help="Configure the tools on this machine for the index.  [default: ask, on a terminal]",
 )
+@click.option("--token", is_flag=True, help="Save a new token for this machine instead of the password.")
 @output_options
-def command(*, configure: bool | None, target: TargetArgs) -> None:
+def command(*, configure: bool | None, token: bool, target: TargetArgs) -> None:
     """
     Check your password with an index and save it in your keyring.
 
@@ -22,4 +23,4 @@ def command(*, configure: bool | None, target: TargetArgs) -> None:
     """
     from publisher.cli.run.session import log_in
 
-    log_in(target, configure=configure)
+    log_in(target, configure=configure, as_token=token)

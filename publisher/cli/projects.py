@@ -3,6 +3,7 @@
 import click
 
 from publisher.cli.options.public_packages import PublicPackagesArgs, public_packages_options
+from publisher.cli.options.trust import TrustPlaceArgs, place_options
 from publisher.cli.options.verbosity import json_option, output_options
 
 
@@ -21,3 +22,19 @@ def claim(name: str, *, place: PublicPackagesArgs) -> None:
     from publisher.cli.run.admin.public_packages import claim_name
 
     claim_name(place, name)
+
+
+@command.command("owners")
+@click.argument("name")
+@click.option("--add", metavar="ACCOUNT", help="Account that becomes a maintainer of the project.")
+@click.option("--remove", metavar="ACCOUNT", help="Account that is no maintainer any more.")
+@place_options
+@json_option
+@output_options
+def owners(name: str, *, add: str | None, remove: str | None, place: TrustPlaceArgs) -> None:
+    """Print the maintainers in a project's record: who published it first, and who was added since."""
+    from publisher.cli.run.admin.access import show_owners
+
+    if add and remove:
+        raise click.UsageError("--add and --remove exclude each other.")
+    show_owners(place, name, add=add, remove=remove)

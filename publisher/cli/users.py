@@ -3,6 +3,7 @@
 import click
 
 from publisher.cli.options.accounts import AccountsArgs, accounts_options
+from publisher.cli.options.trust import TrustPlaceArgs, place_options
 from publisher.cli.options.verbosity import json_option, output_options
 
 
@@ -19,14 +20,46 @@ def command() -> None:
 @click.argument("username")
 @click.option("--generate", is_flag=True, help="Generate a password and print it once, to stdout.")
 @click.option("--password-stdin", is_flag=True, help="Read the password from stdin instead of asking.")
+@click.option("--service", is_flag=True, help="Create a service account: it owns tokens and has no password.")
 @accounts_options
 @json_option
 @output_options
-def add(username: str, *, generate: bool, password_stdin: bool, place: AccountsArgs) -> None:
+def add(username: str, *, generate: bool, password_stdin: bool, service: bool, place: AccountsArgs) -> None:
     """Create an account, or change its password."""
-    from publisher.cli.run.admin.accounts import add_account
+    from publisher.cli.run.admin.accounts import add_account, add_service_account
 
+    if service:
+        add_service_account(place, username)
+        return
     add_account(place, username, generate=generate, password_stdin=password_stdin)
+
+
+@command.command("rotate")
+@click.argument("username")
+@click.option("--generate", is_flag=True, help="Generate a password and print it once, to stdout.")
+@click.option("--password-stdin", is_flag=True, help="Read the password from stdin instead of asking.")
+@accounts_options
+@json_option
+@output_options
+def rotate(username: str, *, generate: bool, password_stdin: bool, place: AccountsArgs) -> None:
+    """Give an existing account a new password; the old one ends at once."""
+    from publisher.cli.run.admin.accounts import rotate_password
+
+    rotate_password(place, username, generate=generate, password_stdin=password_stdin)
+
+
+@command.command("set-role")
+@click.argument("name")
+@click.argument("role", type=click.Choice(["reader", "publisher", "maintainer", "admin", "none"]))
+@click.option("--project", metavar="PATTERN", default="*", show_default=True, help="Project or pattern.")
+@place_options
+@json_option
+@output_options
+def set_role_(name: str, role: str, *, project: str, place: TrustPlaceArgs) -> None:
+    """Give an account, or a group as @NAME, a role; it is written to access.toml."""
+    from publisher.cli.run.admin.access import set_role
+
+    set_role(place, name, role, project)
 
 
 @command.command("remove")
@@ -35,7 +68,7 @@ def add(username: str, *, generate: bool, password_stdin: bool, place: AccountsA
 @json_option
 @output_options
 def remove(username: str, *, place: AccountsArgs) -> None:
-    """Remove an account."""
+    """Remove an account, and end its tokens, its roles and the publishers that only it vouched for."""
     from publisher.cli.run.admin.accounts import remove_account
 
     remove_account(place, username)

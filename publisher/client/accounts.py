@@ -56,9 +56,14 @@ class AccountAdmin:
         found = self._ask("POST", "register", {"username": username, "password": password.reveal()})
         return str(found["status"])
 
-    def remove(self, username: str) -> None:
-        """Remove an account; raise PublishError when there is none of that name."""
-        self._ask("DELETE", f"users/{quote(username, safe='')}")
+    def add_service(self, username: str) -> str:
+        """Create a service account, and return whether it is new; raise ConfigurationError for an invalid name."""
+        return str(self._ask("POST", "register", {"username": username, "service": True})["status"])
+
+    def remove(self, username: str) -> Mapping[str, list[str]]:
+        """Remove an account, and return what ended with it; raise PublishError when there is none of that name."""
+        found = self._ask("DELETE", f"users/{quote(username, safe='')}").get("ended", {})
+        return {str(kind): list(map(str, names)) for kind, names in found.items()}
 
     def names(self) -> list[str]:
         """Return the names of all accounts, sorted."""
@@ -68,7 +73,7 @@ class AccountAdmin:
         """Confirm that packages of the index are lost, and return how many names it still owns."""
         return int(self._ask("POST", "-/storage/confirm-loss")["names"])
 
-    def _ask(self, method: str, path: str, body: Mapping[str, str] | None = None) -> dict[str, Any]:
+    def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         url = self._url.endpoint(path)
         response = self._session.request(method, url, json=body, headers={"Accept": "application/json"})
         self._expect_success(response)

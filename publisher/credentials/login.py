@@ -1,5 +1,6 @@
 """Who a person is at an index: logging in, logging out, asking."""
 
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -9,6 +10,9 @@ from publisher.client.url import IndexUrl
 from publisher.credentials import keyring, remembered
 from publisher.credentials.chain import Target, find_credentials
 from publisher.secret import Credentials
+
+Exchange = Callable[[Credentials], Credentials]
+"""Returns what is stored instead of credentials that were proven: a token."""
 
 
 @dataclass(frozen=True)
@@ -29,16 +33,19 @@ def prove(url: IndexUrl, credentials: Credentials) -> Account:
         return connection.whoami()
 
 
-def log_in(url: IndexUrl, credentials: Credentials) -> Login:
+def log_in(url: IndexUrl, credentials: Credentials, exchange: Exchange | None = None) -> Login:
     """
-    Prove credentials against an index and store them in keyring.
+    Prove credentials against an index and store them in keyring, or what they are exchanged for.
 
     Raises CredentialsError when the index refuses them or no keyring can hold them, IndexUnavailableError when the
     index does not answer.
     """
     account = prove(url, credentials)
-    holder = keyring.store(url.keyring_services, credentials.username, credentials.password)
-    remembered.remember_username(url.root, credentials.username)
+    kept = credentials if exchange is None else exchange(credentials)
+    holder = keyring.store(url.keyring_services, kept.username, kept.password)
+    if kept.username != credentials.username:  # of an earlier login
+        keyring.forget(url.keyring_services, credentials.username)
+    remembered.remember_username(url.root, kept.username)
     return Login(account, holder)
 
 

@@ -107,6 +107,7 @@ class IndexApp:
             "tokens": self._token_changes.revoke,
             "roles": self._role_changes.remove_account,
             "projects": self._maintainers.remove_account,
+            "publishers": self._end_publishers,
         }
         self.upstream = self._create_upstream()
         self._first_uses = FirstUses(self._audit, settings.limits.upstream.record_delay)
@@ -206,6 +207,12 @@ class IndexApp:
             vouchers=Owners(self._authenticator, self._access),
             exists=self._catalog.was_published,
         )
+
+    async def _end_publishers(self, account: str) -> list[str]:
+        """End the publishers that only an account vouched for, and return their titles."""
+        if self._publishing is None:
+            return []
+        return [publisher.title for publisher in await self._publishing.remove_of(account)]
 
     def _create_upstream(self) -> Upstream | None:
         """Return what passes public packages on, None where the operator chose no upstream."""

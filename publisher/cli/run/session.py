@@ -17,7 +17,8 @@ from publisher.client.url import IndexUrl
 from publisher.credentials import login as sessions
 from publisher.credentials.chain import Target
 from publisher.credentials.keyring import keeps_plain_text
-from publisher.credentials.login import Login
+from publisher.credentials.login import Exchange, Login
+from publisher.credentials.machine_token import machine_token
 from publisher.errors import ConfigurationError, CredentialsError, RefusedCredentialsError
 from publisher.files.changes import write_changes
 from publisher.machine.configure import (
@@ -34,16 +35,18 @@ from publisher.secret import Credentials
 TYPED_ATTEMPTS = 3
 
 
-def log_in(args: TargetArgs, *, configure: bool | None) -> None:
+def log_in(args: TargetArgs, *, configure: bool | None, as_token: bool = False) -> None:
     """Check a password with the index, save it in keyring, and configure tools; None asks first, on a terminal."""
     args = named_target(args)
     if can_ask() and not args.index_url and not project_config([]).index_url:
         args = replace(args, index_url=click.prompt("Index URL", err=True))
     target = resolve_target(args, project_config([Path()]))
-    login, credentials = _log_in(target)
+    exchange = (lambda proven: machine_token(target.url, proven)) if as_token else None
+    login, credentials = _log_in(target, exchange)
     output = current_output()
+    secret = "token" if as_token else "password"
     plainly = ", unencrypted" if keeps_plain_text(login.keyring) else ""
-    output.say(f"Logged in to {target.url} as {login.account.username}; the password is in {login.keyring}{plainly}.")
+    output.say(f"Logged in to {target.url} as {login.account.username}; the {secret} is in {login.keyring}{plainly}.")
     if login.account.rights is not None:
         output.say(f"Rights: {', '.join(login.account.rights) or 'none'}")
     if login.account.passes_on:
@@ -55,7 +58,7 @@ def log_in(args: TargetArgs, *, configure: bool | None) -> None:
         output.say("`pypi-publish doctor` tries the tools on this machine.")
 
 
-def _log_in(target: Target) -> tuple[Login, Credentials]:
+def _log_in(target: Target, exchange: Exchange | None) -> tuple[Login, Credentials]:
     """
     Log in with the credentials that were given, else with those that a person types, who may try again.
 
@@ -65,7 +68,7 @@ def _log_in(target: Target) -> tuple[Login, Credentials]:
     password = target.password or target.url.password
     if username and password:
         credentials = Credentials(username, password, source="the login")
-        return sessions.log_in(target.url, credentials), credentials
+        return sessions.log_in(target.url, credentials, exchange), credentials
     if not can_ask():
         missing = "password" if username else "user name"
         raise CredentialsError(
@@ -75,7 +78,7 @@ def _log_in(target: Target) -> tuple[Login, Credentials]:
     for attempt in range(1, TYPED_ATTEMPTS + 1):
         credentials = ask(target.url, username)
         try:
-            return sessions.log_in(target.url, credentials), credentials
+            return sessions.log_in(target.url, credentials, exchange), credentials
         except RefusedCredentialsError as error:
             if attempt == TYPED_ATTEMPTS:
                 raise

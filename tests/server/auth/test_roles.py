@@ -212,7 +212,7 @@ def test_an_account_that_is_removed_leaves_no_roles(own: OwnIndex, tmp_path: Pat
     index, people = serve(own)
     people["eve"].upload(make_wheel(tmp_path, "web_shop"))
     ended = Admin(index.url).request("DELETE", "users/eve").json()["ended"]
-    assert ended == {"tokens": [], "roles": ["member of web"], "projects": ["web-shop"]}
+    assert ended == {"tokens": [], "roles": ["member of web"], "projects": ["web-shop"], "publishers": []}
     ended = Admin(index.url).request("DELETE", "users/bob").json()["ended"]
     assert len(ended["roles"]) == 2
     assert not parse_rules(access_file(index).read_text()).grants_of("bob")

@@ -44,7 +44,7 @@ def test_creating_repeating_and_changing_are_told_apart(own: OwnIndex) -> None:
     assert anonymous.request("DELETE", "users/grace", headers=ADMIN).json() == {
         "username": "grace",
         "status": "removed",
-        "ended": {"tokens": [], "roles": [], "projects": []},
+        "ended": {"tokens": [], "roles": [], "projects": [], "publishers": []},
     }
     assert anonymous.request("DELETE", "users/grace", headers=ADMIN).status_code == 404
     assert Client(index.url, ("grace", "other password")).get("simple/").status_code == 401

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
@@ -15,7 +15,7 @@ from publisher.cli.run.prompts import can_ask, read_secret
 from publisher.cli.run.resolve import project_config
 from publisher.client.accounts import AccountAdmin, admin_url
 from publisher.credentials.admin_token import find_token, generate_password
-from publisher.errors import ConfigurationError
+from publisher.errors import ConfigurationError, PublishError
 from publisher.project.own_install import own_requirement
 from publisher.secret import Secret
 
@@ -26,8 +26,11 @@ class AccountEditor(Protocol):
     def add(self, username: str, password: Secret) -> str:
         """Create an account or change its password, and return which."""
 
-    def remove(self, username: str) -> None:
-        """Remove an account."""
+    def add_service(self, username: str) -> str:
+        """Create a service account, and return whether it is new."""
+
+    def remove(self, username: str) -> Mapping[str, Sequence[str]]:
+        """Remove an account, and return what ended with it, by kind."""
 
     def names(self) -> list[str]:
         """Return the names of all accounts."""
@@ -48,14 +51,35 @@ def add_account(place: AccountsArgs, username: str, *, generate: bool, password_
         output.result(password.reveal())
 
 
+def add_service_account(place: AccountsArgs, username: str) -> None:
+    """Create a service account."""
+    with _open(place) as accounts:
+        status = accounts.add_service(username)
+    output = current_output()
+    output.say(f"The service account {username!r} {'is created' if status == 'created' else 'exists already'}.")
+    if output.as_json:
+        output.result(json.dumps({"username": username, "status": status}, indent=2))
+
+
+def rotate_password(place: AccountsArgs, username: str, *, generate: bool, password_stdin: bool) -> None:
+    """Give an account a new password; raises PublishError where there is no such account."""
+    with _open(place) as accounts:
+        known = accounts.names()
+    if username not in known:
+        raise PublishError(f"There is no user {username}.", hint="`pypi-publish users list` shows the names.")
+    add_account(place, username, generate=generate, password_stdin=password_stdin)
+
+
 def remove_account(place: AccountsArgs, username: str) -> None:
     """Remove an account."""
     with _open(place) as accounts:
-        accounts.remove(username)
+        ended = {kind: list(names) for kind, names in accounts.remove(username).items() if names}
     output = current_output()
     output.say(f"The account {username!r} is removed.")
+    for kind, names in ended.items():
+        output.say(f"Ended with it: {kind}: {', '.join(names)}")
     if output.as_json:
-        output.result(json.dumps({"username": username, "status": "removed"}, indent=2))
+        output.result(json.dumps({"username": username, "status": "removed", "ended": ended}, indent=2))
 
 
 def list_accounts(place: AccountsArgs) -> None:

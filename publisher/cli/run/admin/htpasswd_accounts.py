@@ -1,7 +1,7 @@
 """Accounts in an htpasswd file on this machine."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -31,10 +31,19 @@ class HtpasswdAccounts:
         except InvalidAccountError as error:
             raise ConfigurationError(str(error)) from error
 
-    def remove(self, username: str) -> None:
+    def add_service(self, username: str) -> str:
+        """Create a service account, and return whether it is new."""
+        try:
+            create_file(self._path)
+            return self._change(lambda files: self._users.add_service(files, username).value)
+        except InvalidAccountError as error:
+            raise ConfigurationError(str(error)) from error
+
+    def remove(self, username: str) -> Mapping[str, Sequence[str]]:
         """Remove an account; raise PublishError where there is none."""
         if username not in self.names() or not self._change(lambda files: self._users.remove(files, username)):
             raise PublishError(f"There is no user {username} in {self._path}.")
+        return {}  # tokens end with their account; a running index reports them
 
     def names(self) -> list[str]:
         """Return the names of all accounts."""

@@ -1,0 +1,21 @@
+"""The command `pypi-publish audit`."""
+
+import click
+
+from publisher.cli.options.duration import duration
+from publisher.cli.options.trust import TrustPlaceArgs, place_options
+from publisher.cli.options.verbosity import json_option, output_options
+
+
+@click.command("audit")
+@click.option("--project", metavar="NAME", help="Events of this project only.")
+@click.option("--user", metavar="NAME", help="Events by this account or about it only.")
+@click.option("--since", metavar="AGE", type=duration, help="Events of the last 7d, for example.")
+@place_options
+@json_option
+@output_options
+def command(*, project: str | None, user: str | None, since: float | None, place: TrustPlaceArgs) -> None:
+    """Print who changed what, when and from where, the oldest event first; for admins."""
+    from publisher.cli.run.admin.access import show_audit
+
+    show_audit(place, project=project, user=user, since=since)

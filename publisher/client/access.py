@@ -1,0 +1,52 @@
+"""Client of an index's tokens, roles, owners and audit trail."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from publisher.client.accounts import PATIENCE, TOKEN_VARIABLE
+from publisher.client.answers import error_text
+from publisher.client.http import BasicAuth, BearerAuth, IndexSession, Response, parse_json
+from publisher.client.url import IndexUrl
+from publisher.errors import ConfigurationError, CredentialsError, IndexUnavailableError, NotOfferedError, PublishError
+
+
+class AccessClient:
+    """
+    A connection with an account's password, or with the administrator's token.
+
+    `ask` raises CredentialsError when the index refuses that, ConfigurationError for values that are not valid,
+    PublishError for what is not there, and IndexUnavailableError when the index fails.
+    """
+
+    def __init__(self, url: IndexUrl, auth: BasicAuth | BearerAuth) -> None:
+        self._url = url
+        self._session = IndexSession(url.root, auth, patience=PATIENCE)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+    def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Return the JSON of an answer."""
+        headers = {"Accept": "application/json"}
+        response = self._session.request(method, self._url.endpoint(path), json=body, headers=headers)
+        self._expect_success(response)
+        found = parse_json(response)
+        if not isinstance(found, dict):
+            raise NotOfferedError(f"{self._url} is no index of pypi-publish with tokens and roles.")
+        return found
+
+    def _expect_success(self, response: Response) -> None:
+        status, text = response.status_code, error_text(response)
+        if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+            raise CredentialsError(
+                f"{self._url} refused: {text}",
+                hint=f"Use your account's password (--username), or the index's AUTH_TOKEN in {TOKEN_VARIABLE}.",
+            )
+        if status == HTTPStatus.UNPROCESSABLE_ENTITY:
+            raise ConfigurationError(f"{self._url} refused: {text}")
+        if status == HTTPStatus.NOT_FOUND:
+            raise PublishError(f"{self._url}: {text}")
+        if not response.ok or response.is_redirect:
+            raise IndexUnavailableError(f"{self._url} answered {status}: {text}", hint="Run the same command again.")

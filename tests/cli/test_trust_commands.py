@@ -1,0 +1,85 @@
+"""`token`, `audit`, `users`, `projects` and `login --token` as people type them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.dists import make_wheel
+from tests.helpers.http import Client
+from tests.helpers.index import ADMIN_TOKEN, RunningIndex
+from tests.helpers.tool import pypi_publish
+from tests.helpers.trust import with_token
+
+USER, PASSWORD = "ada", "correct horse"
+ADMIN = {"PYPI_PUBLISH_ADMIN_TOKEN": ADMIN_TOKEN}
+
+
+@pytest.fixture
+def own_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningIndex]:
+    index = RunningIndex.start(tmp_path / "index")
+    index.add_user(USER, PASSWORD)
+    monkeypatch.setenv("PYPI_PUBLISH_INDEX_URL", index.url)
+    monkeypatch.setenv("PYPI_PUBLISH_USERNAME", USER)
+    monkeypatch.setenv("PYPI_PUBLISH_PASSWORD", PASSWORD)
+    yield index
+    index.kill()
+
+
+def test_a_token_is_alone_on_stdout_publishes_and_ends(own_index: RunningIndex, tmp_path: Path) -> None:
+    options = ("--name", "ci", "--project", "acme", "--can", "publish", "--can", "create", "--expires", "90d")
+    made = pypi_publish("token", "create", *options)
+    assert made.code == 0, made.stderr
+    token = made.stdout.strip()
+    assert "create, publish on acme, until" in made.stderr
+    assert token not in made.stderr
+    used = {"PYPI_PUBLISH_USERNAME": "__token__", "PYPI_PUBLISH_PASSWORD": token}
+    published = pypi_publish("upload", make_wheel(tmp_path, "acme"), env=used)
+    assert published.code == 0, published.stderr
+    refused = pypi_publish("upload", make_wheel(tmp_path, "other"), env=used)
+    assert (refused.code, "lacks the right" in refused.everything) == (4, True)
+    assert token not in published.everything + refused.everything
+    assert "ada/ci" in pypi_publish("token", "list").stdout
+    assert pypi_publish("token", "create", "--name", "x", "--can", "read", env=used).code == 4
+    assert pypi_publish("token", "revoke", "ci").code == 0
+    assert pypi_publish("token", "revoke", "ci").code == 1
+    assert with_token(own_index.url, token).get("simple/").status_code == 401
+    assert pypi_publish("token", "create", "--name", "x", "--can", "read", "--expires", "soon").code == 2
+
+
+def test_an_admin_gives_roles_and_reads_the_trail(own_index: RunningIndex, tmp_path: Path) -> None:
+    assert pypi_publish("users", "set-role", USER, "admin").code == 4, "nobody is admin without the token"
+    given = pypi_publish("users", "set-role", USER, "admin", env=ADMIN)
+    assert given.code == 0, given.stderr
+    made = pypi_publish("users", "add", "build", "--service", env=ADMIN)
+    assert "service account 'build' is created" in made.stderr
+    token = pypi_publish("token", "create", "--for", "build", "--name", "images", "--can", "read").stdout.strip()
+    assert with_token(own_index.url, token).get("simple/").status_code == 200
+    assert pypi_publish("upload", make_wheel(tmp_path, "acme")).code == 0
+    assert pypi_publish("projects", "owners", "acme").stdout.split() == [USER]
+    assert pypi_publish("projects", "owners", "acme", "--add", "grace").stdout.split() == [USER, "grace"]
+    events = pypi_publish("audit", "--project", "acme", "--since", "7d", "--json").json["events"]
+    assert [each["what"] for each in events] == ["upload", "owner-added"]
+    assert "token-created" in pypi_publish("audit", "--user", USER).stdout
+    removed = pypi_publish("users", "remove", "build", env=ADMIN)
+    assert "tokens: images" in removed.stderr
+
+
+def test_rotating_needs_an_account_and_ends_the_old_password(own_index: RunningIndex) -> None:
+    assert pypi_publish("users", "rotate", "nobody", "--generate", env=ADMIN).code == 1
+    new = pypi_publish("users", "rotate", USER, "--generate", env=ADMIN).stdout.strip()
+    assert Client(own_index.url, (USER, PASSWORD)).get("simple/").status_code == 401
+    assert Client(own_index.url, (USER, new)).get("simple/").status_code == 200
+
+
+def test_login_saves_a_token_instead_of_the_password(own_index: RunningIndex, keyring_file: Path) -> None:
+    given = ("--index-url", own_index.url, "--username", USER, "--password-stdin", "--no-configure")
+    done = pypi_publish("login", "--token", *given, given=PASSWORD)
+    assert done.code == 0, done.stderr
+    stored = keyring_file.read_text()
+    assert PASSWORD not in stored
+    assert "pypi-publish_" in stored
+    who = pypi_publish("whoami")
+    assert (who.code, who.stdout.strip()) == (0, USER), who.stderr
+    assert pypi_publish("logout").code == 0
+    assert "pypi-publish_" not in keyring_file.read_text()
