@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -44,6 +45,12 @@ def _wait_for(true: Callable[[], bool], limit: float = 20.0) -> None:
     while not true():
         assert time.monotonic() < deadline, "it did not come true"
         time.sleep(0.02)
+
+
+def test_the_audience_is_the_host_of_the_deployments_own_url(server: Container, platform: Platform) -> None:
+    answer = requests.get(f"{server.url}_/oidc/audience", headers={"Host": "evil.example"}, timeout=60)
+    url = platform.workspace.web_url("server")
+    assert (answer.status_code, answer.json()) == (200, {"audience": urlsplit(url).netloc})
 
 
 @pytest.fixture

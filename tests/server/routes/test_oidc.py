@@ -13,6 +13,7 @@ from tests.helpers.dists import make_wheel
 from tests.helpers.http import Client
 from tests.helpers.inside import serving_app
 from tests.helpers.issuer import REPOSITORY, Issuer, github_claims, running_issuer
+from tests.helpers.waiting import eventually
 
 AUDIENCE = "pypi.acme.example"
 ADMIN = {"Authorization": "Bearer admin-token"}
@@ -152,6 +153,24 @@ def test_maintainers_vouch_for_their_projects(
     assert answer.status_code == (201 if projects == ["acme-widgets"] else 403), answer.text
     pending = post(url, "-/trust", {**described, "creates": True}, auth=("ada", "correct horse"))
     assert pending.status_code in {403, 422}
+
+
+def test_a_publisher_loses_what_its_voucher_loses(served: tuple[str, IndexApp], issuer: Issuer, tmp_path: Path) -> None:
+    url, app = served
+    (tmp_path / "access.toml").write_text(ROLES)
+    app._access.forget()
+    settings = {"repository": REPOSITORY, "workflow": "publish.yml"}
+    described = {"kind": "github", "issuer": issuer.url, "settings": settings, "projects": ["acme-widgets"]}
+    ada = Client(url, ("ada", "correct horse"))
+    assert ada.upload(make_wheel(tmp_path, "acme_widgets")).status_code == 200
+    assert post(url, "-/trust", described, auth=("ada", "correct horse")).status_code == 201
+    job = Client(url, ("__token__", mint(url, issuer)))
+    assert job.upload(make_wheel(tmp_path, "acme_widgets", "1.1")).status_code == 200
+    (tmp_path / "htpasswd").write_text("bob:$apr1$x$x\n")
+    later = eventually(lambda: job.upload(make_wheel(tmp_path, "acme_widgets", "1.2")).status_code == 401)
+    assert later
+    answer = post(url, "_/oidc/mint-token", {"token": issuer.token(github_claims(), AUDIENCE)})
+    assert answer.json()["errors"][0]["code"] == "invalid-publisher"
 
 
 def test_descriptions_that_are_not_valid(served: tuple[str, IndexApp], issuer: Issuer) -> None:
