@@ -39,6 +39,9 @@ HELD, PAUSE = 2.0, 0.05
 """Seconds that an attack keeps its connections open, and those until it is made again where it has none."""
 
 HASH_COST = 10
+ELSEWHERE = "127.0.0.2"
+"""The bystander's address: attempts to log in are shared among addresses."""
+
 PASSWORD = "battery staple"
 NEWCOMERS = 20_000
 PAGE, FILE = "simple/quiet/", "packages/quiet-1.0-py3-none-any.whl"
@@ -96,7 +99,7 @@ class Bystander:
         return upload_request(form(content, wheel.name)).replace(_basic(ADA), _basic(BOB))
 
     def _answer(self, request: bytes) -> int:
-        with socket.create_connection(self._address, timeout=60) as connection:
+        with socket.create_connection(self._address, timeout=60, source_address=(ELSEWHERE, 0)) as connection:
             connection.sendall(request)
             answer = http.client.HTTPResponse(connection)
             answer.begin()
