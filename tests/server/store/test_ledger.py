@@ -76,6 +76,21 @@ def test_the_disk_of_another_index_changes_neither_list(own: OwnIndex, tmp_path:
     assert [path.read_bytes() for path in lists] == before
 
 
+def test_nothing_is_written_to_another_index_that_takes_the_place_of_a_running_one(
+    own: OwnIndex, tmp_path: Path
+) -> None:
+    index, client = own.start(*ELSEWHERE)
+    assert client.upload(make_wheel(tmp_path, "owned")).status_code == 200
+    identity = index.root / ".pypi-publish/identity"
+    ours = identity.read_text()
+    identity.write_text(json.dumps({**json.loads(ours), "id": "another"}))
+    assert client.upload(make_wheel(tmp_path, "later")).status_code == 503
+    assert not list(index.root.glob("later-*"))
+    assert client.get("health").status_code == 503
+    identity.write_text(ours)
+    assert eventually(lambda: client.upload(make_wheel(tmp_path, "later")).status_code == 200)
+
+
 def test_a_dot_folder_or_a_list_that_is_gone_is_a_loss(own: OwnIndex, tmp_path: Path) -> None:
     later = _published(own, tmp_path)
     folder = tmp_path / "index"
