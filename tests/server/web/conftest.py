@@ -1,4 +1,4 @@
-"""A browser for all tests of a process, and an index with everything that pages have to show."""
+"""A browser for all tests of a module, and an index with everything that pages have to show."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,8 +49,9 @@ Description-Content-Type: text/markdown
 """
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Run a browser; playwright keeps an event loop running meanwhile, beside which no other test could run its own."""
     with running_browser() as running:
         yield running
 
