@@ -15,7 +15,7 @@ from venv import EnvBuilder
 
 from publisher.building.bytecode import keep_bytecode, restore_bytecode
 from publisher.building.engine import Installer
-from publisher.building.installer import pip_settings
+from publisher.building.installer import install_with_pip
 from publisher.building.uv import UvBuildSettings, uv_install_command, uv_variables
 from publisher.waiting import waiting_for
 
@@ -93,8 +93,7 @@ class Environments:
             from publisher.building.pypa_build import DefaultIsolatedEnv  # noqa: PLC0415 - not needed with uv
 
             environment = self._stack.enter_context(DefaultIsolatedEnv(installer="pip"))
-            with pip_settings():
-                environment.install(requirements)
+            install_with_pip(environment, requirements)
             return environment
 
         return make

@@ -2,15 +2,21 @@
 
 import configparser
 import os
+import shutil
+import subprocess
 import sys
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import sysconfig
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from publisher.building.engine import Installer
 from publisher.building.uv import find_uv, has_uv_indexes
-from publisher.project.child_environment import OWN_SECRETS
+from publisher.project.child_environment import without_own_secrets
+
+if TYPE_CHECKING:
+    from publisher.building.pypa_build import DefaultIsolatedEnv
 
 _PIP_KEYS = ("index-url", "extra-index-url", "find-links", "no-index")
 
@@ -28,10 +34,6 @@ _OTHER_PURPOSES = {
     "PIP_REPORT": "",
 }
 """pip's settings for other environments than a build's, with values that override its configuration files as well."""
-
-_HIDDEN = frozenset({*_OTHER_PURPOSES, *OWN_SECRETS})
-
-_environment_lock = threading.RLock()
 
 
 def choose_installer(projects: Sequence[Path] = ()) -> Installer:
@@ -54,22 +56,32 @@ def pip_indexes() -> str | None:
     return next((str(path) for path in _pip_files() if _names_index(path)), None)
 
 
-@contextmanager
-def pip_settings() -> Iterator[None]:
-    """Hide settings for other purposes, and our secrets, from pip while it gets this process's environment."""
-    with _environment_lock:
-        before = {name: os.environ.get(name) for name in _HIDDEN}
-        os.environ.update(_OTHER_PURPOSES)
-        for name in OWN_SECRETS:
-            os.environ.pop(name, None)
-        try:
-            yield
-        finally:
-            for name, value in before.items():
-                if value is None:
-                    os.environ.pop(name, None)
-                else:
-                    os.environ[name] = value
+def install_with_pip(environment: "DefaultIsolatedEnv", requirements: Collection[str]) -> None:
+    """
+    Install requirements (PEP 508) into an environment, with its own pip or, where it has none, with ours.
+
+    pypa/build would do so with this process's environment, which other threads read, so that nothing could be hidden
+    in it. Raises subprocess.CalledProcessError, with pip's output.
+    """
+    base = {"base": environment.path, "platbase": environment.path}
+    if Path(sysconfig.get_path("purelib", "venv", base), "pip").is_dir():
+        pip = [environment.python_executable, "-Im", "pip"]
+    else:
+        pip = [sys.executable, "-P", "-m", "pip", "--python", environment.python_executable]
+    options = ["--use-pep517", "--no-warn-script-location", "--no-compile", "--no-input"]
+    with TemporaryDirectory(prefix="pypi-publish-pip-") as folder:
+        file = Path(folder, "requirements.txt")  # of arguments, pip does not heed the markers
+        file.write_text("\n".join(sorted(requirements)), "utf-8")
+        command = [*pip, "install", *options, "--requirement", str(file)]
+        subprocess.run(command, env=pip_variables(), stdin=subprocess.DEVNULL, capture_output=True, check=True)  # noqa: S603
+
+
+def pip_variables() -> dict[str, str]:
+    """Return pip's environment variables for a build: none of ours, and settings for other purposes overridden."""
+    variables = {**without_own_secrets(os.environ), **_OTHER_PURPOSES}
+    if shutil.which("keyring"):
+        variables.setdefault("PIP_KEYRING_PROVIDER", "subprocess")
+    return variables
 
 
 def _pip_files() -> Iterator[Path]:

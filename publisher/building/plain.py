@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 from publisher.building.engine import BuildContext, BuildEngine, DistributionKind, Installer
 from publisher.building.hooks import SubprocessHookRunner, hook_variables
-from publisher.building.installer import pip_settings
+from publisher.building.installer import install_with_pip
 from publisher.building.pypa_build import DefaultIsolatedEnv, ProjectBuilder
 from publisher.building.uv import UvBuildSettings, uv_install_command, uv_variables
 from publisher.errors import BuildFailedError
@@ -58,8 +58,7 @@ class PlainEngine(BuildEngine):
         self, environment: DefaultIsolatedEnv, requirements: Collection[str], context: BuildContext
     ) -> None:
         if self._installer == "pip":
-            with pip_settings():
-                environment.install(requirements)
+            install_with_pip(environment, requirements)
             return
         with TemporaryDirectory(prefix="pypi-publish-uv-") as folder:
             command = uv_install_command(environment.python_executable, requirements, context.settings, Path(folder))

@@ -1,7 +1,7 @@
 """The group of all subcommands: each is imported when it is used."""
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from itertools import takewhile
 from pathlib import Path
@@ -11,6 +11,7 @@ import click
 
 from publisher.cli.display.output import Output
 from publisher.cli.failures import exit_on_failure
+from publisher.secret import is_unicode
 from publisher.waiting import reporting_waits
 
 DEFAULT_COMMAND = "publish"
@@ -50,6 +51,7 @@ class PublishGroup(click.Group):
 
         A shell that completes the first word is offered the commands.
         """
+        _refuse_broken_texts(args)
         flags = list(takewhile(VERBOSITY_FLAGS.__contains__, args))
         first = args[len(flags)] if len(args) > len(flags) else None
         if first in {*self.list_commands(ctx), *UNLISTED}:
@@ -80,3 +82,10 @@ class PublishGroup(click.Group):
         names = [name for names in COMMANDS.values() for name in names]
         if close := difflib.get_close_matches(first, names, n=1):
             raise click.UsageError(f"There is no command or folder {first!r}. Did you mean {close[0]!r}?")
+
+
+def _refuse_broken_texts(arguments: Sequence[str]) -> None:
+    """Raise UsageError for an argument that is not UTF-8, which no name of an index is; paths may have any bytes."""
+    for argument in arguments:
+        if not is_unicode(argument) and not Path(argument).exists():
+            raise click.UsageError(f"The argument {argument!r} is not valid UTF-8.")

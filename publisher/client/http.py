@@ -7,6 +7,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
+from http.cookiejar import DefaultCookiePolicy
 from threading import Event
 from typing import Any, cast
 from urllib.parse import urljoin, urlsplit
@@ -158,6 +159,7 @@ class IndexSession:
         self._session = requests.Session()
         self._session.auth = _OriginAuth(url, auth)
         self._session.headers["User-Agent"] = USER_AGENT
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))  # they would reach other ports, too
         self._adapter = AbortableAdapter(_RETRIES if retries else 0)
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, self._adapter)

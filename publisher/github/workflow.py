@@ -10,7 +10,7 @@ from publisher.github.provenance import ActionRef
 
 PATH = ".github/workflows/publish.yml"
 
-_CHECKOUT = "actions/checkout@08c6903cd8c0fde910a37f88322edcfb5dd907a8 # v5.0.0"
+_CHECKOUT = "actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1"
 _VERSION = "[0-9]+.[0-9]+*"
 """GitHub's pattern of a version: a tag that is moved, like ``v1``, starts no release."""
 

@@ -64,6 +64,8 @@ def read_pyproject(folder: Path) -> dict[str, Any]:
     Raises ConfigurationError when the file can't be read or is no TOML.
     """
     path = folder / FILENAME
+    if path.is_fifo():
+        raise ConfigurationError(f"{path} is a named pipe, not a file.", path=path)  # reading it would wait for ever
     try:
         with path.open("rb") as file:
             return tomllib.load(file)

@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 REPOSITORY = "acme/index"
 RELEASE = "0123456789abcdef0123456789abcdef01234567"
 USER, PASSWORD = "publisher", "correct horse%&é"
-CHECKOUT = "actions/checkout@08c6903cd8c0fde910a37f88322edcfb5dd907a8"
+CHECKOUT = "actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1"
 PYTHON = """\
 #!/bin/sh
 # python3 of a job: it installs the uv that is here already, which installs requirements with hashes from a folder
@@ -135,7 +135,7 @@ jobs:
   publish:
     runs-on: ubuntu-24.04
     steps:
-      - uses: {CHECKOUT} # v5.0.0
+      - uses: {CHECKOUT} # v7.0.1
 {before}
       - uses: {REPOSITORY}/github-actions/publish@{RELEASE}
         id: release # another id than the action's own step: act would mix their outputs up

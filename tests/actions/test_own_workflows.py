@@ -10,6 +10,7 @@ import json
 import os
 import re
 import shutil
+import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -51,6 +52,17 @@ runs:
 """
 
 
+GH = """\
+#!/bin/sh
+echo "$@" >> "$GH_LOG"
+case "$*" in
+*matching-refs*) printf 'refs/tags/%s\\n' $GH_TAGS ;;
+esac
+test "$2" != view
+"""
+"""`gh`, whose repository has the tags in GH_TAGS, and no release."""
+
+
 @pytest.fixture
 def own(released: Path, act: Act, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A clone with the environment that `make` would set up, and stand-ins for what only GitHub has."""
@@ -69,11 +81,12 @@ def own(released: Path, act: Act, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             act.repositories[action] = folder
     gh = tmp_path / "bin" / "gh"
     gh.parent.mkdir()
-    gh.write_text('#!/bin/sh\necho "$@" >> "$GH_LOG"\ntest "$2" != view\n')
+    gh.write_text(GH)
     gh.chmod(0o755)
     monkeypatch.setenv("PATH", f"{gh.parent}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("ARTIFACTS", str(tmp_path / "artifacts"))
     monkeypatch.setenv("GH_LOG", str(tmp_path / "gh"))
+    monkeypatch.setenv("GH_TAGS", "v0.1.0")
     git(place, "remote", "add", "origin", "https://github.com/acme/index.git")
     commit(place)
     return place
@@ -163,12 +176,37 @@ def test_the_called_workflow_hands_its_inputs_and_outputs_on() -> None:
     interface, job = called[True]["workflow_call"], called["jobs"]["publish"]  # YAML's `on`
     given = job["steps"][-1]["with"]
     assert set(given) <= set(action["inputs"])
+    assert "inputs.package-dir" in called["concurrency"]["group"]
     assert set(interface["inputs"]) - {"environment"} == set(given) - {"username", "password"}
     assert all(f"inputs.{name}" in given[name] for name in set(interface["inputs"]) - {"environment"})
     assert set(interface["outputs"]) == set(job["outputs"]) <= set(action["outputs"])
     for name, output in interface["outputs"].items():
         assert output["value"] == f"${{{{ jobs.publish.outputs.{name} }}}}"
         assert job["outputs"][name] == f"${{{{ steps.release.outputs.{name} }}}}"
+
+
+@pytest.mark.parametrize(
+    ("tag", "tags", "moved"),
+    [
+        ("v1.2.3", "v1.2.3", "v1"),
+        ("v1.10.0", "v1.10.0 v1.9.0 v1.11.0rc1 v1.2", "v1"),
+        ("v1.2.4", "v1.10.0 v1.2.4", None),
+        ("v2.0.0rc1", "v2.0.0rc1", None),
+    ],
+)
+def test_the_newest_release_of_a_major_version_moves_its_tag(
+    tmp_path: Path, tag: str, tags: str, moved: str | None
+) -> None:
+    workflow = yaml.safe_load((ROOT / ".github/workflows/release.yaml").read_text("utf-8"))
+    (script,) = [step["run"] for step in workflow["jobs"]["announce"]["steps"] if "Move" in step.get("name", "")]
+    gh = tmp_path / "gh"
+    gh.write_text(GH)
+    gh.chmod(0o755)
+    environment = {**os.environ, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}", "GH_TAGS": tags}
+    environment |= {"GH_LOG": str(tmp_path / "log"), "GH_REPO": "acme/index", "GITHUB_SHA": "abc"}
+    subprocess.run(["bash", "-e", "-c", script], env={**environment, "GITHUB_REF_NAME": tag}, check=True)
+    log = (tmp_path / "log").read_text() if (tmp_path / "log").exists() else ""
+    assert re.findall(r"PATCH repos/acme/index/git/refs/tags/(\S+) ", log) == ([moved] if moved else [])
 
 
 def test_the_tag_that_is_moved_starts_no_release() -> None:

@@ -35,6 +35,7 @@ COMMANDS = [
     ["list"],
     ["init", "--yes", "--action", ACTION],
     ["users", "list"],
+    ["list", "not-utf8-\udcff"],
     ["doctor"],
     ["doctor", "--json"],
     ["--help"],

@@ -211,3 +211,17 @@ def test_a_broken_list_of_authorities_is_named(
 @pytest.mark.parametrize("host", ["a" * 64 + ".example", "a..example", "ä" + "ö" * 64 + ".example", "exa mple"])
 def test_a_host_that_is_none_is_no_unexpected_failure(host: str) -> None:
     assert "can't be requested" in _failure(f"http://{host}/").message
+
+
+def test_cookies_stay_with_nobody() -> None:
+    """Cookies know no ports, so that one from the index would reach another server on its host."""
+    seen: list[str | None] = []
+
+    def answer(request: Request) -> Answer:
+        seen.append(request.headers.get("Cookie"))
+        return Answer(headers={"Set-Cookie": "session=s3cret; Path=/"})
+
+    with answering(answer) as index, answering(answer) as other, closing(IndexSession(index)) as session:
+        for url in (index, other, index):
+            session.get(url)
+    assert seen == [None, None, None]

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from publisher.building.builder import BuildOptions, build_project
 from publisher.building.hooks import hook_variables
-from publisher.building.installer import pip_settings
+from publisher.building.installer import pip_variables
 from publisher.building.uv import uv_variables
 from publisher.machine.programs import run_program
 from publisher.project import git
 from publisher.project.child_environment import OWN_SECRETS
+from tests.helpers.projects import make_project
 
 
 def _of_git(monkeypatch: pytest.MonkeyPatch) -> Mapping[str, str]:
@@ -34,17 +36,12 @@ def _of_programs(_: pytest.MonkeyPatch) -> Mapping[str, str]:
     return dict.fromkeys(names, "")
 
 
-def _of_installers_in_the_process(_: pytest.MonkeyPatch) -> Mapping[str, str]:
-    with pip_settings():
-        return dict(os.environ)
-
-
 @pytest.mark.parametrize(
     "find",
     [
         lambda _: hook_variables(),
         lambda _: uv_variables(Path()),
-        _of_installers_in_the_process,
+        lambda _: pip_variables(),
         _of_git,
         _of_programs,
     ],
@@ -60,3 +57,18 @@ def test_secrets_stay_here(
     assert "KEPT" in found
     assert OWN_SECRETS.isdisjoint(found)
     assert os.environ["AUTH_TOKEN"] == "secret"
+
+
+def test_the_environment_that_other_threads_read_is_never_changed_by_a_build(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A variable that is taken out for a moment is missing where another thread looks for it."""
+    monkeypatch.setenv("PYPI_PUBLISH_PASSWORD", "secret")
+    changes: list[str] = []
+    real = type(os.environ)
+    monkeypatch.setattr(real, "__setitem__", lambda _, name, __: changes.append(name))
+    monkeypatch.setattr(real, "__delitem__", lambda _, name: changes.append(name))
+    project = make_project(tmp_path / "project")
+    assert len(build_project(project, tmp_path / "dist", BuildOptions("pip"))) == 2
+    monkeypatch.undo()
+    assert not changes

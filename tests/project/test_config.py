@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -52,3 +53,10 @@ def test_projects_that_disagree_are_refused() -> None:
         combine_configs([one, other], ProjectConfig())
     assert combine_configs([one, ProjectConfig()], other) == one
     assert combine_configs([ProjectConfig()], other) == other
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_named_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pyproject.toml")
+    with pytest.raises(ConfigurationError, match="named pipe"):
+        read_project_config(tmp_path)
