@@ -95,7 +95,7 @@ class IndexApp:
         self._access = AccessControl(credentials, settings.htpasswd, settings.client_uploaders)
         self._sessions = Sessions(credentials, self._authenticator, self._access)
         self._revocations = Revocations(credentials)
-        self._audit = AuditTrail(credentials)
+        self._audit = AuditTrail(credentials, settings.audit_days)
         self._maintainers = Maintainers(self._catalog, packages)
         self._publishing = self._create_publishing()
         self._failed_logins = FailedLogins(self._audit)

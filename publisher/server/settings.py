@@ -79,6 +79,7 @@ class ServerSettings:
     ``accept_legacy`` takes uploads in the formats that pypiserver takes (eggs, ``.tar.bz2``, installers), unchecked.
     ``public_url`` is the index's URL as clients and issuers of trusted publishing know it, None where it is not known.
     ``revision`` names what was deployed, for `/health`; it is no secret.
+    ``audit_days`` is how long the audit trail keeps its events.
     ``trusted_proxies`` are the addresses and networks whose ``X-Forwarded-*`` count, ``*`` for whoever connects.
     """
 
@@ -99,6 +100,7 @@ class ServerSettings:
     state: Path | None = None
     public_url: str | None = None
     revision: str = ""
+    audit_days: int = 400
     packages_storage: Storage | None = None
     credentials_storage: Storage | None = None
 

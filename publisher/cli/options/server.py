@@ -32,6 +32,7 @@ class ServeArgs:
     reserve: tuple[str, ...] = ()
     client_uploader: tuple[str, ...] = ()
     max_size: int = 2048
+    audit_days: int = 400
     root_path: str = ""
     public_url: str | None = None
     log_format: LogFormat = "text"
@@ -112,6 +113,7 @@ serve_options = gather(
     _option(
         "--client-uploader", metavar="USER", multiple=True, help="Account that may publish pypi-publish itself here."
     ),
+    _option("--audit-days", metavar="N", type=click.IntRange(1), help="Days that the audit trail keeps its events."),
     _option("--max-size", metavar="MB", type=click.IntRange(1), help="Largest upload accepted, in MB."),
     _option("--root-path", metavar="PATH", help="Path prefix under which a proxy serves the index."),
     _option("--public-url", metavar="URL", help="URL of the index for its users; trusted publishing needs it."),

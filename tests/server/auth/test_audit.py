@@ -1,8 +1,14 @@
 """The audit trail: every change with its sender, never a secret, merged over processes."""
 
+import asyncio
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from publisher.server.auth.audit.days import FOLDER, days_of
+from publisher.server.auth.audit.trail import AuditEvent, AuditTrail
+from publisher.server.auth.principal import ANONYMOUS
+from publisher.server.storage.folder import FolderStorage
 from tests.helpers.dists import make_wheel
 from tests.helpers.http import Client, sha256
 from tests.helpers.index import ADMIN_TOKEN, RunningIndex
@@ -43,3 +49,18 @@ def test_every_change_is_on_record_with_its_sender_and_no_secret(own: OwnIndex, 
     everything = json.dumps(events) + index.log.read_text()
     for text in (secret, PASSWORD, "bobs secret", "typed a wrong one", "my password", ADMIN_TOKEN):
         assert text not in everything
+
+
+def test_events_are_removed_by_age(tmp_path: Path) -> None:
+    storage = FolderStorage(tmp_path)
+    today = datetime.now(UTC).date()
+    old, kept = (f"{FOLDER}/{today - timedelta(days=age)}" for age in (31, 30))
+    for log in (old, kept):
+        storage.files().append(log, b"{}\n")
+    storage.files().create(f"{old}~/another", b"{}\n")
+
+    async def work() -> None:
+        await AuditTrail(storage, kept_days=30).record(AuditEvent("upload", ANONYMOUS))
+
+    asyncio.run(work())
+    assert days_of(storage.files()) == [today - timedelta(days=30), today]

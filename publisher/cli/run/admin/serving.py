@@ -83,6 +83,7 @@ def _settings(args: ServeArgs, rights: frozenset[Activity]) -> ServerSettings:
         client_uploaders=args.client_uploader,
         public_url=parse_index_url(args.public_url).root if args.public_url else None,
         revision=args.revision,
+        audit_days=args.audit_days,
         limits=Limits(upload_size=args.max_size * MEGABYTE),
     )
 

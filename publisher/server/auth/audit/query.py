@@ -1,13 +1,13 @@
-"""Reading the audit trail: the batches of all processes together, oldest first, and removing what is too old."""
+"""Reading the audit trail: the batches of all processes together, oldest first."""
 
 import json
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any
 
-from publisher.server.auth.audit.trail import FOLDER
+from publisher.server.auth.audit.days import FOLDER, days_of
 from publisher.server.storage.base import Files
 
 NEWEST = 10_000
@@ -35,29 +35,11 @@ def find_events(files: Files, query: AuditQuery) -> list[dict[str, Any]]:
     """Return the newest events that are wanted, the oldest first; blocks for as long as reading takes."""
     first = query.since.astimezone(UTC).date() if query.since is not None else None
     found: list[dict[str, Any]] = []
-    for day in _days(files):
+    for day in days_of(files):
         if first is None or day >= first:
             events = [event for event in _events(files, day) if query.matches(event)]
             found += sorted(events, key=lambda event: str(event.get("at", "")))
     return found[-NEWEST:]
-
-
-def remove_old(files: Files, days: int) -> None:
-    """Remove the events of days that are longer ago."""
-    oldest = datetime.now(UTC).date() - timedelta(days=days)
-    for day in _days(files):
-        if day < oldest:
-            for name in files.list(f"{FOLDER}/{day}~"):
-                files.remove(f"{FOLDER}/{day}~/{name}")
-            files.remove(f"{FOLDER}/{day}")
-
-
-def _days(files: Files) -> list[date]:
-    found = set()
-    for name in files.list(FOLDER):
-        with suppress(ValueError):
-            found.add(date.fromisoformat(name.rstrip("~")))
-    return sorted(found)
 
 
 def _events(files: Files, day: date) -> Iterator[dict[str, Any]]:

@@ -8,14 +8,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from publisher.server.auth.audit.days import FOLDER, remove_old
 from publisher.server.auth.errors import AccountsUnavailableError
 from publisher.server.auth.principal import Principal
 from publisher.server.storage.base import Storage
 from publisher.server.storage.coalesce import Coalesced
 from publisher.server.storage.errors import StorageError
 
-FOLDER = "audit"
-"""The logs, one for each day (``2026-11-26``, UTC)."""
+KEPT_DAYS = 400
+"""Days after which events are removed, where no other number was given."""
 
 _log = logging.getLogger(__name__)
 
@@ -47,8 +48,10 @@ class AuditEvent:
 class AuditTrail:
     """Writes events to the storage of the accounts; those that come at a time share one batch."""
 
-    def __init__(self, storage: Storage) -> None:
+    def __init__(self, storage: Storage, kept_days: int = KEPT_DAYS) -> None:
         self._storage = storage
+        self._kept_days = kept_days
+        self._newest_day = ""
         self._waiting: list[tuple[datetime, AuditEvent]] = []
         self._write = Coalesced(self._write_batch)
 
@@ -79,3 +82,6 @@ class AuditTrail:
         async with self._storage.writing() as files:
             for day, lines in days.items():
                 await asyncio.to_thread(files.append, f"{FOLDER}/{day}", lines)
+            if max(days) != self._newest_day:  # once a day, and after a start
+                self._newest_day = max(days)
+                await asyncio.to_thread(remove_old, files, self._kept_days)
