@@ -63,4 +63,6 @@ def test_events_are_removed_by_age(tmp_path: Path) -> None:
         await AuditTrail(storage, kept_days=30).record(AuditEvent("upload", ANONYMOUS))
 
     asyncio.run(work())
-    assert days_of(storage.files()) == [today - timedelta(days=30), today]
+    assert list(storage.files().lines(old)) == []
+    assert list(storage.files().lines(kept)) == [b"{}"]
+    assert days_of(storage.files())[-1] == today

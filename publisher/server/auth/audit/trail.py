@@ -82,6 +82,13 @@ class AuditTrail:
         async with self._storage.writing() as files:
             for day, lines in days.items():
                 await asyncio.to_thread(files.append, f"{FOLDER}/{day}", lines)
-            if max(days) != self._newest_day:  # once a day, and after a start
-                self._newest_day = max(days)
+        if max(days) != self._newest_day:  # once a day, and after a start
+            self._newest_day = max(days)
+            await self._remove_old()
+
+    async def _remove_old(self) -> None:
+        try:
+            async with self._storage.lease("audit") as lease, self._storage.writing(lease) as files:
                 await asyncio.to_thread(remove_old, files, self._kept_days)
+        except StorageError as error:
+            _log.warning("old events of the audit trail could not be removed: %s", error)
