@@ -48,12 +48,12 @@ class TrustedPublishing:
     def warm(self) -> None:
         """Begin to fetch what the next exchange needs: a client that asks for the audience comes back soon."""
         if self._warming is None or self._warming.done():
-            self._warming = asyncio.create_task(self._exchange().warm())
+            self._warming = asyncio.create_task(self._warm())
             self._warming.add_done_callback(_forget_failure)
 
     async def mint(self, token: str) -> MintedToken:
         """Return a minted token for one of an issuer; raise MintingRefusedError when it deserves none."""
-        return await self._exchange().mint(token)
+        return await (await self._loaded()).mint(token)
 
     async def burn(self, token: str) -> Principal | None:
         """End a minted token; return its sender, None for one that is not valid anyway."""
@@ -84,15 +84,21 @@ class TrustedPublishing:
     async def _revoke(self, publisher: Publisher) -> None:
         await self._revocations.revoke(publisher.serial, time.time() + REVOKED_FOR)
 
-    def _exchange(self) -> "Exchange":
-        if self._lazy_exchange is None:
-            from publisher.server.auth.oidc.exchange import Exchange, ExchangeParts  # noqa: PLC0415 - see the module
+    async def _warm(self) -> None:
+        await (await self._loaded()).warm()
 
-            parts = ExchangeParts(
-                self.registry, self.tokens, self._vouchers, self._storage, self._exists, self.audience
-            )
-            self._lazy_exchange = Exchange(parts)
+    async def _loaded(self) -> "Exchange":
+        """Return the exchange, after loading it beside the event loop, which a large import would hold up."""
+        if self._lazy_exchange is None:
+            created = await asyncio.to_thread(self._create_exchange)
+            self._lazy_exchange = self._lazy_exchange or created
         return self._lazy_exchange
+
+    def _create_exchange(self) -> "Exchange":
+        from publisher.server.auth.oidc.exchange import Exchange, ExchangeParts  # noqa: PLC0415 - see the module
+
+        parts = ExchangeParts(self.registry, self.tokens, self._vouchers, self._storage, self._exists, self.audience)
+        return Exchange(parts)
 
 
 def _forget_failure(task: asyncio.Task[None]) -> None:
