@@ -117,7 +117,7 @@ def test_a_backup_of_an_index_at_work_loses_nothing(own: OwnIndex, tmp_path: Pat
         assert status in {200, 404}, f"{project} is passed on"
         if status == 200 and not project.startswith("yanked"):
             assert client.page(project) == page, f"{project} has lost its upload time"
-            assert "by <bdi>ada</bdi>" in client.get(f"projects/{project}/").text
+            assert "by ada" in client.get(f"projects/{project}/").text
     assert client.page("new0") == before["new0"]
     for project in (WITHOUT_FOLDER, "gone0"):
         assert client.get(f"simple/{project}/").status_code == 404

@@ -30,9 +30,9 @@ def test_a_restored_backup_keeps_uploader_and_time(own: OwnIndex, tmp_path: Path
     index, client = own.start()
     assert client.upload(make_wheel(tmp_path, "kept")).status_code == 200
     before = client.page("kept")
-    assert f"by <bdi>{USER}</bdi>" in client.get("projects/kept/").text
+    assert f"by {USER}" in client.get("projects/kept/").text
     index.stop()
     restore(index.root, tmp_path / "restored")  # type: ignore[operator]
     _, client = own.start(roots=(tmp_path / "restored",))
     assert client.page("kept") == before
-    assert f"by <bdi>{USER}</bdi>" in client.get("projects/kept/").text
+    assert f"by {USER}" in client.get("projects/kept/").text
