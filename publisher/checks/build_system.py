@@ -115,14 +115,14 @@ def check_schemas(document: Document, lines: Collection[int]) -> Iterator[Violat
     plugins = list_from_entry_points(lambda entry: entry.group != _OF_ONE_TOOL or entry.name in tools)
     validate, data = Validator(plugins), deepcopy(dict(document.data))
     data.pop("dependency-groups", None)  # it takes A and a for two groups; PP206 and PP207 are about all of them
-    told: set[int] = set()
+    reported: set[int] = set()
     for _ in range(_MANY):
         try:
             validate(data)
         except ValidationError as error:
             place = _place(error.name or "")
-            if error.summary and not document.lines_below(place) & {*lines, *told}:
-                told.add(document.line(place) or 1)
+            if error.summary and not document.lines_below(place) & {*lines, *reported}:
+                reported.add(document.line(place) or 1)
                 yield document.violation("PP102", place, error.summary.splitlines()[0].replace("`", "'"))
             if not _take_out(data, place):
                 return

@@ -31,7 +31,7 @@ def fix(text: str, ignored: Collection[str]) -> str:
 
 
 def _values(project: Mapping[str, Any], ignored: Collection[str]) -> dict[str, str | Sequence[str]]:
-    """Return what keys of ``[project]`` should be, as far as they are there and it can be told."""
+    """Return the right values of the keys in ``[project]``, where they can be derived."""
     found: dict[str, str | Sequence[str]] = {}
     name, version, license_ = (project.get(key) for key in ("name", "version", "license"))
     if isinstance(name, str) and "PP104" not in ignored:

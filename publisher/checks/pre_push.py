@@ -14,7 +14,7 @@ def pushed_tags(folder: Path, prefix: str | None = None) -> list[Tag]:
     """
     Return the release tags of a push that runs a hook of pre-commit or prek; none outside of one.
 
-    A hook is told of one of the refs that are pushed, a branch say, so the tags at its commit count too.
+    A hook learns one of the pushed refs, a branch say, so the tags at its commit count too.
     """
     return list(dict.fromkeys(_release_tags(folder, prefix)))
 

@@ -42,7 +42,7 @@ def find_targets(arguments: Sequence[Path]) -> CheckTargets:
 
 
 def _projects_of(folder: Path) -> list[Path]:
-    """Return what a folder stands for; itself where that can't be told, so that a rule says why."""
+    """Return the projects of a folder; the folder itself where they can't be found, so that a rule says why."""
     try:
         return find_projects([folder])
     except ConfigurationError:

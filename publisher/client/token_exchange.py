@@ -21,8 +21,8 @@ def require_own_audience(url: IndexUrl) -> str:
     """
     Return the audience of an index, after asking it whether that is what it expects.
 
-    Raises NotOfferedError when it has no trusted publishing, CredentialsError when it expects a token for somebody
-    else, IndexUnavailableError when it does not answer.
+    Raises NotOfferedError when it has no trusted publishing, CredentialsError when it expects another
+    audience, IndexUnavailableError when it does not answer.
     """
     with closing(IndexSession(_root(url))) as session:
         response = session.get(f"{_root(url)}_/oidc/audience", {"Accept": "application/json"})

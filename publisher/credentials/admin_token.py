@@ -37,5 +37,5 @@ def find_token(url: IndexUrl, environment: Mapping[str, str]) -> Secret:
 
 
 def generate_password() -> Secret:
-    """Return a password that nobody can guess."""
+    """Return a new random password."""
     return Secret(secrets.token_urlsafe(GENERATED_BYTES))

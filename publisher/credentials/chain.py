@@ -18,7 +18,7 @@ Prompt = Callable[[str | None], Credentials]
 @dataclass(frozen=True)
 class Target:
     """
-    An index, what options and environment say of the user there, and how to ask a person; None if nobody can be.
+    An index, what options and environment say of the user there, and how to ask a person; None without a terminal.
 
     ``trusted`` is the identity of a CI job; None for what is not done in a job's name.
     """

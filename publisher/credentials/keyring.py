@@ -127,7 +127,7 @@ def _ask(work: Callable[[ModuleType], Result]) -> Result:
             return call_patiently(
                 lambda: work(_import()),
                 "the keyring, which may have to be unlocked",
-                "The keyring does not answer: it may be locked, with nobody here to unlock it.",
+                "The keyring does not answer: it may be locked, without a person to unlock it.",
                 _BROKEN_HINT,
             )
         except (CredentialsError, KeyboardInterrupt):

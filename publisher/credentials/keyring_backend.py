@@ -35,11 +35,11 @@ class _Priority:
 
 class IndexKeyring(KeyringBackend):
     """
-    Answers for the indexes that somebody logged in to, under every name that tools have for them.
+    Answers for the indexes with a login on this machine, under every name that tools have for them.
 
     A backend that holds passwords knows an index by the two URLs that `login` stored, and many need the user name. This
     one takes any URL below the index's root and the bare host, and knows the user's name. It runs in other people's
-    programs: it never prints, never raises, and looks up nothing for a host that nobody logged in to.
+    programs: it never prints, never raises, and looks up nothing for a host without a login.
     """
 
     name = "pypi-publish logins"

@@ -1,4 +1,4 @@
-"""Calls that may wait for a person: limited where nobody is there to answer."""
+"""Calls that may wait for a person: limited without a terminal."""
 
 import sys
 from collections.abc import Callable

@@ -27,13 +27,13 @@ def remembered_username(index: str) -> str | None:
 
 
 def remembered_logins() -> list[RememberedLogin]:
-    """Return every index that somebody logged in to on this machine, with the user of the last login."""
+    """Return every index with a login on this machine, with the user of the last login."""
     return list(_remembered())
 
 
 def find_login(name: str, username: str | None) -> RememberedLogin | None:
     """
-    Return the login at the index that a program means by a URL or by a bare host; None where nobody logged in there.
+    Return the login at the index that a program means by a URL or by a bare host; None without a login there.
 
     The user is the one named, or else the last one. A host with several indexes means none of them, unless the user's
     name tells which: a password must not reach another index than its own.

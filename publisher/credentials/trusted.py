@@ -57,7 +57,7 @@ class TrustedLogin:
 
     @property
     def explains(self) -> bool:
-        """Whether the reason for which there is no token helps somebody who has no credentials: in a CI job."""
+        """Whether the reason for the missing token helps a person without credentials: in a CI job."""
         return self.reason is not None and bool(self.environment.get("CI") or is_github(self.environment))
 
     @property

@@ -80,7 +80,7 @@ class ServerSettings:
     ``public_url`` is the index's URL as clients and issuers of trusted publishing know it, None where it is not known.
     ``revision`` names what was deployed, for `/health`; it is no secret.
     ``audit_days`` is how long the audit trail keeps its events.
-    ``trusted_proxies`` are the addresses and networks whose ``X-Forwarded-*`` count, ``*`` for whoever connects.
+    ``trusted_proxies`` are the addresses and networks whose ``X-Forwarded-*`` count, ``*`` for every peer.
     """
 
     roots: tuple[Path, ...]

@@ -168,7 +168,7 @@ class Authenticator:
     def _end(self, digest: bytes, address: str, task: asyncio.Task[str]) -> None:
         del self._running[digest, address]
         if not task.cancelled():
-            task.exception()  # whoever asked may be gone: then nobody else looks at it
+            task.exception()  # the client may be gone; then this is the only look at it
 
     def forget_accounts(self) -> None:
         """Have the accounts read again at the next use, even if their file looks unchanged."""

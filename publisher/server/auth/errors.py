@@ -35,7 +35,7 @@ class NoAdminTokenError(AuthError):
 
 
 class AccountsUnavailableError(AuthError):
-    """The accounts can't be read, so that nobody's password is right or wrong."""
+    """The accounts can't be read, so no password can be judged."""
 
     def __init__(self, message: str = "The accounts can't be read just now; try again in a moment.") -> None:
         super().__init__(message)

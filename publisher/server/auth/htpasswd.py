@@ -42,7 +42,7 @@ class LoadedAccounts:
     version: str | None
     settled_at: float
     doubtful: str | None = None
-    """Why nobody's password may be called wrong by it, None where nothing speaks against that."""
+    """Why it may not call any password wrong; None if it may."""
 
 
 class Users:

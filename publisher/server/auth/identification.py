@@ -1,4 +1,4 @@
-"""Who sends a request: an account by its password, or whoever a token stands for."""
+"""The sender of a request: an account by its password, or the owner of a token."""
 
 from collections.abc import Sequence
 from contextlib import suppress

@@ -37,7 +37,7 @@ class AccessLog:
 
 
 def _as_json(request: Request, status: int, sent: int, milliseconds: float) -> str:
-    told = {
+    fields = {
         "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "client": request.client,
         "user": request.username,
@@ -47,7 +47,7 @@ def _as_json(request: Request, status: int, sent: int, milliseconds: float) -> s
         "bytes": sent,
         "ms": round(milliseconds, 1),
     }
-    return json.dumps(told)
+    return json.dumps(fields)
 
 
 def _printable(text: str) -> str:

@@ -9,7 +9,7 @@ from functools import lru_cache
 from publisher.server.http.messages import Headers, Scope
 
 EVERYBODY = "*"
-"""Trusts whoever connects, and of the forwarded addresses the last one: for a host that only a proxy can reach."""
+"""Trusts every peer, and of the forwarded addresses the last one: for a host that only a proxy can reach."""
 
 UNTRUSTED = "publisher.untrusted_proxy"
 """Set in the scope of a request that came with forwarded headers from an address that is not trusted."""

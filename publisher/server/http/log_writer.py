@@ -1,4 +1,4 @@
-"""Writing log lines in a thread of its own: whoever stops reading them, or a full disk, never stops the index."""
+"""Writing log lines in a thread of its own: a reader that stops, or a full disk, never stops the index."""
 
 import logging
 import os

@@ -32,7 +32,7 @@ HTML_TYPE = b"text/html; charset=utf-8"
 
 
 class HttpError(Exception):
-    """An answer that is an error: its status, and a sentence that helps whoever reads it."""
+    """An answer that is an error: its status, and a sentence that helps its reader."""
 
     def __init__(self, status: int, message: str, headers: Headers | None = None) -> None:
         super().__init__(message)
@@ -207,7 +207,7 @@ class Request:
 
 
 def json_response(found: Any, status: int = 200) -> Response:
-    """Return an answer in JSON that nobody may keep."""
+    """Return an answer in JSON that no cache may keep."""
     body = json.dumps(found, ensure_ascii=False).encode()
     return Response(status, body, [(b"content-type", JSON_TYPE), (b"cache-control", b"no-store")])
 
@@ -226,8 +226,8 @@ def error_response(request: Request, error: HttpError) -> Response:
     """
     if request.accepts_json_first():
         title = HTTPStatus(error.status).phrase
-        told = {"message": error.message, "code": f"{error.status} {error.message}", "title": title}
-        body, kind = json.dumps(told, ensure_ascii=False).encode(), JSON_TYPE
+        payload = {"message": error.message, "code": f"{error.status} {error.message}", "title": title}
+        body, kind = json.dumps(payload, ensure_ascii=False).encode(), JSON_TYPE
     else:
         body, kind = f"{error.message}\n".encode(), TEXT_TYPE
     headers = [(b"content-type", kind), (b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]

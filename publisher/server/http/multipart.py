@@ -80,10 +80,10 @@ class FormParser:
             raise HttpError(400, "The upload is cut short: the form's closing boundary is missing.")
 
     def text(self, name: str) -> str:
-        """Return a field's value, or an empty text; raise HttpError 400 when it stands there twice."""
+        """Return a field's value, or an empty text; raise HttpError 400 when it is there twice."""
         values = self.fields.get(name, [])
         if len(values) > 1:
-            raise HttpError(400, f"The form has the field {name!r} {len(values)} times; it may stand there once.")
+            raise HttpError(400, f"The form has the field {name!r} {len(values)} times; once is allowed.")
         return values[0] if values else ""
 
     def _part_begin(self) -> None:

@@ -168,10 +168,10 @@ class Authorization:
         maintained: frozenset[str] = frozenset()
         if principal.account is not None:
             maintained = await self._facts.maintained_by(principal.account)
-        own, nobody = frozenset({principal.account or ""}), frozenset[str]()
+        own, none = frozenset({principal.account or ""}), frozenset[str]()
         need = Need(Right.READ, Activity.LIST)
         key = principal, maintained, self._access.anonymous
-        return ReadScope(lambda name: self._allows(principal, need, name, own if name in maintained else nobody), key)
+        return ReadScope(lambda name: self._allows(principal, need, name, own if name in maintained else none), key)
 
     async def maintained_by(self, account: str) -> frozenset[str]:
         """Return the projects whose records name an account as maintainer."""
@@ -287,5 +287,5 @@ def _may_manage(principal: Principal, need: Access) -> bool:
 
 
 def _reads(principal: Principal, need: Need) -> bool:
-    """Tell whether somebody who may read anything here reads: that opens public names, which are no secret."""
+    """Tell whether a sender who may read anything here reads: that opens public names, which are no secret."""
     return need.right is Right.READ and principal.may(Right.READ)

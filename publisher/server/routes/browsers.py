@@ -35,7 +35,7 @@ def require_own_page(request: Request) -> None:
 
 
 def secured(message: Any) -> Any:
-    """Return the start of a response with the headers that protect whoever looks at it in a browser."""
+    """Return the start of a response with the headers that protect people who open it in a browser."""
     given = {name.lower() for name, _ in message.get("headers", ())}
     missing = [header for header in SECURITY_HEADERS if header[0] not in given]
     return {**message, "headers": [*message.get("headers", ()), *missing]}

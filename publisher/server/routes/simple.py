@@ -211,8 +211,8 @@ def _anchor(file: StoredFile, prefix: str) -> str:
         attributes["data-yanked"] = file.yanked
     if metadata.metadata_sha256 is not None:
         attributes["data-dist-info-metadata"] = attributes["data-core-metadata"] = f"sha256={metadata.metadata_sha256}"
-    told = " ".join(f'{name}="{html.escape(value)}"' for name, value in attributes.items())
-    return f"<a {told}>{html.escape(file.filename)}</a><br>"
+    written = " ".join(f'{name}="{html.escape(value)}"' for name, value in attributes.items())
+    return f"<a {written}>{html.escape(file.filename)}</a><br>"
 
 
 def _json(page: Any) -> bytes:

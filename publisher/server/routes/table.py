@@ -225,7 +225,7 @@ def _trust_routes(to: Handlers) -> list[Route]:
 
 
 def method_not_allowed(request: Request, methods: Iterable[str]) -> HttpError:
-    """Return the answer to a method that a path does not understand; uploads are told where they belong."""
+    """Return the answer to a method that a path does not understand; uploads are sent to their place."""
     allowed = ", ".join(methods)
     message = f"This URL understands {allowed}."
     if request.method == "POST":

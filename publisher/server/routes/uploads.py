@@ -101,7 +101,7 @@ class UploadRoutes:
         """Taken only while there is something to do, so that uploads whose clients are slow keep no others waiting."""
 
     async def start(self) -> None:
-        """Take away what killed processes left; a folder that can't be written is told at the first upload."""
+        """Take away what killed processes left; an unwritable folder is reported at the first upload."""
         await self._catalog.in_thread(lambda: clean_up(self._folder))
 
     async def answer(self, request: Request, _rest: str = "") -> Response:
@@ -215,7 +215,7 @@ class UploadRoutes:
         if await self._upstream.needs_claim(name):
             raise HttpError(
                 403,
-                f"The public project {name} was installed through this index, so nobody may publish that name here. "
+                f"The public project {name} was installed through this index, so that name may not be published here. "
                 f"An admin can allow it: pypi-publish projects claim {name}",
             )
 

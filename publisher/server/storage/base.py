@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LEASE_PATIENCE = 60.0
-"""Seconds that a writer waits for a lease that another one holds, before its client is told to come again."""
+"""Seconds that a writer waits for a lease that another one holds, before its client is asked to come again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Files(Protocol):
         """
         Replace a file in one step and durably, if it still has the version that was read (None: if it is absent).
 
-        Raises ChangedError when somebody else was faster.
+        Raises ChangedError if another writer was faster.
         """
 
     def remove(self, key: str) -> None:
@@ -59,7 +59,7 @@ class Files(Protocol):
 
     def append(self, log: str, batch: bytes, *, durable: bool = True) -> None:
         """
-        Add a batch of lines to a log; nobody's batch is ever lost or mixed with another one.
+        Add a batch of lines to a log; no batch is ever lost or mixed with another one.
 
         One that is not ``durable`` becomes so with the next file that is created or replaced here;
         until then it may be lost when the power fails.

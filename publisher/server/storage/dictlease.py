@@ -95,7 +95,7 @@ class DictLeases:
         finally:
             if lease.kept_until is None:
                 await self._give_back(lease, local)
-            else:  # what was written under it is not durable yet: nobody else may write until it is
+            else:  # what was written under it is not durable yet: no other writer may write until it is
                 self._ending.add(task := asyncio.create_task(self._give_back(lease, local)))
                 task.add_done_callback(self._ending.discard)
 

@@ -223,7 +223,7 @@ class FolderFiles:
 
 @dataclass
 class FileLease:
-    """A lease that ends with its process: nobody can take it over from a living one."""
+    """A lease that ends with its process: it can't be taken over from a living one."""
 
     number: int
 

@@ -1,4 +1,4 @@
-"""Commits and reloads of a volume, while nobody reads its folder."""
+"""Commits and reloads of a volume, while no reader uses its folder."""
 
 import asyncio
 import logging
@@ -18,7 +18,7 @@ class VolumeSync:
     """
     Owns the commits and reloads of one volume, which looks empty while they run.
 
-    Files are read and written inside `reading`; a commit or reload waits until nobody does, and while it runs newcomers
+    Files are read and written inside `reading`; a commit or reload waits for their end, and while it runs newcomers
     wait. Many that ask at a time share one run that began after they asked.
     """
 

@@ -130,7 +130,7 @@ class VolumeStorage:
             yield lease
 
     async def claim_once(self, name: str, value: str, seconds: float) -> str:  # noqa: ARG002 - entries last for days
-        """Claim a name by creating an entry, which lasts until nobody has looked at it for days."""
+        """Claim a name by creating an entry, which lasts until it was not read for days."""
         key = f"once/{self._name}/{name}"
         try:
             if await self._entries.create(key, value):

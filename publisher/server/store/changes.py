@@ -96,7 +96,7 @@ class ReleaseChanges:
                 upload = IncomingFile(temporary, stored_name, guessed.project, metadata, yanked, signature, maintainer)
                 try:
                     return await self._store(lease, since, upload)
-                except ExistsError:  # somebody has copied it into the folder meanwhile
+                except ExistsError:  # it was copied into the folder meanwhile
                     since = time.monotonic()
                     await self._catalog.rescan()
                     existing = await self._existing(guessed.project, filename, metadata, since)

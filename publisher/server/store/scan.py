@@ -52,11 +52,11 @@ class ScanResult(enum.Enum):
 
 class OwnChanges:
     """
-    The times that directories were left with by this process, where nobody else had changed them before.
+    The times that directories were left with by this process, where no other process had changed them before.
 
-    An upload changes the folder, and reading it anew before the next one would cost more the fuller it is. Somebody
-    else's change is missed where the clock of the file system ticks too slowly to tell it from ours, and by uploads
-    only: whoever asks for a page compares with what was read.
+    An upload changes the folder, and reading it anew before the next one would cost more the fuller it is. Another
+    process's change is missed where the clock of the file system ticks too slowly to tell it from ours, and by uploads
+    only: a request for a page compares with what was read.
     """
 
     def __init__(self) -> None:
@@ -73,7 +73,7 @@ class OwnChanges:
                 self._left[directory] = _mtime_ns(directory)
 
     def are_all_since(self, listings: Listings) -> bool:
-        """Tell whether nobody else has changed any directory since it was read: one system call a directory."""
+        """Return True if no other process has changed any directory since it was read: one system call a directory."""
         try:
             return all(self._is_known(path, _mtime_ns(path), listings) for path in listings)
         except OSError:

@@ -144,7 +144,7 @@ def spool_folder(dot_folder: Path, *, shared: bool) -> Path:
 
 
 def clean_up(folder: Path) -> None:
-    """Take away the temporary files of processes that are gone: nobody holds their lock."""
+    """Take away the temporary files of processes that are gone: their locks are free."""
     for path in folder.glob(f"{_PREFIX}*.part"):
         with suppress(OSError):
             descriptor = os.open(path, os.O_RDWR)
@@ -172,7 +172,7 @@ def _new_hash(algorithm: str) -> Digest:
 
 
 def _lock(descriptor: int) -> bool:
-    """Lock a file for this process, if nobody else has; the lock ends with the process."""
+    """Lock a file for this process, if it is free; the lock ends with the process."""
     import fcntl  # noqa: PLC0415 - there is none on Windows, where the index does not run
 
     try:

@@ -47,20 +47,20 @@ class UpstreamAdmin:
         """Return what this index answers for a project, or one version of it, and why."""
         name = _checked(name)
         upstream = self._upstream
-        told: dict[str, Any] = {"name": name, "files": []}
+        answer: dict[str, Any] = {"name": name, "files": []}
         try:
             source = await upstream.source_of(name)
             state, listing = await upstream.pages.listing(name, source)
         except NotUpstreamError as error:
             owned = await upstream.ownership.is_owned(name)
             reason = "The name belongs to this index, so nothing public is passed on." if owned else error.message
-            return {**told, "owned": owned, "reason": reason}
+            return {**answer, "owned": owned, "reason": reason}
         except UpstreamUnavailableError as error:
-            return {**told, "owned": False, "reason": error.message}
+            return {**answer, "owned": False, "reason": error.message}
         decide = upstream.policy.decide(listing)
         files = [file for file in listing.files.values() if not version or same_version(file.version, version)]
         verdicts = [(file, decide.verdict(file)) for file in files]
-        told["files"] = [
+        answer["files"] = [
             {
                 "filename": file.filename,
                 "version": file.version,
@@ -73,7 +73,7 @@ class UpstreamAdmin:
         reason = f"Passed on from {source.url}, confirmed {time_text(state.confirmed)}."
         if state.failure:
             reason += f" The last refresh failed: {state.failure}"
-        return {**told, "owned": False, "upstream": source.url, "status": listing.status, "reason": reason}
+        return {**answer, "owned": False, "upstream": source.url, "status": listing.status, "reason": reason}
 
     async def allow(self, name: str, version: str, until: str, reason: str, by: str) -> dict[str, Any]:
         """Add an exception from the cooldown; raises InvalidRequestError."""
@@ -114,9 +114,9 @@ class UpstreamAdmin:
     async def warm(self, pinned: PinnedPackage, set_name: str) -> dict[str, Any]:
         """Have the files of a package in the cache, protected from eviction as a part of a named set."""
         upstream = self._upstream
-        told = {"name": pinned.name, "version": pinned.version}
+        answer = {"name": pinned.name, "version": pinned.version}
         if await upstream.ownership.is_owned(pinned.name):
-            return {**told, "files": [], "failed": {}, "owned": True}
+            return {**answer, "files": [], "failed": {}, "owned": True}
         source = await upstream.source_of(pinned.name)
         _, listing = await upstream.pages.listing(pinned.name, source)
         if not any(same_version(file.version, pinned.version) for file in listing.files.values()):
@@ -142,7 +142,7 @@ class UpstreamAdmin:
         if not fetched and not failed:
             failed[f"{pinned.name}=={pinned.version}"] = "Upstream lists none of its files."
         await upstream.context.in_thread(lambda: upstream.blobs.pin(set_name, keys))
-        return {**told, "files": fetched, "failed": failed, "owned": False}
+        return {**answer, "files": fetched, "failed": failed, "owned": False}
 
     async def refresh(self, name: str) -> dict[str, Any]:
         """Ask upstream for a project's page now; raises UpstreamError."""

@@ -24,7 +24,7 @@ class UpstreamContext:
         self.breakers = CircuitBreakers(limits)
         self.threads = ThreadPoolExecutor(limits.threads, "upstream")
         self.placer = ThreadPoolExecutor(1, "upstream-disk")
-        """Makes complete files durable: slow on a busy disk, and nobody waits for it."""
+        """Makes complete files durable: slow on a busy disk, and off every request."""
         self._parser = ThreadPoolExecutor(1, "upstream-pages")
 
     async def in_thread(self, work: Callable[[], _Result]) -> _Result:

@@ -206,8 +206,8 @@ class Upstream:
         for source in self.settings.sources:
             breaker = self.context.breakers.of(source.url)
             failing = bool(breaker.last_failure)
-            told = {"url": source.url, "status": "failing" if failing else "ok"}
-            found.append({**told, "reason": breaker.last_failure} if failing else told)
+            state = {"url": source.url, "status": "failing" if failing else "ok"}
+            found.append({**state, "reason": breaker.last_failure} if failing else state)
         return found
 
     async def needs_claim(self, name: str) -> bool:

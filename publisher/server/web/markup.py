@@ -41,7 +41,7 @@ class _Part(HTMLParser):
         self._ids: set[str] = set()
         self._links = 0
         self._waiting: str | None = None
-        """The start of a link that has no contents yet: one without any can be seen by nobody."""
+        """The start of a link that has no contents yet: one without any is invisible."""
         self._code = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:

@@ -55,8 +55,8 @@ def _restructured_text(text: str) -> str | None:
 def main() -> None:
     """Read a description as JSON, write it as JSON; the limits end what takes too much."""
     _limit()
-    told = json.load(sys.stdin)
-    json.dump(render_readme(told["text"], told["content_type"]), sys.stdout)
+    given = json.load(sys.stdin)
+    json.dump(render_readme(given["text"], given["content_type"]), sys.stdout)
 
 
 def _limit() -> None:

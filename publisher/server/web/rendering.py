@@ -28,7 +28,7 @@ def render_bounded(
         return None
     command = [sys.executable, "-P", "-m", "publisher.server.web.readme"]
     environment = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
-    told: bytes | None = json.dumps({"text": text, "content_type": content_type}).encode()
+    given: bytes | None = json.dumps({"text": text, "content_type": content_type}).encode()
     deadline = time.monotonic() + time_limit
     with subprocess.Popen(  # noqa: S603 - ourselves
         command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
@@ -37,9 +37,9 @@ def render_bounded(
             while True:
                 checkpoint()
                 with suppress(subprocess.TimeoutExpired):
-                    output, _ = process.communicate(told, timeout=_LOOK_EVERY)
+                    output, _ = process.communicate(given, timeout=_LOOK_EVERY)
                     break
-                told = None
+                given = None
                 if time.monotonic() > deadline:
                     return None
         finally:

@@ -1,4 +1,4 @@
-"""The one place where strangers' bytes are read: threads of their own, fairly shared, ended with whoever asked."""
+"""The one place where strangers' bytes are read: threads of their own, fairly shared, ended with their client."""
 
 import asyncio
 import threading
@@ -17,7 +17,7 @@ _Result = TypeVar("_Result")
 
 
 class InspectionEndedError(Exception):
-    """The client went away: nobody waits for the result."""
+    """The client went away: its result is not needed."""
 
 
 class _ClosedError(Exception):
@@ -48,7 +48,7 @@ class InspectionPool:
         """
         Run work in a thread, in turn with that of other keys; it calls its checkpoint often.
 
-        Without ``gone`` it is done whoever goes away.
+        Without ``gone`` it is done in any case.
 
         Raises InspectionEndedError when ``gone`` returns first, BusyError when there is too much other work or the
         index ends.

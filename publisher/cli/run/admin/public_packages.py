@@ -101,8 +101,8 @@ def warm_cache(place: PublicPackagesArgs, lock_file: Path) -> None:
             values = {"name": package.name, "version": package.version, "digests": sorted(package.digests)}
             found = packages.change("warm", {**values, "set": lock_file.name})
             results.append(found)
-            told = "private" if found.get("owned") else f"{len(found['files'])} files"
-            output.say(f"[{number}/{len(pinned)}] {package.name} {package.version}: {told}")
+            state = "private" if found.get("owned") else f"{len(found['files'])} files"
+            output.say(f"[{number}/{len(pinned)}] {package.name} {package.version}: {state}")
             for filename, reason in found["failed"].items():
                 output.say(f"  {filename}: {reason}")
     failed = [filename for found in results for filename in found["failed"]]

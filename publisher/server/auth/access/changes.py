@@ -24,7 +24,7 @@ NEW_FILE = """\
 # Every account has this role, as on an index without this file: narrow it once people have roles of their own.
 "*" = "maintainer"
 """
-"""The file that the first role begins, so that nobody else loses rights by it."""
+"""The file that the first role begins, so that no other account loses rights by it."""
 
 
 class InvalidRoleError(ValueError):

@@ -98,7 +98,7 @@ class AccessControl:
             if found is not self._applied or self._blocked:
                 await self._apply(found)
         if self._blocked:
-            raise AccessUnavailableError(f"{FILE} {found.problem}; nobody's rights are known.")
+            raise AccessUnavailableError(f"{FILE} {found.problem}; no account's rights are known.")
 
     def require_changes(self) -> None:
         """Return when changes are allowed; raise AccessUnavailableError while the copy of the rules decides."""

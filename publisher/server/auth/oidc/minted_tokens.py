@@ -102,7 +102,7 @@ class MintedTokens:
         }
         text = PREFIX + jose.sign(claims, key.secret, key.key_id)
         principal = await self._principal(claims)
-        assert principal is not None  # noqa: S101 - for the type checker: whoever issues has looked at the vouchers
+        assert principal is not None  # noqa: S101 - for the type checker: issuing looks at the vouchers first
         return MintedToken(text, now + LIFETIME, principal)
 
     def recall(self, token: str) -> Principal | None:

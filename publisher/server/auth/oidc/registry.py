@@ -92,7 +92,7 @@ class PublisherRegistry:
 
 
 def _apply(files: Files, change: Callable[[Publishers], _Result]) -> _Result:
-    """Apply a change to the file as it is now, again where somebody else was faster."""
+    """Apply a change to the file as it is now, again if another process was faster."""
     while True:
         try:
             version: str | None = files.stat(KEY).version

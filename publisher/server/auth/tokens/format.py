@@ -21,7 +21,7 @@ class TokenText(NamedTuple):
 
 
 def new_token() -> TokenText:
-    """Return a token that nobody can guess."""
+    """Return a new random token."""
     identifier = "".join(secrets.choice(_ALPHABET) for _ in range(IDENTIFIER))
     body = PREFIX + identifier + "".join(secrets.choice(_ALPHABET) for _ in range(SECRET))
     return TokenText(identifier, body + _checksum(body))

@@ -33,7 +33,7 @@ class PypiserverRoutes:
         )
 
     async def answer(self, request: Request, _path: str) -> "MountedAnswer":
-        """Hand a request to pypiserver, once its whole body is here: a client that is slow holds up nobody."""
+        """Hand a request to pypiserver, once its whole body is here: a slow client holds up no other."""
         body = b"" if request.method in {"GET", "HEAD"} else await request.body()
         await self._catalog.refresh()
         if self._app is None:

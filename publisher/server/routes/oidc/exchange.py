@@ -71,9 +71,9 @@ async def _token(request: Request) -> str:
 
 def _refusal(error: MintingRefusedError) -> Response:
     unavailable = error.code is RefusalCode.UNAVAILABLE
-    told = {
+    payload = {
         "message": "Token request failed",
         "errors": [{"code": error.code.value, "description": error.description}],
     }
-    answer = json_response(told, 503 if unavailable else 422)
+    answer = json_response(payload, 503 if unavailable else 422)
     return Response(answer.status, answer.body, [*answer.headers, (b"retry-after", b"5")]) if unavailable else answer

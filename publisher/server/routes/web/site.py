@@ -71,7 +71,7 @@ class Site:
         status: int = 200,
         headers: Headers | None = None,
     ) -> Response:
-        """Return a page that nobody may keep."""
+        """Return a page that no cache may keep."""
         whole = {**self._base(request), **values}
         made = await self.catalog.in_thread(lambda: make_body(template, whole))
         response = page_response(request, *made, status)

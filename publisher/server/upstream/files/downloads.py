@@ -47,7 +47,7 @@ class Download:
         self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
 
     def close(self) -> None:
-        """Close the file once nobody reads it any more."""
+        """Close the file after its last reader."""
         if self._file is not None and self.readers == 0 and self.done:
             os.close(self._file)
             self._file = None
@@ -226,7 +226,7 @@ class Downloads:
                 download.advance(written)
                 parts = [b""] if not parts[-1] else [await queue.get()]
         finally:
-            while not queue.empty():  # nobody waits for room any more
+            while not queue.empty():  # no writer waits for room any more
                 queue.get_nowait()
 
     async def _stay_wanted(self, download: Download) -> None:
@@ -234,4 +234,4 @@ class Downloads:
         if download.readers == 0 and download.length and download.written < download.length / 2:
             await asyncio.sleep(ABANDONED_AFTER)
             if download.readers == 0:
-                raise LocalFailureError("Nobody waits for this file any more.")
+                raise LocalFailureError("No client waits for this file any more.")

@@ -30,7 +30,7 @@ class StoredPublicFile:
 
 
 class PublicFiles:
-    """Files and metadata of listed files; whoever asks must have made sure that they may be passed on."""
+    """Files and metadata of listed files; callers make sure that they may be passed on."""
 
     def __init__(self, context: UpstreamContext, blobs: BlobStore, learned: LearnedFacts) -> None:
         self._context = context

@@ -14,7 +14,7 @@ _log = logging.getLogger(__name__)
 
 
 class SmallFiles:
-    """One request upstream for everybody who asks for the same file; nobody sees wrong or missing bytes."""
+    """One request upstream for all clients that want the same file; none sees wrong or missing bytes."""
 
     def __init__(self, context: UpstreamContext, blobs: BlobStore, flights: Flights, on_stored: OnStored) -> None:
         self._context = context
@@ -98,6 +98,6 @@ class SmallFiles:
 
 
 def _retrieve(task: "asyncio.Task[bytes]") -> None:
-    """Take note of a failure that nobody waits for any more."""
+    """Take note of a failure without a waiting client."""
     with suppress(asyncio.CancelledError):
         task.exception()

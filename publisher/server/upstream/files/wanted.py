@@ -29,7 +29,7 @@ class Wanted:
     limit: int
 
     def length_in(self, reply: FileReply) -> int | None:
-        """Return the number of bytes that will come, None where nobody says; raises UpstreamError."""
+        """Return the number of bytes that will come, None where upstream does not say; raises UpstreamError."""
         if reply.status == 404:
             raise NotUpstreamError(f"Upstream has no file {self.filename}.")
         if reply.status != 200:

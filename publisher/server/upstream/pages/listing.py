@@ -82,11 +82,11 @@ def _json_page(body: bytes, name: str) -> dict[str, Any]:
         page = json.loads(body)
     except (ValueError, RecursionError) as error:
         raise NotAnIndexPageError(f"it is not valid JSON ({error})") from None
-    meta, told = page.get("meta"), page.get("name")
+    meta, named = page.get("meta"), page.get("name")
     if not isinstance(meta, dict) or not str(meta.get("api-version", "")).startswith("1."):
         raise NotAnIndexPageError("it has no api-version 1.x")
-    if not isinstance(told, str) or normalize(told) != name:
-        raise NotAnIndexPageError(f"it is the page of {str(told)[:80]!r}")
+    if not isinstance(named, str) or normalize(named) != name:
+        raise NotAnIndexPageError(f"it is the page of {str(named)[:80]!r}")
     return dict(page)
 
 

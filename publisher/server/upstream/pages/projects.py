@@ -41,7 +41,7 @@ class PageState:
 
 
 class ProjectPages:
-    """Pages by normalized name; whoever asks must have made sure that the name is not owned here."""
+    """Pages by normalized name; callers make sure that the name is not owned here."""
 
     def __init__(self, context: UpstreamContext, store: PageStore) -> None:
         self._context = context
@@ -196,7 +196,7 @@ class ProjectPages:
         return task
 
     async def _fly(self, name: str, source: UpstreamSource) -> None:
-        """Ask upstream once, whoever waits for it, and keep its answer or its failure; raises nothing."""
+        """Ask upstream once, for all callers, and keep its answer or its failure; raises nothing."""
         breaker = self._context.breakers.of(source.url)
         try:
             async with self._places:

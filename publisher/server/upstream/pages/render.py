@@ -131,5 +131,5 @@ def _anchor(entry: Mapping[str, Any]) -> str:
         attributes["data-core-metadata"] = attributes["data-dist-info-metadata"] = text
     if isinstance(entry.get("provenance"), str):
         attributes["data-provenance"] = entry["provenance"]
-    told = " ".join(f'{name}="{html.escape(str(value))}"' for name, value in attributes.items())
-    return f"<a {told}>{html.escape(str(entry['filename']))}</a><br>"
+    written = " ".join(f'{name}="{html.escape(str(value))}"' for name, value in attributes.items())
+    return f"<a {written}>{html.escape(str(entry['filename']))}</a><br>"

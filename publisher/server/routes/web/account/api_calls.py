@@ -53,5 +53,5 @@ class ApiCalls:
         answer = await self._answer(Request(scope, receive))
         if not isinstance(answer, Response) or not answer.body:
             return None
-        told = json.loads(answer.body)
-        return told if isinstance(told, dict) else None
+        payload = json.loads(answer.body)
+        return payload if isinstance(payload, dict) else None

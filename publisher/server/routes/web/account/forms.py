@@ -26,7 +26,7 @@ class OwnForms:
         return await self._sessions.form_token(session.id)
 
     async def guest_token(self, request: Request) -> tuple[str, tuple[bytes, bytes]]:
-        """Return the token of a form for somebody without a session, and the header with the cookie it belongs to."""
+        """Return the token of a form for a visitor without a session, and the header with the cookie it belongs to."""
         number = read_cookie(request, FORM_COOKIE) or secrets.token_urlsafe(12)
         return await self._sessions.form_token(number), write_cookie(request, FORM_COOKIE, number, 3600)
 

@@ -1,0 +1,31 @@
+"""Words that must not come back into sentences that people read: help, messages, docstrings, comments and docs."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+WORDS = re.compile(r"\b(mend|mends|mended|whoever|nobody|somebody|told|stands? there|let in)\b", re.IGNORECASE)
+SUFFIXES = {".py", ".md", ".yml", ".yaml", ".toml", ".sh", ".service", ".conf", ".html"}
+PLACES = ("publisher", "docs", "deployments", "github-actions", ".github", "benchmarks")
+ALLOWED: dict[str, str] = {}
+"""Reasons for exceptions, by path and line as ``path: text``."""
+
+FILES = sorted(
+    path
+    for place in [*(ROOT / name for name in PLACES), ROOT]
+    for path in (place.glob("*") if place == ROOT else place.rglob("*"))
+    if path.is_file() and (path.suffix in SUFFIXES or path.name in {"Makefile", "Containerfile"})
+)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_no_foreign_word_is_back(path: Path) -> None:
+    lines = path.read_text("utf-8").splitlines()
+    found = [
+        f"{path.relative_to(ROOT).as_posix()}: {line.strip()}"
+        for line in lines
+        if WORDS.search(line) and f"{path.relative_to(ROOT).as_posix()}: {line.strip()}" not in ALLOWED
+    ]
+    assert not found
