@@ -100,7 +100,7 @@ class IndexApp:
         self._publishing = self._create_publishing()
         self._failed_logins = FailedLogins(self._audit)
         self._tokens = StoredTokens(credentials, self._access, self._authenticator)
-        self._token_changes = TokenChanges(credentials, self._tokens)
+        self._token_changes = TokenChanges(credentials, self._tokens.copy.forget)
         self._role_changes = RoleChanges(credentials, self._access)
         self._authorization = self._create_authorization()
         self._endings: dict[str, AccountEnding] = {

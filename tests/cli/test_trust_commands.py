@@ -10,6 +10,7 @@ from tests.helpers.http import Client
 from tests.helpers.index import ADMIN_TOKEN, RunningIndex
 from tests.helpers.tool import pypi_publish
 from tests.helpers.trust import with_token
+from tests.helpers.waiting import eventually
 
 USER, PASSWORD = "ada", "correct horse"
 ADMIN = {"PYPI_PUBLISH_ADMIN_TOKEN": ADMIN_TOKEN}
@@ -83,3 +84,18 @@ def test_login_saves_a_token_instead_of_the_password(own_index: RunningIndex, ke
     assert (who.code, who.stdout.strip()) == (0, USER), who.stderr
     assert pypi_publish("logout").code == 0
     assert "pypi-publish_" not in keyring_file.read_text()
+
+
+def test_an_account_that_is_removed_from_its_file_leaves_no_token_and_no_role(own_index: RunningIndex) -> None:
+    here = ("--htpasswd", str(own_index.htpasswd))
+    assert pypi_publish("users", "set-role", USER, "admin", env=ADMIN).code == 0
+    token = pypi_publish("token", "create", "--name", "laptop", "--can", "read").stdout.strip()
+    assert with_token(own_index.url, token).get("simple/").status_code == 200
+    removed = pypi_publish("users", "remove", USER, *here)
+    assert removed.code == 0, removed.stderr
+    assert "tokens: laptop" in removed.stderr
+    assert "roles: admin on *" in removed.stderr
+    own_index.add_user(USER, PASSWORD)  # another person, by the same name
+    assert Client(own_index.url, (USER, PASSWORD)).get("simple/").status_code == 200
+    assert eventually(lambda: with_token(own_index.url, token).get("simple/").status_code == 401)  # after 5 s at most
+    assert pypi_publish("token", "list").stdout.strip() == ""

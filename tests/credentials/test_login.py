@@ -29,6 +29,8 @@ def test_login_proves_stores_and_logout_removes(index: RunningIndex, keyring_fil
         "index-url": index.url,
         "rights": ["download", "list", "update"],
         "source": "keyring",
+        "passes-on": False,
+        "cooldown": None,
     }
     assert pypi_publish("upload", make_wheel(tmp_path, "by_keyring")).code == 0
 

@@ -7,7 +7,12 @@ from typing import TypeVar
 
 from publisher.errors import ConfigurationError, PublishError
 from publisher.secret import Secret
+from publisher.server.auth.access.changes import InvalidRoleError, RoleChanges
+from publisher.server.auth.access.control import AccessControl
+from publisher.server.auth.errors import AuthError
 from publisher.server.auth.htpasswd import InvalidAccountError, Users, create_file
+from publisher.server.auth.oidc.registry import PublisherRegistry
+from publisher.server.auth.tokens.changes import TokenChanges
 from publisher.server.storage.base import Files
 from publisher.server.storage.errors import StorageError
 from publisher.server.storage.folder import FolderStorage
@@ -40,10 +45,27 @@ class HtpasswdAccounts:
             raise ConfigurationError(str(error)) from error
 
     def remove(self, username: str) -> Mapping[str, Sequence[str]]:
-        """Remove an account; raise PublishError where there is none."""
+        """Remove an account with its tokens, roles and publishers, and return these; raise PublishError without one."""
         if username not in self.names() or not self._change(lambda files: self._users.remove(files, username)):
             raise PublishError(f"There is no user {username} in {self._path}.")
-        return {}  # tokens end with their account; a running index reports them
+        try:
+            return asyncio.run(self._end(username))
+        except (AuthError, StorageError, InvalidRoleError) as error:
+            raise PublishError(
+                f"{username} is removed, but not all its tokens, roles and publishers are: {error}",
+                hint="Remove them before you give that name to another account.",
+            ) from error
+
+    async def _end(self, username: str) -> Mapping[str, Sequence[str]]:
+        """End everything of an account that is kept beside it, as an index does."""
+        access = AccessControl(self._storage, self._path, ())
+        await access.bring_up_to_date()
+        publishers = await PublisherRegistry(self._storage).remove_of(username)
+        return {
+            "tokens": await TokenChanges(self._storage, lambda: None).revoke(username),
+            "roles": await RoleChanges(self._storage, access).remove_account(username),
+            "publishers": [publisher.title for publisher in publishers],
+        }
 
     def names(self) -> list[str]:
         """Return the names of all accounts."""

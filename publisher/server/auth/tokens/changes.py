@@ -17,7 +17,6 @@ from publisher.server.auth.tokens.records import (
     TokenRecord,
     read_document,
 )
-from publisher.server.auth.tokens.stored import StoredTokens
 from publisher.server.storage.base import Files, Storage
 from publisher.server.storage.errors import AbsentError, ChangedError
 
@@ -25,11 +24,11 @@ _Document = dict[str, Any]
 
 
 class TokenChanges:
-    """Changes the file with tokens; what it does not understand in there stays."""
+    """Changes the file with tokens, and calls ``changed`` then; unknown fields in there stay."""
 
-    def __init__(self, storage: Storage, tokens: StoredTokens) -> None:
+    def __init__(self, storage: Storage, changed: Callable[[], None]) -> None:
         self._storage = storage
-        self._tokens = tokens
+        self._changed = changed
 
     async def create(
         self, owner: str, name: str, grants: tuple[Grant, ...], *, expires: float | None, by: str
@@ -88,4 +87,4 @@ class TokenChanges:
 
         async with self._storage.lease("tokens") as lease, self._storage.writing(lease) as files:
             await asyncio.to_thread(work, files)
-        self._tokens.copy.forget()
+        self._changed()
