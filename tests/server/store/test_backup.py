@@ -1,5 +1,6 @@
 """A backup of an index that goes on changing: the commands of the how-to, with real rsync."""
 
+import re
 import shutil
 import subprocess
 import threading
@@ -14,6 +15,7 @@ from tests.conftest import ROOT
 from tests.helpers.dists import make_wheel
 from tests.helpers.http import Client
 from tests.helpers.pages import read_blocks
+from tests.helpers.trust import Admin, access_file, create_token, with_token
 from tests.server.conftest import OwnIndex
 
 PAGE = ROOT / "docs" / "how-to" / "back-up-the-index.md"
@@ -71,7 +73,7 @@ def _commands(number: int, places: dict[str, Path]) -> list[str]:
     """Return the commands of a block of the page, with folders of this test."""
     found = [command.text for command in read_blocks(PAGE)[number].commands]
     for name, place in places.items():
-        found = [command.replace(f"/{name}/", f"{place}/").replace("/.htpasswd", "/htpasswd") for command in found]
+        found = [re.sub(rf"/{name}(?=[/ ])", str(place), command).replace(".htpasswd", "htpasswd") for command in found]
     return found
 
 
@@ -95,6 +97,8 @@ def test_a_backup_of_an_index_at_work_loses_nothing(own: OwnIndex, tmp_path: Pat
     team.delete(WITHOUT_FOLDER)
     (index.root / ".pypi-publish/uploads").mkdir(exist_ok=True)
     (index.root / ".pypi-publish/uploads/half").write_bytes(b"x")
+    Admin(index.url).set_role("ada", "admin")
+    token = create_token(client, "ci", ["read"])
     with team.at_work():
         for stage, command in enumerate(commands):
             team.upload(f"new{stage}")
@@ -112,6 +116,9 @@ def test_a_backup_of_an_index_at_work_loses_nothing(own: OwnIndex, tmp_path: Pat
         _run(command)
     restored, client = own.start("--fallback-url", "http://127.0.0.1:1/", name="restored")
     assert client.get("health").status_code == 200
+    assert with_token(restored.url, token).get("simple/").status_code == 200
+    assert "token-created" in {event["what"] for event in Admin(restored.url).events()}
+    assert access_file(restored).read_text() == access_file(index).read_text()
     for project, page in before.items():
         status = client.get(f"simple/{project}/").status_code
         assert status in {200, 404}, f"{project} is passed on"
