@@ -18,16 +18,19 @@ import sys
 import time
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Event
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import requests
 from passlib.apache import HtpasswdFile
 
+from publisher.server.auth import hashes
 from tests.helpers.dists import make_wheel
 from tests.helpers.http import JSON, Client
 from tests.helpers.index import RunningIndex
@@ -90,12 +93,12 @@ def our_index(folder: Path, root: Path) -> Iterator[RunningIndex]:
 
 
 @contextmanager
-def pypiserver(folder: Path, root: Path) -> Iterator[str]:
+def pypiserver(folder: Path, root: Path, *options: str) -> Iterator[str]:
     """Run pypiserver as its users do."""
     with _listening_port() as port:
         pass
     command = [str(Path(sys.executable).with_name("pypi-server")), "run", "-i", "127.0.0.1", "-p", str(port)]
-    command += ["-a", "download, list, update", "-P", str(folder / "htpasswd"), str(root)]
+    command += ["-a", "download, list, update", "-P", str(folder / "htpasswd"), *options, str(root)]
     yield from _served(command, f"http://127.0.0.1:{port}/")
 
 
@@ -365,6 +368,98 @@ def _peak_memory(pid: int) -> int:
     return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) * 1024  # type: ignore[index]
 
 
+def misses(table: Table, work: Path, files: int) -> None:
+    """Ask for names that nobody has, each another one, while a file is uploaded every second; and without uploads."""
+    roots = {name: work / f"misses-{name}" for name in ("ours", "pypiserver")}
+    for root in roots.values():
+        fill(root, files // 10, 10)
+    script, numbers = work / "misses.lua", itertools.count()
+
+    def rate_of_misses(url: str, *, uploads: bool = True) -> float:
+        first = next(numbers)  # no name is asked for twice
+        name = f'"/simple/no-{first}-" .. n .. "/"'
+        script.write_text(f'local n = 0\nrequest = function() n = n + 1; return wrk.format("GET", {name}) end')
+        command = ["wrk", "-t1", "-c8", "-d4s", "-s", str(script), "-H", f"Authorization: {AUTHORIZATION}", url]
+        with _uploading(url, work) if uploads else nullcontext():
+            output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        answered = int(re.search(r"(\d+) requests in", output)[1])  # type: ignore[index]
+        refused = re.search(r"Non-2xx or 3xx responses: (\d+)", output)
+        assert refused is not None, output
+        assert int(refused[1]) == answered, output
+        return answered / 4
+
+    with our_index(work / "ours-misses", roots["ours"]) as index:
+        shutil.copy(index.htpasswd, work / "htpasswd")
+        with pypiserver(work, roots["pypiserver"], "--disable-fallback") as other:
+            during, theirs, alone = in_turn(
+                lambda: rate_of_misses(index.url),
+                lambda: rate_of_misses(other),
+                lambda: rate_of_misses(index.url, uploads=False),
+            )
+    table.row(f"unknown names during uploads, {files:,} files, of pypiserver", during, theirs, ">= 2", "/s")
+    table.row(f"unknown names during uploads, {files:,} files, of none meanwhile", during, alone, ">= 0.5", "/s")
+
+
+@contextmanager
+def _uploading(url: str, work: Path) -> Iterator[None]:
+    """Upload a file of a new project every second."""
+    ended = Event()
+
+    def send() -> None:
+        client = Client(url, (USER, PASSWORD))
+        while not ended.is_set():
+            assert client.upload(make_wheel(work, f"meanwhile_{time.time_ns()}")).status_code == 200
+            ended.wait(1)
+
+    with ThreadPoolExecutor(1) as thread:
+        sending = thread.submit(send)
+        try:
+            yield
+        finally:
+            ended.set()
+        sending.result()
+
+
+def logins(table: Table, work: Path, count: int) -> None:
+    """Time many first requests at once: all with one new account's password, and each with another account's."""
+    root, folder = work / "logins", work / "ours-logins"
+    root.mkdir()
+    folder.mkdir()
+    hashed = hashes.make(PASSWORD)
+    names = (f"user{number}" for number in itertools.count())
+    accounts = "".join(f"user{number}:{hashed}\n" for number in range(2 * ROUNDS * (2 * count + 2)))
+    for htpasswd in (folder / "htpasswd", work / "htpasswd"):
+        htpasswd.write_text(accounts)
+
+    def herd(url: str, users: list[str]) -> float:
+        """Return the seconds until all are let in; the connections are open before."""
+
+        def ask(session: requests.Session, user: str) -> None:
+            while (answer := session.get(f"{url}simple/", auth=(user, PASSWORD), timeout=600)).status_code == 503:
+                time.sleep(int(answer.headers["Retry-After"]))
+            answer.raise_for_status()
+
+        sessions = [requests.Session() for _ in users]
+        for session in sessions:
+            session.get(url, timeout=60)
+        with ThreadPoolExecutor(len(users)) as threads:
+            began = time.perf_counter()
+            list(threads.map(ask, sessions, users))
+            return time.perf_counter() - began
+
+    with our_index(folder, root) as index, pypiserver(work, root) as other:
+        one, theirs, alone, many, theirs_many = in_turn(
+            lambda: herd(index.url, [next(names)] * count),
+            lambda: herd(other, [next(names)] * count),
+            lambda: herd(index.url, [next(names)]),
+            lambda: herd(index.url, [next(names) for _ in range(count)]),
+            lambda: herd(other, [next(names) for _ in range(count)]),
+        )
+    table.row(f"{count} first logins at once, one account, time, of pypiserver", one, theirs, "<= 0.5", " s")
+    table.row(f"{count} first logins at once, one account, time, of one login", one, alone, "<= 2", " s")
+    table.row(f"{count} first logins at once, {count} accounts, time, of pypiserver", many, theirs_many, "<= 2.5", " s")
+
+
 def installs(table: Table, work: Path, count: int) -> None:
     """Time `uv pip install` of many small packages with a cold cache, from our index and from nginx."""
     root, site = work / "small", work / "site-small"
@@ -422,6 +517,8 @@ def main() -> None:
             "growth": lambda: growth(table, work, 1_000 // scale, 100_000 // scale),
             "adoption": lambda: adoption(table, work, 100_000_000 // scale),
             "upload": lambda: upload(table, work, 500_000_000 // scale),
+            "misses": lambda: misses(table, work, 10_000 // scale),
+            "logins": lambda: logins(table, work, 16),
             "installs": lambda: installs(table, work, 50),
         }
         for name, measure in measurements.items():

@@ -100,8 +100,8 @@ class Mount:
                 _copy(self.store / name, self.folder / name)
         for name in now.keys() - committed.keys() - dirty:
             (self.folder / name).unlink()
-        known = _stamps(self.folder)
-        self._known = {name: self._known.get(name, (0, 0, 0)) if name in dirty else known[name] for name in known}
+        known = {name: stamp for name, stamp in _stamps(self.folder).items() if name not in dirty}
+        self._known = known | {name: self._known[name] for name in dirty & self._known.keys()}
 
 
 @dataclass

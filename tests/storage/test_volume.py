@@ -260,3 +260,20 @@ def test_a_lease_that_is_lost_during_a_change_leaves_nothing_of_it(containers: C
             await _read(storage, "file")
 
     asyncio.run(run())
+
+
+def test_a_reload_keeps_what_was_changed_and_not_committed_yet(containers: Containers) -> None:
+    async def run() -> None:
+        one, other = containers.writer(), containers.writer()
+        for name in ("removed", "replaced"):
+            await _write(one, name, b"first")
+        mount = containers.mounts[one]
+        (mount.folder / "removed").unlink()
+        (mount.folder / "replaced").write_bytes(b"second")
+        (mount.folder / "new").write_bytes(b"new")
+        for step in (mount.reload, mount.commit, containers.mounts[other].reload):
+            step()
+        left = {path.name: path.read_bytes() for path in containers.mounts[other].folder.iterdir() if path.is_file()}
+        assert left == {"replaced": b"second", "new": b"new"}
+
+    asyncio.run(run())
