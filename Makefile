@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 # where it is set, every command of .venv would compile all that it imports, each time anew
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help demo test test-wide test-campaign test-all test-essential install uninstall deploy lint check docs lock clean
+.PHONY: help demo test test-wide test-campaign test-all test-essential bench install uninstall deploy lint check docs lock clean
 
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -23,6 +23,7 @@ help:
 	@echo 'make deploy put the index on Modal, with the credentials of `modal token new` or MODAL_TOKEN_ID and _SECRET'
 	@echo 'make lint   formatting, lint rules, types, workflows'
 	@echo 'make check  what CI runs'
+	@echo 'make bench  compare with uv, twine, nginx, pypiserver and others (25 minutes)'
 	@echo 'make docs   write the references of command line, actions and checks anew'
 	@echo 'make lock   pin the dependencies anew (requirements/*.txt)'
 	@echo 'make clean  remove .venv and everything that was built'
@@ -112,6 +113,10 @@ uninstall:
 # with another Python: make test-essential PYTHON=/usr/bin/python3 VENV=.venv/debian
 test-essential: $(READY) $(WHEELS)/.ready
 	@$(BIN)/python -m pytest -m essential $(PYTEST_ARGS)
+
+# each compares with its peers in one run and prints ratios: benchmarks/README.md
+bench: $(READY)
+	@for script in serve publish upstream pages checks; do $(BIN)/python benchmarks/$$script.py || exit 1; done
 
 deploy: $(READY)
 	@$(BIN)/modal deploy deployments/pypi_deploy.py || { \

@@ -59,9 +59,11 @@ def _holds(ratio: float, bound: str) -> bool:
     return ratio >= float(number.replace(",", "")) if sign == ">=" else ratio <= float(number.replace(",", ""))
 
 
-def wrk(url: str, path: str, accept: str = "*/*", seconds: int = 2) -> tuple[float, float]:
+def wrk(
+    url: str, path: str, accept: str = "*/*", seconds: int = 2, authorization: str = AUTHORIZATION
+) -> tuple[float, float]:
     """Return requests and megabytes a second: one thread, 8 connections, every request authenticated."""
-    command = ["wrk", "-t1", "-c8", f"-d{seconds}s", "-H", f"Authorization: {AUTHORIZATION}", "-H", f"Accept: {accept}"]
+    command = ["wrk", "-t1", "-c8", f"-d{seconds}s", "-H", f"Authorization: {authorization}", "-H", f"Accept: {accept}"]
     output = subprocess.run([*command, url + path], capture_output=True, text=True, check=True).stdout
     errors = re.search(r"Non-2xx or 3xx responses: (\d+)", output)
     assert errors is None, output
@@ -201,6 +203,22 @@ def pages(table: Table, work: Path, files: int, legacy_seconds: int) -> None:
                     table.row(f"{name}, of nginx", ours, without, ">= 0.5")
                     table.row(f"{name}, of nginx auth_basic", ours, with_password, ">= 5")
                     table.row(f"{name}, of pypiserver", ours, legacy, ">= 3,000")
+
+
+def tokens(table: Table, work: Path) -> None:
+    """Measure a page that is asked for with a stored token, and with a password that is remembered."""
+    root = work / "tokens"
+    fill(root, 10, 10)
+    with our_index(work / "ours-tokens", root) as index:
+        answer = requests.post(
+            f"{index.url}-/tokens", json={"name": "bench", "rights": ["read"]}, auth=(USER, PASSWORD), timeout=60
+        )
+        token = base64.b64encode(f"__token__:{answer.json()['token']}".encode()).decode()
+        path = "simple/project0/"
+        by_token, by_password = in_turn(
+            lambda: wrk(index.url, path, JSON, authorization=f"Basic {token}")[0], lambda: rate(index.url, path, JSON)
+        )
+    table.row("page with a token, JSON, requests/s, of one with a password", by_token, by_password, ">= 0.95")
 
 
 def lists(table: Table, work: Path, counts: list[int]) -> None:
@@ -369,7 +387,7 @@ def _peak_memory(pid: int) -> int:
 
 
 def misses(table: Table, work: Path, files: int) -> None:
-    """Ask for names that nobody has, each another one, while a file is uploaded every second; and without uploads."""
+    """Ask for unknown names, each another one, while a file is uploaded every second; and without uploads."""
     roots = {name: work / f"misses-{name}" for name in ("ours", "pypiserver")}
     for root in roots.values():
         fill(root, files // 10, 10)
@@ -432,7 +450,7 @@ def logins(table: Table, work: Path, count: int) -> None:
         htpasswd.write_text(accounts)
 
     def herd(url: str, users: list[str]) -> float:
-        """Return the seconds until all are let in; the connections are open before."""
+        """Return the seconds until all are logged in; the connections are open before."""
 
         def ask(session: requests.Session, user: str) -> None:
             while (answer := session.get(f"{url}simple/", auth=(user, PASSWORD), timeout=600)).status_code == 503:
@@ -512,6 +530,7 @@ def main() -> None:
         table = Table()
         measurements: dict[str, Callable[[], None]] = {
             "pages": lambda: pages(table, work, 10_000 // scale, max(10 // scale, 2)),
+            "tokens": lambda: tokens(table, work),
             "lists": lambda: lists(table, work, [1_000 // scale, 10_000 // scale]),
             "downloads": lambda: downloads(table, work, 100_000_000 // scale),
             "growth": lambda: growth(table, work, 1_000 // scale, 100_000 // scale),
