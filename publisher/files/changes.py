@@ -41,6 +41,8 @@ def read_text(path: Path) -> str | None:
 
     Raises ConfigurationError when it can't be read or is not UTF-8.
     """
+    if path.is_fifo():
+        raise ConfigurationError(f"{path} is a named pipe, not a file.", path=path)  # reading it would wait for ever
     try:
         return path.read_bytes().decode("utf-8")
     except FileNotFoundError:

@@ -69,6 +69,10 @@ class Place:
     def pyproject(self, content: bytes) -> None:
         (self.project / "pyproject.toml").write_bytes(content)
 
+    def pipe_for_pyproject(self) -> None:
+        (self.project / "pyproject.toml").unlink()
+        os.mkfifo(self.project / "pyproject.toml")
+
     def without_password(self, netrc: bytes | None) -> None:
         self.variable("PYPI_PUBLISH_PASSWORD", None)
         (self.home / ".netrc").mkdir() if netrc is None else (self.home / ".netrc").write_bytes(netrc)
@@ -125,6 +129,7 @@ SURROUNDINGS: dict[str, Callable[[Place], None]] = {
     "no CA bundle": lambda place: place.variable("REQUESTS_CA_BUNDLE", "/nowhere"),
     "a project that is no UTF-8": lambda place: place.pyproject(b"\xff\xfe[project"),
     "a project nested too deeply": lambda place: place.pyproject(b"a=" + b"[" * 3000),
+    "a project whose file is a named pipe": lambda place: place.pipe_for_pyproject(),
     "a netrc file that is a folder": lambda place: place.without_password(None),
     "a netrc file that is no UTF-8": lambda place: place.without_password(b"machine a login \xe9 password x"),
 }
