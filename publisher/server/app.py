@@ -205,7 +205,7 @@ class IndexApp:
             url,
             revocations=self._revocations,
             vouchers=Owners(self._authenticator, self._access),
-            exists=self._catalog.was_published,
+            is_published=self._catalog.was_published,
         )
 
     async def _end_publishers(self, account: str) -> list[str]:

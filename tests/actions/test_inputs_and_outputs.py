@@ -71,11 +71,13 @@ def test_the_code_reads_nothing_that_no_action_has() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "source"), [("publish", step_summary.outputs_of), ("configure", action.configure_step)]
+    ("name", "sources"),
+    [("publish", [step_summary.outputs_of, action]), ("configure", [action.configure_step])],
 )
-def test_every_output_is_that_of_its_name_and_is_set(name: str, source: Any) -> None:
+def test_every_output_is_that_of_its_name_and_is_set(name: str, sources: list[Any]) -> None:
     document = _action(name)
-    keys = {key.value for key in ast.walk(ast.parse(inspect.getsource(source))) if isinstance(key, ast.Constant)}
+    trees = [ast.parse(inspect.getsource(source)) for source in sources]
+    keys = {key.value for tree in trees for key in ast.walk(tree) if isinstance(key, ast.Constant)}
     for output, details in document["outputs"].items():
         assert re.match(rf"\$\{{\{{ steps\.{name}\.outputs\.{output}( \|\| 'false')? \}}\}}$", details["value"]), output
         assert output in keys

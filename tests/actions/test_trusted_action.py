@@ -87,6 +87,7 @@ def test_what_init_writes_publishes_without_a_secret(
     assert not re.search(r"pypi-publish-oidc_ey\w+", shown)
 
 
+@pytest.mark.wide
 def test_a_missing_permission_is_said_with_what_to_add(
     act: Act, trusting: RunningIndex, issuer: Issuer, tmp_path: Path
 ) -> None:
@@ -102,6 +103,7 @@ def test_a_missing_permission_is_said_with_what_to_add(
     assert issuer.issued == []
 
 
+@pytest.mark.wide
 def test_the_token_is_exported_for_other_tools(
     act: Act, trusting: RunningIndex, issuer: Issuer, tmp_path: Path
 ) -> None:

@@ -119,6 +119,7 @@ SCENES = (
         projects={"packages/a": ("acme-a", "1.0"), "packages/b": ("acme-b", "1.0")},
     ),
     Scene(("docs/how-to/publish-from-ci.md",), before=COMMIT, projects=WIDGETS, variables={**HERE, "TAG": "v1.3.0"}),
+    Scene(("docs/how-to/tokens.md",), agrees=True, variables={**HERE, "TOKEN": "a-token"}),
     Scene(("docs/how-to/run-the-index.md",)),
     Scene(("docs/how-to/run-the-index-on-modal.md",), agrees=True, variables={**HERE, **ADMIN}),
     Scene(("docs/how-to/serve-the-client.md",), wide=True, before="pypi-publish users add ada --htpasswd .htpasswd"),

@@ -232,6 +232,7 @@ def own_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runni
         yield running
 
 
+@pytest.mark.wide
 def test_a_run_over_20_projects_that_is_killed_in_the_middle_is_finished_by_the_next(
     own_index: RunningIndex, tmp_path: Path
 ) -> None:

@@ -13,6 +13,7 @@ from tests.helpers.dists import make_wheel
 from tests.helpers.http import Client, sha256
 from tests.helpers.index import ADMIN_TOKEN, RunningIndex
 from tests.helpers.trust import Admin, create_token, with_token
+from tests.helpers.waiting import eventually
 from tests.server.conftest import PASSWORD, OwnIndex
 
 
@@ -45,7 +46,7 @@ def test_every_change_is_on_record_with_its_sender_and_no_secret(own: OwnIndex, 
     assert failed == {"ada": 1, "(no account)": 1}
     assert [each["what"] for each in admin.events("?project=Acme&user=ada")] == ["upload", "yank", "unyank", "delete"]
     assert admin.events("?user=bob")[0]["what"] == "account-created"
-    assert admin.events("?since=0.0") == []
+    assert eventually(lambda: admin.events("?since=0.0") == [])
     everything = json.dumps(events) + index.log.read_text()
     for text in (secret, PASSWORD, "bobs secret", "typed a wrong one", "my password", ADMIN_TOKEN):
         assert text not in everything

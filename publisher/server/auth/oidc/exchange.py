@@ -27,13 +27,13 @@ _LONGEST_LIFE = 86_400.0
 
 @dataclass(frozen=True)
 class ExchangeParts:
-    """The parts that an exchange works with; ``exists`` tells whether a project has files."""
+    """The parts that an exchange works with; ``is_published`` tells whether a project has files."""
 
     registry: PublisherRegistry
     tokens: MintedTokens
     vouchers: Vouchers
     storage: Storage
-    exists: Callable[[str], Awaitable[bool]]
+    is_published: Callable[[str], Awaitable[bool]]
     audience: str
 
 
@@ -112,7 +112,7 @@ class Exchange:
         """Return the state of a publisher after this use: one that may create a project does so once."""
         if publisher.state is PublisherState.ACTIVE:
             return publisher.state
-        if not await self._parts.exists(publisher.projects[0]):
+        if not await self._parts.is_published(publisher.projects[0]):
             return PublisherState.CREATING
         if publisher.state is PublisherState.PENDING:
             raise MintingRefusedError(

@@ -22,7 +22,7 @@ class TrustedPublishing:
     """
     Publishers, the exchange of tokens, and the tokens minted, of an index with a public URL.
 
-    ``exists`` tells whether a project, by its normalized name, has files.
+    ``is_published`` tells whether a project, by its normalized name, has files.
     """
 
     def __init__(  # noqa: PLR0913 - the parts of the index that it works with
@@ -32,7 +32,7 @@ class TrustedPublishing:
         *,
         revocations: Revocations,
         vouchers: Vouchers,
-        exists: Callable[[str], Awaitable[bool]],
+        is_published: Callable[[str], Awaitable[bool]],
         registry: PublisherRegistry | None = None,
     ) -> None:
         self.audience = audience_of(public_url)
@@ -41,7 +41,7 @@ class TrustedPublishing:
         self._storage = storage
         self._revocations = revocations
         self._vouchers = vouchers
-        self._exists = exists
+        self._is_published = is_published
         self._lazy_exchange: Exchange | None = None
         self._warming: asyncio.Task[None] | None = None
 
@@ -97,7 +97,9 @@ class TrustedPublishing:
     def _create_exchange(self) -> "Exchange":
         from publisher.server.auth.oidc.exchange import Exchange, ExchangeParts  # noqa: PLC0415 - see the module
 
-        parts = ExchangeParts(self.registry, self.tokens, self._vouchers, self._storage, self._exists, self.audience)
+        parts = ExchangeParts(
+            self.registry, self.tokens, self._vouchers, self._storage, self._is_published, self.audience
+        )
         return Exchange(parts)
 
 

@@ -64,7 +64,7 @@ class Index:
             url,
             revocations=Revocations(storage, revocations),
             vouchers=accounts,
-            exists=exists,
+            is_published=exists,
             registry=PublisherRegistry(storage, NOW),
         )
         return cls(publishing, accounts, projects)
