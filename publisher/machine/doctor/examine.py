@@ -15,8 +15,10 @@ from publisher.machine.doctor.keyring import check_keyring
 from publisher.machine.doctor.lock_files import check_lock_files
 from publisher.machine.doctor.project import check_project
 from publisher.machine.doctor.tools import check_tools
+from publisher.machine.doctor.workflows import check_workflows
 from publisher.machine.paths import Machine
 from publisher.project.config import ProjectConfig, read_project_config
+from publisher.project.pyproject import read_source
 from publisher.secret import Secret
 
 _CONFIGURATION = Reporter(Area.CONFIGURATION)
@@ -43,6 +45,7 @@ def examine(given: DoctorInput, thresholds: Thresholds) -> Generator[Diagnosis, 
     reached = yield from check_index(index, thresholds)
     target = Target(index, given.username or config.username, given.password)
     accepted = yield from check_credentials(target, reached)
+    yield from check_workflows(given.machine.folder, index, _project_name(given.machine.folder))
     yield from check_keyring(index, accepted)
     yield from check_lock_files(given.machine.folder, index, accepted)
     yield from check_tools(index, given.machine, accepted)
@@ -54,6 +57,13 @@ def _read_config(folder: Path) -> ProjectConfig:
         return read_project_config(folder)
     except ConfigurationError:
         return ProjectConfig()  # the checks of the project report it
+
+
+def _project_name(folder: Path) -> str | None:
+    try:
+        return read_source(folder).name
+    except ConfigurationError:
+        return None
 
 
 def _find_index(named: str | None) -> tuple[IndexUrl | None, Sequence[Diagnosis]]:
