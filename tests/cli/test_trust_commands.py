@@ -99,3 +99,15 @@ def test_an_account_that_is_removed_from_its_file_leaves_no_token_and_no_role(ow
     assert Client(own_index.url, (USER, PASSWORD)).get("simple/").status_code == 200
     assert eventually(lambda: with_token(own_index.url, token).get("simple/").status_code == 401)  # after 5 s at most
     assert pypi_publish("token", "list").stdout.strip() == ""
+
+
+@pytest.mark.parametrize("where", ["at the index", "in the file"])
+def test_a_new_account_has_no_token_of_an_old_one_that_htpasswd_removed(own_index: RunningIndex, where: str) -> None:
+    token = pypi_publish("token", "create", "--name", "laptop", "--can", "read").stdout.strip()
+    own_index.htpasswd.write_text("")
+    options = ("--htpasswd", str(own_index.htpasswd)) if where == "in the file" else ()
+    added = pypi_publish("users", "add", USER, "--password-stdin", *options, given=f"{PASSWORD}\n", env=ADMIN)
+    assert added.code == 0, added.stderr
+    assert eventually(lambda: Client(own_index.url, (USER, PASSWORD)).get("simple/").status_code == 200)
+    assert eventually(lambda: with_token(own_index.url, token).get("simple/").status_code == 401)
+    assert pypi_publish("token", "list").stdout.strip() == ""

@@ -11,6 +11,7 @@ from publisher.server.auth.authenticator import Authenticator
 from publisher.server.auth.errors import InvalidAccountError
 from publisher.server.auth.htpasswd import Change, Users
 from publisher.server.auth.principal import ADMIN_TOKEN, Principal, PrincipalKind, Right
+from publisher.server.auth.tokens.changes import TokenChanges
 from publisher.server.http.messages import HttpError, Request, Response, error_response, json_response
 from publisher.server.routes.authorization import principal_of
 from publisher.server.routes.failures import DOMAIN_ERRORS, http_error
@@ -57,6 +58,8 @@ class AccountRoutes:
             change = await self._change(lambda users, files: users.add_service(files, username))
         else:
             change = await self._set_password(username, _text(found, "password"))
+        if change is Change.CREATED and (end_tokens := self._endings.get("tokens")) is not None:
+            await end_tokens(username)  # of an account of that name that was removed by other means
         if change is not Change.UNCHANGED:
             await self._record(request, f"account-{change.value}", account=username)
         status = 201 if change is Change.CREATED else 200
@@ -136,7 +139,8 @@ class AccountRoutes:
 
 def create_accounts(settings: ServerSettings, storage: Storage) -> AccountRoutes:
     """Return the account API for a server that has no index, over the storage of the accounts."""
-    return AccountRoutes(settings, Authenticator(settings, storage), storage, AuditTrail(storage))
+    endings = {"tokens": TokenChanges(storage, lambda: None).revoke}
+    return AccountRoutes(settings, Authenticator(settings, storage), storage, AuditTrail(storage), endings)
 
 
 def _activities(principal: Principal) -> list[str]:

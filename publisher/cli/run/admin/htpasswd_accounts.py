@@ -10,7 +10,7 @@ from publisher.secret import Secret
 from publisher.server.auth.access.changes import InvalidRoleError, RoleChanges
 from publisher.server.auth.access.control import AccessControl
 from publisher.server.auth.errors import AuthError
-from publisher.server.auth.htpasswd import InvalidAccountError, Users, create_file
+from publisher.server.auth.htpasswd import Change, InvalidAccountError, Users, create_file
 from publisher.server.auth.oidc.registry import PublisherRegistry
 from publisher.server.auth.tokens.changes import TokenChanges
 from publisher.server.storage.base import Files
@@ -32,7 +32,7 @@ class HtpasswdAccounts:
         """Create an account or change its password, and return which."""
         try:
             create_file(self._path)
-            return self._change(lambda files: self._users.set_password(files, username, password.reveal()).value)
+            return self._added(username, lambda files: self._users.set_password(files, username, password.reveal()))
         except InvalidAccountError as error:
             raise ConfigurationError(str(error)) from error
 
@@ -40,9 +40,19 @@ class HtpasswdAccounts:
         """Create a service account, and return whether it is new."""
         try:
             create_file(self._path)
-            return self._change(lambda files: self._users.add_service(files, username).value)
+            return self._added(username, lambda files: self._users.add_service(files, username))
         except InvalidAccountError as error:
             raise ConfigurationError(str(error)) from error
+
+    def _added(self, username: str, work: Callable[[Files], Change]) -> str:
+        """Add an account; a new one has no tokens, even if another one of that name was removed by other means."""
+        change = self._change(work)
+        if change is Change.CREATED:
+            try:
+                asyncio.run(TokenChanges(self._storage, lambda: None).revoke(username))
+            except StorageError as error:
+                raise self._unusable(error) from error
+        return change.value
 
     def remove(self, username: str) -> Mapping[str, Sequence[str]]:
         """Remove an account with its tokens, roles and publishers, and return these; raise PublishError without one."""
