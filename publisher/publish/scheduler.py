@@ -52,8 +52,8 @@ class UploadScheduler:
             except KeyboardInterrupt:
                 stop()
                 failure = StoppedError("Interrupted.")
-                if wait(running, timeout=GRACE).not_done:
-                    abort()
+                while wait(running, timeout=GRACE).not_done:
+                    abort()  # again, too: a connection may have begun at that moment
             for future in running:
                 future.cancel()
             self._collect(running, wait(running).done)
