@@ -27,7 +27,7 @@ def claim(name: str, *, place: PublicPackagesArgs) -> None:
 @command.command("owners")
 @click.argument("name")
 @click.option("--add", metavar="ACCOUNT", help="Account that becomes a maintainer of the project.")
-@click.option("--remove", metavar="ACCOUNT", help="Account that is no maintainer any more.")
+@click.option("--remove", metavar="ACCOUNT", help="Maintainer to remove.")
 @place_options
 @json_option
 @output_options

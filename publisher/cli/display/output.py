@@ -122,7 +122,7 @@ class Output:
                 self._print(following)
 
     def _print(self, text: str) -> None:
-        with suppress(OSError):  # an unreadable message is no reason to fail
+        with suppress(OSError):  # a message that can't be printed must not fail the command
             if self.above is not None:
                 self.above(text)
             else:

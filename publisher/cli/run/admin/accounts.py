@@ -62,7 +62,7 @@ def add_service_account(place: AccountsArgs, username: str) -> None:
 
 
 def rotate_password(place: AccountsArgs, username: str, *, generate: bool, password_stdin: bool) -> None:
-    """Give an account a new password; raises PublishError where there is no such account."""
+    """Give an account a new password; raises PublishError for an unknown account."""
     with _open(place) as accounts:
         known = accounts.names()
     if username not in known:
