@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 # where it is set, every command of .venv would compile all that it imports, each time anew
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help demo test test-wide test-campaign test-all test-essential bench install uninstall deploy lint check docs lock clean
+.PHONY: help demo test test-wide test-campaign test-mutants test-all test-essential bench install uninstall deploy lint check docs lock clean
 
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -76,7 +76,11 @@ test-wide: $(READY) $(WHEELS)/.ready $(IMAGE)/.ready $(CLIENTS)/.ready
 test-campaign: $(READY) $(WHEELS)/.ready $(IMAGE)/.ready $(CLIENTS)/.ready
 	@$(BIN)/python -m pytest -m campaign $(PYTEST_ARGS)
 
-test-all: test test-wide test-campaign
+# wrong changes at random: how many do the tests notice? Hours; by hand
+test-mutants: $(READY) $(WHEELS)/.ready $(IMAGE)/.ready $(CLIENTS)/.ready
+	@$(BIN)/python tests/tools/mutate.py $(MUTANTS_ARGS)
+
+test-all: test test-wide test-campaign test-mutants
 
 # uv keeps tools apart from projects; without it, a virtual environment in the user's data folder does the same
 TOOL = $(or $(XDG_DATA_HOME),$(HOME)/.local/share)/pypi-publish
