@@ -15,6 +15,7 @@ READY := $(VENV)/.ready
 WHEELS := $(VENV)/wheels
 IMAGE := $(VENV)/image
 CLIENTS := $(VENV)/clients
+BENCHMARKS := serve publish upstream pages checks
 
 help:
 	@echo 'make demo   set up .venv, then build, publish and install a package through an index on this machine'
@@ -120,7 +121,9 @@ test-essential: $(READY) $(WHEELS)/.ready
 
 # each compares with its peers in one run and prints ratios: benchmarks/README.md
 bench: $(READY)
-	@for script in serve publish upstream pages checks; do $(BIN)/python benchmarks/$$script.py || exit 1; done
+	@rows=$$(mktemp) && for script in $(BENCHMARKS); do \
+		BENCHMARK_ROWS="$$rows" $(BIN)/python benchmarks/$$script.py || exit 1; done && \
+	$(BIN)/python benchmarks/tables.py "$$rows"; rm -f "$$rows"
 
 deploy: $(READY)
 	@$(BIN)/modal deploy deployments/pypi_deploy.py || { \

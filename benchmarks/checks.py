@@ -16,7 +16,8 @@ from tempfile import TemporaryDirectory
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks.rounds import BIN, Command, Rounds, Took, row
+from benchmarks.rounds import BIN, Command, Rounds, Took
+from benchmarks.tables import heading, row
 from tests.helpers.projects import commit, make_project
 
 OURS, UV, PYTHON = (str(BIN / name) for name in ("pypi-publish", "uv", "python"))
@@ -64,21 +65,21 @@ def compare(bench: Rounds, tools: Tools) -> None:
     """Measure everything, each pair in turn."""
     run = partial(tools.run, bench)
     start, source, schema = bench.in_turn(run([OURS, "--version"]), run(tools.our_source), run(tools.schema))
-    row("the sources, of validate-pyproject", source.wall, schema.wall, 1.25)
-    row("the sources, without start-up, of half a second", source.wall - start.wall, AFTER_START, 1.0)
+    row("the sources, of validate-pyproject", source.wall, schema.wall, "<= 1.25", " s")
+    row("the sources, without start-up, of half a second", source.wall - start.wall, AFTER_START, "<= 1", " s")
     print(f"{'  (start-up alone: pypi-publish --version)':<62}{start.wall:>9.3g} s", flush=True)
 
     files, theirs = bench.in_turn(run(tools.our_files), run(*tools.on_files))
-    row("sdist and wheel, of check-wheel-contents; twine check", files.wall, theirs.wall, 0.7)
+    row("sdist and wheel, of check-wheel-contents; twine check", files.wall, theirs.wall, "<= 0.7", " s")
     both, all_three = bench.in_turn(run(tools.our_source, tools.our_files), run(tools.schema, *tools.on_files))
-    row("the two above, of the three tools one after the other", both.wall, all_three.wall, 0.9)
+    row("the two above, of the three tools one after the other", both.wall, all_three.wall, "<= 0.9", " s")
 
     rest = [tools.schema, *tools.on_files]
     whole, with_uv, with_pip = bench.in_turn(
         run([OURS, "check"]), run([UV, "build", "--quiet"], *rest), run([PYTHON, "-m", "build"], *rest)
     )
-    row("everything with the build, of uv build; the three", whole.wall, with_uv.wall, 1.0)
-    row("the same, of build with pip; the three", whole.wall, with_pip.wall, 0.5)
+    row("everything with the build, of uv build; the three", whole.wall, with_uv.wall, "<= 1", " s")
+    row("the same, of build with pip; the three", whole.wall, with_pip.wall, "<= 0.5", " s")
 
 
 def main() -> None:
@@ -88,7 +89,7 @@ def main() -> None:
     tools = ("uv", "build", "validate-pyproject", "check-wheel-contents", "twine", "hatchling")
     versions = ", ".join(f"{name} {version(name)}" for name in tools)
     print(f"{os.cpu_count()} cores, {platform.platform()}, Python {platform.python_version()}, {versions}")
-    print(f"{'measured (medians)':<62}{'ours':>11}{'other':>11}{'ratio':>8}  must be")
+    heading()
     with TemporaryDirectory() as folder:
         bench = Rounds(Path(folder), arguments.rounds)
         project = write_project(Path(folder) / "project")

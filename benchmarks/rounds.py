@@ -71,9 +71,3 @@ class Rounds:
             cpu += usage.ru_utime + usage.ru_stime
             memory = max(memory, usage.ru_maxrss / 1024)
         return Took(time.perf_counter() - began, cpu, memory)
-
-
-def row(what: str, ours: float, other: float, bound: float, unit: str = " s") -> None:
-    """Print one measurement, the one that it is compared with, and whether the ratio is within the bound."""
-    verdict = "ok" if ours <= bound * other else "NOT REACHED"
-    print(f"{what:<62}{ours:>9.3g}{unit}{other:>9.3g}{unit}{ours / other:>8.2f}  <= {bound:g} {verdict}", flush=True)

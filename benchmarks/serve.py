@@ -30,6 +30,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import requests
 from passlib.apache import HtpasswdFile
 
+from benchmarks.tables import heading, limit, row
 from publisher.server.auth import hashes
 from tests.helpers.dists import make_wheel
 from tests.helpers.http import JSON, Client
@@ -39,24 +40,6 @@ USER, PASSWORD = "bench", "correct horse"
 AUTHORIZATION = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
 ROUNDS = 3
 UV = str(Path(sys.executable).with_name("uv"))
-
-
-class Table:
-    """Prints one row for each measurement, with what it must reach."""
-
-    def __init__(self) -> None:
-        print(f"{'measured':<68}{'ours':>12}{'other':>12}{'ratio':>9}  must be", flush=True)
-
-    def row(self, what: str, ours: float, other: float, bound: str, unit: str = "") -> None:
-        ratio = ours / other if other else float("inf")
-        shown = [f"{number:,.4g}{unit}" for number in (ours, other)]
-        verdict = "ok" if _holds(ratio, bound) else "NOT REACHED"
-        print(f"{what:<68}{shown[0]:>12}{shown[1]:>12}{ratio:>9.3g}  {bound} {verdict}", flush=True)
-
-
-def _holds(ratio: float, bound: str) -> bool:
-    sign, number = bound.split()
-    return ratio >= float(number.replace(",", "")) if sign == ">=" else ratio <= float(number.replace(",", ""))
 
 
 def wrk(
@@ -176,7 +159,7 @@ def copy_to_site(url: str, site: Path, paths: dict[str, tuple[str, str]]) -> Non
         (site / target).write_bytes(answer.content)
 
 
-def pages(table: Table, work: Path, files: int, legacy_seconds: int) -> None:
+def pages(work: Path, files: int, legacy_seconds: int) -> None:
     """Measure a page of ten files in a folder of many, and the page of one project that has them all."""
     for what, projects in (("page in a folder of", files // 10), ("page of a project with", 1)):
         folder = work / f"pages-{projects}"
@@ -200,12 +183,12 @@ def pages(table: Table, work: Path, files: int, legacy_seconds: int) -> None:
                         partial(rate, guarded, f"{path}project0/"),
                     )
                     name = f"{what} {files:,} files, {form}, requests/s"
-                    table.row(f"{name}, of nginx", ours, without, ">= 0.5")
-                    table.row(f"{name}, of nginx auth_basic", ours, with_password, ">= 5")
-                    table.row(f"{name}, of pypiserver", ours, legacy, ">= 3,000")
+                    row(f"{name}, of nginx", ours, without, ">= 0.5")
+                    row(f"{name}, of nginx auth_basic", ours, with_password, ">= 5")
+                    row(f"{name}, of pypiserver", ours, legacy, ">= 3,000")
 
 
-def tokens(table: Table, work: Path) -> None:
+def tokens(work: Path) -> None:
     """Measure a page that is asked for with a stored token, and with a password that is remembered."""
     root = work / "tokens"
     fill(root, 10, 10)
@@ -218,10 +201,10 @@ def tokens(table: Table, work: Path) -> None:
         by_token, by_password = in_turn(
             lambda: wrk(index.url, path, JSON, authorization=f"Basic {token}")[0], lambda: rate(index.url, path, JSON)
         )
-    table.row("page with a token, JSON, requests/s, of one with a password", by_token, by_password, ">= 0.95")
+    row("page with a token, JSON, requests/s, of one with a password", by_token, by_password, ">= 0.95")
 
 
-def lists(table: Table, work: Path, counts: list[int]) -> None:
+def lists(work: Path, counts: list[int]) -> None:
     for count in counts:
         root, site = work / f"list-{count}", work / f"site-list-{count}"
         fill(root, count, 1)
@@ -229,10 +212,10 @@ def lists(table: Table, work: Path, counts: list[int]) -> None:
             copy_to_site(index.url, site, {"simple/index.json": ("simple/", JSON)})
             with nginx(work, site, auth=False) as plain:
                 ours, other = in_turn(lambda: wrk(index.url, "simple/", JSON)[0], lambda: wrk(plain, "simple/")[0])
-                table.row(f"/simple/ with {count:,} projects, requests/s, of nginx", ours, other, ">= 0.4")
+                row(f"/simple/ with {count:,} projects, requests/s, of nginx", ours, other, ">= 0.4")
 
 
-def downloads(table: Table, work: Path, large: int) -> None:
+def downloads(work: Path, large: int) -> None:
     root = work / "files"
     root.mkdir()
     (root / "small-1.0.tar.gz").write_bytes(os.urandom(20_000))
@@ -249,14 +232,14 @@ def downloads(table: Table, work: Path, large: int) -> None:
         ours, without, with_password = in_turn(
             lambda: wrk(index.url, small)[0], lambda: wrk(plain, small)[0], lambda: wrk(guarded, small)[0]
         )
-        table.row("a file of 20 KB, requests/s, of nginx", ours, without, ">= 0.2")
-        table.row("a file of 20 KB, requests/s, of nginx auth_basic", ours, with_password, ">= 1.5")
+        row("a file of 20 KB, requests/s, of nginx", ours, without, ">= 0.2")
+        row("a file of 20 KB, requests/s, of nginx auth_basic", ours, with_password, ">= 1.5")
         big = "packages/large-1.0.tar.gz"
         ours, without = in_turn(lambda: wrk(index.url, big, seconds=4)[1], lambda: wrk(plain, big, seconds=4)[1])
-        table.row(f"a file of {large // 10**6} MB, MB/s, of nginx", ours, without, ">= 0.8")
+        row(f"a file of {large // 10**6} MB, MB/s, of nginx", ours, without, ">= 0.8")
 
 
-def growth(table: Table, work: Path, few: int, many: int) -> None:
+def growth(work: Path, few: int, many: int) -> None:
     """Compare a page of ten files in a small folder and a large one, and starts with an empty and the large one."""
     small, large, empty = work / "few", work / "many", work / "none"
     fill(small, few // 10, 10)
@@ -279,8 +262,8 @@ def growth(table: Table, work: Path, few: int, many: int) -> None:
             return (time.perf_counter() - began) / len(wheels)
 
         sent_few, sent_many = in_turn(partial(send, one), partial(send, other))
-    table.row(f"upload at {many:,} files, time, of {few:,} files", sent_many, sent_few, "<= 1.5", " s")
-    table.row(f"page at {many:,} files, time, of {few:,} files", 1 / with_many, 1 / with_few, "<= 1.3", " s")
+    row(f"upload at {many:,} files, time, of {few:,} files", sent_many, sent_few, "<= 1.5", " s")
+    row(f"page at {many:,} files, time, of {few:,} files", 1 / with_many, 1 / with_few, "<= 1.3", " s")
 
     def start(folder: Path, root: Path, path: str) -> float:
         (folder / "htpasswd").parent.mkdir(exist_ok=True)
@@ -294,12 +277,10 @@ def growth(table: Table, work: Path, few: int, many: int) -> None:
         lambda: start(work / "ours-none", empty, "simple/"),
         lambda: start(work / "ours-many", large, "simple/project1/"),
     )
-    print(f"{'start until the first page, ' + format(many, ',') + ' files against none':<68}", end="")
-    print(f"{with_many:>11.3g}s{with_none:>11.3g}s{with_many - with_none:>+8.2f}s  <= +0.7 s", end="")
-    print(" ok" if with_many - with_none <= 0.7 else " NOT REACHED", flush=True)
+    limit(f"start until the first page, {many:,} files, more than none", with_many - with_none, "<= 0.7", " s")
 
 
-def adoption(table: Table, work: Path, size: int) -> None:
+def adoption(work: Path, size: int) -> None:
     """Time the first page of a project whose files were just copied in, the next, and the first after a restart."""
     root = work / "copied"
     root.mkdir()
@@ -318,11 +299,11 @@ def adoption(table: Table, work: Path, size: int) -> None:
         first, again = page(index.url), page(index.url)
     with our_index(work / "ours-copied", root) as index:
         restarted = page(index.url)
-    table.row("page of 10 files just copied in, again, of the first", again, first, "<= 0.2", " s")
-    table.row("the same after a restart, of the first", restarted, first, "<= 0.2", " s")
+    row("page of 10 files just copied in, again, of the first", again, first, "<= 0.2", " s")
+    row("the same after a restart, of the first", restarted, first, "<= 0.2", " s")
 
 
-def upload(table: Table, work: Path, size: int) -> None:
+def upload(work: Path, size: int) -> None:
     root = work / "uploads"
     root.mkdir()
     source = make_wheel(work, "heavy", members={"heavy/data": os.urandom(2**20)})
@@ -352,10 +333,9 @@ def upload(table: Table, work: Path, size: int) -> None:
             return time.perf_counter() - began
 
         took, other = in_turn(ours, plain)
-        table.row(f"upload of {size // 10**6} MB, speed, of sha256sum + cp", 1 / took, 1 / other, ">= 0.6", "/s")
+        row(f"upload of {size // 10**6} MB, speed, of sha256sum + cp", 1 / took, 1 / other, ">= 0.6", "/s")
         grown = (_peak_memory(index.process.pid) - before) / 2**20
-        print(f"{'memory that the uploads took more, MB':<68}{grown:>12.3g}{'':>12}{'':>9}  <= 64", end="")
-        print(" ok" if grown <= 64 else " NOT REACHED", flush=True)
+        limit("memory that the uploads took more", grown, "<= 64", " MB")
         _pages_meanwhile(index.url, ours)
 
 
@@ -386,7 +366,7 @@ def _peak_memory(pid: int) -> int:
     return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) * 1024  # type: ignore[index]
 
 
-def misses(table: Table, work: Path, files: int) -> None:
+def misses(work: Path, files: int) -> None:
     """Ask for unknown names, each another one, while a file is uploaded every second; and without uploads."""
     roots = {name: work / f"misses-{name}" for name in ("ours", "pypiserver")}
     for root in roots.values():
@@ -414,8 +394,8 @@ def misses(table: Table, work: Path, files: int) -> None:
                 lambda: rate_of_misses(other),
                 lambda: rate_of_misses(index.url, uploads=False),
             )
-    table.row(f"unknown names during uploads, {files:,} files, of pypiserver", during, theirs, ">= 2", "/s")
-    table.row(f"unknown names during uploads, {files:,} files, of none meanwhile", during, alone, ">= 0.5", "/s")
+    row(f"unknown names during uploads, {files:,} files, of pypiserver", during, theirs, ">= 2", "/s")
+    row(f"unknown names during uploads, {files:,} files, of none meanwhile", during, alone, ">= 0.5", "/s")
 
 
 @contextmanager
@@ -438,7 +418,7 @@ def _uploading(url: str, work: Path) -> Iterator[None]:
         sending.result()
 
 
-def logins(table: Table, work: Path, count: int) -> None:
+def logins(work: Path, count: int) -> None:
     """Time many first requests at once: all with one new account's password, and each with another account's."""
     root, folder = work / "logins", work / "ours-logins"
     root.mkdir()
@@ -473,12 +453,12 @@ def logins(table: Table, work: Path, count: int) -> None:
             lambda: herd(index.url, [next(names) for _ in range(count)]),
             lambda: herd(other, [next(names) for _ in range(count)]),
         )
-    table.row(f"{count} first logins at once, one account, time, of pypiserver", one, theirs, "<= 0.5", " s")
-    table.row(f"{count} first logins at once, one account, time, of one login", one, alone, "<= 2", " s")
-    table.row(f"{count} first logins at once, {count} accounts, time, of pypiserver", many, theirs_many, "<= 2.5", " s")
+    row(f"{count} first logins at once, one account, time, of pypiserver", one, theirs, "<= 0.5", " s")
+    row(f"{count} first logins at once, one account, time, of one login", one, alone, "<= 2", " s")
+    row(f"{count} first logins at once, {count} accounts, time, of pypiserver", many, theirs_many, "<= 2.5", " s")
 
 
-def installs(table: Table, work: Path, count: int) -> None:
+def installs(work: Path, count: int) -> None:
     """Time `uv pip install` of many small packages with a cold cache, from our index and from nginx."""
     root, site = work / "small", work / "site-small"
     root.mkdir()
@@ -513,7 +493,7 @@ def installs(table: Table, work: Path, count: int) -> None:
 
         with nginx(work, site, auth=False) as plain:
             ours, other = in_turn(lambda: install(index.url), lambda: install(plain))
-    table.row(f"uv pip install of {count} packages, time, of nginx", ours, other, "<= 1.15", " s")
+    row(f"uv pip install of {count} packages, time, of nginx", ours, other, "<= 1.15", " s")
 
 
 def main() -> None:
@@ -527,18 +507,18 @@ def main() -> None:
     with TemporaryDirectory(prefix="benchmark-") as folder:
         work = Path(folder)
         users.save(str(work / "htpasswd"))
-        table = Table()
+        heading()
         measurements: dict[str, Callable[[], None]] = {
-            "pages": lambda: pages(table, work, 10_000 // scale, max(10 // scale, 2)),
-            "tokens": lambda: tokens(table, work),
-            "lists": lambda: lists(table, work, [1_000 // scale, 10_000 // scale]),
-            "downloads": lambda: downloads(table, work, 100_000_000 // scale),
-            "growth": lambda: growth(table, work, 1_000 // scale, 100_000 // scale),
-            "adoption": lambda: adoption(table, work, 100_000_000 // scale),
-            "upload": lambda: upload(table, work, 500_000_000 // scale),
-            "misses": lambda: misses(table, work, 10_000 // scale),
-            "logins": lambda: logins(table, work, 16),
-            "installs": lambda: installs(table, work, 50),
+            "pages": lambda: pages(work, 10_000 // scale, max(10 // scale, 2)),
+            "tokens": lambda: tokens(work),
+            "lists": lambda: lists(work, [1_000 // scale, 10_000 // scale]),
+            "downloads": lambda: downloads(work, 100_000_000 // scale),
+            "growth": lambda: growth(work, 1_000 // scale, 100_000 // scale),
+            "adoption": lambda: adoption(work, 100_000_000 // scale),
+            "upload": lambda: upload(work, 500_000_000 // scale),
+            "misses": lambda: misses(work, 10_000 // scale),
+            "logins": lambda: logins(work, 16),
+            "installs": lambda: installs(work, 50),
         }
         for name, measure in measurements.items():
             if arguments.only in name:

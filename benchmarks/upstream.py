@@ -35,6 +35,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import uvloop
 
+from benchmarks.tables import limit
 from tests.helpers.dists import make_wheel, metadata
 from tests.helpers.http import JSON
 from tests.helpers.index import RunningIndex
@@ -449,14 +450,11 @@ class Place:
 
 
 def row(what: str, value: float, unit: str, bound: str = "") -> None:
-    """Print a measurement, and whether it is within its bound (``<= 80``)."""
-    verdict = f"  {bound}: {'reached' if _holds(value, bound) else 'NOT REACHED'}" if bound else ""
-    print(f"{what:<66}{value:>10,.3f} {unit}{verdict}", flush=True)
-
-
-def _holds(value: float, bound: str) -> bool:
-    sign, number = bound.split()
-    return {"<=": value <= float(number), ">=": value >= float(number), "=": value == float(number)}[sign]
+    """Print a measurement, and whether it is within its bound (``<= 80``) where it has one."""
+    if bound:
+        limit(what, value, bound, unit)
+    else:
+        print(f"{what:<76}{value:>12,.3f} {unit}", flush=True)
 
 
 def measure_installation(name: str, url: str, requests: list[str], work: Path) -> tuple[float, float, int, int]:
