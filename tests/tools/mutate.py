@@ -3,8 +3,9 @@
     python tests/tools/mutate.py --count 200 --seed 1 [publisher/server/auth ...]
 
 Run it in a clean checkout that nobody else works in: it changes files in place and puts them back.
-Each change meets the tests that lie nearest first: those of its module, of its folder, of its room.
-The last line is the score; a change that no test can notice (it means the same) is yours to tell apart.
+Each change meets the tests that lie nearest first: those that import its module, those of its folder, of its room.
+Tests of other rooms run with --thorough only, so the score is a lower bound.
+A change that no test can notice, because it means the same, is yours to tell apart.
 """
 
 import argparse
@@ -35,12 +36,13 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=200, help="how many changes (default 200)")
     parser.add_argument("--seed", type=int, default=1, help="which sample (default 1)")
     parser.add_argument("--pytest", default="-n 2", help="further options of pytest (default: -n 2)")
+    parser.add_argument("--thorough", action="store_true", help="run the whole suite against what survives its room's")
     options = parser.parse_args()
     if changed := git("status", "--porcelain", "--untracked-files=no"):
         parser.error(f"commit first; these files differ:\n{changed}")
     score: Counter[tuple[str, bool]] = Counter()
     for number, mutation in enumerate(sample(options.areas, options.count, options.seed), 1):
-        caught = notice(mutation, options.pytest.split())
+        caught = notice(mutation, options.pytest.split(), thorough=options.thorough)
         score[area_of(mutation.path), bool(caught)] += 1
         verdict = f"noticed by {caught}" if caught else "SURVIVED"
         print(f"{number:3} {mutation.path.relative_to(ROOT)}:{mutation.line}: {verdict}", flush=True)  # noqa: T201
@@ -60,9 +62,9 @@ def sample(areas: Sequence[str], count: int, seed: int) -> list[Mutation]:
     return random.Random(seed).sample(places, min(count, len(places)))
 
 
-def notice(mutation: Mutation, options: Sequence[str]) -> str:
+def notice(mutation: Mutation, options: Sequence[str], *, thorough: bool) -> str:
     """Return the test that fails with a change and passes without it, ``a hang``, or an empty text."""
-    for tests in stages(mutation.path):
+    for tests in stages(mutation.path, thorough=thorough):
         kept = mutation.path.read_bytes()
         try:
             mutation.apply()
@@ -96,21 +98,34 @@ def failing(tests: Sequence[str], options: Sequence[str]) -> str:
     return found[1] if found else tests[0]
 
 
-def stages(path: Path) -> Iterator[list[str]]:
+def stages(path: Path, *, thorough: bool) -> Iterator[list[str]]:
     """Yield the tests of a file, nearest first."""
     relative = path.relative_to(ROOT)
     if relative.parts[0] == "deployments":
         yield ["tests/modal"]
         return
     room = Path("tests", *relative.parent.parts[1:])
-    here = sorted((ROOT / room).glob(f"test_{path.stem}*.py"))
-    if here:
-        yield [str(test.relative_to(ROOT)) for test in here]
-    while room.parts[1:]:
+    direct = {test for test in importing(path, ROOT / "tests") if test.stem.startswith("test_")}
+    if near := direct | {*(ROOT / room).glob(f"test_{path.stem}*.py")}:
+        yield sorted(str(test.relative_to(ROOT)) for test in near)
+    while room.parts[2 if room.parts[1:2] == ("server",) and not thorough else 1 :]:
         if (ROOT / room).is_dir():
             yield [str(room)]
         room = room.parent
-    yield ["tests/cli", "tests/publish", "tests/modal"]
+    users = importing(path, ROOT / "publisher")
+    if through := {test for user in users for test in importing(user, ROOT / "tests") if test.stem.startswith("test_")}:
+        yield sorted(str(test.relative_to(ROOT)) for test in through)
+    if thorough:
+        yield ["tests"]
+
+
+def importing(path: Path, folder: Path) -> Iterator[Path]:
+    """Yield the files of a folder that import a module, however they write it."""
+    parents = ".".join(path.relative_to(ROOT).parent.parts)
+    ways = re.compile(rf"\b{re.escape(parents)}(?:\.| import (?:.*\b)?){re.escape(path.stem)}\b")
+    for other in folder.rglob("*.py"):
+        if other != path and ways.search(other.read_text(encoding="utf-8")):
+            yield other
 
 
 def area_of(path: Path) -> str:
