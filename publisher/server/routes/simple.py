@@ -81,8 +81,6 @@ class SimplePages:
         scope = await self._authorization.read_scope(request)
         page = self._recall(key, self._catalog.revision) if scope.is_everything else None
         if page is None:
-            if self._catalog.unavailable_reason is not None and not self._catalog.names():
-                raise StorageUnavailableError
             names = sorted(scope.only(self._catalog.names()))
             make = _index_json if kind == JSON else _index_html
             revision = self._catalog.revision
@@ -105,9 +103,9 @@ class SimplePages:
             files = await self._catalog.files(project)
         except StorageError:
             last = self._pages.get(key)
-            if last is None:
+            if last is None or self._catalog.unavailable_reason is not None:
                 raise
-            return last.answer(request)  # the folder is lost for now: what was right before is better than nothing
+            return last.answer(request)  # its volume is busy for now: what was right before is better than nothing
         page = self._recall(key, project.revision)
         if page is None:
             make: Callable[..., bytes] = _project_json if kind == JSON else _project_html

@@ -99,8 +99,8 @@ class Catalog:
         return file_count(self._contents.projects)
 
     def is_current(self) -> bool:
-        """Tell whether memory and folder agree, as far as that is cheap to know."""
-        return self._watch.is_current()
+        """Tell whether memory and folder agree, as far as that is cheap to know; not while the folder is lost."""
+        return self._watch.is_current() and self.unavailable_reason is None
 
     def project(self, name: str) -> Project | None:
         """Return a known project by its normalized name."""
@@ -129,8 +129,15 @@ class Catalog:
     # with a look at the folder
 
     async def refresh(self) -> None:
-        """Make memory and folder agree, for the sake of known names."""
+        """
+        Make memory and folder agree, for the sake of known names.
+
+        Raises StorageUnavailableError while the folder is lost: what is in memory is no answer then, because `/health`
+        says so, and because the files that a page names could not be had.
+        """
         await self._watch.refresh()
+        await self.owned.recheck(self._contents.projects)
+        self._require_readable()
 
     async def rescan(self) -> None:
         """Read the folders that changed."""
@@ -150,14 +157,14 @@ class Catalog:
 
     async def find(self, name: str) -> Project | None:
         """Return a project by its normalized name; before there is none, the folder is looked at."""
-        await self._watch.refresh()
+        await self.refresh()
         if self.project(name) is None:
             await self.look()
         return self.project(name)
 
     async def find_path(self, url_path: str) -> str | None:
         """Return the path of the file of a URL path; before there is none, as `find`."""
-        await self._watch.refresh()
+        await self.refresh()
         if self.path_of(url_path) is None:
             await self.look()
         return self.path_of(url_path)
@@ -168,8 +175,9 @@ class Catalog:
             if project.loading is None or project.loading.done():
                 project.loading = asyncio.create_task(self._load(project))
             await asyncio.shield(project.loading)
+        self._require_readable()
         idle = project.loading is None or project.loading.done()
-        if project.is_due() and self.unavailable_reason is None and idle:
+        if project.is_due() and idle:
             project.verified = time.monotonic()
             project.loading = in_background(self._verify(project))
         return project.files
@@ -205,8 +213,7 @@ class Catalog:
                 async with self._storage.writing() as files:
                     await self.workers.run(lambda: self.records.remake(files))
         await self.owned.require_identity()
-        if self.unavailable_reason is not None:
-            raise StorageUnavailableError
+        self._require_readable()
 
     async def read_failure(self) -> str | None:
         """Return why the package folder can't be served, None when it can; a lost disk is noticed at once."""
@@ -224,6 +231,10 @@ class Catalog:
                 self._write_failure = await self.workers.run(lambda: _write_failure(self.dot_folder))
             self._next_write = now + (WRITE_TRIED_EVERY if self._write_failure is None else 1.0)
         return self._write_failure
+
+    def _require_readable(self) -> None:
+        if self.unavailable_reason is not None:
+            raise StorageUnavailableError
 
     # for changes
 
@@ -274,8 +285,7 @@ class Catalog:
         files, state = found
         if len(files) < len(places):
             await self._watch.rescan()
-        if self.unavailable_reason is not None:
-            raise StorageUnavailableError
+        self._require_readable()
         if project.revision == revision:
             project.files, project.state, project.verified = files, state, time.monotonic()
 

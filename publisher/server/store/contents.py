@@ -49,9 +49,8 @@ class FolderContents:
 
     def apply(self, number: int, listings: dict[str, DirectoryListing]) -> bool:
         """Take over the result of a scan; return False, and change nothing, after one that began later."""
-        if number < self._newest_scan:
+        if not self.supersede(number):
             return False
-        self._newest_scan = number
         gone = list(self._vanished_uploads(number, listings))
         for directory, came, went in differences(self.listings, listings):
             gone += [(directory, filename) for filename in went]
@@ -66,6 +65,13 @@ class FolderContents:
         for _, filename in gone:  # a file of the same name in another folder takes its place
             for directory in self.directories_of(filename):
                 self._insert(directory, filename)
+        return True
+
+    def supersede(self, number: int) -> bool:
+        """Have scans that began earlier change nothing; return False after one that began later."""
+        if number < self._newest_scan:
+            return False
+        self._newest_scan = number
         return True
 
     def add_upload(self, directory: str, filename: str, begun_scans: int) -> None:

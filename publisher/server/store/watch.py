@@ -90,7 +90,7 @@ class FolderWatch:
             try:
                 scan = self._read()
             except OSError as error:
-                self.lose(error)
+                self.lose(error, number)
             else:
                 self._apply(number, *scan)
         elif self._scanning is None or self._scanning.done():
@@ -130,13 +130,19 @@ class FolderWatch:
             try:
                 scan = await self._workers.run(self._read)
             except OSError as error:
-                self.lose(error)
+                self.lose(error, number)
             else:
                 self._apply(number, *scan)
                 self._scanned_generation = max(generation, self._scanned_generation)
 
-    def lose(self, error: OSError) -> None:
-        """Serve no more until the folder can be read again."""
+    def lose(self, error: OSError, number: int | None = None) -> None:
+        """
+        Serve no more until a scan succeeds that began later than the one that failed, by default than this moment.
+
+        One that had begun earlier may have read the folder while it was still there.
+        """
+        if not self.contents.supersede(self.begun_scans + 1 if number is None else number):
+            return
         if self.unavailable_reason is None:
             _log.error("%s", error)
         self.unavailable_reason = str(error.strerror or error)

@@ -196,19 +196,24 @@ def test_a_folder_that_can_not_be_written_is_served(own: OwnIndex, tmp_path: Pat
 def test_a_disk_that_is_gone_is_a_failure_and_never_an_empty_index(own: OwnIndex, tmp_path: Path) -> None:
     index, client = own.start("--fallback-url", "http://elsewhere.invalid/simple/")
     client.upload(make_wheel(tmp_path, "kept"))
-    page = client.page("kept")
-    client.get("packages/kept-1.0-py3-none-any.whl")
+    make_wheel(index.root, "copied")
+    assert client.get("simple/").status_code == 200
+    assert eventually((index.root / ".pypi-publish/facts/copied.jsonl").exists)  # its files are in memory now
+    pages = "simple/", "simple/kept/", "simple/copied/", "", "projects/kept/", "packages/", "pypi/kept/json"
+    for path in (*pages, "packages/kept-1.0-py3-none-any.whl"):
+        assert client.get(path).status_code == 200
     away = index.root.rename(index.root.with_name("away"))
     for there in (False, True):  # not there, and there but empty
         if there:
             index.root.mkdir()
         assert eventually(lambda: client.get("health").status_code == 503)
-        assert client.page("kept") == page
+        for path in pages:
+            assert client.get(path).status_code == 503, path
         assert client.get("packages/kept-1.0-py3-none-any.whl").status_code == 503
         assert client.get("simple/unknown/").status_code == 503
         assert client.get("packages/unknown-1.0.tar.gz").status_code == 503
         assert client.upload(make_wheel(tmp_path, "late")).status_code == 503  # it would make another folder of it
-        assert client.page("kept") == page
+        assert client.get("simple/kept/").status_code == 503
     index.root.rmdir()
     away.rename(index.root)
     assert eventually(lambda: client.get("health").status_code == 200)
