@@ -57,7 +57,7 @@ $(IMAGE)/.ready: $(READY) requirements/modal.txt requirements/deploy.txt
 		-r requirements/modal.txt -r requirements/deploy.txt
 	@touch $@
 
-# the publishing tools of others that the index is tested with; their requirements clash with ours
+# the programs of others that the index is tested with; their requirements clash with ours
 $(CLIENTS)/.ready: $(READY) requirements/clients.txt
 	@$(BIN)/uv venv --quiet --clear --no-project --python $(BIN)/python $(CLIENTS)
 	@$(BIN)/uv pip install --quiet --python $(CLIENTS)/bin/python --require-hashes -r requirements/clients.txt
@@ -159,11 +159,11 @@ lock:
 	@$(LOCK) pyproject.toml --group action --output-file requirements/action.txt
 	@$(LOCK) pyproject.toml --extra check --output-file requirements/hooks.txt
 	@$(LOCK) pyproject.toml --extra server --output-file requirements/server.txt
-	@$(LOCK) pyproject.toml --extra server --group modal --output-file requirements/modal.txt
+	@$(LOCK) pyproject.toml --extra server --extra bucket --group modal --output-file requirements/modal.txt
 	@$(LOCK) --group deploy --output-file requirements/deploy.txt
 	@$(LOCK) --group clients --output-file requirements/clients.txt
 	@$(LOCK) --group backends --output-file requirements/backends.txt
-	@$(LOCK) pyproject.toml --extra server --group dev --output-file requirements/dev.txt
+	@$(LOCK) pyproject.toml --extra server --extra bucket --group dev --output-file requirements/dev.txt
 
 clean:
 	rm -rf $(VENV) dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.index import RunningIndex, running_index
+from tests.helpers.object_store import ObjectStore, running_store
 
 ROOT = Path(__file__).parents[1]
 USER, PASSWORD = "ada", "p:ä ß✓"
@@ -51,6 +52,21 @@ def _own_surroundings(
     }
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
+
+
+@pytest.fixture(scope="session")
+def shared_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
+    """Run one object store for all tests of this process; each test takes a prefix of its own."""
+    with running_store(tmp_path_factory.mktemp("store")) as store:
+        yield store
+
+
+@pytest.fixture
+def object_store(shared_store: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> ObjectStore:
+    """Return a running object store, named and with credentials in the environment."""
+    for name, value in shared_store.environment.items():
+        monkeypatch.setenv(name, value)
+    return shared_store
 
 
 @pytest.fixture(scope="session")

@@ -84,6 +84,7 @@ DOORS = {
         "publisher.credentials.keyring_backend",  # a plug-in that keyring loads
         "publisher.machine.demo_keyring",  # the same
     ],
+    "obstore": ["publisher.server.storage.bucket.objects"],
     "passlib": ["publisher.server.auth.hashes"],
     "platformdirs": ["publisher.credentials.remembered", "publisher.files.cache"],
     "pypiserver": ["publisher.server.routes.legacy.pypiserver", "publisher.server.upstream.options"],

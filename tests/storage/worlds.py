@@ -2,12 +2,17 @@
 
 import asyncio
 import copy
+import uuid
 from pathlib import Path
 from typing import Any
 
 from publisher.server.storage.base import Storage
+from publisher.server.storage.bucket.identity import create_identity, open_identity
+from publisher.server.storage.bucket.objects import open_bucket
+from publisher.server.storage.bucket.storage import BucketStorage, BucketTimes
 from publisher.server.storage.folder import FolderStorage
 from publisher.server.storage.volume import VolumeStorage, VolumeTimes
+from tests.helpers.object_store import BUCKET
 from tests.modal.volumes import Mount, Volume
 
 TIMES = VolumeTimes(patience=2.0, lease=0.6, longest_commit=0.5, recent=0.2, retry_commit=0.3)
@@ -76,6 +81,11 @@ class Folder:
     def writer(self) -> Storage:
         return FolderStorage(self._root)
 
+    def make_unreadable(self, _storage: Storage, key: str) -> None:
+        """Put a folder in the place of a file."""
+        (self._root / key).unlink()
+        (self._root / key).mkdir()
+
 
 class Containers:
     """Containers with mounts of one volume."""
@@ -103,10 +113,33 @@ class Containers:
         self.lines[storage] = line
         return storage
 
+    def make_unreadable(self, storage: Storage, key: str) -> None:
+        """Put a folder in the place of a file."""
+        (self.mounts[storage].folder / key).unlink()
+        (self.mounts[storage].folder / key).mkdir()
+
     def kill(self, storage: Storage) -> None:
         """Let a container do nothing more, and not even say so."""
         self.lines[storage].cut = True
         self.mounts[storage].trouble.failing_commits = 10**6
 
 
-World = Folder | Containers
+class Bucket:
+    """Processes on one prefix of a bucket, whose store is a real one."""
+
+    def __init__(self, place: Path) -> None:  # noqa: ARG002 - as the other worlds
+        self.url = f"s3://{BUCKET}/{uuid.uuid4().hex}"
+        create_identity(open_bucket(self.url), self.url)
+
+    def writer(self) -> BucketStorage:
+        objects = open_bucket(self.url)
+        return BucketStorage(objects, open_identity(objects, self.url), times=BucketTimes(lease=0.6, recent=0.2))
+
+    def make_unreadable(self, _storage: Storage, _key: str) -> None:
+        """Empty the bucket."""
+        objects = open_bucket(self.url)
+        for key, _ in list(objects.walk("")):
+            objects.remove(key)
+
+
+World = Folder | Containers | Bucket

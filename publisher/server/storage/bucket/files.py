@@ -1,0 +1,105 @@
+"""Files of a storage as objects of a bucket; a log is a folder of batches that are never changed."""
+
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from publisher.server.storage.base import Stat
+from publisher.server.storage.bucket.identity import BucketIdentity
+from publisher.server.storage.bucket.objects import Objects
+from publisher.server.storage.errors import AbsentError, ChangedError, ExistsError
+
+_PARALLEL = 16
+"""Batches of a log that are read at a time."""
+
+_Result = TypeVar("_Result")
+
+
+class BucketFiles:
+    """The files of one folder of a bucket; ``leased`` tells whether they may be replaced and removed."""
+
+    def __init__(self, objects: Objects, identity: BucketIdentity, *, leased: bool = True) -> None:
+        self._objects = objects
+        self._identity = identity
+        self._leased = leased
+        self._last_batch = 0
+        self._writer = uuid.uuid4().hex[:12]
+
+    def read(self, key: str, start: int = 0, size: int | None = None) -> bytes:
+        """Return the contents of a file, or ``size`` bytes of it from ``start``."""
+        if start or size is not None:
+            return self._known_absent(lambda: self._objects.read_range(key, start, size))
+        found = self._known_absent(lambda: self._objects.read(key))
+        assert found is not None, "it was read without a condition"  # noqa: S101 - for the type checker
+        return found.data
+
+    def read_versioned(self, key: str, unless: str | None = None) -> tuple[bytes, str] | None:
+        """Return the contents of a file and their version; None when it still has the version ``unless``."""
+        found = self._known_absent(lambda: self._objects.read(key, unless))
+        return (found.data, found.stat.version) if found is not None else None
+
+    def stat(self, key: str) -> Stat:
+        """Return size, time and version of a file."""
+        return self._known_absent(lambda: self._objects.stat(key))
+
+    def list(self, prefix: str) -> Sequence[str]:
+        """Return the names directly below a prefix."""
+        began = time.monotonic()
+        folders, names = self._objects.names(prefix)
+        found = sorted(name for name in {*folders, *names} if not name.startswith("."))
+        if not found:
+            self._identity.require(began)
+        return found
+
+    def create(self, key: str, content: bytes | Path) -> Stat:
+        """Create a file that is absent."""
+        return self._objects.create(key, _bytes(content))
+
+    def replace(self, key: str, content: bytes | Path, version: str | None) -> Stat:
+        """Replace a file if it still has a version."""
+        self._require_lease()
+        try:
+            if version is None:
+                return self._objects.create(key, _bytes(content))
+            return self._objects.replace(key, _bytes(content), version)
+        except ExistsError:
+            raise ChangedError from None
+
+    def remove(self, key: str) -> None:
+        """Remove a file."""
+        self._require_lease()
+        self._objects.remove(key)
+
+    def append(self, log: str, batch: bytes, *, durable: bool = True) -> None:  # noqa: ARG002 - always durable
+        """Add a batch to a log, as an object of its own."""
+        self._last_batch = max(self._last_batch + 1, time.time_ns())
+        self._objects.create(f"{log}~/{self._last_batch:020d}-{self._writer}", batch)
+
+    def lines(self, log: str) -> Sequence[bytes]:
+        """Return the complete lines of a log."""
+        with ThreadPoolExecutor(_PARALLEL) as threads:
+            batches = list(threads.map(self.read, [f"{log}~/{name}" for name in self.list(f"{log}~")]))
+        return [line for batch in batches for line in batch.split(b"\n") if line]
+
+    def compact(self, log: str, keep: Callable[[Sequence[bytes]], Sequence[bytes]]) -> None:
+        """Do nothing: a log whose batches can't be merged in one step keeps them."""
+
+    def _require_lease(self) -> None:
+        if not self._leased:
+            raise RuntimeError("a file is replaced and removed under a lease only: see Storage.writing")
+
+    def _known_absent(self, look: Callable[[], _Result]) -> _Result:
+        """Return what a look finds; an absent file is absent only while the index itself is there."""
+        began = time.monotonic()
+        try:
+            return look()
+        except AbsentError:
+            self._identity.require(began)
+            raise
+
+
+def _bytes(content: bytes | Path) -> bytes:
+    return content if isinstance(content, bytes) else content.read_bytes()

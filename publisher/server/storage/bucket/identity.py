@@ -1,0 +1,93 @@
+"""The identifier of an index in its bucket: without it nothing there is believed, not even that something is absent."""
+
+import json
+import threading
+import time
+import uuid
+
+from publisher.errors import ConfigurationError, IndexUnavailableError
+from publisher.server.storage.bucket.objects import Objects
+from publisher.server.storage.errors import AbsentError, ExistsError, StorageError, StorageUnavailableError
+
+KEY = "index.json"
+
+FRESH = 2.0
+"""Seconds that a look counts for what is there; for what is absent there has to be a new one."""
+
+
+class BucketIdentity:
+    """The identifier that a bucket was opened with; all threads of a process share the looks at it."""
+
+    def __init__(self, objects: Objects, identifier: str) -> None:
+        self.identifier = identifier
+        self._objects = objects
+        self._looking = threading.Lock()
+        self._seen = float("-inf")
+
+    def is_recent(self) -> bool:
+        """Tell without waiting whether the identifier was there a moment ago."""
+        return time.monotonic() - self._seen < FRESH
+
+    def require(self, since: float | None = None) -> None:
+        """
+        Return when the identifier was there a moment ago, or after the monotonic time ``since``.
+
+        Raises StorageUnavailableError when it is not there, or can't be read.
+        """
+        if self._is_known(since):
+            return
+        with self._looking:
+            if self._is_known(since):
+                return
+            began = time.monotonic()
+            try:
+                found = read_identifier(self._objects)
+            except AbsentError:
+                found = None
+            if found != self.identifier:
+                self._seen = float("-inf")
+                raise StorageUnavailableError("The index's identifier is not in its bucket. Tell its administrator.")
+            self._seen = began
+
+    def _is_known(self, since: float | None) -> bool:
+        return self.is_recent() if since is None else self._seen > since
+
+
+def read_identifier(objects: Objects) -> str:
+    """Return the identifier of the index in a bucket; raise AbsentError where there is none."""
+    found = objects.read(KEY)
+    try:
+        return str(json.loads(found.data if found is not None else b"")["id"])
+    except (ValueError, TypeError, KeyError) as error:
+        raise StorageUnavailableError(f"{KEY} in the bucket can't be understood.") from error
+
+
+def open_identity(objects: Objects, url: str) -> BucketIdentity:
+    """Return the identity of the index at a URL; raise IndexUnavailableError where there is none."""
+    try:
+        identity = BucketIdentity(objects, read_identifier(objects))
+    except AbsentError as error:
+        raise IndexUnavailableError(
+            f"There is no index at {url}.", hint=f"Make one: pypi-publish storage create {url}"
+        ) from error
+    except StorageError as error:
+        raise IndexUnavailableError(f"The bucket {url} can't be read: {error.message}") from error
+    return identity
+
+
+def create_identity(objects: Objects, url: str) -> str:
+    """
+    Make a new index at a URL and return its identifier.
+
+    Raises ConfigurationError where there is one already, or anything else, IndexUnavailableError when it can't be made.
+    """
+    identifier = uuid.uuid4().hex
+    try:
+        if next(objects.walk(""), None) is not None:
+            raise ConfigurationError(f"{url} is not empty.", hint="Choose a prefix without objects below it.")
+        objects.create(KEY, json.dumps({"v": 1, "id": identifier, "created": int(time.time())}).encode())
+    except ExistsError as error:
+        raise ConfigurationError(f"There is an index at {url} already.") from error
+    except (AbsentError, StorageError) as error:
+        raise IndexUnavailableError(f"The bucket {url} can't be written: {error}") from error
+    return identifier
