@@ -5,10 +5,12 @@ Usage: python benchmarks/pages.py [--projects N ...]
 """
 
 import argparse
+import os
 import statistics
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -33,7 +35,7 @@ def main() -> None:
             fill(folder / "packages", count)
             index = RunningIndex.start(folder, "--authenticate", "update")
             try:
-                measure(index.url, count)
+                measure(index, count)
             finally:
                 index.stop()
 
@@ -47,44 +49,70 @@ def fill(root: Path, count: int) -> None:
         make_wheel(root, name, metadata_bytes=data)
 
 
-def measure(url: str, count: int) -> None:
-    print(f"{count:,} projects, in times of the JSON page of one of them")
+def measure(index: RunningIndex, count: int) -> None:
+    """Compare each page with the JSON page, both asked for in turn within one run."""
+    url = index.url
     session = requests.Session()
-    took(session, lambda _: f"{url}simple/project-00500/", JSON)
-    started = time.perf_counter()
+    json = Cost.of(session, index, lambda _: f"{url}simple/project-00500/", JSON)
+    print(f"{count:,} projects: times of the JSON page of one of them, and processor milliseconds of the index")
+    started = Cost.now(index)
     session.get(url, timeout=60)
-    first = time.perf_counter() - started
+    first = Cost.now(index) - started
     while "still being read" in session.get(url, timeout=60).text:
         time.sleep(0.05)
-    everything = time.perf_counter() - started
-    json = took(session, lambda _: f"{url}simple/project-00500/", JSON)
-    print(f"  {'first home page':<40}{first / json:>10.1f}")
-    print(f"  {'all summaries read, in the background':<40}{everything / json:>10.1f}")
+    everything = Cost.now(index) - started
+    started = Cost.now(index)
+    session.get(f"{url}?q=anything", timeout=60)
+    report("first home page", first, json)
+    report("all summaries read, in the background", everything, json)
+    report("first search, which makes the index", Cost.now(index) - started, json)
     rows: dict[str, Callable[[int], str]] = {
         "home, kept": lambda _: url,
         "home, made anew": lambda number: f"{url}?page={number % (count // 50) + 1}",
-        "search, made anew": lambda number: f"{url}?q=team+{number}",
-        "search with a typo, made anew": lambda number: f"{url}?q=projcet-{number:05}",
+        "search, few results": lambda number: f"{url}?q=project+{number:05}",
+        "search, many results": lambda number: f"{url}?q=team+{number}",
+        "search with a typing mistake": lambda number: f"{url}?q=projcet-{number:05}",
         "project, kept": lambda _: f"{url}projects/project-00500/",
         "project, first view": lambda number: f"{url}projects/project-{number:05}/",
     }
     for name, address in rows.items():
-        beside = took(session, lambda _: f"{url}simple/project-00500/", JSON)
-        print(f"  {name:<40}{took(session, address) / beside:>10.1f}", flush=True)
+        json = Cost.of(session, index, lambda _: f"{url}simple/project-00500/", JSON)
+        report(name, Cost.of(session, index, address), json)
 
 
-def took(session: requests.Session, address: Callable[[int], str], accept: str = "text/html") -> float:
-    """Return the median of several rounds: seconds a request, on a connection that stays open."""
-    rounds = []
-    number = 0
-    for _ in range(ROUNDS):
-        started = time.perf_counter()
-        for _ in range(EACH):
-            number += 1
-            answer = session.get(address(number), headers={"Accept": accept}, timeout=60)
-            assert answer.status_code == 200, answer.text
-        rounds.append((time.perf_counter() - started) / EACH)
-    return statistics.median(rounds)
+@dataclass(frozen=True)
+class Cost:
+    """Seconds that passed, and seconds of the index's processor."""
+
+    wall: float
+    processor: float
+
+    def __sub__(self, other: "Cost") -> "Cost":
+        return Cost(self.wall - other.wall, self.processor - other.processor)
+
+    @classmethod
+    def now(cls, index: RunningIndex) -> "Cost":
+        fields = Path(f"/proc/{index.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return cls(time.perf_counter(), (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK"))
+
+    @classmethod
+    def of(
+        cls, session: requests.Session, index: RunningIndex, address: Callable[[int], str], accept: str = "text/html"
+    ) -> "Cost":
+        """Return the cost of a request, on a connection that stays open: the median of the rounds, and the mean."""
+        walls, number, began = [], 0, cls.now(index)
+        for _ in range(ROUNDS):
+            started = time.perf_counter()
+            for _ in range(EACH):
+                number += 1
+                answer = session.get(address(number), headers={"Accept": accept}, timeout=60)
+                assert answer.status_code == 200, answer.text
+            walls.append((time.perf_counter() - started) / EACH)
+        return cls(statistics.median(walls), (cls.now(index) - began).processor / (ROUNDS * EACH))
+
+
+def report(name: str, cost: Cost, json: Cost) -> None:
+    print(f"  {name:<40}{cost.wall / json.wall:>10.1f}{1000 * cost.processor:>10.1f} ms", flush=True)
 
 
 if __name__ == "__main__":

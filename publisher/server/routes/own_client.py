@@ -25,8 +25,8 @@ def require_client_uploader(project: str, principal: Principal) -> None:
 
 
 async def find_client(catalog: Catalog) -> StoredFile | None:
-    """Return the wheel of the newest release of the client that is not yanked; None where this index has none."""
-    project = await catalog.find(CLIENT_NAME)
+    """Return the wheel of the client's newest release that is not yanked, None where no such project is known."""
+    project = catalog.project(CLIENT_NAME)
     if project is None:
         return None
     files = await catalog.files(project)

@@ -9,11 +9,10 @@ from publisher.project.display import human_age
 from publisher.server.http.messages import Request, Response
 from publisher.server.routes.authorization import ReadScope
 from publisher.server.routes.own_client import client_lines, find_client
-from publisher.server.routes.web.overview import ProjectOverview
 from publisher.server.routes.web.site import Site
 from publisher.server.settings import ServerSettings
 from publisher.server.store.projects import StoredFile
-from publisher.server.web.searching import search
+from publisher.server.web.searching import SearchResult
 from publisher.server.web.setup_lines import index_lines, index_name
 
 
@@ -46,31 +45,21 @@ class HomePage:
             scope.key,
         )
 
-        def values() -> dict[str, Any]:
-            entries = [entry for entry in overviews.entries() if scope.shows(entry.name)]
-            return self._values(request, wanted, entries, wheel, scope)
+        return await self._site.page(request, "home.html", key, lambda: self._values(request, wanted, wheel, scope))
 
-        return await self._site.page(request, "home.html", key, values)
-
-    def _values(
-        self,
-        request: Request,
-        wanted: _Wanted,
-        entries: list[ProjectOverview],
-        wheel: StoredFile | None,
-        scope: ReadScope,
-    ) -> dict[str, Any]:
-        found = _found(wanted.query, entries)
-        pages = max(1, -(-len(found) // LIMITS.pages.projects))
+    def _values(self, request: Request, wanted: _Wanted, wheel: StoredFile | None, scope: ReadScope) -> dict[str, Any]:
+        names = scope.only(self._site.catalog.names())
+        found = self._found(wanted, names, scope)
+        pages = _pages(found.total)
         page = min(wanted.page, pages)
         name = index_name(request.header(b"host"))
         simple_url = f"{request.base_url}simple/"
         return {
             "query": wanted.query,
-            "projects": found[(page - 1) * LIMITS.pages.projects : page * LIMITS.pages.projects],
-            "found": len(found),
-            "project_count": len(entries),
-            "file_count": self._file_count(entries, scope),
+            "projects": list(map(self._site.overviews.entry, found.names)),
+            "found": found.total,
+            "project_count": len(names),
+            "file_count": self._file_count(names, scope),
             "waiting": self._site.overviews.waiting(scope.shows),
             "recent": self._site.overviews.recent(scope.shows) if page == 1 and not wanted.query else [],
             "page": page,
@@ -84,10 +73,21 @@ class HomePage:
             "client_lines": client_lines(request, wheel) if wheel is not None else ("", ""),
         }
 
-    def _file_count(self, entries: list[ProjectOverview], scope: ReadScope) -> int:
+    def _found(self, wanted: _Wanted, names: list[str], scope: ReadScope) -> SearchResult:
+        """Return the projects on one page of those that a query finds, or of all."""
+        if wanted.query:
+            shows = None if scope.is_everything else scope.shows
+            result = self._site.overviews.search.find(wanted.query, wanted.page * LIMITS.pages.projects, shows)
+            listed, total = result.names, result.total
+        else:
+            listed, total = sorted(names), len(names)
+        start = (min(wanted.page, _pages(total)) - 1) * LIMITS.pages.projects
+        return SearchResult(listed[start : start + LIMITS.pages.projects], total)
+
+    def _file_count(self, names: list[str], scope: ReadScope) -> int:
         if scope.is_everything:
             return self._site.catalog.file_count
-        projects = [self._site.catalog.project(entry.name) for entry in entries]
+        projects = map(self._site.catalog.project, names)
         return sum(len(project.places) for project in projects if project is not None)
 
 
@@ -96,11 +96,8 @@ def _cooldown(settings: ServerSettings) -> str:
     return human_age(settings.upstream.cooldown) if settings.upstream is not None and settings.upstream.cooldown else ""
 
 
-def _found(query: str, entries: list[ProjectOverview]) -> list[ProjectOverview]:
-    if not query:
-        return sorted(entries, key=lambda entry: entry.name)
-    by_name = {entry.name: entry for entry in entries}
-    return [by_name[name] for name in search(query, [entry.searched for entry in entries])]
+def _pages(count: int) -> int:
+    return max(1, -(-count // LIMITS.pages.projects))
 
 
 def _wanted(request: Request) -> _Wanted:

@@ -15,7 +15,7 @@ from publisher.server.store.catalog import Catalog
 from publisher.server.store.projects import Project
 from publisher.server.store.watch import in_background
 from publisher.server.web.describing import dependency
-from publisher.server.web.searching import Searchable, searchable
+from publisher.server.web.searching import SearchIndex
 from publisher.server.work.inspection import InspectionEndedError
 from publisher.server.work.turns import BusyError
 
@@ -31,7 +31,6 @@ class ProjectOverview:
     version: str
     uploaded: str
     summary: ReleaseSummary
-    searched: Searchable
     uploader: str | None = None
 
     @property
@@ -62,6 +61,7 @@ class Overviews:
         self._next_look = 0.0
         self._task: asyncio.Task[None] | None = None
         self._waiting: dict[str, Project] = {}
+        self.search = SearchIndex()
         self.generation = 0
         """Grows with every change of what lists show."""
 
@@ -82,11 +82,11 @@ class Overviews:
     def entry(self, name: str) -> ProjectOverview:
         """Return a project's overview, without a summary while that is being read."""
         known = self._entries.get(name)
-        return known or ProjectOverview(name, "", "", ReleaseSummary(), searchable(name, (), ""))
+        return known or ProjectOverview(name, "", "", ReleaseSummary())
 
-    def entries(self) -> list[ProjectOverview]:
-        """Return the overviews of all projects, in no order."""
-        return [self.entry(name) for name in self._catalog.names()]
+    def published_by(self, uploader: str) -> list[str]:
+        """Return the names of the projects whose newest release an account has uploaded."""
+        return [name for name, entry in self._entries.items() if entry.uploader == uploader]
 
     def recent(self, shows: Callable[[str], bool]) -> list[ProjectOverview]:
         """Return the projects with the newest releases among those that are shown, the newest first."""
@@ -112,6 +112,8 @@ class Overviews:
             seen = self._seen.get(name)
             if project is not None and (seen is None or seen[0] is not project or seen[1] != project.revision):
                 self._waiting[name] = project
+                if seen is None:
+                    self.search.put(name)
         if len(self._seen) + len(self._waiting) > len(names):
             for name in (self._seen.keys() | self._waiting.keys()) - set(names):
                 self._forget(name)
@@ -120,6 +122,7 @@ class Overviews:
     def _forget(self, name: str) -> None:
         self._seen.pop(name, None)
         self._waiting.pop(name, None)
+        self.search.remove(name)
         old = self._entries.pop(name, None)
         if old is not None:
             self._unlink(old)
@@ -145,6 +148,7 @@ class Overviews:
         if old is not None:
             self._unlink(old)
         self._entries[entry.name] = entry
+        self.search.put(entry.name, entry.summary.keywords, entry.summary.text)
         for text in entry.summary.requires:
             needed = dependency(text)
             if needed is not None:
@@ -167,8 +171,5 @@ class Overviews:
         if release is None:
             return None
         summary = await self._summaries.summary(release.main_file)
-        searched = searchable(project.name, summary.keywords, summary.text)
         uploaded = max(file.metadata.uploaded for file in release.files)
-        return ProjectOverview(
-            project.name, release.version, uploaded, summary, searched, release.main_file.metadata.uploader
-        )
+        return ProjectOverview(project.name, release.version, uploaded, summary, release.main_file.metadata.uploader)

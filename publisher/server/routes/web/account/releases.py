@@ -26,9 +26,9 @@ class ReleaseForms:
         await self._site.overviews.refresh()
         scope = await self._site.authorization.read_scope(request)
         maintained = await self._site.authorization.maintained_by(username)
-        entries = (each for each in self._site.overviews.entries() if scope.shows(each.name))
-        own = (each for each in entries if each.uploader == username or each.name in maintained)
-        return sorted(own, key=lambda each: each.name)
+        listed = {name for name in maintained if self._site.catalog.project(name) is not None}
+        own = listed.union(self._site.overviews.published_by(username))
+        return [self._site.overviews.entry(name) for name in sorted(own) if scope.shows(name)]
 
     async def values(self, request: Request, path: str) -> dict[str, Any]:
         """Return what the page of ``projects/NAME/VERSION/`` shows; raise HttpError 404 for what is no release."""
