@@ -15,7 +15,7 @@ import pytest
 
 from publisher.server.settings import ServerSettings
 from publisher.server.storage import folder
-from publisher.server.storage.errors import ExistsError, StorageError
+from publisher.server.storage.errors import ExistsError, StorageError, StorageUnavailableError
 from publisher.server.storage.filelocks import FileLocks
 from publisher.server.storage.folder import FolderFiles, FolderStorage
 from publisher.server.store.catalog import Catalog
@@ -118,21 +118,75 @@ def test_a_disk_that_fails_is_no_file_system_without_links(
     assert not (files.root / "file").exists()
 
 
+@pytest.fixture(params=["ranges", "files"])
+def locks(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FileLocks:
+    """Locks of both kinds, on a system that has none of the first."""
+    if request.param == "files":
+        control = fcntl.fcntl
+
+        def refuse(descriptor: int, command: int, *arguments: Any) -> Any:
+            if command in {fcntl.F_OFD_SETLK, fcntl.F_OFD_SETLKW}:
+                raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+            return control(descriptor, command, *arguments)
+
+        monkeypatch.setattr(fcntl, "fcntl", refuse)
+    return FileLocks(tmp_path, tmp_path / "locks")
+
+
+def test_a_lock_has_one_holder_among_threads_and_processes(locks: FileLocks, tmp_path: Path) -> None:
+    another = FileLocks(tmp_path, tmp_path / "locks")
+    inside = most = 0
+    mutex = threading.Lock()
+
+    def enter(mine: FileLocks) -> None:
+        nonlocal inside, most
+        with mine.hold_in_thread("name"):
+            with mutex:
+                inside += 1
+                most = max(most, inside)
+            time.sleep(0.005)
+            with mutex:
+                inside -= 1
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(enter, [locks, another, locks, another] * 2))
+    assert most == 1
+    with locks.hold_in_thread("name"), locks.hold_in_thread("another"):
+        pass
+
+
+def test_a_lock_ends_with_its_process(locks: FileLocks) -> None:
+    process = os.fork()
+    if not process:
+        with locks.hold_in_thread("name"):
+            os._exit(0)
+    os.waitpid(process, 0)
+    with locks.hold_in_thread("name"):
+        pass
+
+
 def test_a_lock_whose_file_its_last_holder_has_removed_is_no_lock(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    locks: FileLocks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    locks = FileLocks(tmp_path, tmp_path / "locks")
-    flock = fcntl.flock
+    opened = os.open
     with ExitStack() as first:
         first.enter_context(locks.hold_in_thread("name"))
 
-        def after_the_first(descriptor: int, operation: int) -> None:  # it ends between another's open and lock
+        def then_removed(path: Any, *arguments: int) -> int:  # between another's open and lock
+            descriptor = opened(path, *arguments)
             first.close()
-            flock(descriptor, operation)
+            Path(path).unlink(missing_ok=True)
+            monkeypatch.setattr(os, "open", opened)
+            return descriptor
 
-        monkeypatch.setattr(fcntl, "flock", after_the_first)
-        with locks.hold_in_thread("name"):
-            assert len(list((tmp_path / "locks").iterdir())) == 1  # which others find, and wait for
+        monkeypatch.setattr(os, "open", then_removed)
+        with locks.hold_in_thread("name"), pytest.raises(StorageUnavailableError):  # the file that others find
+            asyncio.run(_take(FileLocks(tmp_path, tmp_path / "locks")))
+
+
+async def _take(locks: FileLocks) -> None:
+    async with locks.hold("name", 0.01):
+        pass
 
 
 def test_the_folder_of_a_removed_file_is_synced(files: FolderFiles, synced: Synced) -> None:
