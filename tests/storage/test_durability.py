@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from publisher.server.settings import ServerSettings
-from publisher.server.storage import folder
+from publisher.server.storage import groupsync
 from publisher.server.storage.errors import ExistsError, StorageError, StorageUnavailableError
 from publisher.server.storage.filelocks import FileLocks
 from publisher.server.storage.folder import FolderFiles, FolderStorage
@@ -99,7 +99,7 @@ def test_a_file_whose_name_could_not_be_synced_is_taken_back(
     def fail(_: Path) -> None:
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    monkeypatch.setattr(folder, "sync_directory", fail)
+    monkeypatch.setattr(groupsync, "sync_directory", fail)
     with pytest.raises(StorageError):
         files.create("file", b"x")
     assert not (files.root / "file").exists()
@@ -109,7 +109,7 @@ def test_a_file_whose_name_could_not_be_synced_is_taken_back(
 def test_a_disk_that_fails_is_no_file_system_without_links(
     files: FolderFiles, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
-    def fail(*_: Any) -> None:
+    def fail(*_: Any, **_options: Any) -> None:
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(os, "link", fail)
@@ -265,7 +265,7 @@ def test_an_upload_is_synced_before_it_is_stored(tmp_path: Path, synced: Synced)
 def test_a_file_system_without_links_has_one_winner_too(
     files: FolderFiles, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
-    def refuse(*_: Any) -> None:
+    def refuse(*_: Any, **_options: Any) -> None:
         raise OSError(number, os.strerror(number))
 
     exists = Path.exists

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from publisher.server.storage.errors import AbsentError, ChangedError
+from publisher.server.storage.errors import AbsentError, ChangedError, ExistsError
 
 if TYPE_CHECKING:
     import asyncio
@@ -76,9 +76,12 @@ def put(files: Files, key: str, data: bytes) -> None:
     """Create or replace a file; the last of several writers wins."""
     while True:
         try:
-            version: str | None = files.stat(key).version
+            version = files.stat(key).version
         except AbsentError:
-            version = None
+            with suppress(ExistsError):
+                files.create(key, data)
+                return
+            continue
         with suppress(ChangedError):
             files.replace(key, data, version)
             return

@@ -148,13 +148,20 @@ def make_folder(path: Path, root: Path) -> None:
 
     Raises FileNotFoundError without the root: a folder in its place would hide that its disk is lost.
     """
-    if not path.is_dir():
-        if path == root:
-            raise FileNotFoundError(errno.ENOENT, "the folder is gone", str(root))
-        make_folder(path.parent, root)
-        with suppress(FileExistsError):
-            path.mkdir()
-        sync_directory(path.parent)
+    for parent in missing_folders(path, root):
+        sync_directory(parent)
+
+
+def missing_folders(path: Path, root: Path) -> list[Path]:
+    """Make a folder as `make_folder` does, and return the folders that are to be synced for it."""
+    if path.is_dir():
+        return []
+    if path == root:
+        raise FileNotFoundError(errno.ENOENT, "the folder is gone", str(root))
+    made = missing_folders(path.parent, root)
+    with suppress(FileExistsError):
+        path.mkdir()
+    return [*made, path.parent]
 
 
 def _is_at(descriptor: int, path: Path | str) -> bool:

@@ -1,7 +1,6 @@
 """A folder on a disk as a storage: any number of processes, each change synced before it is acknowledged."""
 
 import asyncio
-import errno
 import json
 import os
 import secrets
@@ -13,11 +12,13 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from publisher.files.atomic import replace_file, sync_directory
+from publisher.files.atomic import replace_file
 from publisher.server.storage.base import LEASE_PATIENCE, Files, Lease, Stat
 from publisher.server.storage.durability import write_failure
 from publisher.server.storage.errors import AbsentError, ChangedError, ExistsError, StorageUnavailableError
-from publisher.server.storage.filelocks import FileLocks, make_folder
+from publisher.server.storage.filelocks import FileLocks, make_folder, missing_folders
+from publisher.server.storage.groupsync import GroupSync
+from publisher.server.storage.plainfiles import DISK_FAILURES, append_lines, create_nameless
 
 DOT_FOLDER = ".pypi-publish"
 
@@ -28,30 +29,37 @@ COPY_SECONDS = 86_400.0
 """Age at which a copy is no longer being written."""
 
 _ABSENT = (FileNotFoundError, NotADirectoryError)
-_NO_LINKS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
-"""Failures of a link that are failures of the disk, and no sign that a file system has no links."""
 
 
 class FolderFiles:
     """
     The files below a folder.
 
-    ``suffix`` goes to the names of logs, for a writer that may not share a file; ``leased`` tells whether files may be
-    replaced and removed.
+    ``group`` makes durable what is changed here, together with what others change at the same time. ``suffix`` goes to
+    the names of logs, for a writer that may not share a file; ``leased`` tells whether files may be replaced and
+    removed.
     """
 
-    def __init__(
-        self, root: Path, locks: FileLocks, suffix: str = "", mode: int | None = None, *, leased: bool = True
+    def __init__(  # noqa: PLR0913 - what all files of a storage share
+        self,
+        root: Path,
+        locks: FileLocks,
+        group: GroupSync,
+        suffix: str = "",
+        mode: int | None = None,
+        *,
+        leased: bool = True,
     ) -> None:
         self.root = root
         self._leased = leased
         self._mode = mode
         self._locks = locks
+        self._group = group
         self._suffix = suffix
         self._altered = False
         self._created: list[Path] = []
-        self._unsynced: dict[Path, bool] = {}
-        """The logs that the next change makes durable, and whether their folders have to be synced too."""
+        self._unsynced: dict[Path, list[Path]] = {}
+        """The logs that the next change makes durable, each with the folders that have to be synced too."""
 
     @property
     def changed(self) -> bool:
@@ -65,8 +73,9 @@ class FolderFiles:
 
     def read(self, key: str, start: int = 0, size: int | None = None) -> bytes:
         """Return the contents of a file, or ``size`` bytes of it from ``start``."""
-        with _unavailable(), (self.root / key).open("rb") as file:
-            file.seek(start)
+        with _unavailable(), (self.root / key).open("rb", buffering=0) as file:
+            if start:
+                file.seek(start)
             return file.read(-1 if size is None else size)
 
     def stat(self, key: str) -> Stat:
@@ -87,17 +96,19 @@ class FolderFiles:
         """Create a file that is absent."""
         final = self.root / key
         with _write_failures():
-            make_folder(final.parent, self.root)
-            with self._beside(final, content) as beside:
-                self._give_name(beside, final)
-                self._created.append(final)
-                try:
-                    self._sync_logs()
-                    sync_directory(final.parent)
-                except OSError:
-                    self.undo_creations()
-                    raise
-                return _stat(final)
+            made: list[Path] = []
+            try:
+                stat = self._place(final, content)
+            except FileNotFoundError:
+                made = missing_folders(final.parent, self.root)
+                stat = self._place(final, content)
+            self._created.append(final)
+            try:
+                self._sync(final.parent, *made)
+            except OSError:
+                self.undo_creations()
+                raise
+            return stat
 
     def replace(self, key: str, content: bytes | Path, version: str | None) -> Stat:
         """Replace a file if it still has a version."""
@@ -110,13 +121,13 @@ class FolderFiles:
                 if found != version:
                     raise ChangedError
                 self._altered = True
-                self._sync_logs()
+                self._sync()
                 if isinstance(content, bytes):
                     replace_file(path, content, mode=None if found else self._mode, durable=True)
                 else:
                     with self._beside(path, content) as beside:
                         beside.replace(path)
-                    sync_directory(path.parent)
+                    self._sync(path.parent)
                 return _stat(path)
 
     def remove(self, key: str) -> None:
@@ -129,25 +140,25 @@ class FolderFiles:
                 path.unlink()
             except _ABSENT:
                 return
-            sync_directory(path.parent)
+            self._sync(path.parent)
 
     def append(self, log: str, batch: bytes, *, durable: bool = True) -> None:
         """Add a batch of lines to a log."""
         path = self.root / f"{log}{self._suffix}"
         with _write_failures():
             self._altered = True
-            make_folder(path.parent, self.root)
-            with self._locks.hold_in_thread(f"append {log}"), path.open("ab") as file:
-                new = not file.tell()
-                torn = b"" if new or _ends_with_newline(path) else b"\n"
-                file.write(torn + batch)
-                file.flush()
-                if durable:
-                    os.fsync(file.fileno())
-            if not durable:
-                self._unsynced[path] = new or self._unsynced.get(path, False)
-            elif new:
-                sync_directory(path.parent)
+            with self._locks.hold_in_thread(f"append {log}"):
+                made: list[Path] = []
+                try:
+                    new = append_lines(path, batch)
+                except FileNotFoundError:
+                    made = missing_folders(path.parent, self.root)
+                    new = append_lines(path, batch)
+            folders = [path.parent, *made] if new else made
+            if durable:
+                self._group.sync([path], folders)
+            else:
+                self._unsynced[path] = self._unsynced.get(path, []) + folders
 
     def lines(self, log: str) -> Sequence[bytes]:
         """Return the complete lines of a log, those of its other writers included."""
@@ -170,19 +181,23 @@ class FolderFiles:
         if not self._leased:
             raise RuntimeError("a file is replaced and removed under a lease only: see Storage.writing")
 
-    def _sync_logs(self) -> None:
-        """
-        Make logs durable together with a change.
+    def _sync(self, *folders: Path) -> None:
+        """Make folders durable, and before them the logs that have waited for this."""
+        waiting, self._unsynced = self._unsynced, {}
+        self._group.sync(waiting, [*(folder for each in waiting.values() for folder in each), *folders])
 
-        A file system with a journal writes the names that were given before this with it, so that syncing their folder
-        afterwards costs little.
-        """
-        while self._unsynced:
-            path, new = self._unsynced.popitem()
-            with path.open("rb") as log:
-                os.fsync(log.fileno())
-            if new:
-                sync_directory(path.parent)
+    def _place(self, final: Path, content: bytes | Path) -> Stat:
+        """Give a complete and synced file its name."""
+        if isinstance(content, bytes):
+            try:
+                status = create_nameless(final, content, self._mode or 0o644)
+            except FileExistsError:
+                raise ExistsError from None
+            if status is not None:
+                return _stat_of(status)
+        with self._beside(final, content) as beside:
+            self._give_name(beside, final)
+            return _stat(final)
 
     def _give_name(self, beside: Path, final: Path) -> None:
         """Give a file its name in one step, without ever replacing another."""
@@ -191,7 +206,7 @@ class FolderFiles:
         except FileExistsError:
             raise ExistsError from None
         except OSError as error:
-            if error.errno in _NO_LINKS:
+            if error.errno in DISK_FAILURES:
                 raise
             with self._locks.hold_in_thread(f"create {final}"):
                 if final.exists():
@@ -215,6 +230,7 @@ class FolderFiles:
                     with content.open("rb") as source:
                         shutil.copyfileobj(source, file, 2**22)
                 file.flush()
+                os.fchmod(file.fileno(), self._mode or 0o644)
                 os.fsync(file.fileno())
             yield beside
         finally:
@@ -246,6 +262,7 @@ class FolderStorage:
         self.root = root
         self._mode = mode
         self._locks = FileLocks(root / DOT_FOLDER if needs_dot_folder else root, root / DOT_FOLDER / "locks")
+        self._group = GroupSync()
 
     def known_version(self, key: str) -> str | None:
         """Return the version of a file."""
@@ -263,7 +280,7 @@ class FolderStorage:
         since: float | None = None,  # noqa: ARG002 - always up to date
     ) -> AsyncIterator[Files]:
         """Return the files for changes, each of which is durable when it is made."""
-        yield FolderFiles(self.root, self._locks, mode=self._mode, leased=lease is not None)
+        yield FolderFiles(self.root, self._locks, self._group, mode=self._mode, leased=lease is not None)
 
     def is_recent(self) -> bool:
         """Tell that there is nothing to bring in."""
@@ -305,7 +322,7 @@ class FolderStorage:
 
     def files(self) -> FolderFiles:
         """Return the files without waiting: on a disk nothing has to be."""
-        return FolderFiles(self.root, self._locks, mode=self._mode)
+        return FolderFiles(self.root, self._locks, self._group, mode=self._mode)
 
 
 def known_version(files: FolderFiles, key: str) -> str | None:
@@ -325,14 +342,11 @@ def remove_old_copies(root: Path) -> None:
 
 
 def _stat(path: Path) -> Stat:
-    found = path.stat()
+    return _stat_of(path.stat())
+
+
+def _stat_of(found: os.stat_result) -> Stat:
     return Stat(found.st_size, found.st_mtime_ns, f"{found.st_ino}-{found.st_size}-{found.st_mtime_ns}")
-
-
-def _ends_with_newline(path: Path) -> bool:
-    with path.open("rb") as file:
-        file.seek(-1, os.SEEK_END)
-        return file.read() == b"\n"
 
 
 @contextmanager

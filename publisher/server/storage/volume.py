@@ -16,6 +16,7 @@ from publisher.server.storage.dictlease import LEASE_SECONDS, DictLeases
 from publisher.server.storage.errors import NotDurableError, StorageUnavailableError
 from publisher.server.storage.filelocks import FileLocks
 from publisher.server.storage.folder import FolderFiles, known_version, remove_old_copies
+from publisher.server.storage.groupsync import GroupSync
 from publisher.server.storage.notices import LONGEST_COMMIT, Notices, SharedDict
 from publisher.server.storage.sync import VolumeSync
 
@@ -65,6 +66,7 @@ class VolumeStorage:
         self._name = name
         self._notices = Notices(self._entries, name, times.longest_commit)
         self._leases = DictLeases(self._entries, times.lease)
+        self._group = GroupSync()
         self._locks = FileLocks(Path(gettempdir()), Path(gettempdir(), "pypi-publish-locks"))
         self._suffix = f"~/{uuid.uuid4().hex[:12]}"
         self._refresh = Coalesced(self._bring_in)
@@ -152,7 +154,7 @@ class VolumeStorage:
                 await self._unsettled
 
     def _files(self, *, leased: bool = False) -> FolderFiles:
-        return FolderFiles(self.root, self._locks, self._suffix, leased=leased)
+        return FolderFiles(self.root, self._locks, self._group, self._suffix, leased=leased)
 
     async def _bring_in(self) -> None:
         try:

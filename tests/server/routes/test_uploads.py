@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from publisher.server.storage import folder
+from publisher.server.storage import groupsync
 from tests.helpers.dists import make_sdist, make_wheel, metadata
 from tests.helpers.http import Client, sha256
 from tests.helpers.index import RunningIndex
@@ -125,7 +125,7 @@ def test_a_right_to_read_is_not_needed_for_what_is_open(own: OwnIndex, tmp_path:
 def test_a_full_or_broken_disk_refuses_and_keeps_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, number: int, status: int
 ) -> None:
-    module = folder if call == "sync_directory" else os
+    module = groupsync if call == "sync_directory" else os
     allowed = getattr(module, call)
     broken = threading.Event()
 

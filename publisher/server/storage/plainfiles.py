@@ -1,0 +1,66 @@
+"""Writing plain files with few system calls: a complete one under a new name, and lines at the end of a log."""
+
+import errno
+import os
+from pathlib import Path
+
+DISK_FAILURES = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
+"""Failures of a link that are failures of the disk, and no sign that a file system has no links."""
+
+_NAMELESS = getattr(os, "O_TMPFILE", 0) or getattr(os, "O_DIRECTORY", 0)
+"""Opens a file without a name in a folder, on Linux; elsewhere the folder, which can't be written."""
+
+_NO_NAMELESS = {errno.EISDIR, errno.EOPNOTSUPP, errno.EINVAL}
+"""What systems and file systems answer that have no such files."""
+
+
+def create_nameless(final: Path, content: bytes, mode: int) -> os.stat_result | None:
+    """
+    Write and sync a file that has no name before it is complete, so that a killed process leaves nothing of it.
+
+    Returns None, and does nothing, where the system has no such files. Raises FileExistsError for a taken name and
+    OSError for a failure of the disk.
+    """
+    try:
+        descriptor = os.open(final.parent, _NAMELESS | os.O_WRONLY, 0o600)
+    except OSError as error:
+        if error.errno not in _NO_NAMELESS:
+            raise
+        return None
+    try:
+        _write(descriptor, content)
+        os.fchmod(descriptor, mode)
+        os.fsync(descriptor)
+        return _named(descriptor, final)
+    finally:
+        os.close(descriptor)
+
+
+def append_lines(path: Path, lines: bytes) -> bool:
+    """Add lines to a file, after ending one that a killed writer began; tell whether the file is new."""
+    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
+    try:
+        size = os.fstat(descriptor).st_size
+        torn = size and os.pread(descriptor, 1, size - 1) != b"\n"
+        _write(descriptor, b"\n" + lines if torn else lines)
+        return not size
+    finally:
+        os.close(descriptor)
+
+
+def _named(descriptor: int, final: Path) -> os.stat_result | None:
+    try:
+        os.link(f"/proc/self/fd/{descriptor}", final, src_dir_fd=descriptor)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        if error.errno in DISK_FAILURES:
+            raise
+        return None  # without /proc, or without links
+    return os.fstat(descriptor)
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    written = os.write(descriptor, data)
+    while written < len(data):
+        written += os.write(descriptor, memoryview(data)[written:])
