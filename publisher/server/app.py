@@ -36,7 +36,7 @@ from publisher.server.http.messages import (
 )
 from publisher.server.routes.accounts import AccountEnding, AccountRoutes
 from publisher.server.routes.authorization import Authorization
-from publisher.server.routes.browsers import require_own_page, secured
+from publisher.server.routes.browsers import is_browser, require_own_page, secured
 from publisher.server.routes.failures import DOMAIN_ERRORS, http_error
 from publisher.server.routes.files import FileRoutes
 from publisher.server.routes.health import HealthRoute
@@ -59,7 +59,6 @@ from publisher.server.routes.trust.roles import RoleRoutes
 from publisher.server.routes.trust.tokens import TokenRoutes
 from publisher.server.routes.uploads import UploadRoutes
 from publisher.server.routes.web.account.api_calls import ApiCalls
-from publisher.server.routes.web.errors import prefers_page
 from publisher.server.routes.web.pages import WebPages
 from publisher.server.routes.web.site import Site
 from publisher.server.settings import ServerSettings
@@ -323,9 +322,13 @@ class IndexApp:
         return await route.handler(request, rest)
 
     async def _failure(self, request: Request, error: HttpError) -> Response:
-        """Return an error as a page where a browser asked for one, else as text or JSON."""
+        """
+        Return an error as a page for browsers, else as text or JSON.
+
+        Only pages ask browsers to sign in: everything else asks for Basic credentials, as installers expect.
+        """
         route, _ = self.table.find(request.method, request.path.lstrip("/"))
-        if route.is_page and prefers_page(request):
+        if is_browser(request) and (route.is_page or error.status != 401):
             return await self._pages.refuse(request, error)
         return error_response(request, error)
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from publisher.server.http.messages import Headers, HttpError, Request
+from publisher.server.http.negotiation import best_type
 
 POLICY = b"default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
@@ -13,6 +14,17 @@ SECURITY_HEADERS: Headers = [
     (b"referrer-policy", b"no-referrer"),
 ]
 _READING = {"GET", "HEAD", "OPTIONS"}
+_OFFERS = ("text/plain", "application/json", "text/html")
+
+
+def is_browser(request: Request) -> bool:
+    """
+    Tell whether a person's browser opens a page.
+
+    Installers ask for ``text/html`` too, some for nothing else; browsers name XHTML beside it.
+    """
+    accepted = request.header(b"accept")
+    return "application/xhtml+xml" in accepted and best_type(accepted, _OFFERS) == "text/html"
 
 
 def require_own_page(request: Request) -> None:

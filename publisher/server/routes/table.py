@@ -80,8 +80,8 @@ class Route:
 
     ``path`` has no leading slash: ``health`` is that path alone, ``packages/*`` everything below, ``*/json`` one
     segment before it, ``*`` everything else. ``from_memory`` answers a GET without waiting, or returns None.
-    ``applies`` says whether the route is there at all for what ``*`` stands for. ``is_page`` says that people see it,
-    so that its errors are pages too.
+    ``applies`` says whether the route is there at all for what ``*`` stands for. ``is_page`` says that browsers
+    get a form to sign in where it needs credentials.
     """
 
     path: str
@@ -192,7 +192,7 @@ def index_routes(to: Handlers) -> list[Route]:
         Route("-/storage/confirm-loss", POST, Access.ADMIN, to.storage.confirm_loss),
         Route("*/json", READ, LIST, to.json_page.answer, applies=to.json_page.has_project),
         Route("pypi/*", READ, LIST, to.json_page.answer_pypi),
-        Route("*", READ | POST, LIST_ALL, to.pypiserver.answer),
+        Route("*", READ | POST, LIST_ALL, to.pypiserver.answer, is_page=True),
     ]
 
 

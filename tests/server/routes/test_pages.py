@@ -9,11 +9,12 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import requests
 
 from tests.helpers.dists import make_sdist, make_wheel, metadata
 from tests.helpers.http import Client, sha256
 from tests.helpers.waiting import eventually
-from tests.server.conftest import OwnIndex
+from tests.server.conftest import PASSWORD, USER, OwnIndex
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 
@@ -156,23 +157,89 @@ def test_many_versions_are_listed_on_request(own: OwnIndex) -> None:
     assert "/projects/aged/1.0/" in client.get("projects/aged/?versions=all").text
 
 
-def test_errors_are_pages_for_browsers_at_pages_alone(client: Client) -> None:
-    missing = client.get("projects/no-such-project/", BROWSER)
-    assert missing.status_code == 404
-    assert missing.headers["Content-Type"].startswith("text/html")
-    assert "no project no-such-project" in _text(missing.text)
-    assert '<a class="button" href="/">' in missing.text
+def _is_error_page(answer: requests.Response, status: int, heading: str, message: str) -> bool:
+    page = answer.text
+    return (
+        answer.status_code == status
+        and answer.headers["Content-Type"] == "text/html; charset=utf-8"
+        and answer.headers["Cache-Control"] == "no-store"
+        and f"<h1>{heading}</h1>" in page
+        and message in _text(page)
+        and '<a class="button' in page
+        and 'href="/">All projects</a>' in page
+        and 'role="search"' in page
+    )
+
+
+UNKNOWN = (
+    "nonsense",
+    "nonsense/",
+    "no/such/thing",
+    "simple/no/such/thing",
+    "simple/no-such-project/",
+    "packages/nope",
+    "packages/nope-1.0.tar.gz",
+    "pypi/nope/json",
+    "-/nope",
+    "-/static/nope",
+    "projects/nope/",
+)
+
+
+@pytest.mark.parametrize("path", UNKNOWN)
+def test_unknown_paths_are_a_page_for_browsers_and_text_for_programs(client: Client, path: str) -> None:
+    shown = requests.get(client.url + path, headers=BROWSER, auth=(USER, PASSWORD), timeout=30)
+    assert _is_error_page(shown, 404, "Not found", "This index has no"), shown.text
+    answer = requests.get(client.url + path, headers={"Accept": "text/html"}, auth=(USER, PASSWORD), timeout=30)
+    assert answer.status_code == 404
+    assert "All projects" not in answer.text
+
+
+def test_programs_are_asked_for_basic_credentials_and_browsers_at_pages_for_a_sign_in(client: Client) -> None:
     anonymous = Client(client.url, None)
-    refused = anonymous.get("", BROWSER)
-    assert refused.status_code == 401
-    assert "<h1>" in refused.text
-    assert anonymous.get("").headers["Content-Type"].startswith("text/plain")
+    for path in ("", "projects/x/", "nonsense"):
+        refused = anonymous.get(path, BROWSER)
+        assert refused.status_code == 401, path
+        assert "<h1>Sign in</h1>" in refused.text, path
+        assert f'name="next" value="/{path}"' in refused.text
+        assert "WWW-Authenticate" not in refused.headers, path
+        assert anonymous.get(path).headers["Content-Type"].startswith("text/plain"), path
+        assert anonymous.get(path, {"Accept": "text/html"}).headers["WWW-Authenticate"].startswith("Basic"), path
     for path in ("simple/", "simple/x/", "packages/x-1.0.tar.gz", "whoami", "users", "-/upstream/list"):
         answer = anonymous.get(path, BROWSER)
         assert answer.status_code == 401, path
         assert answer.headers["WWW-Authenticate"].startswith(("Basic", "Bearer")), path
         assert not answer.headers["Content-Type"].startswith("text/html"), path
-    assert client.get("projects/no-such-project/").headers["Content-Type"].startswith("text/plain")
+
+
+def test_a_project_that_one_may_not_read_is_a_page_that_says_so(own: OwnIndex) -> None:
+    index, client = own.start()
+    make_wheel(index.root, "secret_plans")
+    (index.folder / "access.toml").write_text('[users.ada]\n"acme-*" = "reader"\n')
+    assert eventually(lambda: client.get("simple/secret-plans/").status_code == 403)
+    for path in ("projects/secret-plans/", "simple/secret-plans/", "packages/secret_plans-1.0-py3-none-any.whl"):
+        refused = client.get(path, BROWSER)
+        assert _is_error_page(refused, 403, "Not allowed", "ada lacks the right 'read' on secret-plans"), refused.text
+        assert client.get(path).headers["Content-Type"].startswith("text/plain"), path
+
+
+def test_a_wrong_password_is_a_page_that_says_so(client: Client) -> None:
+    refused = Client(client.url, ("ada", "wrong")).get("", BROWSER)
+    assert _is_error_page(refused, 401, "Sign in to see this page", "wrong"), refused.text
+
+
+def test_a_lost_folder_is_a_page_that_says_when_to_try_again(own: OwnIndex) -> None:
+    index, client = own.start()
+    make_wheel(index.root, "here_before")
+    assert client.get("projects/here-before/", BROWSER).status_code == 200
+    index.root.rename(index.folder / "elsewhere")
+    assert eventually(lambda: client.get("projects/other/", BROWSER).status_code == 503)
+    for path in ("projects/other/", "simple/other/", "packages/other-1.0.tar.gz"):
+        failed = client.get(path, BROWSER)
+        assert _is_error_page(failed, 503, "Not available just now", "The packages can't be read just now"), failed.text
+        assert '<a class="button" href="">Try again</a>' in failed.text
+        assert int(failed.headers["Retry-After"]) > 0
+        assert client.get(path).headers["Content-Type"].startswith("text/plain"), path
 
 
 def test_pages_ask_for_a_password_and_redirect_other_spellings(client: Client) -> None:

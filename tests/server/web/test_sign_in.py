@@ -1,10 +1,15 @@
 """Signing in, the session, and everything that ends it."""
 
+import json
 import re
+import time
 from pathlib import Path
 
 import requests
 
+from publisher.server.auth.sessions import sessions
+from publisher.server.auth.sessions.keys import SessionKey
+from publisher.server.auth.sessions.sessions import RENEWED_AFTER
 from tests.helpers.dists import make_wheel, metadata
 from tests.helpers.http import Client
 from tests.helpers.waiting import eventually
@@ -168,6 +173,33 @@ def test_sessions_end_with_the_account_and_survive_a_restart(own: OwnIndex) -> N
     assert moved.is_signed_in()
     again.htpasswd.write_text("")
     assert not moved.is_signed_in()
+
+
+def test_pages_renew_the_cookie_of_a_session_that_is_used(own: OwnIndex) -> None:
+    index, _ = own.start()
+    person = Person(index.url)
+    person.sign_in()
+    assert "Set-Cookie" not in person.get().headers
+    state = json.loads((index.folder / "sessions/state").read_text())["keys"][0]
+    key = SessionKey(state["id"], bytes.fromhex(state["secret"]), state["made"])
+    entry = index.htpasswd.read_text().strip().partition(":")[2]
+    began = time.time() - 2 * RENEWED_AFTER
+    payload = sessions._encode(json.dumps([USER, "a number", began, began, key.id]).encode())
+    old = f"{payload}.{sessions._sign(key, payload, entry)}"
+    for path in ("", "-/account/"):
+        aged = Person(index.url)
+        aged.session.cookies.set("pypi-publish-session", old)
+        answer = aged.get(path)
+        assert answer.status_code == 200, answer.text
+        renewed = re.search(
+            r"pypi-publish-session=([^;]+); Path=/; Max-Age=604800; HttpOnly", answer.headers["Set-Cookie"]
+        )
+        assert renewed is not None
+        assert renewed[1] != old
+        later = Person(index.url)
+        later.session.cookies.set("pypi-publish-session", renewed[1])
+        assert later.is_signed_in()
+        assert "Set-Cookie" not in later.get(path).headers
 
 
 def test_made_up_cookies_are_nobody(own: OwnIndex) -> None:

@@ -17,6 +17,8 @@ KEY_AGE = 30 * 86400.0
 """Seconds after which a new key signs; the old one verifies for as long again."""
 
 _FILE = "sessions/state"
+_RECENT = 1.0
+"""Seconds for which a copy is believed that lacks a key: another process may have made it meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +38,9 @@ class SessionState:
     ended: Mapping[str, float] = field(default_factory=dict)
 
     def key(self, identifier: str) -> SessionKey | None:
-        """Return the key of an identifier while it may be used."""
-        return next((key for key in self.keys if key.id == identifier), None)
+        """Return the key of an identifier, None after it was replaced and no longer verifies."""
+        oldest = time.time() - 2 * KEY_AGE
+        return next((key for key in self.keys if key.id == identifier and key.made >= oldest), None)
 
 
 class SessionKeys:
@@ -50,6 +53,10 @@ class SessionKeys:
     async def state(self) -> SessionState:
         """Return the state; raise AccountsUnavailableError when it can't be read."""
         return await self._copy.get()
+
+    async def recent_state(self) -> SessionState:
+        """Return the state with the keys that other processes made just now."""
+        return await self._copy.get(_RECENT)
 
     async def signing_key(self) -> SessionKey:
         """Return the key that signs, which is made where there is none, or an old one; durable when this returns."""

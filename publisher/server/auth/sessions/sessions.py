@@ -62,15 +62,16 @@ class Sessions:
         """Whether this index has accounts."""
         return self._authenticator.users is not None
 
-    async def sign_in(self, username: str, password: str, address: str) -> tuple[Session, str]:
+    async def sign_in(self, username: str, password: str, address: str) -> str:
         """
-        Begin a session and return it with its cookie.
+        Begin a session and return its cookie.
 
         Raises CredentialsRefusedError for a wrong password, BusyError when too many are being verified.
         """
+        entry = await self._entry(username)  # before the password is verified, in case it is changed meanwhile
         await self.verify(username, password, address)
         now = time.time()
-        return await self._signed(Session(username, secrets.token_urlsafe(12), now, now, ""))
+        return await self._signed(Session(username, secrets.token_urlsafe(12), now, now, ""), entry)
 
     async def verify(self, username: str, password: str, address: str) -> None:
         """Return where a password is right; raise CredentialsRefusedError otherwise."""
@@ -81,29 +82,22 @@ class Sessions:
 
     async def recall(self, cookie: str) -> Session | None:
         """Return the session of a cookie, None for one that has ended or was never signed here."""
-        if len(cookie) > _SIZE or not self.is_possible:
-            return None
-        payload, _, signature = cookie.partition(".")
-        session = _parse(payload)
-        if session is None:
-            return None
-        state = await self._keys.state()
-        key, entry = state.key(session.key), await self._authenticator.entry_text(session.username)
-        if key is None or entry is None or not _equal(_sign(key, payload, entry), signature):
-            return None
-        now = time.time()
-        if now - session.signed > IDLE or now - session.began > LONGEST:
-            return None
-        return session if session.began > state.ended.get(session.username, 0.0) else None
+        found = await self._verified(cookie)
+        return found[0] if found is not None else None
 
     async def principal(self, session: Session) -> Principal:
         """Return the rights of a session's account."""
         await self._access.bring_up_to_date()
         return self._access.principal(session.username)
 
-    async def renew(self, session: Session) -> tuple[Session, str]:
-        """Return a session with a new signature, and its cookie."""
-        return await self._signed(replace(session, signed=time.time()))
+    async def renew(self, cookie: str) -> str | None:
+        """Return a new cookie for the session of one, None for a session that has ended meanwhile."""
+        found = await self._verified(cookie)
+        return await self._signed(*found) if found is not None else None
+
+    async def go_on(self, session: Session) -> str:
+        """Return a new cookie for a session whose password its own account has just changed."""
+        return await self._signed(session, await self._entry(session.username))
 
     async def end_all(self, username: str) -> None:
         """End all sessions of an account."""
@@ -116,15 +110,36 @@ class Sessions:
 
     async def is_form_token(self, token: str, of: str) -> bool:
         """Tell whether a form is ours."""
-        keys = (await self._keys.state()).keys
-        return any(_equal(_mac(key, f"form {of}"), token) for key in keys)
+        for state in (self._keys.state, self._keys.recent_state):
+            if any(_equal(_mac(key, f"form {of}"), token) for key in (await state()).keys):
+                return True
+        return False
 
-    async def _signed(self, session: Session) -> tuple[Session, str]:
+    async def _verified(self, cookie: str) -> tuple[Session, str] | None:
+        """Return the session of a cookie while it lasts, and the account's entry that its signature covers."""
+        payload, _, signature = cookie.partition(".")
+        session = _parse(payload) if len(cookie) <= _SIZE and self.is_possible else None
+        if session is None:
+            return None
+        state = await self._keys.state()
+        if state.key(session.key) is None:
+            state = await self._keys.recent_state()
+        key, entry = state.key(session.key), await self._entry(session.username)
+        if key is None or not entry or not _equal(_sign(key, payload, entry), signature):
+            return None
+        now = time.time()
+        if now - session.signed > IDLE or now - session.began > LONGEST:
+            return None
+        return (session, entry) if session.began > state.ended.get(session.username, 0.0) else None
+
+    async def _entry(self, username: str) -> str:
+        return await self._authenticator.entry_text(username) or ""
+
+    async def _signed(self, session: Session, entry: str) -> str:
         key = await self._keys.signing_key()
-        entry = await self._authenticator.entry_text(session.username)
-        signed = replace(session, key=key.id)
+        signed = replace(session, signed=time.time(), key=key.id)
         payload = _encode(json.dumps([signed.username, signed.id, signed.began, signed.signed, signed.key]).encode())
-        return signed, f"{payload}.{_sign(key, payload, entry or '')}"
+        return f"{payload}.{_sign(key, payload, entry)}"
 
 
 def _parse(payload: str) -> Session | None:

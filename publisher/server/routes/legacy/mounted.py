@@ -4,8 +4,9 @@ from collections.abc import Hashable
 from typing import Any
 
 from publisher.server.http.forwarding import place_of
-from publisher.server.http.messages import Message, MountedApp, Request, Send
+from publisher.server.http.messages import HttpError, Message, MountedApp, Request, Send
 from publisher.server.routes.authorization import Authorization, ReadScope
+from publisher.server.routes.browsers import is_browser
 from publisher.server.routes.legacy.scope import READ_SCOPE
 from publisher.server.settings import ServerSettings
 from publisher.server.store.catalog import Catalog
@@ -55,7 +56,19 @@ class MountedAnswer:
         self._key = key
 
     async def send(self, request: Request, send: Send) -> int:
-        """Have pypiserver answer in turn; return the bytes of body that went out."""
+        """
+        Have pypiserver answer in turn; return the bytes of body that went out.
+
+        Raises HttpError 404 instead of sending its page for unknown paths to a browser.
+        """
+        is_missing = False
+
+        async def unless_missing(message: Message) -> None:
+            nonlocal is_missing
+            if message["type"] == "http.response.start" and message["status"] == 404:
+                is_missing = is_browser(request)
+            if not is_missing:
+                await send(message)
 
         async def receive() -> Message:
             if self._body is None:
@@ -66,4 +79,7 @@ class MountedAnswer:
 
         async with self._turns.turn(self._key):
             READ_SCOPE.set(self._scope)  # which the bridge takes along into its thread
-            return await MountedApp(self._app, receive).send(request, send)
+            sent = await MountedApp(self._app, receive).send(request, unless_missing)
+        if is_missing:
+            raise HttpError(404, "This index has no such page.")
+        return sent

@@ -1,13 +1,10 @@
-"""Errors as pages, for browsers at pages; installers and programs get what they always get."""
+"""Errors as pages, for browsers; programs get text or JSON."""
 
 import asyncio
 from http import HTTPStatus
 
 from publisher.server.http.messages import HttpError, Request, Response
-from publisher.server.http.negotiation import best_type
 from publisher.server.routes.web.page import base_values, make_body, page_response
-
-_OFFERS = ("text/plain", "application/json", "text/html")
 
 _PHRASES = {
     401: "Sign in to see this page",
@@ -15,12 +12,6 @@ _PHRASES = {
     404: "Not found",
     503: "Not available just now",
 }
-
-
-def prefers_page(request: Request) -> bool:
-    """Tell whether a client would rather get HTML than text or JSON, as browsers say that they do."""
-    accepted = request.header(b"accept")
-    return "text/html" in accepted and best_type(accepted, _OFFERS) == "text/html"
 
 
 async def error_page(request: Request, error: HttpError) -> Response:

@@ -9,7 +9,7 @@ from publisher.limits import LIMITS
 from publisher.server.auth.sessions.sessions import Sessions
 from publisher.server.http.messages import Headers, Request, Response
 from publisher.server.routes.authorization import Authorization
-from publisher.server.routes.web.account.cookies import session_cookie, session_of
+from publisher.server.routes.web.account.cookies import renewed_cookie, session_cookie, session_of
 from publisher.server.routes.web.details import DetailsReader
 from publisher.server.routes.web.overview import Overviews
 from publisher.server.routes.web.page import base_values, make_body, page_response
@@ -87,8 +87,8 @@ class Site:
         session = session_of(request)
         if session is None or not session.is_due:
             return []
-        _, cookie = await self._sessions.renew(session)
-        return [session_cookie(request, cookie)]
+        cookie = await renewed_cookie(request, self._sessions)
+        return [session_cookie(request, cookie)] if cookie is not None else []
 
     def stop(self) -> None:
         """End what runs in the background."""

@@ -18,6 +18,11 @@ async def recognize(request: Request, sessions: Sessions) -> None:
         request.scope[_PRINCIPAL] = await sessions.principal(session)
 
 
+async def renewed_cookie(request: Request, sessions: Sessions) -> str | None:
+    """Return a new cookie for a request's session, None where that has ended while the request was answered."""
+    return await sessions.renew(read_cookie(request, _NAME))
+
+
 def session_of(request: Request) -> Session | None:
     """Return the session that was recognized."""
     found = request.scope.get(_SESSION)

@@ -89,7 +89,7 @@ class AccountPages:
         fields = await self._forms.read(request, None)
         username, asked_for = fields.get("username", ""), fields.get("next", "")
         try:
-            _, cookie = await self._sessions.sign_in(username, fields.get("password", ""), place_of(request.client))
+            cookie = await self._sessions.sign_in(username, fields.get("password", ""), place_of(request.client))
         except CredentialsRefusedError as error:
             return await self.sign_in_page(
                 request, asked_for=asked_for, username=username[:100], problem=error.message, status=401
@@ -118,7 +118,7 @@ class AccountPages:
             if error.status != 422:
                 raise
             return await self._account_page(request, session, problem=error.message, status=422)
-        _, cookie = await self._sessions.renew(session)
+        cookie = await self._sessions.go_on(session)
         return _go(request, f"{PLACE}?{urlencode({'done': 'password'})}", [session_cookie(request, cookie)])
 
     def _done(self, act: Callable[[Request, Mapping[str, str]], Awaitable[str]], what: str) -> Action:
