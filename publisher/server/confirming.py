@@ -20,9 +20,8 @@ async def confirm_loss_of(root: Path, htpasswd: Path, state: Path | None) -> int
     catalog = Catalog(settings, storages.packages, storages.state)
     try:
         await catalog.rescan()
-        names = await catalog.owned.confirm_loss(catalog.names())
+        return await catalog.confirm_loss() or 0
     except StorageError as error:
         raise ConfigurationError(f"The loss can't be confirmed: {error.message}") from error
     finally:
         catalog.close()
-    return len(names or ())

@@ -9,7 +9,7 @@ from publisher.server.auth.errors import AccountsUnavailableError
 from publisher.server.http.forwarding import UNTRUSTED
 from publisher.server.http.messages import TEXT_TYPE, Request, Response, json_response
 from publisher.server.storage.durability import is_read_only
-from publisher.server.store.catalog import Catalog
+from publisher.server.store.interface import PackageCatalog
 from publisher.server.upstream.service import Upstream
 
 UNAVAILABLE = "unavailable"
@@ -28,7 +28,7 @@ class HealthRoute:
 
     def __init__(
         self,
-        catalog: Catalog,
+        catalog: PackageCatalog,
         authenticator: Authenticator,
         upstream: Upstream | None,
         revision: str,

@@ -6,7 +6,7 @@ from publisher.server.names.filenames import normalize
 from publisher.server.names.versions import newest_first
 from publisher.server.routes.simple import file_url
 from publisher.server.settings import CLIENT_NAME
-from publisher.server.store.catalog import Catalog
+from publisher.server.store.interface import PackageCatalog
 from publisher.server.store.projects import StoredFile
 
 
@@ -24,7 +24,7 @@ def require_client_uploader(project: str, principal: Principal) -> None:
         )
 
 
-async def find_client(catalog: Catalog) -> StoredFile | None:
+async def find_client(catalog: PackageCatalog) -> StoredFile | None:
     """Return the wheel of the client's newest release that is not yanked, None where no such project is known."""
     project = catalog.project(CLIENT_NAME)
     if project is None:

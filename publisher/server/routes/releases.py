@@ -6,13 +6,13 @@ from publisher.server.names.filenames import normalize
 from publisher.server.routes.authorization import principal_of
 from publisher.server.routes.own_client import require_client_uploader
 from publisher.server.routes.trust.oversight import Oversight
-from publisher.server.store.changes import ReleaseChanges
+from publisher.server.store.interface import PackageChanges
 
 
 class ReleaseRoutes:
     """Answers PUT and DELETE requests below ``/projects/``."""
 
-    def __init__(self, changes: ReleaseChanges, oversight: Oversight) -> None:
+    def __init__(self, changes: PackageChanges, oversight: Oversight) -> None:
         self._changes = changes
         self._oversight = oversight
 

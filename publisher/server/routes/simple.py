@@ -21,7 +21,7 @@ from publisher.server.routes.page_memory import JSON, Page, make_page, negotiate
 from publisher.server.routes.public.packages import PublicRoutes
 from publisher.server.settings import ServerSettings
 from publisher.server.storage.errors import StorageError, StorageUnavailableError
-from publisher.server.store.catalog import Catalog
+from publisher.server.store.interface import PackageCatalog
 from publisher.server.store.projects import StoredFile
 from publisher.server.upstream.errors import NotUpstreamError
 
@@ -35,7 +35,11 @@ class SimplePages:
     """Answers requests below ``/simple/``; a page is made once for each change and kept, as far as memory allows."""
 
     def __init__(
-        self, settings: ServerSettings, catalog: Catalog, public: PublicRoutes | None, authorization: Authorization
+        self,
+        settings: ServerSettings,
+        catalog: PackageCatalog,
+        public: PublicRoutes | None,
+        authorization: Authorization,
     ) -> None:
         self._authorization = authorization
         self._settings = settings
@@ -59,7 +63,7 @@ class SimplePages:
 
     def from_memory(self, request: Request, name: str) -> Response | None:
         """Return an answer that is in memory and still right; None when anything has to be waited for."""
-        if name[-1:] not in {"/", ""} or not self._catalog.is_current():
+        if name[-1:] not in {"/", ""} or not self._catalog.is_current(name[:-1] or None):
             return None
         key = (name[:-1], negotiate(request.header(b"accept")), request.root_path if name else "")
         if not name:

@@ -22,10 +22,9 @@ from publisher.server.routes.trust.oversight import Oversight
 from publisher.server.routes.upload_checks import check_filename, check_form, file_metadata, is_legacy, signature_of
 from publisher.server.settings import ServerSettings
 from publisher.server.storage.durability import write_failure
-from publisher.server.store.catalog import Catalog
-from publisher.server.store.changes import ReleaseChanges
+from publisher.server.store.interface import PackageCatalog, PackageChanges
 from publisher.server.store.metadata import FileMetadata
-from publisher.server.store.spool import Spool, clean_up, digest_file, spool_folder
+from publisher.server.store.spool import Spool, clean_up, digest_file
 from publisher.server.upstream.service import Upstream
 from publisher.server.work.inspection import Checkpoint, InspectionPool
 from publisher.server.work.turns import FairTurns
@@ -80,8 +79,8 @@ class UploadRoutes:
     def __init__(  # noqa: PLR0913, PLR0917 - the parts of an index that an upload passes
         self,
         settings: ServerSettings,
-        catalog: Catalog,
-        changes: ReleaseChanges,
+        catalog: PackageCatalog,
+        changes: PackageChanges,
         upstream: Upstream | None,
         inspection: InspectionPool,
         oversight: Oversight,
@@ -91,7 +90,7 @@ class UploadRoutes:
         self._settings = settings
         self._catalog = catalog
         self._changes = changes
-        self._folder = spool_folder(catalog.dot_folder, shared=catalog.is_shared)
+        self._folder = catalog.spool_folder
         most = settings.limits.open_uploads
         self._open = FairTurns(
             "uploads", running=most, waiting=most, each=max(1, most // 4), patience=settings.limits.upload_patience

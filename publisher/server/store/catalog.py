@@ -3,8 +3,8 @@
 import asyncio
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, asynccontextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TypeVar
@@ -21,8 +21,9 @@ from publisher.server.store.owned_names import OwnedNames, StateLog
 from publisher.server.store.projects import Project, StoredFile
 from publisher.server.store.recording import BackgroundRecorder
 from publisher.server.store.records import Records
+from publisher.server.store.spool import spool_folder
 from publisher.server.store.watch import CHECK_SHARE, FolderWatch, in_background
-from publisher.server.store.workers import Workers
+from publisher.server.work.workers import Workers
 
 WRITE_TRIED_EVERY = 60.0
 """Seconds between two looks whether the folder can still be written."""
@@ -89,6 +90,11 @@ class Catalog:
         return self._storage.shared
 
     @property
+    def spool_folder(self) -> Path:
+        """Where files are written while they come in."""
+        return spool_folder(self.dot_folder, shared=self._storage.shared)
+
+    @property
     def revision(self) -> int:
         """A number that grows whenever a project comes or goes."""
         return self._contents.revision
@@ -98,7 +104,7 @@ class Catalog:
         """The number of listed files."""
         return file_count(self._contents.projects)
 
-    def is_current(self) -> bool:
+    def is_current(self, name: str | None = None) -> bool:  # noqa: ARG002 - a folder is read as a whole
         """Tell whether memory and folder agree, as far as that is cheap to know; not while the folder is lost."""
         return self._watch.is_current() and self.unavailable_reason is None
 
@@ -192,6 +198,12 @@ class Catalog:
                 return found[0]
         return await self.files(project)
 
+    @asynccontextmanager
+    async def local_copy(self, file: StoredFile) -> AsyncIterator[Path]:
+        """Return the path of a file, which stays in place meanwhile."""
+        async with self._storage.reading():
+            yield file.path
+
     async def is_owned(self, name: str) -> bool:
         """Tell whether a name is this index's for good: published at any time, or reserved."""
         return await self.owned.is_owned(name, self._contents)
@@ -199,6 +211,11 @@ class Catalog:
     async def was_published(self, name: str) -> bool:
         """Tell whether a name has, or ever had, files on this index."""
         return await self.owned.was_published(name, self._contents)
+
+    async def confirm_loss(self) -> int | None:
+        """Accept the folder as it is; return how many names stay owned, None without a list of them."""
+        names = await self.owned.confirm_loss(self._contents.projects)
+        return len(names) if names is not None else None
 
     async def require_identity(self) -> None:
         """

@@ -5,9 +5,9 @@ from collections import defaultdict
 
 from publisher.server.storage.base import Files, Storage
 from publisher.server.storage.coalesce import Coalesced
-from publisher.server.store.catalog import Catalog
+from publisher.server.store.interface import PackageCatalog
 from publisher.server.store.metadata import now_text
-from publisher.server.store.records import Records, state_lease
+from publisher.server.store.records import state_lease
 
 FRESH = 5.0
 """Seconds that what was read counts; changes of this process are seen at once."""
@@ -16,9 +16,9 @@ FRESH = 5.0
 class Maintainers:
     """Reads and changes which accounts maintain which projects."""
 
-    def __init__(self, catalog: Catalog, storage: Storage) -> None:
+    def __init__(self, catalog: PackageCatalog, storage: Storage) -> None:
         self._catalog = catalog
-        self._records: Records = catalog.records
+        self._records = catalog.records
         self._storage = storage
         self._known: dict[str, tuple[float, frozenset[str]]] = {}
         self._all: dict[str, frozenset[str]] = {}

@@ -24,7 +24,7 @@ from publisher.server.store.ledger import (
 )
 from publisher.server.store.records import Records
 from publisher.server.store.watch import in_background
-from publisher.server.store.workers import Workers
+from publisher.server.work.workers import Workers
 
 if TYPE_CHECKING:
     import asyncio

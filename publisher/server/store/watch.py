@@ -13,7 +13,7 @@ from publisher.server.storage.errors import StorageError, StorageUnavailableErro
 from publisher.server.store.contents import FolderContents
 from publisher.server.store.errors import StoreError
 from publisher.server.store.scan import DirectoryListing, OwnChanges, ScanResult, compare_times, read_folders
-from publisher.server.store.workers import Workers
+from publisher.server.work.workers import Workers
 
 CHECK_SHARE = 20
 """Comparing a folder's times, and reading a large one again, may take one part in this many of the time."""

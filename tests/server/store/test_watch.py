@@ -8,7 +8,7 @@ from typing import TypeVar
 from publisher.server.storage.folder import FolderStorage
 from publisher.server.store.contents import FolderContents
 from publisher.server.store.watch import FolderWatch
-from publisher.server.store.workers import Workers
+from publisher.server.work.workers import Workers
 from tests.helpers.dists import make_wheel
 
 _Result = TypeVar("_Result")

@@ -4,13 +4,13 @@ from publisher.server.http.messages import HttpError, Request, Response, json_re
 from publisher.server.names.filenames import is_name, normalize
 from publisher.server.names.versions import newest_first
 from publisher.server.routes.simple import file_url
-from publisher.server.store.catalog import Catalog
+from publisher.server.store.interface import PackageCatalog
 
 
 class JsonPage:
     """Answers for every project, also for one that is named like another route."""
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: PackageCatalog) -> None:
         self._catalog = catalog
 
     def has_project(self, name: str) -> bool:

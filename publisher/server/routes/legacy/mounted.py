@@ -9,8 +9,7 @@ from publisher.server.routes.authorization import Authorization, ReadScope
 from publisher.server.routes.browsers import is_browser
 from publisher.server.routes.legacy.scope import READ_SCOPE
 from publisher.server.settings import ServerSettings
-from publisher.server.store.catalog import Catalog
-from publisher.server.store.changes import ReleaseChanges
+from publisher.server.store.interface import PackageCatalog, PackageChanges
 from publisher.server.work.turns import FairTurns
 
 
@@ -18,7 +17,7 @@ class PypiserverRoutes:
     """Everything that no other route answers."""
 
     def __init__(
-        self, settings: ServerSettings, catalog: Catalog, changes: ReleaseChanges, authorization: Authorization
+        self, settings: ServerSettings, catalog: PackageCatalog, changes: PackageChanges, authorization: Authorization
     ) -> None:
         self._settings = settings
         self._authorization = authorization

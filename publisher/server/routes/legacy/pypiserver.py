@@ -16,8 +16,7 @@ from pypiserver.core import PkgFile  # noqa: TID251
 from publisher.server.names.filenames import guess
 from publisher.server.routes.legacy.scope import READ_SCOPE
 from publisher.server.settings import ServerSettings
-from publisher.server.store.catalog import Catalog
-from publisher.server.store.changes import ReleaseChanges
+from publisher.server.store.interface import PackageCatalog, PackageChanges
 from publisher.server.store.metadata import read_metadata
 
 
@@ -25,7 +24,11 @@ class StoreBackend(Backend):  # type: ignore[misc]  # pypiserver has no types
     """What pypiserver asks a backend, answered from the store; it runs in threads of the WSGI bridge."""
 
     def __init__(
-        self, config: argparse.Namespace, catalog: Catalog, changes: ReleaseChanges, loop: asyncio.AbstractEventLoop
+        self,
+        config: argparse.Namespace,
+        catalog: PackageCatalog,
+        changes: PackageChanges,
+        loop: asyncio.AbstractEventLoop,
     ) -> None:
         super().__init__(config)
         self._catalog = catalog
@@ -71,7 +74,8 @@ class StoreBackend(Backend):  # type: ignore[misc]  # pypiserver has no types
 
     def add_package(self, filename: str, stream: BinaryIO) -> None:
         """Take a file in as an upload is."""
-        temporary = self._catalog.dot_folder / f"legacy-{filename}"
+        temporary = self._catalog.spool_folder / f"legacy-{filename}"
+        temporary.parent.mkdir(parents=True, exist_ok=True)
         try:
             with temporary.open("wb") as file:
                 while block := stream.read(2**20):
@@ -127,10 +131,14 @@ class _CallCheck:
         return answer
 
 
-def mount(settings: ServerSettings, catalog: Catalog, changes: ReleaseChanges, workers: int) -> Any:
+def mount(settings: ServerSettings, catalog: PackageCatalog, changes: PackageChanges, workers: int) -> Any:
     """Return pypiserver's application as an ASGI application."""
     backend = StoreBackend(argparse.Namespace(hash_algo="sha256"), catalog, changes, asyncio.get_running_loop())
-    defaults = dict(Config.default_with_overrides(roots=list(catalog.roots)))
+    defaults = dict(
+        Config.default_with_overrides(
+            roots=[str(root.absolute()) for root in settings.roots] or [str(catalog.spool_folder)]
+        )
+    )
     overrides = {
         "authenticate": [],  # the route table decides, before a request comes here
         "password_file": ".",

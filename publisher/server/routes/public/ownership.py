@@ -7,7 +7,7 @@ from publisher.limits import LIMITS
 from publisher.server.names.filenames import is_reserved
 from publisher.server.settings import ServerSettings
 from publisher.server.storage.errors import StorageUnavailableError
-from publisher.server.store.catalog import Catalog
+from publisher.server.store.interface import PackageCatalog
 
 TRUSTED = 2.0
 """Seconds that a look at the records of a folder counts."""
@@ -19,7 +19,7 @@ TRUSTED_SHARED = 1.0
 class CatalogOwnership:
     """Finds out who owns a name, and remembers for a moment that it is not this index."""
 
-    def __init__(self, settings: ServerSettings, catalog: Catalog) -> None:
+    def __init__(self, settings: ServerSettings, catalog: PackageCatalog) -> None:
         self._reserved = settings.never_public
         self._catalog = catalog
         self._trusted = TRUSTED_SHARED if catalog.is_shared else TRUSTED
@@ -28,7 +28,7 @@ class CatalogOwnership:
     def is_surely_public(self, name: str) -> bool:
         """Tell from memory that a name is not owned; False also where that would have to be found out."""
         seen = self._public.get(name)
-        if seen is None or time.monotonic() - seen[0] > self._trusted or not self._catalog.is_current():
+        if seen is None or time.monotonic() - seen[0] > self._trusted or not self._catalog.is_current(name):
             return False
         return self._catalog.unavailable_reason is None and seen[1] == self._catalog.revision
 

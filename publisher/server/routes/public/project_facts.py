@@ -1,7 +1,7 @@
 """The facts of projects that authorization needs: who maintains them, and which names are public."""
 
 from publisher.server.routes.public.ownership import CatalogOwnership
-from publisher.server.store.catalog import Catalog
+from publisher.server.store.interface import PackageCatalog
 from publisher.server.store.maintainers import Maintainers
 
 
@@ -9,7 +9,7 @@ class CatalogFacts:
     """Answers from the catalog's records; names are public only where public packages are passed on."""
 
     def __init__(
-        self, catalog: Catalog, maintainers: Maintainers, ownership: CatalogOwnership, *, passes_on: bool
+        self, catalog: PackageCatalog, maintainers: Maintainers, ownership: CatalogOwnership, *, passes_on: bool
     ) -> None:
         self._catalog = catalog
         self._maintainers = maintainers

@@ -8,14 +8,16 @@ from publisher.server.http.messages import HttpError, Request, Response, json_re
 from publisher.server.names.filenames import normalize
 from publisher.server.routes.authorization import principal_of
 from publisher.server.routes.trust.oversight import Oversight
-from publisher.server.store.catalog import Catalog
+from publisher.server.store.interface import PackageCatalog
 from publisher.server.store.maintainers import Maintainers
 
 
 class RoleRoutes:
     """Answers ``/-/roles`` and ``/-/owners/NAME``."""
 
-    def __init__(self, roles: RoleChanges, maintainers: Maintainers, catalog: Catalog, oversight: Oversight) -> None:
+    def __init__(
+        self, roles: RoleChanges, maintainers: Maintainers, catalog: PackageCatalog, oversight: Oversight
+    ) -> None:
         self._roles = roles
         self._maintainers = maintainers
         self._catalog = catalog

@@ -17,6 +17,7 @@ from publisher.project.distributions import read_distribution
 from publisher.server.storage.base import Files, Storage, put
 from publisher.server.storage.errors import StorageError, StorageUnavailableError
 from publisher.server.storage.folder import DOT_FOLDER
+from publisher.server.store.interface import PackageCatalog
 from publisher.server.store.projects import StoredFile
 from publisher.server.web.describing import kept_fields
 from publisher.server.web.readme import as_text
@@ -64,7 +65,8 @@ class _TooSlowError(Exception):
 class DetailsReader:
     """Reads files in a pool of its own, each at most once at a time, and keeps the results in the package storage."""
 
-    def __init__(self, storage: Storage, pool: InspectionPool) -> None:
+    def __init__(self, catalog: PackageCatalog, storage: Storage, pool: InspectionPool) -> None:
+        self._catalog = catalog
         self._storage = storage
         self._pool = pool
         self._remembered: OrderedDict[str, tuple[FileDetails, int]] = OrderedDict()
@@ -93,13 +95,13 @@ class DetailsReader:
         key = POOL_KEY, file.metadata.uploader
         async with self._storage.reading() as files:
             recalled = await self._pool.run(key, lambda _: _recall(files, file))
-            if recalled is None:
-                try:
-                    found, description = await self._pool.run(key, lambda check: _read(file.path, file.filename, check))
-                except OSError as error:
-                    raise StorageUnavailableError from error
         if recalled is not None:
             return self._remember(file, *recalled)
+        async with self._catalog.local_copy(file) as path:
+            try:
+                found, description = await self._pool.run(key, lambda check: _read(path, file.filename, check))
+            except OSError as error:
+                raise StorageUnavailableError from error
         if description.text:
             found = replace(found, readme=await self._pool.run(key, lambda check: _render(description, check)))
         record = _record(found)

@@ -11,7 +11,7 @@ from publisher.limits import LIMITS
 from publisher.server.routes.web.releases import releases_of, shown_first
 from publisher.server.routes.web.summaries import ReleaseSummary, SummaryReader
 from publisher.server.storage.errors import StorageError
-from publisher.server.store.catalog import Catalog
+from publisher.server.store.interface import PackageCatalog
 from publisher.server.store.projects import Project
 from publisher.server.store.watch import in_background
 from publisher.server.web.describing import dependency
@@ -52,7 +52,7 @@ class Dependent:
 class Overviews:
     """Knows every project of the catalog, and follows its changes whenever a page asks; state is the event loop's."""
 
-    def __init__(self, catalog: Catalog, summaries: SummaryReader) -> None:
+    def __init__(self, catalog: PackageCatalog, summaries: SummaryReader) -> None:
         self._catalog = catalog
         self._summaries = summaries
         self._seen: dict[str, tuple[Project, int]] = {}

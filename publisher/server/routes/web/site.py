@@ -16,7 +16,7 @@ from publisher.server.routes.web.page import base_values, make_body, page_respon
 from publisher.server.routes.web.summaries import SummaryReader
 from publisher.server.settings import ServerSettings
 from publisher.server.storage.base import Storage
-from publisher.server.store.catalog import Catalog
+from publisher.server.store.interface import PackageCatalog
 from publisher.server.work.inspection import InspectionPool
 
 Values = Mapping[str, Any]
@@ -28,7 +28,7 @@ class Site:
     def __init__(  # noqa: PLR0913, PLR0917 - what pages are made of
         self,
         settings: ServerSettings,
-        catalog: Catalog,
+        catalog: PackageCatalog,
         storage: Storage,
         pool: InspectionPool,
         sessions: Sessions,
@@ -38,8 +38,8 @@ class Site:
         self.authorization = authorization
         self.catalog = catalog
         self.settings = settings
-        self.overviews = Overviews(catalog, SummaryReader(storage, pool))
-        self.details = DetailsReader(storage, pool)
+        self.overviews = Overviews(catalog, SummaryReader(catalog, storage, pool))
+        self.details = DetailsReader(catalog, storage, pool)
         self._made: OrderedDict[Hashable, tuple[bytes, bytes]] = OrderedDict()
         self._size = 0
 

@@ -12,6 +12,7 @@ from publisher.server.routes.web.details import POOL_KEY
 from publisher.server.storage.base import Files, Storage
 from publisher.server.storage.errors import StorageError
 from publisher.server.storage.folder import DOT_FOLDER
+from publisher.server.store.interface import PackageCatalog
 from publisher.server.store.projects import StoredFile
 from publisher.server.web.describing import kept_fields, keywords, one_line
 from publisher.server.work.inspection import Checkpoint, InspectionPool
@@ -37,7 +38,8 @@ class ReleaseSummary:
 class SummaryReader:
     """Reads what it does not remember, in a pool that holds up nothing else."""
 
-    def __init__(self, storage: Storage, pool: InspectionPool) -> None:
+    def __init__(self, catalog: PackageCatalog, storage: Storage, pool: InspectionPool) -> None:
+        self._catalog = catalog
         self._storage = storage
         self._pool = pool
         self._known: dict[str, ReleaseSummary] | None = None
@@ -56,8 +58,8 @@ class SummaryReader:
         known = self._known.get(digest)
         if known is not None:
             return known
-        async with self._storage.reading():
-            found = await self._pool.run(POOL_KEY, lambda check: _read(file.path, file.filename, check))
+        async with self._catalog.local_copy(file) as path:
+            found = await self._pool.run(POOL_KEY, lambda check: _read(path, file.filename, check))
         self._known[digest] = found
         line = json.dumps({"v": FORMAT, "sha256": digest, **asdict(found)}, separators=(",", ":"))
         self._unwritten.append(line.encode() + b"\n")

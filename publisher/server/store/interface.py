@@ -1,0 +1,151 @@
+"""What routes ask of the packages of an index, in a folder or a bucket."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from publisher.server.storage.base import Files
+from publisher.server.store.metadata import FileMetadata
+from publisher.server.store.projects import Project, StoredFile
+from publisher.server.work.workers import Workers
+
+_Result = TypeVar("_Result")
+
+
+class MaintainerRecords(Protocol):
+    """The maintainers in the records of projects."""
+
+    def marked(self, files: Files) -> Sequence[str]:
+        """Return the names of the projects that may have maintainers."""
+
+    def maintainers(self, files: Files, project: str) -> frozenset[str]:
+        """Return the accounts that maintain a project."""
+
+    def add_maintainer(self, files: Files, project: str, account: str, details: Mapping[str, Any]) -> None:
+        """Add a maintainer of a project."""
+
+    def remove_maintainer(self, files: Files, project: str, account: str) -> None:
+        """Remove a maintainer of a project, if it is one."""
+
+
+class PackageCatalog(Protocol):
+    """The projects and files of an index, and their metadata; what has to be waited for is a coroutine."""
+
+    workers: Workers
+
+    @property
+    def records(self) -> MaintainerRecords:
+        """The records of the projects' maintainers."""
+
+    @property
+    def unavailable_reason(self) -> str | None:
+        """Why the packages can't be served, None while they can."""
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other machines may change the packages too."""
+
+    @property
+    def revision(self) -> int:
+        """A number that grows whenever a project comes or goes."""
+
+    @property
+    def file_count(self) -> int:
+        """The number of listed files."""
+
+    @property
+    def spool_folder(self) -> Path:
+        """The folder of this machine where files are written while they come in."""
+
+    async def start(self) -> None:
+        """Read what has to be known before the first request."""
+
+    def close(self) -> None:
+        """End the threads."""
+
+    async def in_thread(self, work: Callable[[], _Result]) -> _Result:
+        """Run blocking work in a thread."""
+        ...
+
+    def is_current(self, name: str | None = None) -> bool:
+        """Tell without waiting whether what is known of a project, or of the list of all, may be served."""
+
+    def project(self, name: str) -> Project | None:
+        """Return a known project by its normalized name."""
+
+    def names(self) -> list[str]:
+        """Return the normalized names of all known projects."""
+
+    def has_file(self, filename: str) -> bool:
+        """Tell whether a file of that name is listed."""
+
+    def locations(self) -> Iterator[tuple[str, str, str]]:
+        """Yield directory, file name and URL path of every listed file; may run in any thread."""
+
+    async def refresh(self) -> None:
+        """Bring the list of projects up to date."""
+
+    async def rescan(self) -> None:
+        """Look for what other writers have changed."""
+
+    async def reread(self) -> None:
+        """Look at everything anew."""
+
+    async def find(self, name: str) -> Project | None:
+        """Return a project by its normalized name; before there is none, it is looked for."""
+
+    async def files(self, project: Project) -> Mapping[str, StoredFile]:
+        """Return the files of a project with their metadata."""
+
+    async def peek(self, project: Project) -> Mapping[str, StoredFile]:
+        """Return the files of a project, and keep nothing in memory for it: for looks at many projects."""
+
+    def local_copy(self, file: StoredFile) -> AbstractAsyncContextManager[Path]:
+        """Return the path of a file on this machine, which holds as long as the block runs."""
+
+    async def is_owned(self, name: str) -> bool:
+        """Tell whether a name is this index's for good: published at any time, or reserved."""
+
+    async def was_published(self, name: str) -> bool:
+        """Tell whether a name has, or ever had, files on this index."""
+
+    async def confirm_loss(self) -> int | None:
+        """Accept the packages as they are; return how many names stay owned, None where there is no list of them."""
+
+    async def read_failure(self) -> str | None:
+        """Return why the packages can't be served, None when they can."""
+
+    async def write_failure(self) -> OSError | None:
+        """Return why the packages can't be written; tried at most once a minute, and creates nothing lasting."""
+
+
+class PackageChanges(Protocol):
+    """Changes of the packages: durable, and known to everybody, when a method returns."""
+
+    async def require_available(self) -> None:
+        """Return when the packages are there; raise StorageUnavailableError when they are lost."""
+
+    async def upload(
+        self,
+        temporary: Path,
+        filename: str,
+        metadata: FileMetadata,
+        signature: bytes | None = None,
+        maintainer: str | None = None,
+    ) -> StoredFile:
+        """
+        Add a complete, checked file to the index.
+
+        Raises FileExistsConflictError when its identity is taken by other bytes or was deleted, and StorageError when
+        it can't be stored.
+        """
+
+    async def yank(self, name: str, version: str, reason: str, user: str | None) -> list[str]:
+        """Yank the files of a release (PEP 592) and return their names; raise UnknownReleaseError for none."""
+
+    async def unyank(self, name: str, version: str) -> list[str]:
+        """Undo a yank."""
+
+    async def delete(self, name: str, version: str, filename: str | None, user: str | None) -> list[str]:
+        """Delete a file or all files of a release, and return the names; they stay reserved."""
