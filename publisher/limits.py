@@ -1,7 +1,7 @@
 """Every bound on what strangers send and on what waits for them, in one frozen `Limits`: bytes, seconds, numbers."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 KILOBYTE = 2**10
 MEGABYTE = 2**20
@@ -194,6 +194,17 @@ class Limits:
     distributions: DistributionLimits = DistributionLimits()
     upstream: UpstreamLimits = UpstreamLimits()
     pages: PageLimits = PageLimits()
+
+    def divided(self, workers: int) -> "Limits":
+        """Return the bounds of one of several processes, which share what the machine has: memory and cores."""
+        return replace(
+            self,
+            page_memory=self.page_memory // workers,
+            file_memory=self.file_memory // workers,
+            inspections=max(1, self.inspections // workers),
+            hashing_threads=max(1, self.hashing_threads // workers),
+            login_threads=max(1, self.login_threads // workers),
+        )
 
 
 LIMITS = Limits()

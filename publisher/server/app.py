@@ -83,7 +83,9 @@ class IndexApp:
     def __init__(self, settings: ServerSettings, log_format: LogFormat) -> None:
         self._settings = settings
         self.limits = settings.limits
-        self.log_writer = LogWriter(limit=settings.limits.log_lines)
+        siblings = settings.siblings
+        lock = siblings.log_lock if siblings is not None else None
+        self.log_writer = LogWriter(limit=settings.limits.log_lines, lock=lock)
         self._access_log = AccessLog(log_format, self.log_writer)
         self._storages = open_storages(settings)
         packages, credentials = self._storages.packages, self._storages.credentials

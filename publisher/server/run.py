@@ -4,13 +4,12 @@ import asyncio
 import atexit
 import ctypes
 import logging
-import os
 import signal
 import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from types import FrameType
 
 import uvicorn  # noqa: TID251 - a door to uvicorn
@@ -18,6 +17,7 @@ import uvicorn  # noqa: TID251 - a door to uvicorn
 from publisher.errors import ConfigurationError
 from publisher.server.app import IndexApp
 from publisher.server.http.log_writer import logging_through
+from publisher.server.terminal import ends_with_terminal, has_terminal
 from publisher.server.uvicorn_protocol import IndexProtocol, missing_internals
 
 if sys.platform != "win32":  # which has no such limits
@@ -31,16 +31,20 @@ _M_MMAP_THRESHOLD = -3
 
 def listen(host: str, port: int) -> socket.socket:
     """
-    Return a socket that listens on an address; port 0 takes a free one.
+    Return a socket that is bound to an address and keeps it; port 0 takes a free one.
 
-    Raises ConfigurationError when the address can't be used.
+    It is not to be taken again before it listens either, other than by `listen_beside`. Raises ConfigurationError when
+    the address can't be used.
     """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         family, kind, protocol, _, address = found[0]
-        listener = socket.socket(family, kind, protocol)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
+        with ExitStack() as on_failure:
+            listener = on_failure.enter_context(socket.socket(family, kind, protocol))
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
+            on_failure.pop_all()
     except OSError as error:
         raise ConfigurationError(
             f"The index can't listen on {host}:{port}: {error.strerror or error}.",
@@ -49,12 +53,51 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def serve(app: IndexApp, listener: socket.socket, root_path: str, on_ready: Callable[[], None]) -> None:
-    """Serve until SIGINT or SIGTERM, let running requests finish, and return."""
+def share_address(holder: socket.socket) -> bool:
+    """
+    Let several processes of this user listen on an address, each with a socket of its own; return whether they can.
+
+    Linux spreads connections over such sockets evenly. From one socket that all of them share, the same process takes
+    nearly all connections that come at about the same time.
+    """
+    if sys.platform != "linux":
+        return False
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    return True
+
+
+def listen_beside(holder: socket.socket) -> socket.socket:
+    """Return another socket for the address of one that shares it; raise ConfigurationError when that is lost."""
+    listener = socket.socket(holder.family, holder.type, holder.proto)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        listener.bind(holder.getsockname())
+    except OSError as error:
+        listener.close()
+        raise ConfigurationError(f"A worker can't listen on the index's address: {error.strerror or error}.") from error
+    return listener
+
+
+def serve(
+    app: IndexApp,
+    listener: socket.socket,
+    root_path: str,
+    on_ready: Callable[[], None],
+    lifeline: int | None = None,
+) -> None:
+    """
+    Serve until SIGINT or SIGTERM, or until a lifeline is readable, let running requests finish, and return.
+
+    Raises ConfigurationError when the index could not be started.
+    """
     allow_open_files()
     give_back_large_blocks()
+    server = serving_server(app, root_path, on_ready, lifeline)
     with logging_through(app.log_writer):
-        serving_server(app, root_path, on_ready).run([listener])
+        server.run([listener])
+    if not server.started and not server.was_stopped:
+        raise ConfigurationError("The index could not be started; the log says why.")
 
 
 def allow_open_files() -> None:
@@ -108,7 +151,9 @@ def serve_in_background(app: IndexApp, listener: socket.socket) -> None:
         raise ConfigurationError("The index could not be started; the log says why.")
 
 
-def serving_server(app: IndexApp, root_path: str, on_ready: Callable[[], None]) -> uvicorn.Server:
+def serving_server(
+    app: IndexApp, root_path: str, on_ready: Callable[[], None], lifeline: int | None = None
+) -> "_Server":
     """Return the server of an index; it is stopped by a signal, or by setting its ``should_exit``."""
     missing = missing_internals()
     if missing:
@@ -127,7 +172,7 @@ def serving_server(app: IndexApp, root_path: str, on_ready: Callable[[], None]) 
         timeout_graceful_shutdown=app.limits.grace,
         backlog=2048,
     )
-    return _Server(config, app, on_ready)
+    return _Server(config, app, on_ready, lifeline)
 
 
 def _before_threads_end(work: Callable[[], None]) -> None:
@@ -143,9 +188,14 @@ def _before_threads_end(work: Callable[[], None]) -> None:
 class _Server(uvicorn.Server):
     """uvicorn's server, which tells when it is ready and takes its signals as the normal end."""
 
-    def __init__(self, config: uvicorn.Config, app: IndexApp, on_ready: Callable[[], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, app: IndexApp, on_ready: Callable[[], None], lifeline: int | None
+    ) -> None:
         super().__init__(config)
         self._app = app
+        self._lifeline = lifeline
+        self.was_stopped = False
+        """Whether a signal or the end of the supervisor asked for the end."""
         self._reload_asked = False
         self._ends_with_terminal = False
         self._reloading: asyncio.Task[None] | None = None
@@ -153,6 +203,8 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to listen."""
+        if self._lifeline is not None:
+            asyncio.get_running_loop().add_reader(self._lifeline, self._stop)
         await super().startup(sockets)
         if self.started:
             self._on_ready()
@@ -174,6 +226,11 @@ class _Server(uvicorn.Server):
                     connection.let_go_if_slow(now)
         return await super().on_tick(counter)
 
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop at a signal."""
+        self.was_stopped = True
+        super().handle_exit(sig, frame)
+
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Take the signals while serving; unlike uvicorn, don't raise them again afterwards."""
@@ -182,7 +239,7 @@ class _Server(uvicorn.Server):
             return
         before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
         if hasattr(signal, "SIGHUP"):
-            self._ends_with_terminal = signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN and _has_terminal()
+            self._ends_with_terminal = ends_with_terminal()
             before[signal.SIGHUP] = signal.signal(signal.SIGHUP, self._hang_up)
         try:
             yield
@@ -192,16 +249,13 @@ class _Server(uvicorn.Server):
 
     def _hang_up(self, _number: int, frame: FrameType | None) -> None:
         """Stop when the terminal was closed; reload for everybody else who sends SIGHUP."""
-        if self._ends_with_terminal and not _has_terminal():
+        if self._ends_with_terminal and not has_terminal():
             self.handle_exit(signal.SIGTERM, frame)
         else:
             self._reload_asked = True
 
-
-def _has_terminal() -> bool:
-    """Return whether this process has a controlling terminal."""
-    try:
-        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
-    except OSError:
-        return False
-    return True
+    def _stop(self) -> None:
+        """Stop because the supervisor is gone: its lifeline has ended."""
+        assert self._lifeline is not None  # noqa: S101 - for the type checker: it is what is watched
+        asyncio.get_running_loop().remove_reader(self._lifeline)
+        self.handle_exit(signal.SIGTERM, None)

@@ -64,6 +64,19 @@ class UpstreamSettings:
 
 
 @dataclass(frozen=True)
+class SiblingFiles:
+    """
+    Open files that the processes of one index share while they run, by their descriptors.
+
+    By ``log_lock`` they take turns at their log. ``failed_logins`` holds counts by a keyed hash of user and address.
+    """
+
+    log_lock: int
+    failed_logins: int
+    key: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
 class ServerSettings:
     """
     Everything that `publisher.server.app.create_app` needs to know.
@@ -80,6 +93,7 @@ class ServerSettings:
     ``public_url`` is the index's URL as clients and issuers of trusted publishing know it, None where it is not known.
     ``revision`` names what was deployed, for `/health`; it is no secret.
     ``audit_days`` is how long the audit trail keeps its events.
+    ``siblings`` is what this process shares with others that serve the same index, None where it is alone.
     ``trusted_proxies`` are the addresses and networks whose ``X-Forwarded-*`` count, ``*`` for every peer.
     """
 
@@ -103,6 +117,7 @@ class ServerSettings:
     audit_days: int = 400
     packages_storage: Storage | None = None
     credentials_storage: Storage | None = None
+    siblings: SiblingFiles | None = None
 
     @property
     def never_public(self) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ class ServeArgs:
 
     host: str = "127.0.0.1"
     port: int = 8080
+    workers: str = "1"
     root: tuple[Path, ...] = (Path("packages"),)
     htpasswd: Path = Path(".htpasswd")
     state: Path | None = None
@@ -64,6 +65,11 @@ serve_options = gather(
     "serve",
     _option("--host", help="Address to listen on; 0.0.0.0 for all."),
     _option("-p", "--port", type=click.IntRange(0, 65535), help="Port to listen on; 0 for a free one."),
+    _option(
+        "--workers",
+        metavar="N|auto",
+        help="Processes that serve together; auto for one each core.",
+    ),
     _option(
         "--root",
         metavar="DIR",

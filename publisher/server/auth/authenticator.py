@@ -75,7 +75,7 @@ class Authenticator:
         self._version: str | None = None
         self._next_look = 0.0
         limits = self._limits = settings.limits
-        self._attempts = Attempts(limits)
+        self._attempts = Attempts(limits, siblings=settings.siblings)
         self._running: dict[tuple[bytes, str], asyncio.Task[str]] = {}
         self._hashing = _Hashing(limits.login_threads, limits)
         self._hashing_proven = _Hashing(1, limits)

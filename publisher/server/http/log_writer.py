@@ -2,12 +2,15 @@
 
 import logging
 import os
+import select
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from publisher.limits import LIMITS
+from publisher.server.work.sibling_locks import held, release, try_hold
 
 CLOSING_TIME = 1.0
 """Seconds that the last lines get at the end."""
@@ -18,11 +21,13 @@ class LogWriter:
     Writes lines to a file descriptor, which may be slow, full or closed.
 
     The descriptor is used without Python's buffers, whose locks a stuck write would hold beyond the end of the process.
+    ``lock`` is a file by which processes that write to the same log take turns, so that no line is torn by another.
     """
 
-    def __init__(self, descriptor: int = 2, limit: int = LIMITS.log_lines) -> None:
+    def __init__(self, descriptor: int = 2, limit: int = LIMITS.log_lines, lock: int | None = None) -> None:
         self._descriptor = descriptor
         self._limit = limit
+        self._lock = lock
         self._lines: deque[str] = deque()
         self._wake = threading.Event()
         self._idle = threading.Event()
@@ -62,12 +67,54 @@ class LogWriter:
         dropped, self._dropped = self._dropped, 0
         if dropped:
             lines.append(f"{dropped} lines of the log were dropped: it was not read, or could not be written")
-        rest = "".join(f"{line}\n" for line in lines).encode("utf-8", "backslashreplace")
+        rest = _as_bytes(lines)
         try:
-            while rest:
-                rest = rest[os.write(self._descriptor, rest) :]
+            with held(self._lock) if self._lock is not None else nullcontext():
+                while rest:
+                    rest = rest[os.write(self._descriptor, rest) :]
         except OSError:
             self._dropped += dropped + len(lines) - bool(dropped)
+
+
+class SupervisorLog:
+    """
+    Writes the few lines of a process that has one thread only among those of others, and waits for no reader.
+
+    Under the lock this is the only writer, so a pipe with any room has room for a line.
+    """
+
+    def __init__(self, lock: int, descriptor: int = 2) -> None:
+        self._lock = lock
+        self._descriptor = descriptor
+        self._lines: deque[str] = deque(maxlen=100)
+
+    def write(self, line: str) -> None:
+        """Have a line written, now or at the next `flush`."""
+        self._lines.append(line)
+        self.flush()
+
+    def flush(self, patience: float = 0.0) -> bool:
+        """Write what can be written within so many seconds; return whether nothing is left."""
+        deadline = time.monotonic() + patience
+        while self._lines and not self._write_one() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return not self._lines
+
+    def _write_one(self) -> bool:
+        if not select.select([], [self._descriptor], [], 0)[1] or not try_hold(self._lock):
+            return False
+        try:
+            if select.select([], [self._descriptor], [], 0)[1]:
+                os.write(self._descriptor, _as_bytes([self._lines.popleft()]))
+        except OSError:  # a log that can't be written has no other place to say so
+            return True
+        finally:
+            release(self._lock)
+        return True
+
+
+def _as_bytes(lines: list[str]) -> bytes:
+    return "".join(f"{line}\n" for line in lines).encode("utf-8", "backslashreplace")
 
 
 class QueuedLogHandler(logging.Handler):

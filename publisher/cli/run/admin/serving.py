@@ -2,6 +2,7 @@
 
 import os
 import socket
+from dataclasses import replace
 from ipaddress import ip_address
 
 import click
@@ -15,24 +16,66 @@ from publisher.limits import MEGABYTE, Limits
 from publisher.secret import Secret
 from publisher.server.app import create_app
 from publisher.server.auth.htpasswd import create_file
+from publisher.server.cores import usable_cores
 from publisher.server.http.forwarding import is_trustable
-from publisher.server.run import listen, serve
-from publisher.server.settings import Activity, ServerSettings
+from publisher.server.http.log_writer import SupervisorLog
+from publisher.server.run import listen, listen_beside, serve, share_address
+from publisher.server.settings import Activity, ServerSettings, SiblingFiles
+from publisher.server.supervisor import Supervisor
+from publisher.server.work.sibling_locks import inherited_file
+from publisher.server.worker import WorkerPipes
 
 TOKEN_VARIABLE = "AUTH_TOKEN"  # noqa: S105 - the variable's name
 
 
+MOST_GIVEN = 256
+MOST_WORKERS = 16
+"""Workers of ``auto`` at most: each takes memory, whatever the number of cores."""
+
+
 def serve_index(args: ServeArgs) -> None:
     """Serve until a signal arrives. Nothing is created when the address is taken."""
-    rights = _rights(args.authenticate)
+    rights, workers = _rights(args.authenticate), _worker_count(args.workers)
     listener = listen(args.host, args.port)
     _warn_of_clear_text(listener, args)
     settings = _settings(args, rights)
     shown_host = f"[{args.host}]" if ":" in args.host else args.host
     url = f"http://{shown_host}:{listener.getsockname()[1]}{args.root_path.rstrip('/')}/"
     folders = ", ".join(map(str, settings.roots))
-    app = create_app(settings, args.log_format)
-    serve(app, listener, args.root_path, lambda: app.log_writer.write(f"Serving {folders} on {url}"))
+    if workers == 1:
+        app = create_app(settings, args.log_format)
+        serve(app, listener, args.root_path, lambda: app.log_writer.write(f"Serving {folders} on {url}"))
+    else:
+        _serve_with_workers(workers, settings, args, listener, f"Serving {folders} with {workers} workers on {url}")
+
+
+def _serve_with_workers(
+    count: int, settings: ServerSettings, args: ServeArgs, holder: socket.socket, banner: str
+) -> None:
+    """Serve in several processes, which share the address, one log, and the counts of failed logins."""
+    with inherited_file() as lock, inherited_file() as failed_logins:
+        siblings = SiblingFiles(lock, failed_logins, os.urandom(16))
+        shared = replace(settings, siblings=siblings, limits=settings.limits.divided(count))
+        has_own_sockets = share_address(holder)
+
+        def work(pipes: WorkerPipes) -> None:
+            listener = listen_beside(holder) if has_own_sockets else holder
+            app = create_app(shared, args.log_format)
+            serve(app, listener, args.root_path, pipes.serves, pipes.lifeline)
+
+        log = SupervisorLog(lock)
+        Supervisor(count, work, log).run(lambda: log.write(banner))
+
+
+def _worker_count(text: str) -> int:
+    """Return the number of processes that serve."""
+    if text.strip().lower() == "auto":
+        return min(usable_cores(), MOST_WORKERS)
+    if not text.isdecimal() or not 1 <= int(text) <= MOST_GIVEN:
+        raise click.BadParameter(
+            f"{text!r}: expected a number from 1 to {MOST_GIVEN}, or 'auto'.", param_hint="--workers"
+        )
+    return int(text)
 
 
 def _warn_of_clear_text(listener: socket.socket, args: ServeArgs) -> None:
