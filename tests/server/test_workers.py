@@ -261,7 +261,7 @@ class _Captured(Client):
     def request(self, method: str, path: str, **options: object) -> object:  # type: ignore[override]
         import requests  # noqa: PLC0415
 
-        prepared = requests.Request(method, self.url + path, auth=(USER, PASSWORD), **options).prepare()  # type: ignore[arg-type]
+        prepared = requests.Request(method, self.url + path, auth=(USER, PASSWORD), **options).prepare()
         lines = [f"{method} / HTTP/1.1", "Host: index", *(f"{key}: {value}" for key, value in prepared.headers.items())]
         body = prepared.body
         assert isinstance(body, bytes)
