@@ -301,6 +301,44 @@ def test_what_was_read_of_a_file_is_kept_and_made_anew_when_it_is_damaged(own: O
     assert "As it was" in client.get("projects/kept/").text
 
 
+def test_records_of_what_is_gone_are_removed(own: OwnIndex, tmp_path: Path) -> None:
+    index, client = own.start()
+    client.upload(make_wheel(tmp_path, "stays"))
+    assert client.get("projects/stays/").status_code == 200
+    records = index.root / ".pypi-publish/pages"
+    (kept,) = records.rglob("*.json")
+    digest = sha256(tmp_path / "stays-1.0-py3-none-any.whl")
+    assert kept.relative_to(records).parts == ("stays", f"{digest}.2.json")
+    gone = [records / "stays" / f"{'0' * 64}.2.json", records / "stays" / f"{digest}.1.json", records / "gone/x.2.json"]
+    for path in gone:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("{}")
+    index.stop()
+    _, client = own.start()
+    assert client.get("projects/stays/").status_code == 200
+    assert gone[0].exists()  # nothing was kept since the start
+    client.upload(make_wheel(tmp_path, "another"))
+    client.get("projects/another/")
+    assert eventually(lambda: not any(path.exists() for path in gone))
+    assert kept.exists()
+    assert len(list(records.rglob("*.json"))) == 2
+
+
+def test_the_log_of_summaries_loses_what_is_not_used(own: OwnIndex) -> None:
+    index, client = own.start()
+    make_wheel(index.root, "one_kept")
+    log = index.root / ".pypi-publish/summaries.jsonl"
+    assert eventually(lambda: "For tests" in client.get("").text)
+    assert eventually(log.exists)
+    (line,) = log.read_text().splitlines()
+    index.stop()
+    unused = [line.replace(json.loads(line)["sha256"], f"{number:064}") for number in range(1100)]
+    log.write_text("\n".join([*unused[:600], line, *unused[600:]]) + "\n")
+    _, client = own.start()
+    assert eventually(lambda: "For tests" in client.get("").text)
+    assert eventually(lambda: log.read_text().splitlines() == [line])
+
+
 def test_summaries_are_kept_and_follow_other_writers(own: OwnIndex) -> None:
     index, client = own.start()
     index.root.mkdir(exist_ok=True)

@@ -1,55 +1,24 @@
-"""What a file of the index contains, for its pages: fields, README, members; read once for each digest, and kept."""
+"""The details of files for their pages: metadata, README, contents; read once for each digest, and kept."""
 
 import asyncio
-import json
-import logging
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from publisher.errors import InvalidDistributionError
 from publisher.limits import LIMITS
 from publisher.project.archives import list_members
 from publisher.project.distributions import read_distribution
-from publisher.server.storage.base import Files, Storage, put
-from publisher.server.storage.errors import StorageError, StorageUnavailableError
-from publisher.server.storage.folder import DOT_FOLDER
+from publisher.server.routes.web.page_records import POOL_KEY, FileDetails, PageRecords
+from publisher.server.storage.base import Storage
+from publisher.server.storage.errors import StorageUnavailableError
 from publisher.server.store.interface import PackageCatalog
 from publisher.server.store.projects import StoredFile
 from publisher.server.web.describing import kept_fields
 from publisher.server.web.readme import as_text
 from publisher.server.web.rendering import render_bounded
 from publisher.server.work.inspection import Checkpoint, InspectionPool
-
-POOL_KEY = "pages"
-"""One turn for all pages: however many are asked for, they take a share of the threads that read files."""
-
-FORMAT = 1
-"""Version of the records that this module writes; one of another version is made anew."""
-
-
-_RECORDS = f"{DOT_FOLDER}/pages"
-
-_log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class FileDetails:
-    """
-    What a file says of itself; ``readme`` is HTML that is safe in a page.
-
-    ``problem`` says why the file could not be read, and is empty where it could.
-    """
-
-    fields: Mapping[str, Any]
-    readme: str = ""
-    members: tuple[tuple[str, int], ...] = ()
-    member_count: int = 0
-    unpacked: int = 0
-    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +38,7 @@ class DetailsReader:
         self._catalog = catalog
         self._storage = storage
         self._pool = pool
+        self._records = PageRecords(catalog, storage, pool)
         self._remembered: OrderedDict[str, tuple[FileDetails, int]] = OrderedDict()
         self._size = 0
         self._running: dict[str, asyncio.Task[FileDetails]] = {}
@@ -86,6 +56,10 @@ class DetailsReader:
             task.add_done_callback(lambda _: self._running.pop(digest, None))
         return await asyncio.shield(task)
 
+    def stop(self) -> None:
+        """End what runs in the background."""
+        self._records.stop()
+
     async def _find(self, file: StoredFile) -> FileDetails:
         """
         Return the details of a file; the storage is not held while the README is rendered.
@@ -94,7 +68,7 @@ class DetailsReader:
         """
         key = POOL_KEY, file.metadata.uploader
         async with self._storage.reading() as files:
-            recalled = await self._pool.run(key, lambda _: _recall(files, file))
+            recalled = await self._pool.run(key, lambda _: self._records.recall(files, file))
         if recalled is not None:
             return self._remember(file, *recalled)
         async with self._catalog.local_copy(file) as path:
@@ -104,10 +78,10 @@ class DetailsReader:
                 raise StorageUnavailableError from error
         if description.text:
             found = replace(found, readme=await self._pool.run(key, lambda check: _render(description, check)))
-        record = _record(found)
         async with self._storage.reading() as files:
-            await self._pool.run(key, lambda _: _keep(files, file, record))
-        return self._remember(file, found, len(record))
+            size = await self._pool.run(key, lambda _: self._records.keep(files, file, found))
+        self._records.prune_when_due()
+        return self._remember(file, found, size)
 
     def _remember(self, file: StoredFile, found: FileDetails, size: int) -> FileDetails:
         self._remembered[file.metadata.sha256] = found, size
@@ -116,36 +90,6 @@ class DetailsReader:
             _, (_, dropped) = self._remembered.popitem(last=False)
             self._size -= dropped
         return found
-
-
-def _key(file: StoredFile) -> str:
-    return f"{_RECORDS}/{file.metadata.sha256[:2]}/{file.metadata.sha256}.json"
-
-
-def _recall(files: Files, file: StoredFile) -> tuple[FileDetails, int] | None:
-    """Return the details in a file's record and the bytes of that; None where there is none that can be read."""
-    try:
-        data = files.read(_key(file))
-        record = json.loads(data)
-        if record.pop("v") != FORMAT:
-            return None
-        members = tuple((str(name), int(size)) for name, size in record.pop("members"))
-        return FileDetails(members=members, **record), len(data)
-    except (StorageError, LookupError, ValueError, TypeError, AttributeError):
-        return None
-
-
-def _record(found: FileDetails) -> bytes:
-    return json.dumps({"v": FORMAT, **asdict(found)}, ensure_ascii=False, separators=(",", ":")).encode(
-        "utf-8", "replace"
-    )
-
-
-def _keep(files: Files, file: StoredFile, record: bytes) -> None:
-    try:
-        put(files, _key(file), record)
-    except StorageError as error:  # a record only saves time
-        _log.info("can't keep the page of %s: %s", file.filename, error)
 
 
 def _read(path: Path, filename: str, checkpoint: Checkpoint) -> tuple[FileDetails, _Description]:

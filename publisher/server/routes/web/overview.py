@@ -140,6 +140,7 @@ class Overviews:
             self._waiting.pop(name, None)
             self._seen[name] = project, revision
         await self._summaries.flush()
+        await self._summaries.prune()
 
     def _take_over(self, entry: ProjectOverview) -> None:
         old = self._entries.get(entry.name)

@@ -11,7 +11,7 @@ from publisher.server.http.messages import HttpError, Request, Response, redirec
 from publisher.server.names.filenames import is_name, normalize
 from publisher.server.routes.authorization import ReadScope
 from publisher.server.routes.simple import file_url
-from publisher.server.routes.web.details import FileDetails
+from publisher.server.routes.web.page_records import FileDetails
 from publisher.server.routes.web.releases import ReleaseView, releases_of, shown_first
 from publisher.server.routes.web.site import Site
 from publisher.server.store.projects import Project, StoredFile

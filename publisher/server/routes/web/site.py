@@ -93,6 +93,7 @@ class Site:
     def stop(self) -> None:
         """End what runs in the background."""
         self.overviews.stop()
+        self.details.stop()
 
     def _keep(self, key: Hashable, made: tuple[bytes, bytes]) -> None:
         old = self._made.pop(key, None)

@@ -8,7 +8,7 @@ from pathlib import Path
 from publisher.errors import InvalidDistributionError
 from publisher.limits import LIMITS
 from publisher.project.distributions import read_distribution
-from publisher.server.routes.web.details import POOL_KEY
+from publisher.server.routes.web.page_records import POOL_KEY
 from publisher.server.storage.base import Files, Storage
 from publisher.server.storage.errors import StorageError
 from publisher.server.storage.folder import DOT_FOLDER
@@ -23,6 +23,8 @@ FORMAT = 1
 
 _LOG = f"{DOT_FOLDER}/summaries.jsonl"
 _FLUSH_AT = 200
+_UNUSED = 1000
+"""Summaries of files that are not the newest any more, or gone, that the log may have beside as many as are used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,7 @@ class SummaryReader:
         self._storage = storage
         self._pool = pool
         self._known: dict[str, ReleaseSummary] | None = None
+        self._used: set[str] = set()
         self._unwritten: list[bytes] = []
 
     async def start(self) -> None:
@@ -55,17 +58,28 @@ class SummaryReader:
         """Return what a file says of itself; empty where it can't be read."""
         assert self._known is not None, "it was started"  # noqa: S101 - for the type checker
         digest = file.metadata.sha256
+        self._used.add(digest)
         known = self._known.get(digest)
         if known is not None:
             return known
         async with self._catalog.local_copy(file) as path:
             found = await self._pool.run(POOL_KEY, lambda check: _read(path, file.filename, check))
         self._known[digest] = found
-        line = json.dumps({"v": FORMAT, "sha256": digest, **asdict(found)}, separators=(",", ":"))
-        self._unwritten.append(line.encode() + b"\n")
+        self._unwritten.append(_line(digest, found) + b"\n")
         if len(self._unwritten) >= _FLUSH_AT:
             await self.flush()
         return found
+
+    async def prune(self) -> None:
+        """Forget the summaries that were not asked for, once they are many; every project was asked for by now."""
+        if self._known is None or len(self._known) <= 2 * len(self._used) + _UNUSED:
+            return
+        used = {digest: summary for digest, summary in self._known.items() if digest in self._used}
+        lines = [_line(digest, summary) for digest, summary in used.items()]
+        with suppress(StorageError):
+            async with self._storage.reading() as files:
+                await self._pool.run(POOL_KEY, lambda _: files.compact(_LOG, lambda _lines: lines))
+            self._known = used
 
     async def flush(self) -> None:
         """Keep what was read; the log only saves time, so it need not be durable."""
@@ -74,6 +88,10 @@ class SummaryReader:
             with suppress(StorageError):
                 async with self._storage.reading() as files:
                     await self._pool.run(POOL_KEY, lambda _: files.append(_LOG, b"".join(lines), durable=False))
+
+
+def _line(digest: str, summary: ReleaseSummary) -> bytes:
+    return json.dumps({"v": FORMAT, "sha256": digest, **asdict(summary)}, separators=(",", ":")).encode()
 
 
 def _load(files: Files, checkpoint: Checkpoint) -> dict[str, ReleaseSummary]:
