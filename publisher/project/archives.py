@@ -16,6 +16,8 @@ from publisher.project.display import has_control_characters
 from publisher.project.tar_guard import TarGuard
 
 Checkpoint = Callable[[], None]
+Source = Path | bytes
+"""An archive: where it is, or all of its bytes."""
 
 
 def no_checkpoint() -> None:
@@ -29,7 +31,7 @@ _ENTRY = b"PK\x01\x02"
 
 
 def read_zip(
-    path: Path,
+    source: Source,
     wanted: Callable[[list[str]], list[str]],
     checkpoint: Checkpoint = no_checkpoint,
     limits: DistributionLimits = LIMITS.distributions,
@@ -43,8 +45,8 @@ def read_zip(
     Raises InvalidDistributionError when the file is not a readable zip file, a member has a dangerous name, occurs
     twice or is encrypted, or the archive is beyond ``limits``.
     """
-    with _BoundedFile(io.FileIO(path), limits) as file, _readable("zip file"), zipfile.ZipFile(file) as archive:
-        sizes = _zip_sizes(archive, _expansion_limit(path, limits), checkpoint)
+    with _BoundedFile(_opened(source), limits) as file, _readable("zip file"), zipfile.ZipFile(file) as archive:
+        sizes = _zip_sizes(archive, _expansion_limit(source, limits), checkpoint)
         picked: dict[str, bytes] = {}
         for name in wanted(list(sizes)):
             _bound_member(name, sizes[name], limits)
@@ -94,7 +96,7 @@ def _zip_sizes(archive: zipfile.ZipFile, expansion: int, checkpoint: Checkpoint)
 
 
 def read_tar(
-    path: Path,
+    source: Source,
     wanted: Callable[[str], bool],
     checkpoint: Checkpoint = no_checkpoint,
     limits: DistributionLimits = LIMITS.distributions,
@@ -109,8 +111,8 @@ def read_tar(
     """
     names: list[str] = []
     picked: dict[str, bytes] = {}
-    with _readable("gzipped tar file"), gzip.open(path, "rb") as stream:
-        bounded = _BoundedReader(stream, _expansion_limit(path, limits), checkpoint)
+    with _opened(source) as file, _readable("gzipped tar file"), gzip.open(file, "rb") as stream:
+        bounded = _BoundedReader(stream, _expansion_limit(source, limits), checkpoint)
         with tarfile.open(fileobj=TarGuard(bounded, limits), mode="r|") as archive:
             for member in archive:
                 name = _safe_name(member.name)
@@ -133,7 +135,7 @@ def read_tar(
 class _BoundedFile(io.BufferedReader):
     """A zip file whose directory is bounded before `zipfile` makes an object of each of its entries."""
 
-    def __init__(self, raw: io.FileIO, limits: DistributionLimits) -> None:
+    def __init__(self, raw: io.FileIO | io.BytesIO, limits: DistributionLimits) -> None:
         super().__init__(raw)
         self._limits = limits
 
@@ -211,8 +213,13 @@ def _check_link(member: tarfile.TarInfo) -> None:
         raise InvalidDistributionError(f"the link {member.name!r} leaves the archive")
 
 
-def _expansion_limit(path: Path, limits: DistributionLimits) -> int:
-    return max(limits.expansion_floor, limits.expansion_ratio * path.stat().st_size)
+def _opened(source: Source) -> io.FileIO | io.BytesIO:
+    return io.BytesIO(source) if isinstance(source, bytes) else io.FileIO(source)
+
+
+def _expansion_limit(source: Source, limits: DistributionLimits) -> int:
+    size = len(source) if isinstance(source, bytes) else source.stat().st_size
+    return max(limits.expansion_floor, limits.expansion_ratio * size)
 
 
 def _bound_expansion(expanded: int, limit: int) -> None:

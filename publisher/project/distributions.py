@@ -19,7 +19,7 @@ from packaging.version import InvalidVersion, Version
 
 from publisher.errors import InvalidDistributionError
 from publisher.limits import LIMITS, DistributionLimits
-from publisher.project.archives import Checkpoint, no_checkpoint, read_tar, read_zip
+from publisher.project.archives import Checkpoint, Source, no_checkpoint, read_tar, read_zip
 from publisher.project.display import has_control_characters
 from publisher.project.versions import same_version
 
@@ -49,8 +49,9 @@ class Distribution:
     """
     A wheel or sdist whose archive could be read and whose metadata agrees with its file name.
 
-    ``path`` is where the bytes are (not necessarily under the distribution's own name), ``metadata`` the verbatim bytes
-    of METADATA or PKG-INFO, ``fields`` what could be parsed of them, unvalidated.
+    ``path`` is where the bytes are (not necessarily under the distribution's own name; only that name for bytes in
+    memory), ``metadata`` the verbatim bytes of METADATA or PKG-INFO, ``fields`` what could be parsed of them,
+    unvalidated.
     """
 
     path: Path
@@ -149,7 +150,7 @@ def parse_filename(text: str) -> DistName:
 
 
 def read_distribution(
-    path: Path,
+    source: Source,
     filename: str | None = None,
     checkpoint: Checkpoint = no_checkpoint,
     limits: DistributionLimits = LIMITS.distributions,
@@ -157,22 +158,24 @@ def read_distribution(
     """
     Read a wheel or sdist and prove that archive, metadata and file name agree.
 
-    ``filename`` is the distribution's own name where the bytes lie under another one (an upload's temporary file).
+    ``filename`` is the distribution's own name where the bytes lie under another one (an upload's temporary file), or
+    in memory.
     ``checkpoint`` is called now and then, and may raise to end the work.
 
     Raises InvalidDistributionError when they do not agree or cannot be read, OSError when the file cannot be opened.
     """
+    path = Path(filename or "") if isinstance(source, bytes) else source
     file = parse_filename(path.name if filename is None else filename)
     try:
         read = _wheel_metadata if file.kind is Kind.WHEEL else _sdist_metadata
-        metadata = read(path, file, checkpoint, limits)
+        metadata = read(source, file, checkpoint, limits)
         fields = _agreeing_fields(file, metadata, limits)
     except InvalidDistributionError as error:
         raise InvalidDistributionError(f"{file.text}: {error.message}", hint=error.hint) from error
     return Distribution(path, file, metadata, fields)
 
 
-def _wheel_metadata(path: Path, file: DistName, checkpoint: Checkpoint, limits: DistributionLimits) -> bytes:
+def _wheel_metadata(source: Source, file: DistName, checkpoint: Checkpoint, limits: DistributionLimits) -> bytes:
     def wanted(names: list[str]) -> list[str]:
         folder = _dist_info(names, file)
         needed = [f"{folder}/METADATA", f"{folder}/WHEEL", f"{folder}/RECORD"]
@@ -181,7 +184,7 @@ def _wheel_metadata(path: Path, file: DistName, checkpoint: Checkpoint, limits: 
                 raise InvalidDistributionError(f"the wheel has no {name}")
         return needed[:2]
 
-    return next(iter(read_zip(path, wanted, checkpoint, limits).values()))
+    return next(iter(read_zip(source, wanted, checkpoint, limits).values()))
 
 
 def _dist_info(names: Iterable[str], file: DistName) -> str:
@@ -196,7 +199,7 @@ def _dist_info(names: Iterable[str], file: DistName) -> str:
     return folder
 
 
-def _sdist_metadata(path: Path, file: DistName, checkpoint: Checkpoint, limits: DistributionLimits) -> bytes:
+def _sdist_metadata(source: Source, file: DistName, checkpoint: Checkpoint, limits: DistributionLimits) -> bytes:
     def is_pkg_info(name: str) -> bool:
         parts = PurePosixPath(name).parts
         return len(parts) == 2 and parts[1] == "PKG-INFO"
@@ -208,9 +211,9 @@ def _sdist_metadata(path: Path, file: DistName, checkpoint: Checkpoint, limits: 
             names.extend(found)
             return [name for name in found if is_pkg_info(name)]
 
-        picked = read_zip(path, wanted, checkpoint, limits)
+        picked = read_zip(source, wanted, checkpoint, limits)
     else:
-        names, picked = read_tar(path, is_pkg_info, checkpoint, limits)
+        names, picked = read_tar(source, is_pkg_info, checkpoint, limits)
     tops = {PurePosixPath(name).parts[0] for name in names if PurePosixPath(name).parts}
     if len(tops) != 1:
         raise InvalidDistributionError("an sdist has exactly one top-level folder, this one has " + _few(tops))

@@ -220,7 +220,10 @@ def test_a_log_that_did_not_wait_is_synced_with_the_next_file_and_before_its_fol
     assert files.root.joinpath("logs").stat().st_ino not in order  # only a new log needs its name synced
 
 
-def test_the_record_of_an_upload_is_synced_before_it_is_acknowledged(tmp_path: Path, synced: Synced) -> None:
+@pytest.mark.parametrize("in_memory", [False, True])
+def test_an_upload_and_its_record_are_synced_before_it_is_acknowledged(
+    tmp_path: Path, synced: Synced, *, in_memory: bool
+) -> None:
     root = tmp_path / "packages"
     root.mkdir()
 
@@ -232,7 +235,9 @@ def test_the_record_of_an_upload_is_synced_before_it_is_acknowledged(tmp_path: P
         for version in ("1.0", "2.0"):
             wheel = make_wheel(tmp_path, "acme", version)
             synced.inodes.clear()
-            await changes.upload(wheel, wheel.name, read_metadata(wheel, wheel.name))
+            content = wheel.read_bytes() if in_memory else wheel
+            await changes.upload(content, wheel.name, read_metadata(wheel, wheel.name))
+            assert not in_memory or root / wheel.name in synced
             record = root / ".pypi-publish/facts/acme.jsonl"
             assert record in synced, version
             assert root in synced, version
@@ -252,10 +257,11 @@ def test_a_mark_is_synced_with_its_folders(files: FolderFiles, synced: Synced) -
 def test_an_upload_is_synced_before_it_is_stored(tmp_path: Path, synced: Synced) -> None:
     async def run() -> None:
         with ThreadPoolExecutor(1) as threads:
-            spool = Spool(tmp_path, 100, threads)
+            spool = Spool(tmp_path, 100, threads, in_memory=False)
             spool.write(b"x")
             await spool.finish()
-            assert spool.path in synced
+            assert isinstance(spool.content, Path)
+            assert spool.content in synced
             await spool.discard()
 
     asyncio.run(run())

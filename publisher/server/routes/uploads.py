@@ -24,7 +24,7 @@ from publisher.server.settings import ServerSettings
 from publisher.server.storage.durability import write_failure
 from publisher.server.store.interface import PackageCatalog, PackageChanges
 from publisher.server.store.metadata import FileMetadata
-from publisher.server.store.spool import Spool, clean_up, digest_file
+from publisher.server.store.spool import Spool, clean_up, digest_of
 from publisher.server.upstream.service import Upstream
 from publisher.server.work.inspection import Checkpoint, InspectionPool
 from publisher.server.work.turns import FairTurns
@@ -113,7 +113,12 @@ class UploadRoutes:
             return await self._answer_short_form(request)
         await self._changes.require_available()
         async with self._open.turn(turn_key(request)):
-            spool = Spool(self._folder, self._settings.limits.upload_size, self._catalog.workers.pool)
+            spool = Spool(
+                self._folder,
+                self._settings.limits.upload_size,
+                self._catalog.workers.pool,
+                in_memory=not self._settings.overwrite,
+            )
             try:
                 return await self._receive(request, spool)
             except OSError as error:
@@ -170,15 +175,16 @@ class UploadRoutes:
         if form.text("protocol_version") not in {"", "1"}:
             raise HttpError(400, "Unknown protocol version: this index speaks version 1.")
         digests = await spool.finish()
-        await self._verify_digests(request, form, digests, spool.path)
+        await self._verify_digests(request, form, digests, spool.content)
         metadata = await self._inspect(request, form, sink.filename, spool, digests["sha256"])
         await self._require_claim(request, sink.project)
         principal = principal_of(request)
         origin = principal.origin.as_record() if principal.origin is not None else None
         maintainer = principal.account if sink.is_new_project else None
         metadata = replace(metadata, origin=origin)
-        await self._changes.upload(spool.path, sink.filename, metadata, signature_of(form), maintainer)
-        self._oversight.authorization.forget_project(sink.project)
+        await self._changes.upload(spool.content, sink.filename, metadata, signature_of(form), maintainer)
+        if maintainer is not None:
+            self._oversight.authorization.forget_project(sink.project)
         details = {"file": sink.filename, "sha256": digests["sha256"]}
         await self._oversight.record(request, "upload", sink.project, **details)
         stored = (b"x-checksum-sha256", digests["sha256"].encode())  # by which our client knows that it was this index
@@ -196,7 +202,7 @@ class UploadRoutes:
 
         def read(checkpoint: Checkpoint) -> FileMetadata:
             limits = self._settings.limits.distributions
-            distribution = read_distribution(spool.path, filename, checkpoint=checkpoint, limits=limits)
+            distribution = read_distribution(spool.content, filename, checkpoint=checkpoint, limits=limits)
             check_form(form, distribution)
             return file_metadata(distribution, spool.size, sha256, request.username, checkpoint)
 
@@ -218,14 +224,16 @@ class UploadRoutes:
                 f"An admin can allow it: pypi-publish projects claim {name}",
             )
 
-    async def _verify_digests(self, request: Request, form: FormParser, digests: dict[str, str], path: Path) -> None:
+    async def _verify_digests(
+        self, request: Request, form: FormParser, digests: dict[str, str], content: bytes | Path
+    ) -> None:
         for field, algorithm in DIGESTS.items():
             given = form.text(field)
             if not given:
                 continue
             found = digests.get(algorithm)
             if found is None:
-                found = await inspect(self._inspection, request, partial(digest_file, path, algorithm))
+                found = await inspect(self._inspection, request, partial(digest_of, content, algorithm))
             if not _HEXADECIMAL.fullmatch(given) or given.lower() != found:
                 raise HttpError(
                     400,

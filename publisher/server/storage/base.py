@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -10,7 +11,7 @@ from publisher.server.storage.errors import AbsentError, ChangedError, ExistsErr
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
@@ -25,6 +26,15 @@ class Stat:
     size: int
     modified_ns: int
     version: str
+
+
+Naming = Callable[["Stat"], AbstractContextManager[None]]
+
+
+@contextmanager
+def unnoticed(_: Stat) -> Iterator[None]:
+    """Let a file get its name."""
+    yield
 
 
 class Files(Protocol):
@@ -44,8 +54,13 @@ class Files(Protocol):
     def list(self, prefix: str) -> Sequence[str]:
         """Return the names directly below a prefix, hidden ones left out; none for a prefix without files."""
 
-    def create(self, key: str, content: bytes | Path) -> Stat:
-        """Create a file that is absent, in one step and durably; raise ExistsError to all callers but one."""
+    def create(self, key: str, content: bytes | Path, naming: Naming = unnoticed) -> Stat:
+        """
+        Create a file that is absent, in one step and durably; raise ExistsError to all callers but one.
+
+        ``naming`` is entered with what is known of the file before others see it, and left as soon as they do, before
+        that is durable. A storage that knows size and time only afterwards enters it then.
+        """
 
     def replace(self, key: str, content: bytes | Path, version: str | None) -> Stat:
         """
@@ -65,8 +80,12 @@ class Files(Protocol):
         until then it may be lost when the power fails.
         """
 
-    def lines(self, log: str) -> Sequence[bytes]:
-        """Return the complete lines of all batches of a log, those of one writer in their order."""
+    def lines(self, log: str, seen: dict[str, int] | None = None) -> Sequence[bytes]:
+        """
+        Return the complete lines of all batches of a log, those of one writer in their order.
+
+        With ``seen`` only those that it has not; it is brought up to date, and is empty at first.
+        """
 
     def compact(self, log: str, keep: Callable[[Sequence[bytes]], Sequence[bytes]]) -> None:
         """Let a log have the lines that ``keep`` selects, where that can be done without losing another's batch."""

@@ -13,12 +13,12 @@ from hashlib import sha256
 from pathlib import Path
 
 from publisher.files.atomic import replace_file
-from publisher.server.storage.base import LEASE_PATIENCE, Files, Lease, Stat
+from publisher.server.storage.base import LEASE_PATIENCE, Files, Lease, Naming, Stat, unnoticed
 from publisher.server.storage.durability import write_failure
 from publisher.server.storage.errors import AbsentError, ChangedError, ExistsError, StorageUnavailableError
 from publisher.server.storage.filelocks import FileLocks, make_folder, missing_folders
 from publisher.server.storage.groupsync import GroupSync
-from publisher.server.storage.plainfiles import DISK_FAILURES, append_lines, create_nameless
+from publisher.server.storage.plainfiles import DISK_FAILURES, append_lines, create_nameless, stat_of
 
 DOT_FOLDER = ".pypi-publish"
 
@@ -92,16 +92,16 @@ class FolderFiles:
             return []
         return sorted(name for name in found if not name.startswith("."))
 
-    def create(self, key: str, content: bytes | Path) -> Stat:
+    def create(self, key: str, content: bytes | Path, naming: Naming = unnoticed) -> Stat:
         """Create a file that is absent."""
         final = self.root / key
         with _write_failures():
             made: list[Path] = []
             try:
-                stat = self._place(final, content)
+                stat = self._place(final, content, naming)
             except FileNotFoundError:
                 made = missing_folders(final.parent, self.root)
-                stat = self._place(final, content)
+                stat = self._place(final, content, naming)
             self._created.append(final)
             try:
                 self._sync(final.parent, *made)
@@ -160,13 +160,25 @@ class FolderFiles:
             else:
                 self._unsynced[path] = self._unsynced.get(path, []) + folders
 
-    def lines(self, log: str) -> Sequence[bytes]:
+    def lines(self, log: str, seen: dict[str, int] | None = None) -> Sequence[bytes]:
         """Return the complete lines of a log, those of its other writers included."""
         found: list[bytes] = []
         for key in (log, *(f"{log}~/{writer}" for writer in self.list(f"{log}~"))):
             with suppress(AbsentError):
-                found += self.read(key).split(b"\n")
+                found += (self.read(key) if seen is None else self._read_new(key, seen)).split(b"\n")
         return [line for line in found if line]
+
+    def _read_new(self, key: str, seen: dict[str, int]) -> bytes:
+        """Return the lines that were not seen of a file; all of them when it was written anew."""
+        start = seen.get(key, 0)
+        data = self.read(key, max(start - 1, 0))
+        if start and not data.startswith(b"\n"):
+            start, data = 0, self.read(key)
+        elif start:
+            data = data[1:]
+        complete = data[: data.rfind(b"\n") + 1]
+        seen[key] = start + len(complete)
+        return complete
 
     def compact(self, log: str, keep: Callable[[Sequence[bytes]], Sequence[bytes]]) -> None:
         """Rewrite a log that is one file with the lines that ``keep`` selects; not where each writer has its own."""
@@ -186,18 +198,20 @@ class FolderFiles:
         waiting, self._unsynced = self._unsynced, {}
         self._group.sync(waiting, [*(folder for each in waiting.values() for folder in each), *folders])
 
-    def _place(self, final: Path, content: bytes | Path) -> Stat:
+    def _place(self, final: Path, content: bytes | Path, naming: Naming) -> Stat:
         """Give a complete and synced file its name."""
         if isinstance(content, bytes):
             try:
-                status = create_nameless(final, content, self._mode or 0o644)
+                stat = create_nameless(final, content, self._mode or 0o644, naming)
             except FileExistsError:
                 raise ExistsError from None
-            if status is not None:
-                return _stat_of(status)
+            if stat is not None:
+                return stat
         with self._beside(final, content) as beside:
-            self._give_name(beside, final)
-            return _stat(final)
+            stat = _stat(beside)
+            with naming(stat):
+                self._give_name(beside, final)
+            return stat
 
     def _give_name(self, beside: Path, final: Path) -> None:
         """Give a file its name in one step, without ever replacing another."""
@@ -342,11 +356,7 @@ def remove_old_copies(root: Path) -> None:
 
 
 def _stat(path: Path) -> Stat:
-    return _stat_of(path.stat())
-
-
-def _stat_of(found: os.stat_result) -> Stat:
-    return Stat(found.st_size, found.st_mtime_ns, f"{found.st_ino}-{found.st_size}-{found.st_mtime_ns}")
+    return stat_of(path.stat())
 
 
 @contextmanager

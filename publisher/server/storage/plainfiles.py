@@ -4,6 +4,8 @@ import errno
 import os
 from pathlib import Path
 
+from publisher.server.storage.base import Naming, Stat
+
 DISK_FAILURES = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
 """Failures of a link that are failures of the disk, and no sign that a file system has no links."""
 
@@ -14,12 +16,12 @@ _NO_NAMELESS = {errno.EISDIR, errno.EOPNOTSUPP, errno.EINVAL}
 """What systems and file systems answer that have no such files."""
 
 
-def create_nameless(final: Path, content: bytes, mode: int) -> os.stat_result | None:
+def create_nameless(final: Path, content: bytes, mode: int, naming: Naming) -> Stat | None:
     """
     Write and sync a file that has no name before it is complete, so that a killed process leaves nothing of it.
 
-    Returns None, and does nothing, where the system has no such files. Raises FileExistsError for a taken name and
-    OSError for a failure of the disk.
+    ``naming`` is entered before the file has its name and left after. Returns None, and leaves nothing, where the
+    system has no such files. Raises FileExistsError for a taken name and OSError for a failure of the disk.
     """
     try:
         descriptor = os.open(final.parent, _NAMELESS | os.O_WRONLY, 0o600)
@@ -31,7 +33,9 @@ def create_nameless(final: Path, content: bytes, mode: int) -> os.stat_result | 
         _write(descriptor, content)
         os.fchmod(descriptor, mode)
         os.fsync(descriptor)
-        return _named(descriptor, final)
+        stat = stat_of(os.fstat(descriptor))
+        with naming(stat):
+            return stat if _name(descriptor, final) else None
     finally:
         os.close(descriptor)
 
@@ -48,7 +52,12 @@ def append_lines(path: Path, lines: bytes) -> bool:
         os.close(descriptor)
 
 
-def _named(descriptor: int, final: Path) -> os.stat_result | None:
+def stat_of(found: os.stat_result) -> Stat:
+    """Return what a storage tells of a file; its version follows the contents."""
+    return Stat(found.st_size, found.st_mtime_ns, f"{found.st_ino}-{found.st_size}-{found.st_mtime_ns}")
+
+
+def _name(descriptor: int, final: Path) -> bool:
     try:
         os.link(f"/proc/self/fd/{descriptor}", final, src_dir_fd=descriptor)
     except FileExistsError:
@@ -56,8 +65,8 @@ def _named(descriptor: int, final: Path) -> os.stat_result | None:
     except OSError as error:
         if error.errno in DISK_FAILURES:
             raise
-        return None  # without /proc, or without links
-    return os.fstat(descriptor)
+        return False  # without /proc, or without links
+    return True
 
 
 def _write(descriptor: int, data: bytes) -> None:

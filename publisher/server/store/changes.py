@@ -1,8 +1,8 @@
 """Changes to an index: upload, yank, unyank, delete."""
 
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -34,12 +34,12 @@ from publisher.server.store.spool import digest_file
 @dataclass(frozen=True)
 class IncomingFile:
     """
-    A complete file on this machine's disk, and the name it is to have.
+    A complete file, in memory or on this machine's disk, and the name it is to have.
 
     ``yanked`` is the reason for which its release is yanked, None where it is not; ``signature`` is stored beside it.
     """
 
-    path: Path
+    content: bytes | Path
     filename: str
     project: str
     metadata: FileMetadata
@@ -70,7 +70,7 @@ class ReleaseChanges:
 
     async def upload(
         self,
-        temporary: Path,
+        content: bytes | Path,
         filename: str,
         metadata: FileMetadata,
         signature: bytes | None = None,
@@ -93,7 +93,7 @@ class ReleaseChanges:
             if existing is None:
                 stored_name = self._stored_spelling(guessed.project, filename)
                 yanked = await self._yank_reason(*guessed)
-                upload = IncomingFile(temporary, stored_name, guessed.project, metadata, yanked, signature, maintainer)
+                upload = IncomingFile(content, stored_name, guessed.project, metadata, yanked, signature, maintainer)
                 try:
                     return await self._store(lease, since, upload)
                 except ExistsError:  # it was copied into the folder meanwhile
@@ -113,8 +113,10 @@ class ReleaseChanges:
     async def _yank_reason(self, name: str, version: str) -> str | None:
         """Return why the release that a file comes to is yanked, None where it is not."""
         project = self._catalog.project(name)
-        files = (await self._catalog.files(project)).values() if project is not None else ()
-        if all(file.yanked is None for file in files):
+        if project is None:
+            return None
+        files = (await self._catalog.files(project)).values()
+        if project.state is not None and not project.state.yanked:
             return None
         reasons = [file.yanked for file in files if same_version(file.version, version)]
         return None if not reasons or None in reasons else reasons[0]
@@ -208,14 +210,16 @@ class ReleaseChanges:
                 f"File already exists: {file.filename} is on this index with other contents "
                 f"(sha256 {digest}). Publish the change under a new version.",
             )
-        async with self._storage.reading() as files:
-            state = await self._catalog.in_thread(lambda: self._records.state(files, name))
-        if any(identity(each) == identity(filename) for each in state.deleted) and not self._settings.overwrite:
+        return None
+
+    def _require_free(self, files: Files, upload: IncomingFile) -> None:
+        """Raise FileExistsConflictError for the name of a file that was deleted, in any spelling."""
+        deleted = self._records.state(files, upload.project).deleted if not self._settings.overwrite else ()
+        if any(identity(each) == identity(upload.filename) for each in deleted):
             raise FileExistsConflictError(
-                f"File already exists: {filename} was deleted from this index, and its name is not given again. "
+                f"File already exists: {upload.filename} was deleted from this index, and its name is not given again. "
                 "Publish under a new version.",
             )
-        return None
 
     async def _digest(self, file: StoredFile) -> str:
         """Return the digest of a file as it is: two writers are possible, and its record may be of another one."""
@@ -246,48 +250,45 @@ class ReleaseChanges:
 
     def _place(self, files: Files, upload: IncomingFile) -> FileMetadata:
         """
-        Give a file its name in one step, without ever replacing another, and record it.
+        Give a file its name in one step, and record it; raise FileExistsConflictError for a name that was deleted.
 
-        The record goes first, so that readers who see the file find its metadata, and becomes durable with the file.
+        The record goes first where the storage allows it, so that readers who see the file find its metadata, and
+        becomes durable with the file.
         """
+        self._require_free(files, upload)
         if upload.yanked is not None:
             details = {"reason": upload.yanked, "at": now_text()}
             self._records.mark(files, (upload.project, upload.filename), "yanked", details)
         if upload.maintainer is not None:
             details = {"by": upload.maintainer, "at": now_text()}
             self._records.add_maintainer(files, upload.project, upload.maintainer, details)
-        status = upload.path.stat()
-        uploaded = time_text(status.st_mtime)
-        stored = replace(upload.metadata, size=status.st_size, mtime_ns=status.st_mtime_ns, uploaded=uploaded)
-        if self._storage.shared:
-            return self._place_copy(files, upload, stored)
-        with suppress(StorageError):  # a record only saves time
-            self._records.add(files, upload.project, {upload.filename: stored})
-        with self._catalog.own_change(str(self._root)):
-            self._give_name(files, upload)
-            if upload.signature is not None:
+        placed = self._replace(files, upload) if self._settings.overwrite else self._create(files, upload)
+        if upload.signature is not None:
+            with self._catalog.own_change(str(self._root)):
                 put(files, upload.filename + SIGNATURE, upload.signature)
-        return stored
+        return _metadata_of(upload, placed)
 
-    def _place_copy(self, files: Files, upload: IncomingFile, metadata: FileMetadata) -> FileMetadata:
-        """Place a file that comes from another disk, and has the time of its copy."""
-        with self._catalog.own_change(str(self._root)):
-            stat = self._give_name(files, upload)
-            if upload.signature is not None:
-                put(files, upload.filename + SIGNATURE, upload.signature)
-        stored = replace(metadata, mtime_ns=stat.modified_ns, uploaded=time_text(stat.modified_ns / 1e9))
-        with suppress(StorageError):
-            self._records.add(files, upload.project, {upload.filename: stored}, durable=True)
-        return stored
+    def _create(self, files: Files, upload: IncomingFile) -> Stat:
+        @contextmanager
+        def naming(stat: Stat) -> Iterator[None]:
+            self._record(files, upload, stat)
+            with self._catalog.own_change(str(self._root)):
+                yield
 
-    def _give_name(self, files: Files, upload: IncomingFile) -> Stat:
-        if not self._settings.overwrite:
-            return files.create(upload.filename, upload.path)
+        return files.create(upload.filename, upload.content, naming)
+
+    def _replace(self, files: Files, upload: IncomingFile) -> Stat:
         while True:
-            with suppress(ChangedError):
-                stat = files.replace(upload.filename, upload.path, _version(files, upload.filename))
+            with suppress(ChangedError), self._catalog.own_change(str(self._root)):
+                stat = files.replace(upload.filename, upload.content, _version(files, upload.filename))
                 self._records.unmark(files, (upload.project, upload.filename), "deleted")
+                self._record(files, upload, stat, durable=True)
                 return stat
+
+    def _record(self, files: Files, upload: IncomingFile, stat: Stat, *, durable: bool = False) -> None:
+        with suppress(StorageError):  # a record only saves time
+            metadata = {upload.filename: _metadata_of(upload, stat)}
+            self._records.add(files, upload.project, metadata, durable=durable)
 
     def _remove(self, files: Files, path: Path) -> None:
         if path.is_relative_to(self._root):
@@ -305,6 +306,12 @@ class ReleaseChanges:
         if not filenames:
             raise UnknownReleaseError(f"This index has no {name} {version}.")
         return sorted(filenames)
+
+
+def _metadata_of(upload: IncomingFile, stat: Stat) -> FileMetadata:
+    """Return the metadata of an uploaded file, which has the time of its copy in the storage."""
+    uploaded = time_text(stat.modified_ns / 1e9)
+    return replace(upload.metadata, size=stat.size, mtime_ns=stat.modified_ns, uploaded=uploaded)
 
 
 def _lease_of(filename: str) -> str:

@@ -128,14 +128,14 @@ class PackageChanges(Protocol):
 
     async def upload(
         self,
-        temporary: Path,
+        content: bytes | Path,
         filename: str,
         metadata: FileMetadata,
         signature: bytes | None = None,
         maintainer: str | None = None,
     ) -> StoredFile:
         """
-        Add a complete, checked file to the index.
+        Add a complete, checked file, in memory or on this machine, to the index.
 
         Raises FileExistsConflictError when its identity is taken by other bytes or was deleted, and StorageError when
         it can't be stored.

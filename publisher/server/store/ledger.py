@@ -2,6 +2,7 @@
 
 import json
 import logging
+import threading
 import uuid
 from collections.abc import Iterable
 from contextlib import suppress
@@ -31,6 +32,21 @@ def read_packages_ledger(files: Files) -> NamesLedger:
     """Return what the package storage has."""
     identity = read_identity(files)
     return NamesLedger(identity[0], frozenset(_names(files.lines(NAMES))), complete=identity[1])
+
+
+class NewNames:
+    """Reads the names that came to the package storage since the last look; may run in several threads at a time."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, int] = {}
+        self._lock = threading.Lock()
+
+    def add_to(self, names: set[str], files: Files) -> None:
+        """Add them to the names that are known."""
+        with self._lock:
+            seen = dict(self._seen)
+            names.update(_names(files.lines(NAMES, seen)))
+            self._seen = seen
 
 
 def read_identity(files: Files) -> tuple[str | None, bool]:

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, TypeVar
 
 from publisher.server.names.filenames import is_reserved
 from publisher.server.storage.base import Files, Lease, Storage
+from publisher.server.storage.coalesce import Coalesced
 from publisher.server.storage.errors import StorageError, StorageUnavailableError
 from publisher.server.store.contents import FolderContents
 from publisher.server.store.ledger import (
+    IDENTITY,
     NAMES,
     NamesLedger,
+    NewNames,
     create_identity,
     disagreement,
     new_identifier,
@@ -64,6 +67,11 @@ class OwnedNames:
         """Why the package storage is taken for lost, None while it is not."""
         self._identifier: str | None = None
         self._names: set[str] = set()
+        self._new_names = NewNames()
+        self._claimed: set[str] = set()
+        self._claim = Coalesced(self._claim_all)
+        self._identity_version: str | None = None
+        """The version of the file with the identifier when it was right."""
         self._in_state: set[str] = set()
         self._checked = 0.0
         self._compared = False
@@ -101,18 +109,30 @@ class OwnedNames:
             raise StorageUnavailableError
         if name in contents.projects or name in self._names or name in self._unclaimed:
             return True
-        found = await self._read(self._packages, lambda files: (read_packages_ledger(files), self._knows(files, name)))
-        self._names |= found[0].names
-        return found[1] or name in self._names
+        known, new_names = self._names, self._new_names
+
+        def look(files: Files) -> bool:
+            new_names.add_to(known, files)
+            return name in known or self._records.knows(files, name)
+
+        return await self._read(self._packages, look)
 
     async def claim(self, names: Collection[str]) -> None:
         """Write names to the package storage, then beside the accounts; raise StorageError when that fails."""
-        new = set(names) - self._names
+        listed = self._state is None or self._in_state.issuperset(names)
+        if not listed or not self._names.issuperset(names):
+            self._claimed |= set(names)
+            await self._claim()
+
+    async def _claim_all(self) -> None:
+        """Write the names that were claimed since the last time."""
+        names, self._claimed = self._claimed, set()
+        new = names - self._names
         if new:
             async with self._packages.writing() as files:
                 await self._workers.run(lambda: files.append(NAMES, state_lines(None, new)))
             self._names |= new
-        unlisted = (set(names) | new) - self._in_state
+        unlisted = names - self._in_state
         if unlisted and self._state is not None:
             state = self._state
             async with state.storage.writing() as files:
@@ -135,9 +155,13 @@ class OwnedNames:
         """Return while the package storage is the one that this index had; raise StorageUnavailableError otherwise."""
         await self.recheck(())
         if self._identifier is not None and self.lost_reason is None:
-            found, _ = await self._read(self._packages, read_identity)
-            if found != self._identifier:
-                self._lose(disagreement(NamesLedger(found, frozenset()), NamesLedger(self._identifier, frozenset())))
+            version = None if self._packages.shared else self._packages.known_version(IDENTITY)
+            if version is None or version != self._identity_version:
+                found, _ = await self._read(self._packages, read_identity)
+                self._identity_version = version if found == self._identifier else None
+                if found != self._identifier:
+                    known = NamesLedger(self._identifier, frozenset())
+                    self._lose(disagreement(NamesLedger(found, frozenset()), known))
         if self.lost_reason is not None:
             raise StorageUnavailableError
 
@@ -198,8 +222,8 @@ class OwnedNames:
         if fresh:
             packages = await self._make(packages.identifier or new_identifier(), names, lease)
             state = packages
-        self._identifier = packages.identifier
-        self._names, self._in_state = set(packages.names), set(state.names)
+        self._identifier, self._identity_version = packages.identifier, None
+        self._names, self._in_state, self._new_names = set(packages.names), set(state.names), NewNames()
         self._lose(disagreement(packages, state))
         if self.lost_reason is None:
             await self.claim(names)
@@ -226,9 +250,6 @@ class OwnedNames:
     def _packages_ledger(self, files: Files) -> NamesLedger:
         found = read_packages_ledger(files)
         return NamesLedger(found.identifier, found.names | self._records.names(files), found.complete)
-
-    def _knows(self, files: Files, name: str) -> bool:
-        return self._records.knows(files, name)
 
     def _lose(self, reason: str | None) -> None:
         if reason is not None and reason != self.lost_reason:

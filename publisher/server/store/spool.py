@@ -1,4 +1,4 @@
-"""Writing a file to disk while it comes in, and its digests at the same time."""
+"""A file that comes in: small ones stay in memory, larger ones go to the disk, and digests are computed on the way."""
 
 import asyncio
 import hashlib
@@ -16,6 +16,9 @@ from publisher.server.store.errors import FileTooLargeError
 BLOCK = 2**20
 """Bytes that are written and hashed at a time, while the next ones come in."""
 
+INLINE = 2**16
+"""Bytes that are hashed faster than a thread is asked to."""
+
 _PREFIX = "upload-"
 
 
@@ -31,14 +34,15 @@ class Digest(Protocol):
 
 class Spool:
     """
-    One temporary file that is being written; `digests` are complete after `finish`.
+    One file that comes in; its digests are complete after `finish`.
 
-    It is made for the first bytes that are written: an upload that brings nothing costs no file and no memory.
+    It has a temporary file only when it is larger than a block, or is to have one in any case.
     """
 
-    def __init__(self, folder: Path, limit: int, threads: ThreadPoolExecutor) -> None:
+    def __init__(self, folder: Path, limit: int, threads: ThreadPoolExecutor, *, in_memory: bool = True) -> None:
         self._limit = limit
         self._threads = threads
+        self._in_memory = in_memory
         self._folder = folder
         self._block = bytearray()
         self._other = bytearray()
@@ -49,12 +53,12 @@ class Spool:
         self.size = 0
         self._path: Path | None = None
         self._descriptor: int | None = None
+        self._content = b""
 
     @property
-    def path(self) -> Path:
-        """Where the file is, once it is finished."""
-        assert self._path is not None, "it is used after it was finished"  # noqa: S101 - for the type checker
-        return self._path
+    def content(self) -> bytes | Path:
+        """Where the file is once it is finished, or all of its bytes."""
+        return self._content if self._path is None else self._path
 
     def hash_with(self, algorithms: Iterable[str]) -> None:
         """Choose the digests to compute, before the first byte."""
@@ -75,10 +79,15 @@ class Spool:
             await self._flush()
 
     async def finish(self) -> dict[str, str]:
-        """Write what is left, make it durable, and return the digests in hexadecimal."""
+        """Write what is left and make it durable, unless it stays in memory; return the digests in hexadecimal."""
         await self._wait()
-        self._begin(self._store_last)
-        await self._wait()
+        if self._in_memory and self._path is None:
+            self._content = bytes(memoryview(self._block)[: self._filled])
+            self._block = bytearray()
+            await self._hash_content()
+        else:
+            self._begin(self._store_last)
+            await self._wait()
         return {algorithm: each.hexdigest() for algorithm, each in self._hashes.items()}
 
     async def discard(self) -> None:
@@ -90,6 +99,16 @@ class Spool:
             self._descriptor = None
         if self._path is not None:
             self._path.unlink(missing_ok=True)
+
+    async def _hash_content(self) -> None:
+        def work() -> None:
+            for each in self._hashes.values():
+                each.update(self._content)
+
+        if self.size <= INLINE:
+            work()
+        else:
+            await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
     async def _flush(self) -> None:
         await self._wait()
@@ -153,6 +172,15 @@ def clean_up(folder: Path) -> None:
                     path.unlink()
             finally:
                 os.close(descriptor)
+
+
+def digest_of(content: bytes | Path, algorithm: str, checkpoint: Checkpoint = no_checkpoint) -> str:
+    """Return the digest of a file that came in, in hexadecimal."""
+    if isinstance(content, Path):
+        return digest_file(content, algorithm, checkpoint)
+    found = _new_hash(algorithm)
+    found.update(content)
+    return found.hexdigest()
 
 
 def digest_file(path: Path, algorithm: str, checkpoint: Checkpoint = no_checkpoint) -> str:

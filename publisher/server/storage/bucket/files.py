@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from publisher.server.storage.base import Stat
+from publisher.server.storage.base import Naming, Stat, unnoticed
 from publisher.server.storage.bucket.identity import BucketIdentity
 from publisher.server.storage.bucket.objects import Objects
 from publisher.server.storage.errors import AbsentError, ChangedError, ExistsError
@@ -54,9 +54,11 @@ class BucketFiles:
             self._identity.require(began)
         return found
 
-    def create(self, key: str, content: bytes | Path) -> Stat:
-        """Create a file that is absent."""
-        return self._objects.create(key, _bytes(content))
+    def create(self, key: str, content: bytes | Path, naming: Naming = unnoticed) -> Stat:
+        """Create a file that is absent; its time is known afterwards."""
+        stat = self._objects.create(key, _bytes(content))
+        with naming(stat):
+            return stat
 
     def replace(self, key: str, content: bytes | Path, version: str | None) -> Stat:
         """Replace a file if it still has a version."""
@@ -78,10 +80,13 @@ class BucketFiles:
         self._last_batch = max(self._last_batch + 1, time.time_ns())
         self._objects.create(f"{log}~/{self._last_batch:020d}-{self._writer}", batch)
 
-    def lines(self, log: str) -> Sequence[bytes]:
-        """Return the complete lines of a log."""
+    def lines(self, log: str, seen: dict[str, int] | None = None) -> Sequence[bytes]:
+        """Return the complete lines of a log, or of those of its batches that were not seen."""
+        keys = [key for name in self.list(f"{log}~") if (key := f"{log}~/{name}") not in (seen or {})]
         with ThreadPoolExecutor(_PARALLEL) as threads:
-            batches = list(threads.map(self.read, [f"{log}~/{name}" for name in self.list(f"{log}~")]))
+            batches = list(threads.map(self.read, keys))
+        if seen is not None:
+            seen.update((key, len(batch)) for key, batch in zip(keys, batches, strict=True))
         return [line for batch in batches for line in batch.split(b"\n") if line]
 
     def compact(self, log: str, keep: Callable[[Sequence[bytes]], Sequence[bytes]]) -> None:
