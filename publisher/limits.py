@@ -44,15 +44,16 @@ class UpstreamLimits:
     A page is fresh for what upstream's ``Cache-Control`` says, within ``fresh_least`` and ``fresh_most``; an older one
     is answered while it is asked for again, one older than ``stale`` only when upstream doesn't answer. ``remembered``
     is how long a failure is an answer. ``states``, ``found_files``, ``listings`` and ``recent_pages`` bound what is
-    kept in memory of pages: projects, files that were asked for, bytes of whole listings and of pages. Files up to
-    ``small_file`` are fetched whole, and ``unplaced`` bytes of them may wait for a slow disk; ``queued`` pieces of each
-    larger one may.
+    kept in memory of pages: projects, files that were asked for, bytes of whole listings and of pages. Pages up to
+    ``page_at_once`` are read in the event loop. Files up to ``small_file`` are fetched whole, and ``unplaced`` bytes of
+    them may wait for a slow disk; ``queued`` pieces of each larger one may.
     """
 
     connections_per_host: int = 32
     flights: int = 64
     page_size: int = 32 * MEGABYTE
     page_entries: int = 200_000
+    page_at_once: int = MEGABYTE // 16
     metadata_size: int = 4 * MEGABYTE
     file_size: int = 8192 * MEGABYTE
     connect: float = 10.0
@@ -72,14 +73,14 @@ class UpstreamLimits:
     file_memory: int = 4 * MEGABYTE
     kept_file: int = MEGABYTE // 16
     states: int = 20_000
-    listings: int = 3 * MEGABYTE
+    listings: int = MEGABYTE
     found_files: int = 4_000
     recent_pages: int = 4 * MEGABYTE
     remembered_owners: int = 50_000
     remembered_files: int = 10_000
     remembered_proxies: int = 1000
     small_file: int = MEGABYTE
-    unplaced: int = 8 * MEGABYTE
+    unplaced: int = 4 * MEGABYTE
     queued: int = 8
     threads: int = 6
     admin_text: int = 1000

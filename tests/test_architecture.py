@@ -77,6 +77,7 @@ DOORS = {
     "configupdater": ["publisher.files.ini"],
     "cryptography": ["publisher.server.auth.oidc.jose"],
     "httptools": [],  # uvicorn imports it
+    "isal": ["publisher.server.upstream.pages.gzips"],
     "jinja2": ["publisher.server.web.templating"],
     "jwt": ["publisher.server.auth.oidc.jose"],
     "keyring": [
@@ -84,6 +85,7 @@ DOORS = {
         "publisher.credentials.keyring_backend",  # a plug-in that keyring loads
         "publisher.machine.demo_keyring",  # the same
     ],
+    "msgspec": ["publisher.server.upstream.pages.json_text"],
     "obstore": ["publisher.server.storage.bucket.objects"],
     "passlib": ["publisher.server.auth.hashes"],
     "platformdirs": ["publisher.credentials.remembered", "publisher.files.cache"],

@@ -25,8 +25,8 @@ if sys.platform != "win32":  # which has no such limits
 
 _log = logging.getLogger(__name__)
 
-_M_MMAP_THRESHOLD = -3
-"""The number of this setting in glibc's malloc.h."""
+_M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8
+"""The numbers of these settings in glibc's malloc.h."""
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -115,10 +115,13 @@ def give_back_large_blocks() -> None:
     Let the C library return each block of 128 kB or more to the system as soon as it is free.
 
     glibc begins that way and raises the size whenever such a block is freed, so pages and files would leave holes.
+    Threads share two heaps: with one heap each, every one of them keeps what its largest task left free.
     """
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):  # another C library
-            ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, 2**17)
+            mallopt = ctypes.CDLL(None).mallopt
+            mallopt(_M_MMAP_THRESHOLD, 2**17)
+            mallopt(_M_ARENA_MAX, 2)
 
 
 def serve_in_background(app: IndexApp, listener: socket.socket) -> None:

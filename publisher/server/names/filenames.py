@@ -29,6 +29,10 @@ SUFFIXES = (
 
 SIGNATURE = ".asc"
 
+_SDIST = ".tar.gz"
+
+_SDIST = ".tar.gz"
+
 _SEPARATORS = re.compile(r"[-_.]+")
 _LEGACY_VERSION = re.compile(r"-(?=v?\d)", re.IGNORECASE)
 _TWO_NUMBERS = re.compile(r"\d+-\d")
@@ -81,8 +85,11 @@ def guess(filename: str) -> Guess | None:
     if lower.endswith(".whl"):
         parts = filename.split("-", 2)
         return Guess(normalize(parts[0]), parts[1]) if len(parts) == 3 else None
-    suffix = next((suffix for suffix in SUFFIXES if lower.endswith(suffix)), None)
-    if suffix is None or filename.startswith("."):
+    if lower.endswith(_SDIST):
+        suffix: str | None = _SDIST
+    else:
+        suffix = next((suffix for suffix in SUFFIXES if lower.endswith(suffix)), None)
+    if suffix is None or lower[0] == ".":
         return None
     return _guess_stem(filename[: -len(suffix)], suffix)
 

@@ -63,8 +63,8 @@ class Page:
         return self.plain
 
 
-def make_page(body: bytes, kind: str, revision: int, level: int = 5, zipped_body: bytes = b"") -> Page:
-    """Return a page with its tags and its zipped form, of gzip's compression ``level`` if it is not given."""
+def make_page(body: bytes, kind: str, revision: int, zipped_body: bytes = b"") -> Page:
+    """Return a page with its tags and its zipped form, which may be given."""
     etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'.encode()
     content_type = (kind if kind == JSON else f"{kind}; charset=utf-8").encode()
     headers = [(b"content-type", content_type), (b"etag", etag), *_PAGE_HEADERS]
@@ -72,7 +72,7 @@ def make_page(body: bytes, kind: str, revision: int, level: int = 5, zipped_body
     zipped = plain
     zipped_etag = etag[:-1] + b'-gzip"'
     if len(body) >= _GZIP_FROM:
-        compressed = zipped_body or gzip.compress(body, compresslevel=level, mtime=0)
+        compressed = zipped_body or gzip.compress(body, compresslevel=5, mtime=0)
         zipped_headers = [(b"content-type", content_type), (b"etag", zipped_etag), *_PAGE_HEADERS]
         zipped = Response(200, compressed, [*zipped_headers, (b"content-encoding", b"gzip")])
     etags = etag.decode(), zipped_etag.decode()

@@ -1,7 +1,6 @@
 """Public packages as the routes see them: may a name be passed on, its page, its files, and the state of it all."""
 
 import asyncio
-import gzip
 import logging
 import time
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from publisher.server.upstream.files.blobs import BlobStore
 from publisher.server.upstream.files.downloads import Download
 from publisher.server.upstream.files.public_files import PublicFiles, StoredPublicFile
 from publisher.server.upstream.ownership import Ownership
+from publisher.server.upstream.pages.gzips import compress
 from publisher.server.upstream.pages.learned import LearnedFacts
 from publisher.server.upstream.pages.listing import ListedFile, ParsedPage, tail_of
 from publisher.server.upstream.pages.page_store import PageStore
@@ -29,9 +29,6 @@ from publisher.server.upstream.policy.records import RecordStorage
 
 LEDGER_CHECK = 5.0
 """Seconds between two looks at what other processes recorded."""
-
-ZIP_LEVEL = 2
-"""gzip's level for public pages, whose first reader waits while they are zipped."""
 
 _log = logging.getLogger(__name__)
 
@@ -149,7 +146,7 @@ class Upstream:
             revision = self.revision(name)
             decide = self.policy.decide(parsed.listing)
             rendered = await self.context.parsing(
-                lambda: render(parsed, decide, root_path, self.learned, as_json=as_json)
+                parsed.size, lambda: render(parsed, decide, root_path, self.learned, as_json=as_json)
             )
         if await self.ownership.is_owned(name):  # published here while upstream was asked
             raise NotUpstreamError(f"This index has no project {name}.")
@@ -240,7 +237,7 @@ class Upstream:
             return None
         revision = self.revision(parsed.listing.name)
         page = render(parsed, self.policy.decide(parsed.listing), "", self.learned, as_json=True)
-        return RenderedEarly(replace(page, zipped=gzip.compress(page.body, ZIP_LEVEL, mtime=0)), revision)
+        return RenderedEarly(replace(page, zipped=compress(page.body)), revision)
 
     def _now(self) -> float:
         return self.clock()

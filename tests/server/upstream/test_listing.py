@@ -1,9 +1,12 @@
 import json
+import zlib
 
 import pytest
 
+from publisher.server.names.filenames import guess
 from publisher.server.upstream.errors import NotAnIndexPageError
-from publisher.server.upstream.pages.listing import parse_page, tail_of
+from publisher.server.upstream.pages import gzips, json_text
+from publisher.server.upstream.pages.listing import parse_page, path_of, tail_of
 from tests.helpers.upstream import SIGN_IN
 
 URL = "https://public.example/simple/foo/"
@@ -104,3 +107,70 @@ def test_an_empty_html_page_needs_the_mark_of_an_index() -> None:
 def test_the_tail_of_a_url_is_kept_or_made_of_the_digest(url: str, tail: str) -> None:
     page = parse_page(json_page(entry(url=url)), URL, "foo")
     assert tail_of(page.listing.files["foo-1.0-py3-none-any.whl"]) == tail
+
+
+HASHED = f"https://files.example/packages/ab/cd/{'e' * 60}"
+
+
+@pytest.mark.parametrize(
+    "filename",
+    [
+        "foo-1.0-py3-none-any.whl",
+        "foo-1.0-2-py3-none-any.whl",
+        "Foo-1.0.tar.gz",
+        "foo-1.0..tar.gz",
+        "foo-1.0rc1.tar.gz",
+        "foo-1.0.linux-x86_64.tar.gz",
+        "foo-1.0-1.tar.gz",
+        "foo-1.0.zip",
+        "foo-1.0-\N{ARABIC-INDIC DIGIT ONE}.tar.gz",
+        "foo-1-bar-1.0.tar.gz",
+        "foo.bar-1.0.tar.gz",
+        ".foo-1.0.tar.gz",
+        f"foo-{'1' * 250}.tar.gz",
+    ],
+    ids=ascii,
+)
+def test_the_quick_look_at_a_name_finds_what_the_thorough_one_does(filename: str) -> None:
+    usual = entry(filename="foo-0.9.tar.gz", url=f"{HASHED}/foo-0.9.tar.gz")
+    both = [
+        parse_page(json_page(*extra, entry(filename=filename, url=f"{HASHED}/{filename}")), URL, "foo")
+        for extra in ([], [usual])
+    ]
+    guessed = guess(filename)
+    belongs = guessed is not None and guessed.project == "foo" and len(filename) <= 255
+    for parsed in both:
+        files = list(parsed.listing.files.values())
+        assert [path_of(file) for file in files] == list(parsed.paths)
+        assert {file.filename: file.version for file in files if file.filename == filename} == (
+            {filename: guessed.version} if guessed is not None and belongs else {}
+        )
+
+
+@pytest.mark.parametrize(
+    "url",
+    [f"{HASHED}/foo-1.0.tar.gz", f"{HASHED}/packages/foo-1.0.tar.gz", f"{HASHED}/../foo-1.0.tar.gz",
+     f"{HASHED}/foo%2D1.0.tar.gz", "/packages/ab/cd/foo-1.0.tar.gz", f"http://packages/{'e' * 60}/foo-1.0.tar.gz"],
+)  # fmt: skip
+def test_the_path_of_a_file_does_not_depend_on_how_its_url_was_read(url: str) -> None:
+    parsed = parse_page(json_page(entry(filename="foo-1.0.tar.gz", url=url)), "http://x.example/simple/foo/", "foo")
+    assert [path_of(file) for file in parsed.listing.files.values()] == list(parsed.paths)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b'{"a": NaN}', b'{"a": "\\ud800"}', b'{"a": 1e400}', b'{"a": 123456789012345678901234567890}', b'{"a":1,"a":2}',
+     b'{"a": "\\u00e9\\/"}'],
+)  # fmt: skip
+def test_json_reads_and_writes_the_same_without_the_fast_library(body: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    fast = json_text.decode(body)
+    written = json_text.encode(fast)
+    monkeypatch.setattr(json_text, "fast_json", None)
+    assert repr(json_text.decode(body)) == repr(fast)
+    if body not in {b'{"a": NaN}', b'{"a": 1e400}'}:  # no JSON says these; the fast library writes null
+        assert json_text.encode(fast) == written
+
+
+def test_compressed_pages_are_gzip() -> None:
+    assert zlib.decompress(gzips.compress(b"page" * 1000), zlib.MAX_WBITS | 16) == b"page" * 1000
+    assert gzips.decompress(zlib.compress(b"page")) == b"page"

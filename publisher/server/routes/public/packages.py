@@ -25,7 +25,8 @@ from publisher.server.routes.sending import (
 from publisher.server.upstream.errors import UpstreamError
 from publisher.server.upstream.files.downloads import Download
 from publisher.server.upstream.files.public_files import METADATA_SUFFIX, StoredPublicFile, key_of
-from publisher.server.upstream.service import ZIP_LEVEL, Basis, FoundFile, Upstream
+from publisher.server.upstream.pages.gzips import compress
+from publisher.server.upstream.service import Basis, FoundFile, Upstream
 
 _Kept = TypeVar("_Kept")
 
@@ -52,8 +53,8 @@ class PublicRoutes:
         if found.first_from:
             self._first_uses.note(request, name, found.first_from)
         rendered, revision = found.rendered, found.basis.page
-        make = partial(make_page, rendered.body, kind, revision, ZIP_LEVEL, rendered.zipped)
-        page = make() if rendered.zipped else await self._upstream.context.in_thread(make)
+        zipped = rendered.zipped or await self._upstream.context.in_thread(partial(compress, rendered.body))
+        page = make_page(rendered.body, kind, revision, zipped)
         if _takes_gzip(request):  # clients do, and one form takes a tenth of the memory of both
             page = replace(page, plain=page.zipped)
         self._pages.keep(key, (found.basis, page))

@@ -2,13 +2,14 @@
 
 import hashlib
 import os
-import secrets
 import shutil
 import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+from publisher.server.upstream.disk import move, put_file, temporary_in
 
 KEEP_FREE = 0.05
 """The share of the disk that is left free."""
@@ -34,6 +35,7 @@ class BlobStore:
     """The folder ``files`` of a cache; a file is there when it is complete, and its key says what its bytes are."""
 
     def __init__(self, cache: Path, size_limit: int) -> None:
+        self._cache = cache
         self.folder = cache / "files"
         self._temporary = cache / "tmp"
         self._pins = cache / "pins"
@@ -64,19 +66,14 @@ class BlobStore:
 
     def temporary(self) -> Path:
         """Return a path for a download."""
-        return self._temporary / secrets.token_hex(12)
+        return temporary_in(self._cache)
 
     def store(self, key: str, body: bytes) -> bool:
         """Store a verified file, durably, if there is room for it; raises OSError."""
         if not self.has_room_for(len(body)):
             return False
-        path = self.temporary()
-        try:
-            path.write_bytes(body)
-            self.place(path, key)
-        except OSError:
-            path.unlink(missing_ok=True)
-            raise
+        put_file(self._cache, self.path(key), body, durable=True)
+        self.size += len(body)
         return True
 
     def place(self, temporary: Path, key: str) -> None:
@@ -84,9 +81,7 @@ class BlobStore:
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
             size = os.fstat(file.fileno()).st_size
-        path = self.path(key)
-        path.parent.mkdir(exist_ok=True)
-        temporary.replace(path)
+        move(temporary, self.path(key))
         self.size += size
 
     def remove(self, key: str) -> bool:

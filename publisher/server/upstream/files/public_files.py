@@ -95,11 +95,11 @@ class PublicFiles:
         if file.metadata is None:
             raise NotUpstreamError(f"{file.filename} has no metadata file.")
         wanted = self._wanted_metadata(file, source)
-        path = self._blobs.path(wanted.key)
-        with suppress(OSError):
-            body = await self._context.in_thread(path.read_bytes)
-            self._blobs.mark(wanted.key)
-            return body
+        if self._blobs.has(wanted.key):
+            with suppress(OSError):
+                body = await self._context.in_thread(self._blobs.path(wanted.key).read_bytes)
+                self._blobs.mark(wanted.key)
+                return body
         try:
             return await self._small.get(wanted)
         except NotUpstreamError:

@@ -1,7 +1,6 @@
 """Small files and metadata: fetched whole, verified before anybody gets them, and stored behind the answer."""
 
 import asyncio
-import logging
 from contextlib import suppress
 
 from publisher.server.upstream.context import UpstreamContext
@@ -9,8 +8,7 @@ from publisher.server.upstream.errors import UpstreamError
 from publisher.server.upstream.files.blobs import BlobStore
 from publisher.server.upstream.files.flights import Flights, LocalFailureError
 from publisher.server.upstream.files.wanted import OnStored, Wanted
-
-_log = logging.getLogger(__name__)
+from publisher.server.upstream.files.write_behind import ReceivedFile, WriteBehind
 
 
 class SmallFiles:
@@ -22,8 +20,7 @@ class SmallFiles:
         self._flights = flights
         self._on_stored = on_stored
         self._running: dict[str, asyncio.Task[bytes]] = {}
-        self._placing: set[asyncio.Task[None]] = set()
-        self._unplaced = 0
+        self._behind = WriteBehind(context, self._store)
 
     async def get(self, wanted: Wanted) -> bytes:
         """Return a file's bytes; raises UpstreamError. Who asks may leave, and the request goes on."""
@@ -40,7 +37,7 @@ class SmallFiles:
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
-        await asyncio.gather(*self._placing)
+        await self._behind.stop()
 
     async def _run(self, wanted: Wanted) -> bytes:
         error: UpstreamError | None = LocalFailureError("The index is being stopped.")
@@ -55,11 +52,11 @@ class SmallFiles:
             self._flights.ended(wanted, error)
             if error is not None:
                 self._running.pop(wanted.key, None)
-        placing = asyncio.create_task(self._place(wanted, body, sha256))
-        self._placing.add(placing)
-        placing.add_done_callback(self._placing.discard)
-        if self._unplaced > self._context.limits.unplaced:
-            await asyncio.shield(placing)
+        placed = asyncio.get_running_loop().create_future()
+        placed.add_done_callback(lambda _: self._running.pop(wanted.key, None))
+        self._behind.add(ReceivedFile(wanted, body, sha256, placed))
+        if self._behind.is_full:
+            await asyncio.shield(placed)
         return body
 
     async def _fetch(self, wanted: Wanted) -> tuple[bytes, str]:
@@ -80,21 +77,10 @@ class SmallFiles:
         wanted.verify(received, length, digests)
         return b"".join(parts), digests["sha256"].hexdigest()
 
-    async def _place(self, wanted: Wanted, body: bytes, sha256: str) -> None:
-        """Store a file; until that is done, it is answered from here."""
-
-        def store() -> None:
-            if self._blobs.store(wanted.key, body):
-                self._on_stored(wanted, sha256)
-
-        self._unplaced += len(body)
-        try:
-            await asyncio.get_running_loop().run_in_executor(self._context.placer, store)
-        except OSError as error:
-            _log.warning("can't write to the cache of public packages: %s", error)
-        finally:
-            self._unplaced -= len(body)
-            self._running.pop(wanted.key, None)
+    def _store(self, file: ReceivedFile) -> None:
+        """Store a file, which is answered from here until that is done; runs in a thread, raises OSError."""
+        if self._blobs.store(file.wanted.key, file.body):
+            self._on_stored(file.wanted, file.sha256)
 
 
 def _retrieve(task: "asyncio.Task[bytes]") -> None:

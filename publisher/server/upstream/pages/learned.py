@@ -4,7 +4,7 @@ import hashlib
 import re
 from pathlib import Path
 
-from publisher.files.atomic import replace_file
+from publisher.server.upstream.disk import put_file
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -17,6 +17,7 @@ class LearnedFacts:
     """
 
     def __init__(self, cache: Path) -> None:
+        self._cache = cache
         self._folder = cache / "digests"
         self._without_metadata: dict[str, set[str]] = {}
         self._revisions: dict[str, int] = {}
@@ -44,7 +45,7 @@ class LearnedFacts:
 
     def note_digest(self, name: str, url: str, sha256: str) -> None:
         """Note the digest of a stored file; raises OSError."""
-        replace_file(self._path(url), sha256.encode())
+        put_file(self._cache, self._path(url), sha256.encode())
         self._revisions[name] = self.revision(name) + 1
 
     def forget_digest(self, url: str) -> None:

@@ -8,10 +8,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from publisher.files.atomic import replace_file
-
-_LEVEL = 1
-"""Of compression: the disk is the bottleneck of nothing, and a page is compressed while its reader waits."""
+from publisher.server.upstream.disk import put_file
+from publisher.server.upstream.pages.gzips import compress, decompress
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +34,13 @@ class PageStore:
     """The folder ``pages`` of a cache; a file's time is when upstream last confirmed the page."""
 
     def __init__(self, cache: Path) -> None:
+        self._cache = cache
         self._folder = cache / "pages"
         self._folder.mkdir(parents=True, exist_ok=True)
+
+    def has(self, name: str) -> bool:
+        """Tell whether a page is stored, maybe damaged."""
+        return self._path(name).exists()
 
     def load(self, name: str) -> tuple[PageFacts, float] | None:
         """Return what is known of a page and when it was confirmed; None when it was never seen, or is damaged."""
@@ -52,7 +55,7 @@ class PageStore:
         """Return a page's body, or None when it is not there or not what was stored."""
         try:
             head, _, packed = self._path(name).read_bytes().partition(b"\n")
-            body = zlib.decompress(packed, zlib.MAX_WBITS | 32)
+            body = decompress(packed)
             return body if hashlib.sha256(body).hexdigest() == json.loads(head)["digest"] else None
         except (OSError, ValueError, KeyError, TypeError, zlib.error):
             return None
@@ -66,9 +69,8 @@ class PageStore:
         ``packed`` is the body compressed, where upstream did that.
         """
         facts = PageFacts(**{**asdict(facts), "digest": hashlib.sha256(body).hexdigest()})
-        path = self._path(name)
-        replace_file(path, json.dumps(asdict(facts)).encode() + b"\n" + (packed or zlib.compress(body, _LEVEL)))
-        os.utime(path, (confirmed, confirmed))
+        data = json.dumps(asdict(facts)).encode() + b"\n" + (packed or compress(body))
+        put_file(self._cache, self._path(name), data, modified=confirmed)
         return facts
 
     def confirm(self, name: str, confirmed: float) -> None:

@@ -143,7 +143,9 @@ class ProjectPages:
         body = state.body or await self._context.in_thread(lambda: self._store.body(state.name))
         if body is not None:
             with suppress(NotAnIndexPageError):
-                parsed, packed = await self._context.parsing(lambda: _parse(body, state.facts.url, state.name))
+                parsed, packed = await self._context.parsing(
+                    len(body), lambda: _parse(body, state.facts.url, state.name)
+                )
                 self._listings.keep(state.name, state.revision, packed)
                 return parsed
         return None
@@ -173,7 +175,7 @@ class ProjectPages:
 
     async def _load(self, name: str, source: UpstreamSource) -> PageState | None:
         """Return the stored page, which another process or an earlier run may have fetched."""
-        stored = await self._context.in_thread(lambda: self._store.load(name))
+        stored = await self._context.in_thread(lambda: self._store.load(name)) if self._store.has(name) else None
         if stored is None or stored[0].source != source.url:
             return None
         return self._states.get(name) or self._take(name, *stored)
@@ -257,7 +259,7 @@ class ProjectPages:
     async def _replace(self, name: str, source: UpstreamSource, reply: PageReply) -> None:
         limits = self._limits
         try:
-            packed, early = await self._context.parsing(lambda: self._parse(name, source, reply))
+            packed, early = await self._context.parsing(len(reply.body), lambda: self._parse(name, source, reply))
         except NotAnIndexPageError as error:
             raise UpstreamUnavailableError(f"Upstream's answer is not the page of {name}: {error}.") from error
         now = self._context.clock()

@@ -1,23 +1,19 @@
 """Public pages as this index answers them: withheld files left out, URLs below ``/-/public/``, in JSON and HTML."""
 
 import html
-import json
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
 from packaging.version import InvalidVersion, Version
 
+from publisher.server.upstream.pages.json_text import encode
 from publisher.server.upstream.pages.learned import LearnedFacts
-from publisher.server.upstream.pages.listing import ListedFile, Listing, ParsedPage, tail_of
-from publisher.server.upstream.policy.decision import ProjectPolicy
+from publisher.server.upstream.pages.listing import Listing, ParsedPage
+from publisher.server.upstream.policy.decision import ALLOWED, ProjectPolicy
 
 PREFIX = "/-/public"
-
-_PLAIN = re.compile(r"[A-Za-z0-9/._+!~-]*")
 
 _METADATA_KEYS = ("core-metadata", "dist-info-metadata", "data-dist-info-metadata")
 
@@ -41,18 +37,22 @@ def render(
 ) -> RenderedPage:
     """Return a project's page with the files that are passed on now, and what was learned about them."""
     bare = learned.without_metadata(parsed.listing.name)
+    begin = f"{root_path}{PREFIX}/"
     files: list[dict[str, Any]] = []
     hidden: set[str] = set()
     until = math.inf
     listed = parsed.listing.files
-    for entry in parsed.page["files"]:
-        file = listed[entry["filename"]]
+    for entry, file, path in zip(parsed.page["files"], listed.values(), parsed.paths, strict=True):
         verdict = policy.verdict(file)
-        until = min(until, verdict.until)
-        if verdict.reason:
-            hidden.add(file.version)
-            continue
-        shown = _entry(entry, file, root_path, bare=file.filename in bare)
+        if verdict is not ALLOWED:
+            until = min(until, verdict.until)
+            if verdict.reason:
+                hidden.add(file.version)
+                continue
+        shown = {**entry, "url": begin + path}
+        if bare and file.filename in bare:
+            for key in _METADATA_KEYS:
+                shown.pop(key, None)
         if not file.hashes and (digest := learned.digest(file.url)):
             shown["hashes"] = {"sha256": digest}
         files.append(shown)
@@ -64,17 +64,8 @@ def render(
     if hidden and isinstance(page.get("versions"), list):
         left = {listed[entry["filename"]].version for entry in files}
         page["versions"] = _without(page["versions"], hidden - left, left)
-    body = _json(page) if as_json else _html(parsed.listing, page)
+    body = encode(page) if as_json else _html(parsed.listing, page)
     return RenderedPage(body, len(files), until)
-
-
-def _entry(entry: Mapping[str, Any], file: ListedFile, root_path: str, *, bare: bool) -> dict[str, Any]:
-    path = f"{tail_of(file)}/{file.filename}"
-    changed = {**entry, "url": f"{root_path}{PREFIX}/{path if _PLAIN.fullmatch(path) else quote(path, safe='/+!~')}"}
-    if bare:
-        for key in _METADATA_KEYS:
-            changed.pop(key, None)
-    return changed
 
 
 def _without(versions: list[Any], hidden: set[str], shown: set[str]) -> list[Any]:
@@ -88,10 +79,6 @@ def _canonical(version: str) -> str:
         return str(Version(version))
     except InvalidVersion:
         return version
-
-
-def _json(page: Mapping[str, Any]) -> bytes:
-    return json.dumps(page, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace")
 
 
 def _html(listing: Listing, page: Mapping[str, Any]) -> bytes:

@@ -120,14 +120,19 @@ class ProjectPolicy:
         self._now = now
         self._denials = [(denial, _specifiers(denial.versions)) for denial in rules.denials]
         self._allowances = [allowance for allowance in rules.allowances if allowance.until > now]
+        by_age_alone = not self._denials and rules.status != "quarantined"
+        self._surely_old = now - rules.cooldown if by_age_alone else -math.inf
+        """What was uploaded before needs no further question."""
 
     def verdict(self, file: ListedFile) -> Verdict:
         """Return whether a file is passed on: not quarantined, not denied, and old enough or excepted."""
+        born = file.uploaded
+        if born is not None and born < self._surely_old:
+            return ALLOWED
         withheld = self._denied(file)
         if withheld:
             return Verdict(withheld)
         cooldown = self._rules.cooldown
-        born = file.uploaded
         if born is None and self._rules.first_seen is not None:
             born = self._rules.first_seen.get(file.filename)
         ripe = 0.0 if not cooldown else math.inf if born is None else born + cooldown
