@@ -106,6 +106,10 @@ class InvalidDistributionError(CheckFailedError):
     title = "Invalid distribution"
 
 
+class OversizedDistributionError(InvalidDistributionError):
+    """A distribution has more of something than the limits of the reader allow."""
+
+
 class StoppedError(PublishError):
     """The person who runs it, or the system, stopped it."""
 

@@ -17,7 +17,8 @@ class DistributionLimits:
     An archive may expand to ``expansion_ratio`` times its size, as on the Python Package Index, and to
     ``expansion_floor`` bytes however small it is. ``global_headers`` bounds all global pax headers together, which
     `tarfile` copies for every member, and ``chained_headers`` those in a row, which it reads by recursion.
-    ``field_names`` counts different names of fields: the specification has some thirty.
+    ``field_names`` counts different names of fields: the specification has some thirty. A tar file may have
+    ``tar_file`` bytes as it is, and ``tar_stream`` unpacked.
     """
 
     filename: int = 255
@@ -34,6 +35,21 @@ class DistributionLimits:
     metadata_head: int = MEGABYTE
     field_names: int = 100
     requirement: int = 10_000
+    tar_file: int = 2**40
+    tar_stream: int = 2**40
+
+    def light(self) -> "DistributionLimits":
+        """Return the bounds within which reading takes some milliseconds: nearly all packages are."""
+        return replace(
+            self,
+            members=min(self.members, 500),
+            zip_directory=min(self.zip_directory, 128 * KILOBYTE),
+            metadata=min(self.metadata, 256 * KILOBYTE),
+            metadata_fields=min(self.metadata_fields, 300),
+            metadata_head=min(self.metadata_head, 32 * KILOBYTE),
+            tar_file=256 * KILOBYTE,  # it may be that of 13,000 files after each other
+            tar_stream=4 * MEGABYTE,
+        )
 
 
 @dataclass(frozen=True)
@@ -129,7 +145,8 @@ class Limits:
     ``open_uploads`` may have begun, a quarter of them by one account while others wait ``upload_patience``, and
     ``parallel_uploads`` of them may be at work on what came, at the same time. ``slowest_body`` is an average in bytes
     a second. One account has ``inspections_each`` of the threads that read what was sent, and after SIGTERM they go on
-    for ``inspection_grace``. Failed logins are answered ``first_delay`` to ``longest_delay`` late, and forgotten after
+    for ``inspection_grace``. What takes long is read by ``helpers``: processes that are kept for ``helper_idle``
+    seconds. Failed logins are answered ``first_delay`` to ``longest_delay`` late, and forgotten after
     ``forgiven_after``. bcrypt looks at ``password`` bytes and no more, so longer ones are refused; the cost of the
     other kinds grows with the length.
     """
@@ -162,6 +179,9 @@ class Limits:
     waiting_inspections: int = 128
     inspection_patience: float = 60.0
     inspection_grace: float = 10.0
+    helpers: int = max(2, _CORES)
+    helper_idle: float = 60.0
+    helper_memory: int = 1024 * MEGABYTE
     hashing_threads: int = 4
     # names and texts
     project_name: int = 240

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
-from publisher.errors import InvalidDistributionError
+from publisher.errors import InvalidDistributionError, OversizedDistributionError
 from publisher.limits import LIMITS, DistributionLimits
 from publisher.project.display import has_control_characters
 from publisher.project.tar_guard import TarGuard
@@ -62,14 +62,13 @@ def list_members(
 
     Raises InvalidDistributionError as `read_zip` and `read_tar` do.
     """
-    expansion = _expansion_limit(path, limits)
     if path.name.endswith((".whl", ".zip", ".egg")):
         with _BoundedFile(io.FileIO(path), limits) as file, _readable("zip file"), zipfile.ZipFile(file) as archive:
-            sizes = _zip_sizes(archive, expansion, checkpoint)
+            sizes = _zip_sizes(archive, _expansion_limit(path, limits), checkpoint)
             return [(name, size) for name, size in sizes.items() if not name.endswith("/")]
     found: list[tuple[str, int]] = []
     with _readable("gzipped tar file"), gzip.open(path, "rb") as stream:
-        guarded = TarGuard(_BoundedReader(stream, expansion, checkpoint), limits)
+        guarded = TarGuard(_BoundedReader(stream, _stream_limit(path, limits), checkpoint), limits)
         with tarfile.open(fileobj=guarded, mode="r|") as members:
             found = [(_safe_name(member.name), member.size) for member in members if not member.isdir()]
     return found
@@ -112,7 +111,7 @@ def read_tar(
     names: list[str] = []
     picked: dict[str, bytes] = {}
     with _opened(source) as file, _readable("gzipped tar file"), gzip.open(file, "rb") as stream:
-        bounded = _BoundedReader(stream, _expansion_limit(source, limits), checkpoint)
+        bounded = _BoundedReader(stream, _stream_limit(source, limits), checkpoint)
         with tarfile.open(fileobj=TarGuard(bounded, limits), mode="r|") as archive:
             for member in archive:
                 name = _safe_name(member.name)
@@ -141,10 +140,10 @@ class _BoundedFile(io.BufferedReader):
 
     def read(self, size: int | None = -1, /) -> bytes:
         if size is not None and size > self._limits.zip_directory:
-            raise zipfile.BadZipFile(f"its directory has {size} bytes")
+            raise OversizedDistributionError(f"the directory of the zip file has {size} bytes")
         data = super().read(size)
         if data.startswith(_ENTRY) and data.count(_ENTRY) > self._limits.members:
-            raise InvalidDistributionError(f"the archive has more than {self._limits.members} members")
+            raise OversizedDistributionError(f"the archive has more than {self._limits.members} members")
         return data
 
 
@@ -217,16 +216,25 @@ def _opened(source: Source) -> io.FileIO | io.BytesIO:
     return io.BytesIO(source) if isinstance(source, bytes) else io.FileIO(source)
 
 
+def _size(source: Source) -> int:
+    return len(source) if isinstance(source, bytes) else source.stat().st_size
+
+
 def _expansion_limit(source: Source, limits: DistributionLimits) -> int:
-    size = len(source) if isinstance(source, bytes) else source.stat().st_size
-    return max(limits.expansion_floor, limits.expansion_ratio * size)
+    return max(limits.expansion_floor, limits.expansion_ratio * _size(source))
+
+
+def _stream_limit(source: Source, limits: DistributionLimits) -> int:
+    if _size(source) > limits.tar_file:
+        raise OversizedDistributionError(f"it has more than {limits.tar_file} bytes")
+    return min(_expansion_limit(source, limits), limits.tar_stream)
 
 
 def _bound_expansion(expanded: int, limit: int) -> None:
     if expanded > limit:
-        raise InvalidDistributionError(f"it expands to more than {limit} bytes, far more than packages do")
+        raise OversizedDistributionError(f"it expands to more than {limit} bytes, far more than packages do")
 
 
 def _bound_member(name: str, size: int, limits: DistributionLimits) -> None:
     if size > limits.metadata:
-        raise InvalidDistributionError(f"{name!r} has {size} bytes; metadata may have {limits.metadata}")
+        raise OversizedDistributionError(f"{name!r} has {size} bytes; metadata may have {limits.metadata}")

@@ -17,7 +17,7 @@ from packaging.utils import (
 )
 from packaging.version import InvalidVersion, Version
 
-from publisher.errors import InvalidDistributionError
+from publisher.errors import InvalidDistributionError, OversizedDistributionError
 from publisher.limits import LIMITS, DistributionLimits
 from publisher.project.archives import Checkpoint, Source, no_checkpoint, read_tar, read_zip
 from publisher.project.display import has_control_characters
@@ -117,7 +117,7 @@ def _bound_fields(metadata: bytes, limits: DistributionLimits) -> None:
         start = end + 1 if end >= 0 else len(metadata)
         number += 1
         if start > limits.metadata_head or len(names) > limits.field_names or number > limits.metadata_fields:
-            raise InvalidDistributionError("its metadata has more fields than anybody writes")
+            raise OversizedDistributionError("its metadata has more fields than anybody writes")
 
 
 def parse_filename(text: str) -> DistName:
@@ -171,7 +171,7 @@ def read_distribution(
         metadata = read(source, file, checkpoint, limits)
         fields = _agreeing_fields(file, metadata, limits)
     except InvalidDistributionError as error:
-        raise InvalidDistributionError(f"{file.text}: {error.message}", hint=error.hint) from error
+        raise type(error)(f"{file.text}: {error.message}", hint=error.hint) from error
     return Distribution(path, file, metadata, fields)
 
 

@@ -3,7 +3,7 @@
 import io
 import re
 
-from publisher.errors import InvalidDistributionError
+from publisher.errors import InvalidDistributionError, OversizedDistributionError
 from publisher.limits import DistributionLimits
 
 _BLOCK = 512
@@ -85,7 +85,7 @@ class TarGuard(io.RawIOBase):
         self._chained = 0
         self._members += 1
         if self._members > self._limits.members:
-            raise InvalidDistributionError(f"the archive has more than {self._limits.members} members")
+            raise OversizedDistributionError(f"the archive has more than {self._limits.members} members")
         if kind in _WITH_DATA:
             self._skip = size + -size % _BLOCK
         elif kind not in _WITHOUT_DATA:

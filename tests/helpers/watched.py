@@ -5,6 +5,7 @@ import mmap
 import os
 import struct
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -44,14 +45,33 @@ class WatchedIndex(RunningIndex):
         return float(held)
 
     def processor_time(self) -> float:
-        """Return the seconds of processor time that the index has used."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        """Return the seconds of processor time that the index and its processes have used."""
+        used = sum(map(int, _stat(self.process.pid)[11:15]))  # those that ended are in the index's own
+        for pid in self._children():
+            with suppress(FileNotFoundError, ProcessLookupError):
+                used += sum(map(int, _stat(pid)[11:13]))
+        return float(used) / os.sysconf("SC_CLK_TCK")
 
     def memory(self) -> int:
-        """Return the resident memory in MB."""
-        pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
+        """Return the resident memory of the index and its processes in MB."""
+        pages = 0
+        for pid in (self.process.pid, *self._children()):
+            with suppress(FileNotFoundError, ProcessLookupError):
+                pages += int(Path(f"/proc/{pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE") // 2**20
+
+    def _children(self) -> list[int]:
+        found = []
+        for path in Path("/proc").glob("[0-9]*"):
+            with suppress(FileNotFoundError, ProcessLookupError):
+                if _stat(int(path.name))[1] == str(self.process.pid):
+                    found.append(int(path.name))
+        return found
+
+
+def _stat(pid: int) -> list[str]:
+    """Return the fields of a process after its name."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
 
 
 async def _tick(path: str) -> None:

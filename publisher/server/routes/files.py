@@ -12,7 +12,6 @@ from stat import S_ISREG
 
 from publisher.errors import InvalidDistributionError
 from publisher.limits import Limits
-from publisher.project.archives import read_zip
 from publisher.server.http.inspecting import inspect
 from publisher.server.http.messages import Headers, HttpError, Request, Response
 from publisher.server.routes.sending import IMMUTABLE, SMALL, CopiedFile, LargeFile, content_type, open_file, ranged
@@ -21,6 +20,7 @@ from publisher.server.storage.errors import StorageUnavailableError
 from publisher.server.storage.localcopies import LocalCopies, Stamp, stamp_of
 from publisher.server.store.catalog import Catalog
 from publisher.server.work.inspection import Checkpoint, InspectionPool
+from publisher.server.work.reading import read_wheel_metadata
 
 METADATA_SUFFIX = ".metadata"
 
@@ -122,7 +122,8 @@ class FileRoutes:
             try:
                 status = os.stat(path)  # noqa: PTH116
                 if kept is None or kept.stamp != stamp_of(status):
-                    body = await inspect(self._inspection, request, partial(_read_metadata, Path(path)))
+                    text = await inspect(self._inspection, request, partial(self._read_metadata, Path(path)))
+                    body = text.encode("latin-1")
                     etag = f'"{hashlib.sha256(body).hexdigest()}"'.encode()
                     headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"etag", etag), *IMMUTABLE]
                     kept = _Kept(stamp_of(status), Response(200, body, headers))
@@ -134,6 +135,9 @@ class FileRoutes:
             except OSError as error:
                 raise StorageUnavailableError from error
         return ranged(request, kept.response)
+
+    def _read_metadata(self, path: Path, checkpoint: Checkpoint) -> str:
+        return self._inspection.helpers.read(read_wheel_metadata, path, checkpoint=checkpoint)
 
     def _keep(self, key: str, kept: _Kept) -> None:
         old = self._kept.pop(key, None)
@@ -148,16 +152,3 @@ def _headers(name: str, status: os.stat_result) -> Headers:
     etag = f'"{status.st_mtime_ns:x}-{status.st_size:x}"'.encode()
     modified = formatdate(status.st_mtime, usegmt=True).encode()
     return [(b"content-type", content_type(name)), (b"etag", etag), (b"last-modified", modified), *IMMUTABLE]
-
-
-def _read_metadata(path: Path, checkpoint: Checkpoint) -> bytes:
-    """Return a wheel's METADATA byte for byte; raise InvalidDistributionError for none."""
-    found = read_zip(path, lambda names: [name for name in names if _is_metadata(name)][:1], checkpoint)
-    if not found:
-        raise InvalidDistributionError("the wheel has no METADATA")
-    return next(iter(found.values()))
-
-
-def _is_metadata(name: str) -> bool:
-    folder, _, rest = name.partition("/")
-    return folder.endswith(".dist-info") and rest == "METADATA"

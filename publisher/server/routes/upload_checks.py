@@ -1,28 +1,21 @@
-"""What an upload must be before it is stored: its file name, its form, and the fields of its metadata."""
+"""What an upload must be before it is stored: its file name, and a form that says what the file says."""
 
-import hashlib
 import re
 
-from packaging.requirements import InvalidRequirement
-from packaging.specifiers import InvalidSpecifier
 from packaging.utils import InvalidName, canonicalize_name
 
 from publisher.errors import InvalidDistributionError
 from publisher.limits import LIMITS
-from publisher.project.archives import Checkpoint
-from publisher.project.dependencies import parse_requirement, parse_specifiers
-from publisher.project.distributions import Distribution, Kind, parse_filename
+from publisher.project.distributions import DistName, parse_filename
 from publisher.project.versions import same_version
 from publisher.server.http.messages import HttpError
 from publisher.server.http.multipart import FormParser
 from publisher.server.names.filenames import guess, is_name
-from publisher.server.store.metadata import FileMetadata
 
 LEGACY_SUFFIXES = (".egg", ".tar.bz2", ".tgz", ".tar.xz", ".tar", ".exe", ".msi", ".rpm", ".deb", ".tar.gz", ".zip")
 """Formats that pypiserver takes; of sdists those whose names or contents today's rules refuse."""
 
 _PLAIN = re.compile(r"[A-Za-z0-9._+!-]+")
-_WHITE_SPACE = re.compile(r"\s+")
 
 
 def check_filename(filename: str, *, accept_legacy: bool) -> str:
@@ -54,7 +47,7 @@ def is_legacy(filename: str) -> bool:
     return known and guessed is not None and is_name(guessed.project) and bool(guessed.version)
 
 
-def check_form(form: FormParser, distribution: Distribution) -> None:
+def check_form(form: FormParser, distribution: DistName) -> None:
     """Refuse a form that says other things than the file."""
     name, version, kind = form.text("name"), form.text("version"), form.text("filetype")
     if name and not _same_name(name, distribution):
@@ -77,41 +70,7 @@ def signature_of(form: FormParser) -> bytes | None:
     return text.encode() or None
 
 
-def file_metadata(
-    distribution: Distribution, size: int, sha256: str, user: str | None, checkpoint: Checkpoint
-) -> FileMetadata:
-    """Return what is recorded of a file; raise HttpError 400 for requirements that installers can't read."""
-    for text in distribution.fields.get("requires_dist", []):
-        checkpoint()
-        try:
-            parse_requirement(_one_line(text))
-        except InvalidRequirement as error:
-            raise HttpError(400, f"Requires-Dist {text[:200]!r} is not valid: {str(error).splitlines()[0]}.") from error
-    requires_python = _one_line(distribution.requires_python or "").strip("'\"")
-    try:
-        parse_specifiers(requires_python)
-    except InvalidSpecifier as error:
-        raise HttpError(
-            400, f"Requires-Python {requires_python[:200]!r} is not valid: expected something like '>=3.11'."
-        ) from error
-    wheel = distribution.kind is Kind.WHEEL
-    return FileMetadata(
-        size=size,
-        mtime_ns=0,  # this and the next are the file's own
-        uploaded="",
-        sha256=sha256,
-        requires_python=requires_python or None,
-        metadata_sha256=hashlib.sha256(distribution.metadata).hexdigest() if wheel else None,
-        uploader=user,
-    )
-
-
-def _one_line(text: str) -> str:
-    """Return a field that was folded as one line."""
-    return _WHITE_SPACE.sub(" ", text).strip()
-
-
-def _same_name(name: str, distribution: Distribution) -> bool:
+def _same_name(name: str, distribution: DistName) -> bool:
     try:
         return canonicalize_name(name, validate=True) == distribution.name
     except InvalidName:

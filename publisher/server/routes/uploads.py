@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 from packaging.utils import canonicalize_name
 
 from publisher.errors import InvalidDistributionError
-from publisher.project.distributions import read_distribution
+from publisher.project.distributions import parse_filename
 from publisher.server.auth.principal import Right
 from publisher.server.http.inspecting import inspect, turn_key
 from publisher.server.http.messages import TEXT_TYPE, HttpError, Request, Response
@@ -19,7 +19,7 @@ from publisher.server.http.multipart import Fields, FormParser
 from publisher.server.routes.authorization import principal_of
 from publisher.server.routes.own_client import require_client_uploader
 from publisher.server.routes.trust.oversight import Oversight
-from publisher.server.routes.upload_checks import check_filename, check_form, file_metadata, is_legacy, signature_of
+from publisher.server.routes.upload_checks import check_filename, check_form, is_legacy, signature_of
 from publisher.server.settings import ServerSettings
 from publisher.server.storage.durability import write_failure
 from publisher.server.store.interface import PackageCatalog, PackageChanges
@@ -27,6 +27,7 @@ from publisher.server.store.metadata import FileMetadata
 from publisher.server.store.spool import Spool, clean_up, digest_of
 from publisher.server.upstream.service import Upstream
 from publisher.server.work.inspection import Checkpoint, InspectionPool
+from publisher.server.work.reading import read_upload
 from publisher.server.work.turns import FairTurns
 
 if TYPE_CHECKING:
@@ -200,18 +201,20 @@ class UploadRoutes:
     ) -> FileMetadata:
         """Return the metadata of a file that is what its name and its form say; raise HttpError 400 otherwise."""
 
-        def read(checkpoint: Checkpoint) -> FileMetadata:
-            limits = self._settings.limits.distributions
-            distribution = read_distribution(spool.content, filename, checkpoint=checkpoint, limits=limits)
-            check_form(form, distribution)
-            return file_metadata(distribution, spool.size, sha256, request.username, checkpoint)
+        def read(checkpoint: Checkpoint) -> dict[str, str | None]:
+            return self._inspection.helpers.read(read_upload, spool.content, filename, checkpoint=checkpoint)
 
+        metadata = FileMetadata(spool.size, 0, sha256, "", uploader=request.username)
         try:
-            return await inspect(self._inspection, request, read)
+            found = await inspect(self._inspection, request, read)
+            check_form(form, parse_filename(filename))
         except InvalidDistributionError as error:
             if self._settings.accept_legacy and is_legacy(filename):
-                return FileMetadata(spool.size, 0, sha256, "", uploader=request.username)
+                return metadata
             raise HttpError(400, f"{error.message}.") from error
+        if found["problem"] is not None:
+            raise HttpError(400, found["problem"])
+        return replace(metadata, requires_python=found["requires_python"], metadata_sha256=found["metadata_sha256"])
 
     async def _require_claim(self, request: Request, name: str) -> None:
         """Raise HttpError 403 for a name that installers here know as a public project, unless an admin allows it."""

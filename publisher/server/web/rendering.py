@@ -9,9 +9,9 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from publisher.limits import LIMITS
+from publisher.project.child_environment import bare_environment
 
 _LOOK_EVERY = 0.25
-_KEPT_VARIABLES = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "SYSTEMROOT")
 
 
 def render_bounded(
@@ -27,7 +27,7 @@ def render_bounded(
     if content_type.partition(";")[0].strip().lower() == "text/plain" or not text.strip():
         return None
     command = [sys.executable, "-P", "-m", "publisher.server.web.readme"]
-    environment = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
+    environment = bare_environment(os.environ)
     given: bytes | None = json.dumps({"text": text, "content_type": content_type}).encode()
     deadline = time.monotonic() + time_limit
     with subprocess.Popen(  # noqa: S603 - ourselves

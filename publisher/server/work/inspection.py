@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from publisher.limits import Limits
+from publisher.server.work.helpers import HelperProcesses
 from publisher.server.work.turns import BusyError, FairTurns
 
 Checkpoint = Callable[[], None]
@@ -41,6 +42,7 @@ class InspectionPool:
             each=limits.inspections_each,
             patience=limits.inspection_patience,
         )
+        self.helpers = HelperProcesses(limits)
         self._grace = limits.inspection_grace
         self._closed = threading.Event()
 
@@ -90,6 +92,7 @@ class InspectionPool:
         """End what runs at its next checkpoint, and the threads."""
         self._closed.set()
         self._threads.shutdown(wait=False, cancel_futures=True)
+        self.helpers.close()
 
 
 async def _never() -> None:

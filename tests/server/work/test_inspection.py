@@ -13,8 +13,8 @@ import pytest
 import requests
 
 from publisher.limits import LIMITS
-from publisher.project import distributions
 from publisher.server.routes import files, uploads
+from publisher.server.work import reading as readers
 from publisher.server.work.inspection import Checkpoint, InspectionEndedError, InspectionPool
 from publisher.server.work.turns import BusyError
 from tests.helpers.dists import make_wheel
@@ -48,8 +48,8 @@ class EndlessReading:
 def endless(monkeypatch: pytest.MonkeyPatch) -> Iterator[EndlessReading]:
     reading = EndlessReading()
     with monkeypatch.context() as patched:
-        patched.setattr(uploads, "read_distribution", reading)
-        patched.setattr(files, "read_zip", lambda _path, _wanted, checkpoint: reading(checkpoint=checkpoint))
+        patched.setattr(uploads, "read_upload", reading)
+        patched.setattr(files, "read_wheel_metadata", reading)
         yield reading
 
 
@@ -91,14 +91,14 @@ def test_work_ends_soon_after_the_signal_and_the_client_is_told_to_come_again(
 
 def test_what_is_read_in_time_after_the_signal_is_stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     begun, go_on = threading.Event(), threading.Event()
-    read = distributions.read_distribution
+    read = readers.read_upload
 
     def held_up(*arguments: object, **options: object) -> object:
         begun.set()
         assert go_on.wait(30)
         return read(*arguments, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(uploads, "read_distribution", held_up)
+    monkeypatch.setattr(uploads, "read_upload", held_up)
     with serving_app(tmp_path) as (url, app):
         stop_soon = app.stop_soon
 

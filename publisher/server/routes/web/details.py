@@ -1,21 +1,18 @@
 """The details of files for their pages: metadata, README, contents; read once for each digest, and kept."""
 
 import asyncio
-import time
 from collections import OrderedDict
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from publisher.errors import InvalidDistributionError
 from publisher.limits import LIMITS
-from publisher.project.archives import list_members
-from publisher.project.distributions import read_distribution
 from publisher.server.routes.web.page_records import POOL_KEY, FileDetails, PageRecords
 from publisher.server.storage.base import Storage
 from publisher.server.storage.errors import StorageUnavailableError
 from publisher.server.store.interface import PackageCatalog
 from publisher.server.store.projects import StoredFile
-from publisher.server.web.describing import kept_fields
+from publisher.server.web.reading import read_details
 from publisher.server.web.readme import as_text
 from publisher.server.web.rendering import render_bounded
 from publisher.server.work.inspection import Checkpoint, InspectionPool
@@ -25,10 +22,6 @@ from publisher.server.work.inspection import Checkpoint, InspectionPool
 class _Description:
     text: str = ""
     content_type: str = ""
-
-
-class _TooSlowError(Exception):
-    """Reading a file takes longer than a page may wait."""
 
 
 class DetailsReader:
@@ -73,7 +66,7 @@ class DetailsReader:
             return self._remember(file, *recalled)
         async with self._catalog.local_copy(file) as path:
             try:
-                found, description = await self._pool.run(key, lambda check: _read(path, file.filename, check))
+                found, description = await self._pool.run(key, lambda check: self._read(path, file, check))
             except OSError as error:
                 raise StorageUnavailableError from error
         if description.text:
@@ -83,6 +76,16 @@ class DetailsReader:
         self._records.prune_when_due()
         return self._remember(file, found, size)
 
+    def _read(self, path: Path, file: StoredFile, checkpoint: Checkpoint) -> tuple[FileDetails, _Description]:
+        """Return the details of a file without its README, and the description to render."""
+        try:
+            read = self._pool.helpers.read(read_details, path, file.filename, checkpoint=checkpoint)
+        except InvalidDistributionError as error:
+            return FileDetails({}, problem=error.message), _Description()
+        description = _Description(read.pop("text"), read.pop("content_type"))
+        members = tuple((name, size) for name, size in read.pop("members"))
+        return FileDetails(members=members, **read), description
+
     def _remember(self, file: StoredFile, found: FileDetails, size: int) -> FileDetails:
         self._remembered[file.metadata.sha256] = found, size
         self._size += size
@@ -90,27 +93,6 @@ class DetailsReader:
             _, (_, dropped) = self._remembered.popitem(last=False)
             self._size -= dropped
         return found
-
-
-def _read(path: Path, filename: str, checkpoint: Checkpoint) -> tuple[FileDetails, _Description]:
-    """Return the details of a file without its README, and the description to render."""
-    deadline = time.monotonic() + LIMITS.pages.reading
-
-    def check() -> None:
-        checkpoint()
-        if time.monotonic() > deadline:
-            raise _TooSlowError
-
-    try:
-        fields = read_distribution(path, filename, check).fields
-        members = list_members(path, check)
-    except InvalidDistributionError as error:
-        return FileDetails({}, problem=error.message), _Description()
-    except _TooSlowError:
-        return FileDetails({}, problem="Reading it takes too long."), _Description()
-    shown = tuple(sorted(members)[: LIMITS.pages.members])
-    description = _Description(fields.get("description", ""), fields.get("description_content_type", ""))
-    return FileDetails(kept_fields(fields), "", shown, len(members), sum(size for _, size in members)), description
 
 
 def _render(description: _Description, checkpoint: Checkpoint) -> str:

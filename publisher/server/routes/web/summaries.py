@@ -7,14 +7,14 @@ from pathlib import Path
 
 from publisher.errors import InvalidDistributionError
 from publisher.limits import LIMITS
-from publisher.project.distributions import read_distribution
 from publisher.server.routes.web.page_records import POOL_KEY
 from publisher.server.storage.base import Files, Storage
 from publisher.server.storage.errors import StorageError
 from publisher.server.storage.folder import DOT_FOLDER
 from publisher.server.store.interface import PackageCatalog
 from publisher.server.store.projects import StoredFile
-from publisher.server.web.describing import kept_fields, keywords, one_line
+from publisher.server.web.describing import keywords, one_line
+from publisher.server.web.reading import read_fields
 from publisher.server.work.inspection import Checkpoint, InspectionPool
 
 FORMAT = 1
@@ -63,7 +63,7 @@ class SummaryReader:
         if known is not None:
             return known
         async with self._catalog.local_copy(file) as path:
-            found = await self._pool.run(POOL_KEY, lambda check: _read(path, file.filename, check))
+            found = await self._pool.run(POOL_KEY, lambda check: self._read(path, file, check))
         self._known[digest] = found
         self._unwritten.append(_line(digest, found) + b"\n")
         if len(self._unwritten) >= _FLUSH_AT:
@@ -80,6 +80,18 @@ class SummaryReader:
             async with self._storage.reading() as files:
                 await self._pool.run(POOL_KEY, lambda _: files.compact(_LOG, lambda _lines: lines))
             self._known = used
+
+    def _read(self, path: Path, file: StoredFile, checkpoint: Checkpoint) -> ReleaseSummary:
+        try:
+            fields = self._pool.helpers.read(read_fields, path, file.filename, checkpoint=checkpoint)
+        except (InvalidDistributionError, OSError):
+            return ReleaseSummary()
+        return ReleaseSummary(
+            fields.get("name", ""),
+            one_line(fields.get("summary", ""))[: LIMITS.pages.summary],
+            tuple(keywords(fields)[: LIMITS.pages.keywords]),
+            tuple(map(one_line, fields.get("requires_dist", [])[: LIMITS.pages.entries])),
+        )
 
     async def flush(self) -> None:
         """Keep what was read; the log only saves time, so it need not be durable."""
@@ -106,16 +118,3 @@ def _load(files: Files, checkpoint: Checkpoint) -> dict[str, ReleaseSummary]:
                     words, requires = tuple(record.pop("keywords")), tuple(record.pop("requires"))
                     found[digest] = ReleaseSummary(keywords=words, requires=requires, **record)
     return found
-
-
-def _read(path: Path, filename: str, checkpoint: Checkpoint) -> ReleaseSummary:
-    try:
-        fields = kept_fields(read_distribution(path, filename, checkpoint).fields)
-    except (InvalidDistributionError, OSError):
-        return ReleaseSummary()
-    return ReleaseSummary(
-        fields.get("name", ""),
-        one_line(fields.get("summary", ""))[: LIMITS.pages.summary],
-        tuple(keywords(fields)[: LIMITS.pages.keywords]),
-        tuple(map(one_line, fields.get("requires_dist", [])[: LIMITS.pages.entries])),
-    )

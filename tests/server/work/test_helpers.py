@@ -1,0 +1,160 @@
+"""Large files are read in processes of low priority, which end with the client, the index, or after a while."""
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from publisher.errors import InvalidDistributionError, OversizedDistributionError
+from publisher.limits import LIMITS, DistributionLimits
+from publisher.server.work.helpers import HelperProcesses
+from publisher.server.work.reading import read_upload
+from publisher.server.work.turns import BusyError
+from tests.helpers.dists import make_wheel
+from tests.helpers.waiting import eventually
+
+Checkpoint = Callable[[], None]
+WIDE = DistributionLimits().members
+
+
+def nothing() -> None:
+    """Let the work go on."""
+
+
+def beyond(path: Path, what: str, *, limits: DistributionLimits, checkpoint: Checkpoint) -> object:
+    """Do something in a helper, and never here."""
+    checkpoint()
+    if limits.members < WIDE:
+        raise OversizedDistributionError("for a helper")
+    if what == "priority":
+        return [os.nice(0), os.getpid()]
+    if what == "memory":
+        return bytearray(2 * LIMITS.helper_memory).decode()
+    if what == "wait":
+        path.touch()
+        signal.pause()
+    if what == "die":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if what == "missing":
+        return path.stat().st_size
+    if what == "secrets":
+        return sorted(os.environ)
+    raise InvalidDistributionError(f"{path} is refused")
+
+
+def ask(helpers: HelperProcesses, what: str, path: Path = Path(), checkpoint: Checkpoint = nothing) -> Any:
+    return helpers.read(beyond, path, what, checkpoint=checkpoint)
+
+
+@pytest.fixture
+def helpers() -> Iterator[HelperProcesses]:
+    helpers = HelperProcesses(LIMITS)
+    yield helpers
+    helpers.close()
+
+
+def test_what_is_small_is_read_here(helpers: HelperProcesses, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("subprocess.Popen", None)
+    wheel = make_wheel(tmp_path, "small")
+    found = helpers.read(read_upload, wheel, wheel.name, checkpoint=nothing)
+    assert found["problem"] is None
+    with pytest.raises(InvalidDistributionError):
+        helpers.read(read_upload, wheel, "other-1.0-py3-none-any.whl", checkpoint=nothing)
+
+
+def test_what_is_large_is_read_in_a_helper_with_the_same_result(helpers: HelperProcesses, tmp_path: Path) -> None:
+    wheel = make_wheel(tmp_path, "large", members={f"large/{number}": b"" for number in range(600)})
+    full = read_upload(wheel, wheel.name, limits=LIMITS.distributions, checkpoint=nothing)
+    with pytest.raises(OversizedDistributionError):
+        read_upload(wheel, wheel.name, limits=LIMITS.distributions.light(), checkpoint=nothing)
+    assert helpers.read(read_upload, wheel, wheel.name, checkpoint=nothing) == full
+    assert helpers.read(read_upload, wheel.read_bytes(), wheel.name, checkpoint=nothing) == full
+    with pytest.raises(InvalidDistributionError, match="is for another name"):
+        helpers.read(read_upload, wheel, "other-1.0-py3-none-any.whl", checkpoint=nothing)
+
+
+def test_a_helper_has_low_priority_and_no_secrets_and_is_used_again(
+    helpers: HelperProcesses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AUTH_TOKEN", "secret")
+    niceness, pid = ask(helpers, "priority")
+    assert niceness > os.nice(0)
+    assert ask(helpers, "priority") == [niceness, pid]
+    assert "AUTH_TOKEN" not in ask(helpers, "secrets")
+    os.kill(pid, signal.SIGKILL)  # as one that had nothing to do for long
+    niceness, other = ask(helpers, "priority")
+    assert other != pid
+    helpers.close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(other, 0)
+
+
+@pytest.mark.parametrize(
+    ("what", "error", "message"),
+    [
+        ("refuse", InvalidDistributionError, "evil is refused"),
+        ("memory", InvalidDistributionError, "more memory"),
+        ("die", InvalidDistributionError, "more than this index gives a file"),
+        ("missing", FileNotFoundError, "No such file"),
+    ],
+)
+def test_a_helper_that_fails(helpers: HelperProcesses, what: str, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        ask(helpers, what, Path("evil"))
+    assert ask(helpers, "priority")
+
+
+def test_a_helper_ends_with_its_client(helpers: HelperProcesses, tmp_path: Path) -> None:
+    begun = tmp_path / "begun"
+
+    class GoneError(Exception):
+        """The client went away."""
+
+    def gone() -> None:
+        if begun.exists():
+            raise GoneError
+
+    with pytest.raises(GoneError):
+        ask(helpers, "wait", begun, gone)
+
+
+def test_work_beyond_the_number_of_helpers_waits(tmp_path: Path) -> None:
+    helpers = HelperProcesses(replace(LIMITS, helpers=1))
+    ended, begun = threading.Event(), tmp_path / "begun"
+
+    def checkpoint() -> None:
+        if ended.is_set():
+            raise BusyError("ended", 1)
+
+    def wait() -> None:
+        with pytest.raises(BusyError):
+            ask(helpers, "wait", begun, checkpoint)
+
+    looks: list[int] = []
+
+    def look() -> None:
+        looks.append(1)
+        if len(looks) == 3:
+            ended.set()  # the first one's client is gone: its place is free
+
+    first = threading.Thread(target=wait)
+    first.start()
+    assert eventually(begun.exists)
+    assert ask(helpers, "priority", Path(), look)
+    assert len(looks) >= 3
+    first.join()
+    helpers.close()
+
+
+def test_no_process_can_be_started(helpers: HelperProcesses, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_arguments: object, **_options: object) -> None:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr("subprocess.Popen", fail)
+    with pytest.raises(BusyError):
+        ask(helpers, "priority")
