@@ -38,7 +38,6 @@ from publisher.server.routes.accounts import AccountEnding, AccountRoutes
 from publisher.server.routes.authorization import Authorization
 from publisher.server.routes.browsers import is_browser, require_own_page, secured
 from publisher.server.routes.failures import DOMAIN_ERRORS, http_error
-from publisher.server.routes.files import FileRoutes
 from publisher.server.routes.health import HealthRoute
 from publisher.server.routes.legacy.json_page import JsonPage
 from publisher.server.routes.legacy.mounted import PypiserverRoutes
@@ -64,9 +63,7 @@ from publisher.server.routes.web.site import Site
 from publisher.server.settings import ServerSettings
 from publisher.server.storage.errors import StorageError
 from publisher.server.storage.folder import DOT_FOLDER
-from publisher.server.storages import open_storages
-from publisher.server.store.catalog import Catalog
-from publisher.server.store.changes import ReleaseChanges
+from publisher.server.storages import open_packages, open_storages
 from publisher.server.store.maintainers import Maintainers
 from publisher.server.upstream.admin import UpstreamAdmin
 from publisher.server.upstream.admin_requests import AdminRequests
@@ -89,10 +86,11 @@ class IndexApp:
         self._access_log = AccessLog(log_format, self.log_writer)
         self._storages = open_storages(settings)
         packages, credentials = self._storages.packages, self._storages.credentials
-        self._catalog = Catalog(settings, packages, self._storages.state)
-        self._changes = ReleaseChanges(settings, self._catalog, packages)
+        self._inspection = InspectionPool(settings.limits)
+        self._packages = open_packages(settings, self._storages, self._inspection)
+        self._catalog, self._changes = self._packages.catalog, self._packages.changes
         self._forwarding = Forwarding(settings.trusted_proxies)
-        self._authenticator = Authenticator(settings, credentials)
+        self._authenticator = Authenticator(settings, self._storages.accounts)
         self._access = AccessControl(credentials, settings.htpasswd, settings.client_uploaders)
         self._sessions = Sessions(credentials, self._authenticator, self._access)
         self._revocations = Revocations(credentials)
@@ -112,12 +110,12 @@ class IndexApp:
         }
         self.upstream = self._create_upstream()
         self._first_uses = FirstUses(self._audit, settings.limits.upstream.record_delay)
-        self._inspection = InspectionPool(settings.limits)
         self._oversight = Oversight(self._authorization, self._audit)
         self._uploads = UploadRoutes(
             settings, self._catalog, self._changes, self.upstream, self._inspection, self._oversight
         )
-        self._accounts = AccountRoutes(settings, self._authenticator, credentials, self._audit, self._endings)
+        accounts = self._storages.accounts
+        self._accounts = AccountRoutes(settings, self._authenticator, accounts, self._audit, self._endings)
         site = Site(settings, self._catalog, packages, self._inspection, self._sessions, self._authorization)
         self._pages = WebPages(site, self._sessions, self._accounts, ApiCalls(self._answer))
         self.table = RouteTable(index_routes(self._handlers()))
@@ -180,6 +178,7 @@ class IndexApp:
         await self._tokens.stop()
         await self._storages.packages.stop()
         await self._storages.credentials.stop()
+        await self._storages.accounts.stop()
         self._inspection.close()
         self._pages.stop()
         self._authenticator.close()
@@ -238,7 +237,7 @@ class IndexApp:
         return Handlers(
             accounts=self._accounts,
             audit=AuditRoutes(credentials),
-            files=FileRoutes(settings.limits, catalog, self._storages.packages, self._inspection),
+            files=self._packages.files,
             health=HealthRoute(
                 catalog, self._authenticator, self.upstream, settings.revision, self._authorization.is_known
             ),

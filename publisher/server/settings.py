@@ -4,7 +4,7 @@ import enum
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from publisher.limits import LIMITS, Limits, UpstreamLimits
+from publisher.limits import LIMITS, MEGABYTE, Limits, UpstreamLimits
 from publisher.secret import Credentials, Secret
 from publisher.server.storage.base import Storage
 
@@ -94,6 +94,9 @@ class ServerSettings:
     ``revision`` names what was deployed, for `/health`; it is no secret.
     ``audit_days`` is how long the audit trail keeps its events.
     ``siblings`` is what this process shares with others that serve the same index, None where it is alone.
+    ``bucket`` is the URL of the bucket that has the packages and all that belongs to accounts; there are no ``roots``
+    then. ``signed_from`` is the size in bytes from which files are fetched from the bucket itself, None for
+    never. ``htpasswd_is_foreign`` takes the accounts from that file of this machine, and never changes it.
     ``trusted_proxies`` are the addresses and networks whose ``X-Forwarded-*`` count, ``*`` for every peer.
     """
 
@@ -115,6 +118,9 @@ class ServerSettings:
     public_url: str | None = None
     revision: str = ""
     audit_days: int = 400
+    bucket: str | None = None
+    htpasswd_is_foreign: bool = False
+    signed_from: int | None = MEGABYTE
     packages_storage: Storage | None = None
     credentials_storage: Storage | None = None
     siblings: SiblingFiles | None = None

@@ -3,31 +3,76 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from publisher.server.routes.files import FileRoutes
+from publisher.server.routes.table import PackageFiles
 from publisher.server.settings import ServerSettings
 from publisher.server.storage.base import Storage
 from publisher.server.storage.folder import FolderStorage
+from publisher.server.storage.readonly import ReadOnlyFolder
+from publisher.server.store.catalog import Catalog
+from publisher.server.store.changes import ReleaseChanges
+from publisher.server.store.interface import PackageCatalog, PackageChanges
 from publisher.server.store.owned_names import StateLog
+from publisher.server.work.inspection import InspectionPool
 
 
 @dataclass(frozen=True)
 class IndexStorages:
-    """The storages that an index opens once, at its start."""
+    """
+    The storages that an index opens once, at its start.
+
+    ``accounts`` has the htpasswd file, ``credentials`` all that belongs to accounts otherwise: tokens, roles, the audit
+    trail.
+    """
 
     packages: Storage
     credentials: Storage
+    accounts: Storage
     state: StateLog | None
 
 
+@dataclass(frozen=True)
+class IndexPackages:
+    """The packages of an index: what is known of them, their changes, and their files as answers."""
+
+    catalog: PackageCatalog
+    changes: PackageChanges
+    files: PackageFiles
+
+
 def open_storages(settings: ServerSettings) -> IndexStorages:
-    """Return the storages that the settings name."""
-    packages = settings.packages_storage or FolderStorage(settings.roots[0].absolute(), needs_dot_folder=True)
-    credentials = settings.credentials_storage or _private((settings.htpasswd or Path("htpasswd")).absolute().parent)
-    state = None
-    if settings.state is not None:
-        state = StateLog(_private(settings.state.absolute().parent), settings.state.name)
-    elif settings.htpasswd is not None:
-        state = StateLog(credentials, f"{settings.htpasswd.name}.state")
-    return IndexStorages(packages, credentials, state)
+    """Return the storages that the settings name; raise a PublishError where a bucket has no index."""
+    state = _state_file(settings)
+    if settings.bucket is not None:
+        from publisher.server.storage.bucket.opening import open_storages_in  # noqa: PLC0415 - obstore, needed there alone
+
+        packages, credentials = open_storages_in(settings.bucket)
+        accounts: Storage = credentials
+        if settings.htpasswd_is_foreign and settings.htpasswd is not None:
+            accounts = ReadOnlyFolder(settings.htpasswd.absolute().parent)
+        return IndexStorages(packages, credentials, accounts, state)
+    folder = settings.packages_storage or FolderStorage(settings.roots[0].absolute(), needs_dot_folder=True)
+    beside = settings.credentials_storage or _private((settings.htpasswd or Path("htpasswd")).absolute().parent)
+    if state is None and settings.htpasswd is not None:
+        state = StateLog(beside, f"{settings.htpasswd.name}.state")
+    return IndexStorages(folder, beside, beside, state)
+
+
+def open_packages(settings: ServerSettings, storages: IndexStorages, inspection: InspectionPool) -> IndexPackages:
+    """Return the packages in the storages."""
+    if settings.bucket is not None:
+        from publisher.server.routes.bucket.packages import bucket_parts  # noqa: PLC0415 - obstore, needed there alone
+
+        return IndexPackages(*bucket_parts(settings, storages.packages, storages.state))
+    catalog = Catalog(settings, storages.packages, storages.state)
+    changes = ReleaseChanges(settings, catalog, storages.packages)
+    return IndexPackages(catalog, changes, FileRoutes(settings.limits, catalog, storages.packages, inspection))
+
+
+def _state_file(settings: ServerSettings) -> StateLog | None:
+    if settings.state is None:
+        return None
+    return StateLog(_private(settings.state.absolute().parent), settings.state.name)
 
 
 def _private(folder: Path) -> FolderStorage:

@@ -72,8 +72,7 @@ class CopiedFile:
     async def send(self, request: Request, send: Send) -> int:
         """Send the file, or the range that the request names; return the bytes of body that went out."""
         size = self._stamp[1]
-        wants_body = request.method == "GET" and not _is_unmodified(request, self._headers)
-        first, end = _wanted(request, size, self._headers) if wants_body else (0, 0)
+        first, end = wanted(request, size, self._headers)
         if end - first > PIECE:
             file = await self._copies.open(self._path, self._stamp)  # before the head, so that a failure is a 503
             return await LargeFile(file, size, self._headers, self._in_thread).send(request, send)
@@ -153,8 +152,10 @@ def _range_of(request: Request, size: int, headers: Headers) -> tuple[int, int] 
     return byte_range(header, request.header(b"if-range"), size, *_validators(headers))
 
 
-def _wanted(request: Request, size: int, headers: Headers) -> tuple[int, int]:
-    """Return offset and end of the bytes that a request asks for; none for a range that there is not."""
+def wanted(request: Request, size: int, headers: Headers) -> tuple[int, int]:
+    """Return offset and end of the bytes that go out; none without a body, or for a range that there is not."""
+    if request.method != "GET" or _is_unmodified(request, headers):
+        return 0, 0
     try:
         return _range_of(request, size, headers) or (0, size)
     except UnsatisfiableRangeError:

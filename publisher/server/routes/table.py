@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Protocol
 
 from publisher.limits import LIMITS
 from publisher.server.auth.principal import Right
@@ -11,7 +12,8 @@ from publisher.server.http.messages import HttpError, Request, Response
 from publisher.server.names.filenames import SIGNATURE, guess, normalize
 from publisher.server.routes.accounts import AccountRoutes
 from publisher.server.routes.authorization import Access, Need
-from publisher.server.routes.files import METADATA_SUFFIX, FileRoutes
+from publisher.server.routes.bucket.streamed import StreamedFile
+from publisher.server.routes.files import METADATA_SUFFIX
 from publisher.server.routes.health import HealthRoute
 from publisher.server.routes.legacy.json_page import JsonPage
 from publisher.server.routes.legacy.mounted import MountedAnswer, PypiserverRoutes
@@ -31,7 +33,7 @@ from publisher.server.routes.uploads import UploadRoutes
 from publisher.server.routes.web.pages import WebPages
 from publisher.server.settings import Activity
 
-Answer = Response | LargeFile | CopiedFile | JoinedDownload | MountedAnswer
+Answer = Response | LargeFile | CopiedFile | StreamedFile | JoinedDownload | MountedAnswer
 Handler = Callable[[Request, str], Awaitable[Answer]]
 FromMemory = Callable[[Request, str], Response | None]
 
@@ -140,13 +142,23 @@ class RouteTable:
         return self._below[""], path
 
 
+class PackageFiles(Protocol):
+    """The index's own files as answers."""
+
+    async def answer(self, request: Request, url_path: str) -> Answer:
+        """Return a file, a part of it, or the metadata of a wheel; HttpError 404 where the index has no such file."""
+
+    def from_memory(self, request: Request, url_path: str) -> Response | None:
+        """Return an answer that is in memory and still right; None when anything has to be waited for."""
+
+
 @dataclass(frozen=True)
 class Handlers:
     """The groups of routes, one object each."""
 
     accounts: AccountRoutes
     audit: AuditRoutes
-    files: FileRoutes
+    files: PackageFiles
     health: HealthRoute
     json_page: JsonPage
     oidc: OidcRoutes

@@ -26,6 +26,11 @@ class Coalesced(Generic[_Result]):
             self._next = asyncio.create_task(self._run())
         return await asyncio.shield(self._next)
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether no run is under way or asked for."""
+        return self._next is None and not self._one.locked()
+
     async def _run(self) -> _Result:
         async with self._one:
             self._next = None

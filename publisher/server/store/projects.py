@@ -63,6 +63,12 @@ class Project:
                 self._spellings.setdefault(identity(each), []).append(each)
         return self._spellings.get(identity(filename), [])
 
+    def replace_files(self, files: dict[str, StoredFile]) -> None:
+        """Take over all files of a project whose record lists them."""
+        self.files = files
+        self.places = {filename: str(file.path.parent) for filename, file in files.items()}
+        self._spellings = None
+
     def is_due(self) -> bool:
         """Tell whether the files should be compared with their metadata again."""
         return time.monotonic() - self.verified > VERIFY_AFTER

@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -53,6 +53,15 @@ class BucketFiles:
         if not found:
             self._identity.require(began)
         return found
+
+    def walk(self, prefix: str) -> Iterator[tuple[str, Stat]]:
+        """Yield the key of every file below a prefix, however deep, with size, time and version."""
+        began, empty = time.monotonic(), True
+        for found in self._objects.walk(prefix):
+            empty = False
+            yield found
+        if empty:
+            self._identity.require(began)
 
     def create(self, key: str, content: bytes | Path, naming: Naming = unnoticed) -> Stat:
         """Create a file that is absent; its time is known afterwards."""

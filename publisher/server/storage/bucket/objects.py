@@ -4,7 +4,7 @@ import logging
 import re
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -127,6 +127,11 @@ class Objects:
         """Replace an object that still has a version; raise ChangedError otherwise."""
         return self._write(key, data, _condition(version))
 
+    def overwrite(self, key: str, data: bytes) -> None:
+        """Write an object that only this writer writes."""
+        with _writing():
+            obstore.put(self._store, self._path(key), data)
+
     def upload(self, key: str, path: Path, attributes: Mapping[str, str]) -> Stat:
         """Store a file under a key that no other writer uses, in parts where it is large."""
         with _writing():
@@ -142,6 +147,12 @@ class Objects:
             )
         return self.stat(key)
 
+    def download(self, key: str, path: Path) -> None:
+        """Write an object to a new file of this machine, a part at a time."""
+        with _reading(), path.open("xb") as file:
+            for piece in obstore.get(self._store, self._path(key)).stream(min_chunk_size=PART):
+                file.write(piece)
+
     def remove(self, key: str) -> None:
         """Remove an object, if there is one."""
         with _writing():
@@ -155,7 +166,7 @@ class Objects:
         with _reading():
             return str(obstore.sign(cast("Any", self._store), "GET", self._path(key), timedelta(seconds=seconds)))
 
-    async def stream(self, key: str, start: int, end: int, piece: int) -> AsyncIterator[bytes]:
+    async def stream(self, key: str, start: int, end: int, piece: int) -> AsyncGenerator[bytes, None]:
         """Yield the bytes of an object from ``start`` to ``end``, about ``piece`` of them at a time."""
         with _reading():
             found = await obstore.get_async(self._store, self._path(key), options={"range": (start, end)})

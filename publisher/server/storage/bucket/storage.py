@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ class BucketStorage:
     ) -> None:
         self.generation = 0
         self.identity = identity
+        self.writer = uuid.uuid4().hex[:12]
         self.objects = objects.below(folder) if folder else objects
         self._times = times
         self._leases = BucketLeases(self.objects, times.lease)

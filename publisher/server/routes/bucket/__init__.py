@@ -1,0 +1,1 @@
+"""Files of an index whose packages are in a bucket."""

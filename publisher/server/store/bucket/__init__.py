@@ -1,0 +1,1 @@
+"""Packages in a bucket, where a project's record is the truth."""
