@@ -11,6 +11,20 @@ def command() -> None:
     """Administer the storage of an index."""
 
 
+@command.command("create")
+@click.argument("url")
+@output_options
+def create(*, url: str) -> None:
+    """
+    Make a new, empty index in a bucket.
+
+    URL is s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or az://CONTAINER/PREFIX. Nothing may be there yet.
+    """
+    from publisher.cli.run.admin.stores import create_index
+
+    create_index(url)
+
+
 @command.command("confirm-loss")
 @storage_options
 @json_option

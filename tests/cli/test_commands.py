@@ -26,6 +26,7 @@ LAZY_PLACES = {
     "run/index.py": "the extra [server]",
     "run/admin/public_packages.py": "the extra [server]",
     "run/admin/storage.py": "the extra [server]",
+    "run/admin/stores.py": "the extra [bucket]",
     "run/tools.py": "the HTTP client, only where the index is asked",
     "run/publishing.py": "the HTTP client, which `build` does without",
     "display/progress.py": "rich, which only a terminal needs",

@@ -48,9 +48,11 @@ class RunningIndex:
         """Start an index over ``folder/packages`` (or other roots), and return it when it serves."""
         folder.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", cls.module, "serve", "--port", "0"]
-        for root in roots or [folder / "packages"]:
-            command += ["--root", str(root)]
-        command += ["--htpasswd", str(folder / "htpasswd"), *options]
+        if "--storage" not in options:
+            for root in roots or [folder / "packages"]:
+                command += ["--root", str(root)]
+            command += ["--htpasswd", str(folder / "htpasswd")]
+        command += options
         environment = {**os.environ, "AUTH_TOKEN": ADMIN_TOKEN, **(env or {})}
         log = folder / "log"
         with log.open("ab") as sink:

@@ -22,6 +22,9 @@ class ServeArgs:
     root: tuple[Path, ...] = (Path("packages"),)
     htpasswd: Path = Path(".htpasswd")
     state: Path | None = None
+    storage: str | None = None
+    no_signed_urls: bool = False
+    signed_from: int = 1
     authenticate: str = "download,list,update"
     overwrite: bool = False
     fallback_url: str | None = None
@@ -90,6 +93,11 @@ serve_options = gather(
         type=click.Path(dir_okay=False, path_type=Path),
         help="List of owned names, if not beside the accounts.",
     ),
+    _option(
+        "--storage", metavar="URL", help="Bucket of the packages and accounts: s3://BUCKET/PREFIX, gs:// or az://."
+    ),
+    _option("--no-signed-urls", is_flag=True, help="Pass large files of a bucket through the index."),
+    _option("--signed-from", metavar="MB", type=click.IntRange(0), help="Size of files that a bucket serves itself."),
     _option(
         "-a",
         "--authenticate",

@@ -1,4 +1,4 @@
-"""A folder that an index only reads, because its files are somebody else's."""
+"""A folder that an index only reads, because other programs change its files."""
 
 from typing import NoReturn
 

@@ -9,6 +9,7 @@ import click
 
 from publisher.cli.display.output import current_output
 from publisher.cli.options.server import ServeArgs
+from publisher.cli.run.admin.bucket_settings import ACCOUNTS, require_bucket_url, require_nothing_else, signed_from
 from publisher.cli.run.admin.upstream_settings import chosen_upstream
 from publisher.client.url import parse_index_url
 from publisher.errors import ConfigurationError
@@ -20,7 +21,7 @@ from publisher.server.cores import usable_cores
 from publisher.server.http.forwarding import is_trustable
 from publisher.server.http.log_writer import SupervisorLog
 from publisher.server.run import listen, listen_beside, serve, share_address
-from publisher.server.settings import Activity, ServerSettings, SiblingFiles
+from publisher.server.settings import Activity, ServerSettings, SiblingFiles, UpstreamSettings
 from publisher.server.supervisor import Supervisor
 from publisher.server.work.sibling_locks import inherited_file
 from publisher.server.worker import WorkerPipes
@@ -41,7 +42,7 @@ def serve_index(args: ServeArgs) -> None:
     settings = _settings(args, rights)
     shown_host = f"[{args.host}]" if ":" in args.host else args.host
     url = f"http://{shown_host}:{listener.getsockname()[1]}{args.root_path.rstrip('/')}/"
-    folders = ", ".join(map(str, settings.roots))
+    folders = settings.bucket or ", ".join(map(str, settings.roots))
     if workers == 1:
         app = create_app(settings, args.log_format)
         serve(app, listener, args.root_path, lambda: app.log_writer.write(f"Serving {folders} on {url}"))
@@ -90,6 +91,8 @@ def _warn_of_clear_text(listener: socket.socket, args: ServeArgs) -> None:
 
 def _settings(args: ServeArgs, rights: frozenset[Activity]) -> ServerSettings:
     """Return the settings, after creating the package folders and the accounts file that are missing."""
+    if args.storage:
+        return _bucket_settings(args, rights, require_bucket_url(args.storage))
     upstream = chosen_upstream(args)
     has_state = args.state is not None or bool(rights) or args.htpasswd.exists()
     if upstream is not None and not has_state:
@@ -109,10 +112,28 @@ def _settings(args: ServeArgs, rights: frozenset[Activity]) -> ServerSettings:
                 "`htpasswd -B`."
             )
         create_file(args.htpasswd)
-    token = os.environ.get(TOKEN_VARIABLE, "")
-    return ServerSettings(
+    return replace(
+        _common_settings(args, rights, upstream),
         roots=args.root,
         htpasswd=args.htpasswd if rights or args.htpasswd.exists() else None,
+    )
+
+
+def _bucket_settings(args: ServeArgs, rights: frozenset[Activity], url: str) -> ServerSettings:
+    is_foreign = require_nothing_else(args)
+    return replace(
+        _common_settings(args, rights, chosen_upstream(args)),
+        bucket=url,
+        signed_from=signed_from(args),
+        htpasswd=args.htpasswd if is_foreign else ACCOUNTS,
+        htpasswd_is_foreign=is_foreign,
+    )
+
+
+def _common_settings(args: ServeArgs, rights: frozenset[Activity], upstream: UpstreamSettings | None) -> ServerSettings:
+    token = os.environ.get(TOKEN_VARIABLE, "")
+    return ServerSettings(
+        roots=(),
         state=args.state,
         authenticate=rights,
         admin_token=Secret(token) if token else None,

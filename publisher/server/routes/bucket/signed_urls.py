@@ -33,7 +33,7 @@ class SignedUrl:
 
 
 class SignedUrls:
-    """Signs keys, and remembers the URLs; signing asks nobody where the credentials are known."""
+    """Signs keys, and remembers the URLs; signing takes no request where the credentials are known."""
 
     def __init__(self, objects: Objects) -> None:
         self._objects = objects

@@ -83,7 +83,8 @@ def create_identity(objects: Objects, url: str) -> str:
     """
     identifier = uuid.uuid4().hex
     try:
-        if next(objects.walk(""), None) is not None:
+        found = next(objects.walk(""), None)
+        if found is not None and found[0] != KEY:
             raise ConfigurationError(f"{url} is not empty.", hint="Choose a prefix without objects below it.")
         objects.create(KEY, json.dumps({"v": 1, "id": identifier, "created": int(time.time())}).encode())
     except ExistsError as error:

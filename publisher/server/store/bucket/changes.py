@@ -192,7 +192,7 @@ class BucketChanges:
         return keys
 
     def _store(self, key: str, temporary: Path, filename: str, metadata: FileMetadata, signature: bytes | None) -> None:
-        """Store the bytes of an upload, which nobody sees before the record lists them."""
+        """Store the bytes of an upload, which are on no page before the record lists them."""
         if signature is not None:
             self._objects.create(key + SIGNATURE, signature)
         if metadata.metadata_sha256 is not None:

@@ -18,7 +18,7 @@ from publisher.server.work.workers import Workers
 
 FOLDER = "projects"
 
-PATIENCE = 30.0
+CHANGE_PATIENCE = 30.0
 """Seconds that a change tries to be faster than other writers of the same record."""
 
 Change = Callable[[RecordEditor], bool]
@@ -63,7 +63,7 @@ class ProjectRecords:
         Raises StorageUnavailableError when it can't be read or written; the change may have been made then.
         """
         async with self._turns.setdefault(name, asyncio.Lock()):
-            deadline = time.monotonic() + PATIENCE
+            deadline = time.monotonic() + CHANGE_PATIENCE
             while True:
                 found = await self._workers.run(lambda: _attempt(self._files, name, change))
                 if found is not None:

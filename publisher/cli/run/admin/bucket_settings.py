@@ -1,0 +1,51 @@
+"""The settings of an index whose packages are in a bucket."""
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import click
+
+from publisher.cli.options.server import ServeArgs
+from publisher.errors import ConfigurationError
+from publisher.limits import MEGABYTE
+from publisher.project.own_install import own_requirement
+
+SCHEMES = ("s3://", "gs://", "az://")
+ACCOUNTS = Path(".htpasswd")
+"""The accounts in the bucket, where no file of this machine has them."""
+
+
+def require_bucket_url(url: str) -> str:
+    """Return the URL of a bucket; raise BadParameter for another text, ConfigurationError without obstore."""
+    if not url.startswith(SCHEMES):
+        raise click.BadParameter(f"{url!r}: expected s3://BUCKET/PREFIX, gs://... or az://....", param_hint="--storage")
+    if find_spec("obstore") is None:
+        raise ConfigurationError(
+            "What reads buckets is not installed.", hint=f"uv tool install {own_requirement('server,bucket')}"
+        )
+    return url.rstrip("/")
+
+
+def require_nothing_else(args: ServeArgs) -> bool:
+    """
+    Raise UsageError for options that name a folder besides the bucket.
+
+    Returns whether ``--htpasswd`` names a file of this machine, which is only read.
+    """
+    given = click.get_current_context().get_parameter_source
+    default = click.core.ParameterSource.DEFAULT
+    if given("root") is not default:
+        raise click.UsageError("--root and --storage name two places for the packages: give one of them.")
+    if given("htpasswd") is default:
+        return False
+    if not args.htpasswd.is_file():
+        raise click.UsageError(
+            f"With --storage, accounts are in the bucket. --htpasswd can name a file that is only read, and "
+            f"{args.htpasswd} is none."
+        )
+    return True
+
+
+def signed_from(args: ServeArgs) -> int | None:
+    """Return the size from which files are fetched from the bucket itself, None for never."""
+    return None if args.no_signed_urls else args.signed_from * MEGABYTE
