@@ -132,20 +132,19 @@ class Objects:
         with _writing():
             obstore.put(self._store, self._path(key), data)
 
-    def upload(self, key: str, path: Path, attributes: Mapping[str, str]) -> Stat:
+    def upload(self, key: str, content: bytes | Path, attributes: Mapping[str, str]) -> None:
         """Store a file under a key that no other writer uses, in parts where it is large."""
         with _writing():
-            large = path.stat().st_size > PART
+            size = len(content) if isinstance(content, bytes) else content.stat().st_size
             obstore.put(
                 self._store,
                 self._path(key),
-                path,
+                content,
                 attributes=cast("Any", dict(attributes)),
-                use_multipart=large,
+                use_multipart=size > PART,
                 chunk_size=PART,
                 max_concurrency=_PARALLEL_PARTS,
             )
-        return self.stat(key)
 
     def download(self, key: str, path: Path) -> None:
         """Write an object to a new file of this machine, a part at a time."""

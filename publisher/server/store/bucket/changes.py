@@ -45,7 +45,7 @@ class BucketChanges:
 
     async def upload(
         self,
-        temporary: Path,
+        content: bytes | Path,
         filename: str,
         metadata: FileMetadata,
         signature: bytes | None = None,
@@ -79,7 +79,7 @@ class BucketChanges:
             return True
 
         await self._refuse_early(guessed.project, check)
-        await self._catalog.in_thread(lambda: self._store(keys[0], temporary, filename, metadata, signature))
+        await self._catalog.in_thread(lambda: self._store(keys[0], content, filename, metadata, signature))
         try:
             found = await self._records.change(guessed.project, change)
         except StoreError:
@@ -191,14 +191,16 @@ class BucketChanges:
             record.yank(filename, {"reason": reason, "at": now_text()})
         return keys
 
-    def _store(self, key: str, temporary: Path, filename: str, metadata: FileMetadata, signature: bytes | None) -> None:
+    def _store(
+        self, key: str, content: bytes | Path, filename: str, metadata: FileMetadata, signature: bytes | None
+    ) -> None:
         """Store the bytes of an upload, which are on no page before the record lists them."""
         if signature is not None:
             self._objects.create(key + SIGNATURE, signature)
         if metadata.metadata_sha256 is not None:
             with suppress(InvalidDistributionError):
-                self._objects.create(key + METADATA, read_distribution(temporary, filename).metadata)
-        self._objects.upload(key, temporary, ATTRIBUTES)
+                self._objects.create(key + METADATA, read_distribution(content, filename).metadata)
+        self._objects.upload(key, content, ATTRIBUTES)
 
     async def _remove(self, keys: Iterable[str]) -> None:
         """Remove objects that no record lists; what stays of them is removed by the next cleaning."""
