@@ -19,6 +19,7 @@ from publisher.server.upstream.ownership import Ownership
 from publisher.server.upstream.pages.gzips import compress
 from publisher.server.upstream.pages.learned import LearnedFacts
 from publisher.server.upstream.pages.listing import ListedFile, ParsedPage, tail_of
+from publisher.server.upstream.pages.newest import newest_wheel
 from publisher.server.upstream.pages.page_store import PageStore
 from publisher.server.upstream.pages.projects import ProjectPages
 from publisher.server.upstream.pages.recent import RenderedEarly
@@ -150,6 +151,8 @@ class Upstream:
             )
         if await self.ownership.is_owned(name):  # published here while upstream was asked
             raise NotUpstreamError(f"This index has no project {name}.")
+        if early is not None and early.page is rendered and early.next is not None:
+            self.files.expect_metadata(early.next, source)
         basis = Basis(name, state.revision, revision, rendered.until)
         return PublicPage(rendered, basis, self._note_use(name, source) if rendered.files else "")
 
@@ -236,8 +239,10 @@ class Upstream:
         if source.first_seen:
             return None
         revision = self.revision(parsed.listing.name)
-        page = render(parsed, self.policy.decide(parsed.listing), "", self.learned, as_json=True)
-        return RenderedEarly(replace(page, zipped=compress(page.body)), revision)
+        decide = self.policy.decide(parsed.listing)
+        page = render(parsed, decide, "", self.learned, as_json=True)
+        passed_on = (file for file in parsed.listing.files.values() if not decide.verdict(file).reason)
+        return RenderedEarly(replace(page, zipped=compress(page.body)), revision, newest_wheel(passed_on))
 
     def _now(self) -> float:
         return self.clock()

@@ -45,7 +45,7 @@ def test_one_request_serves_everybody_who_asks(fake: FakeUpstream, tmp_path: Pat
     async def scenario() -> None:
         async with passing_on(settings_for(fake, tmp_path)) as upstream:
             await asyncio.gather(*(filenames(upstream, "foo") for _ in range(20)))
-            assert fake.requests == ["/simple/foo/"]
+            assert fake.count("page") == 1
 
     asyncio.run(scenario())
 

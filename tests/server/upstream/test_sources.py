@@ -67,7 +67,8 @@ def test_the_first_pattern_decides_and_nothing_leads_to_another(
             assert len(await filenames(upstream, "foo")) == 1
 
     asyncio.run(scenario())
-    assert fake.requests == ["/simple/foo/"]
+    assert [path for path in fake.requests if not path.endswith(".metadata")] == ["/simple/foo/"]
+    assert not [path for path in fake.requests if "torch" in path]
 
 
 def test_credentials_go_to_the_origin_of_their_upstream_alone(
@@ -91,7 +92,8 @@ def test_credentials_go_to_the_origin_of_their_upstream_alone(
 
     asyncio.run(scenario())
     assert all("authorization" not in headers for headers in fake.headers)
-    sent = [(path, headers.get("authorization")) for path, headers in zip(other.requests, other.headers, strict=True)]
+    everything = zip(other.requests, other.headers, strict=True)
+    sent = [(path, headers.get("authorization")) for path, headers in everything if not path.endswith(".metadata")]
     assert sent == [
         ("/simple/torch/", ADA),
         (torch.path, ADA),

@@ -26,9 +26,13 @@ class Flights:
 
     def raise_remembered(self, key: str) -> None:
         """Raise the UpstreamError that a file failed with a moment ago."""
+        if self.has_failed(key):
+            raise self._failures[key][1]
+
+    def has_failed(self, key: str) -> bool:
+        """Tell whether a file failed a moment ago."""
         remembered = self._failures.get(key)
-        if remembered is not None and remembered[0] > time.monotonic():
-            raise remembered[1]
+        return remembered is not None and remembered[0] > time.monotonic()
 
     @asynccontextmanager
     async def flight(self, wanted: Wanted) -> AsyncIterator[None]:

@@ -108,6 +108,12 @@ class PublicFiles:
                 raise
             return await self._context.in_thread(lambda: metadata_in(wheel.path))
 
+    def expect_metadata(self, file: ListedFile, source: UpstreamSource) -> None:
+        """Ask for the metadata of a wheel before a client does."""
+        wanted = self._wanted_metadata(file, source)
+        if not self._blobs.has(wanted.key):
+            self._small.expect(wanted)
+
     def keys(self, file: ListedFile) -> set[str]:
         """Return the keys of a file and of its metadata."""
         found = {key_of(file)}

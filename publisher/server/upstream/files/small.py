@@ -25,11 +25,12 @@ class SmallFiles:
     async def get(self, wanted: Wanted) -> bytes:
         """Return a file's bytes; raises UpstreamError. Who asks may leave, and the request goes on."""
         self._flights.raise_remembered(wanted.key)
-        task = self._running.get(wanted.key)
-        if task is None:
-            task = self._running[wanted.key] = asyncio.create_task(self._run(wanted))
-            task.add_done_callback(_retrieve)
-        return await asyncio.shield(task)
+        return await asyncio.shield(self._running.get(wanted.key) or self._start(wanted))
+
+    def expect(self, wanted: Wanted) -> None:
+        """Have a file that is likely to be asked for on its way."""
+        if wanted.key not in self._running and not self._flights.has_failed(wanted.key):
+            self._start(wanted)
 
     async def stop(self) -> None:
         """End the requests; what has come is stored."""
@@ -38,6 +39,11 @@ class SmallFiles:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
         await self._behind.stop()
+
+    def _start(self, wanted: Wanted) -> "asyncio.Task[bytes]":
+        task = self._running[wanted.key] = asyncio.create_task(self._run(wanted))
+        task.add_done_callback(_retrieve)
+        return task
 
     async def _run(self, wanted: Wanted) -> bytes:
         error: UpstreamError | None = LocalFailureError("The index is being stopped.")

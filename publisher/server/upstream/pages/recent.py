@@ -71,10 +71,11 @@ def pack(listing: Listing) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class RenderedEarly:
-    """A page that was rendered when it came, and what else its contents depended on."""
+    """A page that was rendered when it came, what else its contents depended on, and what is likely asked for next."""
 
     page: RenderedPage
     basis: int
+    next: ListedFile | None
 
 
 class EarlyPages:
