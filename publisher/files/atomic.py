@@ -56,7 +56,7 @@ def replacing(path: Path, *, mode: int | None = None, durable: bool = False) -> 
         sync_directory(target.parent)
 
 
-def sync_directory(path: Path) -> None:
+def sync_directory(path: Path | str) -> None:
     """Make the names in a directory durable, where the system can; raises OSError."""
     if os.name == "nt":
         return  # directories can't be opened there

@@ -3,6 +3,7 @@
 import enum
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -120,6 +121,7 @@ def _bound_fields(metadata: bytes, limits: DistributionLimits) -> None:
             raise OversizedDistributionError("its metadata has more fields than anybody writes")
 
 
+@lru_cache(maxsize=1000)
 def parse_filename(text: str) -> DistName:
     """
     Return what a distribution's file name says.

@@ -16,9 +16,9 @@ from publisher.server.storage.groupsync import GroupSync
 
 def test_what_many_ask_for_while_one_syncs_is_synced_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     syncing, go_on = threading.Event(), threading.Event()
-    synced: list[Path] = []
+    synced: list[str] = []
 
-    def slow(path: Path) -> None:
+    def slow(path: str) -> None:
         synced.append(path)
         syncing.set()
         assert go_on.wait(30)
@@ -26,23 +26,23 @@ def test_what_many_ask_for_while_one_syncs_is_synced_once(tmp_path: Path, monkey
     monkeypatch.setattr(groupsync, "sync_directory", slow)
     group = GroupSync()
     with ThreadPoolExecutor(6) as threads:
-        first = threads.submit(group.sync, [], [tmp_path])
+        first = threads.submit(group.sync, [], [str(tmp_path)])
         assert syncing.wait(30)
-        others = [threads.submit(group.sync, [], [tmp_path]) for _ in range(5)]
+        others = [threads.submit(group.sync, [], [str(tmp_path)]) for _ in range(5)]
         while group._waiting.callers < 5:
             pass
         assert not any(other.done() for other in [first, *others])
         go_on.set()
         for other in [first, *others]:
             other.result(30)
-    assert synced == [tmp_path, tmp_path]
+    assert synced == [str(tmp_path)] * 2
 
 
 def test_only_those_fail_whose_paths_could_not_be_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    good, bad = tmp_path / "good", tmp_path / "bad"
+    good, bad = str(tmp_path / "good"), str(tmp_path / "bad")
     syncing, go_on = threading.Event(), threading.Event()
 
-    def sync(path: Path) -> None:
+    def sync(path: str) -> None:
         syncing.set()
         assert go_on.wait(30)
         if path == bad:

@@ -153,7 +153,9 @@ class Authorization:
         Raises an AuthError when the request may not publish to it, or may not create it.
         """
         exists = await self._facts.exists(project)
-        await self.require_right(request, Right.PUBLISH if exists else Right.CREATE, project)
+        need = Need(Right.PUBLISH if exists else Right.CREATE, Activity.UPDATE)
+        maintainers = await self._facts.maintainers(project) if exists else frozenset[str]()
+        await self._require_need(request, need, project, maintainers)
         return not exists
 
     def forget_project(self, project: str) -> None:
@@ -195,11 +197,14 @@ class Authorization:
             return any(principal.may(right) for right in (Right.CREATE, Right.MANAGE))
         return False
 
-    async def _require_need(self, request: Request, need: Need, project: str | None) -> None:
+    async def _require_need(
+        self, request: Request, need: Need, project: str | None, maintainers: frozenset[str] | None = None
+    ) -> None:
         principal = principal_of(request)
         if need.right is not Right.READ:
             self._access.require_changes()
-        maintainers = await self._facts.maintainers(project) if project else frozenset[str]()
+        if maintainers is None:
+            maintainers = await self._facts.maintainers(project) if project else frozenset()
         if self._allows(principal, need, project, maintainers):
             return
         if project is not None and _reads(principal, need) and await self._facts.is_public(project):

@@ -51,14 +51,15 @@ class FolderFiles:
         leased: bool = True,
     ) -> None:
         self.root = root
+        self._base = f"{root}/"
         self._leased = leased
         self._mode = mode
         self._locks = locks
         self._group = group
         self._suffix = suffix
         self._altered = False
-        self._created: list[Path] = []
-        self._unsynced: dict[Path, list[Path]] = {}
+        self._created: list[str] = []
+        self._unsynced: dict[str, list[str]] = {}
         """The logs that the next change makes durable, each with the folders that have to be synced too."""
 
     @property
@@ -69,11 +70,11 @@ class FolderFiles:
     def undo_creations(self) -> None:
         """Remove the files that were created."""
         while self._created:
-            self._created.pop().unlink(missing_ok=True)
+            Path(self._created.pop()).unlink(missing_ok=True)
 
     def read(self, key: str, start: int = 0, size: int | None = None) -> bytes:
         """Return the contents of a file, or ``size`` bytes of it from ``start``."""
-        with _unavailable(), (self.root / key).open("rb", buffering=0) as file:
+        with _unavailable(), open(self._base + key, "rb", buffering=0) as file:  # noqa: PTH123 - the hot path
             if start:
                 file.seek(start)
             return file.read(-1 if size is None else size)
@@ -81,30 +82,31 @@ class FolderFiles:
     def stat(self, key: str) -> Stat:
         """Return size, time and version of a file."""
         with _unavailable():
-            return _stat(self.root / key)
+            return stat_of(os.stat(self._base + key))  # noqa: PTH116 - the hot path
 
     def list(self, prefix: str) -> Sequence[str]:
         """Return the names directly below a prefix."""
         try:
             with _unavailable():
-                found = os.listdir(self.root / prefix)  # noqa: PTH208 - names are all that is needed
+                found = os.listdir(self._base + prefix)  # noqa: PTH208 - names are all that is needed
         except AbsentError:
             return []
         return sorted(name for name in found if not name.startswith("."))
 
     def create(self, key: str, content: bytes | Path, naming: Naming = unnoticed) -> Stat:
         """Create a file that is absent."""
-        final = self.root / key
+        final = self._base + key
+        folder = os.path.dirname(final)  # noqa: PTH120 - the hot path
         with _write_failures():
             made: list[Path] = []
             try:
                 stat = self._place(final, content, naming)
             except FileNotFoundError:
-                made = missing_folders(final.parent, self.root)
+                made = missing_folders(Path(folder), self.root)
                 stat = self._place(final, content, naming)
             self._created.append(final)
             try:
-                self._sync(final.parent, *made)
+                self._sync(folder, *map(str, made))
             except OSError:
                 self.undo_creations()
                 raise
@@ -127,7 +129,7 @@ class FolderFiles:
                 else:
                     with self._beside(path, content) as beside:
                         beside.replace(path)
-                    self._sync(path.parent)
+                    self._sync(str(path.parent))
                 return _stat(path)
 
     def remove(self, key: str) -> None:
@@ -140,21 +142,22 @@ class FolderFiles:
                 path.unlink()
             except _ABSENT:
                 return
-            self._sync(path.parent)
+            self._sync(str(path.parent))
 
     def append(self, log: str, batch: bytes, *, durable: bool = True) -> None:
         """Add a batch of lines to a log."""
-        path = self.root / f"{log}{self._suffix}"
+        path = f"{self._base}{log}{self._suffix}"
+        folder = os.path.dirname(path)  # noqa: PTH120 - the hot path
         with _write_failures():
             self._altered = True
             with self._locks.hold_in_thread(f"append {log}"):
-                made: list[Path] = []
+                made: list[str] = []
                 try:
                     new = append_lines(path, batch)
                 except FileNotFoundError:
-                    made = missing_folders(path.parent, self.root)
+                    made = list(map(str, missing_folders(Path(folder), self.root)))
                     new = append_lines(path, batch)
-            folders = [path.parent, *made] if new else made
+            folders = [folder, *made] if new else made
             if durable:
                 self._group.sync([path], folders)
             else:
@@ -193,12 +196,12 @@ class FolderFiles:
         if not self._leased:
             raise RuntimeError("a file is replaced and removed under a lease only: see Storage.writing")
 
-    def _sync(self, *folders: Path) -> None:
+    def _sync(self, *folders: str) -> None:
         """Make folders durable, and before them the logs that have waited for this."""
         waiting, self._unsynced = self._unsynced, {}
         self._group.sync(waiting, [*(folder for each in waiting.values() for folder in each), *folders])
 
-    def _place(self, final: Path, content: bytes | Path, naming: Naming) -> Stat:
+    def _place(self, final: str, content: bytes | Path, naming: Naming) -> Stat:
         """Give a complete and synced file its name."""
         if isinstance(content, bytes):
             try:
@@ -207,10 +210,10 @@ class FolderFiles:
                 raise ExistsError from None
             if stat is not None:
                 return stat
-        with self._beside(final, content) as beside:
+        with self._beside(Path(final), content) as beside:
             stat = _stat(beside)
             with naming(stat):
-                self._give_name(beside, final)
+                self._give_name(beside, Path(final))
             return stat
 
     def _give_name(self, beside: Path, final: Path) -> None:

@@ -3,7 +3,6 @@
 import os
 import threading
 from collections.abc import Iterable
-from pathlib import Path
 
 from publisher.files.atomic import sync_directory
 
@@ -21,7 +20,7 @@ class GroupSync:
         self._waiting = _Batch()
         self._busy = False
 
-    def sync(self, files: Iterable[Path], folders: Iterable[Path]) -> None:
+    def sync(self, files: Iterable[str], folders: Iterable[str]) -> None:
         """Sync files, then folders; raise OSError when one of them can't be synced."""
         files, folders = tuple(files), tuple(folders)
         with self._changed:
@@ -48,13 +47,13 @@ class _Batch:
     """The paths that are synced together, and the failures among them."""
 
     def __init__(self) -> None:
-        self._files: dict[Path, None] = {}
-        self._folders: dict[Path, None] = {}
+        self._files: dict[str, None] = {}
+        self._folders: dict[str, None] = {}
         self.callers = 0
-        self.failures: dict[Path, OSError] = {}
+        self.failures: dict[str, OSError] = {}
         self.done = False
 
-    def add(self, files: Iterable[Path], folders: Iterable[Path]) -> None:
+    def add(self, files: Iterable[str], folders: Iterable[str]) -> None:
         self.callers += 1
         self._files.update(dict.fromkeys(files))
         self._folders.update(dict.fromkeys(folders))
@@ -68,7 +67,7 @@ class _Batch:
                     self.failures[path] = error
 
 
-def _sync_file(path: Path) -> None:
+def _sync_file(path: str) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -2,7 +2,6 @@
 
 import errno
 import os
-from pathlib import Path
 
 from publisher.server.storage.base import Naming, Stat
 
@@ -16,7 +15,7 @@ _NO_NAMELESS = {errno.EISDIR, errno.EOPNOTSUPP, errno.EINVAL}
 """What systems and file systems answer that have no such files."""
 
 
-def create_nameless(final: Path, content: bytes, mode: int, naming: Naming) -> Stat | None:
+def create_nameless(final: str, content: bytes, mode: int, naming: Naming) -> Stat | None:
     """
     Write and sync a file that has no name before it is complete, so that a killed process leaves nothing of it.
 
@@ -24,7 +23,7 @@ def create_nameless(final: Path, content: bytes, mode: int, naming: Naming) -> S
     system has no such files. Raises FileExistsError for a taken name and OSError for a failure of the disk.
     """
     try:
-        descriptor = os.open(final.parent, _NAMELESS | os.O_WRONLY, 0o600)
+        descriptor = os.open(os.path.dirname(final), _NAMELESS | os.O_WRONLY, 0o600)  # noqa: PTH120 - the hot path
     except OSError as error:
         if error.errno not in _NO_NAMELESS:
             raise
@@ -40,7 +39,7 @@ def create_nameless(final: Path, content: bytes, mode: int, naming: Naming) -> S
         os.close(descriptor)
 
 
-def append_lines(path: Path, lines: bytes) -> bool:
+def append_lines(path: str, lines: bytes) -> bool:
     """Add lines to a file, after ending one that a killed writer began; tell whether the file is new."""
     descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
     try:
@@ -57,7 +56,7 @@ def stat_of(found: os.stat_result) -> Stat:
     return Stat(found.st_size, found.st_mtime_ns, f"{found.st_ino}-{found.st_size}-{found.st_mtime_ns}")
 
 
-def _name(descriptor: int, final: Path) -> bool:
+def _name(descriptor: int, final: str) -> bool:
     try:
         os.link(f"/proc/self/fd/{descriptor}", final, src_dir_fd=descriptor)
     except FileExistsError:

@@ -262,33 +262,39 @@ class ReleaseChanges:
         if upload.maintainer is not None:
             details = {"by": upload.maintainer, "at": now_text()}
             self._records.add_maintainer(files, upload.project, upload.maintainer, details)
-        placed = self._replace(files, upload) if self._settings.overwrite else self._create(files, upload)
+        stored = self._replace(files, upload) if self._settings.overwrite else self._create(files, upload)
         if upload.signature is not None:
             with self._catalog.own_change(str(self._root)):
                 put(files, upload.filename + SIGNATURE, upload.signature)
-        return _metadata_of(upload, placed)
+        return stored
 
-    def _create(self, files: Files, upload: IncomingFile) -> Stat:
+    def _create(self, files: Files, upload: IncomingFile) -> FileMetadata:
+        stored = upload.metadata
+
         @contextmanager
         def naming(stat: Stat) -> Iterator[None]:
-            self._record(files, upload, stat)
+            nonlocal stored
+            stored = self._record(files, upload, stat)
             with self._catalog.own_change(str(self._root)):
                 yield
 
-        return files.create(upload.filename, upload.content, naming)
+        files.create(upload.filename, upload.content, naming)
+        return stored
 
-    def _replace(self, files: Files, upload: IncomingFile) -> Stat:
+    def _replace(self, files: Files, upload: IncomingFile) -> FileMetadata:
         while True:
             with suppress(ChangedError), self._catalog.own_change(str(self._root)):
                 stat = files.replace(upload.filename, upload.content, _version(files, upload.filename))
                 self._records.unmark(files, (upload.project, upload.filename), "deleted")
-                self._record(files, upload, stat, durable=True)
-                return stat
+                return self._record(files, upload, stat, durable=True)
 
-    def _record(self, files: Files, upload: IncomingFile, stat: Stat, *, durable: bool = False) -> None:
+    def _record(self, files: Files, upload: IncomingFile, stat: Stat, *, durable: bool = False) -> FileMetadata:
+        """Record an uploaded file, which has the time of its copy in the storage, and return its metadata."""
+        uploaded = time_text(stat.modified_ns / 1e9)
+        stored = replace(upload.metadata, size=stat.size, mtime_ns=stat.modified_ns, uploaded=uploaded)
         with suppress(StorageError):  # a record only saves time
-            metadata = {upload.filename: _metadata_of(upload, stat)}
-            self._records.add(files, upload.project, metadata, durable=durable)
+            self._records.add(files, upload.project, {upload.filename: stored}, durable=durable)
+        return stored
 
     def _remove(self, files: Files, path: Path) -> None:
         if path.is_relative_to(self._root):
@@ -306,12 +312,6 @@ class ReleaseChanges:
         if not filenames:
             raise UnknownReleaseError(f"This index has no {name} {version}.")
         return sorted(filenames)
-
-
-def _metadata_of(upload: IncomingFile, stat: Stat) -> FileMetadata:
-    """Return the metadata of an uploaded file, which has the time of its copy in the storage."""
-    uploaded = time_text(stat.modified_ns / 1e9)
-    return replace(upload.metadata, size=stat.size, mtime_ns=stat.modified_ns, uploaded=uploaded)
 
 
 def _lease_of(filename: str) -> str:

@@ -68,4 +68,4 @@ def now_text() -> str:
 
 def time_text(seconds: float) -> str:
     """Return a time in seconds since 1970 as the simple API writes it (PEP 700)."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"

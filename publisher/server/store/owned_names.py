@@ -3,7 +3,9 @@
 import logging
 import time
 from collections.abc import Callable, Collection, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from publisher.server.names.filenames import is_reserved
@@ -125,19 +127,25 @@ class OwnedNames:
             await self._claim()
 
     async def _claim_all(self) -> None:
-        """Write the names that were claimed since the last time."""
+        """Write the names that were claimed since the last time: to the packages, and when that is durable, beside."""
         names, self._claimed = self._claimed, set()
         new = names - self._names
-        if new:
-            async with self._packages.writing() as files:
-                await self._workers.run(lambda: files.append(NAMES, state_lines(None, new)))
-            self._names |= new
-        unlisted = names - self._in_state
-        if unlisted and self._state is not None:
-            state = self._state
-            async with state.storage.writing() as files:
-                await self._workers.run(lambda: files.append(state.log, state_lines(None, unlisted)))
-            self._in_state |= unlisted
+        unlisted = names - self._in_state if self._state is not None else set[str]()
+        async with AsyncExitStack() as both:
+            works: list[Callable[[], None]] = []
+            if new:
+                files = await both.enter_async_context(self._packages.writing())
+                works.append(partial(files.append, NAMES, state_lines(None, new)))
+                if self._packages.shared:  # whose changes are durable at the end of the block
+                    await self._workers.run(works.pop())
+                    await both.aclose()
+            if unlisted and self._state is not None:
+                files = await both.enter_async_context(self._state.storage.writing())
+                works.append(partial(files.append, self._state.log, state_lines(None, unlisted)))
+            if works:
+                await self._workers.run(lambda: [work() for work in works])
+        self._names |= new
+        self._in_state |= unlisted
 
     def claim_later(self, names: set[str]) -> None:
         """Claim the names of files that were copied into the folder, before anyone asks for them."""
