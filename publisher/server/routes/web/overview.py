@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from heapq import nlargest
 
 from publisher.limits import LIMITS
-from publisher.server.routes.web.releases import releases_of, shown_first
+from publisher.server.routes.web.releases import grouped, shown_first
 from publisher.server.routes.web.summaries import ReleaseSummary, SummaryReader
 from publisher.server.storage.errors import StorageError
 from publisher.server.store.interface import PackageCatalog
@@ -168,7 +168,7 @@ class Overviews:
 
     async def _read(self, project: Project) -> ProjectOverview | None:
         files = await self._catalog.peek(project)
-        release = shown_first(releases_of(files.values()))
+        release = shown_first(await grouped(self._catalog, files))
         if release is None:
             return None
         summary = await self._summaries.summary(release.main_file)

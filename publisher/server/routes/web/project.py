@@ -12,7 +12,7 @@ from publisher.server.names.filenames import is_name, normalize
 from publisher.server.routes.authorization import ReadScope
 from publisher.server.routes.simple import file_url
 from publisher.server.routes.web.page_records import FileDetails
-from publisher.server.routes.web.releases import ReleaseView, releases_of, shown_first
+from publisher.server.routes.web.releases import ReleaseView, shown_first
 from publisher.server.routes.web.site import Site
 from publisher.server.store.projects import Project, StoredFile
 from publisher.server.web.describing import (
@@ -38,6 +38,8 @@ class _Subject:
     release: ReleaseView
     details: FileDetails
     file: StoredFile
+    page: int
+    """The page of the release's files."""
     all_versions: bool
 
 
@@ -57,21 +59,24 @@ class ProjectPage:
         project = await self._site.catalog.find(name) if is_name(name) else None
         if project is None:
             raise HttpError(404, f"This index has no project {name}.")
-        releases = releases_of((await self._site.catalog.files(project)).values())
+        releases = await self._site.releases.of(project)
         release = _release(releases, version) if version else shown_first(releases)
         if release is None:
             raise HttpError(404, f"This index has no release {version} of {name}." if version else f"{name} is empty.")
         await self._site.overviews.refresh()
         asked = parse_qs(request.scope.get("query_string", b"").decode("latin-1"))
-        file = next((file for file in release.files if [file.filename] == asked.get("file")), release.main_file)
+        named = next((file for file in release.files if [file.filename] == asked.get("file")), None)
+        file = named or release.main_file
         details = await self._site.details.details(file)
-        subject = _Subject(project, releases, release, details, file, asked.get("versions") == ["all"])
+        page = _page(release, asked.get("page", [""])[0], named)
+        subject = _Subject(project, releases, release, details, file, page, asked.get("versions") == ["all"])
         scope = await self._site.authorization.read_scope(request)
         key = (
             name,
             version,
             project.revision,
             file.filename,
+            page,
             subject.all_versions,
             self._site.overviews.generation,
             scope.key,
@@ -86,6 +91,7 @@ class ProjectPage:
         known = {each.normalized for each in needed if self._is_known(each.normalized, scope)}
         pinned = release.version and (release is not newest or release.yanked is not None or release.is_prerelease)
         dependents = [each for each in self._site.overviews.dependents(name) if scope.shows(each.name)]
+        files = release.files[(subject.page - 1) * LIMITS.pages.files : subject.page * LIMITS.pages.files]
         shown = len(subject.releases) if subject.all_versions else LIMITS.pages.versions
         return {
             **_facts(fields),
@@ -110,11 +116,25 @@ class ProjectPage:
             ),
             "details": subject.details,
             "file": subject.file,
-            "file_urls": {file.filename: file_url(file, request.root_path) for file in release.files},
+            "files": [(file, file_url(file, request.root_path)) for file in files],
+            "page": subject.page,
+            "pages": _pages(release),
         }
 
     def _is_known(self, name: str, scope: ReadScope) -> bool:
         return scope.shows(name) and self._site.catalog.project(name) is not None
+
+
+def _pages(release: ReleaseView) -> int:
+    return -(-len(release.files) // LIMITS.pages.files)
+
+
+def _page(release: ReleaseView, asked: str, named: StoredFile | None) -> int:
+    """Return the page of a release's files that is asked for, or that a file is on."""
+    if named is not None:
+        return release.files.index(named) // LIMITS.pages.files + 1
+    page = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 7 else 1
+    return min(max(page, 1), _pages(release))
 
 
 def _facts(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,11 +1,19 @@
 """The releases of a project as pages show them: files together, states, and the one that is shown first."""
 
-from collections.abc import Iterable
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from publisher.project.versions import parse_version
 from publisher.server.names.versions import newest_first
-from publisher.server.store.projects import StoredFile
+from publisher.server.store.interface import PackageCatalog
+from publisher.server.store.projects import Project, StoredFile
+
+_MANY = 100
+"""Files from which sorting them takes so long that a thread does it."""
+
+_KEPT = 100
+"""Projects whose releases are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +34,31 @@ class ReleaseView:
     def main_file(self) -> StoredFile:
         """The file whose metadata stands for the release: a wheel, which needs no unpacking, if there is one."""
         return min(self.files, key=lambda file: (not file.filename.endswith(".whl"), file.filename))
+
+
+class ReleaseViews:
+    """Groups the files of projects, once for each change."""
+
+    def __init__(self, catalog: PackageCatalog) -> None:
+        self._catalog = catalog
+        self._kept: OrderedDict[str, tuple[Mapping[str, StoredFile], list[ReleaseView]]] = OrderedDict()
+
+    async def of(self, project: Project) -> list[ReleaseView]:
+        """Return the releases of a project, the newest first."""
+        files = await self._catalog.files(project)
+        kept = self._kept.pop(project.name, None)
+        if kept is None or kept[0] is not files:
+            kept = files, await grouped(self._catalog, files)
+        self._kept[project.name] = kept
+        if len(self._kept) > _KEPT:
+            self._kept.popitem(last=False)
+        return kept[1]
+
+
+async def grouped(catalog: PackageCatalog, files: Mapping[str, StoredFile]) -> list[ReleaseView]:
+    """Return the releases that files make up, the newest first; many files are grouped in a thread."""
+    listed = list(files.values())
+    return await catalog.in_thread(lambda: releases_of(listed)) if len(listed) > _MANY else releases_of(listed)
 
 
 def releases_of(files: Iterable[StoredFile]) -> list[ReleaseView]:

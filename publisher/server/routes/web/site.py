@@ -13,6 +13,7 @@ from publisher.server.routes.web.account.cookies import renewed_cookie, session_
 from publisher.server.routes.web.details import DetailsReader
 from publisher.server.routes.web.overview import Overviews
 from publisher.server.routes.web.page import base_values, make_body, page_response
+from publisher.server.routes.web.releases import ReleaseViews
 from publisher.server.routes.web.summaries import SummaryReader
 from publisher.server.settings import ServerSettings
 from publisher.server.storage.base import Storage
@@ -39,6 +40,7 @@ class Site:
         self.catalog = catalog
         self.settings = settings
         self.overviews = Overviews(catalog, SummaryReader(catalog, storage, pool))
+        self.releases = ReleaseViews(catalog)
         self.details = DetailsReader(catalog, storage, pool)
         self._made: OrderedDict[Hashable, tuple[bytes, bytes]] = OrderedDict()
         self._size = 0

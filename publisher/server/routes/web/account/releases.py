@@ -10,7 +10,6 @@ from publisher.server.names.filenames import is_name, normalize
 from publisher.server.routes.web.account.api_calls import ApiCalls
 from publisher.server.routes.web.account.forms import PLACE
 from publisher.server.routes.web.overview import ProjectOverview
-from publisher.server.routes.web.releases import releases_of
 from publisher.server.routes.web.site import Site
 
 
@@ -38,8 +37,8 @@ class ReleaseForms:
             raise HttpError(404, "This index has no such page.")
         await self._api.get(request, f"{name}/json")  # which refuses those who may not read it
         project = await self._site.catalog.find(name)
-        files = (await self._site.catalog.files(project)).values() if project is not None else ()
-        release = next((each for each in releases_of(files) if same_version(each.version, version)), None)
+        releases = await self._site.releases.of(project) if project is not None else []
+        release = next((each for each in releases if same_version(each.version, version)), None)
         if release is None:
             raise HttpError(404, f"This index has no release {version[:100]} of {name}.")
         return {"name": name, "release": release}
