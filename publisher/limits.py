@@ -132,7 +132,7 @@ class PageLimits:
     projects: int = 50
     recent: int = 10
     versions: int = 30
-    files: int = 100
+    files: int = 30
     dependents: int = 100
     details_memory: int = 16 * MEGABYTE
     made_memory: int = 32 * MEGABYTE

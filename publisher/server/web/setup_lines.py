@@ -47,7 +47,7 @@ def package_lines(  # noqa: PLR0913 - all of them are inserted
 
     ``complete`` says that this index has all that the package needs, for pip, which asks one index only.
     """
-    note = "" if passes_on or complete else "pip asks this index alone: what the package needs has to be here too."
+    note = "" if passes_on or complete else "pip uses only this index, so the package's dependencies must be here too."
     pip = ToolLines("pip", f"pip install --index-url {simple_url} {requirement}", note)
     uv = ToolLines("uv", f"uv add --index {name}={simple_url} {requirement}")
     if passes_on:

@@ -1,13 +1,17 @@
 """Every page in a real browser: at every width, light and dark, by keyboard, and without scripts."""
 
 import re
+from pathlib import Path
 from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.helpers.browser import visit
+from tests.helpers.dists import make_wheel, metadata
+from tests.helpers.http import Client
 from tests.helpers.index import RunningIndex
+from tests.helpers.waiting import eventually
 
 PAGES = {
     "home": "",
@@ -126,3 +130,47 @@ def test_the_first_view_is_small(browser: Browser, shown: RunningIndex) -> None:
         guest.page.wait_for_load_state("networkidle")
         assert len(sizes) == 4  # the page, its style, script and icon
         assert sum(sizes) < 30_000
+
+
+@pytest.mark.wide  # ten thousand wheels
+def test_ten_thousand_projects_are_as_usable_as_ten(browser: Browser, tmp_path: Path) -> None:
+    root = tmp_path / "packages"
+    root.mkdir()
+    for number in range(10_000):
+        extra = f"Keywords: group{number % 50}\nRequires-Dist: project-{number // 10:05}>=1\n"
+        make_wheel(root, f"project_{number:05}", metadata_bytes=metadata(f"project_{number:05}", "1.0", extra))
+    index = RunningIndex.start(tmp_path, "--authenticate", "update")
+    try:
+        assert eventually(lambda: "still being read" not in Client(index.url, None).get("").text, patience=300)
+        with visit(browser) as guest:
+            sizes: list[int] = []
+            guest.page.on("response", lambda response: sizes.append(len(response.body())))
+            for path in (
+                "",
+                "?page=200",
+                "?q=project-07777",
+                "?q=projcet-07777",
+                "?q=group7",
+                "projects/project-00001/",
+            ):
+                sizes.clear()
+                assert guest.open(index.url + path) == 200
+                guest.page.wait_for_load_state("networkidle")
+                assert sum(sizes) < 30_000, path
+                for width in (390, 1280):
+                    guest.look(width, "light")
+                    assert not guest.scrolls_sideways(), path
+            page = guest.page
+            page.goto(index.url)
+            expect(page.get_by_text("Page 1 of 200")).to_be_visible()
+            page.get_by_role("link", name="Next").click()
+            expect(page.get_by_text("Page 2 of 200")).to_be_visible()
+            page.get_by_role("searchbox").press_sequentially("projcet-07777")
+            expect(page.get_by_role("heading", level=2, name="1 project")).to_be_visible()
+            page.get_by_role("link", name="project_07777").click()
+            expect(page.get_by_role("heading", level=1)).to_contain_text("project_07777 1.0")
+            page.goto(f"{index.url}?q=group7")
+            expect(page.get_by_role("heading", level=2, name="200 projects")).to_be_visible()
+            assert guest.complaints == []
+    finally:
+        index.kill()
