@@ -151,6 +151,7 @@ docs: $(READY)
 	@$(BIN)/python docs/generate_cli.py
 	@$(BIN)/python docs/generate_actions.py
 	@$(BIN)/python docs/generate_checks.py
+	@$(BIN)/python docs/sentences.py
 
 lock:
 	@test -x $(BIN)/uv || { $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet uv; }

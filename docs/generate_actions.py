@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from sentences import reflow
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "reference" / "github-actions.md"
@@ -25,7 +26,7 @@ the rest. How to use them: [publish](../how-to/publish-from-github.md), [install
 
 
 def main() -> None:
-    text = "\n".join([_INTRODUCTION, *(line for name in ("publish", "configure") for line in _section(name))])
+    text = reflow("\n".join([_INTRODUCTION, *(line for name in ("publish", "configure") for line in _section(name))]))
     if "--check" in sys.argv:
         sys.exit(PAGE.read_text("utf-8") != text)
     PAGE.write_text(text, "utf-8")

@@ -8,6 +8,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from sentences import reflow
+
 from publisher.checks.rules import GROUPS, RULES, explain
 
 PAGE = Path(__file__).parent / "reference" / "checks.md"
@@ -65,7 +67,7 @@ In a repository with several projects, each has its own table.
 
 
 def main() -> None:
-    text = "\n".join([_INTRODUCTION, *_table(), *(line for prefix in GROUPS for line in _group(prefix))])
+    text = reflow("\n".join([_INTRODUCTION, *_table(), *(line for prefix in GROUPS for line in _group(prefix))]))
     if "--check" in sys.argv:
         sys.exit(PAGE.read_text("utf-8") != text)
     PAGE.write_text(text, "utf-8")

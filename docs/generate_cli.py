@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
+from sentences import reflow
 
 from publisher.cli.group import COMMANDS
 from publisher.cli.main import group
@@ -26,7 +27,7 @@ output. [Exit codes](exit-codes.md) and [configuration](configuration.md) have p
 
 
 def main() -> None:
-    text = "\n".join(_page())
+    text = reflow("\n".join(_page()))
     if "--check" in sys.argv:
         sys.exit(PAGE.read_text("utf-8") != text)
     PAGE.write_text(text, "utf-8")

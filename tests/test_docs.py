@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
+from docs import sentences
 from publisher import errors
 from publisher.cli.main import group
 from publisher.machine.diagnosis import Area, DiagnosisLevel
@@ -35,6 +36,29 @@ def _names(page: Path) -> str:
 def test_what_is_written_from_the_code_is_fresh(generator: Path) -> None:
     done = subprocess.run([sys.executable, generator, "--check"], check=False)
     assert done.returncode == 0, "run `make docs`"
+
+
+@pytest.mark.parametrize("page", sentences.pages(), ids=_names)
+def test_each_sentence_has_a_line_of_its_own(page: Path) -> None:
+    text = page.read_text("utf-8")
+    assert sentences.reflow(text) == text, "run `make docs`"
+
+
+def test_sentences_are_told_from_abbreviations_and_code() -> None:
+    text = (
+        "One `a. B` (e.g. This). Two [c](d. E) at 3.11. Three!\n\n1. first. Second.\n- item\n  goes on. **Bold.** End"
+    )
+    assert sentences.reflow(text).split("\n") == [
+        "One `a. B` (e.g. This).",
+        "Two [c](d. E) at 3.11.",
+        "Three!",
+        "",
+        "1. first.",
+        "   Second.",
+        "- item goes on.",
+        "  **Bold.**",
+        "  End",
+    ]
 
 
 def test_every_exit_code_is_explained() -> None:
