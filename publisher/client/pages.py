@@ -3,15 +3,17 @@
 # By hand, because libraries cost more than they save: for JSON, mousebender is json.loads; for HTML it warns of each
 # API version after 1.1 and fails on a link whose fragment is no hash. pypi-simple takes 190 ms to import, and pydantic.
 
-from collections.abc import Iterable, Mapping
+import html
+from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
-from html.parser import HTMLParser
 from typing import Any, NoReturn
 from urllib.parse import unquote, urljoin, urlsplit
 
 from publisher.client.http import Response
 from publisher.client.models import RemoteFile
 from publisher.errors import IndexUnavailableError
+from publisher.html_tags import StartTag, start_tags
 from publisher.project.display import without_control_characters
 from publisher.secret import mask_urls
 
@@ -68,7 +70,9 @@ def is_web_page(response: Response) -> bool:
 
 def title(response: Response) -> str:
     """Return the title of a page for people; empty without one."""
-    return " ".join(_Page(response).title.split())
+    with suppress(ValueError):
+        return " ".join(_Page(response).title.split())
+    return ""
 
 
 def _refuse(response: Response, error: Exception) -> NoReturn:
@@ -115,35 +119,27 @@ def _file_of_link(link: str, yanked: bool) -> RemoteFile:  # noqa: FBT001 - it c
     )
 
 
-class _Page(HTMLParser):
+class _Page:
     """The links of a page, each with whether it is yanked (PEP 592), its title, and what tells it from others."""
 
     def __init__(self, response: Response) -> None:
-        super().__init__()
         self.links: list[tuple[str, bool]] = []
         self.title = ""
         self.is_simple_page = False
         self.is_for_people = False
         self._base = response.url
-        self._in_title = False
-        self.feed(response.text)
+        for tag in start_tags(response.text):
+            self._read(tag)
 
-    def handle_starttag(self, tag: str, attrs: Iterable[tuple[str, str | None]]) -> None:
-        attributes = dict(attrs)
-        link = attributes.get("href")
-        if tag == "a" and link:
-            self.links.append((urljoin(self._base, link), "data-yanked" in attributes))
-        elif tag == "base" and link:
+    def _read(self, tag: StartTag) -> None:
+        link = tag.attributes.get("href")
+        if tag.name == "a" and link:
+            self.links.append((urljoin(self._base, link), "data-yanked" in tag.attributes))
+        elif tag.name == "base" and link:
             self._base = urljoin(self._base, link)
-        elif tag == "meta":
-            self.is_simple_page |= attributes.get("name") == "pypi:repository-version"
-            self.is_for_people |= (attributes.get("http-equiv") or "").lower() == "refresh"
-        self.is_for_people |= tag in _SIGNS_OF_ANOTHER_PAGE
-        self._in_title = tag == "title"
-
-    def handle_endtag(self, tag: str) -> None:
-        self._in_title = self._in_title and tag != "title"
-
-    def handle_data(self, data: str) -> None:
-        if self._in_title:
-            self.title += data
+        elif tag.name == "meta":
+            self.is_simple_page |= tag.attributes.get("name") == "pypi:repository-version"
+            self.is_for_people |= (tag.attributes.get("http-equiv") or "").lower() == "refresh"
+        elif tag.name == "title":
+            self.title += html.unescape(tag.text)
+        self.is_for_people |= tag.name in _SIGNS_OF_ANOTHER_PAGE

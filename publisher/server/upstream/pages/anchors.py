@@ -1,10 +1,10 @@
 """Index pages in HTML, read into the form of the JSON pages (PEP 503, 592, 658, 714)."""
 
 import re
-from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
+from publisher.html_tags import start_tags
 from publisher.limits import LIMITS
 from publisher.server.names.filenames import guess
 from publisher.server.upstream.errors import NotAnIndexPageError
@@ -12,26 +12,23 @@ from publisher.server.upstream.errors import NotAnIndexPageError
 _DIGEST = re.compile(r"(md5|sha1|sha224|sha256|sha384|sha512)=([0-9a-fA-F]+)")
 
 
-class _Anchors(HTMLParser):
-    """Collects a page's anchors, its base, and the marks by which an index page is known."""
+class _Anchors:
+    """A page's anchors, its base, and the marks by which an index page is known."""
 
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
+    def __init__(self, page: str) -> None:
         self.base = ""
         self.version = ""
         self.status = ""
         self.anchors: list[dict[str, str | None]] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        found = dict(attrs)
-        if tag == "a" and found.get("href") and len(self.anchors) < LIMITS.upstream.page_entries:
-            self.anchors.append(found)
-        elif tag == "base":
-            self.base = self.base or found.get("href") or ""
-        elif tag == "meta":
-            if found.get("name") == "pypi:repository-version":
+        for tag in start_tags(page):
+            found = tag.attributes
+            if tag.name == "a" and found.get("href") and len(self.anchors) <= LIMITS.upstream.page_entries:
+                self.anchors.append(found)
+            elif tag.name == "base":
+                self.base = self.base or found.get("href") or ""
+            elif tag.name == "meta" and found.get("name") == "pypi:repository-version":
                 self.version = found.get("content") or ""
-            elif found.get("name") == "pypi:project-status":
+            elif tag.name == "meta" and found.get("name") == "pypi:project-status":
                 self.status = found.get("content") or ""
 
 
@@ -42,11 +39,12 @@ def page_of_html(body: bytes, url: str, name: str) -> dict[str, Any]:
     Raises NotAnIndexPageError for a page that neither names the repository's version nor links a file of the project:
     a sign-in page, say.
     """
-    parser = _Anchors()
-    parser.feed(body.decode("utf-8", "replace"))
-    parser.close()
-    base = urljoin(url, parser.base)
-    entries = [_entry(anchor, base) for anchor in parser.anchors]
+    try:
+        parser = _Anchors(body.decode("utf-8", "replace"))
+        base = urljoin(url, parser.base)
+        entries = [_entry(anchor, base) for anchor in parser.anchors]
+    except ValueError as error:
+        raise NotAnIndexPageError(str(error)) from None
     ours = any((guessed := guess(entry["filename"])) is not None and guessed.project == name for entry in entries)
     if not ours and not parser.version.startswith("1."):
         raise NotAnIndexPageError("it is not an index page")
