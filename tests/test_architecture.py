@@ -49,13 +49,14 @@ ROOMS = {
 """What the modules of a room may import of the other rooms; docs/explanation/architecture.md has the sentences."""
 
 SERVER_ROOMS = {
-    "settings": {"storage"},
-    "http": {"settings", "work"},
+    "settings": {"storage", "siblings"},
+    "http": {"settings", "work", "siblings"},
     "names": set[str](),
     "work": set[str](),
-    "storage": set[str](),
-    "store": {"storage", "names", "settings", "work"},
-    "auth": {"storage", "names", "settings", "work"},
+    "siblings": set[str](),
+    "storage": {"siblings"},
+    "store": {"storage", "names", "settings", "work", "siblings"},
+    "auth": {"storage", "names", "settings", "work", "siblings"},
     "upstream": {"storage", "names", "settings"},
     "web": {"names"},
     "routes": {"http", "work", "names", "storage", "store", "auth", "upstream", "web", "settings"},

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from publisher.limits import LIMITS, MEGABYTE, Limits, UpstreamLimits
 from publisher.secret import Credentials, Secret
+from publisher.server.siblings.files import SiblingFiles
 from publisher.server.storage.base import Storage
 
 CLIENT_NAME = "pypi-publish"
@@ -61,19 +62,6 @@ class UpstreamSettings:
     malicious: Path | None = None
     cache_size: int = 20 * 10**9
     limits: UpstreamLimits = LIMITS.upstream
-
-
-@dataclass(frozen=True)
-class SiblingFiles:
-    """
-    Open files that the processes of one index share while they run, by their descriptors.
-
-    By ``log_lock`` they take turns at their log. ``failed_logins`` holds counts by a keyed hash of user and address.
-    """
-
-    log_lock: int
-    failed_logins: int
-    key: bytes = field(repr=False)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 from publisher.server.routes.files import FileRoutes
 from publisher.server.routes.table import PackageFiles
 from publisher.server.settings import ServerSettings
+from publisher.server.siblings.news import News
 from publisher.server.storage.base import Storage
 from publisher.server.storage.folder import FolderStorage
 from publisher.server.storage.readonly import ReadOnlyFolder
@@ -51,8 +52,16 @@ def open_storages(settings: ServerSettings) -> IndexStorages:
         if settings.htpasswd_is_foreign and settings.htpasswd is not None:
             accounts = ReadOnlyFolder(settings.htpasswd.absolute().parent)
         return IndexStorages(packages, credentials, accounts, state)
-    folder = settings.packages_storage or FolderStorage(settings.roots[0].absolute(), needs_dot_folder=True)
-    beside = settings.credentials_storage or _private((settings.htpasswd or Path("htpasswd")).absolute().parent)
+    siblings = settings.siblings
+    folder = settings.packages_storage or FolderStorage(
+        settings.roots[0].absolute(),
+        needs_dot_folder=True,
+        news=siblings.package_news() if siblings is not None else None,
+    )
+    beside = settings.credentials_storage or _private(
+        (settings.htpasswd or Path("htpasswd")).absolute().parent,
+        siblings.credential_news() if siblings is not None else None,
+    )
     if state is None and settings.htpasswd is not None:
         state = StateLog(beside, f"{settings.htpasswd.name}.state")
     return IndexStorages(folder, beside, beside, state)
@@ -75,5 +84,5 @@ def _state_file(settings: ServerSettings) -> StateLog | None:
     return StateLog(_private(settings.state.absolute().parent), settings.state.name)
 
 
-def _private(folder: Path) -> FolderStorage:
-    return FolderStorage(folder, mode=0o600)
+def _private(folder: Path, news: News | None = None) -> FolderStorage:
+    return FolderStorage(folder, mode=0o600, news=news, tells=True)

@@ -66,8 +66,10 @@ class Supervisor:
         serve: Callable[[WorkerPipes], None],
         log: SupervisorLog,
         times: SupervisorTimes | None = None,
+        on_death: Callable[[], None] = lambda: None,
     ) -> None:
         self._serve = serve
+        self._on_death = on_death
         self._log = log
         self._times = times or SupervisorTimes()
         self._slots = [_Slot() for _ in range(count)]
@@ -182,6 +184,7 @@ class Supervisor:
         slot.pid, slot.serves = None, False
         if self._stopping_since is not None:
             return
+        self._on_death()
         steady = served and time.monotonic() - slot.began >= self._times.steady
         slot.failures = 0 if steady else slot.failures + 1
         pause = min(self._times.longest_pause, self._times.pause * 2 ** (slot.failures - 1)) if slot.failures else 0.0

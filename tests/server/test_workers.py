@@ -19,8 +19,8 @@ from publisher.limits import LIMITS
 from publisher.server.auth.attempts import Attempts
 from publisher.server.cores import usable_cores
 from publisher.server.run import listen, listen_beside, share_address
-from publisher.server.settings import SiblingFiles
-from publisher.server.work.sibling_locks import inherited_file, try_hold
+from publisher.server.siblings.files import sibling_files
+from publisher.server.siblings.locks import try_hold
 from tests.helpers.dists import make_wheel
 from tests.helpers.http import Client
 from tests.helpers.index import RunningIndex
@@ -150,7 +150,7 @@ from pathlib import Path
 from publisher.errors import ConfigurationError, PublishError
 from publisher.server.http.log_writer import SupervisorLog
 from publisher.server.supervisor import Supervisor, SupervisorTimes
-from publisher.server.work.sibling_locks import inherited_file
+from publisher.server.siblings.locks import inherited_file
 
 def serve(pipes):
     {body}
@@ -202,9 +202,8 @@ def test_an_address_is_kept_for_its_workers_before_they_listen() -> None:
 
 def test_failed_logins_count_in_all_workers_and_a_killed_one_holds_no_turn() -> None:
     lane = "ada", "127.0.0.1"
-    with inherited_file() as lock, inherited_file() as counts:
-        siblings = SiblingFiles(lock, counts, b"key")
-        now = 100.0
+    with sibling_files() as siblings:
+        counts, now = siblings.failed_logins, 100.0
         one, other = (Attempts(now=lambda: now, siblings=siblings) for _ in range(2))
         delays = [one.failed(lane), other.failed(lane), one.failed(lane)]
         assert delays == sorted(set(delays))

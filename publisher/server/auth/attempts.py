@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from publisher.limits import LIMITS, Limits
-from publisher.server.auth.failure_counts import FailureCounts, Lane, SharedFailureCounts
-from publisher.server.settings import SiblingFiles
+from publisher.server.siblings.counts import FailureCounts, Lane, SharedFailureCounts
+from publisher.server.siblings.files import SiblingFiles
 from publisher.server.work.turns import BusyError
 
 _PAUSE = 0.02

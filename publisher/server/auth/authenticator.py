@@ -74,6 +74,7 @@ class Authenticator:
         self._accounts: LoadedAccounts | None = None
         self._version: str | None = None
         self._next_look = 0.0
+        self._stamp = storage.news.stamp
         limits = self._limits = settings.limits
         self._attempts = Attempts(limits, siblings=settings.siblings)
         self._running: dict[tuple[bytes, str], asyncio.Task[str]] = {}
@@ -120,8 +121,9 @@ class Authenticator:
         """Tell without waiting whether the accounts that are known are those of the file."""
         if self.users is None or not self._storage.is_recent():
             return False
-        now = time.monotonic()
-        if now >= self._next_look:
+        now, stamp = time.monotonic(), self._storage.news.stamp
+        if now >= self._next_look or stamp != self._stamp:
+            self._stamp = stamp
             with suppress(StorageError):  # what is known stays in use while the storage does not answer
                 self._version = self._storage.known_version(self.users.key)
             self._next_look = now + LOOK_SHARE * (time.monotonic() - now)

@@ -42,10 +42,11 @@ class FreshCopy(Generic[_Parsed]):
         self._read = Coalesced(self._bring_in)
         self._known: tuple[_Parsed, bytes | None] | None = None
         self._at = float("-inf")
+        self._stamp = storage.news.stamp
 
     def recent(self) -> _Parsed | None:
         """Return the contents without waiting; None when they have to be read again first."""
-        if self._known is None or time.monotonic() - self._at > self._times.fresh:
+        if self._known is None or self._is_old(self._times.fresh):
             return None
         return self._known[0]
 
@@ -55,7 +56,7 @@ class FreshCopy(Generic[_Parsed]):
 
         Raises AccountsUnavailableError when they could not be read for too long.
         """
-        if self._known is None or time.monotonic() - self._at > (self._times.fresh if fresh is None else fresh):
+        if self._known is None or self._is_old(self._times.fresh if fresh is None else fresh):
             try:
                 async with asyncio.timeout(self._times.patience):
                     await self._read()
@@ -69,14 +70,18 @@ class FreshCopy(Generic[_Parsed]):
         """Have the file read again at the next use, after a change of one's own."""
         self._at = min(self._at, time.monotonic() - self._times.fresh - 0.001)
 
+    def _is_old(self, fresh: float) -> bool:
+        """Tell whether the copy is older than so many seconds, or than a change of another process of this index."""
+        return self._stamp != self._storage.news.stamp or time.monotonic() - self._at > fresh
+
     async def _bring_in(self) -> None:
-        began = time.monotonic()
+        began, stamp = time.monotonic(), self._storage.news.stamp
         await self._storage.refresh()
         async with self._storage.reading() as files:
             data = await asyncio.to_thread(_contents, files, self._key)
         if self._known is None or self._known[1] != data:
             self._known = self._parse(data), data
-        self._at = began
+        self._at, self._stamp = began, stamp
 
 
 def _contents(files: Files, key: str) -> bytes | None:

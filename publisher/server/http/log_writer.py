@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 
 from publisher.limits import LIMITS
-from publisher.server.work.sibling_locks import held, release, try_hold
+from publisher.server.siblings.locks import held, release, try_hold
 
 CLOSING_TIME = 1.0
 """Seconds that the last lines get at the end."""

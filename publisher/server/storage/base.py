@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
+    from publisher.server.siblings.news import News
+
 LEASE_PATIENCE = 60.0
 """Seconds that a writer waits for a lease that another one holds, before its client is asked to come again."""
 
@@ -130,6 +132,11 @@ class Storage(Protocol):
     shared: bool
     """Whether changes of other writers are seen only after `refresh`, and files must not stay open for long."""
     generation: int
+
+    @property
+    def news(self) -> News:
+        """What processes on this machine that serve the same index tell each other of changes."""
+        ...
 
     @property
     def reading_paused(self) -> bool:

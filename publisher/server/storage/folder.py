@@ -13,6 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from publisher.files.atomic import replace_file
+from publisher.server.siblings.news import News, NoNews
 from publisher.server.storage.base import LEASE_PATIENCE, Files, Lease, Naming, Stat, unnoticed
 from publisher.server.storage.durability import write_failure
 from publisher.server.storage.errors import AbsentError, ChangedError, ExistsError, StorageUnavailableError
@@ -274,9 +275,23 @@ class FolderStorage:
     generation = 0
     reading_paused = False
 
-    def __init__(self, root: Path, mode: int | None = None, *, needs_dot_folder: bool = False) -> None:
-        """Open a folder; one that needs its dot-folder is taken for lost without it, and nothing is made there."""
+    def __init__(
+        self,
+        root: Path,
+        mode: int | None = None,
+        *,
+        needs_dot_folder: bool = False,
+        news: News | None = None,
+        tells: bool = False,
+    ) -> None:
+        """
+        Open a folder; one that needs its dot-folder is taken for lost without it, and nothing is made there.
+
+        One that ``tells`` does so after every change; else that is up to those who know what they changed.
+        """
         self.root = root
+        self.news: News = news or NoNews()
+        self._tells = tells
         self._mode = mode
         self._locks = FileLocks(root / DOT_FOLDER if needs_dot_folder else root, root / DOT_FOLDER / "locks")
         self._group = GroupSync()
@@ -297,7 +312,12 @@ class FolderStorage:
         since: float | None = None,  # noqa: ARG002 - always up to date
     ) -> AsyncIterator[Files]:
         """Return the files for changes, each of which is durable when it is made."""
-        yield FolderFiles(self.root, self._locks, self._group, mode=self._mode, leased=lease is not None)
+        files = FolderFiles(self.root, self._locks, self._group, mode=self._mode, leased=lease is not None)
+        try:
+            yield files
+        finally:
+            if self._tells and files.changed:
+                self.news.tell()
 
     def is_recent(self) -> bool:
         """Tell that there is nothing to bring in."""

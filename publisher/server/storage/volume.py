@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import gettempdir
 
+from publisher.server.siblings.news import NoNews
 from publisher.server.storage.base import LEASE_PATIENCE, Files, Lease
 from publisher.server.storage.coalesce import Coalesced
 from publisher.server.storage.dictlease import LEASE_SECONDS, DictLeases
@@ -60,6 +61,7 @@ class VolumeStorage:
     ) -> None:
         self.root = root
         self.generation = 0
+        self.news = NoNews()
         self._times = times
         self._sync = VolumeSync(commit, reload, patience=times.patience)
         self._entries = _Bounded(entries)

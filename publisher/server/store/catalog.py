@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -22,6 +22,8 @@ from publisher.server.store.projects import Project, StoredFile
 from publisher.server.store.recording import BackgroundRecorder
 from publisher.server.store.records import Records
 from publisher.server.store.spool import spool_folder
+from publisher.server.store.telling.catalogs import SiblingCatalogs
+from publisher.server.store.telling.changes import ProjectChange
 from publisher.server.store.watch import CHECK_SHARE, FolderWatch, in_background
 from publisher.server.work.workers import Workers
 
@@ -54,6 +56,7 @@ class Catalog:
         self._hashing = Workers(settings.limits.hashing_threads, "hashing")
         self._recorder = BackgroundRecorder(self._record)
         self.owned = OwnedNames(settings.never_public, storage, state, self.records, self.workers)
+        self._siblings = SiblingCatalogs(storage.news, self._contents, self._watch, self._list_upload)
 
     async def start(self) -> None:
         """Read the folders for the first time."""
@@ -106,6 +109,7 @@ class Catalog:
 
     def is_current(self, name: str | None = None) -> bool:  # noqa: ARG002 - a folder is read as a whole
         """Tell whether memory and folder agree, as far as that is cheap to know; not while the folder is lost."""
+        self._siblings.catch_up()
         return self._watch.is_current() and self.unavailable_reason is None
 
     def project(self, name: str) -> Project | None:
@@ -141,6 +145,7 @@ class Catalog:
         Raises StorageUnavailableError while the folder is lost: what is in memory is no answer then, because `/health`
         says so, and because the files that a page names could not be had.
         """
+        self._siblings.catch_up()
         await self._watch.refresh()
         await self.owned.recheck(self._contents.projects)
         self._require_readable()
@@ -156,6 +161,7 @@ class Catalog:
 
     async def look(self, since: float | None = None) -> None:
         """Make memory and folder agree before a write; raise StorageUnavailableError when that can't be done."""
+        self._siblings.catch_up()
         await self._watch.look(since)
         await self.owned.recheck(self._contents.projects)
         if self.owned.lost_reason is not None:
@@ -256,17 +262,33 @@ class Catalog:
     # for changes
 
     def add_upload(self, directory: str, filename: str, metadata: FileMetadata) -> StoredFile:
-        """List an uploaded file at once."""
+        """List an uploaded file at once, also in the other processes of this index."""
         guessed = guess(filename)
         assert guessed is not None, "an upload's name was parsed"  # noqa: S101 - for the type checker
-        known = self._contents.projects.get(guessed.project)
+        file = self._list_upload(guessed.project, directory, filename, metadata)
+        self._siblings.tell(ProjectChange(guessed.project, (directory, filename), metadata))
+        return file
+
+    def _list_upload(self, name: str, directory: str, filename: str, metadata: FileMetadata) -> StoredFile:
+        known = self._contents.projects.get(name)
         files, state = (known.files, known.state) if known is not None else (None, None)
         self._contents.add_upload(directory, filename, self._watch.begun_scans)
         file = self._loader.stored(filename, directory, metadata, state.yanked.get(filename) if state else None)
         if files is not None:
-            project = self._contents.projects[guessed.project]
+            project = self._contents.projects[name]
             project.files, project.state = {**files, filename: file}, state
         return file
+
+    def forget_state(self, name: str, gone: Sequence[tuple[str, str]] = ()) -> None:
+        """
+        Have a project's files and state read again, also by the other processes of this index.
+
+        ``gone`` are the directories and names of files that were removed.
+        """
+        project = self.project(name)
+        if project is not None:
+            project.forget()
+        self._siblings.tell(ProjectChange(name, gone=tuple(gone), state=True))
 
     def withhold(self, directory: str, filename: str) -> None:
         """Don't list a file that is not durable yet."""

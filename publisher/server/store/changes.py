@@ -170,12 +170,19 @@ class ReleaseChanges:
                 await leases.enter_async_context(self._storage.lease(each))
                 for each in sorted({_lease_of(filename) for filename in filenames})
             ]
-            await self._change(name, work, held)
+            gone = [(directory, each) for each, directories in places.items() for directory in directories]
+            await self._change(name, work, held, gone)
         await self._catalog.rescan()
         return filenames
 
-    async def _change(self, name: str, work: Callable[[Files], None], held: Sequence[Lease] = ()) -> None:
-        """Change a project's state under its lease, and under others that are held for it."""
+    async def _change(
+        self,
+        name: str,
+        work: Callable[[Files], None],
+        held: Sequence[Lease] = (),
+        gone: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        """Change a project's state under its lease, and under others that are held for files that go away."""
         await self._catalog.require_identity()
         try:
             async with self._storage.lease(state_lease(name)) as lease, self._storage.writing(lease) as files:
@@ -188,9 +195,7 @@ class ReleaseChanges:
             error.message += " It holds here, but may be lost. Look, and ask for it again if it is."
             raise
         finally:
-            project = self._catalog.project(name)
-            if project is not None:
-                project.forget()
+            self._catalog.forget_state(name, gone)
 
     async def _existing(self, name: str, filename: str, metadata: FileMetadata, since: float) -> StoredFile | None:
         """Return the file of that identity when it has the same bytes; None when the identity is free."""
@@ -243,9 +248,8 @@ class ReleaseChanges:
             error.message += " It may or may not be stored. Send it again."
             raise
         added = self._catalog.add_upload(directory, upload.filename, stored)
-        project = self._catalog.project(upload.project)
-        if upload.yanked is not None and project is not None:
-            project.forget()
+        if upload.yanked is not None or upload.maintainer is not None:
+            self._catalog.forget_state(upload.project)
         return added
 
     def _place(self, files: Files, upload: IncomingFile) -> FileMetadata:

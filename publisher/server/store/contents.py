@@ -28,6 +28,8 @@ class FolderContents:
         self._withheld: set[tuple[str, str]] = set()
         """The directory and name of each file that is here and not durable."""
         self._newest_scan = 0
+        self._removed: dict[tuple[str, str], int] = {}
+        """The directory and name of files that are known to be gone, with how many scans had begun by then."""
         self._unlisted_uploads: dict[tuple[str, str], int] = {}
         """The directory and name of each upload that no scan has listed yet, with how many scans had begun by then."""
 
@@ -55,6 +57,8 @@ class FolderContents:
         for directory, came, went in differences(self.listings, listings):
             gone += [(directory, filename) for filename in went]
             for filename in came:
+                if number <= self._removed.get((directory, filename), 0):
+                    continue  # it was there when the scan read the directory, and is not now
                 self._insert(directory, filename)
                 guessed = guess(filename)
                 if guessed is not None:
@@ -62,6 +66,7 @@ class FolderContents:
         for directory, filename in gone:
             self._remove(directory, filename)
         self.listings = listings
+        self._removed = {place: begun for place, begun in self._removed.items() if begun >= number}
         for _, filename in gone:  # a file of the same name in another folder takes its place
             for directory in self.directories_of(filename):
                 self._insert(directory, filename)
@@ -77,8 +82,15 @@ class FolderContents:
     def add_upload(self, directory: str, filename: str, begun_scans: int) -> None:
         """Insert an uploaded file before any scan has seen it."""
         self._withheld.discard((directory, filename))
+        self._removed.pop((directory, filename), None)
         self._insert(directory, filename)
         self._unlisted_uploads[directory, filename] = begun_scans
+
+    def remove(self, directory: str, filename: str, begun_scans: int) -> None:
+        """Remove a file before any scan has missed it."""
+        self._unlisted_uploads.pop((directory, filename), None)
+        self._removed[directory, filename] = begun_scans
+        self._remove(directory, filename)
 
     def withhold(self, directory: str, filename: str) -> None:
         """Leave a file out until it is released."""

@@ -8,6 +8,7 @@ from publisher.server.storage.coalesce import Coalesced
 from publisher.server.store.interface import PackageCatalog
 from publisher.server.store.metadata import now_text
 from publisher.server.store.records import state_lease
+from publisher.server.store.telling.changes import LOOK_AT_EVERYTHING, ProjectChange, read_change
 
 FRESH = 5.0
 """Seconds that what was read counts; changes of this process are seen at once."""
@@ -24,14 +25,17 @@ class Maintainers:
         self._all: dict[str, frozenset[str]] = {}
         self._all_at = float("-inf")
         self._read_all = Coalesced(self._load_all)
+        self._heard = storage.news.reader()
 
     def now(self, project: str) -> frozenset[str]:
         """Return the maintainers of a project that are known without waiting; none where that would take a look."""
+        self._catch_up()
         at, found = self._known.get(project, (float("-inf"), frozenset[str]()))
         return found if time.monotonic() - at < FRESH else frozenset()
 
     async def of(self, project: str) -> frozenset[str]:
         """Return the maintainers of a project; raise StorageUnavailableError when its record can't be read."""
+        self._catch_up()
         at, found = self._known.get(project, (float("-inf"), frozenset[str]()))
         began = time.monotonic()
         if began - at < FRESH:
@@ -43,6 +47,7 @@ class Maintainers:
 
     async def projects_of(self, account: str) -> frozenset[str]:
         """Return the projects that an account maintains."""
+        self._catch_up()
         if time.monotonic() - self._all_at >= FRESH:
             await self._read_all()
         return self._all.get(account, frozenset())
@@ -56,7 +61,7 @@ class Maintainers:
 
         async with self._storage.lease(state_lease(project)) as lease, self._storage.writing(lease) as files:
             await self._catalog.in_thread(lambda: work(files))
-        self.forget(project)
+        self._tell(project)
 
     async def remove(self, project: str, account: str) -> bool:
         """Remove a maintainer, durably; tell whether there was one of that name."""
@@ -64,7 +69,7 @@ class Maintainers:
             maintained = await self._catalog.in_thread(lambda: self._records.maintainers(files, project))
             if account in maintained:
                 await self._catalog.in_thread(lambda: self._records.remove_maintainer(files, project, account))
-        self.forget(project)
+        self._tell(project)
         return account in maintained
 
     async def remove_account(self, account: str) -> list[str]:
@@ -79,6 +84,21 @@ class Maintainers:
         """Have a project's maintainers read again at the next use."""
         self._known.pop(project, None)
         self._all_at = float("-inf")
+
+    def _tell(self, project: str) -> None:
+        self.forget(project)
+        self._storage.news.tell(ProjectChange(project, state=True).to_message())
+
+    def _catch_up(self) -> None:
+        """Forget what other processes of this index have changed since the last call."""
+        messages = self._heard.hear()
+        if messages is None or LOOK_AT_EVERYTHING in messages:
+            self._known.clear()
+            self._all_at = float("-inf")
+            return
+        for change in map(read_change, filter(None, messages)):
+            if change.state:
+                self.forget(change.project)
 
     def _remember(self, project: str, at: float, found: frozenset[str]) -> None:
         if len(self._known) > 50_000:

@@ -5,7 +5,8 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -31,6 +32,12 @@ class DirectoryListing:
 
 
 Listings = Mapping[str, DirectoryListing]
+LeftTimes = tuple[str, int, int]
+"""A directory, and the times (nanoseconds since 1970) that it had before and after a change."""
+
+_KEPT_TIMES = 256
+"""Changes whose times are kept until they are passed on, or until the change before them is known."""
+
 _Identity = tuple[int, int]
 """The device and the inode of a directory."""
 
@@ -61,6 +68,9 @@ class OwnChanges:
 
     def __init__(self) -> None:
         self._left: dict[str, int] = {}
+        self._later: dict[str, dict[int, int]] = {}
+        """For directories, what changes were left with that began at a time which is not known yet."""
+        self._not_passed_on: deque[LeftTimes] = deque(maxlen=_KEPT_TIMES)
         self._lock = threading.Lock()
 
     @contextmanager
@@ -69,8 +79,19 @@ class OwnChanges:
         with self._lock:
             before = _mtime_ns(directory)
             yield
-            if self._is_known(directory, before, listings):
-                self._left[directory] = _mtime_ns(directory)
+            after = _mtime_ns(directory)
+            self._note(directory, before, after, listings)
+            self._not_passed_on.append((directory, before, after))
+
+    def take_left(self) -> list[LeftTimes]:
+        """Return the times that this process has left since the last call, for others that serve the same index."""
+        return [self._not_passed_on.popleft() for _ in range(len(self._not_passed_on))]
+
+    def learn(self, times: Iterable[LeftTimes], listings: Listings) -> None:
+        """Take a change of another process that serves the same index for one's own."""
+        with self._lock:
+            for directory, before, after in times:
+                self._note(directory, before, after, listings)
 
     def are_all_since(self, listings: Listings) -> bool:
         """Return True if no other process has changed any directory since it was read: one system call a directory."""
@@ -78,6 +99,15 @@ class OwnChanges:
             return all(self._is_known(path, _mtime_ns(path), listings) for path in listings)
         except OSError:
             return False
+
+    def _note(self, directory: str, before: int, after: int, listings: Listings) -> None:
+        later = self._later.setdefault(directory, {})
+        later[before] = max(after, later.get(before, 0))
+        if len(later) > _KEPT_TIMES:
+            later.clear()
+        at = before
+        while at in later and self._is_known(directory, at, listings):
+            at = self._left[directory] = later.pop(at)
 
     def _is_known(self, directory: str, mtime_ns: int, listings: Listings) -> bool:
         listing = listings.get(directory)

@@ -44,6 +44,7 @@ class FolderWatch:
         self._next_scan = 0.0
         self._scan_cost = 0.0
         self._scanning: asyncio.Task[None] | None = None
+        self._distrusted = 0
         self._scanned_generation = 0
         """The generation of the storage at the newest scan: the times of directories don't show what others wrote."""
         self._rescan = Coalesced(self._scan)
@@ -98,7 +99,9 @@ class FolderWatch:
 
     def distrust(self) -> None:
         """Have the next scan read every directory, also those whose times did not change."""
+        self._distrusted += 1
         self._scanned_generation = -1
+        self._next_check = 0.0
 
     async def rescan(self) -> None:
         """Read the folders that changed; many who ask at a time share one scan."""
@@ -126,14 +129,15 @@ class FolderWatch:
 
     async def _scan(self) -> None:
         async with self._storage.reading():
-            number, generation = self._begin(), self._storage.generation
+            number, generation, distrusted = self._begin(), self._storage.generation, self._distrusted
             try:
                 scan = await self._workers.run(self._read)
             except OSError as error:
                 self.lose(error, number)
             else:
                 self._apply(number, *scan)
-                self._scanned_generation = max(generation, self._scanned_generation)
+                if distrusted == self._distrusted:
+                    self._scanned_generation = max(generation, self._scanned_generation)
 
     def lose(self, error: OSError, number: int | None = None) -> None:
         """

@@ -21,9 +21,10 @@ from publisher.server.cores import usable_cores
 from publisher.server.http.forwarding import is_trustable
 from publisher.server.http.log_writer import SupervisorLog
 from publisher.server.run import listen, listen_beside, serve, share_address
-from publisher.server.settings import Activity, ServerSettings, SiblingFiles, UpstreamSettings
+from publisher.server.settings import Activity, ServerSettings, UpstreamSettings
+from publisher.server.siblings.files import sibling_files
+from publisher.server.store.telling.changes import LOOK_AT_EVERYTHING
 from publisher.server.supervisor import Supervisor
-from publisher.server.work.sibling_locks import inherited_file
 from publisher.server.worker import WorkerPipes
 
 TOKEN_VARIABLE = "AUTH_TOKEN"  # noqa: S105 - the variable's name
@@ -54,8 +55,7 @@ def _serve_with_workers(
     count: int, settings: ServerSettings, args: ServeArgs, holder: socket.socket, banner: str
 ) -> None:
     """Serve in several processes, which share the address, one log, and the counts of failed logins."""
-    with inherited_file() as lock, inherited_file() as failed_logins:
-        siblings = SiblingFiles(lock, failed_logins, os.urandom(16))
+    with sibling_files() as siblings:
         shared = replace(settings, siblings=siblings, limits=settings.limits.divided(count))
         has_own_sockets = share_address(holder)
 
@@ -64,8 +64,9 @@ def _serve_with_workers(
             app = create_app(shared, args.log_format)
             serve(app, listener, args.root_path, pipes.serves, pipes.lifeline)
 
-        log = SupervisorLog(lock)
-        Supervisor(count, work, log).run(lambda: log.write(banner))
+        log, news = SupervisorLog(siblings.log_lock), siblings.package_news()
+        supervisor = Supervisor(count, work, log, on_death=lambda: news.tell(LOOK_AT_EVERYTHING))
+        supervisor.run(lambda: log.write(banner))
 
 
 def _worker_count(text: str) -> int:

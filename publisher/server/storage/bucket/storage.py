@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 
+from publisher.server.siblings.news import NoNews
 from publisher.server.storage.base import LEASE_PATIENCE, Files, Lease
 from publisher.server.storage.bucket.files import BucketFiles
 from publisher.server.storage.bucket.identity import FRESH, BucketIdentity
@@ -36,6 +37,7 @@ class BucketStorage:
         self, objects: Objects, identity: BucketIdentity, folder: str = "", times: BucketTimes = BucketTimes()
     ) -> None:
         self.generation = 0
+        self.news = NoNews()
         self.identity = identity
         self.writer = uuid.uuid4().hex[:12]
         self.objects = objects.below(folder) if folder else objects

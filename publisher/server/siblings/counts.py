@@ -6,8 +6,8 @@ import struct
 from collections.abc import Callable
 from typing import Protocol
 
-from publisher.server.settings import SiblingFiles
-from publisher.server.work.sibling_locks import release, try_hold
+from publisher.server.siblings.files import SiblingFiles
+from publisher.server.siblings.locks import release, try_hold
 
 Lane = tuple[str, str]
 """A user and an address, or an address alone for admin tokens."""

@@ -1,0 +1,1 @@
+"""Changes that the processes of one index tell each other."""

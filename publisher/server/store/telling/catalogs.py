@@ -1,0 +1,56 @@
+"""The link to the catalogs of the other processes of this index: changes here go out, and theirs come in."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from publisher.server.siblings.news import News
+from publisher.server.store.contents import FolderContents
+from publisher.server.store.metadata import FileMetadata
+from publisher.server.store.telling.changes import LOOK_AT_EVERYTHING, ProjectChange, read_change
+from publisher.server.store.watch import FolderWatch
+
+
+class SiblingCatalogs:
+    """Keeps the contents of one process up with those of the others, without a look at the folder."""
+
+    def __init__(
+        self,
+        news: News,
+        contents: FolderContents,
+        watch: FolderWatch,
+        list_upload: Callable[[str, str, str, FileMetadata], object],
+    ) -> None:
+        """Take project, directory, file name and metadata of each upload elsewhere to ``list_upload``."""
+        self._news = news
+        self._heard = news.reader()
+        self._contents = contents
+        self._watch = watch
+        self._list_upload = list_upload
+
+    def tell(self, change: ProjectChange) -> None:
+        """Tell the others of a change, before it is acknowledged."""
+        left = tuple(self._watch.own_changes.take_left())
+        self._news.tell(replace(change, left=left).to_message())
+
+    def catch_up(self) -> None:
+        """Take over what others have changed since the last call; where there is nothing, that takes no system call."""
+        messages = self._heard.hear()
+        if messages is None or LOOK_AT_EVERYTHING in messages:
+            self._watch.distrust()
+            for project in self._contents.projects.values():
+                project.forget()
+            return
+        for message in filter(None, messages):
+            self._take_over(read_change(message))
+
+    def _take_over(self, change: ProjectChange) -> None:
+        if change.uploaded is not None and change.metadata is not None and Path(*change.uploaded).exists():
+            self._list_upload(change.project, *change.uploaded, change.metadata)
+        for directory, filename in change.gone:
+            if not Path(directory, filename).exists():
+                self._contents.remove(directory, filename, self._watch.begun_scans)
+        project = self._contents.projects.get(change.project)
+        if change.state and project is not None:
+            project.forget()
+        self._watch.own_changes.learn(change.left, self._contents.listings)
