@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from publisher.server.settings import ServerSettings
-from publisher.server.storage import groupsync
+from publisher.server.storage import filelocks, groupsync
 from publisher.server.storage.errors import ExistsError, StorageError, StorageUnavailableError
 from publisher.server.storage.filelocks import FileLocks
 from publisher.server.storage.folder import FolderFiles, FolderStorage
@@ -349,5 +349,23 @@ def test_two_spellings_at_the_same_moment_have_one_winner(tmp_path: Path) -> Non
             )
             assert sum(isinstance(each, FileExistsConflictError) for each in found) == 1, found
             assert len(list(root.glob(f"acme_lib{attempt}-*"))) == 1
+
+    asyncio.run(run())
+
+
+def test_claims_that_have_expired_leave_no_file_and_those_in_force_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def run() -> None:
+        monkeypatch.setattr(filelocks, "_CLEANED_EVERY", 0.0)
+        storage = FolderStorage(tmp_path)
+        folder = tmp_path / ".pypi-publish" / "once"
+        assert await storage.claim_once("long", "mine", 3600) == "mine"
+        for number in range(5):
+            assert await storage.claim_once(f"short {number}", "mine", -1) == "mine"
+        assert await storage.claim_once("last", "mine", 3600) == "mine"
+        assert len(list(folder.iterdir())) == 2
+        assert await storage.claim_once("long", "theirs", 3600) == "mine"
+        assert await storage.claim_once("short 1", "theirs", 3600) == "theirs"
 
     asyncio.run(run())

@@ -1,28 +1,46 @@
-"""Locks among the processes of a machine, which end with their process."""
+"""Locks among the processes of a machine, which end with their process, and claims, which end with their time."""
 
 import asyncio
 import errno
 import hashlib
+import json
 import os
 import struct
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from publisher.files.atomic import sync_directory
-from publisher.server.storage.errors import StorageUnavailableError
+from publisher.server.storage.base import LEASE_PATIENCE, Files
+from publisher.server.storage.errors import AbsentError, StorageError, StorageUnavailableError
 
 _PAUSE = 0.01
 _LONGEST_PAUSE = 0.1
+
+_CLEANED_EVERY = 3600.0
+"""Seconds between two removals of expired claims by one process."""
 
 _RANGE = "@hhqqi4x"
 """The fields of ``struct flock`` on Linux with 64 bits: type, whence, start, length, process."""
 
 _NO_RANGES = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP}
 """What kernels and file systems answer that have no locks of open files."""
+
+
+@dataclass
+class FileLease:
+    """A lease that ends with its process: it can't be taken over from a living one."""
+
+    number: int
+
+    async def check(self) -> None:
+        """Do nothing: it is held."""
+
+    def keep_until(self, settled: asyncio.Task[None]) -> None:
+        """Do nothing: a change of a folder is durable or fails."""
 
 
 class FileLocks:
@@ -140,6 +158,49 @@ class _Held:
         if self.path is not None:
             self.path.unlink(missing_ok=True)
         os.close(self.descriptor)
+
+
+class FileClaims:
+    """Names that were claimed, each with a file of its value and its end (seconds since 1970) below a prefix."""
+
+    def __init__(self, locks: FileLocks, files: Callable[[], Files], prefix: str) -> None:
+        self._locks = locks
+        self._files = files
+        self._prefix = prefix
+        self._cleaned = float("-inf")
+
+    async def claim(self, name: str, value: str, seconds: float) -> str:
+        """Claim a name for so many seconds; return the value of the first who claimed it."""
+        files, marker = self._files(), hashlib.sha256(name.encode()).hexdigest()
+        async with self._locks.hold(f"once {marker}", LEASE_PATIENCE):
+            with suppress(AbsentError):
+                held = json.loads(files.read(f"{self._prefix}/{marker}"))
+                if held["until"] > time.time():
+                    return str(held["value"])
+                files.remove(f"{self._prefix}/{marker}")
+            record = {"value": value, "until": time.time() + seconds}
+            files.create(f"{self._prefix}/{marker}", json.dumps(record).encode())
+        if time.monotonic() - self._cleaned > _CLEANED_EVERY:
+            self._cleaned = time.monotonic()
+            await asyncio.to_thread(self._remove_expired)
+        return value
+
+    def _remove_expired(self) -> None:
+        """Remove the files of names that may be claimed again."""
+        files = self._files()
+        for marker in files.list(self._prefix):
+            key = f"{self._prefix}/{marker}"
+            if _is_expired(files, key):
+                with self._locks.hold_in_thread(f"once {marker}"):  # it may be claimed at this moment
+                    if _is_expired(files, key):
+                        files.remove(key)
+
+
+def _is_expired(files: Files, key: str) -> bool:
+    try:
+        return float(json.loads(files.read(key))["until"]) <= time.time()
+    except (StorageError, ValueError, KeyError, TypeError):
+        return False
 
 
 def make_folder(path: Path, root: Path) -> None:

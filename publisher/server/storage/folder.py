@@ -1,23 +1,25 @@
 """A folder on a disk as a storage: any number of processes, each change synced before it is acknowledged."""
 
 import asyncio
-import json
 import os
 import secrets
 import shutil
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 
 from publisher.files.atomic import replace_file
 from publisher.server.siblings.news import News, NoNews
 from publisher.server.storage.base import LEASE_PATIENCE, Files, Lease, Naming, Stat, unnoticed
 from publisher.server.storage.durability import write_failure
-from publisher.server.storage.errors import AbsentError, ChangedError, ExistsError, StorageUnavailableError
-from publisher.server.storage.filelocks import FileLocks, make_folder, missing_folders
+from publisher.server.storage.errors import (
+    AbsentError,
+    ChangedError,
+    ExistsError,
+    StorageUnavailableError,
+)
+from publisher.server.storage.filelocks import FileClaims, FileLease, FileLocks, make_folder, missing_folders
 from publisher.server.storage.groupsync import GroupSync
 from publisher.server.storage.plainfiles import DISK_FAILURES, append_lines, create_nameless, stat_of
 
@@ -255,19 +257,6 @@ class FolderFiles:
             beside.unlink(missing_ok=True)
 
 
-@dataclass
-class FileLease:
-    """A lease that ends with its process: it can't be taken over from a living one."""
-
-    number: int
-
-    async def check(self) -> None:
-        """Do nothing: it is held."""
-
-    def keep_until(self, settled: asyncio.Task[None]) -> None:
-        """Do nothing: a change of a folder is durable or fails."""
-
-
 class FolderStorage:
     """A folder on a disk: a change is there for everybody as soon as it is made."""
 
@@ -295,6 +284,7 @@ class FolderStorage:
         self._mode = mode
         self._locks = FileLocks(root / DOT_FOLDER if needs_dot_folder else root, root / DOT_FOLDER / "locks")
         self._group = GroupSync()
+        self._claims = FileClaims(self._locks, self.files, f"{DOT_FOLDER}/once")
 
     def known_version(self, key: str) -> str | None:
         """Return the version of a file."""
@@ -337,18 +327,7 @@ class FolderStorage:
 
     async def claim_once(self, name: str, value: str, seconds: float) -> str:
         """Claim a name by creating a file."""
-        files = self.files()
-        key = f"{DOT_FOLDER}/once/{sha256(name.encode()).hexdigest()}"
-        async with self._locks.hold(f"once {name}", LEASE_PATIENCE):
-            try:
-                held = json.loads(files.read(key))
-                if held["until"] > time.time():
-                    return str(held["value"])
-                files.remove(key)
-            except AbsentError:
-                pass
-            files.create(key, json.dumps({"value": value, "until": time.time() + seconds}).encode())
-            return value
+        return await self._claims.claim(name, value, seconds)
 
     async def start(self) -> None:
         """Remove the copies that killed processes left."""
