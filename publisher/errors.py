@@ -8,7 +8,7 @@ class PublishError(Exception):
     """
     A failure, reported in one message: the cause, then the remedy.
 
-    ``message`` says what failed and why; ``hint`` is the next step, or None when there is nothing to do but what the
+    ``message`` names the failure and its cause; ``hint`` is the next step, or None when there is none beyond the
     message already says; ``path`` is the project's file that has to be fixed, where one is known, and ``line``
     the line in it, counted from 1.
     """
@@ -34,7 +34,7 @@ class ConfigurationError(PublishError):
 
 
 class BuildFailedError(PublishError):
-    """The build backend, or the set-up of its environment, failed; ``output`` is what it printed."""
+    """The build backend, or the set-up of its environment, failed; ``output`` is its output."""
 
     exit_code = 3
     title = "Build failed"

@@ -1,4 +1,4 @@
-"""Every bound on what strangers send and on what waits for them, in one frozen `Limits`: bytes, seconds, numbers."""
+"""Bounds on input from strangers and on waiting requests, in one frozen `Limits`: bytes, seconds, numbers."""
 
 import os
 from dataclasses import dataclass, replace
@@ -55,14 +55,14 @@ class DistributionLimits:
 @dataclass(frozen=True)
 class UpstreamLimits:
     """
-    Bounds on what is asked for upstream.
+    Bounds on requests to upstream.
 
-    A page is fresh for what upstream's ``Cache-Control`` says, within ``fresh_least`` and ``fresh_most``; an older one
-    is answered while it is asked for again, one older than ``stale`` only when upstream doesn't answer. ``remembered``
-    is how long a failure is an answer. ``states``, ``found_files``, ``listings`` and ``recent_pages`` bound what is
-    kept in memory of pages: projects, files that were asked for, bytes of whole listings and of pages. Pages up to
-    ``page_at_once`` are read in the event loop. Files up to ``small_file`` are fetched whole, and ``unplaced`` bytes of
-    them may wait for a slow disk; ``queued`` pieces of each larger one may.
+    A page is fresh as long as upstream's ``Cache-Control`` says, within ``fresh_least`` and ``fresh_most``; an older
+    one is answered while it is asked for again, one older than ``stale`` only when upstream doesn't answer.
+    ``remembered`` is how long a failure is an answer. ``states``, ``found_files``, ``listings`` and ``recent_pages``
+    bound the memory for pages: projects, requested files, bytes of whole listings and of pages.
+    Pages up to ``page_at_once`` are read in the event loop. Files up to ``small_file`` are fetched whole, and
+    ``unplaced`` bytes of them may wait for a slow disk; ``queued`` pieces of each larger one may.
     """
 
     connections_per_host: int = 32
@@ -144,9 +144,9 @@ class Limits:
     The bounds that keep one client from using up the index.
 
     ``open_uploads`` may have begun, a quarter of them by one account while others wait ``upload_patience``, and
-    ``parallel_uploads`` of them may be at work on what came, at the same time. ``slowest_body`` is an average in bytes
-    a second. One account has ``inspections_each`` of the threads that read what was sent, and after SIGTERM they go on
-    for ``inspection_grace``. What takes long is read by ``helpers``: processes that are kept for ``helper_idle``
+    ``parallel_uploads`` of them may be at work at the same time. ``slowest_body`` is an average in bytes
+    a second. One account has ``inspections_each`` of the threads that read uploads, and after SIGTERM they go on
+    for ``inspection_grace``. Slow reading is done by ``helpers``: processes that are kept for ``helper_idle``
     seconds. Failed logins are answered ``first_delay`` to ``longest_delay`` late, and forgotten after
     ``forgiven_after``. bcrypt looks at ``password`` bytes and no more, so longer ones are refused; the cost of the
     other kinds grows with the length.
@@ -218,7 +218,7 @@ class Limits:
     pages: PageLimits = PageLimits()
 
     def divided(self, workers: int) -> "Limits":
-        """Return the bounds of one of several processes, which share what the machine has: memory and cores."""
+        """Return the bounds of one of several processes, which share the machine's memory and cores."""
         return replace(
             self,
             page_memory=self.page_memory // workers,

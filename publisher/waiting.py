@@ -15,7 +15,7 @@ _AGAIN_AFTER = 1.0
 """Seconds until a wait that goes on after its limit is ended once more, because it began anew meanwhile."""
 
 Report = Callable[[str], None]
-"""Receives the name of what is waited for, from another thread; the command line prints it."""
+"""Receives the name of a slow program or server, from another thread; the command line prints it."""
 
 _reports: list[Report] = []
 _reported: set[str] = set()

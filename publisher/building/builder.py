@@ -69,7 +69,7 @@ class Builder:
         self._engine = self._open_engine()
 
     def prepare(self, projects: Iterable[Path]) -> None:
-        """Start to set up the environments of projects; `build` raises what is wrong with them."""
+        """Start to set up the environments of projects; `build` raises their failures."""
         engine = self._engine
         try:
             for project in projects:

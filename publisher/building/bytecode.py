@@ -1,5 +1,5 @@
 """
-The bytecode of what is installed in build environments, kept for the environments of later runs.
+The bytecode of packages in build environments, kept for the environments of later runs.
 
 An environment is new in every run, and its first imports would compile the backend again each time. A compiled module
 depends on its source and on the interpreter, so it is kept by the digest of the source. The wheel's RECORD says which

@@ -26,7 +26,7 @@ from types import CodeType
 from typing import Any
 
 _REPORT_LIMIT = 60_000
-"""Bytes of module names that a script's process reports: what fits into a pipe that is read after its end."""
+"""Bytes of module names that a script's process reports: as many as a pipe holds that is read after its end."""
 
 
 def main() -> None:
@@ -78,7 +78,7 @@ def _start(request: dict[str, Any]) -> int:
 
 
 def _become(request: dict[str, Any], code: CodeType, status_pipe: int) -> None:
-    """Run the script as an interpreter that was started with it would, and report what it imported."""
+    """Run the script as an interpreter that was started with it would, and report its imports."""
     before = set(sys.modules)
     os.environ.update(request["environment"])
     os.chdir(request["folder"])

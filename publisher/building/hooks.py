@@ -20,7 +20,7 @@ CAN_FORK = sys.platform == "linux"
 """Whether a process that has imported a backend may be forked; Windows can't, and the libraries of macOS object."""
 
 _OUTPUT_INTERVAL = 0.1
-"""Seconds after which what a hook printed is passed on while it runs."""
+"""Seconds after which output of a running hook is passed on."""
 
 _SERVER = Path(__file__).with_name("fork_server.py")
 

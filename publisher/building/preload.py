@@ -13,7 +13,7 @@ _LIMIT = 200
 
 class HookImports:
     """
-    The modules by what the environment requires and which module is the backend.
+    The modules by the environment's requirements and the backend's module.
 
     A module that is imported needlessly costs a moment, one that is not there is passed over.
     """
@@ -39,7 +39,7 @@ class HookImports:
             self._new.add(key)
 
     def keep(self) -> None:
-        """Write down what is new, for later runs."""
+        """Save new modules for later runs."""
         for key in self._new:
             self._cache.write(key, json.dumps(self._known[key]).encode())
         self._new.clear()

@@ -27,7 +27,7 @@ _OF_ONE_TOOL = "validate_pyproject.tool_schema"
 """The entry points of which each is the schema of one tool's table, by the tool's name."""
 
 _UNHEARD = logging.NullHandler()
-"""Keeps what validate-pyproject logs off stderr; without any handler Python prints it there."""
+"""Keeps validate-pyproject's log off stderr; without any handler Python prints it there."""
 
 
 def check_build_system(document: Document) -> Iterator[Violation]:
@@ -102,7 +102,7 @@ def check_own_table(document: Document) -> Iterator[Violation]:
 
 def check_schemas(document: Document, lines: Collection[int]) -> Iterator[Violation]:
     """
-    Return what validate-pyproject finds, but for values in which another rule found something.
+    Return validate-pyproject's findings, except for values in which another rule found something.
 
     It reports one problem at a time, so each is removed before the next run.
     """

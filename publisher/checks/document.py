@@ -41,7 +41,7 @@ class Document:
         return Lines(self.text)
 
     def texts(self, key: str) -> list[str]:
-        """Return a list of texts in ``[project]``, without what is none."""
+        """Return a list of texts in ``[project]``, without other values."""
         found = self.project.get(key)
         return [each for each in found if isinstance(each, str)] if isinstance(found, list) else []
 
@@ -54,7 +54,7 @@ class Document:
         return [((*place, number), each) for number, each in enumerate(listed) if isinstance(each, str)]
 
     def line(self, place: Place) -> int | None:
-        """Return the line of a place, or of what is around it."""
+        """Return the line of a place, or of its surroundings."""
         return self._lines.of(place)
 
     def lines_below(self, place: Place) -> set[int]:
@@ -62,5 +62,5 @@ class Document:
         return self._lines.below(place)
 
     def violation(self, code: str, place: Place, message: str) -> Violation:
-        """Return what a rule finds at a place."""
+        """Return a rule's findings at a place."""
         return Violation(RULES[code], self.path, message, self.line(place) or 1)

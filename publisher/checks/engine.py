@@ -33,7 +33,7 @@ _SWITCHES = ("tool", "pypi-publish", "check", "ignore")
 
 def check_source(folder: Path) -> list[Violation]:
     """
-    Return what the rules find in a project's sources, by file and line; nothing is built and no index is asked.
+    Return the findings in a project's sources, by file and line, without a build or an index.
 
     Raises ConfigurationError when the folder has no pyproject.toml, or it can't be read from the disk.
     """
@@ -66,8 +66,8 @@ def enforce_source(folders: Iterable[Path]) -> list[Violation]:
     """
     Return warnings about the sources of projects that are about to be built.
 
-    Raises CheckFailedError for what the backend, our index or installers would refuse, ConfigurationError when a
-    project's file can't be read.
+    Raises CheckFailedError for anything that the backend, our index or installers would refuse, ConfigurationError when
+    a project's file can't be read.
     """
     with_file = [folder for folder in folders if (folder / FILENAME).is_file()]  # others have a setup.py only
     return _enforce(violation for folder in with_file for violation in _find(folder, schemas=False))
@@ -77,7 +77,7 @@ def enforce_files(distributions: Sequence[Distribution], folder: Path | None = N
     """
     Return warnings about files that are about to be uploaded; ``folder`` is the project whose ignored rules count.
 
-    Raises CheckFailedError for what our index or installers would refuse.
+    Raises CheckFailedError for anything that our index or installers would refuse.
     """
     found = [*check_metadata(distributions), *check_secrets(distributions)]
     return _enforce(without_ignored(found, project_ignores(folder) if folder else {}))
@@ -99,7 +99,7 @@ def _enforce(violations: Iterable[Violation]) -> list[Violation]:
 
 def read_document(folder: Path) -> Document | Violation:
     """
-    Return a project's file; what is wrong with it where it is no TOML.
+    Return a project's file, or the finding where it is not valid TOML.
 
     Raises ConfigurationError when there is none, or it can't be read from the disk.
     """
@@ -128,7 +128,7 @@ def ignored_rules(data: Mapping[str, Any]) -> dict[str, str]:
 
 
 def project_ignores(folder: Path) -> dict[str, str]:
-    """Return what `ignored_rules` does for a project's folder; raises ConfigurationError as `read_pyproject` does."""
+    """Return the `ignored_rules` of a project's folder; raises ConfigurationError as `read_pyproject` does."""
     return ignored_rules(read_pyproject(folder))
 
 

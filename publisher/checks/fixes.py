@@ -18,7 +18,7 @@ def fix(text: str, ignored: Collection[str]) -> str:
     """
     Return a text with normalised name and version, SPDX's spelling of the license, and classifiers in order.
 
-    Comments and everything else stay; what a rule among ``ignored`` finds stays, too, and a list with comments in it.
+    Comments and everything else stay, including findings of rules in ``ignored`` and lists that contain comments.
 
     Raises ConfigurationError when the text is no TOML.
     """
@@ -60,6 +60,6 @@ def _classifiers(classifiers: list[str], ignored: Collection[str]) -> list[str]:
 
 
 def _current(classifier: str) -> str:
-    """Return what replaces an outdated classifier, where that is one."""
+    """Return the replacement of an outdated classifier."""
     others = replacements(classifier)
     return others[0] if len(others) == 1 else classifier

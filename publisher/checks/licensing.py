@@ -66,7 +66,7 @@ def check_classifiers(document: Document) -> Iterator[Violation]:
 
 
 def replacements(classifier: str) -> list[str]:
-    """Return what replaces a classifier that is outdated; nothing for one that is not, or that nothing replaces."""
+    """Return the replacement of an outdated classifier; nothing for others, or where none exists."""
     return list(deprecated_classifiers.get(classifier, []))
 
 

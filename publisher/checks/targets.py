@@ -23,7 +23,7 @@ class CheckTargets:
 
 def find_targets(arguments: Sequence[Path]) -> CheckTargets:
     """
-    Return what is to be checked; the current folder without arguments, and for the root of a workspace its projects.
+    Return the projects and files to check: by default the current folder, and for a workspace's root its projects.
 
     A file that is neither a wheel nor an sdist stands for the project that it belongs to, so that a hook may hand on
     the files that were changed; one that belongs to none is left out.

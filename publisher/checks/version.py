@@ -30,7 +30,7 @@ FilesOf = Mapping[str, RemoteFile]
 
 @dataclass(frozen=True)
 class Published:
-    """What the index has of a project; ``trouble`` says why it could not be asked."""
+    """The index's files of a project; ``trouble`` is the reason why it could not be asked."""
 
     files: FilesOf
     trouble: str | None = None

@@ -15,7 +15,7 @@ from publisher.cli.options.verbosity import json_option, output_options
 @json_option
 @output_options
 def command(*, project: str | None, user: str | None, since: float | None, place: TrustPlaceArgs) -> None:
-    """Print who changed what, when and from where, the oldest event first; for admins."""
+    """Print changes with account, time and address, oldest first. For admins."""
     from publisher.cli.run.admin.access import show_audit
 
     show_audit(place, project=project, user=user, since=since)

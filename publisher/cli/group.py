@@ -27,7 +27,7 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
 """The subcommands by heading; each is the object ``command`` of the module of its name in this package."""
 
 UNLISTED = ("action",)
-"""Subcommands for other programs: `action` is what github-actions/publish runs."""
+"""Subcommands for other programs: `action` is run by github-actions/publish."""
 
 
 class PublishGroup(click.Group):

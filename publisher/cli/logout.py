@@ -13,7 +13,8 @@ def command(target: TargetArgs) -> None:
     """
     Remove your password for an index from keyring, and the index from your tools' files.
 
-    These are what `login` and `pypi-publish config` put there, in your own files; a project's files stay as they are.
+    These are the lines that `login` and `pypi-publish config` put there, in your own files; a project's files stay as
+    they are.
     """
     from publisher.cli.run.session import log_out
 

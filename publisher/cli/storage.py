@@ -31,7 +31,7 @@ def create(*, url: str) -> None:
 @output_options
 def confirm_loss(*, place: StorageArgs) -> None:
     """
-    Confirm that packages are lost, so that the index serves what is left.
+    Confirm that packages are lost, so that the index serves the others.
 
     Every name that the index ever owned stays its own.
     """

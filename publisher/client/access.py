@@ -16,7 +16,7 @@ class AccessClient:
     A connection with an account's password, or with the administrator's token.
 
     `ask` raises CredentialsError when the index refuses that, ConfigurationError for values that are not valid,
-    PublishError for what is not there, and IndexUnavailableError when the index fails.
+    PublishError for something unknown, and IndexUnavailableError when the index fails.
     """
 
     def __init__(self, url: IndexUrl, auth: BasicAuth | BearerAuth) -> None:

@@ -61,7 +61,7 @@ class AccountAdmin:
         return str(self._ask("POST", "register", {"username": username, "service": True})["status"])
 
     def remove(self, username: str) -> Mapping[str, list[str]]:
-        """Remove an account, and return what ended with it; raise PublishError when there is none of that name."""
+        """Remove an account and return everything that ended with it; raise PublishError for an unknown name."""
         found = self._ask("DELETE", f"users/{quote(username, safe='')}").get("ended", {})
         return {str(kind): list(map(str, names)) for kind, names in found.items()}
 

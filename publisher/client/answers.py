@@ -105,7 +105,7 @@ def expect_stored(
     Return whether an answer proves that a file is stored; False for a success that may be another server's.
 
     Raises ConflictError when the index has the name with other contents, CheckFailedError when it refuses the file, and
-    what `expect_success` raises.
+    the exceptions of `expect_success`.
     """
     status, text = response.status_code, error_text(response)
     words = f"{response.reason} {response.text[:_LONGEST_TEXT]}".lower()

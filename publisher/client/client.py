@@ -26,7 +26,7 @@ from publisher.project.distributions import Kind, parse_filename, parse_metadata
 from publisher.secret import Credentials, Secret
 
 _PUBLISHED_HERE = {"Accept": SIMPLE_ACCEPT, "Cache-Control": "no-cache", "Prefer": "own-packages"}
-"""Asks for what is published on the index itself, now: a new name must not be sent on to a public index."""
+"""Asks for the index's own packages, now: a new name must not be sent on to a public index."""
 
 
 class IndexClient:
@@ -93,7 +93,7 @@ class IndexClient:
 
     def change(self, method: str, path: str, body: Mapping[str, Any] | None) -> dict[str, Any]:
         """
-        Send a change of what is published and return the index's JSON answer.
+        Send a change of a release and return the index's JSON answer.
 
         Raises ConfigurationError when there is nothing of that name, CredentialsError, IndexUnavailableError.
         """

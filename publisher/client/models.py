@@ -40,7 +40,7 @@ class Account:
 
     @property
     def public_packages(self) -> str:
-        """What installers get from the index besides its own packages, as a sentence."""
+        """The public packages that installers get from the index, as a sentence."""
         if not self.passes_on:
             return "Public packages are not passed on."
         if self.cooldown is None:

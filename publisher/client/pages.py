@@ -120,7 +120,7 @@ def _file_of_link(link: str, yanked: bool) -> RemoteFile:  # noqa: FBT001 - it c
 
 
 class _Page:
-    """The links of a page, each with whether it is yanked (PEP 592), its title, and what tells it from others."""
+    """The links of a page, each with whether it is yanked (PEP 592), its title, and its distinction from others."""
 
     def __init__(self, response: Response) -> None:
         self.links: list[tuple[str, bool]] = []

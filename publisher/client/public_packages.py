@@ -30,11 +30,11 @@ class PublicPackagesClient:
         self._session.close()
 
     def show(self, path: str) -> dict[str, Any]:
-        """Return what the index answers for ``projects`` or ``why/NAME/VERSION``."""
+        """Return the index's answer for ``projects`` or ``why/NAME/VERSION``."""
         return self._ask("GET", path, None)
 
     def change(self, path: str, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Have the index do what the path names."""
+        """Have the index run the command that the path names."""
         return self._ask("POST", path, values)
 
     def _ask(self, method: str, path: str, values: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -19,7 +19,7 @@ _NO_PUBLISHER = {"invalid-publisher", "invalid-pending-publisher"}
 
 def require_own_audience(url: IndexUrl) -> str:
     """
-    Return the audience of an index, after asking it whether that is what it expects.
+    Return the audience of an index, after confirming it with the index.
 
     Raises NotOfferedError when it has no trusted publishing, CredentialsError when it expects another
     audience, IndexUnavailableError when it does not answer.

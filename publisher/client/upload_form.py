@@ -27,7 +27,7 @@ class UploadForm:
     A ``multipart/form-data`` body that yields its pieces, with the digest of the file behind the file.
 
     ``on_sent`` gets the number of bytes sent so far, and may raise to stop. After the last piece,
-    `sha256` is the digest of what was sent. A piece holds until the next is taken, which has its memory.
+    `sha256` is the digest of the sent bytes. A piece holds until the next is taken, which has its memory.
     """
 
     def __init__(self, distribution: Distribution, on_sent: Callable[[int], None]) -> None:
@@ -69,7 +69,7 @@ class UploadForm:
 
 
 def form_fields(distribution: Distribution) -> list[tuple[str, str]]:
-    """Return the fields of the form that stand before the file: what is to be done, and the core metadata."""
+    """Return the fields of the form before the file: the action and the core metadata."""
     fields = [(":action", "file_upload"), ("protocol_version", "1")]
     for name, value in _TwineFields(distribution).metadata_dictionary().items():
         fields += [(name, text) for text in _texts(name, value)]
@@ -77,7 +77,7 @@ def form_fields(distribution: Distribution) -> list[tuple[str, str]]:
 
 
 class _TwineFields(PackageFile):
-    """What twine's form says of a distribution, but for the digests: they are known when the file was read."""
+    """The fields of twine's form for a distribution, except digests, which are known once the file was read."""
 
     def __init__(self, distribution: Distribution) -> None:  # the base class would read the file, twice
         fields = distribution.fields.copy()

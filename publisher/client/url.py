@@ -16,7 +16,7 @@ class IndexUrl:
     """
     The root of an index without credentials, with its trailing slash: uploads go to it, `simple` is below it.
 
-    ``username`` and ``password`` are what stood in front of the ``@`` of the URL that was given.
+    ``username`` and ``password`` come from the part before the ``@`` of the given URL.
     """
 
     root: str
@@ -57,7 +57,7 @@ class IndexUrl:
         Tell whether a program that looks for credentials means this index: by a URL at or below the root, or the host.
 
         The host stands alone or with its port, as pip and uv ask for it when they find nothing under a URL. A URL must
-        have the same scheme, host and port: what is kept for https is not sent over http.
+        have the same scheme, host and port: credentials kept for https are not sent over http.
         """
         own = urlsplit(self.root)
         if "://" not in name:

@@ -12,15 +12,15 @@ from publisher.errors import HOW_TO_LOG_IN, ConfigurationError, CredentialsError
 from publisher.secret import Credentials, Secret, is_unicode, trimmed
 
 Prompt = Callable[[str | None], Credentials]
-"""Ask a person for what is missing; the argument is the user name when it is known already."""
+"""Ask a person for missing credentials; the argument is the user name if it is known."""
 
 
 @dataclass(frozen=True)
 class Target:
     """
-    An index, what options and environment say of the user there, and how to ask a person; None without a terminal.
+    An index, the user from options and environment, and a prompt, which is None without a terminal.
 
-    ``trusted`` is the identity of a CI job; None for what is not done in a job's name.
+    ``trusted`` is the identity of a CI job; None for commands that don't use it.
     """
 
     url: IndexUrl
@@ -72,7 +72,7 @@ def find_credentials(target: Target) -> Credentials:
 
 def in_keyring(url: IndexUrl, username: str | None) -> Credentials | None:
     """
-    Return what keyring has for an index: of the user who is named, or else of the one who logged in last.
+    Return keyring's credentials for an index: those of the named user, else of the last login.
 
     Raises CredentialsError when there is a keyring and it fails.
     """

@@ -16,7 +16,7 @@ _EMPTY = ("fail ", "null ", "chainer ", "pypi-publish ")
 """How the names of backends begin that hold nothing; the last one is our own."""
 
 _PLAIN_TEXT = ("plaintext", "the demo's own")
-"""What the names of backends contain that keep passwords unencrypted."""
+"""Parts of the names of backends that keep passwords unencrypted."""
 
 NO_BACKEND_HINT = (
     "In CI, set PYPI_PUBLISH_USERNAME and PYPI_PUBLISH_PASSWORD instead. On a headless machine, install "
@@ -147,7 +147,7 @@ def _import() -> ModuleType:
 
 @contextmanager
 def _stdout_kept_clean() -> Iterator[None]:
-    """Send what backends and their programs print to stderr: stdout is for results that programs read."""
+    """Send output of backends and their programs to stderr: stdout is for results that programs read."""
     with suppress(OSError, ValueError, AttributeError):
         sys.stdout.flush()
     try:

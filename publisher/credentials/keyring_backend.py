@@ -1,4 +1,4 @@
-"""The plug-in through which every program that asks keyring finds what `pypi-publish login` stored for an index."""
+"""The plug-in through which every program that asks keyring finds the credentials that `pypi-publish login` stored."""
 
 from collections.abc import Sequence
 from typing import NoReturn

@@ -12,7 +12,7 @@ from publisher.credentials.chain import Target, find_credentials
 from publisher.secret import Credentials
 
 Exchange = Callable[[Credentials], Credentials]
-"""Returns what is stored instead of credentials that were proven: a token."""
+"""Returns the credentials to store instead of verified ones: a token."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def prove(url: IndexUrl, credentials: Credentials) -> Account:
 
 def log_in(url: IndexUrl, credentials: Credentials, exchange: Exchange | None = None) -> Login:
     """
-    Prove credentials against an index and store them in keyring, or what they are exchanged for.
+    Prove credentials against an index and store them, or the token they are exchanged for, in keyring.
 
     Raises CredentialsError when the index refuses them or no keyring can hold them, IndexUnavailableError when the
     index does not answer.

@@ -58,7 +58,7 @@ def change_password(
 
 @contextmanager
 def _proven_keyring(url: IndexUrl, credentials: Credentials) -> Iterator[None]:
-    """Have keyring hold the password in use; when the body fails, leave in it what was there before."""
+    """Have keyring hold the password in use; when the body fails, restore the former one."""
     services, username = url.keyring_services, credentials.username
     was_there = keyring.find(services, username) is not None
     keyring.store(services, username, credentials.password)

@@ -16,7 +16,7 @@ Result = TypeVar("Result")
 
 def call_patiently(work: Callable[[], Result], what: str, refusal: str, hint: str) -> Result:
     """
-    Return what ``work`` returns, which runs in a thread of its own; what it raises is raised here.
+    Return the result of ``work``, which runs in a thread of its own; its exceptions are raised here.
 
     Raises CredentialsError with ``refusal`` when the limit is over; the thread is abandoned then.
     """
@@ -30,7 +30,7 @@ def call_patiently(work: Callable[[], Result], what: str, refusal: str, hint: st
 
 
 def has_person() -> bool:
-    """Return whether a person at a terminal could answer what a keyring asks."""
+    """Return whether a person at a terminal could answer a keyring's question."""
     try:
         return sys.stdin.isatty() or sys.stderr.isatty()
     except (AttributeError, ValueError):  # a stream that is closed

@@ -14,7 +14,7 @@ _PUBLIC = {"pypi", "testpypi"}
 
 @dataclass(frozen=True)
 class PypircServer:
-    """A server's URL and what its section says of the account."""
+    """A server's URL and the account in its section."""
 
     url: str
     username: str | None = None

@@ -19,7 +19,7 @@ RENEWED_AFTER = 480.0
 REQUEST_URL, REQUEST_TOKEN = "ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"
 
 PERMISSIONS = "    permissions:\n      contents: read\n      id-token: write"
-"""What a job of GitHub Actions needs."""
+"""Requirements of a GitHub Actions job."""
 
 
 class TrustedMode(StrEnum):

@@ -11,7 +11,7 @@ from typing import IO
 
 _BINARY = getattr(os, "O_BINARY", 0)
 _UNSUPPORTED = {errno.EINVAL, errno.ENOTSUP, errno.EBADF}
-"""What file systems answer that have nothing to sync in a directory."""
+"""Errors of file systems that can't sync directories."""
 
 
 def replace_file(path: Path, data: bytes, *, mode: int | None = None, durable: bool = False) -> None:

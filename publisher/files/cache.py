@@ -28,7 +28,7 @@ class FileCache:
             return frozenset()
 
     def read(self, name: str) -> bytes | None:
-        """Return what is in a file; None when it is not there."""
+        """Return a file's contents; None when it is absent."""
         path = self._folder / name
         try:
             content = path.read_bytes()

@@ -25,7 +25,7 @@ class IniText:
 
 def parse_ini(text: str, normalize: Callable[[str], str] = str.lower) -> IniText:
     """
-    Return what stands where in an INI text.
+    Return the places of sections and options in an INI text.
 
     Raises ConfigurationError when it is none: no sections, a section or an option twice.
     """
@@ -63,7 +63,7 @@ def put_options(
 
     An option that is there already, and each that ``hidden`` tells for section and name, is kept as a comment.
 
-    Raises ConfigurationError when the text is no INI file, or when the result would not say what it is meant to.
+    Raises ConfigurationError when the text is no INI file, or when the result would not read as intended.
     """
     found = parse_ini(text or "", _normalize)
     edits = [

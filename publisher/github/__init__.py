@@ -1,1 +1,1 @@
-"""GitHub Actions: the runner, the actions' inputs, and what a repository needs to publish."""
+"""GitHub Actions: the runner, the actions' inputs, and the files with which a repository publishes."""

@@ -1,4 +1,4 @@
-"""What started a run on GitHub Actions, and which tag it is for."""
+"""The event that started a GitHub Actions run, and its tag."""
 
 import json
 from collections.abc import Mapping
@@ -32,7 +32,7 @@ class Event:
 
 def read_event(environment: Mapping[str, str]) -> Event:
     """
-    Return what the runner's variables and the event's payload say.
+    Return the event from the runner's variables and the payload.
 
     The tag is that of the ref, else that of a release; see
     https://docs.github.com/en/actions/reference/workflows-and-actions/variables.

@@ -39,7 +39,7 @@ def workflow_hint(error: PublishError, event: Event) -> str | None:
 
 
 def missing_credentials_hint(event: Event) -> str:
-    """Return what to do about a run that was given no credentials."""
+    """Return the remedy for a run without credentials."""
     if event.lacks_secrets:
         return (
             "GitHub gives no secrets to a pull request of a fork or of Dependabot: nothing is wrong with the workflow. "

@@ -1,4 +1,4 @@
-"""What a repository gets so that a tag publishes its projects: a workflow, a table, and hooks."""
+"""The files with which a repository publishes on a tag: a workflow, a table, and hooks."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -35,7 +35,7 @@ class Repository:
 
 @dataclass(frozen=True)
 class InitOptions:
-    """The index and user that go into ``[tool.pypi-publish]``, and what goes into the workflow."""
+    """The index and user that go into ``[tool.pypi-publish]``, and the workflow's values."""
 
     keys: Mapping[str, str] = field(default_factory=dict)
     action: ActionRef | None = None
@@ -104,7 +104,7 @@ def _projects(folder: Path) -> Iterator[Path]:
 
 
 def _is_foreign(folder: Path) -> bool:
-    """Tell whether a folder holds what is not published from here: tools' own, a virtual environment, a submodule."""
+    """Tell whether nothing in a folder is published from here: a tool's folder, a virtual environment, a submodule."""
     if folder.name in _NO_PROJECTS or folder.name[0] in "._":
         return True
     return (folder / "pyvenv.cfg").exists() or (folder / ".git").exists()

@@ -1,4 +1,4 @@
-"""What the inputs of the actions in github-actions/ mean."""
+"""The inputs of the actions in github-actions/ as options."""
 
 from collections.abc import MutableMapping
 from dataclasses import dataclass, field
@@ -49,9 +49,9 @@ def variable(name: str) -> str:
 
 def read_inputs(environment: MutableMapping[str, str]) -> Inputs:
     """
-    Return what an environment says in ``INPUT_...``, where an input that is empty was not given.
+    Return the inputs in an environment's ``INPUT_...`` variables; empty ones were not given.
 
-    The password is taken out of the environment: what runs below, a build backend say, does not get to see it.
+    The password is removed from the environment, so that child processes such as a build backend don't see it.
 
     Raises ConfigurationError when a flag is neither true nor false, or an input and its other name disagree.
     """

@@ -1,4 +1,4 @@
-"""What lets the later steps of a CI job install from an index: a netrc file, and variables without a secret."""
+"""Installation from an index in later steps of a CI job: a netrc file, and variables without a secret."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class JobSetup:
 
 def set_up_job(url: IndexUrl, credentials: Credentials, folder: Path, existing: Path, *, only_index: bool) -> JobSetup:
     """
-    Write the credentials into a netrc file in ``folder``, after what an ``existing`` one says of other hosts.
+    Write the credentials into a netrc file in ``folder``, after the entries of an ``existing`` one for other hosts.
 
     pip, uv, poetry and pdm read the file that ``NETRC`` names. ``only_index`` makes the index the one that pip, uv and
     pdm install everything from; poetry takes its sources from the project alone.

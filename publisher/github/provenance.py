@@ -32,7 +32,7 @@ class ActionRef:
 
 def parse_action_ref(text: str) -> ActionRef:
     """
-    Return what ``owner/name@commit`` names.
+    Return the repository and commit of ``owner/name@commit``.
 
     Raises ConfigurationError for every other text: a tag or a branch can be moved, a commit can't.
     """
@@ -45,7 +45,7 @@ def parse_action_ref(text: str) -> ActionRef:
 
 
 def find_action_ref() -> ActionRef | None:
-    """Return what the release says of itself, else what the installer noted (PEP 610); None where neither knows."""
+    """Return the origin recorded in the release, else by the installer (PEP 610); None without either."""
     try:
         found = json.loads(RELEASE_FILE.read_text("utf-8"))
         return parse_action_ref(f"{found['repository']}@{found['commit']}")

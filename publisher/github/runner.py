@@ -1,4 +1,4 @@
-"""What a step says to its GitHub Actions runner: annotations, folded groups, masks, outputs and the step summary."""
+"""Output for the GitHub Actions runner of a step: annotations, folded groups, masks, outputs and the step summary."""
 
 import secrets
 from collections.abc import Iterator, Mapping
@@ -49,7 +49,7 @@ class Runner:
         _append(self.environment_file, variables)
 
     def add_summary(self, markdown: str) -> None:
-        """Append to the step's summary what fits into it."""
+        """Append to the step's summary as much as fits."""
         if self.summary_file is None:
             return
         with self.summary_file.open("ab") as file:

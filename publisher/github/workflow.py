@@ -19,7 +19,7 @@ _PATTERN_SIGN = re.compile(r"[\\*?+\[\]!]")
 
 _LINE = re.compile(r"[\w.][\w./-]*", re.ASCII)
 _WORD = re.compile(r"(?!(?:true|false|null|yes|no|on|off|y|n)\Z)[a-z][\w./-]*", re.ASCII | re.IGNORECASE)
-"""What YAML reads as a text without quotes: `1.10` is a number there, and `on` is true."""
+"""Values that YAML reads as text without quotes: `1.10` is a number there, and `on` is true."""
 
 _TEXT = """\
 name: Publish
@@ -61,7 +61,7 @@ _ACCOUNT = """\
 @dataclass(frozen=True)
 class Workflow:
     """
-    What differs from one repository's workflow to another's.
+    The values that differ between the workflows of repositories.
 
     ``version`` is the action's, where it is known; folders are relative to the root, in POSIX form; ``tag_prefix`` is
     the text that the project's tags have before the version.

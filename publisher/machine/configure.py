@@ -106,7 +106,7 @@ def removal_changes(
 
 
 def _draft_of(path: Path, drafts: Mapping[Path, FileChange]) -> FileChange:
-    """Return what is to become of a file so far; of one that no draft is about, nothing."""
+    """Return the pending change of a file, or one that changes nothing."""
     if path in drafts:
         return drafts[path]
     text = read_text(path)
@@ -162,7 +162,7 @@ def files_with_passwords(url: IndexUrl, machine: Machine) -> list[Path]:
 
 
 def print_setup(tool: Tool, setup: Setup, machine: Machine, scope: str) -> list[tuple[Path, str]]:
-    """Return files as they would be if there were none yet, without the marks around what `setup_changes` adds."""
+    """Return files as they would be if there were none yet, without the marks that `setup_changes` adds."""
     files: list[tuple[Path, str]] = []
     for edit in tool.edits(setup, machine, scope):
         lines = edit.put(None).splitlines(keepends=True)

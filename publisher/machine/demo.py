@@ -52,7 +52,7 @@ def main():
 
 
 class DemoFailedError(PublishError):
-    """A step of the demo did not do what it shows."""
+    """A step of the demo failed."""
 
     title = "The demo failed"
 
@@ -167,7 +167,7 @@ class _Demo:
         self._show.line(f"{response.status_code} {response.text.strip()}")
 
     def tool(self, *arguments: str, given: str = "") -> str:
-        """Run `pypi-publish` with the demo's keyring, show what it tells people, and return its stdout."""
+        """Run `pypi-publish` with the demo's keyring, show its messages, and return its stdout."""
         command = [*_tool_command(), *arguments]
         done = self._command(command, ["pypi-publish", *arguments], self._tool_environment(), given)
         self._lines(done.stderr)
@@ -201,7 +201,7 @@ class _Demo:
         return python
 
     def pip(self, python: Path, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
-        """Run the pip of an environment and show what it tells."""
+        """Run the pip of an environment and show its output."""
         done = self._command([str(python), "-m", "pip", *arguments], ["pip", *arguments], environment)
         self._lines(done.stdout)
 

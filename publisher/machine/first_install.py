@@ -16,7 +16,7 @@ from publisher.machine.tools.installer import Examined, Installer, TypedCredenti
 from publisher.secret import Credentials
 
 PLACEHOLDER = "PACKAGE"
-"""What a command names where the index has no package yet."""
+"""The package in a command where the index has none yet."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class FirstInstall:
     failure: str | None = None
     hint: str | None = None
     note: str | None = None
-    """What a person has to do for the command."""
+    """The preparation that the command needs."""
 
     @property
     def works(self) -> bool:

@@ -18,7 +18,7 @@ TIME_LIMIT = 30.0
 
 _ADVICE = ("WARNING:", "INFO:", "hint:", "See ", "[notice]")
 _SIGNS = ("ERROR:", "error:", "cause:")
-"""What programs put in front of a line that is grave."""
+"""Beginnings of lines that report an error."""
 
 OUR_OWN = ("PYPI_PUBLISH_",)
 """Beginnings of the variables that are none of other programs' business."""
@@ -28,7 +28,7 @@ _running: set[subprocess.Popen[bytes]] = set()
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a program ended and what it printed; the code is None when it had to be stopped."""
+    """Exit code and output of a program; the code is None when it had to be stopped."""
 
     code: int | None
     stdout: str

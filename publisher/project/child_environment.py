@@ -18,7 +18,7 @@ _BARE = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "SYSTEMROOT")
 
 
 def bare_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return what Python needs to start, for a process of ours that works on bytes of strangers."""
+    """Return the variables that Python needs to start, for a process of ours that works on bytes of strangers."""
     return {name: environment[name] for name in _BARE if name in environment}
 
 

@@ -1,4 +1,4 @@
-"""What a project's ``[tool.pypi-publish]`` table says, proven."""
+"""The validated ``[tool.pypi-publish]`` table of a project."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -23,9 +23,9 @@ class ProjectConfig:
     tag_prefix: str | None = None
     trusted_publishing: str | None = None
     packages: tuple[str, ...] | None = None
-    """Of a workspace's root alone: it is never what several projects say together."""
+    """Of a workspace's root only; projects never combine theirs."""
     check: Mapping[str, Any] | None = None
-    """What `check` is to leave out; each project's own."""
+    """Rules that `check` skips; each project has its own."""
 
 
 def _text(value: Any) -> bool:
@@ -62,7 +62,7 @@ _KEYS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
 
 def read_project_config(project: Path) -> ProjectConfig:
     """
-    Return what a project's pyproject.toml says to this tool; nothing where there is no such file or table.
+    Return the configuration in a project's pyproject.toml; an empty one without file or table.
 
     Raises ConfigurationError when the file can't be read or is no TOML, when the table has an unknown key or a value
     of the wrong type, and when it holds a password.
@@ -98,7 +98,7 @@ def _check_key(path: Path, key: str, value: Any) -> None:
 
 def combine_configs(projects: Sequence[ProjectConfig], fallback: ProjectConfig) -> ProjectConfig:
     """
-    Return what several projects that are published in one run say; where none says anything, ``fallback`` does.
+    Return the common configuration of projects that one run publishes; ``fallback`` where none has any.
 
     Raises ConfigurationError when two of them say different things.
     """

@@ -1,4 +1,4 @@
-"""What a distribution file says of itself: kind, name, version and core metadata."""
+"""Distribution files: kind, name, version and core metadata."""
 
 import enum
 from collections.abc import Iterable
@@ -37,7 +37,7 @@ class Kind(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DistName:
-    """A valid distribution file name and what it says; `text` is the name as it stands on disk."""
+    """A valid distribution file name, parsed; `text` is the name on disk."""
 
     text: str
     kind: Kind
@@ -51,7 +51,7 @@ class Distribution:
     A wheel or sdist whose archive could be read and whose metadata agrees with its file name.
 
     ``path`` is where the bytes are (not necessarily under the distribution's own name; only that name for bytes in
-    memory), ``metadata`` the verbatim bytes of METADATA or PKG-INFO, ``fields`` what could be parsed of them,
+    memory), ``metadata`` the verbatim bytes of METADATA or PKG-INFO, ``fields`` the parsed part of them,
     unvalidated.
     """
 
@@ -124,7 +124,7 @@ def _bound_fields(metadata: bytes, limits: DistributionLimits) -> None:
 @lru_cache(maxsize=1000)
 def parse_filename(text: str) -> DistName:
     """
-    Return what a distribution's file name says.
+    Return the parsed file name of a distribution.
 
     Wheels follow the binary distribution format (PEP 427), sdists are ``.tar.gz`` (PEP 625) or the older ``.zip``.
 

@@ -90,7 +90,7 @@ def read_pyproject(folder: Path) -> dict[str, Any]:
 
 def read_source(folder: Path) -> Source:
     """
-    Return what a folder's ``[project]`` table says (PEP 621), or ``[tool.poetry]``, which has the same two keys.
+    Return name and version in a folder's ``[project]`` table (PEP 621), or in ``[tool.poetry]``.
 
     Raises ConfigurationError as `read_pyproject` does; the build reports an invalid table.
     """

@@ -60,7 +60,7 @@ def select_sources(tag: Tag, sources: Sequence[Source]) -> list[Source]:
     Return the projects that a tag is for: the one that it names, else all of them.
 
     A project whose name is not known before it is built is taken when no other has the tag's name: `check_tag` looks
-    at what was built.
+    at the built files.
 
     Raises CheckFailedError when no project has the name, or when one says another version than the tag's.
     """

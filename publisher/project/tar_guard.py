@@ -17,7 +17,7 @@ _RECORD = re.compile(rb"(\d{1,9}) ([^=]{1,1000})=")
 
 class TarGuard(io.RawIOBase):
     """
-    Reads a tar stream on behalf of `tarfile`, and raises InvalidDistributionError for what would cost it too much.
+    Reads a tar stream for `tarfile`, and raises InvalidDistributionError for headers that would cost it too much.
 
     The headers are read a second time here, in one pass. Where both could read them differently (a size in a pax header
     that is not the header's, which backends such as uv_build repeat there; sparse files; types that no tool writes) the

@@ -121,7 +121,7 @@ class Lines:
 
     @contextmanager
     def _moving_on(self) -> Iterator[None]:
-        """Take at least one token: what is no TOML must not keep it here for ever."""
+        """Take at least one token, so that invalid TOML ends too."""
         before = self._next
         yield
         self._next = max(self._next, before + 1)

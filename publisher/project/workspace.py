@@ -16,7 +16,7 @@ NOT_FOR_PUBLISHING = "Private :: Do Not Upload"
 
 @dataclass(frozen=True)
 class _Members:
-    """What a root says of its projects: patterns relative to it, those to leave out, and where it says so."""
+    """A root's projects: patterns relative to it, patterns to leave out, and the table with them."""
 
     patterns: Sequence[str]
     exclude: Sequence[str]
@@ -65,7 +65,7 @@ def _projects_of(folder: Path) -> list[Path]:
 
 
 def _members_of(folder: Path) -> _Members | None:
-    """Return what a folder says of the projects in it; None when it stands for itself."""
+    """Return the workspace that a folder declares; None for a single project."""
     if packages := read_project_config(folder).packages:
         taken = [pattern for pattern in packages if not pattern.startswith("!")]
         left_out = [pattern.removeprefix("!") for pattern in packages if pattern.startswith("!")]
@@ -104,7 +104,7 @@ def _found(root: Path, pattern: str, said_by: str) -> list[Path]:
 
 
 def _matches(root: Path, patterns: Iterable[str]) -> list[Path]:
-    """Return what is below a folder, or is the folder itself, and matches; `Path.glob` takes no ``.`` and no ``..``."""
+    """Return the matching paths below a folder, or the folder itself; `Path.glob` takes no ``.`` and no ``..``."""
     names = (name for pattern in patterns for name in sorted(glob.glob(pattern, root_dir=root, recursive=True)))  # noqa: PTH207
     return [root / name for name in names]
 

@@ -1,4 +1,4 @@
-"""Changing what is published: yanking, deleting and listing releases of an index."""
+"""Changes of releases: yanking, deleting and listing releases of an index."""
 
 from collections.abc import Sequence
 from contextlib import closing
@@ -15,7 +15,7 @@ from publisher.errors import ConfigurationError
 
 @dataclass(frozen=True)
 class Changed:
-    """What the index did to which files."""
+    """The change that the index made, and its files."""
 
     status: str
     files: Sequence[str]
@@ -31,12 +31,12 @@ def yank(target: Target, project: str, version: str, reason: str) -> Changed:
 
 
 def unyank(target: Target, project: str, version: str) -> Changed:
-    """Take a yank back; raises what `yank` raises."""
+    """Undo a yank; raises as `yank` does."""
     return _change(target, "DELETE", [project, version, "yanked"])
 
 
 def delete(target: Target, project: str, version: str, filename: str | None) -> Changed:
-    """Delete a release, or one file of it, for good; the names stay reserved. Raises what `yank` raises."""
+    """Delete a release, or one file of it, for good; the names stay reserved. Raises as `yank` does."""
     return _change(target, "DELETE", [project, version, *([filename] if filename else [])])
 
 

@@ -1,4 +1,4 @@
-"""What a publishing run did, or would do, to each file."""
+"""The outcome of a publishing run for each file."""
 
 import enum
 from collections.abc import Iterable, Sequence
@@ -15,7 +15,7 @@ from publisher.project.install_lines import install_lines
 
 
 class State(enum.StrEnum):
-    """What became of a file."""
+    """The outcome for a file."""
 
     UPLOADED = "uploaded"
     ALREADY_THERE = "already-there"
@@ -44,7 +44,7 @@ class Release:
 @dataclass(frozen=True)
 class FileReport:
     """
-    One file: the release it is of, what became of it, its size in bytes and its SHA-256 digest in hexadecimal.
+    One file: its release, its outcome, its size in bytes and its SHA-256 digest in hexadecimal.
 
     ``path`` is None for a file that was not built, and its size and digest are where the index does not tell them.
     ``url`` is where the index serves it, as far as it was asked.
@@ -93,7 +93,7 @@ class Report:
         return install_lines(self.url.simple, requirement, dependencies=release.dependencies)
 
     def as_json(self) -> dict[str, Any]:
-        """Return the report as ``--json`` prints it; the keys are what other programs rely on."""
+        """Return the report as ``--json`` prints it; other programs rely on the keys."""
         return {
             "index-url": self.url.root,
             "dry-run": self.dry_run,
@@ -127,7 +127,7 @@ class Report:
 
 
 def files_as_json(distributions: Iterable[Distribution]) -> list[dict[str, Any]]:
-    """Return what ``build --json`` and ``check --json`` say of files that were not compared with any index."""
+    """Return the output of ``build --json`` and ``check --json``, for files that were not compared with an index."""
     return [
         {
             "filename": distribution.filename,

@@ -111,7 +111,7 @@ def _send(sender: FileSender, upload: Upload, *, skip_existing: bool) -> State:
 
 def _confirm(upload: Upload, sender: FileSender) -> None:
     """
-    Return when a file is stored whose upload was answered by what may be another server; warn when that stays open.
+    Return once the index confirms a file whose upload another server may have answered; warn if it can't.
 
     Raises IndexUnavailableError when no index answers, or when it has other contents.
     """

@@ -50,7 +50,7 @@ def require_committed(worktrees: Sequence[Worktree], tag: Tag) -> None:
 
 
 def untracked_warnings(worktrees: Sequence[Worktree], distributions: Sequence[Distribution]) -> Iterator[str]:
-    """Yield a warning for each project whose files hold what git does not track."""
+    """Yield a warning for each project whose built files contain untracked files."""
     for worktree in worktrees:
         untracked = worktree.uncommitted.untracked if worktree.uncommitted is not None else ()
         candidates = [name for name in untracked if not any(sign in name for sign in _GENERATED)]

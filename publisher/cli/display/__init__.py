@@ -1,1 +1,1 @@
-"""Output for people: messages, progress, tables, and what a GitHub Actions runner shows."""
+"""Output for people: messages, progress, tables, and the output of a GitHub Actions runner."""

@@ -33,7 +33,7 @@ class LineObserver(Observer):
         self._line("Building", shown_name(project))
 
     def output(self, project: Path, text: bytes) -> None:
-        """Pass the backend's output on, without what could steer a terminal."""
+        """Pass the backend's output on, without control characters."""
         decoder = self._decoders.setdefault(project, codecs.getincrementaldecoder("utf-8")("replace"))
         shown = click.unstyle(decoder.decode(text)).replace("\r\n", "\n").replace("\r", "\n")
         with suppress(OSError):
@@ -41,7 +41,7 @@ class LineObserver(Observer):
             sys.stderr.flush()
 
     def built(self, project: Path, files: Sequence[Path]) -> None:
-        """Tell what a build made, and how long it took."""
+        """Print a build's files and its duration."""
         self._line("Built", f"{', '.join(file.name for file in files)} in {self._took(project)}")
 
     def checked(self, distributions: Sequence[Distribution], warnings: Sequence[str]) -> None:

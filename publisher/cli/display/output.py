@@ -61,7 +61,7 @@ class Output:
             self.paragraph(text, label, color)
 
     def waiting(self, what: str) -> None:
-        """Print what takes long to answer, unless the run is quiet."""
+        """Print the name of a slow program or server, unless the run is quiet."""
         self.note("Waiting".rjust(LABEL_WIDTH), f"for {what}", "green")
 
     def line(self, text: str) -> None:
@@ -77,7 +77,7 @@ class Output:
             self.paragraph(text, "warning:", "yellow")
 
     def failure(self, error: PublishError) -> None:
-        """Print what failed and what to do next; in GitHub Actions, as an annotation and in the summary."""
+        """Print a failure and its remedy; in GitHub Actions, as an annotation and in the summary."""
         message = without_control_characters("\n".join(filter(None, (error.message, error.hint))))
         if self.runner is not None:
             self.command(self.runner.annotation("error", error.title, message, error.path, error.line))
@@ -135,7 +135,7 @@ def wanted_color(environment: Mapping[str, str]) -> bool | None:
 
 
 def can_rewrite_lines(environment: Mapping[str, str]) -> bool:
-    """Return whether stderr is a terminal that can replace what it shows."""
+    """Return whether stderr is a terminal that can replace lines."""
     return _is_terminal() and environment.get("TERM") not in {"dumb", "unknown"}
 
 

@@ -9,7 +9,7 @@ from publisher.publish.events import Observer
 
 
 def make_observer(output: Output) -> Observer:
-    """Return what shows the steps in the way that fits where stderr goes."""
+    """Return the display of steps that fits stderr."""
     if output.runner is not None:
         return FoldingObserver(output)
     if output.is_quiet:

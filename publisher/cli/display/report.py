@@ -16,15 +16,15 @@ WORDS = {
     State.WOULD_UPLOAD: ("would be uploaded", "cyan"),
     State.UNCHANGED: ("unchanged, not built", "blue"),
 }
-"""What people read for each state, and its colour."""
+"""Text and color of each state."""
 
 
 SHOWN_IN_FULL = 3
-"""Projects whose page and installing line are shown, each its own; of more only what they have in common."""
+"""Most projects whose pages and install lines are shown one by one; of more, only the common part is shown."""
 
 
 def show_report(report: Report, output: Output) -> None:
-    """Tell people what became of each file, where the project's page is and how to install the release."""
+    """Print the outcome for each file, the project's page, and the line that installs the release."""
     rows = [(file.file.text, human_size(file.size or 0), *WORDS[file.state]) for file in report.handled]
     rows += [(f"{each.display_name} {each.version}", "", *WORDS[State.UNCHANGED]) for each in report.unchanged]
     output.say("")

@@ -1,4 +1,4 @@
-"""What a publishing run leaves on GitHub: the outputs of the step, and the page that people read after it."""
+"""The results of a publishing run on GitHub: the step's outputs and summary."""
 
 import json
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Options of `check`: the rules to run, and what to do with their findings."""
+"""Options of `check`: the rules to run, and the handling of their findings."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from publisher.cli.options.gather import gather
 
 @dataclass(frozen=True)
 class CheckArgs:
-    """The kinds of rules to run (all by default), the tag to compare with, and what follows from findings."""
+    """The kinds of rules to run (all by default), the tag to compare with, and the handling of findings."""
 
     only: tuple[str, ...] = ()
     fix: bool = False

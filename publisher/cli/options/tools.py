@@ -11,7 +11,7 @@ SCOPES = ("user", "site", "global", "project")
 
 @dataclass(frozen=True)
 class ConfigArgs:
-    """What to do with a tool's configuration, and what to put in it; None where index or tool decide."""
+    """The change of a tool's configuration and its values; None where index or tool decide."""
 
     everything: bool = False
     write: bool = False

@@ -1,4 +1,4 @@
-"""Options of `trust`: the index, and what every kind of publisher has."""
+"""Options of `trust`: the index, and the fields that all publishers share."""
 
 from dataclasses import dataclass
 
@@ -54,4 +54,4 @@ ref_option = click.option(
 )
 
 job_options = gather(TrustArgs, "trust", project_option, environment_option, ref_option, create_option)
-"""Add what publishers of repositories have; the command receives ``trust: TrustArgs``."""
+"""Add the options of publishers with a repository; the command receives ``trust: TrustArgs``."""

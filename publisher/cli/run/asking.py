@@ -23,7 +23,7 @@ def ask_facts(
     """
     Return whether the index proxies public packages, its packages, and the private dependencies of a project's own.
 
-    What the options say is not asked. Raises PublishError when a project's packages are unknown.
+    Values that the options give are not asked for. Raises PublishError when a project's packages are unknown.
     """
     proxies_public, packages = args.only_index, list(args.packages)
     if proxies_public is None or (in_project and not packages):
@@ -54,7 +54,7 @@ def _ask(target: Target, credentials: Credentials | None) -> tuple[bool, list[st
 def _private_dependencies(
     target: Target, credentials: Credentials | None, machine: Machine, packages: Sequence[str]
 ) -> dict[str, set[str]]:
-    """Return what the packages of the project in the machine's folder need of the index in turn."""
+    """Return the names that the dependencies of the project in the machine's folder need from the index."""
     direct = direct_dependencies(read_toml(read_text(machine.folder / FILENAME) or ""))
     try:
         credentials = credentials or find_credentials(replace(target, prompt=None))

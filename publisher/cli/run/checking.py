@@ -1,4 +1,4 @@
-"""Running the rules over projects and files, and reporting what they find."""
+"""Running the rules over projects and files, and reporting their findings."""
 
 from collections.abc import Sequence
 from contextlib import closing

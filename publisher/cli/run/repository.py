@@ -24,7 +24,7 @@ from publisher.project.config import ProjectConfig, combine_configs, read_projec
 
 
 def set_up_repository(folder: Path, target: TargetArgs, args: InitArgs) -> None:
-    """Write what a repository needs to publish on a tag, after showing it, and print the steps that remain."""
+    """Write the files with which a repository publishes on a tag, after showing it, and print the steps that remain."""
     repository = find_repository(folder)
     config = _config(repository)
     keys = {"index-url": _index_url(target.index_url, config).root}

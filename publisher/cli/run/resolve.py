@@ -1,4 +1,4 @@
-"""Arguments, environment and project configuration combined into what the rooms work with."""
+"""Arguments, environment and project configuration combined into the values that other modules work with."""
 
 import os
 from collections.abc import Sequence

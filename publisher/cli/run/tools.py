@@ -95,7 +95,7 @@ def _tools(name: str | None, *, everything: bool) -> Sequence[Tool]:
 
 
 def _setup(args: ConfigArgs, target_args: TargetArgs, scopes: Sequence[str], machine: Machine) -> Setup:
-    """Return the index's place in the tools' configuration; ask the index for what the options leave open."""
+    """Return the index's place in the tools' configuration; ask the index for values that the options leave open."""
     target = resolve_target(target_args, project_config([]), or_login=True)
     username = target.username or target.url.username or remembered_username(target.url.root)
     credentials = find_credentials(target) if args.embed_credentials else None

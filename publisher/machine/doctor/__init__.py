@@ -1,1 +1,1 @@
-"""What keeps a machine, an index and a project from working together: one module for each group of checks."""
+"""Diagnosis of a machine, an index and a project: one module for each group of checks."""

@@ -1,4 +1,4 @@
-"""The checks of the credentials: where they are, whether they agree, and what the index says of them."""
+"""The checks of credentials: their places, their agreement, and the index's verdict."""
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class Accepted:
 
 
 def check_credentials(target: Target, reached: Reached) -> Generator[Diagnosis, None, Accepted | None]:
-    """Yield what is found, and return the credentials that the commands use, if the index accepts them."""
+    """Yield findings, and return the credentials that the commands use, if the index accepts them."""
     found = yield from _find(target)
     yield from _check_netrc_mode()
     if not found:
@@ -45,7 +45,7 @@ def check_credentials(target: Target, reached: Reached) -> Generator[Diagnosis, 
 
 
 def _find(target: Target) -> Generator[Diagnosis, None, list[Credentials]]:
-    """Return what each place has, in the order in which the commands look."""
+    """Return the credentials of each place, in the order in which the commands look."""
     index, username = target.url, target.username or target.url.username
     places: Sequence[Callable[[], Credentials | None]] = (
         lambda: _given(target),
@@ -147,7 +147,7 @@ def _check_version(account: Account) -> Iterator[Diagnosis]:
 
 
 def _check_others(target: Target, used: Credentials, others: Sequence[Credentials]) -> Iterator[Diagnosis]:
-    """Compare with what pip and uv may take instead: they read netrc before they ask keyring."""
+    """Compare with netrc, which pip and uv read before they ask keyring."""
     for other in others:
         if (other.username, other.password) == (used.username, used.password):
             yield _CREDENTIALS.ok("agree", f"{_capitalized(other.source)} has the same.")

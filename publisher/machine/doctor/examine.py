@@ -1,4 +1,4 @@
-"""The whole examination: which checks are made, in which order, and what they learn from each other."""
+"""The whole examination: its checks, their order, and the results that they share."""
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ _CONFIGURATION = Reporter(Area.CONFIGURATION)
 
 @dataclass(frozen=True)
 class DoctorInput:
-    """What is examined: a machine with a folder, and what options and environment say."""
+    """The subject of an examination: a machine with a folder, and the values of options and environment."""
 
     machine: Machine
     index_url: str | None = None

@@ -1,4 +1,4 @@
-"""The checks of the index: can it be reached, how fast, over what, and is it one."""
+"""The checks of the index: connection, speed, protocol, and identity."""
 
 import datetime as dt
 from collections.abc import Generator, Iterator
@@ -20,7 +20,7 @@ _LOOPBACK = ("localhost", "127.", "::1")
 
 @dataclass(frozen=True)
 class Thresholds:
-    """What is still well: seconds for an answer, seconds between two clocks, days that a certificate has left."""
+    """Limits without a warning: seconds for an answer, seconds between two clocks, days left of a certificate."""
 
     slow: float = 2.0
     clock_difference: float = 60.0
@@ -29,14 +29,14 @@ class Thresholds:
 
 @dataclass(frozen=True)
 class Reached:
-    """What is known of an index after its checks: whether it answers as one, and whether it asks for a password."""
+    """An index after its checks: does it answer as one, and does it ask for a password."""
 
     answers: bool
     is_open: bool = False
 
 
 def check_index(url: IndexUrl, thresholds: Thresholds) -> Generator[Diagnosis, None, Reached]:
-    """Yield what is found, and return what the later checks can build on."""
+    """Yield findings, and return the results that later checks need."""
     yield from _check_scheme(url)
     with closing(http.IndexSession(url.root, retries=False)) as session:
         try:

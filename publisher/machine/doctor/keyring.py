@@ -1,4 +1,4 @@
-"""The checks of keyring: is there one here, and what does the `keyring` command tell that pip and uv run."""
+"""The checks of keyring: its backend, and the `keyring` command that pip and uv run."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -18,7 +18,7 @@ _TIME_LIMIT = 15.0
 
 
 def check_keyring(url: IndexUrl, accepted: Accepted | None) -> Iterator[Diagnosis]:
-    """Yield what is found; what the command tells is compared with the credentials that the index accepted."""
+    """Yield findings; the command's output is compared with the credentials that the index accepted."""
     try:
         holders = keyring.holders()
     except CredentialsError as error:

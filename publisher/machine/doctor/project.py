@@ -1,4 +1,4 @@
-"""The checks of the folder one stands in: what its pyproject.toml says to this program."""
+"""The checks of the current folder: the configuration in its pyproject.toml."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +13,7 @@ _CONFIGURATION = Reporter(Area.CONFIGURATION)
 
 
 def check_project(folder: Path, url: IndexUrl | None) -> Iterator[Diagnosis]:
-    """Yield what is found; ``index`` is the one that is used, wherever it is named."""
+    """Yield findings; ``index`` is the one that is used, wherever it is named."""
     if not (folder / FILENAME).exists():
         yield _CONFIGURATION.note("configuration", f"There is no {FILENAME} here: nothing to publish from this folder.")
         return

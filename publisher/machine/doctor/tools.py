@@ -16,7 +16,7 @@ from publisher.machine.tools.pypirc import Pypirc
 
 
 def check_tools(url: IndexUrl, machine: Machine, accepted: Accepted | None) -> Iterator[Diagnosis]:
-    """Yield what is found; with credentials that the index accepted, each tool that uses it is tried."""
+    """Yield findings; with credentials that the index accepted, each tool that uses it is tried."""
     candidate = None
     if accepted is not None:
         try:
@@ -47,7 +47,7 @@ def check_tools(url: IndexUrl, machine: Machine, accepted: Accepted | None) -> I
 
 
 def _run(check: ToolCheck) -> tuple[list[Diagnosis], bool | None]:
-    """Return what a check yields, and then what it returns."""
+    """Return a check's findings, and its result."""
     diagnoses = []
     while True:
         try:

@@ -35,7 +35,7 @@ class InstalledTool:
 
 @dataclass(frozen=True)
 class Examined:
-    """What a tool is examined for: the machine, an index and its user, and a package to try, if the index has any."""
+    """The subject of a tool's examination: the machine, an index and its user, and maybe a package to try."""
 
     machine: Machine
     setup: Setup
@@ -60,12 +60,12 @@ class Fallback:
     command: str
     environment: Mapping[str, str] = field(repr=False)
     note: str | None = None
-    """What a person has to do for it."""
+    """The preparation that it needs."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """A trial download: how the tool ended, the version that it took, and what to do if that was wrong."""
+    """A trial download: how the tool ended, the version that it took, and the remedy if that was wrong."""
 
     outcome: Outcome
     version: str | None
@@ -92,7 +92,7 @@ class Installer(Tool):
     """A tool that installs from indexes."""
 
     unconfigured: ClassVar[str]
-    """What the tool does that does not know the index; ``{indexes}`` are those that it asks."""
+    """The behavior of a tool without the index; ``{indexes}`` are those that it asks."""
 
     @abstractmethod
     def asked(self, tool: InstalledTool, examined: Examined) -> Sequence[ConfiguredIndex]:
@@ -117,17 +117,17 @@ class Installer(Tool):
     def fallbacks(
         self, tool: InstalledTool, asked: Sequence[ConfiguredIndex], examined: Examined, typed: TypedCredentials
     ) -> Sequence[Fallback]:
-        """Return other commands to try, in which a person types what the tool does not find."""
+        """Return other commands to try, in which a person types credentials that the tool does not find."""
         del tool, asked, examined, typed
         return ()
 
     def remedy(self, examined: Examined) -> str:
-        """Return what makes the tool use the index."""
+        """Return the change that makes the tool use the index."""
         del examined
         return how_to_configure(self.name)
 
     def examine(self, examined: Examined) -> ToolCheck:
-        """Yield what is found; return whether the tool asks the index."""
+        """Yield findings; return whether the tool asks the index."""
         tool = yield from find_tool(self.command)
         if tool is None:
             return None
@@ -159,7 +159,7 @@ def owned(asked: Sequence[ConfiguredIndex], examined: Examined) -> list[Configur
 
 
 def find_tool(name: str) -> Generator[Diagnosis, None, InstalledTool | None]:
-    """Yield what is wrong with a tool that does not start, and return it, or None where there is none."""
+    """Yield the failure of a tool that does not start, and return the tool, or None without one."""
     program = find_program(name)
     if program is None:
         return None

@@ -49,7 +49,7 @@ class Netrc(Tool):
         return {"NETRC": "$HOME/.netrc"}
 
     def notes(self, setup: Setup, scope: str) -> Sequence[str]:  # noqa: ARG002 - there is one
-        """Warn of what it is."""
+        """Warn that its readers can use the account."""
         return [f"Anyone who can read this file can use your account on {setup.url}."]
 
     def read(self, machine: Machine) -> Sequence[ConfiguredIndex]:

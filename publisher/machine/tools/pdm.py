@@ -52,7 +52,7 @@ class Pdm(Installer):
         return [machine.variable("PDM_CONFIG_FILE", machine.application_support / "pdm" / "config.toml")]
 
     def edits(self, setup: Setup, machine: Machine, scope: str) -> Sequence[FileEdit]:
-        """Return what the project says of the source, or what the person's file says of the default index."""
+        """Return the project's settings of the source, or the person's settings of the default index."""
         path = self.paths(machine, scope)[0]
         if scope == "project":
             return [FileEdit(path, lambda text: _put_into_project(text, setup))]
@@ -117,7 +117,7 @@ class Pdm(Installer):
     def fallbacks(
         self, tool: InstalledTool, asked: Sequence[ConfiguredIndex], examined: Examined, typed: TypedCredentials
     ) -> Sequence[Fallback]:
-        """Return the same command, in which pdm asks a person for what it does not find."""
+        """Return the same command, in which pdm asks a person for credentials that it does not find."""
         command = self.install_command(tool, asked, examined, typed.package)
         return [Fallback(command, {"NETRC": str(typed.netrc)}, "asks for user name and password")]
 

@@ -104,7 +104,7 @@ class Pip(Installer):
         ]
 
     def read(self, machine: Machine) -> Sequence[ConfiguredIndex]:
-        """Return what every file that pip may read names, and its environment variables."""
+        """Return the settings in every file that pip may read, and in its environment variables."""
         found: list[ConfiguredIndex] = []
         for scope in self.scopes:
             if scope != "site" or machine.environment.get("VIRTUAL_ENV"):
@@ -153,7 +153,7 @@ class Pip(Installer):
         return [Fallback(command, environment, "asks for user name and password")]
 
     def remedy(self, examined: Examined) -> str:
-        """Return what makes pip use the index without losing the public one."""
+        """Return the change that makes pip use the index without losing the public one."""
         if examined.setup.proxies_public:
             return how_to_configure(self.name)
         simple = examined.setup.url.simple

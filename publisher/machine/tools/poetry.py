@@ -52,7 +52,7 @@ class Poetry(Installer):
         return [machine.folder / FILENAME, auth]
 
     def edits(self, setup: Setup, machine: Machine, scope: str) -> Sequence[FileEdit]:
-        """Return what the project says of the source and, with a password, what the person's file says."""
+        """Return the project's settings of the source and, with a password, the person's."""
         project, auth = self.paths(machine, scope)
         edits = [FileEdit(project, lambda text: _put_into_project(text, setup))]
         if setup.password is not None:

@@ -73,7 +73,7 @@ class Pypirc(Tool):
         ]
 
     def examine(self, examined: Examined) -> ToolCheck:
-        """Yield what is found; None is returned: whether anything installs from the index is for others to say."""
+        """Yield findings; return None, since nothing installs by this file."""
         path = self.paths(examined.machine, "user")[0]
         tool = yield from find_tool(self.command)
         try:

@@ -117,11 +117,11 @@ class Tool(ABC):
 
     @abstractmethod
     def variables(self, setup: Setup) -> Mapping[str, str]:
-        """Return environment variables that do the same in a CI job, with shell variables for what is secret."""
+        """Return environment variables that do the same in a CI job, with shell variables for secrets."""
 
     @abstractmethod
     def notes(self, setup: Setup, scope: str) -> Sequence[str]:
-        """Return what a person should know about the choices that were made."""
+        """Return notes on the choices that were made."""
 
     @abstractmethod
     def read(self, machine: Machine) -> Sequence[ConfiguredIndex]:

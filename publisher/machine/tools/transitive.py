@@ -33,7 +33,7 @@ def direct_dependencies(document: Mapping[str, Any]) -> set[str]:
 
 
 def poetry_dependencies(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what poetry's own tables say of packages, by normalised name."""
+    """Return the dependencies in poetry's own tables, by normalised name."""
     groups = table_at(document, "tool.poetry.group").values()
     tables = [table_at(document, "tool.poetry"), *(group for group in groups if isinstance(group, dict))]
     return {
@@ -42,7 +42,7 @@ def poetry_dependencies(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def required_names(requirements: Iterable[Any]) -> set[str]:
-    """Return the normalised names of dependency specifiers (PEP 508), leaving out what is none."""
+    """Return the normalised names of dependency specifiers (PEP 508), without invalid ones."""
     names = set()
     for text in requirements:
         try:
@@ -60,7 +60,7 @@ def look_up_private_dependencies(
     url: IndexUrl, credentials: Credentials | None, names: Collection[str], listed: Collection[str]
 ) -> dict[str, set[str]]:
     """
-    Return what the newest releases of packages need of their index, and of those again, until there are no more.
+    Return the names that the newest releases of packages need from their index, directly or through others.
 
     Raises CredentialsError when the index refuses the credentials, IndexUnavailableError when it fails.
     """

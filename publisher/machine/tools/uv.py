@@ -74,7 +74,7 @@ class Uv(Installer):
         return [machine.variable("UV_CONFIG_FILE", machine.config / "uv" / "uv.toml")]
 
     def edits(self, setup: Setup, machine: Machine, scope: str) -> Sequence[FileEdit]:
-        """Return what a person's file says of credentials, or what a project's says of its indexes."""
+        """Return the credentials' settings of a person's file, or the indexes of a project's."""
         path = self.paths(machine, scope)[0]
         if scope == "project":
             return [FileEdit(path, lambda text: _put_into_project(text, setup))]
@@ -201,7 +201,7 @@ class Uv(Installer):
 
 def read_settings(machine: Machine) -> UvSettings:
     """
-    Return what uv's variables and files say for a folder: uv has no command that tells it.
+    Return uv's settings for a folder from its variables and files, since uv has no command for that.
 
     Raises ConfigurationError when a file can't be read.
     """
@@ -241,7 +241,7 @@ def _files(machine: Machine) -> Iterator[Path]:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """Return what a file says to uv; raise ConfigurationError when it can't be read."""
+    """Return uv's settings in a file; raise ConfigurationError when it can't be read."""
     try:
         document = read_toml(read_text(path) or "")
     except ConfigurationError as error:

@@ -30,7 +30,7 @@ class AccountEditor(Protocol):
         """Create a service account, and return whether it is new."""
 
     def remove(self, username: str) -> Mapping[str, Sequence[str]]:
-        """Remove an account, and return what ended with it, by kind."""
+        """Remove an account, and return everything that ended with it, by kind."""
 
     def names(self) -> list[str]:
         """Return the names of all accounts."""

@@ -27,7 +27,7 @@ class PublicPackages(Protocol):
         """Answer ``projects`` or ``why/NAME/VERSION``."""
 
     def change(self, path: str, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Do what the path names."""
+        """Send the command that the path names."""
 
 
 def list_cached(place: PublicPackagesArgs) -> None:

@@ -98,7 +98,7 @@ def list_publishers(place: TrustPlaceArgs) -> None:
 
 
 def remove_publisher(place: TrustPlaceArgs, name: str) -> None:
-    """Remove a publisher, and say what it was."""
+    """Remove a publisher, and print its title."""
     with _connected(place) as admin:
         removed = admin.remove(name)
     output = current_output()

@@ -36,7 +36,7 @@ class PublicPackagesHere:
         return self._run(lambda: self._requests.show(path))
 
     def change(self, path: str, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Do what the path names."""
+        """Run the command that the path names."""
         return self._run(lambda: self._requests.change(path, values, getpass.getuser()))
 
     def _run(self, ask: Callable[[], Awaitable[Any]]) -> dict[str, Any]:
