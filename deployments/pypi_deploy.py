@@ -59,6 +59,8 @@ class Knobs:
     cooldown: str = ""
     reserve: str = ""
     client_uploaders: str = ""
+    bucket: str = ""
+    bucket_secret: str = ""
 
     PREFIX = "PYPI_DEPLOY_"
 
@@ -121,7 +123,9 @@ packages_volume = modal.Volume.from_name(knobs.data_volume, create_if_missing=Tr
 credentials_volume = modal.Volume.from_name(knobs.credentials_volume, create_if_missing=True)
 leases = modal.Dict.from_name(f"{knobs.credentials_volume}-leases", create_if_missing=True)
 changes = modal.Dict.from_name(f"{knobs.credentials_volume}-changes", create_if_missing=True)
-secret = modal.Secret.from_name(knobs.secret, required_keys=["AUTH_TOKEN"])
+secrets = [modal.Secret.from_name(knobs.secret, required_keys=["AUTH_TOKEN"])]
+if knobs.bucket_secret:
+    secrets.append(modal.Secret.from_name(knobs.bucket_secret))
 image = (
     modal.Image.debian_slim(python_version="3.12")
     .pip_install_from_requirements(str(ROOT / "requirements" / "modal.txt"), extra_options="--require-hashes")
@@ -184,7 +188,7 @@ def open_volume(volume: modal.Volume, folder: Path, name: str) -> VolumeStorage:
 @app.function(
     image=image,
     volumes={str(PACKAGES): packages_volume, str(CREDENTIALS): credentials_volume},
-    secrets=[secret],
+    secrets=secrets,
     min_containers=knobs.min_containers,
     max_containers=knobs.max_containers,
     scaledown_window=knobs.scaledown_window,
@@ -205,8 +209,7 @@ def server() -> None:
 
     choices = UpstreamChoices(knobs.upstream, knobs.cooldown, PUBLIC_CACHE, fallback_url=knobs.fallback_url or None)
     settings = ServerSettings(
-        roots=(PACKAGES,),
-        htpasswd=CREDENTIALS / ".htpasswd",
+        **(in_bucket() if knobs.bucket else on_volumes()),
         admin_token=Secret(os.environ["AUTH_TOKEN"]),
         fallback_url=knobs.fallback_url or None,
         upstream=upstream_settings(choices, os.environ),
@@ -216,10 +219,23 @@ def server() -> None:
         revision=os.environ.get(REVISION, ""),
         scheme="https",
         trusted_proxies=("*",),  # Modal's proxy is the only way in
-        packages_storage=open_volume(packages_volume, PACKAGES, "packages"),
-        credentials_storage=open_volume(credentials_volume, CREDENTIALS, "credentials"),
     )
     serve_in_background(create_app(settings, "json"), listen("0.0.0.0", PORT))  # noqa: S104 - Modal connects to eth0
+
+
+def on_volumes() -> dict[str, Any]:
+    """Return the settings of an index on two volumes."""
+    return {
+        "roots": (PACKAGES,),
+        "htpasswd": CREDENTIALS / ".htpasswd",
+        "packages_storage": open_volume(packages_volume, PACKAGES, "packages"),
+        "credentials_storage": open_volume(credentials_volume, CREDENTIALS, "credentials"),
+    }
+
+
+def in_bucket() -> dict[str, Any]:
+    """Return the settings of an index whose packages and accounts are in a bucket."""
+    return {"roots": (), "htpasswd": Path(".htpasswd"), "bucket": knobs.bucket}
 
 
 def public_url() -> str | None:
@@ -234,7 +250,7 @@ def public_url() -> str | None:
 @app.function(
     image=image,
     volumes={str(CREDENTIALS): credentials_volume},
-    secrets=[secret],
+    secrets=secrets,
     region=knobs.region.split(",") if knobs.region else None,
     max_containers=1,
     timeout=150,
@@ -283,4 +299,8 @@ def _accounts() -> AccountRoutes:
         htpasswd=CREDENTIALS / ".htpasswd",
         admin_token=Secret(os.environ["AUTH_TOKEN"]),
     )
+    if knobs.bucket:
+        from publisher.server.storage.bucket.opening import open_storages_in
+
+        return create_accounts(settings, open_storages_in(knobs.bucket)[1])
     return create_accounts(settings, open_volume(credentials_volume, CREDENTIALS, "credentials"))

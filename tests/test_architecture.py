@@ -58,6 +58,7 @@ SERVER_ROOMS = {
     "store": {"storage", "names", "settings", "work", "siblings"},
     "auth": {"storage", "names", "settings", "work", "siblings"},
     "upstream": {"storage", "names", "settings"},
+    "moving": {"storage", "store", "names"},
     "web": {"names"},
     "routes": {"http", "work", "names", "storage", "store", "auth", "upstream", "web", "settings"},
 }

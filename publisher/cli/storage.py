@@ -1,9 +1,13 @@
 """The command `pypi-publish storage`."""
 
+from pathlib import Path
+
 import click
 
 from publisher.cli.options.storage import StorageArgs, storage_options
 from publisher.cli.options.verbosity import json_option, output_options
+
+_ACCOUNTS = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.group("storage")
@@ -23,6 +27,42 @@ def create(*, url: str) -> None:
     from publisher.cli.run.admin.stores import create_index
 
     create_index(url)
+
+
+@command.command("copy")
+@click.argument("source", metavar="FROM")
+@click.argument("target", metavar="TO")
+@click.option("--from-htpasswd", metavar="FILE", type=_ACCOUNTS, help="Accounts file of a folder that is copied.")
+@click.option("--to-htpasswd", metavar="FILE", type=_ACCOUNTS, help="Accounts file of a folder that is made.")
+@json_option
+@output_options
+def copy(*, source: str, target: str, from_htpasswd: Path | None, to_htpasswd: Path | None) -> None:
+    """
+    Copy an index between folders and buckets.
+
+    FROM and TO are package folders, or URLs of buckets. An interrupted copy goes on where it was: run the command
+    again. A bucket is served only when its copy is complete.
+    """
+    from publisher.cli.run.admin.stores import copy_store
+
+    copy_store((source, from_htpasswd), (target, to_htpasswd))
+
+
+@command.command("check")
+@click.argument("place", metavar="PLACE")
+@click.option("--read-files", is_flag=True, help="Read every file and compare its digest.")
+@click.option("--remove-unlisted", is_flag=True, help="Remove uploads that no record has listed for a day.")
+@json_option
+@output_options
+def check(*, place: str, read_files: bool, remove_unlisted: bool) -> None:
+    """
+    Check that every file that an index lists is there and complete.
+
+    PLACE is a package folder, or the URL of a bucket.
+    """
+    from publisher.cli.run.admin.stores import check_store
+
+    check_store(place, read_files=read_files, remove_unlisted=remove_unlisted)
 
 
 @command.command("confirm-loss")

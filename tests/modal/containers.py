@@ -144,6 +144,7 @@ class Container:
             "PYTHONPATH": str(self.platform.root),
             "TMPDIR": str(self.folder / "tmp"),
             "PATH": os.environ["PATH"],
+            **{name: value for name, value in os.environ.items() if name.startswith("AWS_")},  # of another secret
             **_image_variables(self.platform.workspace, self.function.image_id),
         }
         (self.folder / "tmp").mkdir()

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, fields
 from typing import Any
@@ -18,7 +18,7 @@ FORMAT = 1
 
 _METADATA = f"{DOT_FOLDER}/facts"
 _STATES = f"{DOT_FOLDER}/marks"
-_MAINTAINER = "maintainer"
+MAINTAINER = "maintainer"
 _FIELDS = {field.name for field in fields(FileMetadata)}
 
 _COMPACT_ABOVE = 64
@@ -104,23 +104,31 @@ class Records:
                     found[kind][filename] = _reason(files.read(f"{_STATES}/{project}/{name}"))
         return ReleaseState(found["yanked"], found["deleted"])
 
+    def marks(self, files: Files, project: str, kind: str) -> Iterator[tuple[str, bytes]]:
+        """Yield the name of every file of a project that has a mark of a kind, and the mark as it is written."""
+        for name in files.list(f"{_STATES}/{project}"):
+            filename, _, suffix = name.rpartition(".")
+            if suffix == kind:
+                with suppress(AbsentError):
+                    yield filename, files.read(f"{_STATES}/{project}/{name}")
+
     def marked(self, files: Files) -> Sequence[str]:
         """Return the names of the projects that have marks of any kind."""
         return files.list(_STATES)
 
     def maintainers(self, files: Files, project: str) -> frozenset[str]:
         """Return the accounts that maintain a project."""
-        suffix = f".{_MAINTAINER}"
+        suffix = f".{MAINTAINER}"
         names = files.list(f"{_STATES}/{project}")
         return frozenset(unquote(name.removesuffix(suffix)) for name in names if name.endswith(suffix))
 
     def add_maintainer(self, files: Files, project: str, account: str, details: Mapping[str, Any]) -> None:
         """Add a maintainer of a project; a file for each, so that two writers don't undo each other's."""
-        self.mark(files, (project, quote(account, safe="")), _MAINTAINER, details)
+        self.mark(files, (project, quote(account, safe="")), MAINTAINER, details)
 
     def remove_maintainer(self, files: Files, project: str, account: str) -> None:
         """Remove a maintainer of a project, if it is one."""
-        self.unmark(files, (project, quote(account, safe="")), _MAINTAINER)
+        self.unmark(files, (project, quote(account, safe="")), MAINTAINER)
 
     def mark(self, files: Files, place: tuple[str, str], kind: str, details: Mapping[str, Any]) -> None:
         """Mark a file of a project ``yanked`` or ``deleted``, with a reason and the user."""

@@ -4,12 +4,23 @@ import json
 import threading
 import time
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 from publisher.errors import ConfigurationError, IndexUnavailableError
 from publisher.server.storage.bucket.objects import Objects
-from publisher.server.storage.errors import AbsentError, ExistsError, StorageError, StorageUnavailableError
+from publisher.server.storage.errors import (
+    AbsentError,
+    ChangedError,
+    ExistsError,
+    StorageError,
+    StorageUnavailableError,
+)
 
 KEY = "index.json"
+
+UNFINISHED = "copying.json"
+"""In the place of that, the identifier of an index that is being copied to the bucket."""
 
 FRESH = 2.0
 """Seconds that a look counts for what is there; for what is absent there has to be a new one."""
@@ -18,8 +29,9 @@ FRESH = 2.0
 class BucketIdentity:
     """The identifier that a bucket was opened with; all threads of a process share the looks at it."""
 
-    def __init__(self, objects: Objects, identifier: str) -> None:
+    def __init__(self, objects: Objects, identifier: str, key: str = KEY) -> None:
         self.identifier = identifier
+        self._key = key
         self._objects = objects
         self._looking = threading.Lock()
         self._seen = float("-inf")
@@ -41,7 +53,7 @@ class BucketIdentity:
                 return
             began = time.monotonic()
             try:
-                found = read_identifier(self._objects)
+                found = read_identifier(self._objects, self._key)
             except AbsentError:
                 found = None
             if found != self.identifier:
@@ -53,13 +65,13 @@ class BucketIdentity:
         return self.is_recent() if since is None else self._seen > since
 
 
-def read_identifier(objects: Objects) -> str:
+def read_identifier(objects: Objects, key: str = KEY) -> str:
     """Return the identifier of the index in a bucket; raise AbsentError where there is none."""
-    found = objects.read(KEY)
+    found = objects.read(key)
     try:
         return str(json.loads(found.data if found is not None else b"")["id"])
     except (ValueError, TypeError, KeyError) as error:
-        raise StorageUnavailableError(f"{KEY} in the bucket can't be understood.") from error
+        raise StorageUnavailableError(f"{key} in the bucket can't be understood.") from error
 
 
 def open_identity(objects: Objects, url: str) -> BucketIdentity:
@@ -71,7 +83,7 @@ def open_identity(objects: Objects, url: str) -> BucketIdentity:
             f"There is no index at {url}.", hint=f"Make one: pypi-publish storage create {url}"
         ) from error
     except StorageError as error:
-        raise IndexUnavailableError(f"The bucket {url} can't be read: {error.message}") from error
+        raise IndexUnavailableError(f"The bucket {url} can't be read: {_reason(error)}") from error
     return identity
 
 
@@ -82,13 +94,60 @@ def create_identity(objects: Objects, url: str) -> str:
     Raises ConfigurationError where there is one already, or anything else, IndexUnavailableError when it can't be made.
     """
     identifier = uuid.uuid4().hex
-    try:
-        found = next(objects.walk(""), None)
-        if found is not None and found[0] != KEY:
-            raise ConfigurationError(f"{url} is not empty.", hint="Choose a prefix without objects below it.")
-        objects.create(KEY, json.dumps({"v": 1, "id": identifier, "created": int(time.time())}).encode())
-    except ExistsError as error:
-        raise ConfigurationError(f"There is an index at {url} already.") from error
-    except (AbsentError, StorageError) as error:
-        raise IndexUnavailableError(f"The bucket {url} can't be written: {error}") from error
+    with _as_failures(url):
+        _require_empty(objects, url)
+        objects.create(KEY, _identity(identifier))
     return identifier
+
+
+def begin_identity(objects: Objects, url: str) -> BucketIdentity:
+    """
+    Return the identity of an index that is copied to a URL, begun now or by an earlier attempt.
+
+    Raises as `create_identity` does.
+    """
+    with _as_failures(url):
+        try:
+            identifier = read_identifier(objects, UNFINISHED)
+        except AbsentError:
+            identifier = uuid.uuid4().hex
+            _require_empty(objects, url)
+            objects.create(UNFINISHED, _identity(identifier))
+    return BucketIdentity(objects, identifier, UNFINISHED)
+
+
+def finish_identity(objects: Objects, identity: BucketIdentity) -> None:
+    """Make an index of what was copied; raise StorageError when that fails."""
+    with suppress(ExistsError):
+        objects.create(KEY, _identity(identity.identifier))
+    objects.remove(UNFINISHED)
+
+
+def _require_empty(objects: Objects, url: str) -> None:
+    found = next(objects.walk(""), None)
+    if found is None:
+        return
+    try:
+        read_identifier(objects)
+    except AbsentError:
+        raise ConfigurationError(f"{url} is not empty.", hint="Choose a prefix without objects below it.") from None
+    raise ConfigurationError(f"There is an index at {url} already.")
+
+
+def _identity(identifier: str) -> bytes:
+    return json.dumps({"v": 1, "id": identifier, "created": int(time.time())}).encode()
+
+
+@contextmanager
+def _as_failures(url: str) -> Iterator[None]:
+    try:
+        yield
+    except (ExistsError, ChangedError) as error:
+        raise ConfigurationError(f"There is an index at {url} already, or the bucket is gone.") from error
+    except (AbsentError, StorageError) as error:
+        raise IndexUnavailableError(f"The bucket {url} can't be used: {_reason(error)}") from error
+
+
+def _reason(error: BaseException) -> str:
+    """Return the store's own words where there are some."""
+    return str(error.__cause__ or error).splitlines()[0]

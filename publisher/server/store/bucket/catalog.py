@@ -14,6 +14,7 @@ from publisher.server.settings import ServerSettings
 from publisher.server.storage.bucket.storage import BucketStorage
 from publisher.server.storage.coalesce import Coalesced
 from publisher.server.storage.errors import AbsentError, StorageError, StorageUnavailableError
+from publisher.server.store.bucket.cleaning import Cleaning
 from publisher.server.store.bucket.copies import BucketCopies
 from publisher.server.store.bucket.listing import ProjectListing
 from publisher.server.store.bucket.owned import BucketOwnedNames
@@ -55,14 +56,17 @@ class BucketCatalog:
         self._looks: dict[str, Coalesced[None]] = {}
         self._copies = BucketCopies(storage.objects, self.workers)
         self._probe = WriteProbe(storage, self.workers)
+        self._cleaning = Cleaning(storage, self.workers)
 
     async def start(self) -> None:
         """Look at the bucket for the first time."""
         await self._storage.start()
         await self.owned.start()
+        self._cleaning.start()
 
     def close(self) -> None:
         """End the threads."""
+        self._cleaning.stop()
         self.workers.close()
 
     async def in_thread(self, work: Callable[[], _Result]) -> _Result:

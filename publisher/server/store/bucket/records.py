@@ -118,6 +118,13 @@ def record_key(name: str) -> str:
     return f"{FOLDER}/{name}.json"
 
 
+def read_record(files: BucketFiles, name: str) -> ReadRecord:
+    """Return a project's record; blocks, and raises as `ProjectRecords.read` does."""
+    found = _read(files, name)
+    assert found is not None, "it was read without a condition"  # noqa: S101 - for the type checker
+    return found
+
+
 def _read(files: BucketFiles, name: str, unless: str | None = None) -> ReadRecord | None:
     found = files.read_versioned(record_key(name), unless)
     return ReadRecord(parse_record(name, found[0]), found[1]) if found is not None else None

@@ -1,0 +1,1 @@
+"""Copying and checking whole stores, between folders, volumes and buckets."""

@@ -1,0 +1,126 @@
+"""Objects of uploads that no record lists: found, and removed when that has been so for a day."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from publisher.server.storage.base import Stat
+from publisher.server.storage.bucket.files import BucketFiles
+from publisher.server.storage.bucket.objects import Objects
+from publisher.server.storage.errors import AbsentError, StorageUnavailableError
+from publisher.server.storage.folder import DOT_FOLDER
+from publisher.server.store.bucket.record import UPLOADS, ProjectRecord
+from publisher.server.store.bucket.records import FOLDER, read_record
+
+KEPT_SECONDS = 86_400
+"""Seconds, by the store's clock, that an unlisted object stays."""
+
+STATE = "cleaning.json"
+"""What the last cleaning saw: since when each object is unlisted, and how often each record was changed."""
+
+_CLOCK = f"{DOT_FOLDER}/clock"
+
+
+@dataclass
+class CleaningState:
+    """
+    The times (seconds since 1970, by the store's clock) since which objects are unlisted, and the records' serials.
+
+    ``held`` stops the cleaning: a record was older than before, so that the bucket, or a part of it, was restored.
+    """
+
+    unlisted: dict[str, float] = field(default_factory=dict)
+    serials: dict[str, int] = field(default_factory=dict)
+    held: bool = False
+
+    def to_bytes(self) -> bytes:
+        """Return the state as an object's contents."""
+        return json.dumps({"v": 1, "unlisted": self.unlisted, "serials": self.serials, "held": self.held}).encode()
+
+
+class Leftovers:
+    """Looks for unlisted objects below the upload folder, one project after another; every method blocks."""
+
+    def __init__(self, objects: Objects, files: BucketFiles, identifier: str) -> None:
+        self._objects = objects
+        self._files = files
+        self._prefix = f"{identifier[:12]}-"
+
+    def projects(self) -> list[str]:
+        """Return the names of all projects with uploads or records."""
+        uploads = self._objects.names(UPLOADS)[0]
+        records = [name.removesuffix(".json") for name in self._objects.names(FOLDER)[1]]
+        return sorted({*uploads, *records})
+
+    def record(self, name: str) -> ProjectRecord:
+        """Return a project's record, an empty one for none; raise StorageUnavailableError when that is not known."""
+        try:
+            return read_record(self._files, name).record
+        except AbsentError:
+            return ProjectRecord(name)
+
+    def of(self, name: str, record: ProjectRecord) -> Iterator[tuple[str, Stat]]:
+        """Yield the objects that this index has uploaded for a project, and that its record does not list."""
+        listed = set(record.keys())
+        for key, stat in self._objects.walk(f"{UPLOADS}/{name}"):
+            if key not in listed and key.split("/")[2].startswith(self._prefix):
+                yield key, stat
+
+    def clean(self) -> list[str]:
+        """
+        Remove what has been unlisted for a day, and return the keys; nothing after a restore.
+
+        Under a lease only: two cleanings at a time would lose each other's notes.
+        """
+        state = read_state(self._objects)
+        now = self.store_time()
+        if state.held:
+            return []
+        unlisted: dict[str, float] = {}
+        removed: list[str] = []
+        for name in self.projects():
+            try:
+                record = self.record(name)
+            except StorageUnavailableError:
+                continue  # nothing is known of its files
+            if record.serial < state.serials.get(name, 0):
+                state.held = True
+                break
+            state.serials[name] = record.serial
+            for key, stat in self.of(name, record):
+                since = state.unlisted.get(key, now)
+                if min(now - since, now - stat.modified_ns / 1e9) >= KEPT_SECONDS and key not in self._listed(name):
+                    self._objects.remove(key)
+                    removed.append(key)
+                else:
+                    unlisted[key] = since
+        if not state.held:
+            state.unlisted = unlisted
+        self._objects.overwrite(STATE, state.to_bytes())
+        return removed
+
+    def release(self) -> None:
+        """Let the next cleanings remove what is unlisted, after a restore was checked."""
+        self._objects.overwrite(STATE, CleaningState().to_bytes())
+
+    def _listed(self, name: str) -> set[str]:
+        """Return the keys that a record lists now: it may have been restored since it was read."""
+        return set(self.record(name).keys())
+
+    def store_time(self) -> float:
+        """Return the time by the store's clock, in seconds since 1970."""
+        self._objects.overwrite(_CLOCK, b"")
+        return self._objects.stat(_CLOCK).modified_ns / 1e9
+
+
+def read_state(objects: Objects) -> CleaningState:
+    """Return what the last cleaning saw; raise StorageUnavailableError when it can't be read."""
+    try:
+        found = objects.read(STATE)
+    except AbsentError:
+        return CleaningState()
+    try:
+        record = json.loads(found.data if found is not None else b"")
+        return CleaningState(dict(record["unlisted"]), dict(record["serials"]), bool(record["held"]))
+    except (ValueError, TypeError, KeyError) as error:
+        raise StorageUnavailableError(f"{STATE} in the bucket can't be understood.") from error

@@ -1,0 +1,113 @@
+"""What aborted uploads left is removed after a day, and nothing else ever."""
+
+import json
+
+import pytest
+
+from publisher.server.storage.bucket.files import BucketFiles
+from publisher.server.storage.bucket.identity import open_identity
+from publisher.server.storage.bucket.objects import Objects
+from publisher.server.storage.errors import StorageUnavailableError
+from publisher.server.store.bucket.leftovers import KEPT_SECONDS, Leftovers, read_state
+from publisher.server.store.bucket.record import ProjectRecord
+from publisher.server.store.bucket.records import record_key
+from publisher.server.store.metadata import FileMetadata
+from tests.helpers.bucket_index import new_index
+
+pytestmark = pytest.mark.usefixtures("object_store")
+NAME = "acme-1.0.tar.gz"
+
+
+class Clock(Leftovers):
+    """The store's clock, which the test sets ahead: it says so of the objects that are written then, too."""
+
+    ahead = 0.0
+
+    def store_time(self) -> float:
+        return super().store_time() + self.ahead
+
+
+@pytest.fixture
+def objects() -> Objects:
+    return new_index("ada", "correct horse")[1]
+
+
+@pytest.fixture
+def leftovers(objects: Objects) -> Clock:
+    identity = open_identity(objects, "s3://test")
+    return Clock(objects, BucketFiles(objects, identity), identity.identifier)
+
+
+def _key(objects: Objects, upload: str, project: str = "acme") -> str:
+    identifier = open_identity(objects, "s3://test").identifier
+    return f"files/{project}/{identifier[:12]}-{upload}/{NAME}"
+
+
+def _write_record(objects: Objects, serial: int, *uploads: str, project: str = "acme") -> None:
+    record = ProjectRecord(project).edited()
+    for number, upload in enumerate(uploads):
+        name = NAME if not number else f"acme-{number}.5.tar.gz"
+        record.add(name, upload, FileMetadata(1, 0, "00", "2026-01-01T00:00:00.000000Z"))
+    document = json.loads(record.to_bytes())
+    document["serial"] = serial
+    objects.overwrite(record_key(project), json.dumps(document).encode())
+
+
+def test_an_unlisted_upload_stays_a_day_from_when_it_was_first_seen(objects: Objects, leftovers: Clock) -> None:
+    listed, left = _key(objects, "listed"), _key(objects, "left")
+    foreign = f"files/acme/by-hand/{NAME}"
+    for key in (listed, left, foreign, "files/loose"):
+        objects.overwrite(key, b"x")
+    _write_record(objects, 3, listed.split("/")[2])
+    leftovers.ahead = 10 * KEPT_SECONDS  # old by its own time, but seen for the first time
+    assert leftovers.clean() == []
+    leftovers.ahead += KEPT_SECONDS - 60
+    assert leftovers.clean() == []
+    leftovers.ahead += 120
+    assert leftovers.clean() == [left]
+    assert {key for key, _ in objects.walk("files")} == {listed, foreign, "files/loose"}
+
+
+def test_an_upload_that_is_listed_meanwhile_stays(objects: Objects, leftovers: Clock) -> None:
+    key = _key(objects, "slow")
+    objects.overwrite(key, b"x")
+    assert leftovers.clean() == []
+    _write_record(objects, 1, key.split("/")[2])
+    leftovers.ahead = 5 * KEPT_SECONDS
+    assert leftovers.clean() == []
+    assert read_state(objects).unlisted == {}
+
+
+def test_nothing_goes_below_a_project_whose_record_cannot_be_read(objects: Objects, leftovers: Clock) -> None:
+    broken, fine = _key(objects, "a", "broken"), _key(objects, "b", "fine")
+    for key in (broken, fine):
+        objects.overwrite(key, b"x")
+    objects.overwrite(record_key("broken"), b"{")
+    leftovers.clean()
+    leftovers.ahead = 2 * KEPT_SECONDS
+    assert leftovers.clean() == [fine]
+    assert {key for key, _ in objects.walk("files")} == {broken}
+
+
+def test_nothing_goes_after_a_restore_until_an_admin_has_looked(objects: Objects, leftovers: Clock) -> None:
+    first, second = _key(objects, "first"), _key(objects, "second")
+    for key in (first, second):
+        objects.overwrite(key, b"x")
+    _write_record(objects, 8, first.split("/")[2], second.split("/")[2])
+    leftovers.clean()
+    _write_record(objects, 7, first.split("/")[2])  # as it was before the second upload
+    for _ in range(3):
+        leftovers.ahead += 2 * KEPT_SECONDS
+        assert leftovers.clean() == []
+    assert read_state(objects).held
+    leftovers.release()
+    leftovers.clean()
+    leftovers.ahead += 2 * KEPT_SECONDS
+    assert leftovers.clean() == [second]
+
+
+def test_a_state_that_cannot_be_understood_stops_the_cleaning(objects: Objects, leftovers: Clock) -> None:
+
+    objects.overwrite("cleaning.json", b"{")
+    with pytest.raises(StorageUnavailableError):
+        leftovers.clean()
