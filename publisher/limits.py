@@ -63,6 +63,7 @@ class UpstreamLimits:
     bound the memory for pages: projects, requested files, bytes of whole listings and of pages.
     Pages up to ``page_at_once`` are read in the event loop. Files up to ``small_file`` are fetched whole, and
     ``unplaced`` bytes of them may wait for a slow disk; ``queued`` pieces of each larger one may.
+    ``unsaved_pages`` bytes of pages are kept while the disk takes none.
     """
 
     connections_per_host: int = 32
@@ -97,6 +98,7 @@ class UpstreamLimits:
     remembered_proxies: int = 1000
     small_file: int = MEGABYTE
     unplaced: int = 4 * MEGABYTE
+    unsaved_pages: int = 8 * MEGABYTE
     queued: int = 8
     threads: int = 6
     admin_text: int = 1000

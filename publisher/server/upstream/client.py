@@ -19,7 +19,7 @@ import aiohttp  # noqa: TID251 - a door to aiohttp
 from aiohttp.abc import ResolveResult  # noqa: TID251
 
 from publisher.limits import UpstreamLimits
-from publisher.secret import Credentials
+from publisher.secret import Credentials, mask_urls
 from publisher.server.settings import UpstreamSource
 from publisher.server.upstream.addresses import is_public_address, is_public_host
 from publisher.server.upstream.errors import UpstreamUnavailableError
@@ -27,6 +27,7 @@ from publisher.server.upstream.errors import UpstreamUnavailableError
 PAGE_ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
 
 _REDIRECTS = {301, 302, 303, 307, 308}
+_TLS_OBJECT = re.compile(r" ssl:(?:default|True|<[^>]*>)")
 _MAX_AGE = re.compile(r"(?:s-maxage|max-age)=(\d{1,9})")
 
 
@@ -270,6 +271,8 @@ def _redirected(url: str, location: str) -> str:
         port_is_valid = False
     if not location or not port_is_valid or parts.scheme not in {"http", "https"} or not parts.hostname:
         raise UpstreamUnavailableError("Upstream redirects to an address that is not valid.")
+    if parts.username is not None:
+        raise UpstreamUnavailableError("Upstream redirects to an address with a user name.")
     if url.startswith("https:") and parts.scheme == "http":
         raise UpstreamUnavailableError("Upstream redirects from https to http.")
     return target
@@ -287,5 +290,8 @@ def _tls() -> ssl.SSLContext:
 def _reason(error: Any) -> str:
     if isinstance(error, TimeoutError | asyncio.TimeoutError):
         return "it did not answer in time"
-    text = str(error) or type(error).__name__
+    if isinstance(error, aiohttp.ClientHttpProxyError):  # whose text has the proxy's URL, with its password
+        return f"the proxy answered {error.status}"
+    text = error.message if isinstance(error, aiohttp.ClientResponseError) else str(error)
+    text = _TLS_OBJECT.sub("", mask_urls(text)) or type(error).__name__
     return " ".join(text.split())[:200]

@@ -94,6 +94,7 @@ class Upstream:
         await self.refresh_ledger()
         await self.context.in_thread(self.blobs.clean_up)
         await self.context.in_thread(self.blobs.scan)
+        self.context.placer.submit(self.blobs.has_room_for, 0)  # the cache may have got smaller
         if any(source.url.startswith("https:") for source in self.settings.sources):
             self._trusting = asyncio.create_task(self.context.in_thread(self.context.client.trust))
         self._watching = asyncio.create_task(self._watch())

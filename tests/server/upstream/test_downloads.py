@@ -206,10 +206,11 @@ def test_upstream_breaks_off(fake: FakeUpstream, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [1000, 3 * 2**20])
+@pytest.mark.parametrize("hashes", [{}, {"crc32c": "0"}], ids=["none", "unknown"])
 def test_a_file_without_a_digest_is_announced_with_that_of_its_first_bytes(
-    fake: FakeUpstream, tmp_path: Path, size: int
+    fake: FakeUpstream, tmp_path: Path, size: int, hashes: dict[str, str]
 ) -> None:
-    file = fake.add(tmp_path, "foo", data=os.urandom(size), extra={"hashes": {}})
+    file = fake.add(tmp_path, "foo", data=os.urandom(size), extra={"hashes": hashes})
     path, first = file.path, file.sha256
     file.fixed_path = path
     settings = settings_for(fake, tmp_path)

@@ -13,10 +13,10 @@ import trustme
 from publisher.cli.options.server import ServeArgs
 from publisher.cli.run.admin.upstream_settings import chosen_upstream
 from publisher.errors import ConfigurationError
-from publisher.server.settings import UpstreamSettings
+from publisher.server.settings import UpstreamSettings, UpstreamSource
 from publisher.server.upstream.errors import NotUpstreamError, UpstreamUnavailableError
 from publisher.server.upstream.options import UpstreamChoices, upstream_settings
-from tests.helpers.passing_on import filenames, passing_on, read, settings_for
+from tests.helpers.passing_on import QUICK, filenames, passing_on, read, settings_for
 from tests.helpers.upstream import PROXIED, FakeUpstream, fake_upstream
 
 ADA = "Basic " + base64.b64encode(b"ada:secret").decode()
@@ -142,6 +142,41 @@ def test_a_proxy_is_used_except_for_what_it_is_not_for(
     asyncio.run(scenario())
     hosts = [headers["host"] for headers in fake.headers]
     assert hosts == ["upstream.invalid"] * 2 + [fake.url.split("/")[2]] * 2
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 302 Found\r\nLocation: https://sign-in.example/\r\nContent-Length: 0\r\n\r\n",
+        b"nonsense\r\n\r\n",
+        b"",
+    ],
+    ids=["407", "redirect", "nonsense", "nothing"],
+)
+def test_the_password_of_a_proxy_is_in_no_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, answer: bytes
+) -> None:
+    async def scenario() -> UpstreamUnavailableError:
+        async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.read(2**16)
+            writer.write(answer)
+            writer.close()
+
+        proxy = await asyncio.start_server(refuse, "127.0.0.1", 0)
+        port = proxy.sockets[0].getsockname()[1]
+        monkeypatch.setenv("https_proxy", f"http://ada:secret@127.0.0.1:{port}")
+        monkeypatch.delenv("no_proxy", raising=False)
+        source = UpstreamSource("https://upstream.invalid/simple/")
+        async with proxy, passing_on(UpstreamSettings((source,), tmp_path / "cache", limits=QUICK)) as upstream:
+            with pytest.raises(UpstreamUnavailableError) as failure:
+                await upstream.page("foo", "", as_json=True)
+            assert "secret" not in str(upstream.state())
+        return failure.value
+
+    message = asyncio.run(scenario()).message
+    assert "secret" not in message + caplog.text
+    assert "SSLContext" not in message
 
 
 @pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", ""])

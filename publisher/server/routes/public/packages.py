@@ -82,13 +82,18 @@ class PublicRoutes:
             headers = _headers(hashlib.sha256(body).hexdigest(), b"text/plain; charset=utf-8")
             return ranged(request, self._keep(path, found, body, headers))
         opened = await self._upstream.open(found)
+        for _ in range(2):
+            if isinstance(opened, StoredPublicFile):
+                with suppress(FileNotFoundError):  # another process needed its room a moment ago
+                    return await self._stored(request, path, found, opened)
+                opened = await self._upstream.open(found)
+        if isinstance(opened, StoredPublicFile):
+            raise HttpError(503, "The file left the cache just now; try again.", [(b"retry-after", b"1")])
         if isinstance(opened, bytes):
             headers = _headers(key_of(found.file), content_type(filename))
             if len(opened) > self._upstream.settings.limits.kept_file:
                 return ranged(request, Response(200, opened, headers))
             return ranged(request, self._keep(path, found, opened, headers))
-        if isinstance(opened, StoredPublicFile):
-            return await self._stored(request, path, found, opened)
         return JoinedDownload(self._upstream, opened, _headers(opened.wanted.key, content_type(filename)))
 
     def file_from_memory(self, request: Request, path: str) -> Response | None:
@@ -100,10 +105,7 @@ class PublicRoutes:
         self, request: Request, path: str, found: FoundFile, stored: StoredPublicFile
     ) -> Response | LargeFile:
         in_thread = self._upstream.context.in_thread
-        try:
-            file = await in_thread(lambda: open_file(str(stored.path)))
-        except OSError:  # evicted a moment ago
-            raise HttpError(503, "The file left the cache just now; try again.", [(b"retry-after", b"1")]) from None
+        file = await in_thread(lambda: open_file(str(stored.path)))
         size = os.fstat(file.fileno()).st_size
         headers = _headers(stored.key, content_type(found.file.filename))
         if size > self._upstream.settings.limits.kept_file:

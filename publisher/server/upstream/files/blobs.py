@@ -1,6 +1,7 @@
 """Files and metadata on the disk, by digest: what is complete and verified, and nothing else."""
 
 import hashlib
+import logging
 import os
 import shutil
 import time
@@ -17,8 +18,14 @@ KEEP_FREE = 0.05
 MARK_EVERY = 86400.0
 """Seconds between two notes that a file is in use."""
 
+REPORT_EVERY = 3600.0
+"""Seconds between two lines in the log about a full cache."""
+
 LEFTOVER_AGE = 86400.0
 """Seconds after which an unfinished download of a process that ended is removed."""
+
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +50,9 @@ class BlobStore:
         for folder in (self.folder, self._temporary, self._pins):
             folder.mkdir(parents=True, exist_ok=True)
         self.size = 0
+        self._added = 0
+        """Bytes that this process stored since it counted all files."""
+        self._next_report = 0.0
         self._marked: dict[str, float] = {}
 
     def path(self, key: str) -> Path:
@@ -73,7 +83,7 @@ class BlobStore:
         if not self.has_room_for(len(body)):
             return False
         put_file(self._cache, self.path(key), body, durable=True)
-        self.size += len(body)
+        self._count(len(body))
         return True
 
     def place(self, temporary: Path, key: str) -> None:
@@ -82,7 +92,7 @@ class BlobStore:
             os.fsync(file.fileno())
             size = os.fstat(file.fileno()).st_size
         move(temporary, self.path(key))
-        self.size += size
+        self._count(size)
 
     def remove(self, key: str) -> bool:
         """Remove a file; tell whether there was one. Downloads of it that run go on."""
@@ -95,14 +105,20 @@ class BlobStore:
         return True
 
     def has_room_for(self, size: int) -> bool:
-        """Make room for a file by removing what was not used for longest; tell whether there is enough then."""
+        """
+        Make room for a file by removing what was not used for longest; tell whether there is enough then.
+
+        Other processes may fill the same cache, so the files are counted again once this one added a part of its size.
+        """
+        if self._added > self._limit // 20:
+            self.scan()
         missing = self._missing(size)
         return missing <= 0 or (size <= self._limit and self._evict(missing))
 
     def scan(self) -> list[Blob]:
         """Return all stored files, and correct the total size by them."""
         found = list(self._blobs())
-        self.size = sum(blob.size for blob in found)
+        self.size, self._added = sum(blob.size for blob in found), 0
         return found
 
     def clean_up(self) -> None:
@@ -125,23 +141,42 @@ class BlobStore:
         """Take keys out of every pinned set."""
         for path in self._pins.iterdir():
             kept = [key for key in path.read_text("utf-8").split() if key not in keys]
-            path.write_text("".join(f"{key}\n" for key in kept), "utf-8")
+            put_file(self._cache, path, "".join(f"{key}\n" for key in kept).encode())
 
     def _missing(self, size: int) -> int:
         """Return how many bytes must go before a file of ``size`` fits."""
         usage = shutil.disk_usage(self.folder)
         return max(self.size + size - self._limit, size + int(usage.total * KEEP_FREE) - usage.free)
 
+    def _count(self, size: int) -> None:
+        self.size += size
+        self._added += size
+
     def _evict(self, missing: int) -> bool:
+        """Remove files, but none where all of them would not be enough: others have filled the disk then."""
         pinned = self.pinned()
+        evictable = [blob for blob in self.scan() if blob.key not in pinned]
+        if sum(blob.size for blob in evictable) < missing:
+            self._report_full()
+            return False
         spare = self._limit // 20  # so that not every file that comes in has the folder read
         freed = 0
-        for blob in sorted(self.scan(), key=lambda blob: blob.used):
+        for blob in sorted(evictable, key=lambda blob: blob.used):
             if freed >= missing + spare:
                 break
-            if blob.key not in pinned and self.remove(blob.key):
+            if self.remove(blob.key):
                 freed += blob.size
         return freed >= missing
+
+    def _report_full(self) -> None:
+        now = time.monotonic()
+        if now >= self._next_report:
+            self._next_report = now + REPORT_EVERY
+            _log.warning(
+                "no room in the cache of public packages %s: files are passed on without being stored; free its disk, "
+                "or raise --cache-size",
+                self._cache,
+            )
 
     def _blobs(self) -> Iterator[Blob]:
         for path in self.folder.glob("??/*"):

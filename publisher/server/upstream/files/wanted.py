@@ -55,9 +55,8 @@ class Wanted:
             raise WrongContentError("Upstream sends more bytes than its page announces.")
 
     def digests(self) -> dict[str, Any]:
-        """Return hash objects for all announced digests that can be computed, and always for SHA-256."""
-        known = {name for name in self.hashes if name in hashlib.algorithms_guaranteed and not name.startswith("shake")}
-        return {name: hashlib.new(name, usedforsecurity=False) for name in known | {"sha256"}}
+        """Return hash objects for all announced digests, and always for SHA-256."""
+        return {name: hashlib.new(name, usedforsecurity=False) for name in {*self.hashes, "sha256"}}
 
     def verify(self, written: int, length: int | None, digests: Mapping[str, Any]) -> None:
         """Raise an UpstreamError unless all bytes came and every digest is right."""

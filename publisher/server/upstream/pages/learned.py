@@ -45,7 +45,7 @@ class LearnedFacts:
 
     def note_digest(self, name: str, url: str, sha256: str) -> None:
         """Note the digest of a stored file; raises OSError."""
-        put_file(self._cache, self._path(url), sha256.encode())
+        put_file(self._cache, self._path(url), sha256.encode(), durable=True)
         self._revisions[name] = self.revision(name) + 1
 
     def forget_digest(self, url: str) -> None:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import algorithms_guaranteed
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote, urldefrag, urljoin, urlsplit
 
@@ -26,6 +27,9 @@ _HASHED_URL = re.compile(
 )
 """The URLs of most files: plain ones, with the tail that `tail_of` finds."""
 
+_COMPUTED = {name for name in algorithms_guaranteed if not name.startswith("shake")}
+"""The digests that can be verified; a file for which upstream has only others is one without a digest."""
+
 _NULLABLE = {"requires-python", "provenance"}
 """The keys of a file that uv accepts as null."""
 
@@ -34,8 +38,8 @@ class ListedFile(NamedTuple):
     """
     A file as upstream's page lists it; a page may have thousands.
 
-    ``uploaded`` is in seconds since 1970, None where upstream does not say. ``metadata`` has the digests of the
-    metadata file, None where there is none.
+    ``uploaded`` is in seconds since 1970, None where upstream does not say. ``hashes`` has the digests that can be
+    verified, ``metadata`` those of the metadata file, None where there is none.
     """
 
     filename: str
@@ -189,7 +193,7 @@ def _digests(found: Any) -> dict[str, str] | None:
         return None
     if len(found) == 1 and isinstance(sha256 := found.get("sha256"), str):
         return {"sha256": sha256.lower()}
-    return {name: value.lower() for name, value in found.items() if isinstance(value, str)}
+    return {name: value.lower() for name, value in found.items() if name in _COMPUTED and isinstance(value, str)}
 
 
 def _metadata_digests(entry: Mapping[str, Any]) -> Mapping[str, str] | None:

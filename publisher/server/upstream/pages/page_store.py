@@ -51,12 +51,13 @@ class PageStore:
         except (OSError, ValueError, TypeError):
             return None
 
-    def body(self, name: str) -> bytes | None:
-        """Return a page's body, or None when it is not there or not what was stored."""
+    def body(self, name: str, digest: str = "") -> bytes | None:
+        """Return a page's body, or None when it is not there, not what was stored, or not that of ``digest``."""
         try:
             head, _, packed = self._path(name).read_bytes().partition(b"\n")
             body = decompress(packed)
-            return body if hashlib.sha256(body).hexdigest() == json.loads(head)["digest"] else None
+            found = hashlib.sha256(body).hexdigest()
+            return body if found == json.loads(head)["digest"] == (digest or found) else None
         except (OSError, ValueError, KeyError, TypeError, zlib.error):
             return None
 

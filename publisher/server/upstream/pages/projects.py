@@ -1,6 +1,7 @@
 """The life of public pages: fetched once, answered while they are asked for again, kept when upstream fails."""
 
 import asyncio
+import logging
 import time
 from collections import OrderedDict
 from contextlib import suppress
@@ -23,6 +24,12 @@ from publisher.server.upstream.pages.recent import EarlyPages, RecentListings, R
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+_log = logging.getLogger(__name__)
+
+AHEAD = 60.0
+"""Seconds that a page may seem to come from the future; more, and the clock was wrong when it was confirmed."""
 
 
 @dataclass(slots=True)
@@ -55,6 +62,7 @@ class ProjectPages:
         """Renders a page in the thread that parsed it, so that its many small objects don't outlive that."""
         self._flights: dict[str, asyncio.Task[None]] = {}
         self._saving: dict[str, asyncio.Task[None]] = {}
+        self._unsaved: OrderedDict[str, PageState] = OrderedDict()
         self._places = asyncio.Semaphore(context.limits.flights)
         self._revisions = 0
 
@@ -66,7 +74,7 @@ class ProjectPages:
         age = self._context.clock() - state.confirmed
         if age > self._limits.stale:
             return None
-        if age > state.facts.max_age:
+        if age > state.facts.max_age or age < -AHEAD:
             self._refresh_behind(state, source)
         return state
 
@@ -113,6 +121,10 @@ class ProjectPages:
         found = await self._parsed(state)
         if found is None:
             self.forget(name)
+            state = await self.get(name, source)
+            found = await self._parsed(state)
+        if found is None:
+            self.forget(name)
             await self._context.in_thread(lambda: self._store.remove(name))
             state = await self.get(name, source)
             found = await self._parsed(state)
@@ -140,7 +152,8 @@ class ProjectPages:
         return state, listing
 
     async def _parsed(self, state: PageState) -> ParsedPage | None:
-        body = state.body or await self._context.in_thread(lambda: self._store.body(state.name))
+        digest = state.facts.digest
+        body = state.body or await self._context.in_thread(lambda: self._store.body(state.name, digest))
         if body is not None:
             with suppress(NotAnIndexPageError):
                 parsed, packed = await self._context.parsing(
@@ -277,11 +290,24 @@ class ProjectPages:
     async def _save(self, state: PageState, reply: PageReply) -> None:
         """Store a page that is answered already; one that can't be stored stays in memory."""
         facts, confirmed = state.facts, state.confirmed
-        with suppress(OSError):
+        try:
             state.facts = await self._context.in_thread(
                 lambda: self._store.save(state.name, facts, reply.body, confirmed, reply.packed)
             )
             state.body = None
+        except OSError as error:
+            _log.warning("can't write the page of %s to the cache of public packages: %s", state.name, error)
+            self._bound_unsaved(state)
+
+    def _bound_unsaved(self, state: PageState) -> None:
+        """Drop the oldest bodies that could not be stored; their pages are fetched anew."""
+        self._unsaved[state.name] = state
+        self._unsaved.move_to_end(state.name)
+        while len(self._unsaved) > 1 and self._unsaved_size() > self._limits.unsaved_pages:
+            self._unsaved.popitem(last=False)[1].body = None
+
+    def _unsaved_size(self) -> int:
+        return sum(len(state.body or b"") for state in self._unsaved.values())
 
     def _parse(self, name: str, source: UpstreamSource, reply: PageReply) -> tuple[bytes, RenderedEarly | None]:
         parsed, packed = _parse(reply.body, reply.url, name)
