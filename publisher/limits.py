@@ -17,7 +17,8 @@ class DistributionLimits:
     An archive may expand to ``expansion_ratio`` times its size, as on the Python Package Index, and to
     ``expansion_floor`` bytes however small it is. ``global_headers`` bounds all global pax headers together, which
     `tarfile` copies for every member, and ``chained_headers`` those in a row, which it reads by recursion.
-    ``field_names`` counts different names of fields: the specification has some thirty. A tar file may have
+    ``field_names`` counts different names of fields: the specification has some thirty. ``tags`` are all
+    combinations of the parts of a wheel's name. A tar file may have
     ``tar_file`` bytes as it is, and ``tar_stream`` unpacked.
     """
 
@@ -35,6 +36,7 @@ class DistributionLimits:
     metadata_head: int = MEGABYTE
     field_names: int = 100
     requirement: int = 10_000
+    tags: int = 1000
     tar_file: int = 2**40
     tar_stream: int = 2**40
 
@@ -192,6 +194,7 @@ class Limits:
     password_minimum: int = 8
     password: int = 72
     other_password: int = 1024
+    credentials: int = 8 * KILOBYTE
     yank_reason: int = 500
     reason_phrase: int = 300
     # logins

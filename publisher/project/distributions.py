@@ -4,6 +4,7 @@ import enum
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
+from math import prod
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -138,6 +139,7 @@ def parse_filename(text: str) -> DistName:
         raise InvalidDistributionError(f"the file name {text[:40]!r}... is longer than {limit} bytes")
     try:
         if text.endswith(".whl"):
+            _bound_tags(text)
             name, version, _, _ = parse_wheel_filename(text)
             return DistName(text, Kind.WHEEL, _valid(name), version)
         if text.endswith((".tar.gz", ".zip")):
@@ -149,6 +151,13 @@ def parse_filename(text: str) -> DistName:
         f"{text!r} is neither a wheel (.whl) nor a source distribution (.tar.gz, .zip)",
         hint="Give the files that a build wrote, for example dist/*.whl and dist/*.tar.gz.",
     )
+
+
+def _bound_tags(filename: str) -> None:
+    """Raise InvalidDistributionError for a wheel's name of so many combinations of tags that they fill the memory."""
+    parts = filename.removesuffix(".whl").rsplit("-", 3)[1:]
+    if prod(part.count(".") + 1 for part in parts) > LIMITS.distributions.tags:
+        raise InvalidDistributionError(f"the file name {filename!r} has more tags than installers know")
 
 
 def read_distribution(

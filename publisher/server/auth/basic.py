@@ -4,12 +4,15 @@ import base64
 import binascii
 import unicodedata
 
+from publisher.limits import LIMITS
 from publisher.server.auth.errors import CredentialsRefusedError
 
 
 def parse_basic(header: bytes) -> tuple[str, str]:
     """Return user name and password; raise CredentialsRefusedError for a header that has none."""
     scheme, _, encoded = header.partition(b" ")
+    if len(encoded) > LIMITS.credentials:  # comparing letters takes the square of how many marks one of them has
+        raise CredentialsRefusedError("The user name or the password is too long.")
     try:
         text = base64.b64decode(encoded.strip(), validate=True)
     except (binascii.Error, ValueError):

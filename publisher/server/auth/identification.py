@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from contextlib import suppress
 
+from publisher.limits import LIMITS
 from publisher.server.auth.access.control import AccessControl
 from publisher.server.auth.audit.failed_logins import FailedLogins
 from publisher.server.auth.authenticator import Authenticator
@@ -61,9 +62,10 @@ class Identification:
         if verifier is None:
             raise CredentialsRefusedError("The token is not one of this index.")
         found = await verifier.verify(token)
-        if len(self._tokens) >= REMEMBERED_TOKENS:
-            self._tokens.clear()
-        self._tokens[header] = verifier, token
+        if len(header) <= LIMITS.credentials:  # one with more has blanks, and could have other ones each time
+            if len(self._tokens) >= REMEMBERED_TOKENS:
+                self._tokens.clear()
+            self._tokens[header] = verifier, token
         return found
 
     async def _known_name(self, header: bytes) -> str | None:

@@ -15,6 +15,10 @@ UNTRUSTED = "publisher.untrusted_proxy"
 """Set in the scope of a request that came with forwarded headers from an address that is not trusted."""
 
 _HOST = re.compile(r"[A-Za-z0-9._-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
+_PATH = re.compile(r"[A-Za-z0-9._~%+@:/-]{1,500}")
+_HOPS = 50
+"""Proxies that a request may have passed: the header may have ten thousand."""
+
 _PREFIX = b"x-forwarded-"
 _log = logging.getLogger(__name__)
 
@@ -60,7 +64,7 @@ class Forwarding:
         host, _, path = _first(forwarded.get(b"x-forwarded-host", "")).partition("/")
         prefixes = [path, *_items(forwarded.get(b"x-forwarded-prefix", ""))]
         prefix = "/".join(stripped for each in prefixes if (stripped := each.strip("/")))
-        if prefix:
+        if _PATH.fullmatch(prefix):
             scope["root_path"] = f"/{prefix}"
         if _HOST.fullmatch(host):
             headers = [(name, value) for name, value in headers if name != b"host"]
@@ -69,10 +73,15 @@ class Forwarding:
 
     def _client(self, addresses: list[str]) -> str | None:
         """Return the last address that is no trusted proxy's: those before it are what anybody may have written."""
-        found = [address for each in addresses if (address := _address(each)) is not None]
-        if self._everybody:
-            return found[-1] if found else None
-        return next((each for each in reversed(found) if not self._trusts(each)), found[0] if found else None)
+        found: str | None = None
+        for each in reversed(addresses[-_HOPS:]):
+            address = _address(each)
+            if address is None:
+                continue
+            found = address
+            if self._everybody or not self._trusts(address):
+                break
+        return found
 
     def _is_trusted(self, address: str) -> bool:
         try:

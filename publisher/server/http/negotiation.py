@@ -2,30 +2,31 @@
 
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from functools import lru_cache
 
 from werkzeug.datastructures import Accept, MIMEAccept  # noqa: TID251 - the only door to werkzeug
 from werkzeug.http import parse_accept_header, parse_if_range_header, parse_range_header  # noqa: TID251
 from werkzeug.sansio.http import is_resource_modified  # noqa: TID251
+
+from publisher.server.http.remembering import remembered
 
 
 class UnsatisfiableRangeError(Exception):
     """A range begins behind the end."""
 
 
-@lru_cache(maxsize=512)
+@remembered(512)
 def best_type(accept: str, offers: tuple[str, ...]) -> str | None:
     """Return the media type that a header prefers, of equals the first; None where it accepts none."""
     return parse_accept_header(accept, MIMEAccept).best_match(offers)
 
 
-@lru_cache(maxsize=512)
+@remembered(512)
 def accepts_encoding(accept_encoding: str, encoding: str) -> bool:
     """Tell whether a client accepts a content encoding; ``;q=0`` says that it does not."""
     return bool(parse_accept_header(accept_encoding, Accept).quality(encoding) > 0)
 
 
-@lru_cache(maxsize=4096)
+@remembered(4096)
 def is_unmodified(if_none_match: str, if_modified_since: str, etag: str, last_modified: str = "") -> bool:
     """Tell whether a client has a representation already; a date counts only without tags."""
     return not is_resource_modified(

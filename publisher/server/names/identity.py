@@ -1,9 +1,12 @@
 """The identity of a distribution file: two spellings that installers take for the same file have the same."""
 
 from functools import lru_cache
+from math import prod
 
 from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, parse_sdist_filename, parse_wheel_filename
 from packaging.version import InvalidVersion
+
+from publisher.limits import LIMITS
 
 Identity = tuple[object, ...]
 
@@ -17,9 +20,18 @@ def identity(filename: str) -> Identity:
     """
     try:
         if filename.endswith(".whl"):
-            return parse_wheel_filename(filename)
+            return _of_wheel(filename)
         if filename.endswith((".tar.gz", ".zip")):
             return (*parse_sdist_filename(filename), "sdist")
     except (InvalidWheelFilename, InvalidSdistFilename, InvalidVersion, ValueError):
         pass
     return (filename,)
+
+
+def _of_wheel(filename: str) -> Identity:
+    """Return the identity of a wheel, with the three parts of its tags rather than their thousand combinations."""
+    tags = [frozenset(part.lower().split(".")) for part in filename.removesuffix(".whl").rsplit("-", 3)[1:]]
+    if prod(map(len, tags)) > LIMITS.distributions.tags:
+        return (filename,)
+    name, version, build, _ = parse_wheel_filename(filename)
+    return (name, version, build, *tags)

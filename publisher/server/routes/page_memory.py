@@ -3,10 +3,10 @@
 import gzip
 import hashlib
 from dataclasses import dataclass
-from functools import lru_cache
 
 from publisher.server.http.messages import Headers, Request, Response
 from publisher.server.http.negotiation import accepts_encoding, best_type, is_unmodified
+from publisher.server.http.remembering import remembered
 from publisher.server.routes.browsers import SECURITY_HEADERS
 
 JSON = "application/vnd.pypi.simple.v1+json"
@@ -28,7 +28,7 @@ _PAGE_HEADERS: Headers = [
 ]
 
 
-@lru_cache(maxsize=512)
+@remembered(512)
 def negotiate(accept: str) -> str:
     """
     Return the content type that an ``Accept`` header prefers among those of the simple API, as PyPI negotiates.

@@ -119,6 +119,15 @@ def overlapping(it: Attacked) -> None:
     assert it.upload(WHEEL, data[:end] + extra + last) in {200, 400, 409}
 
 
+def tags(it: Attacked) -> None:
+    """Names whose tags have thousands of combinations."""
+    letters = ".".join("abcdefghijklmnopqrstuvwxy")
+    for number in range(20):
+        name = f"evil-1.{number}-{letters}-{letters}-{letters}.whl"
+        assert it.upload(name, b"") == 400
+        assert it.get(f"packages/{name}") == 404
+
+
 def numbers(it: Attacked) -> None:
     many = "1" * 5000
     for method, path in (("PUT", f"projects/x/{many}/yanked"), ("DELETE", f"projects/x/{many}")):
@@ -173,6 +182,7 @@ ARCHIVES = {
     "a description of megabytes": Attack(lambda it: head(it, "", "x" * 30 * MEGABYTE), 1, 60),
     "the costliest page": Attack(costly_page, 3, 60),
     "requirements and specifiers": Attack(requirements, 1, 60),
+    "thousands of tags in a name": Attack(tags, 1, 10),
     "numbers of many digits": Attack(numbers, 1, 30),
     "a pax header of digits": Attack(digits, 1, 30),
     "chained headers": Attack(

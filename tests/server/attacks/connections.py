@@ -270,6 +270,14 @@ def odd_credentials(it: Attacked) -> None:
         assert it.status(request + b"Authorization: " + value + b"\r\n\r\n") == 401
 
 
+def many_marks(it: Attacked) -> None:
+    """Letters with thousands of marks, whose order takes the square of their number to find, in names and passwords."""
+    marks = "a" + "\u0301\u0316" * 11_000
+    for name, password in ((marks, "x"), ("ada", marks), ("x" * 40_000, "x")) * 4:
+        plain = base64.b64encode(f"{name}:{password}".encode())
+        assert it.status(b"GET /whoami HTTP/1.1\r\nHost: x\r\nAuthorization: Basic " + plain + b"\r\n\r\n") == 401
+
+
 def slow_readers(it: Attacked) -> None:
     """Clients that ask for much and take nothing."""
     request = f"GET /{QUIET} HTTP/1.1\r\nHost: x\r\n".encode() + AUTHORIZATION + b"\r\n"
@@ -305,6 +313,7 @@ CONNECTIONS = {
     "cookies": Attack(cookies, 1, 30),
     "names of 50 kB": Attack(long_names, 2, 20),
     "accounts with odd names": Attack(odd_accounts, 1, 30),
+    "letters with thousands of marks": Attack(many_marks, 1, 20),
     "odd credentials": Attack(odd_credentials, 1, 30),
     "readers that take nothing": Attack(slow_readers, 2, 60),
 }

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from publisher.server.http import forwarding
 from publisher.server.http.forwarding import EVERYBODY, Forwarding, is_trustable, place_of
 from tests.helpers.dists import make_wheel
 from tests.helpers.http import JSON, Client
@@ -52,10 +53,24 @@ def test_none_counts_from_anybody_else(trusted: tuple[str, ...]) -> None:
         ('"[2001:db8::1]:443"', "2001:db8::1"),
         ("unknown, 192.0.2.7", "192.0.2.7"),
         ("nonsense", "10.0.0.1"),
+        ("192.0.2.7" + ", 10.1.1.1" * 40, "192.0.2.7"),
     ],
 )
 def test_the_client_is_the_last_that_is_no_proxy(forwarded: str, expected: str) -> None:
     assert applied(("X-Forwarded-For", forwarded))[0] == expected
+
+
+def test_a_header_of_thousands_of_addresses_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+
+    def address_of(text: str) -> str:
+        read.append(text)
+        return text
+
+    monkeypatch.setattr(forwarding, "_address", address_of)
+    for address in ("10.1.1.1", "192.0.2.7"):
+        assert applied(("X-Forwarded-For", ", ".join([address] * 6000)))[0] == address
+    assert len(read) < 100
 
 
 def test_a_host_that_only_a_proxy_reaches_takes_the_last_address() -> None:
@@ -70,6 +85,8 @@ def test_a_host_that_only_a_proxy_reaches_takes_the_last_address() -> None:
         ([("X-Forwarded-Prefix", "/outer, /inner/")], ("inside", "/outer/inner")),
         ([("X-Forwarded-Prefix", "/outer"), ("X-Forwarded-Prefix", "inner")], ("inside", "/outer/inner")),
         ([("X-Forwarded-Host", 'a"><script>')], ("inside", "")),
+        ([("X-Forwarded-Prefix", "/a b")], ("inside", "")),
+        ([("X-Forwarded-Prefix", "/" + "a" * 1000)], ("inside", "")),
         ([("X-Forwarded-Host", "[::1]:8080")], ("[::1]:8080", "")),
     ],
 )

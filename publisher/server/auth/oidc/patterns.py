@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
 from publisher.server.auth.oidc.errors import ClaimMismatchError, InvalidPublisherError
@@ -13,7 +12,18 @@ LONGEST = 500
 
 def matches(pattern: str, text: str) -> bool:
     """Tell whether a pattern matches a whole text, in which upper and lower case differ."""
-    return _expression(pattern).fullmatch(text) is not None
+    first, *others = pattern.split("*")
+    if not others:
+        return pattern == text
+    if not text.startswith(first) or not text.endswith(others[-1]):
+        return False
+    position, end = len(first), len(text) - len(others[-1])
+    for part in others[:-1]:  # the first place of each is the best one: an expression would try all of them
+        found = text.find(part, position, end)
+        if found < 0:
+            return False
+        position = found + len(part)
+    return position <= end
 
 
 def claim(claims: Mapping[str, Any], name: str) -> str:
@@ -48,8 +58,3 @@ def setting(settings: Mapping[str, Any], name: str, form: str = r".+", default: 
     if not isinstance(value, str) or not value.isprintable() or len(value) > LONGEST or not re.fullmatch(form, value):
         raise InvalidPublisherError(f"{name}: {value!r} is not valid.")
     return value
-
-
-@lru_cache(maxsize=1024)
-def _expression(pattern: str) -> re.Pattern[str]:
-    return re.compile(".*".join(map(re.escape, pattern.split("*"))), re.DOTALL)

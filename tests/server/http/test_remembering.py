@@ -1,0 +1,43 @@
+"""What clients send again is remembered; headers of 60 kB, each another one, take no memory."""
+
+import tracemalloc
+from collections.abc import Callable
+
+import pytest
+
+from publisher.server.http.negotiation import accepts_encoding, best_type, is_unmodified
+from publisher.server.http.remembering import remembered
+from publisher.server.routes.page_memory import negotiate
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda text: best_type(text, ("text/html",)),
+        lambda text: accepts_encoding(text, "gzip"),
+        lambda text: is_unmodified(text, "", '"tag"'),
+        lambda text: is_unmodified("", text, '"tag"'),
+        negotiate,
+    ],
+    ids=["media types", "encodings", "tags", "dates", "pages"],
+)
+def test_long_headers_are_not_kept(ask: Callable[[str], object]) -> None:
+    ask("text/html")
+    tracemalloc.start()
+    for number in range(100):
+        ask(f"text/x{number}, {'x' * 60_000}")
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept < 2**20
+
+
+def test_short_texts_are_remembered() -> None:
+    calls: list[str] = []
+
+    @remembered(10)
+    def shout(text: str) -> str:
+        calls.append(text)
+        return text.upper()
+
+    assert {shout("a") for _ in range(3)} == {"A"}
+    assert calls == ["a"]
