@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 MOST_STEPS = 2_000_000
-"""Tags and attributes of one page: ten times what a page with 200,000 files has use for."""
+"""Tags and attributes of one page: ten times the number on a page with 200,000 files."""
 
 _TAG = re.compile(r"<([a-zA-Z][^\s/>]*)")
 _ATTRIBUTE = re.compile(r"""[\s/]*([^\s/>][^\s/>=]*)(\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>]*)))?""")

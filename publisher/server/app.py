@@ -168,7 +168,7 @@ class IndexApp:
         self._inspection.end_soon()
 
     async def stop(self) -> None:
-        """End what runs in the background."""
+        """End background work."""
         if self.upstream is not None:
             await self.upstream.stop()
         await self._first_uses.stop()
@@ -185,7 +185,7 @@ class IndexApp:
         self._catalog.close()
 
     def _create_authorization(self) -> Authorization:
-        """Return what decides about every request, over the accounts, their tokens, and the records of projects."""
+        """Return the authorization of all requests, over the accounts, their tokens, and the records of projects."""
         settings = self._settings
         ownership = CatalogOwnership(settings, self._catalog)
         facts = CatalogFacts(self._catalog, self._maintainers, ownership, passes_on=settings.passes_on)
@@ -215,7 +215,7 @@ class IndexApp:
         return [publisher.title for publisher in await self._publishing.remove_of(account)]
 
     def _create_upstream(self) -> Upstream | None:
-        """Return what passes public packages on, None where the operator chose no upstream."""
+        """Return the proxy of public packages, None where the operator chose no upstream."""
         if self._settings.upstream is None:
             return None
         records = FolderRecords(f"{DOT_FOLDER}/upstream", self._storages.packages)
@@ -257,7 +257,7 @@ class IndexApp:
         )
 
     async def _report_accounts(self, *, again: bool = False) -> None:
-        """Read the accounts, so that the log has what is wrong with them before anybody logs in."""
+        """Read the accounts, so that the log has their problems before the first login."""
         if again:
             self._authenticator.forget_accounts()
         with suppress(AccountsUnavailableError, StorageError):  # which is logged, and asked again by each request
@@ -313,7 +313,7 @@ class IndexApp:
         self._access_log.log(request, status, sent, started)
 
     async def _answer(self, request: Request) -> Answer:
-        """Find the route, ask whether the request may use it, and return what its handler answers."""
+        """Find the route, ask whether the request may use it, and return its handler's answer."""
         path = request.path.lstrip("/")  # pypiserver takes //simple/ too
         route, rest = self.table.find(request.method, path)
         await self._authorization.require(request, route.right, rest)

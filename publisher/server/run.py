@@ -115,7 +115,7 @@ def give_back_large_blocks() -> None:
     Let the C library return each block of 128 kB or more to the system as soon as it is free.
 
     glibc begins that way and raises the size whenever such a block is freed, so pages and files would leave holes.
-    Threads share two heaps: with one heap each, every one of them keeps what its largest task left free.
+    Threads share two heaps: with one heap each, each keeps the memory of its largest task.
     """
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):  # another C library
@@ -213,7 +213,7 @@ class _Server(uvicorn.Server):
             self._on_ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Let running requests finish, and work on what was sent not for long."""
+        """Let running requests finish, and end slow reading of uploads soon."""
         self._app.stop_soon()
         await super().shutdown(sockets)
 

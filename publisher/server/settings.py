@@ -14,7 +14,7 @@ CLIENT_NAME = "pypi-publish"
 
 
 class Activity(enum.StrEnum):
-    """What an account may be needed for, named as pypiserver's ``--authenticate`` names it."""
+    """Activities that may need an account, named as by pypiserver's ``--authenticate``."""
 
     DOWNLOAD = "download"
     LIST = "list"
@@ -69,23 +69,22 @@ class ServerSettings:
     """
     Everything that `publisher.server.app.create_app` needs to know.
 
-    ``roots`` are the package folders; uploads go to the first. ``authenticate`` names what needs an account; the rest
-    is open to everybody. ``admin_token`` opens the account API; without it the API refuses everybody. ``fallback_url``
-    is the index that unknown names are sent to, None for none; names that match ``reserved`` (``acme-*``) never are.
-    ``client_uploaders`` are the accounts that may change the index's own client, `pypi-publish`.
-    ``scheme`` is that of the URL that clients use, where what stands in front ends TLS without saying so.
-    ``state`` is the file with the list of owned names, beside the accounts where it is None. The storages are folders
-    on a disk where they are None: the first root, and the folder of the htpasswd file.
-    ``allow_plaintext`` takes entries of the htpasswd file that are no hash for passwords in clear text.
-    ``accept_legacy`` takes uploads in the formats that pypiserver takes (eggs, ``.tar.bz2``, installers), unchecked.
-    ``public_url`` is the index's URL as clients and issuers of trusted publishing know it, None where it is not known.
-    ``revision`` names what was deployed, for `/health`; it is no secret.
-    ``audit_days`` is how long the audit trail keeps its events.
-    ``siblings`` is what this process shares with others that serve the same index, None where it is alone.
-    ``bucket`` is the URL of the bucket that has the packages and all that belongs to accounts; there are no ``roots``
-    then. ``signed_from`` is the size in bytes from which files are fetched from the bucket itself, None for
-    never. ``htpasswd_is_foreign`` takes the accounts from that file of this machine, and never changes it.
-    ``trusted_proxies`` are the addresses and networks whose ``X-Forwarded-*`` count, ``*`` for every peer.
+    ``roots`` are the package folders; uploads go to the first. ``authenticate`` names the activities that need an
+    account; the rest is open to everybody. ``admin_token`` opens the account API; without it the API refuses everybody.
+    ``fallback_url`` is the index that unknown names are sent to, None for none; names that match ``reserved``
+    (``acme-*``) never are. ``client_uploaders`` are the accounts that may change the index's own client,
+    `pypi-publish`. ``scheme`` is that of the URL that clients use, where a proxy ends TLS without saying so. ``state``
+    is the file with the list of owned names, beside the accounts where it is None. The storages are folders on a disk
+    where they are None: the first root, and the folder of the htpasswd file. ``allow_plaintext`` takes entries of the
+    htpasswd file that are no hash for passwords in clear text. ``accept_legacy`` takes uploads in the formats that
+    pypiserver takes (eggs, ``.tar.bz2``, installers), unchecked. ``public_url`` is the index's URL as clients and
+    issuers of trusted publishing know it, None where it is not known. ``revision`` names the deployed commit, for
+    `/health`; it is no secret. ``audit_days`` is how long the audit trail keeps its events. ``siblings`` is what this
+    process shares with others that serve the same index, None where it is alone. ``bucket`` is the URL of the bucket
+    that has the packages and all that belongs to accounts; there are no ``roots`` then. ``signed_from`` is the size in
+    bytes from which files are fetched from the bucket itself, None for never. ``htpasswd_is_foreign`` takes the
+    accounts from that file of this machine, and never changes it. ``trusted_proxies`` are the addresses and networks
+    whose ``X-Forwarded-*`` count, ``*`` for every peer.
     """
 
     roots: tuple[Path, ...]

@@ -40,7 +40,7 @@ GIVEN_UP = 6
 
 @dataclass
 class _Slot:
-    """The place of one worker: its process, its pipe, and what is known of it."""
+    """The place of one worker: its process, its pipe, and its state."""
 
     pid: int | None = None
     report: int = -1
@@ -162,7 +162,7 @@ class Supervisor:
             os.read(self._woken, 4096)
 
     def _hear(self, slot: _Slot) -> None:
-        """Take what a worker has reported."""
+        """Handle a worker's reports."""
         if slot.pid is None or not select.select([slot.report], [], [], 0)[0]:
             return
         for report in read_reports(slot.report):
@@ -201,7 +201,7 @@ class Supervisor:
             self._log.write(f"{what}; another one starts {f'in {pause:.2g} s' if pause else 'at once'}")
 
     def _obey(self) -> None:
-        """Do what signals ask for."""
+        """Handle signals."""
         asked, self._signals = self._signals, []
         for number in asked:
             if number in {signal.SIGINT, signal.SIGTERM}:
@@ -221,7 +221,7 @@ class Supervisor:
             self._pass_on(signal.SIGTERM)
 
     def _end_late(self) -> None:
-        """Kill what does not end."""
+        """Kill workers that do not end."""
         if self._stopping_since is not None and time.monotonic() - self._stopping_since > self._times.grace:
             self._pass_on(signal.SIGKILL)
 

@@ -1,8 +1,8 @@
 """
 The HTTP protocol of the index: uvicorn's, with answers from memory, files sent by the kernel, and bounds on clients.
 
-What it uses of uvicorn beyond the documented is listed in `missing_internals`; where that is not as expected, uvicorn
-serves without it.
+The parts of uvicorn that it uses beyond the documented is listed in `missing_internals`; where that is not as expected,
+uvicorn serves without it.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ _FLOW = {"read_paused", "resume_reading"}
 
 
 def missing_internals() -> list[str]:
-    """Return what `IndexProtocol` uses of uvicorn and this version of it lacks."""
+    """Return the parts of uvicorn that `IndexProtocol` uses and this version lacks."""
     loop = asyncio.new_event_loop()
     try:
         config = uvicorn.Config(_no_app, log_config=None, ws="none", lifespan="off", interface="asgi3")
@@ -60,8 +60,8 @@ class IndexProtocol(HttpToolsProtocol):
     """
     uvicorn's HTTP protocol with two short cuts: answers from memory without a task, and files sent by the kernel.
 
-    It also bounds what uvicorn does not: the size of a request's head and trailers, the time that head and body take to
-    come, and the time that a client takes nothing of its answer. Trailers are dropped (RFC 9110, 6.5.1).
+    It also adds bounds that uvicorn lacks: the size of a request's head and trailers, the time that head and body take
+    to come, and the time that a client takes nothing of its answer. Trailers are dropped (RFC 9110, 6.5.1).
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -138,7 +138,7 @@ class IndexProtocol(HttpToolsProtocol):
             self.flow.pause_reading()
 
     def _refuse(self, status: int, message: str) -> None:
-        """Answer what is no complete request, and close the connection."""
+        """Answer an incomplete request, and close the connection."""
         if not self.transport.is_closing():
             headers = [(b"content-type", TEXT_TYPE), (b"connection", b"close")]
             response = Response(status, message.encode(), headers)
@@ -147,7 +147,7 @@ class IndexProtocol(HttpToolsProtocol):
             self.transport.close()
 
     def on_headers_complete(self) -> None:
-        """Answer at once what the index has in memory; else start the application, which may have files sent."""
+        """Answer at once from the index's memory; else start the application, which may have files sent."""
         self._head_since = None
         self._body_since, self._body_size, self._body_total = self.loop.time(), 0, 0
         modern = self.parser.get_http_version() == "1.1"
@@ -210,7 +210,7 @@ class IndexProtocol(HttpToolsProtocol):
         return True
 
     async def _send(self, cycle: RequestResponseCycle, message: Message) -> None:
-        """Send what uvicorn sends, and the messages of the two extensions."""
+        """Send uvicorn's messages, and those of the two extensions."""
         if self.transport.is_closing():
             cycle.disconnected = True  # which uvicorn learns a moment later
         if message["type"] == ZERO_COPY:

@@ -36,7 +36,7 @@ class WorkerPipes:
 
 
 def read_reports(report: int) -> list[bool | ReportedError]:
-    """Return what a worker has reported by now: True when it serves, or its failure; none at its end."""
+    """Return the reports of a worker so far: True when it serves, or its failure; none at its end."""
     found: list[bool | ReportedError] = []
     for line in os.read(report, 65536).splitlines():
         record = json.loads(line)

@@ -1,4 +1,4 @@
-"""One line for each request: who, what, how it ended, how much and how long; no secrets."""
+"""One line for each request: user, URL, status, bytes and duration; no secrets."""
 
 import json
 import time
@@ -20,7 +20,7 @@ class AccessLog:
 
     def log(self, request: Request, status: int, sent: int, started: float) -> None:
         """
-        Log one request; ``started`` is what ``time.perf_counter`` said when it came, ``sent`` the bytes of body.
+        Log one request; ``started`` is the ``time.perf_counter`` of its arrival, ``sent`` the bytes of body.
 
         Queries and headers are left out: people put tokens there.
         """

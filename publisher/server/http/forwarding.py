@@ -72,7 +72,7 @@ class Forwarding:
         return headers
 
     def _client(self, addresses: list[str]) -> str | None:
-        """Return the last address that is no trusted proxy's: those before it are what anybody may have written."""
+        """Return the last address that is no trusted proxy's: clients may have made up those before it."""
         found: str | None = None
         for each in reversed(addresses[-_HOPS:]):
             address = _address(each)
@@ -92,7 +92,7 @@ class Forwarding:
         return any(mapped in network for network in self._networks)
 
     def _tell(self, peer: str, forwarded: dict[bytes, str]) -> None:
-        """Log once what to do about a proxy that is not trusted yet."""
+        """Log once how to trust a proxy that is not trusted yet."""
         if not self._told:
             self._told = True
             names = ", ".join(sorted(name.decode() for name in forwarded))
@@ -113,7 +113,7 @@ def is_trustable(text: str) -> bool:
 
 
 def place_of(address: str) -> str:
-    """Return what counts as one place when attempts are counted: an IPv4 address, or the network of an IPv6 one."""
+    """Return the place to which attempts are counted: an IPv4 address, or the network of an IPv6 one."""
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
@@ -130,7 +130,7 @@ def _first(text: str) -> str:
 
 
 def _address(text: str) -> str | None:
-    """Return an address without the port that some proxies add, None for what is none."""
+    """Return an address without the port that some proxies add, None for anything else."""
     bare = text.strip('"')
     if bare.startswith("["):
         bare = bare[1:].partition("]")[0]

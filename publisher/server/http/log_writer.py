@@ -94,7 +94,7 @@ class SupervisorLog:
         self.flush()
 
     def flush(self, patience: float = 0.0) -> bool:
-        """Write what can be written within so many seconds; return whether nothing is left."""
+        """Write as much as possible within so many seconds; return whether nothing is left."""
         deadline = time.monotonic() + patience
         while self._lines and not self._write_one() and time.monotonic() < deadline:
             time.sleep(0.01)
@@ -118,7 +118,7 @@ def _as_bytes(lines: list[str]) -> bytes:
 
 
 class QueuedLogHandler(logging.Handler):
-    """Hands what the program logs to a `LogWriter`."""
+    """Hands log records to a `LogWriter`."""
 
     def __init__(self, writer: LogWriter) -> None:
         super().__init__()

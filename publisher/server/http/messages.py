@@ -102,7 +102,7 @@ class MountedApp:
 
 
 class Request:
-    """One request: what its line and headers say, and its body as it comes in."""
+    """One request: its line, its headers, and its body as it comes in."""
 
     __slots__ = ("_headers", "_limits", "_receive", "method", "path", "principal", "scope", "username")
 

@@ -1,4 +1,4 @@
-"""What a client accepts, has already, and wants a part of: Accept, validators and ranges (RFC 9110, 12 to 14)."""
+"""Content negotiation: Accept, validators and ranges (RFC 9110, 12 to 14)."""
 
 from datetime import UTC
 from email.utils import parsedate_to_datetime

@@ -1,4 +1,4 @@
-"""What belongs to accounts, copied from one store to another: passwords, roles, tokens, publishers, the audit trail."""
+"""Data of accounts, copied from one store to another: passwords, roles, tokens, publishers, the audit trail."""
 
 from contextlib import suppress
 
@@ -16,7 +16,7 @@ LOG_FOLDERS = ("audit",)
 
 
 def copy_accounts(source: Files, htpasswd: str, target: Files, target_htpasswd: str) -> int:
-    """Copy everything, and return how many files and logs there were; what is there from an earlier try is replaced."""
+    """Copy everything, and return how many files and logs there were; copies of an earlier try are replaced."""
     keys = [(htpasswd, target_htpasswd), (f"{htpasswd}.access", f"{target_htpasswd}.access")]
     keys += [(key, key) for key in FILES]
     keys += [(f"{folder}/{name}",) * 2 for folder in FOLDERS for name in source.list(folder)]

@@ -51,7 +51,7 @@ class BucketSource:
         self.objects.download(record.key(file.filename), path)
 
     def leftovers(self) -> Leftovers:
-        """Return what finds objects that no record lists."""
+        """Return the finder of objects that no record lists."""
         return Leftovers(self.objects, self._files, self._identity.identifier)
 
     def _file(self, record: ProjectRecord, filename: str) -> PortableFile:

@@ -18,12 +18,12 @@ from publisher.server.store.bucket.records import FOLDER
 from publisher.server.store.spool import digest_file
 
 OURS = {KEY, UNFINISHED, STATE, CREDENTIALS, UPLOADS, FOLDER, DOT_FOLDER, "leases", "once"}
-"""What an index has directly below its prefix."""
+"""The folders of an index directly below its prefix."""
 
 
 @dataclass
 class CheckResult:
-    """How much was checked, what is wrong, which objects no record lists, and which are not the index's."""
+    """The number of checked files, the problems, the objects without a record, and foreign objects."""
 
     projects: int = 0
     files: int = 0

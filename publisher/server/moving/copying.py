@@ -1,4 +1,4 @@
-"""Copying an index from one store to another, file by file; what an earlier attempt has copied is not copied again."""
+"""Copying an index from one store to another, file by file; files of an earlier attempt are not copied again."""
 
 import shutil
 from collections.abc import Callable

@@ -63,7 +63,7 @@ class FolderPackages:
         return False
 
     def add(self, project: PortableProject, file: PortableFile, path: Path) -> None:
-        """Store a file, and record what is known of it."""
+        """Store a file and its metadata."""
         key = file.folder + file.filename
         with suppress(ExistsError):
             self.files.create(key, path)

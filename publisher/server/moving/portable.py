@@ -1,4 +1,4 @@
-"""A project as it moves from one store to another, and what stores do for that; every method blocks."""
+"""A project as it moves from one store to another, and the interface of stores for that; every method blocks."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ Details = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class PortableFile:
-    """A file: its name, the folder below the packages in its URL, what is known of it, why it is yanked."""
+    """A file: its name, the folder below the packages in its URL, its metadata, and the reason of a yank."""
 
     filename: str
     metadata: FileMetadata
@@ -36,7 +36,7 @@ class PackageSource(Protocol):
     """Packages that are read."""
 
     accounts: Files | None
-    """What belongs to accounts, None where it is not known where that is."""
+    """The files of accounts, None where their place is not known."""
     htpasswd: str
     """The key of the htpasswd file."""
     files: Files
@@ -66,7 +66,7 @@ class PackageTarget(Protocol):
         """Store the bytes of a file."""
 
     def finish(self, project: PortableProject) -> None:
-        """List the files of a project whose bytes are all there, and note what else is known of it."""
+        """List the files of a project whose bytes are all there, and note its state."""
 
     def complete(self) -> None:
-        """Make an index of what was copied, so that it can be served."""
+        """Make an index of the copies, so that it can be served."""

@@ -48,7 +48,7 @@ _BINARY = re.compile(
 
 
 class Guess(NamedTuple):
-    """What a file's name says: the normalised project (PEP 503) and the version as it is written, maybe empty."""
+    """A parsed file name: the normalised project (PEP 503) and the version as written, maybe empty."""
 
     project: str
     version: str

@@ -23,7 +23,7 @@ _Result = TypeVar("_Result")
 
 
 AccountEnding = Callable[[str], Awaitable[Sequence[str]]]
-"""Ends what an account leaves behind when it is removed, and returns the names of that."""
+"""Ends things that an account leaves behind when it is removed, and returns their names."""
 
 
 class AccountRoutes:
@@ -66,7 +66,7 @@ class AccountRoutes:
         return json_response({"username": username, "status": change.value}, status)
 
     async def answer_registration(self, request: Request) -> Response:
-        """Do what `register` does where no index stands around it: errors are answers too."""
+        """Register as `register` does, without an index around it: errors are answers too."""
         try:
             await self._authenticator.require_admin(request.headers.get(b"authorization"), request.client)
             request.principal = ADMIN_TOKEN
@@ -84,7 +84,7 @@ class AccountRoutes:
         return json_response({"users": names, "services": services})
 
     async def remove(self, request: Request, username: str) -> Response:
-        """Remove a user, and end its tokens and what else only it stood for; 404 when there is none of that name."""
+        """Remove a user, and end its tokens and everything else that only it vouched for; 404 for an unknown name."""
         removed = await self._change(lambda users, files: users.remove(files, username))
         ended = {kind: list(await end(username)) for kind, end in self._endings.items()}
         if not removed and not any(ended.values()):
@@ -144,7 +144,7 @@ def create_accounts(settings: ServerSettings, storage: Storage) -> AccountRoutes
 
 
 def _activities(principal: Principal) -> list[str]:
-    """Return what a principal may do on any project, in the words of ``--authenticate``, which every client knows."""
+    """Return the activities that a principal may do on any project, in the words of ``--authenticate``."""
     publishes = any(principal.may(right) for right in (Right.PUBLISH, Right.CREATE, Right.MANAGE))
     reads = principal.may(Right.READ)
     allowed = {Activity.DOWNLOAD: reads, Activity.LIST: reads, Activity.UPDATE: publishes}

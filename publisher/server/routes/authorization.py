@@ -42,8 +42,8 @@ class Need:
     """
     The right that a route needs, and the activity by which ``--authenticate`` may open it to everybody.
 
-    ``project`` returns the normalized name of the project out of what the route's ``*`` stands for. Without it the
-    route is for everybody who has the right on any project, and its handler asks again when it knows the project.
+    ``project`` returns the normalized name of the project out of the part that the route's ``*`` stands for. Without it
+    the route is for everybody who has the right on any project, and its handler asks again when it knows the project.
     """
 
     right: Right
@@ -54,7 +54,7 @@ class Need:
 
 
 class ProjectFacts(Protocol):
-    """What authorization has to know of projects."""
+    """Facts about projects for authorization."""
 
     async def exists(self, project: str) -> bool:
         """Tell whether a project has, or ever had, files on this index."""
@@ -114,7 +114,7 @@ class Authorization:
         return project is not None and _reads(principal, need) and self._facts.surely_public(project)
 
     async def require(self, request: Request, need: Need | Access, rest: str) -> None:
-        """Return when a request may go on; raise an AuthError otherwise, after verifying what is not remembered."""
+        """Return when a request may go on; raise an AuthError otherwise, after verifying new credentials."""
         if need is not Access.OPEN:
             await self._access.bring_up_to_date()
         if _takes_sessions(request, need):
@@ -186,7 +186,7 @@ class Authorization:
         return Activity.LIST not in self._authenticate and self._access.anonymous is None
 
     def _allows(self, principal: Principal, need: Need, project: str | None, maintainers: frozenset[str]) -> bool:
-        """Decide: what is open to everybody, and what a principal's rights allow."""
+        """Decide by the activities that are open to everyone, and by a principal's rights."""
         if need.activity not in self._authenticate and self._access.anonymous_may(project):
             return True
         if principal.may(need.right, project, maintainers) or (need.or_admin and principal.may(Right.ADMIN)):

@@ -30,7 +30,7 @@ _UNREADABLE = {errno.ELOOP, errno.EACCES, errno.EPERM, errno.ENXIO}
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """A small file in memory, with what tells whether it is still the file on the disk."""
+    """A small file in memory, with the stamp of the file on the disk."""
 
     stamp: Stamp
     response: Response

@@ -46,7 +46,7 @@ class HealthRoute:
         Report whether the index can do its work, as JSON or, where the client asks for it, as text.
 
         A folder that is read-only is healthy: its uploads are refused, and nothing else is wrong. So is an index whose
-        upstream fails, which is reported: what is cached is served. A proxy that is not trusted is reported to
+        upstream fails, which is reported, because cached files are served. A proxy that is not trusted is reported to
         those who come through it.
         """
         parts = await self._parts()

@@ -40,7 +40,7 @@ def negotiate(accept: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page as it is sent, and what it was made from; ``plain`` and ``zipped`` are complete answers."""
+    """A page as it is sent, and its origin; ``plain`` and ``zipped`` are complete answers."""
 
     revision: int
     etags: tuple[str, str]

@@ -1,4 +1,4 @@
-"""Yanking and deleting what was published, over HTTP with the right to update."""
+"""Yanking and deleting releases over HTTP, with the right to manage."""
 
 from publisher.limits import LIMITS
 from publisher.server.http.messages import HttpError, Request, Response, json_response
@@ -43,7 +43,7 @@ class ReleaseRoutes:
 
 
 def _parts(path: str) -> tuple[str, str, str | None]:
-    """Return normalized name, version and what follows; raise HttpError 404 for a path that names no release."""
+    """Return normalized name, version and the rest of a path; raise HttpError 404 for one without a release."""
     name, version, *rest = path.split("/") if path.count("/") in {1, 2} else ("", "")
     if not name or not version:
         raise HttpError(404, "Name a release as /projects/NAME/VERSION.")

@@ -47,7 +47,7 @@ def _first_part(rest: str) -> str:
 
 
 def _of_file(rest: str) -> str:
-    """Return the project of a file by its name; an empty text for what is no distribution's."""
+    """Return the project of a file by its name; an empty text for other files."""
     filename = rest.rpartition("/")[2]
     return _project_of(filename) if len(filename) <= _LONGEST_NAME else ""
 
@@ -59,7 +59,7 @@ def _project_of(filename: str) -> str:
 
 
 LIST_ALL = Need(Right.READ, Activity.LIST)
-"""For lists, which show only what their reader may read."""
+"""For lists, which show only projects that their reader may read."""
 
 LIST = Need(Right.READ, Activity.LIST, _first_part)
 DOWNLOAD = Need(Right.READ, Activity.DOWNLOAD, _of_file)
@@ -82,7 +82,7 @@ class Route:
 
     ``path`` has no leading slash: ``health`` is that path alone, ``packages/*`` everything below, ``*/json`` one
     segment before it, ``*`` everything else. ``from_memory`` answers a GET without waiting, or returns None.
-    ``applies`` says whether the route is there at all for what ``*`` stands for. ``is_page`` says that browsers
+    ``applies`` says whether the route exists for the part that ``*`` stands for. ``is_page`` says that browsers
     get a form to sign in where it needs credentials.
     """
 
@@ -113,7 +113,7 @@ class RouteTable:
 
     def find(self, method: str, path: str) -> tuple[Route, str]:
         """
-        Return the route of a path without its leading slash, and what its ``*`` stands for.
+        Return the route of a path without its leading slash, and the part that its ``*`` stands for.
 
         Where no route of the path takes the method, the first one is returned: its right comes before the refusal.
         """

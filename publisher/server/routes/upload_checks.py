@@ -1,4 +1,4 @@
-"""What an upload must be before it is stored: its file name, and a form that says what the file says."""
+"""Checks of an upload before it is stored: its file name, and a form that agrees with the file."""
 
 import re
 

@@ -101,11 +101,11 @@ class UploadRoutes:
         """Taken only while there is something to do, so that uploads whose clients are slow keep no others waiting."""
 
     async def start(self) -> None:
-        """Take away what killed processes left; an unwritable folder is reported at the first upload."""
+        """Remove leftovers of killed processes; an unwritable folder is reported at the first upload."""
         await self._catalog.in_thread(lambda: clean_up(self._folder))
 
     async def answer(self, request: Request, _rest: str = "") -> Response:
-        """Take in one file, or do what else the form asks for; raise HttpError for everything that is refused."""
+        """Store one file, or follow another action of the form; raise HttpError for everything that is refused."""
         length = request.header(b"content-length")
         limit = self._settings.limits.upload_size
         if length.isdigit() and int(length) > limit + 16 * 2**20:
@@ -152,7 +152,7 @@ class UploadRoutes:
             return await self._accept(request, form, sink, spool)
 
     async def _answer_short_form(self, request: Request) -> Response:
-        """Do what a form without a file asks for, which pypiserver takes too."""
+        """Follow the action of a form without a file, as pypiserver does."""
         try:
             fields = dict(parse_qsl((await request.body()).decode("utf-8"), max_num_fields=100))
         except ValueError as error:
@@ -199,7 +199,7 @@ class UploadRoutes:
     async def _inspect(
         self, request: Request, form: FormParser, filename: str, spool: Spool, sha256: str
     ) -> FileMetadata:
-        """Return the metadata of a file that is what its name and its form say; raise HttpError 400 otherwise."""
+        """Return the metadata of a file that agrees with its name and form; raise HttpError 400 otherwise."""
 
         def read(checkpoint: Checkpoint) -> dict[str, str | None]:
             return self._inspection.helpers.read(read_upload, spool.content, filename, checkpoint=checkpoint)

@@ -1,1 +1,1 @@
-"""What the processes that serve one index together share: locks, news, and counts."""
+"""State shared by the processes that serve one index: locks, news, and counts."""

@@ -29,7 +29,7 @@ class NewsReader(Protocol):
 
 
 class News(Protocol):
-    """What processes that serve one index together tell each other."""
+    """Messages between the processes that serve one index."""
 
     @property
     def stamp(self) -> int:
@@ -51,7 +51,7 @@ class NoNews:
         """Do nothing."""
 
     def reader(self) -> "NoNews":
-        """Return what hears nothing."""
+        """Return one that receives nothing."""
         return self
 
     def hear(self) -> list[bytes] | None:

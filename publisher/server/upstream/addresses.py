@@ -1,4 +1,4 @@
-"""Public addresses: what a public upstream leads to must not be this machine or its network."""
+"""Public addresses: a public upstream must not lead to this machine or its network."""
 
 import asyncio
 import ipaddress

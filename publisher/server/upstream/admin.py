@@ -1,4 +1,4 @@
-"""What an admin asks and changes: why a file is passed on or not, exceptions, claims, and the contents of the cache."""
+"""An admin's questions and changes: the decision on a file, exceptions, claims, and the contents of the cache."""
 
 import logging
 from collections.abc import Iterable
@@ -44,7 +44,7 @@ class UpstreamAdmin:
         }
 
     async def why(self, name: str, version: str) -> dict[str, Any]:
-        """Return what this index answers for a project, or one version of it, and why."""
+        """Return this index's answer for a project, or one version of it, with its reason."""
         name = _checked(name)
         upstream = self._upstream
         answer: dict[str, Any] = {"name": name, "files": []}

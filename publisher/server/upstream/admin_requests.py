@@ -14,7 +14,7 @@ class UnknownRequestError(Exception):
 
 
 class AdminRequests:
-    """Answers requests with what `UpstreamAdmin` returns; ``private_names`` lists the names of this index."""
+    """Answers requests by `UpstreamAdmin`; ``private_names`` lists the names of this index."""
 
     def __init__(
         self, admin: UpstreamAdmin, private_names: Callable[[], Awaitable[list[str]]], reserved: tuple[str, ...]
@@ -34,7 +34,7 @@ class AdminRequests:
         raise UnknownRequestError
 
     async def change(self, path: str, found: Mapping[str, Any], by: str) -> Any:
-        """Do what the path names; raises UnknownRequestError, InvalidRequestError and UpstreamError."""
+        """Run the command that the path names; raises UnknownRequestError, InvalidRequestError and UpstreamError."""
         admin = self._admin
         name, version = _text(found, "name", ""), _text(found, "version", "")
         work: dict[str, Callable[[], Awaitable[Any]]] = {

@@ -65,7 +65,7 @@ class FileReply:
 
 
 class PublicResolver(aiohttp.ThreadedResolver):
-    """Resolves host names to public addresses alone; the connection is made to what was looked at here."""
+    """Resolves host names to public addresses alone; the connection is made to the address that was checked here."""
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
@@ -217,7 +217,7 @@ class UpstreamClient:
         )
 
     def _certificates_for(self, url: str) -> ssl.SSLContext | bool:
-        """Return what proves a host; a proxy may be reached over TLS for a URL that is not."""
+        """Return the TLS context that verifies a host; a proxy may be reached over TLS for a URL that is not."""
         if not url.startswith("https:") and self._proxy_for(url) is None:
             return True
         self.trust()

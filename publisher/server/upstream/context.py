@@ -1,4 +1,4 @@
-"""What all parts of the room share: limits, connections, threads, breakers and the clock."""
+"""State shared by all parts of the proxy: limits, connections, threads, breakers and the clock."""
 
 import asyncio
 import gc

@@ -1,4 +1,4 @@
-"""The choices of an operator as settings: what `serve` and a deployment on Modal have in common."""
+"""The choices of an operator as settings: the common part of `serve` and a deployment on Modal."""
 
 import os
 import re
@@ -24,7 +24,7 @@ _BYTES = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
 @dataclass(frozen=True)
 class UpstreamChoices:
     """
-    What an operator says, as text.
+    An operator's choices, as text.
 
     ``upstream`` is ``public`` or a URL, empty for none; ``cooldown`` an age like ``3d``, empty for none; ``cache`` a
     folder of this machine; ``cache_size`` a size like ``20GB``; ``policy`` a policy file.
@@ -39,7 +39,7 @@ class UpstreamChoices:
 
 
 def upstream_settings(choices: UpstreamChoices, environment: Mapping[str, str]) -> UpstreamSettings | None:
-    """Return the settings, None when nothing is to be passed on; raises ConfigurationError for what can't be meant."""
+    """Return the settings, None without an upstream; raises ConfigurationError for invalid ones."""
     if not choices.upstream and choices.policy is None:
         if choices.cooldown:
             raise ConfigurationError("--cooldown needs an upstream.", hint="Add --upstream public.")

@@ -29,7 +29,7 @@ from publisher.server.upstream.policy.ledger import Ledger
 from publisher.server.upstream.policy.records import RecordStorage
 
 LEDGER_CHECK = 5.0
-"""Seconds between two looks at what other processes recorded."""
+"""Seconds between two looks at records of other processes."""
 
 _log = logging.getLogger(__name__)
 
@@ -90,7 +90,7 @@ class Upstream:
         self._trusting: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Read what is recorded, and what is cached; a storage that is not there yet is read later."""
+        """Read records and cache; a storage that is not there yet is read later."""
         await self.refresh_ledger()
         await self.context.in_thread(self.blobs.clean_up)
         await self.context.in_thread(self.blobs.scan)
@@ -100,7 +100,7 @@ class Upstream:
         self._watching = asyncio.create_task(self._watch())
 
     async def stop(self) -> None:
-        """End everything that runs, and record what is noted."""
+        """End all work, and write noted facts."""
         if self._watching is not None:
             self._watching.cancel()
         await self.pages.stop()
@@ -162,7 +162,7 @@ class Upstream:
         Return a file by its path below ``/-/public/``.
 
         Raises NotUpstreamError when the page of its project does not list it there, WithheldError when it may not be
-        passed on now, and what `page` raises.
+        passed on now, and the errors of `page`.
         """
         guessed = guess(filename)
         if guessed is None:
@@ -190,7 +190,7 @@ class Upstream:
         return await self.files.get(found.file, found.source)
 
     async def metadata(self, found: FoundFile) -> bytes:
-        """Return the metadata of a file; raises UpstreamError. What upstream does not have is not announced again."""
+        """Return the metadata of a file; raises UpstreamError. A file that upstream lacks is not announced again."""
         try:
             return await self.files.metadata(found.file, found.source)
         except NotUpstreamError:
@@ -220,7 +220,7 @@ class Upstream:
         return name in self.ledger.passed_on and name not in self.ledger.claims
 
     async def refresh_ledger(self, *, strict: bool = False) -> None:
-        """Read what other processes recorded; with ``strict``, raise StorageUnavailableError when that fails."""
+        """Read records of other processes; with ``strict``, raise StorageUnavailableError when that fails."""
         try:
             await self.ledger.refresh(fresh=strict)
         except Exception as error:

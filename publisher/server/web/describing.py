@@ -1,4 +1,4 @@
-"""What the metadata of a release says, made ready for a page: links, people, license, requirements."""
+"""Metadata of a release, prepared for a page: links, people, license, requirements."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -57,7 +57,7 @@ class PageLink:
 
 @dataclass(frozen=True, slots=True)
 class Dependency:
-    """A requirement: the project as it is written and as it is looked up, and what is asked of it."""
+    """A requirement: the project as written and as looked up, its versions, and its condition."""
 
     name: str
     normalized: str
@@ -65,7 +65,7 @@ class Dependency:
     specifier: str
     condition: str
     extra: str
-    """The extra that brings it, empty for what is always required."""
+    """The extra that brings it, empty for one that is always required."""
 
 
 def kept_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -142,7 +142,7 @@ def extras(fields: Fields) -> list[str]:
 
 @lru_cache(maxsize=4096)
 def dependency(text: str) -> Dependency | None:
-    """Return what a requirement says, None for one that is none."""
+    """Return a parsed requirement, None for an invalid one."""
     try:
         found = parse_requirement(one_line(text))
     except InvalidRequirement:

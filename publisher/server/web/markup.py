@@ -33,7 +33,7 @@ def embed(html: str) -> str:
 
 
 class _Part(HTMLParser):
-    """Writes what it reads, piece by piece."""
+    """Writes HTML as it reads it, piece by piece."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)

@@ -1,4 +1,4 @@
-"""What pages show of a file, read within limits: fields, members, and the description to render."""
+"""The parts of a file that pages show, read within limits: fields, members, and the description to render."""
 
 import time
 from collections.abc import Callable

@@ -53,7 +53,7 @@ def _restructured_text(text: str) -> str | None:
 
 
 def main() -> None:
-    """Read a description as JSON, write it as JSON; the limits end what takes too much."""
+    """Read a description as JSON, write it as JSON; limits end excessive work."""
     _limit()
     given = json.load(sys.stdin)
     json.dump(render_readme(given["text"], given["content_type"]), sys.stdout)

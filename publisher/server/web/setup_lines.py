@@ -8,7 +8,7 @@ _PLAIN = re.compile(r"[^a-z0-9]+")
 
 @dataclass(frozen=True, slots=True)
 class ToolLines:
-    """What to type or to paste for one tool; ``file`` names the file that ``lines`` go to, if they are not typed."""
+    """Lines to type or paste for one tool; ``file`` names the file that ``lines`` go to, if they are not typed."""
 
     tool: str
     lines: str

@@ -1,1 +1,1 @@
-"""Bounded work: turns that are shared fairly, and threads for what strangers send."""
+"""Bounded work: turns that are shared fairly, and threads for input from strangers."""

@@ -15,7 +15,7 @@ from publisher.limits import LIMITS, DistributionLimits
 from publisher.project.archives import no_checkpoint
 
 _NICE = 10
-"""Of what the processors have to spare, and a tenth of one that others want: a large file is read, if later."""
+"""All spare processor time, and a tenth of a busy one: a large file is read, if later."""
 
 
 def main() -> None:
@@ -34,7 +34,7 @@ def main() -> None:
 
 
 def _answer(request: dict[str, Any]) -> dict[str, Any]:
-    """Return what a function returns, or how it fails."""
+    """Return a function's result, or its failure."""
     try:
         function = getattr(importlib.import_module(request["module"]), request["function"])
         limits = DistributionLimits(**request["limits"])

@@ -45,7 +45,7 @@ class HelperProcesses:
         """
         Return the result of a function of a module, which JSON can express; it takes ``limits`` and ``checkpoint`` too.
 
-        Raises what the function raises of InvalidDistributionError and OSError, and BusyError where no process can be
+        Raises the function's InvalidDistributionError and OSError, and BusyError where no process can be
         started.
         """
         limits = self._limits.distributions
@@ -141,7 +141,7 @@ class _Helper:
 
 
 def _result(answer: bytes) -> Any:
-    """Return a result, or raise what the function raised."""
+    """Return a result, or raise the function's exception."""
     if not answer:
         raise InvalidDistributionError("reading it takes more than this index gives a file")
     found = json.loads(answer)

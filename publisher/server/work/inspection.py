@@ -85,11 +85,11 @@ class InspectionPool:
                 raise _ending() from None
 
     def end_soon(self) -> None:
-        """End what still runs after the grace, as the index is to end; called in the event loop."""
+        """End remaining work after the grace, as the index is to end; called in the event loop."""
         asyncio.get_running_loop().call_later(self._grace, self._closed.set)
 
     def close(self) -> None:
-        """End what runs at its next checkpoint, and the threads."""
+        """End work at its next checkpoint, and the threads."""
         self._closed.set()
         self._threads.shutdown(wait=False, cancel_futures=True)
         self.helpers.close()

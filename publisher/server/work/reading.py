@@ -1,4 +1,4 @@
-"""What a file says of itself: read within limits, and the fields of an upload validated."""
+"""Reading a file within limits, and validating the fields of an upload."""
 
 import hashlib
 import re
@@ -22,7 +22,7 @@ def read_upload(
     """
     Return ``requires_python``, and ``metadata_sha256`` of a wheel; ``problem`` says which field installers can't read.
 
-    Raises InvalidDistributionError for a file that is not what its name says.
+    Raises InvalidDistributionError for a file that contradicts its name.
     """
     distribution = read_distribution(source, filename, checkpoint, limits)
     requires_python = _one_line(distribution.requires_python or "").strip("'\"")
@@ -46,7 +46,7 @@ def _is_metadata(name: str) -> bool:
 
 
 def _problem(requires_dist: Iterable[str], requires_python: str, checkpoint: Checkpoint) -> str | None:
-    """Return what is wrong with the requirements, None for nothing."""
+    """Return the problem of the requirements, None without one."""
     for text in requires_dist:
         checkpoint()
         try:

@@ -24,7 +24,7 @@ class FairTurns:
     Gives out turns: at most ``running`` at a time and ``each`` of them to one key, while at most ``waiting`` wait.
 
     A turn that becomes free goes to the keys in rotation, so that one with many jobs delays another by one job only.
-    ``name`` says in refusals what there are too many of.
+    ``name`` is the plural in refusals.
     """
 
     def __init__(self, name: str, *, running: int, waiting: int, each: int | None = None, patience: float) -> None:

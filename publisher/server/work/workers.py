@@ -1,4 +1,4 @@
-"""Threads for what may block: reading and writing files, hashing, making pages."""
+"""Threads for blocking work: reading and writing files, hashing, making pages."""
 
 import asyncio
 import os

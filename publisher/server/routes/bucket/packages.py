@@ -12,7 +12,7 @@ from publisher.server.store.owned_names import StateLog
 def bucket_parts(
     settings: ServerSettings, storage: Storage, state: StateLog | None
 ) -> tuple[BucketCatalog, BucketChanges, BucketFileRoutes]:
-    """Return what is known of the packages, their changes, and their files as answers."""
+    """Return the catalog of the packages, their changes, and their files as answers."""
     assert isinstance(storage, BucketStorage), "the settings name a bucket"  # noqa: S101 - for the type checker
     catalog = BucketCatalog(settings, storage, state)
     return catalog, BucketChanges(settings, catalog, storage), BucketFileRoutes(settings, catalog, storage)

@@ -21,7 +21,7 @@ from publisher.server.store.metadata import read_metadata
 
 
 class StoreBackend(Backend):  # type: ignore[misc]  # pypiserver has no types
-    """What pypiserver asks a backend, answered from the store; it runs in threads of the WSGI bridge."""
+    """pypiserver's backend over the store; it runs in threads of the WSGI bridge."""
 
     def __init__(
         self,
@@ -118,7 +118,7 @@ class _CallCheck:
     name, api = "call-check", 2
 
     def apply(self, callback: Callable[..., Any], route: Any) -> Callable[..., Any]:
-        """Return what answers a route."""
+        """Return the callback of a route."""
         if route.rule != "/RPC2":
             return callback
 

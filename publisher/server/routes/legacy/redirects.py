@@ -14,5 +14,5 @@ async def to_legacy(request: Request, _rest: str) -> Response:
 
 
 async def without_icon(_request: Request, _rest: str) -> Response:
-    """Refuse what browsers ask for by themselves, before it reaches pypiserver."""
+    """Refuse the icon that browsers ask for by themselves, before the request reaches pypiserver."""
     raise HttpError(404, "This index has no icon.")

@@ -1,4 +1,4 @@
-"""What the sender of the request that pypiserver is answering may see."""
+"""The projects visible to the sender of the request that pypiserver is answering."""
 
 from contextvars import ContextVar
 

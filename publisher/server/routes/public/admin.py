@@ -12,7 +12,7 @@ from publisher.server.upstream.admin import InvalidRequestError
 from publisher.server.upstream.admin_requests import AdminRequests, UnknownRequestError
 
 _AUDITED = {"allow", "disallow", "claim", "remove"}
-"""What changes the answers for others."""
+"""Commands that change the answers for others."""
 
 _DETAILS = {"version", "until", "reason", "hides"}
 
@@ -29,7 +29,7 @@ class PublicAdminRoutes:
         return await self._answer(self._require().show(path))
 
     async def change(self, request: Request, path: str) -> Response:
-        """Do what the path names, with the values in the body's JSON."""
+        """Run the command that the path names, with the values in the body's JSON."""
         requests, values, who = self._require(), await request.json_object(), principal_of(request)
 
         async def work() -> Any:

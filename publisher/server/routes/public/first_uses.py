@@ -32,7 +32,7 @@ class FirstUses:
             self._recording = asyncio.create_task(self._record_later())
 
     async def stop(self) -> None:
-        """Record what waits, at the end."""
+        """Record the waiting first uses, at the end."""
         recording = self._recording
         if recording is not None:
             recording.cancel()

@@ -32,7 +32,7 @@ _Kept = TypeVar("_Kept")
 
 
 class PublicRoutes:
-    """Answers for public packages; what is in memory is answered while everything that it was made from holds."""
+    """Answers for public packages; those in memory are used while everything that they depend on holds."""
 
     def __init__(self, upstream: Upstream, first_uses: FirstUses) -> None:
         self._first_uses = first_uses
@@ -163,7 +163,7 @@ class JoinedDownload:
 
 
 class _Memory(Generic[_Kept]):
-    """What was used last, within a number of bytes."""
+    """The most recently used values, within a number of bytes."""
 
     def __init__(self, limit: int, size_of: Callable[[_Kept], int]) -> None:
         self._limit = limit

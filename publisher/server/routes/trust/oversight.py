@@ -8,13 +8,13 @@ from publisher.server.routes.authorization import Authorization, principal_of
 
 
 class Oversight:
-    """What every handler that changes something asks and tells."""
+    """Rights and audit events of handlers that change something."""
 
     def __init__(self, authorization: Authorization, audit: AuditTrail) -> None:
         self.authorization = authorization
         self._audit = audit
 
     async def record(self, request: Request, what: str, project: str = "", **details: Any) -> None:
-        """Write what a request has changed; raise AccountsUnavailableError when that can't be written."""
+        """Record a request's change; raise AccountsUnavailableError when that fails."""
         given = {name: value for name, value in details.items() if value is not None}
         await self._audit.record(AuditEvent(what, principal_of(request), request.client, project, given))

@@ -50,14 +50,14 @@ class DetailsReader:
         return await asyncio.shield(task)
 
     def stop(self) -> None:
-        """End what runs in the background."""
+        """End background work."""
         self._records.stop()
 
     async def _find(self, file: StoredFile) -> FileDetails:
         """
         Return the details of a file; the storage is not held while the README is rendered.
 
-        It is read in the turn of its uploader, so that what takes long holds up no other's pages.
+        It is read in the turn of its uploader, so that slow files hold up no other account's pages.
         """
         key = POOL_KEY, file.metadata.uploader
         async with self._storage.reading() as files:

@@ -1,4 +1,4 @@
-"""The home page: search, what was published recently, all projects, and how to use this index."""
+"""The home page: search, recent releases, all projects, and how to use this index."""
 
 from dataclasses import dataclass
 from typing import Any

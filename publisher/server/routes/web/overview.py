@@ -1,4 +1,4 @@
-"""All projects at a glance: what the newest release of each says of itself, and which projects depend on it."""
+"""All projects at a glance: the newest release of each, and the projects that depend on it."""
 
 import asyncio
 import time
@@ -63,10 +63,10 @@ class Overviews:
         self._waiting: dict[str, Project] = {}
         self.search = SearchIndex()
         self.generation = 0
-        """Grows with every change of what lists show."""
+        """Grows with every change of the lists."""
 
     async def refresh(self) -> None:
-        """Take over what changed; what takes longer than a page waits for comes later."""
+        """Follow changes for as long as a page waits; the others come later."""
         await self._catalog.refresh()
         if time.monotonic() >= self._next_look:
             self._look()
@@ -99,12 +99,12 @@ class Overviews:
         return sorted(found, key=lambda each: each.name)
 
     def stop(self) -> None:
-        """End what runs in the background."""
+        """End background work."""
         if self._task is not None:
             self._task.cancel()
 
     def _look(self) -> None:
-        """Compare every project with what was seen of it."""
+        """Compare every project with its last look."""
         started = time.monotonic()
         names = self._catalog.names()
         for name in names:

@@ -31,7 +31,7 @@ _LEVEL = 5
 
 
 def base_values(request: Request) -> dict[str, Any]:
-    """Return what the frame around every page needs."""
+    """Return the values of the frame around every page."""
     root = request.root_path
     return {
         "root": root,

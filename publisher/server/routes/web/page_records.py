@@ -89,7 +89,7 @@ class PageRecords:
             self._pruning = in_background(self._prune())
 
     def stop(self) -> None:
-        """End what runs in the background."""
+        """End background work."""
         if self._pruning is not None:
             self._pruning.cancel()
 

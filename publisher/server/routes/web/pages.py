@@ -30,5 +30,5 @@ class WebPages:
         return await error_page(request, error)
 
     def stop(self) -> None:
-        """End what runs in the background."""
+        """End background work."""
         self._site.stop()

@@ -31,7 +31,7 @@ from publisher.server.web.setup_lines import index_name, package_lines
 
 @dataclass(frozen=True, slots=True)
 class _Subject:
-    """What a page is about: a release of a project, and the file that was asked for."""
+    """The subject of a page: a release of a project, and the requested file."""
 
     project: Project
     releases: list[ReleaseView]

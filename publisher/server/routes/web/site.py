@@ -1,4 +1,4 @@
-"""What the pages share: the catalog behind them, and finished pages that are kept until something changes."""
+"""The base of all pages: the catalog behind them, and finished pages, kept until something changes."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
@@ -93,7 +93,7 @@ class Site:
         return [session_cookie(request, cookie)] if cookie is not None else []
 
     def stop(self) -> None:
-        """End what runs in the background."""
+        """End background work."""
         self.overviews.stop()
         self.details.stop()
 

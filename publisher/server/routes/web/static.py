@@ -1,4 +1,4 @@
-"""What every page loads: the style sheet and the script, open to everybody; and what robots may read."""
+"""Style sheet and script of every page, open to everyone, and ``/robots.txt``."""
 
 from publisher.server.http.messages import TEXT_TYPE, HttpError, Request, Response
 from publisher.server.web.assets import by_url_name

@@ -38,7 +38,7 @@ class ReleaseSummary:
 
 
 class SummaryReader:
-    """Reads what it does not remember, in a pool that holds up nothing else."""
+    """Reads summaries that it does not remember, in a pool that holds up nothing else."""
 
     def __init__(self, catalog: PackageCatalog, storage: Storage, pool: InspectionPool) -> None:
         self._catalog = catalog
@@ -55,7 +55,7 @@ class SummaryReader:
                 self._known = await self._pool.run(POOL_KEY, lambda check: _load(files, check))
 
     async def summary(self, file: StoredFile) -> ReleaseSummary:
-        """Return what a file says of itself; empty where it can't be read."""
+        """Return the summary of a file; an empty one where it can't be read."""
         assert self._known is not None, "it was started"  # noqa: S101 - for the type checker
         digest = file.metadata.sha256
         self._used.add(digest)
@@ -94,7 +94,7 @@ class SummaryReader:
         )
 
     async def flush(self) -> None:
-        """Keep what was read; the log only saves time, so it need not be durable."""
+        """Write new summaries to the log, which only saves time and need not be durable."""
         lines, self._unwritten = self._unwritten, []
         if lines:
             with suppress(StorageError):

@@ -1,4 +1,4 @@
-"""Files and metadata on the disk, by digest: what is complete and verified, and nothing else."""
+"""Files and metadata on the disk, by digest: complete and verified ones only."""
 
 import hashlib
 import logging
@@ -39,7 +39,7 @@ class Blob:
 
 
 class BlobStore:
-    """The folder ``files`` of a cache; a file is there when it is complete, and its key says what its bytes are."""
+    """The folder ``files`` of a cache; a file is there when it is complete, and its key is its digest."""
 
     def __init__(self, cache: Path, size_limit: int) -> None:
         self._cache = cache
@@ -106,7 +106,7 @@ class BlobStore:
 
     def has_room_for(self, size: int) -> bool:
         """
-        Make room for a file by removing what was not used for longest; tell whether there is enough then.
+        Make room for a file by removing the least recently used; tell whether there is enough then.
 
         Other processes may fill the same cache, so the files are counted again once this one added a part of its size.
         """

@@ -53,7 +53,7 @@ class Download:
             self._file = None
 
     def write(self, parts: list[bytes], digests: list[Any]) -> int:
-        """Hash and append what came; returns the number of bytes; raises OSError. Runs in a thread."""
+        """Hash and append received bytes; returns their number; raises OSError. Runs in a thread."""
         assert self._file is not None  # noqa: S101 - for the type checker
         total = 0
         for part in parts:
@@ -70,7 +70,7 @@ class Download:
             raise self.error
 
     def advance(self, size: int) -> None:
-        """Let readers have what was written."""
+        """Give the written bytes to readers."""
         self.written += size
         self.started.set()
         self._wake()
@@ -196,7 +196,7 @@ class Downloads:
         self._on_stored(download.wanted, download.sha256)
 
     async def _receive(self, download: Download, reply: FileReply, digests: list[Any]) -> None:
-        """Have what comes written while more comes; raises UpstreamError and OSError."""
+        """Write received bytes while more come; raises UpstreamError and OSError."""
         queue: asyncio.Queue[bytes] = asyncio.Queue(self._context.limits.queued)
         writing = asyncio.create_task(self._write(download, queue, digests))
         received = 0
@@ -216,7 +216,7 @@ class Downloads:
         writing.result()
 
     async def _write(self, download: Download, queue: "asyncio.Queue[bytes]", digests: list[Any]) -> None:
-        """Write what is queued, in a thread, until an empty chunk; raises OSError."""
+        """Write queued chunks, in a thread, until an empty one; raises OSError."""
         try:
             parts = [await queue.get()]
             while parts[-1]:

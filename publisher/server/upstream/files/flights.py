@@ -1,4 +1,4 @@
-"""Requests for files: a bounded number at a time, and none for what failed a moment ago."""
+"""Requests for files: a bounded number at a time, and none that failed a moment ago."""
 
 import asyncio
 import time
@@ -42,7 +42,7 @@ class Flights:
             yield
 
     def ended(self, wanted: Wanted, error: UpstreamError | None) -> None:
-        """Remember a failure, and let the breaker know how upstream did; what failed here does not count."""
+        """Remember a failure, and report upstream's part to the breaker; failures on this machine do not count."""
         local = isinstance(error, LocalFailureError | NotAskedError)
         if error is not None and not local:
             self._failures[wanted.key] = (time.monotonic() + self._context.limits.remembered, error)

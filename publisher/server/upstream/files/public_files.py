@@ -82,7 +82,7 @@ class PublicFiles:
         self._downloads.leave(download)
 
     async def stop(self) -> None:
-        """End what runs, and store what has come."""
+        """End requests, and store complete files."""
         await self._small.stop()
         await self._downloads.stop()
 

@@ -33,7 +33,7 @@ class SmallFiles:
             self._start(wanted)
 
     async def stop(self) -> None:
-        """End the requests; what has come is stored."""
+        """End the requests; complete files are stored."""
         running = [task for task in self._running.values() if not task.done()]
         for task in running:
             task.cancel()

@@ -1,4 +1,4 @@
-"""A file that is wanted from upstream, all that is announced of it, and the checks of what comes."""
+"""A file that is wanted from upstream, its announcement, and the checks of its bytes."""
 
 import hashlib
 import os
@@ -11,14 +11,14 @@ from publisher.server.upstream.client import FileReply
 from publisher.server.upstream.errors import NotUpstreamError, UpstreamUnavailableError, WrongContentError
 
 OnStored = Callable[["Wanted", str], None]
-"""Is called in a thread with what is stored now and its SHA-256 digest."""
+"""Is called in a thread with the stored file and its SHA-256 digest."""
 
 _MAGIC = {".whl": b"PK", ".zip": b"PK", ".egg": b"PK", ".gz": b"\x1f\x8b", ".tgz": b"\x1f\x8b"}
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Where a file comes from, its key in the store, what its page announces, and the most bytes that are taken."""
+    """The source of a file, its key in the store, its page's announcement, and the most bytes that are accepted."""
 
     source: UpstreamSource
     url: str

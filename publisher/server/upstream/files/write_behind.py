@@ -13,7 +13,7 @@ QUIET = 0.05
 """Seconds without another file that make a moment quiet: an installation asks for its files one after the other."""
 
 LATEST = 0.5
-"""Seconds after which files are written in any case: another process asks upstream for what is not on the disk."""
+"""Seconds after which files are written in any case, so that other processes need not ask upstream again."""
 
 _log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ class WriteBehind:
             self._writing = asyncio.create_task(self._write())
 
     async def stop(self) -> None:
-        """Store what waits, at the end."""
+        """Store waiting files, at the end."""
         self._hurry.set()
         if self._writing is not None:
             await self._writing

@@ -12,7 +12,7 @@ with suppress(ImportError):  # it does not support every interpreter
 
 
 def decode(body: bytes) -> Any:
-    """Return what a JSON document says; raises ValueError and RecursionError, as `json.loads`."""
+    """Return the value of a JSON document; raises ValueError and RecursionError, as `json.loads`."""
     if fast_json is not None:
         with suppress(ValueError, RecursionError):  # NaN and halves of surrogate pairs, say, on which Python decides
             return fast_json.decode(body)
@@ -20,7 +20,7 @@ def decode(body: bytes) -> Any:
 
 
 def encode(value: Any) -> bytes:
-    """Return a value as JSON in UTF-8, without spaces; what UTF-8 can't say becomes question marks."""
+    """Return a value as JSON in UTF-8, without spaces; lone surrogates become question marks."""
     if fast_json is not None:
         with suppress(ValueError):  # a half of a surrogate pair
             return bytes(fast_json.encode(value))

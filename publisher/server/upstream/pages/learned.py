@@ -1,4 +1,4 @@
-"""What this index learned about public files that upstream's pages don't say: digests, and missing metadata."""
+"""Facts about public files that upstream's pages lack: digests, and missing metadata."""
 
 import hashlib
 import re

@@ -1,4 +1,4 @@
-"""Pages of an upstream: what a body must be to be believed, and the files that it lists (PEP 503, 691, 700, 792)."""
+"""Pages of an upstream: the checks of a body, and the files that it lists (PEP 503, 691, 700, 792)."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -136,7 +136,7 @@ class _EntryReader:
         """The spellings of the project's name that were found to be its own."""
 
     def read(self, entry: Mapping[str, Any]) -> tuple[ListedFile, str] | None:
-        """Return the file of an entry and its path below ``/-/public/``, None for what is not passed on."""
+        """Return the file of an entry and its path below ``/-/public/``, None for one that is not passed on."""
         filename, link = entry.get("filename"), entry.get("url")
         if not isinstance(filename, str) or not isinstance(link, str):
             return None

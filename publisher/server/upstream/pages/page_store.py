@@ -1,4 +1,4 @@
-"""Upstream's pages on the disk: the body as it was received, and what is known of it, in one file a project."""
+"""Upstream's pages on the disk: the body as received, and its state, in one file for each project."""
 
 import hashlib
 import json
@@ -15,7 +15,7 @@ from publisher.server.upstream.pages.gzips import compress, decompress
 @dataclass(frozen=True, slots=True)
 class PageFacts:
     """
-    What is known of a page; times in seconds since 1970.
+    The state of a page; times in seconds since 1970.
 
     ``source`` is the upstream's URL, ``url`` that of the page, ``fetched`` when its body came, ``max_age`` how long it
     is fresh. ``gone`` is since when upstream says that there is no such project, 0.0 while there is one.
@@ -43,7 +43,7 @@ class PageStore:
         return self._path(name).exists()
 
     def load(self, name: str) -> tuple[PageFacts, float] | None:
-        """Return what is known of a page and when it was confirmed; None when it was never seen, or is damaged."""
+        """Return the state of a page and the time of its confirmation; None when it was never seen, or is damaged."""
         try:
             with self._path(name).open("rb") as file:
                 facts = PageFacts(**json.loads(file.readline(2**16)))
@@ -52,7 +52,7 @@ class PageStore:
             return None
 
     def body(self, name: str, digest: str = "") -> bytes | None:
-        """Return a page's body, or None when it is not there, not what was stored, or not that of ``digest``."""
+        """Return a page's body, or None when it is absent, damaged, or not that of ``digest``."""
         try:
             head, _, packed = self._path(name).read_bytes().partition(b"\n")
             body = decompress(packed)

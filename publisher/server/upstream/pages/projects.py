@@ -34,7 +34,7 @@ AHEAD = 60.0
 
 @dataclass(slots=True)
 class PageState:
-    """What is known of a project's page in this process; ``revision`` differs for every body."""
+    """The state of a project's page in this process; ``revision`` differs for every body."""
 
     name: str
     facts: PageFacts
@@ -180,7 +180,7 @@ class ProjectPages:
             await self._saving[name]
 
     async def stop(self) -> None:
-        """End what runs, and store what has come."""
+        """End requests, and store complete pages."""
         for flight in list(self._flights.values()):
             flight.cancel()
         await asyncio.gather(*self._flights.values(), return_exceptions=True)

@@ -1,4 +1,4 @@
-"""What is kept in memory of pages for the requests that follow soon; the rest is read from the disk again."""
+"""Pages that are kept in memory for requests that follow soon; others are read from the disk again."""
 
 import marshal
 from collections import OrderedDict
@@ -71,7 +71,7 @@ def pack(listing: Listing) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class RenderedEarly:
-    """A page that was rendered when it came, what else its contents depended on, and what is likely asked for next."""
+    """A page that was rendered when it came, its other dependencies, and the requests that likely follow."""
 
     page: RenderedPage
     basis: int

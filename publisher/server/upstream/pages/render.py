@@ -35,7 +35,7 @@ class RenderedPage:
 def render(
     parsed: ParsedPage, policy: ProjectPolicy, root_path: str, learned: LearnedFacts, *, as_json: bool
 ) -> RenderedPage:
-    """Return a project's page with the files that are passed on now, and what was learned about them."""
+    """Return a project's page with the files that are passed on now, and learned facts about them."""
     bare = learned.without_metadata(parsed.listing.name)
     begin = f"{root_path}{PREFIX}/"
     files: list[dict[str, Any]] = []

@@ -73,7 +73,7 @@ class Policy:
         return None
 
     def decide(self, listing: Listing) -> "ProjectPolicy":
-        """Return what decides on the files of one project, now."""
+        """Return the decision on the files of one project, as of now."""
         self._read_malicious()
         name = listing.name
         denials = [denial for denial in self._settings.denials if is_reserved(name, denial.name)]
@@ -122,7 +122,7 @@ class ProjectPolicy:
         self._allowances = [allowance for allowance in rules.allowances if allowance.until > now]
         by_age_alone = not self._denials and rules.status != "quarantined"
         self._surely_old = now - rules.cooldown if by_age_alone else -math.inf
-        """What was uploaded before needs no further question."""
+        """Files uploaded before this time are old enough."""
 
     def verdict(self, file: ListedFile) -> Verdict:
         """Return whether a file is passed on: not quarantined, not denied, and old enough or excepted."""

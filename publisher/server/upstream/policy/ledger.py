@@ -46,7 +46,7 @@ class Claim:
 
 
 class Ledger:
-    """Reads and writes the facts; a change is in memory at once, what is noted along the way is written in batches."""
+    """Reads and writes the facts; a change is in memory at once, and minor facts are written in batches."""
 
     def __init__(self, records: RecordStorage, delay: float, clock: Callable[[], float] = time.time) -> None:
         self._records = records
@@ -92,7 +92,7 @@ class Ledger:
                 self._note("first-seen", f"{name}/{filename}", now)
 
     async def allow(self, allowance: Allowance) -> None:
-        """Add an exception; raises what the storage raises when it can't be recorded."""
+        """Add an exception; raises a StorageError when it can't be recorded."""
         key = f"allowed/{allowance.name}-{secrets.token_hex(6)}"
         await self._records.write({key: json.dumps(asdict(allowance)).encode()})
         self._take(key, asdict(allowance))
@@ -116,7 +116,7 @@ class Ledger:
         self._take(key, asdict(claim))
 
     async def refresh(self, *, fresh: bool = False) -> None:
-        """Read what other processes recorded, ``fresh`` also on other machines; raises what the storage raises."""
+        """Read records of other processes, with ``fresh`` also of other machines; raises StorageError."""
         async with self._one:
             keys = await self._records.keys(fresh=fresh)
             for key in sorted(keys - self._known):
@@ -127,7 +127,7 @@ class Ledger:
             await self._join(keys)
 
     async def flush(self) -> None:
-        """Write what was noted, after a write that runs; what can't be written stays noted."""
+        """Write noted facts, after a running write; those that can't be written stay noted."""
         async with self._writing:
             await self._flush()
 
@@ -148,7 +148,7 @@ class Ledger:
             self._known |= set(records)
 
     async def stop(self) -> None:
-        """Write what is noted, at the end."""
+        """Write noted facts, at the end."""
         if self._flushing is not None:
             self._flushing.cancel()
         await self.flush()

@@ -1,4 +1,4 @@
-"""What a form asks for, asked of the index's own API: the same rights, answers and audit trail as for programs."""
+"""Forms as requests to the index's own API, with the same rights, answers and audit trail as for programs."""
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
@@ -17,7 +17,7 @@ class ApiCalls:
         self._answer = answer
 
     async def get(self, request: Request, path: str) -> Mapping[str, Any] | None:
-        """Return what the API tells, None where this index has no such API."""
+        """Return the API's answer, None where this index has no such API."""
         return await self._call(request, "GET", path, None)
 
     async def post(self, request: Request, path: str, found: Mapping[str, Any]) -> Mapping[str, Any] | None:

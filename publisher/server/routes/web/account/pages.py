@@ -64,7 +64,7 @@ class AccountPages:
         )
 
     async def act(self, request: Request, path: str) -> Response:
-        """Do what a form asks for."""
+        """Follow a form."""
         if not self._sessions.is_possible:
             raise HttpError(404, "This index has no accounts.")
         if path == "sign-in":

@@ -30,7 +30,7 @@ class ReleaseForms:
         return [self._site.overviews.entry(name) for name in sorted(own) if scope.shows(name)]
 
     async def values(self, request: Request, path: str) -> dict[str, Any]:
-        """Return what the page of ``projects/NAME/VERSION/`` shows; raise HttpError 404 for what is no release."""
+        """Return the values of the page ``projects/NAME/VERSION/``; raise HttpError 404 without such a release."""
         place, _, rest = path.strip("/").partition("/")
         name, _, version = rest.partition("/")
         if place != "projects" or not is_name(name) or name != normalize(name):
