@@ -64,7 +64,16 @@ SERVER_ROOMS = {
 }
 """The same inside `publisher.server`; the modules that lie directly in it put the parts together and may import all."""
 
-SERVER_COMMANDS = {"serving", "stores", "htpasswd_accounts", "storage", "demo", "upstream_settings", "upstream_here"}
+SERVER_COMMANDS = {
+    "serving",
+    "stores",
+    "htpasswd_accounts",
+    "local_audit",
+    "storage",
+    "demo",
+    "upstream_settings",
+    "upstream_here",
+}
 """The modules of `publisher.cli` that run or administer an index; no other one may import the server."""
 
 EVERYWHERE = {"packaging"}

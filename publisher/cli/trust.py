@@ -9,6 +9,7 @@ from publisher.cli.options.trust import (
     job_options,
     place_options,
     project_option,
+    voucher_option,
 )
 from publisher.cli.options.verbosity import json_option, output_options
 
@@ -103,16 +104,23 @@ def gitlab(  # noqa: PLR0913 - one argument for each claim that GitLab has
 )
 @project_option
 @create_option
+@voucher_option
 @place_options
 @json_option
 @output_options
-def oidc(
-    *, issuer: str, claims: tuple[str, ...], projects: tuple[str, ...], create: bool, place: TrustPlaceArgs
+def oidc(  # noqa: PLR0913 - one argument for each option
+    *,
+    issuer: str,
+    claims: tuple[str, ...],
+    projects: tuple[str, ...],
+    create: bool,
+    voucher: str,
+    place: TrustPlaceArgs,
 ) -> None:
     """Trust the ID tokens of any OpenID Connect issuer."""
     from publisher.cli.run.admin.trust import add_oidc
 
-    add_oidc(place, TrustArgs(projects, create=create), issuer, claims)
+    add_oidc(place, TrustArgs(projects, create=create, voucher=voucher), issuer, claims)
 
 
 @command.command("list")
@@ -120,7 +128,7 @@ def oidc(
 @json_option
 @output_options
 def list_(place: TrustPlaceArgs) -> None:
-    """List trusted publishers, one per line."""
+    """List trusted publishers, one per line, with who vouches for each."""
     from publisher.cli.run.admin.trust import list_publishers
 
     list_publishers(place)

@@ -1,6 +1,7 @@
-"""Client of an index's tokens, roles, owners and audit trail."""
+"""Client of an index's tokens, roles, owners, trusted publishers and audit trail."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
@@ -11,16 +12,26 @@ from publisher.client.url import IndexUrl
 from publisher.errors import ConfigurationError, CredentialsError, IndexUnavailableError, NotOfferedError, PublishError
 
 
+@dataclass(frozen=True)
+class AccessHints:
+    """The next step when an index refuses, and when it has nothing of the kind; empty where every index has it."""
+
+    refused: str = f"Use your account's password (--username), or the index's AUTH_TOKEN in {TOKEN_VARIABLE}."
+    not_offered: str = ""
+
+
 class AccessClient:
     """
     A connection with an account's password, or with the administrator's token.
 
     `ask` raises CredentialsError when the index refuses that, ConfigurationError for values that are not valid,
-    PublishError for something unknown, and IndexUnavailableError when the index fails.
+    PublishError for something unknown, NotOfferedError where the index has nothing of the kind, and
+    IndexUnavailableError when the index fails.
     """
 
-    def __init__(self, url: IndexUrl, auth: BasicAuth | BearerAuth) -> None:
+    def __init__(self, url: IndexUrl, auth: BasicAuth | BearerAuth, hints: AccessHints | None = None) -> None:
         self._url = url
+        self._hints = hints or AccessHints()
         self._session = IndexSession(url.root, auth, patience=PATIENCE)
 
     def close(self) -> None:
@@ -40,13 +51,12 @@ class AccessClient:
     def _expect_success(self, response: Response) -> None:
         status, text = response.status_code, error_text(response)
         if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-            raise CredentialsError(
-                f"{self._url} refused: {text}",
-                hint=f"Use your account's password (--username), or the index's AUTH_TOKEN in {TOKEN_VARIABLE}.",
-            )
+            raise CredentialsError(f"{self._url} refused: {text}", hint=self._hints.refused)
         if status == HTTPStatus.UNPROCESSABLE_ENTITY:
             raise ConfigurationError(f"{self._url} refused: {text}")
-        if status == HTTPStatus.NOT_FOUND:
+        if status in {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}:
+            if self._hints.not_offered and not text.startswith("There is no"):
+                raise NotOfferedError(f"{self._url}: {text}", hint=self._hints.not_offered)
             raise PublishError(f"{self._url}: {text}")
         if not response.ok or response.is_redirect:
             raise IndexUnavailableError(f"{self._url} answered {status}: {text}", hint="Run the same command again.")

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from publisher.server.auth.access.changes import RoleChanges
@@ -13,6 +14,7 @@ from publisher.server.auth.audit.trail import AuditTrail
 from publisher.server.auth.authenticator import Authenticator
 from publisher.server.auth.errors import AccountsUnavailableError
 from publisher.server.auth.identification import Identification
+from publisher.server.auth.oidc.endings import publisher_endings
 from publisher.server.auth.oidc.service import TrustedPublishing
 from publisher.server.auth.owners import Owners
 from publisher.server.auth.revocations import Revocations
@@ -47,7 +49,7 @@ from publisher.server.routes.public.admin import PublicAdminRoutes
 from publisher.server.routes.public.first_uses import FirstUses
 from publisher.server.routes.public.ownership import CatalogOwnership
 from publisher.server.routes.public.packages import PublicRoutes
-from publisher.server.routes.public.project_facts import CatalogFacts
+from publisher.server.routes.public.project_facts import CatalogFacts, is_known
 from publisher.server.routes.releases import ReleaseRoutes
 from publisher.server.routes.simple import SimplePages
 from publisher.server.routes.storage import StorageRoutes
@@ -55,6 +57,7 @@ from publisher.server.routes.table import Answer, Handlers, RouteTable, index_ro
 from publisher.server.routes.trust.audit import AuditRoutes
 from publisher.server.routes.trust.oversight import Oversight
 from publisher.server.routes.trust.roles import RoleRoutes
+from publisher.server.routes.trust.standing import Standing
 from publisher.server.routes.trust.tokens import TokenRoutes
 from publisher.server.routes.uploads import UploadRoutes
 from publisher.server.routes.web.account.api_calls import ApiCalls
@@ -97,6 +100,7 @@ class IndexApp:
         self._audit = AuditTrail(credentials, settings.audit_days)
         self._maintainers = Maintainers(self._catalog, packages)
         self._publishing = self._create_publishing()
+        self._publisher_endings = self._publishing.endings if self._publishing else publisher_endings(credentials)
         self._failed_logins = FailedLogins(self._audit)
         self._tokens = StoredTokens(credentials, self._access, self._authenticator)
         self._token_changes = TokenChanges(credentials, self._tokens.copy.forget)
@@ -106,7 +110,7 @@ class IndexApp:
             "tokens": self._token_changes.revoke,
             "roles": self._role_changes.remove_account,
             "projects": self._maintainers.remove_account,
-            "publishers": self._end_publishers,
+            "publishers": self._publisher_endings.remove_of,
         }
         self.upstream = self._create_upstream()
         self._first_uses = FirstUses(self._audit, settings.limits.upstream.record_delay)
@@ -114,8 +118,11 @@ class IndexApp:
         self._uploads = UploadRoutes(
             settings, self._catalog, self._changes, self.upstream, self._inspection, self._oversight
         )
+        self._standing = Standing(self._access, self._maintainers)
         accounts = self._storages.accounts
-        self._accounts = AccountRoutes(settings, self._authenticator, accounts, self._audit, self._endings)
+        self._accounts = AccountRoutes(
+            settings, self._authenticator, accounts, self._audit, self._endings, self._standing.of_principal
+        )
         site = Site(settings, self._catalog, packages, self._inspection, self._sessions, self._authorization)
         self._pages = WebPages(site, self._sessions, self._accounts, ApiCalls(self._answer))
         self.table = RouteTable(index_routes(self._handlers()))
@@ -205,14 +212,8 @@ class IndexApp:
             url,
             revocations=self._revocations,
             vouchers=Owners(self._authenticator, self._access),
-            is_published=self._catalog.was_published,
+            is_published=partial(is_known, self._catalog),
         )
-
-    async def _end_publishers(self, account: str) -> list[str]:
-        """End the publishers that only an account vouched for, and return their titles."""
-        if self._publishing is None:
-            return []
-        return [publisher.title for publisher in await self._publishing.remove_of(account)]
 
     def _create_upstream(self) -> Upstream | None:
         """Return the proxy of public packages, None where the operator chose no upstream."""
@@ -249,10 +250,10 @@ class IndexApp:
             pypiserver=PypiserverRoutes(settings, catalog, self._changes, self._authorization),
             releases=ReleaseRoutes(self._changes, self._oversight),
             simple=SimplePages(settings, catalog, public, self._authorization),
-            roles=RoleRoutes(self._role_changes, self._maintainers, catalog, self._oversight),
-            storage=StorageRoutes(catalog),
+            roles=RoleRoutes(self._role_changes, self._maintainers, catalog, self._authenticator, self._oversight),
+            storage=StorageRoutes(catalog, self._oversight),
             trust=PublisherRoutes(self._publishing, self._access, self._maintainers, self._audit),
-            tokens=TokenRoutes(self._tokens, self._token_changes, self._authenticator, self._oversight),
+            tokens=TokenRoutes(self._tokens, self._token_changes, self._authenticator, self._oversight, self._standing),
             uploads=self._uploads,
         )
 

@@ -58,6 +58,8 @@ def test_an_admin_gives_roles_and_reads_the_trail(own_index: RunningIndex, tmp_p
     assert with_token(own_index.url, token).get("simple/").status_code == 200
     assert pypi_publish("upload", make_wheel(tmp_path, "acme")).code == 0
     assert pypi_publish("projects", "owners", "acme").stdout.split() == [USER]
+    assert pypi_publish("projects", "owners", "acme", "--add", "grace").code == 1
+    own_index.add_user("grace", PASSWORD)
     assert pypi_publish("projects", "owners", "acme", "--add", "grace").stdout.split() == [USER, "grace"]
     events = pypi_publish("audit", "--project", "acme", "--since", "7d", "--json").json["events"]
     assert [each["what"] for each in events] == ["upload", "owner-added"]

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import pickle
+import random
 import signal
 import socket
 import subprocess
@@ -11,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Coroutine
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
@@ -125,9 +127,7 @@ class Container:
 
     def start(self) -> None:
         api_url = self.platform.run(self._serve())
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        port = _free_port()
         arguments = self._arguments(port)
         path = self.folder / "arguments"
         path.write_bytes(arguments.SerializeToString())
@@ -334,6 +334,15 @@ class Container:
             except TimeoutError:
                 if self.process.poll() is not None:
                     return None
+
+
+def _free_port() -> int:
+    """Return a free port that no connection of another program is given while the container starts."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as free, suppress(OSError):
+            free.bind(("0.0.0.0", port))
+            return port
 
 
 async def _feed(request: web.Request, call: Call) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from publisher.cli.options.gather import gather
+from publisher.cli.options.places import FILE, admin_url_option
 
 
 @dataclass(frozen=True)
@@ -19,18 +20,11 @@ class AccountsArgs:
 accounts_options = gather(
     AccountsArgs,
     "place",
-    click.option(
-        "--admin-url",
-        "--index-url",
-        metavar="URL",
-        envvar=["PYPI_PUBLISH_ADMIN_URL", "PYPI_PUBLISH_INDEX_URL"],
-        show_envvar=True,
-        help="The index, or the register-user endpoint of its deployment on Modal.",
-    ),
+    admin_url_option("The index, or the register-user endpoint of its deployment on Modal."),
     click.option(
         "--htpasswd",
         metavar="FILE",
-        type=click.Path(dir_okay=False, path_type=Path),
+        type=FILE,
         help="Change this file instead of the accounts of a running index.",
     ),
 )

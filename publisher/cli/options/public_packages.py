@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from publisher.cli.options.gather import gather
+from publisher.cli.options.places import FILE, FOLDER, admin_url_option
 
 
 @dataclass(frozen=True)
@@ -22,25 +23,15 @@ class PublicPackagesArgs:
     cooldown: str = ""
 
 
-_FOLDER = click.Path(file_okay=False, path_type=Path)
-_FILE = click.Path(dir_okay=False, path_type=Path)
-
 public_packages_options = gather(
     PublicPackagesArgs,
     "place",
-    click.option(
-        "--admin-url",
-        "--index-url",
-        metavar="URL",
-        envvar=["PYPI_PUBLISH_ADMIN_URL", "PYPI_PUBLISH_INDEX_URL"],
-        show_envvar=True,
-        help="Running index.",
-    ),
-    click.option("--root", metavar="DIR", type=_FOLDER, help="Package folder of an index here, instead of a URL."),
+    admin_url_option("Running index."),
+    click.option("--root", metavar="DIR", type=FOLDER, help="Package folder of an index here, instead of a URL."),
     click.option(
         "--htpasswd",
         metavar="FILE",
-        type=_FILE,
+        type=FILE,
         default=Path(".htpasswd"),
         envvar="PYPI_INDEX_HTPASSWD",
         show_envvar=True,
@@ -49,7 +40,7 @@ public_packages_options = gather(
     click.option(
         "--state",
         metavar="FILE",
-        type=_FILE,
+        type=FILE,
         envvar="PYPI_INDEX_STATE",
         show_envvar=True,
         help="With --root: as for serve.",
@@ -65,7 +56,7 @@ public_packages_options = gather(
     click.option(
         "--upstream-cache",
         metavar="DIR",
-        type=_FOLDER,
+        type=FOLDER,
         envvar="PYPI_INDEX_UPSTREAM_CACHE",
         show_envvar=True,
         help="Without a URL: as for serve.",
@@ -73,7 +64,7 @@ public_packages_options = gather(
     click.option(
         "--upstream-policy",
         metavar="FILE",
-        type=_FILE,
+        type=FILE,
         envvar="PYPI_INDEX_UPSTREAM_POLICY",
         show_envvar=True,
         help="Without a URL: as for serve.",

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from publisher.cli.options.gather import gather
+from publisher.cli.options.places import FILE, admin_url_option
 
 
 @dataclass(frozen=True)
@@ -21,14 +22,7 @@ class StorageArgs:
 storage_options = gather(
     StorageArgs,
     "place",
-    click.option(
-        "--admin-url",
-        "--index-url",
-        metavar="URL",
-        envvar=["PYPI_PUBLISH_ADMIN_URL", "PYPI_PUBLISH_INDEX_URL"],
-        show_envvar=True,
-        help="A running index; needs the administrator's token.",
-    ),
+    admin_url_option("A running index; needs the administrator's token."),
     click.option(
         "--root",
         metavar="DIR",
@@ -41,13 +35,13 @@ storage_options = gather(
         metavar="FILE",
         default=StorageArgs.htpasswd,
         show_default=True,
-        type=click.Path(dir_okay=False, path_type=Path),
+        type=FILE,
         help="Accounts file of the index with that folder.",
     ),
     click.option(
         "--state",
         metavar="FILE",
-        type=click.Path(dir_okay=False, path_type=Path),
+        type=FILE,
         help="List of owned names, if not beside the accounts.",
     ),
 )

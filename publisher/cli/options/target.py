@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import click
 
 from publisher.cli.options.gather import gather
+from publisher.cli.options.places import index_url_option, username_option
 from publisher.secret import Secret
 
 
@@ -24,22 +25,9 @@ class TargetArgs:
 
 
 _OPTIONS = (
-    click.option(
-        "--index-url",
-        metavar="URL",
-        envvar="PYPI_PUBLISH_INDEX_URL",
-        show_envvar=True,
-        help="Root URL of the index.",
-    ),
+    index_url_option,
     click.option("-r", "--repository", metavar="NAME", help="Index and account of this name in ~/.pypirc."),
-    click.option(
-        "-u",
-        "--username",
-        metavar="NAME",
-        envvar="PYPI_PUBLISH_USERNAME",
-        show_envvar=True,
-        help="Account on the index.",
-    ),
+    username_option("Account on the index."),
 )
 _PASSWORD = click.option(
     "--password-stdin", is_flag=True, help="Read the password from stdin instead of PYPI_PUBLISH_PASSWORD."

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import click
 
 from publisher.cli.options.gather import gather
+from publisher.cli.options.places import index_url_option, username_option
 
 
 @dataclass(frozen=True)
@@ -23,22 +24,14 @@ class TrustArgs:
     environment: str = ""
     ref: str = "refs/tags/*"
     create: bool = False
+    voucher: str = ""
 
 
 place_options = gather(
     TrustPlaceArgs,
     "place",
-    click.option(
-        "--index-url", metavar="URL", envvar="PYPI_PUBLISH_INDEX_URL", show_envvar=True, help="Root URL of the index."
-    ),
-    click.option(
-        "-u",
-        "--username",
-        metavar="NAME",
-        envvar="PYPI_PUBLISH_USERNAME",
-        show_envvar=True,
-        help="Account that vouches.  [default: PYPI_PUBLISH_ADMIN_TOKEN, else the last login]",
-    ),
+    index_url_option,
+    username_option("Account that asks.  [default: PYPI_PUBLISH_ADMIN_TOKEN, else the last login]"),
 )
 """Add the index and the account; the command receives ``place: TrustPlaceArgs``."""
 
@@ -48,10 +41,17 @@ project_option = click.option(
 create_option = click.option(
     "--create", is_flag=True, help="Let the publisher create the project once; needs the right admin."
 )
+voucher_option = click.option(
+    "--for",
+    "voucher",
+    metavar="ACCOUNT",
+    default="",
+    help="Account that vouches and whose removal ends it; for admins.  [default: you]",
+)
 environment_option = click.option("--environment", metavar="NAME", default="", help="Environment that jobs must use.")
 ref_option = click.option(
     "--ref", metavar="PATTERN", default=TrustArgs.ref, show_default=True, help="Refs that may publish."
 )
 
-job_options = gather(TrustArgs, "trust", project_option, environment_option, ref_option, create_option)
+job_options = gather(TrustArgs, "trust", project_option, environment_option, ref_option, create_option, voucher_option)
 """Add the options of publishers with a repository; the command receives ``trust: TrustArgs``."""

@@ -38,21 +38,31 @@ class AccountTable:
     complete: bool = True
 
     @cached_property
-    def _by_composed_name(self) -> dict[str, Entry]:
-        return {unicodedata.normalize("NFC", name): entry for name, entry in reversed(list(self.entries.items()))}
+    def _by_composed_name(self) -> dict[str, str]:
+        return {unicodedata.normalize("NFC", name): name for name in reversed(list(self.entries))}
 
     @cached_property
     def _usable(self) -> list[Entry]:
         return [entry for entry in self.entries.values() if entry.scheme is not Scheme.LOCKED]
 
+    def name(self, username: str) -> str:
+        """
+        Return the name of an account as the file spells it, however its letters are composed; an unknown name as it is.
+
+        Tokens, roles and publishers are kept by that one spelling.
+        """
+        if username in self.entries:
+            return username
+        return self._by_composed_name.get(unicodedata.normalize("NFC", username), username)
+
     def entry(self, username: str) -> Entry | None:
         """Return an account's entry, however the letters of the name are composed; None for unknown and locked ones."""
-        found = self.entries.get(username) or self._by_composed_name.get(unicodedata.normalize("NFC", username))
+        found = self.entries.get(self.name(username))
         return None if found is None or found.scheme is Scheme.LOCKED else found
 
     def is_active(self, username: str) -> bool:
         """Tell whether there is an account of that name that has a password, or is a service account."""
-        found = self.entries.get(username) or self._by_composed_name.get(unicodedata.normalize("NFC", username))
+        found = self.entries.get(self.name(username))
         return found is not None and (found.scheme is not Scheme.LOCKED or found.text == SERVICE)
 
     @property

@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import os
 import time
+import unicodedata
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -200,29 +201,38 @@ class Authenticator:
     async def _attempt(self, digest: bytes, username: str, password: str, address: str) -> str:
         """Verify a pair in its lane; one that was proven before does not wait for those that guess."""
         if digest in self._proofs:
-            if await self._verify(digest, username, password, address):
-                return username
+            name = await self._verify(digest, username, password, address)
+            if name is not None:
+                return name
             self._proofs.pop(digest, None)
-        lane = (username, address)
+        lane = (unicodedata.normalize("NFC", username), address)
         async with self._attempts.one_at_a_time(lane):
-            if await self._verify_everywhere(digest, username, password, address):
+            name = await self._verify_everywhere(digest, username, password, address)
+            if name is not None:
                 self._attempts.succeeded(lane)
-                return username
+                return name
             await asyncio.sleep(self._attempts.failed(lane))
         raise CredentialsRefusedError("The user name or the password is wrong.")
 
-    async def _verify_everywhere(self, digest: bytes, username: str, password: str, address: str) -> bool:
+    async def _verify_everywhere(self, digest: bytes, username: str, password: str, address: str) -> str | None:
         """Verify a pair, again when the file was being rewritten or another machine has changed it."""
-        if await self._verify(digest, username, password, address):
-            return True
+        name = await self._verify(digest, username, password, address)
+        if name is not None:
+            return name
         if await self._settled():
             return await self._verify(digest, username, password, address)
         generation = self._storage.generation
         await self._storage.refresh()  # a password that another machine has set just now is not wrong
-        return generation != self._storage.generation and await self._verify(digest, username, password, address)
+        if generation == self._storage.generation:
+            return None
+        return await self._verify(digest, username, password, address)
 
-    async def _verify(self, digest: bytes, username: str, password: str, address: str) -> bool:
-        """Verify a pair by the accounts as they are, with a turn and a thread; remember it where it is right."""
+    async def _verify(self, digest: bytes, username: str, password: str, address: str) -> str | None:
+        """
+        Verify a pair by the accounts as they are, with a turn and a thread; remember it where it is right.
+
+        Return the account's name as the file spells it, None for a wrong pair.
+        """
         accounts = self._accounts = await self._load()
         known = accounts.table.entry(username)
         entry = known or accounts.table.stand_in(username)
@@ -237,12 +247,13 @@ class Authenticator:
         async with hashing.turns.turn(address):
             right = await asyncio.get_running_loop().run_in_executor(hashing.threads, check)
         if not right or known is None:
-            return False
+            return None
+        name = accounts.table.name(username)
         self._proofs.pop(digest, None)
-        self._proofs[digest] = _Proof(username, entry, time.monotonic() + self._limits.remembered_for)
+        self._proofs[digest] = _Proof(name, entry, time.monotonic() + self._limits.remembered_for)
         while len(self._proofs) > self._limits.remembered_pairs:
             self._proofs.popitem(last=False)
-        return True
+        return name
 
     async def _settled(self) -> bool:
         """

@@ -120,6 +120,8 @@ class Users:
         def change(text: bytes) -> tuple[bytes, Change]:
             table = parse(text)
             entry = table.entry(username)
+            if username in table.services:
+                raise InvalidAccountError(f"{username} is a service account, which has tokens and no password.")
             if entry is not None and hashes.verify(entry.text, entry.scheme, password):
                 return text, Change.UNCHANGED
             changed = with_entry(text, username, hashes.make(password))

@@ -8,8 +8,8 @@ from publisher.server.auth.access.control import AccessControl
 from publisher.server.auth.audit.failed_logins import FailedLogins
 from publisher.server.auth.authenticator import Authenticator
 from publisher.server.auth.basic import parse_basic, parse_bearer
-from publisher.server.auth.errors import AccountsUnavailableError, CredentialsRefusedError
-from publisher.server.auth.principal import Principal
+from publisher.server.auth.errors import AccountsUnavailableError, AdminTokenRefusedError, CredentialsRefusedError
+from publisher.server.auth.principal import ADMIN_TOKEN, Principal
 from publisher.server.auth.tokens.verifier import TOKEN_USER, TokenVerifier
 
 REMEMBERED_TOKENS = 4096
@@ -78,7 +78,12 @@ class Identification:
 
     async def require_admin(self, header: bytes | None, address: str) -> None:
         """Return when a header bears the administrator's token; raise an AuthError or BusyError otherwise."""
-        await self._authenticator.require_admin(header, address)
+        try:
+            await self._authenticator.require_admin(header, address)
+        except AdminTokenRefusedError:
+            if self._failed is not None and header is not None and parse_bearer(header) is not None:
+                self._failed.note(ADMIN_TOKEN.name, address)
+            raise
 
 
 def _is_attempt(header: bytes) -> bool:

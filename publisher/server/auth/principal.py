@@ -45,6 +45,8 @@ class PrincipalKind(enum.StrEnum):
     TOKEN = "token"  # noqa: S105 - a kind
     MINTED = "minted"
     ADMIN_TOKEN = "admin_token"  # noqa: S105 - a kind
+    LOCAL = "local"
+    """A person with the index's folders at hand, who proved nothing to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +66,8 @@ class Grant:
             return False
         if project is None:
             return True
-        if project == CLIENT_NAME and "*" in self.pattern:
-            return right is Right.READ
+        if project == CLIENT_NAME and "*" in self.pattern and right is not Right.READ:
+            return False
         return self.pattern == EVERYTHING or is_reserved(project, self.pattern)
 
 

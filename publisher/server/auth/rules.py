@@ -7,6 +7,8 @@ from publisher.limits import LIMITS
 from publisher.server.auth.errors import InvalidAccountError
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]*")
+_TAKEN = {"anonymous", "auth_token"}
+"""Names that stand for other senders in the audit trail."""
 
 
 def check_name(username: str) -> None:
@@ -20,6 +22,8 @@ def check_name(username: str) -> None:
             "The username must consist of ASCII letters, digits and any of . _ @ + - and begin with a letter or digit: "
             "no white space, no control characters, no '#'."
         )
+    if username.lower() in _TAKEN:
+        raise InvalidAccountError(f"The username {username} is reserved: the audit trail uses it for another sender.")
 
 
 def check_password(password: str) -> None:

@@ -10,6 +10,7 @@ from publisher.server.auth.audit.trail import AuditEvent, AuditTrail
 from publisher.server.auth.authenticator import Authenticator
 from publisher.server.auth.errors import InvalidAccountError
 from publisher.server.auth.htpasswd import Change, Users
+from publisher.server.auth.oidc.endings import publisher_endings
 from publisher.server.auth.principal import ADMIN_TOKEN, Principal, PrincipalKind, Right
 from publisher.server.auth.tokens.changes import TokenChanges
 from publisher.server.http.messages import HttpError, Request, Response, error_response, json_response
@@ -29,15 +30,17 @@ AccountEnding = Callable[[str], Awaitable[Sequence[str]]]
 class AccountRoutes:
     """Answers ``/register``, ``/users``, ``/whoami`` and ``/password``; a change is committed before it is answered."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts of an index that accounts concern
         self,
         settings: ServerSettings,
         authenticator: Authenticator,
         storage: Storage,
         audit: AuditTrail,
         endings: Mapping[str, AccountEnding] | None = None,
+        granted: Callable[[Principal], Awaitable[list[dict[str, Any]]]] | None = None,
     ) -> None:
         self._audit = audit
+        self._granted = granted
         self._endings = dict(endings or {})
         self._settings = settings
         self._authenticator = authenticator
@@ -58,12 +61,18 @@ class AccountRoutes:
             change = await self._change(lambda users, files: users.add_service(files, username))
         else:
             change = await self._set_password(username, _text(found, "password"))
-        if change is Change.CREATED and (end_tokens := self._endings.get("tokens")) is not None:
-            await end_tokens(username)  # of an account of that name that was removed by other means
+        if change is Change.CREATED:
+            await self._begin_anew(username)
         if change is not Change.UNCHANGED:
             await self._record(request, f"account-{change.value}", account=username)
         status = 201 if change is Change.CREATED else 200
         return json_response({"username": username, "status": change.value}, status)
+
+    async def _begin_anew(self, username: str) -> None:
+        """End what an account of the same name left that was removed by other means; its roles are a person's text."""
+        for kind, end in self._endings.items():
+            if kind != "roles":
+                await end(username)
 
     async def answer_registration(self, request: Request) -> Response:
         """Register as `register` does, without an index around it: errors are answers too."""
@@ -95,7 +104,7 @@ class AccountRoutes:
     async def whoami(self, request: Request, _rest: str = "") -> Response:
         """Tell a user's name and rights."""
         principal = principal_of(request)
-        grants = [{"rights": sorted(grant.rights), "projects": grant.pattern} for grant in principal.grants]
+        grants = await self._granted(principal) if self._granted is not None else []
         about: dict[str, Any] = {
             "index": "pypi-publish",
             "version": publisher.__version__,
@@ -139,7 +148,10 @@ class AccountRoutes:
 
 def create_accounts(settings: ServerSettings, storage: Storage) -> AccountRoutes:
     """Return the account API for a server that has no index, over the storage of the accounts."""
-    endings = {"tokens": TokenChanges(storage, lambda: None).revoke}
+    endings: dict[str, AccountEnding] = {
+        "tokens": TokenChanges(storage, lambda: None).revoke,
+        "publishers": publisher_endings(storage).remove_of,
+    }
     return AccountRoutes(settings, Authenticator(settings, storage), storage, AuditTrail(storage), endings)
 
 

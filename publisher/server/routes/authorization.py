@@ -158,6 +158,21 @@ class Authorization:
         await self._require_need(request, need, project, maintainers)
         return not exists
 
+    async def confirm_upload(self, request: Request, project: str) -> bool:
+        """
+        Decide anew about an upload that has arrived, as `require_upload` does.
+
+        Meanwhile its sender may have lost the right, the token or the account, and someone else may have made the
+        project.
+        """
+        header = request.headers.get(b"authorization")
+        if header is not None:
+            _identify(request, self._identification.recall(header) or ANONYMOUS)
+            if request.principal is ANONYMOUS:
+                await self._authenticate_sender(request)
+        await self._access.bring_up_to_date()
+        return await self.require_upload(request, project)
+
     def forget_project(self, project: str) -> None:
         """Have a project's maintainers read again at the next use, after they were changed here."""
         self._facts.forget(project)

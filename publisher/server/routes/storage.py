@@ -3,6 +3,7 @@
 import logging
 
 from publisher.server.http.messages import HttpError, Request, Response, json_response
+from publisher.server.routes.trust.oversight import Oversight
 from publisher.server.store.interface import PackageCatalog
 
 _log = logging.getLogger(__name__)
@@ -11,13 +12,15 @@ _log = logging.getLogger(__name__)
 class StorageRoutes:
     """Answers ``/-/storage/...``."""
 
-    def __init__(self, catalog: PackageCatalog) -> None:
+    def __init__(self, catalog: PackageCatalog, oversight: Oversight) -> None:
         self._catalog = catalog
+        self._oversight = oversight
 
-    async def confirm_loss(self, _request: Request, _rest: str = "") -> Response:
+    async def confirm_loss(self, request: Request, _rest: str = "") -> Response:
         """Accept the package storage as it is, and keep every name that was ever owned."""
         names = await self._catalog.confirm_loss()
         if names is None:
             raise HttpError(409, "This index keeps no list of owned names; start it with an accounts file or --state.")
         _log.warning("a loss of packages was confirmed; %d names stay owned", names)
+        await self._oversight.record(request, "loss-confirmed", names=names)
         return json_response({"status": "confirmed", "names": names})

@@ -179,9 +179,10 @@ class UploadRoutes:
         await self._verify_digests(request, form, digests, spool.content)
         metadata = await self._inspect(request, form, sink.filename, spool, digests["sha256"])
         await self._require_claim(request, sink.project)
+        is_new_project = await self._oversight.authorization.confirm_upload(request, sink.project)
         principal = principal_of(request)
         origin = principal.origin.as_record() if principal.origin is not None else None
-        maintainer = principal.account if sink.is_new_project else None
+        maintainer = principal.account if is_new_project else None
         metadata = replace(metadata, origin=origin)
         await self._changes.upload(spool.content, sink.filename, metadata, signature_of(form), maintainer)
         if maintainer is not None:

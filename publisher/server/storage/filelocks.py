@@ -139,11 +139,12 @@ class FileLocks:
         return None
 
     def _open(self, path: Path | str) -> int:
-        try:
-            return os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        except FileNotFoundError:
-            make_folder(self._folder, self._root)
-            return os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        with suppress(FileNotFoundError):
+            return os.open(path, os.O_RDWR)
+        make_folder(self._folder, self._root)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        give_to_owner(path)
+        return descriptor
 
 
 @dataclass(frozen=True)
@@ -222,7 +223,17 @@ def missing_folders(path: Path, root: Path) -> list[Path]:
     made = missing_folders(path.parent, root)
     with suppress(FileExistsError):
         path.mkdir()
+        give_to_owner(path)
     return [*made, path.parent]
+
+
+def give_to_owner(path: Path | str) -> None:
+    """Give what root has made to the owner of its folder: commands run as root, and the index as another user."""
+    if os.geteuid() == 0:
+        with suppress(OSError):
+            folder = Path(path).parent.stat()
+            if folder.st_uid:
+                os.chown(path, folder.st_uid, folder.st_gid)
 
 
 def _is_at(descriptor: int, path: Path | str) -> bool:

@@ -19,7 +19,14 @@ from publisher.server.storage.errors import (
     ExistsError,
     StorageUnavailableError,
 )
-from publisher.server.storage.filelocks import FileClaims, FileLease, FileLocks, make_folder, missing_folders
+from publisher.server.storage.filelocks import (
+    FileClaims,
+    FileLease,
+    FileLocks,
+    give_to_owner,
+    make_folder,
+    missing_folders,
+)
 from publisher.server.storage.groupsync import GroupSync
 from publisher.server.storage.plainfiles import DISK_FAILURES, append_lines, create_nameless, stat_of
 
@@ -107,6 +114,7 @@ class FolderFiles:
             except FileNotFoundError:
                 made = missing_folders(Path(folder), self.root)
                 stat = self._place(final, content, naming)
+            give_to_owner(final)
             self._created.append(final)
             try:
                 self._sync(folder, *map(str, made))
@@ -133,6 +141,8 @@ class FolderFiles:
                     with self._beside(path, content) as beside:
                         beside.replace(path)
                     self._sync(str(path.parent))
+                if found is None:
+                    give_to_owner(path)
                 return _stat(path)
 
     def remove(self, key: str) -> None:
@@ -160,6 +170,8 @@ class FolderFiles:
                 except FileNotFoundError:
                     made = list(map(str, missing_folders(Path(folder), self.root)))
                     new = append_lines(path, batch)
+            if new:
+                give_to_owner(path)
             folders = [folder, *made] if new else made
             if durable:
                 self._group.sync([path], folders)

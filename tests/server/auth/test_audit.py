@@ -34,6 +34,9 @@ def test_every_change_is_on_record_with_its_sender_and_no_secret(own: OwnIndex, 
     assert admin.request("DELETE", "users/bob").status_code == 200
     assert Client(other.url, ("ada", "typed a wrong one")).get("simple/").status_code == 401
     assert Client(other.url, ("my password", "ada")).get("simple/").status_code == 401
+    guess = {"Authorization": "Bearer guess-of-the-admin"}
+    assert Client(other.url, None).get("users", guess).status_code == 401
+    assert Client(other.url, None).get("users").status_code == 401  # without one, which is no attempt
     assert other.stop() == 0  # which writes the sums of failed logins
     events = admin.events()
     assert [each["what"] for each in events if each["what"] != "logins-failed"] == [
@@ -43,12 +46,20 @@ def test_every_change_is_on_record_with_its_sender_and_no_secret(own: OwnIndex, 
     assert (upload["user"], upload["token"], upload["kind"], upload["from"]) == ("ada", "ci", "token", "127.0.0.1")
     assert (upload["file"], upload["sha256"]) == (wheel.name, sha256(wheel))
     failed = {each["account"]: each["count"] for each in events if each["what"] == "logins-failed"}
-    assert failed == {"ada": 1, "(no account)": 1}
+    assert failed == {"ada": 1, "(no account)": 1, "AUTH_TOKEN": 1}
     assert [each["what"] for each in admin.events("?project=Acme&user=ada")] == ["upload", "yank", "unyank", "delete"]
     assert admin.events("?user=bob")[0]["what"] == "account-created"
     assert eventually(lambda: admin.events("?since=0.0") == [])
     everything = json.dumps(events) + index.log.read_text()
-    for text in (secret, PASSWORD, "bobs secret", "typed a wrong one", "my password", ADMIN_TOKEN):
+    for text in (
+        secret,
+        PASSWORD,
+        "bobs secret",
+        "typed a wrong one",
+        "my password",
+        "guess-of-the-admin",
+        ADMIN_TOKEN,
+    ):
         assert text not in everything
 
 

@@ -72,6 +72,8 @@ def test_no_pattern_covers_the_client_except_for_reading() -> None:
     assert principal.may(Right.READ, "pypi-publish")
     assert not principal.may(Right.PUBLISH, "pypi-publish")
     assert principal.may(Right.PUBLISH, "pypi-publisher")
+    narrow = Principal("eve", PrincipalKind.ACCOUNT, (Grant(frozenset({Right.READ}), "acme-*"),))
+    assert not narrow.may(Right.READ, "pypi-publish")
     named = Principal("ada", PrincipalKind.ACCOUNT, (Grant(frozenset({Right.PUBLISH}), "pypi-publish"),))
     assert named.may(Right.PUBLISH, "pypi-publish")
 

@@ -46,6 +46,12 @@ def trust(url: str, issuer: Issuer, **values: Any) -> requests.Response:
     return post(url, "-/trust", described, headers=ADMIN)
 
 
+def introduce(url: str, issuer: Issuer) -> None:
+    """Register a publisher of another repository as an admin does, so that the index knows the issuer."""
+    answer = trust(url, issuer, settings={"repository": "acme/first", "workflow": "publish.yml"})
+    assert answer.status_code == 201, answer.text
+
+
 def mint(url: str, issuer: Issuer, path: str = "_/oidc/mint-token", **claims: Any) -> str:
     answer = post(url, path, {"token": issuer.token(github_claims(**claims), AUDIENCE)})
     assert answer.status_code == 200, answer.text
@@ -149,6 +155,9 @@ def test_maintainers_vouch_for_their_projects(
     app._access.forget()
     settings = {"repository": REPOSITORY, "workflow": "publish.yml"}
     described = {"kind": "github", "issuer": issuer.url, "settings": settings, "projects": projects}
+    unknown = post(url, "-/trust", described, auth=("ada", "correct horse"))
+    assert unknown.status_code == 403, "the index fetches keys from an issuer, so an admin names the first"
+    introduce(url, issuer)
     answer = post(url, "-/trust", described, auth=("ada", "correct horse"))
     assert answer.status_code == (201 if projects == ["acme-widgets"] else 403), answer.text
     pending = post(url, "-/trust", {**described, "creates": True}, auth=("ada", "correct horse"))
@@ -161,6 +170,7 @@ def test_a_publisher_loses_what_its_voucher_loses(served: tuple[str, IndexApp], 
     app._access.forget()
     settings = {"repository": REPOSITORY, "workflow": "publish.yml"}
     described = {"kind": "github", "issuer": issuer.url, "settings": settings, "projects": ["acme-widgets"]}
+    introduce(url, issuer)
     ada = Client(url, ("ada", "correct horse"))
     assert ada.upload(make_wheel(tmp_path, "acme_widgets")).status_code == 200
     assert post(url, "-/trust", described, auth=("ada", "correct horse")).status_code == 201
@@ -176,3 +186,118 @@ def test_a_publisher_loses_what_its_voucher_loses(served: tuple[str, IndexApp], 
 def test_descriptions_that_are_not_valid(served: tuple[str, IndexApp], issuer: Issuer) -> None:
     answer = trust(served[0], issuer, projects=["no project"])
     assert (answer.status_code, "no project" in answer.text) == (422, True)
+
+
+def listed(url: str, **options: Any) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = requests.get(f"{url}-/trust", timeout=30, **options).json()["publishers"]
+    return found
+
+
+def test_a_list_says_who_vouches_and_by_what_right(
+    served: tuple[str, IndexApp], issuer: Issuer, tmp_path: Path
+) -> None:
+    url, app = served
+    (tmp_path / "access.toml").write_text('[users.ada]\n"acme-*" = ["create"]\n')
+    app._access.forget()
+    ada = Client(url, ("ada", "correct horse"))
+    assert ada.upload(make_wheel(tmp_path, "acme_widgets")).status_code == 200  # which makes her its maintainer
+    introduce(url, issuer)
+    mine = {"kind": "github", "issuer": issuer.url, "projects": ["acme-widgets"]}
+    settings = {"repository": REPOSITORY, "workflow": "publish.yml"}
+    assert post(url, "-/trust", {**mine, "settings": settings}, auth=("ada", "correct horse")).status_code == 201
+    by_ada, by_token = (
+        next(each for each in listed(url, headers=ADMIN) if each["vouched-by"] == name)
+        for name in ("ada", "AUTH_TOKEN")
+    )
+    assert by_ada["standing"] == {"acme-widgets": "maintainer"}
+    assert by_token["standing"] == {"acme-widgets": "admin"}
+    assert (by_ada["registered_by"], by_ada["registered"] > 0) == ("ada", True)
+    assert [each["name"] for each in listed(url, auth=("ada", "correct horse"))] == [by_token["name"], by_ada["name"]]
+    job = Client(url, ("__token__", mint(url, issuer)))
+    assert job.get("whoami").json()["grants"] == [{"rights": ["publish", "read"], "projects": "acme-widgets"}]
+    assert (
+        requests.put(f"{url}-/owners/acme-widgets", json={"remove": "ada"}, headers=ADMIN, timeout=30).status_code
+        == 200
+    )
+    (lost,) = (each for each in listed(url, headers=ADMIN) if each["vouched-by"] == "ada")
+    assert lost["standing"] == {"acme-widgets": ""}
+    assert job.get("whoami").json()["grants"] == [{"rights": [], "projects": "acme-widgets"}]
+    assert job.upload(make_wheel(tmp_path, "acme_widgets", "2.0")).status_code == 403
+
+
+def test_an_admin_names_the_account_with_which_a_publisher_ends(
+    served: tuple[str, IndexApp], issuer: Issuer, tmp_path: Path
+) -> None:
+    url, _ = served
+    assert trust(url, issuer, voucher="grace").status_code == 422
+    assert trust(url, issuer, voucher="ada").status_code == 201
+    assert listed(url, headers=ADMIN)[0]["vouched-by"] == "ada"
+    ada = Client(url, ("ada", "correct horse"))
+    assert ada.upload(make_wheel(tmp_path, "acme_widgets")).status_code == 200
+    token = mint(url, issuer)
+    assert Client(url, ("__token__", token)).get("simple/acme-widgets/").status_code == 200
+    ended = requests.delete(f"{url}users/ada", headers=ADMIN, timeout=30).json()["ended"]
+    assert ended["publishers"] == [f"{REPOSITORY} (publish.yml)"]
+    assert listed(url, headers=ADMIN) == []
+    assert Client(url, ("__token__", token)).get("simple/acme-widgets/").status_code == 401
+
+
+def test_nobody_but_an_admin_lets_another_account_vouch(
+    served: tuple[str, IndexApp], issuer: Issuer, tmp_path: Path
+) -> None:
+    url, app = served
+    (tmp_path / "access.toml").write_text(ROLES)
+    app._access.forget()
+    introduce(url, issuer)
+    post(url, "register", {"username": "grace", "password": "long enough"}, headers=ADMIN)
+    settings = {"repository": REPOSITORY, "workflow": "publish.yml"}
+    mine = {"kind": "github", "issuer": issuer.url, "projects": ["acme-widgets"], "settings": settings}
+    refused = post(url, "-/trust", {**mine, "voucher": "grace"}, auth=("ada", "correct horse"))
+    assert (refused.status_code, "another account" in refused.text) == (403, True)
+    assert post(url, "-/trust", {**mine, "voucher": "ada"}, auth=("ada", "correct horse")).status_code == 201
+
+
+def test_a_new_account_vouches_for_nothing_that_an_old_one_of_its_name_did(
+    served: tuple[str, IndexApp], issuer: Issuer, tmp_path: Path
+) -> None:
+    """The old one was removed by an editor, which ends nothing; the index ends it when the name is given again."""
+    url, app = served
+    assert trust(url, issuer, voucher="ada").status_code == 201
+    ada = Client(url, ("ada", "correct horse"))
+    assert ada.upload(make_wheel(tmp_path, "acme_widgets")).status_code == 200
+    token = mint(url, issuer)
+    (tmp_path / "htpasswd").write_text("")
+    app._authenticator.forget_accounts()
+    made = post(url, "register", {"username": "ada", "password": "another person"}, headers=ADMIN)
+    assert made.status_code == 201
+    assert listed(url, headers=ADMIN) == []
+    assert Client(url, ("__token__", token)).get("simple/acme-widgets/").status_code == 401
+    owners = requests.get(f"{url}-/owners/acme-widgets", auth=("ada", "another person"), timeout=30)
+    assert owners.json()["maintainers"] == []
+
+
+@pytest.mark.parametrize("who", ["ada", "AUTH_TOKEN"])
+def test_publishers_of_the_client_take_an_admin(
+    served: tuple[str, IndexApp], issuer: Issuer, tmp_path: Path, who: str
+) -> None:
+    url, app = served
+    (tmp_path / "access.toml").write_text('[users.ada]\npypi-publish = "maintainer"\n')
+    app._access.forget()
+    introduce(url, issuer)
+    described = {
+        "kind": "github",
+        "issuer": issuer.url,
+        "settings": {"repository": REPOSITORY, "workflow": "publish.yml", "environment": "modal"},
+        "pins": {"repository_id": "1001", "repository_owner_id": "42"},
+        "projects": ["pypi-publish"],
+        "creates": True,
+    }
+    auth: dict[str, Any] = {"headers": ADMIN} if who == "AUTH_TOKEN" else {"auth": ("ada", "correct horse")}
+    answer = post(url, "-/trust", described, **auth)
+    if who == "ada":
+        assert (answer.status_code, "'admin'" in answer.text) == (403, True)
+        return
+    assert answer.status_code == 201, answer.text
+    job = Client(url, ("__token__", mint(url, issuer, environment="modal")))
+    assert job.upload(make_wheel(tmp_path, "pypi_publish")).status_code == 200
+    assert job.upload(make_wheel(tmp_path, "acme_widgets")).status_code == 403

@@ -1,23 +1,14 @@
 """Tokens, roles, owners and the audit trail of a running index."""
 
 import json
-import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from publisher.cli.display.output import current_output
-from publisher.cli.options.target import TargetArgs
 from publisher.cli.options.trust import TrustPlaceArgs
-from publisher.cli.run.resolve import project_config, resolve_target
-from publisher.client.access import AccessClient
-from publisher.client.accounts import TOKEN_VARIABLE
-from publisher.client.http import BasicAuth, BearerAuth
-from publisher.credentials.admin_token import find_token
-from publisher.credentials.chain import find_credentials
-from publisher.errors import CredentialsError
+from publisher.cli.run.admin.connection import connected
 
 
 def create_token(  # noqa: PLR0913 - one argument for each option
@@ -48,7 +39,7 @@ def list_tokens(place: TrustPlaceArgs) -> None:
         return
     for token in found["tokens"]:
         used = f"used {token['last-used']}" if token["last-used"] else "not used yet"
-        facts = f"{_granted(token)}  {_end(token['expires'])}  {used}"
+        facts = f"{_granted(token)}  {_end(token['expires'])}  {used}{_withheld(token)}"
         output.result(f"{token['owner']}/{token['name']}  {facts}")
     if not found["tokens"]:
         output.say("There are no tokens.")
@@ -105,29 +96,19 @@ def show_audit(place: TrustPlaceArgs, *, project: str | None, user: str | None, 
         output.say("No event matches.")
 
 
-@contextmanager
-def connected(place: TrustPlaceArgs, *, as_admin: bool = False) -> Iterator[AccessClient]:
-    """Yield a connection with an account, or with the administrator's token where that is wanted and there is one."""
-    target = resolve_target(TargetArgs(place.index_url, place.username), project_config([]), or_login=True)
-    auth: BasicAuth | BearerAuth | None = None
-    has_token = bool(os.environ.get(TOKEN_VARIABLE))
-    if (as_admin and has_token) or (place.username is None and (as_admin or has_token)):
-        try:
-            auth = BearerAuth(find_token(target.url, os.environ))
-        except CredentialsError:
-            auth = None
-    if auth is None:
-        credentials = find_credentials(target)
-        auth = BasicAuth(credentials.username, credentials.password)
-    client = AccessClient(target.url, auth)
-    try:
-        yield client
-    finally:
-        client.close()
-
-
 def _granted(token: dict[str, Any]) -> str:
     return "; ".join(f"{', '.join(grant['rights'])} on {grant['project']}" for grant in token["grants"])
+
+
+def _withheld(token: dict[str, Any]) -> str:
+    """Return the rights that a token was given and its owner lacks now."""
+    now = {grant["projects"]: grant["rights"] for grant in token["rights-now"]}
+    lost = [
+        f"{', '.join(missing)} on {grant['project']}"
+        for grant in token["grants"]
+        if (missing := sorted({*grant["rights"]} - {*now.get(grant["project"], [])}))
+    ]
+    return f"  without {'; '.join(lost)}, which {token['owner']} lacks now" if lost else ""
 
 
 def _end(expires: float | None) -> str:

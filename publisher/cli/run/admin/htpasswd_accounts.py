@@ -5,13 +5,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from publisher.cli.run.admin.local_audit import record_here
 from publisher.errors import ConfigurationError, PublishError
 from publisher.secret import Secret
 from publisher.server.auth.access.changes import InvalidRoleError, RoleChanges
 from publisher.server.auth.access.control import AccessControl
 from publisher.server.auth.errors import AuthError
 from publisher.server.auth.htpasswd import Change, InvalidAccountError, Users, create_file
-from publisher.server.auth.oidc.registry import PublisherRegistry
+from publisher.server.auth.oidc.endings import publisher_endings
 from publisher.server.auth.tokens.changes import TokenChanges
 from publisher.server.storage.base import Files
 from publisher.server.storage.errors import StorageError
@@ -47,12 +48,18 @@ class HtpasswdAccounts:
     def _added(self, username: str, work: Callable[[Files], Change]) -> str:
         """Add an account; a new one has no tokens, even if another one of that name was removed by other means."""
         change = self._change(work)
-        if change is Change.CREATED:
-            try:
-                asyncio.run(TokenChanges(self._storage, lambda: None).revoke(username))
-            except StorageError as error:
-                raise self._unusable(error) from error
+        try:
+            asyncio.run(self._after_adding(username, change))
+        except StorageError as error:
+            raise self._unusable(error) from error
         return change.value
+
+    async def _after_adding(self, username: str, change: Change) -> None:
+        if change is Change.CREATED:
+            await TokenChanges(self._storage, lambda: None).revoke(username)
+            await publisher_endings(self._storage).remove_of(username)
+        if change is not Change.UNCHANGED:
+            await record_here(self._storage, f"account-{change.value}", account=username)
 
     def remove(self, username: str) -> Mapping[str, Sequence[str]]:
         """Remove an account with its tokens, roles and publishers, and return these; raise PublishError without one."""
@@ -70,12 +77,13 @@ class HtpasswdAccounts:
         """End everything of an account that is kept beside it, as an index does."""
         access = AccessControl(self._storage, self._path, ())
         await access.bring_up_to_date()
-        publishers = await PublisherRegistry(self._storage).remove_of(username)
-        return {
-            "tokens": await TokenChanges(self._storage, lambda: None).revoke(username),
-            "roles": await RoleChanges(self._storage, access).remove_account(username),
-            "publishers": [publisher.title for publisher in publishers],
+        ended = {
+            "publishers": await publisher_endings(self._storage).remove_of(username),
+            "tokens": list(await TokenChanges(self._storage, lambda: None).revoke(username)),
+            "roles": list(await RoleChanges(self._storage, access).remove_account(username)),
         }
+        await record_here(self._storage, "account-removed", account=username, **ended)
+        return ended
 
     def names(self) -> list[str]:
         """Return the names of all accounts."""

@@ -36,9 +36,10 @@ def confirm_loss(place: StorageArgs) -> None:
 
 def _confirm_here(place: StorageArgs, root: Path) -> int:
     try:
-        from publisher.server.confirming import confirm_loss_of  # needs the extra [server]
+        from publisher.cli.run.admin.local_audit import local_sender  # needs the extra [server], as the next
+        from publisher.server.confirming import confirm_loss_of
     except ModuleNotFoundError as error:
         raise ConfigurationError(
             "The index is not installed.", hint=f"uv tool install {own_requirement('server')}"
         ) from error
-    return asyncio.run(confirm_loss_of(root, place.htpasswd, place.state))
+    return asyncio.run(confirm_loss_of(root, place.htpasswd, place.state, local_sender()))

@@ -1,25 +1,26 @@
 """Registering, listing and removing trusted publishers."""
 
 import json
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 from publisher.cli.display.output import current_output
-from publisher.cli.options.target import TargetArgs
 from publisher.cli.options.trust import TrustArgs, TrustPlaceArgs
-from publisher.cli.run.resolve import project_config, resolve_target
+from publisher.cli.run.admin.connection import connected
+from publisher.client.access import AccessHints
 from publisher.client.accounts import TOKEN_VARIABLE
-from publisher.client.http import BasicAuth, BearerAuth
-from publisher.client.publishers import PublisherAdmin
-from publisher.credentials.admin_token import find_token
-from publisher.credentials.chain import find_credentials
-from publisher.errors import ConfigurationError, CredentialsError
+from publisher.errors import ConfigurationError
 from publisher.github.provenance import find_action_ref
 
 _OWN_WORKFLOW = ".github/workflows/publish.yaml"
 """The workflow of this project that others call."""
+
+_HINTS = AccessHints(
+    refused=f"Use an account that manages the project, or the index's AUTH_TOKEN in {TOKEN_VARIABLE}.",
+    not_offered="It needs an index of pypi-publish with --public-url.",
+)
 
 
 def add_github(  # noqa: PLR0913, PLR0917 - one argument for each thing that is registered
@@ -85,22 +86,23 @@ def add_oidc(place: TrustPlaceArgs, trust: TrustArgs, issuer: str, claims: Seque
 
 def list_publishers(place: TrustPlaceArgs) -> None:
     """Print the publishers: name, identity, projects."""
-    with _connected(place) as admin:
-        found = admin.list()
+    with connected(place, as_admin=True, hints=_HINTS) as index:
+        found = index.ask("GET", "-/trust")["publishers"]
     output = current_output()
     if output.as_json:
         output.result(json.dumps({"publishers": found}, indent=2))
         return
     for publisher in found:
-        output.result(f"{publisher['name']}  {publisher['title']}  {_projects(publisher)}")
+        facts = f"{_projects(publisher)}  {_standing(publisher)}{_age(publisher)}"
+        output.result(f"{publisher['name']}  {publisher['title']}  {facts}")
     if not found:
         output.say("There are no trusted publishers.")
 
 
 def remove_publisher(place: TrustPlaceArgs, name: str) -> None:
     """Remove a publisher, and print its title."""
-    with _connected(place) as admin:
-        removed = admin.remove(name)
+    with connected(place, as_admin=True, hints=_HINTS) as index:
+        removed = index.ask("DELETE", f"-/trust/{quote(name, safe='')}")["publisher"]
     output = current_output()
     if output.as_json:
         output.result(json.dumps({"publisher": removed, "status": "removed"}, indent=2))
@@ -108,36 +110,21 @@ def remove_publisher(place: TrustPlaceArgs, name: str) -> None:
 
 
 def _add(place: TrustPlaceArgs, trust: TrustArgs, described: Mapping[str, Any]) -> None:
-    with _connected(place) as admin:
-        added = admin.add({**described, "projects": list(trust.projects), "creates": trust.create})
+    values = {**described, "projects": list(trust.projects), "creates": trust.create, "voucher": trust.voucher}
+    with connected(place, as_admin=True, hints=_HINTS) as index:
+        added = index.ask("POST", "-/trust", values)["publisher"]
     output = current_output()
     if output.as_json:
         output.result(json.dumps({"publisher": added}, indent=2))
     else:
         output.result(added["name"])
     creates = ", which it may create" if added["state"] == "pending" else ""
-    output.say(f"{added['title']} may publish {_projects(added)}{creates}.")
-
-
-@contextmanager
-def _connected(place: TrustPlaceArgs) -> Iterator[PublisherAdmin]:
-    """Yield a connection with the administrator's token, or with an account where one is named or there is no token."""
-    config = project_config([])
-    target = resolve_target(TargetArgs(place.index_url, place.username), config, or_login=True)
-    auth: BasicAuth | BearerAuth | None = None
-    if place.username is None or os.environ.get(TOKEN_VARIABLE):
-        try:
-            auth = BearerAuth(find_token(target.url, os.environ))
-        except CredentialsError:
-            auth = None
-    if auth is None:
-        credentials = find_credentials(target)
-        auth = BasicAuth(credentials.username, credentials.password)
-    admin = PublisherAdmin(target.url, auth)
-    try:
-        yield admin
-    finally:
-        admin.close()
+    output.say(f"{added['title']} may publish {_projects(added)}{creates}; {added['vouched-by']} vouches for it.")
+    for project, standing in added["standing"].items():
+        if not standing and added["state"] == "active":
+            output.warn(
+                f"{added['vouched-by']} lacks the right 'manage' on {project}: jobs are refused until it has that."
+            )
 
 
 def _warn_without_environment(trust: TrustArgs) -> None:
@@ -154,3 +141,17 @@ def _given(pins: Mapping[str, str | None]) -> dict[str, str]:
 
 def _projects(publisher: Mapping[str, Any]) -> str:
     return " ".join(publisher["projects"])
+
+
+def _standing(publisher: Mapping[str, Any]) -> str:
+    """Return who vouches for a publisher, by what right, and what that is not enough for."""
+    voucher, standing = publisher["vouched-by"], publisher["standing"]
+    lost = [project for project, by in standing.items() if not by]
+    if lost:
+        return f"{voucher} vouched, and lacks 'manage' on {' '.join(lost)}: jobs are refused"
+    return f"vouched for by {voucher} ({', '.join(sorted(set(standing.values())))})"
+
+
+def _age(publisher: Mapping[str, Any]) -> str:
+    registered = publisher["registered"]
+    return f"  since {datetime.fromtimestamp(registered, UTC):%Y-%m-%d}" if registered else ""

@@ -1,7 +1,6 @@
 """The public packages of an index on this machine, without its server."""
 
 import asyncio
-import getpass
 import os
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -10,11 +9,15 @@ from typing import Any
 
 from publisher.cli.options.public_packages import PublicPackagesArgs
 from publisher.cli.options.server import ServeArgs
+from publisher.cli.run.admin.local_audit import local_sender, write_here
 from publisher.cli.run.admin.upstream_settings import chosen_upstream
 from publisher.errors import ConfigurationError, IndexUnavailableError
 from publisher.server.app import create_app
+from publisher.server.routes.public.admin import event_of
 from publisher.server.settings import CLIENT_NAME, ServerSettings, UpstreamSettings
+from publisher.server.storage.base import Storage
 from publisher.server.storage.errors import StorageError
+from publisher.server.storages import open_storages
 from publisher.server.upstream import lock_files
 from publisher.server.upstream.admin import InvalidRequestError, UpstreamAdmin
 from publisher.server.upstream.admin_requests import AdminRequests
@@ -27,7 +30,8 @@ from publisher.server.upstream.service import Upstream
 class PublicPackagesHere:
     """Answers requests in this process; one event loop for all of them."""
 
-    def __init__(self, runner: asyncio.Runner, requests: AdminRequests) -> None:
+    def __init__(self, runner: asyncio.Runner, requests: AdminRequests, credentials: Storage | None) -> None:
+        self._credentials = credentials
         self._runner = runner
         self._requests = requests
 
@@ -36,8 +40,17 @@ class PublicPackagesHere:
         return self._run(lambda: self._requests.show(path))
 
     def change(self, path: str, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Run the command that the path names."""
-        return self._run(lambda: self._requests.change(path, values, getpass.getuser()))
+        """Run the command that the path names; write it to the audit trail, unless this is a cache alone."""
+        sender = local_sender()
+
+        async def work() -> Any:
+            done = await self._requests.change(path, values, sender.name)
+            event = event_of(path, {**values, **done}, sender)
+            if event is not None and self._credentials is not None:
+                await write_here(self._credentials, event)
+            return done
+
+        return self._run(work)
 
     def _run(self, ask: Callable[[], Awaitable[Any]]) -> dict[str, Any]:
         async def answer() -> dict[str, Any]:
@@ -65,10 +78,10 @@ def opened(place: PublicPackagesArgs) -> Iterator[PublicPackagesHere]:
     if settings is None:
         raise ConfigurationError("No upstream is named.", hint="Give --upstream public, as for serve.")
     with asyncio.Runner() as runner:
-        start, stop, requests = runner.run(_parts(place, settings))
+        start, stop, requests, credentials = runner.run(_parts(place, settings))
         runner.run(start())
         try:
-            yield PublicPackagesHere(runner, requests)
+            yield PublicPackagesHere(runner, requests, credentials)
         finally:
             runner.run(stop())
 
@@ -81,21 +94,22 @@ def read_pinned(path: Path) -> list[lock_files.PinnedPackage]:
 _Step = Callable[[], Any]
 
 
-async def _parts(place: PublicPackagesArgs, settings: UpstreamSettings) -> tuple[_Step, _Step, AdminRequests]:
-    """Return how to start and stop, and the requests, of an index or of a cache alone."""
+_Parts = tuple[_Step, _Step, AdminRequests, Storage | None]
+
+
+async def _parts(place: PublicPackagesArgs, settings: UpstreamSettings) -> _Parts:
+    """Return how to start and stop, the requests, and the storage of the accounts, of an index or of a cache alone."""
     reserved = tuple(os.environ.get("PYPI_INDEX_RESERVE", "").split())
     if place.root is None:
         upstream = Upstream(settings, NoRecords(), ReservedOnly((CLIENT_NAME, *reserved)))
-        return upstream.start, upstream.stop, AdminRequests(UpstreamAdmin(upstream), _no_names, ())
-    app = create_app(
-        ServerSettings(
-            roots=(place.root,), htpasswd=place.htpasswd, state=place.state, reserved=reserved, upstream=settings
-        ),
-        "none",
+        return upstream.start, upstream.stop, AdminRequests(UpstreamAdmin(upstream), _no_names, ()), None
+    index = ServerSettings(
+        roots=(place.root,), htpasswd=place.htpasswd, state=place.state, reserved=reserved, upstream=settings
     )
+    app = create_app(index, "none")
     requests = app.admin_requests()
     assert requests is not None, "there is an upstream"  # noqa: S101 - for the type checker
-    return app.start, app.stop, requests
+    return app.start, app.stop, requests, open_storages(index).credentials
 
 
 async def _no_names() -> list[str]:

@@ -96,7 +96,11 @@ class _Reader:
         for key in self._document:
             if key not in _TABLES:
                 raise self._error((key,), f"unknown table {key!r}: expected {', '.join(sorted(_TABLES))}")
-        users = {composed(name): self._grants(("users", name)) for name in self._table(("users",))}
+        users: dict[str, tuple[Grant, ...]] = {}
+        for name in self._table(("users",)):
+            if composed(name) in users:
+                raise self._error(("users", name), f"the user {name!r} has two tables, in two spellings of its letters")
+            users[composed(name)] = self._grants(("users", name))
         groups = {name: self._group(("groups", name)) for name in self._table(("groups",))}
         return AccessRules(users, groups, self._grants(("everyone",)), self._anonymous())
 

@@ -56,11 +56,10 @@ class Exchange:
             raise MintingRefusedError(RefusalCode.TOKEN, f"The token is not valid. {error}") from error
         except IssuerUnavailableError as error:
             raise MintingRefusedError(RefusalCode.UNAVAILABLE, str(error)) from error
-        publishers = await self._matching(claims)
-        states = [await self._next_state(publisher) for publisher in publishers]
+        publishers = await self._usable(await self._matching(claims))
         await self._claim(claims)
         try:
-            used = [await self._use(*each, claims) for each in zip(publishers, states, strict=True)]
+            used = [await self._use(publisher, state, claims) for publisher, state in publishers]
         except ClaimMismatchError as error:
             raise MintingRefusedError(RefusalCode.PUBLISHER, str(error)) from error
         shares = [
@@ -106,6 +105,18 @@ class Exchange:
             raise MintingRefusedError(
                 RefusalCode.PUBLISHER, f"No publisher of this index matches {who}. {_nearest(reasons, str(who))}"
             )
+        return found
+
+    async def _usable(self, publishers: Sequence[Publisher]) -> list[tuple[Publisher, PublisherState]]:
+        """Return the publishers that may be used now with their states; one that may not be keeps no other back."""
+        found, refusals = [], []
+        for publisher in publishers:
+            try:
+                found.append((publisher, await self._next_state(publisher)))
+            except MintingRefusedError as error:
+                refusals.append(error)
+        if not found:
+            raise refusals[0]
         return found
 
     async def _next_state(self, publisher: Publisher) -> PublisherState:

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from publisher.server.auth.oidc.errors import InvalidJwtError, InvalidPublisherError, IssuerUnavailableError
 from publisher.server.auth.oidc.fetching import FetchLimits, fetch
@@ -105,7 +106,7 @@ class IssuerKeys:
         if named != issuer:
             raise IssuerUnavailableError("its configuration names another issuer.")
         try:
-            check_url(url)
+            check_url(url, here=urlsplit(issuer).scheme == "http")
         except InvalidPublisherError as error:
             raise IssuerUnavailableError(str(error)) from error
         return parse_keys(await fetch(url, self._limits))

@@ -6,14 +6,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import jwt  # noqa: TID251 - the only door to jwt
-from cryptography.hazmat.primitives.asymmetric import ec, rsa  # noqa: TID251 - the only door to cryptography
+from cryptography.exceptions import UnsupportedAlgorithm  # noqa: TID251 - the only door to cryptography
+from cryptography.hazmat.primitives.asymmetric import ec, rsa  # noqa: TID251 - as above
 
 from publisher.server.auth.oidc.errors import InvalidJwtError
 
 LEEWAY = 30
 """Seconds by which the clocks of issuer and index may differ."""
 
-_RSA_BITS = 2048
+_RSA_BITS = range(2048, 8192 + 1)
+"""Shorter keys can be broken; longer ones only take time to verify with."""
+
 _KEYS = 100
 _OWN = "HS256"
 OWN_ALGORITHMS = frozenset({_OWN})
@@ -49,7 +52,7 @@ def peek(token: str, algorithms: frozenset[str]) -> UnverifiedJwt:
         raise InvalidJwtError("It is no JSON web token.") from error
     header, claims = found["header"], found["payload"]
     algorithm, key_id, issuer = header.get("alg"), header.get("kid"), claims.get("iss")
-    if algorithm not in algorithms:
+    if not isinstance(algorithm, str) or algorithm not in algorithms:
         raise InvalidJwtError(f"Its algorithm is not one of {', '.join(sorted(algorithms))}.")
     if "crit" in header:
         raise InvalidJwtError("Its header has critical extensions, which this index does not understand.")
@@ -103,10 +106,10 @@ def _parse_key(entry: dict[str, Any]) -> PublicKey | None:
         return None
     try:
         key = jwt.PyJWK(entry, algorithm).key
-    except (jwt.PyJWTError, ValueError, TypeError):
+    except (jwt.PyJWTError, UnsupportedAlgorithm, ValueError, TypeError, OverflowError):
         return None
     if isinstance(key, rsa.RSAPublicKey):
-        return PublicKey(key, algorithm) if key.key_size >= _RSA_BITS else None
+        return PublicKey(key, algorithm) if key.key_size in _RSA_BITS else None
     if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1):
         return PublicKey(key, algorithm)
     return None

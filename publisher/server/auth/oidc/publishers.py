@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 import secrets
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -11,9 +12,9 @@ from typing import Any
 
 from packaging.utils import canonicalize_name, is_normalized_name
 
-from publisher.server.auth.oidc import any_issuer, github, gitlab
 from publisher.server.auth.oidc.errors import ClaimMismatchError, InvalidPublisherError
-from publisher.server.auth.oidc.patterns import claim
+from publisher.server.auth.oidc.kinds import any_issuer, github, gitlab
+from publisher.server.auth.oidc.kinds.patterns import claim
 from publisher.server.auth.oidc.urls import check_url
 from publisher.server.auth.principal import Origin
 from publisher.server.settings import CLIENT_NAME
@@ -55,7 +56,7 @@ class Publisher:
 
     ``projects`` are normalized names. ``voucher`` is the account that vouches for it, None for the administrator's
     token; a publisher never has more rights than its voucher. ``pins`` are claims that every token must have as the
-    first one had them.
+    first one had them. ``registered_by`` and ``registered`` (seconds since 1970) say who registered it and when.
     """
 
     name: str
@@ -68,6 +69,8 @@ class Publisher:
     pins: Mapping[str, str] = field(default_factory=dict)
     serial: str = field(default_factory=lambda: secrets.token_hex(8))
     """Differs from that of every other registration, also of the same publisher: what ends with it can be revoked."""
+    registered_by: str = ""
+    registered: float = 0.0
 
     @property
     def title(self) -> str:
@@ -108,10 +111,12 @@ class Publisher:
             "state": self.state.value,
             "pins": dict(self.pins),
             "serial": self.serial,
+            "registered_by": self.registered_by,
+            "registered": self.registered,
         }
 
 
-def create_publisher(values: Mapping[str, Any], voucher: str | None) -> Publisher:
+def create_publisher(values: Mapping[str, Any], voucher: str | None, by: str = "") -> Publisher:
     """Return the publisher that a request describes; raise InvalidPublisherError when it is not valid."""
     kind = KINDS.get(str(values.get("kind")))
     if kind is None:
@@ -127,6 +132,11 @@ def create_publisher(values: Mapping[str, Any], voucher: str | None) -> Publishe
         raise InvalidPublisherError("A publisher that may create a project names exactly one.")
     given = values.get("settings")
     settings = kind.check_settings(given if isinstance(given, dict) else {})
+    pins = _pins(values.get("pins"), kind.pinned)
+    if CLIENT_NAME in projects and not (settings.get("environment") and set(pins) == set(kind.pinned)):
+        raise InvalidPublisherError(
+            f"Everyone runs {CLIENT_NAME}: its publisher needs an environment and the numbers of repository and owner."
+        )
     return Publisher(
         _name(values["kind"], issuer, settings, voucher, projects[0] if creates else ""),
         str(values["kind"]),
@@ -135,7 +145,9 @@ def create_publisher(values: Mapping[str, Any], voucher: str | None) -> Publishe
         projects,
         voucher,
         PublisherState.PENDING if creates else PublisherState.ACTIVE,
-        _pins(values.get("pins"), kind.pinned),
+        pins,
+        registered_by=by,
+        registered=time.time(),
     )
 
 
@@ -151,6 +163,8 @@ def publisher_from_json(found: Mapping[str, Any]) -> Publisher:
         PublisherState(found["state"]),
         found["pins"],
         found["serial"],
+        str(found.get("registered_by", "")),
+        float(found.get("registered", 0.0)),
     )
 
 
@@ -167,9 +181,9 @@ def _projects(found: Any) -> tuple[str, ...]:
         name = canonicalize_name(each) if isinstance(each, str) else ""
         if not is_normalized_name(name):
             raise InvalidPublisherError(f"{each!r} is no project's name.")
-        if name == CLIENT_NAME:
-            raise InvalidPublisherError(f"{CLIENT_NAME} is published by accounts alone.")
         names.append(name)
+    if CLIENT_NAME in names and len(names) > 1:
+        raise InvalidPublisherError(f"A publisher of {CLIENT_NAME} publishes nothing else.")
     return tuple(sorted(set(names)))
 
 

@@ -1,12 +1,12 @@
 """Trusted publishing as the routes and the authenticator use it; what needs cryptography is loaded at its first use."""
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from publisher.server.auth.oidc.minted_tokens import REVOKED_FOR, MintedToken, MintedTokens, Vouchers
-from publisher.server.auth.oidc.publishers import Publisher, create_publisher
+from publisher.server.auth.oidc.endings import PublisherEndings
+from publisher.server.auth.oidc.minted_tokens import MintedToken, MintedTokens, Vouchers
+from publisher.server.auth.oidc.publishers import KINDS, Publisher, create_publisher
 from publisher.server.auth.oidc.registry import PublisherRegistry
 from publisher.server.auth.oidc.signing_keys import SigningKeys
 from publisher.server.auth.oidc.urls import audience_of
@@ -37,10 +37,10 @@ class TrustedPublishing:
     ) -> None:
         self.audience = audience_of(public_url)
         self.registry = registry or PublisherRegistry(storage)
+        self.endings = PublisherEndings(self.registry, revocations)
         self.tokens = MintedTokens(SigningKeys(storage), revocations, vouchers, self.audience)
         self._storage = storage
-        self._revocations = revocations
-        self._vouchers = vouchers
+        self.vouchers = vouchers
         self._is_published = is_published
         self._lazy_exchange: Exchange | None = None
         self._warming: asyncio.Task[None] | None = None
@@ -63,26 +63,19 @@ class TrustedPublishing:
         """Register the publisher that a request describes; raise InvalidPublisherError when it is not valid."""
         return await self.registry.add(create_publisher(values, voucher))
 
+    async def is_known_issuer(self, issuer: str) -> bool:
+        """Tell whether an issuer is one of those that this index asks for keys already, or that everybody uses."""
+        everybodys = {kind.issuer for kind in KINDS.values()}
+        return issuer in everybodys or any(each.issuer == issuer for each in await self.registry.all())
+
     async def remove(self, name: str) -> Publisher:
         """Remove a publisher and end its tokens; raise UnknownPublisherError when there is none of that name."""
-        removed = await self.registry.remove(name)
-        await self._revoke(removed)
-        return removed
-
-    async def remove_of(self, account: str) -> list[Publisher]:
-        """Remove the publishers that only an account vouched for, and end their tokens."""
-        removed = await self.registry.remove_of(account)
-        for publisher in removed:
-            await self._revoke(publisher)
-        return removed
+        return await self.endings.remove(name)
 
     async def stop(self) -> None:
         """End what runs in the background."""
         if self._warming is not None:
             self._warming.cancel()
-
-    async def _revoke(self, publisher: Publisher) -> None:
-        await self._revocations.revoke(publisher.serial, time.time() + REVOKED_FOR)
 
     async def _warm(self) -> None:
         await (await self._loaded()).warm()
@@ -98,7 +91,7 @@ class TrustedPublishing:
         from publisher.server.auth.oidc.exchange import Exchange, ExchangeParts  # noqa: PLC0415 - see the module
 
         parts = ExchangeParts(
-            self.registry, self.tokens, self._vouchers, self._storage, self._is_published, self.audience
+            self.registry, self.tokens, self.vouchers, self._storage, self._is_published, self.audience
         )
         return Exchange(parts)
 

@@ -18,8 +18,8 @@ def audience_of(public_url: str) -> str:
     return host if port == _HTTPS else f"{host}:{port}"
 
 
-def check_url(url: object) -> None:
-    """Return for an https URL, or an http one of this machine; raise InvalidPublisherError otherwise."""
+def check_url(url: object, *, here: bool = True) -> None:
+    """Return for an https URL, or where ``here`` an http one of this machine; raise InvalidPublisherError otherwise."""
     try:
         parts = urlsplit(url) if isinstance(url, str) else None
         host = parts.hostname if parts else None
@@ -27,7 +27,7 @@ def check_url(url: object) -> None:
         parts, host = None, None
     if parts is None or not host or parts.username or parts.query or parts.fragment:
         raise InvalidPublisherError(f"{url!r} is no URL of an issuer.")
-    if parts.scheme != "https" and not (parts.scheme == "http" and _is_here(host)):
+    if parts.scheme != "https" and not (here and parts.scheme == "http" and _is_here(host)):
         raise InvalidPublisherError(f"{url!r}: an issuer's URL begins with https://.")
 
 

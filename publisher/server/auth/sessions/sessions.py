@@ -69,16 +69,16 @@ class Sessions:
         Raises CredentialsRefusedError for a wrong password, BusyError when too many are being verified.
         """
         entry = await self._entry(username)  # before the password is verified, in case it is changed meanwhile
-        await self.verify(username, password, address)
+        name = await self.verify(username, password, address)
         now = time.time()
-        return await self._signed(Session(username, secrets.token_urlsafe(12), now, now, ""), entry)
+        return await self._signed(Session(name, secrets.token_urlsafe(12), now, now, ""), entry)
 
-    async def verify(self, username: str, password: str, address: str) -> None:
-        """Return where a password is right; raise CredentialsRefusedError otherwise."""
+    async def verify(self, username: str, password: str, address: str) -> str:
+        """Return the account's name where a password is right; raise CredentialsRefusedError otherwise."""
         if ":" in username:
             raise CredentialsRefusedError("The user name or the password is wrong.")
         pair = base64.b64encode(f"{username}:{password}".encode())
-        await self._authenticator.authenticate(b"Basic " + pair, address)
+        return await self._authenticator.authenticate(b"Basic " + pair, address)
 
     async def recall(self, cookie: str) -> Session | None:
         """Return the session of a cookie, None for one that has ended or was never signed here."""

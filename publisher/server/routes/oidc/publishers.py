@@ -12,6 +12,8 @@ from publisher.server.auth.principal import Principal, Right
 from publisher.server.http.messages import HttpError, Request, Response, json_response
 from publisher.server.routes.authorization import principal_of
 from publisher.server.routes.oidc.exchange import WITHOUT_URL
+from publisher.server.routes.trust.standing import Standing, vouched_by
+from publisher.server.settings import CLIENT_NAME
 from publisher.server.store.maintainers import Maintainers
 
 
@@ -29,6 +31,7 @@ class PublisherRoutes:
         maintainers: Maintainers,
         audit: AuditTrail,
     ) -> None:
+        self._standing = Standing(access, maintainers)
         self._publishing = publishing
         self._access = access
         self._maintainers = maintainers
@@ -42,20 +45,22 @@ class PublisherRoutes:
             for each in await self._required().registry.all()
             if all([await self._manages(sender, project) for project in each.projects])
         ]
-        return json_response({"audience": self._required().audience, "publishers": [_shown(each) for each in found]})
+        publishers = [await self._shown(each) for each in found]
+        return json_response({"audience": self._required().audience, "publishers": publishers})
 
     async def add(self, request: Request, _rest: str = "") -> Response:
-        """Register a publisher, for which the sender vouches from then on."""
+        """Register a publisher, for which the sender vouches from then on, or the account that an admin names."""
         publishing, sender = self._required(), principal_of(request)
         values = await request.json_object()
+        voucher = await self._voucher(publishing, sender, str(values.get("voucher") or ""))
         try:
-            described = create_publisher(values, sender.account)
+            described = create_publisher(values, voucher, sender.name)
             await self._require(sender, described)
             added = await publishing.registry.add(described)
         except InvalidPublisherError as error:
             raise HttpError(422, str(error)) from error
         await self._record("publisher-added", request, added)
-        return json_response({"audience": publishing.audience, "publisher": _shown(added)}, 201)
+        return json_response({"audience": publishing.audience, "publisher": await self._shown(added)}, 201)
 
     async def remove(self, request: Request, name: str) -> Response:
         """Remove a publisher, whose tokens end with it."""
@@ -69,22 +74,38 @@ class PublisherRoutes:
         except UnknownPublisherError:
             raise _unknown(name) from None
         await self._record("publisher-removed", request, removed)
-        return json_response({"publisher": _shown(removed), "status": "removed"})
+        return json_response({"publisher": await self._shown(removed), "status": "removed"})
 
     def _required(self) -> TrustedPublishing:
         if self._publishing is None:
             raise HttpError(404, WITHOUT_URL)
         return self._publishing
 
+    async def _voucher(self, publishing: TrustedPublishing, sender: Principal, named: str) -> str | None:
+        """Return the account that will vouch, None for the administrator's token; raise HttpError for a wrong one."""
+        if not named or named == sender.account:
+            return sender.account
+        if not sender.may(Right.ADMIN):
+            raise HttpError(403, "Only an admin registers publishers that another account vouches for.")
+        if await publishing.vouchers.principal(named) is None:
+            raise HttpError(422, f"There is no account {named[:128]} that could vouch for the publisher.")
+        return named
+
     async def _require(self, sender: Principal, publisher: Publisher, *, removes: bool = False) -> None:
         """Return when the sender may vouch for a publisher, or remove it; raise RightMissingError otherwise."""
         if sender.may(Right.ADMIN):
             return
-        if publisher.state is not PublisherState.ACTIVE and not removes:
+        if not removes and (publisher.state is not PublisherState.ACTIVE or CLIENT_NAME in publisher.projects):
             raise RightMissingError(sender, Right.ADMIN, None)
         for project in publisher.projects:
             if not await self._manages(sender, project):
                 raise RightMissingError(sender, Right.MANAGE if self._access.has_roles else Right.ADMIN, project)
+        if not removes and not await self._required().is_known_issuer(publisher.issuer):
+            raise HttpError(
+                403,
+                f"No publisher of this index has the issuer {publisher.issuer} yet. "
+                "An admin registers the first one, because the index fetches keys from there.",
+            )
 
     async def _manages(self, sender: Principal, project: str) -> bool:
         if sender.may(Right.ADMIN):
@@ -93,13 +114,20 @@ class PublisherRoutes:
         return self._access.has_roles and sender.may(Right.MANAGE, project, maintainers)
 
     async def _record(self, what: str, request: Request, publisher: Publisher) -> None:
-        details = {"publisher": publisher.name, "title": publisher.title, "projects": list(publisher.projects)}
+        details = {
+            "publisher": publisher.name,
+            "title": publisher.title,
+            "projects": list(publisher.projects),
+            "voucher": vouched_by(publisher),
+        }
         await self._audit.record(AuditEvent(what, principal_of(request), request.client, details=details))
+
+    async def _shown(self, publisher: Publisher) -> dict[str, Any]:
+        """Return what people see of a publisher, with who vouches for it and by what right."""
+        found = {name: value for name, value in publisher.as_json().items() if name != "serial"}
+        behind = await self._standing.behind(publisher, self._required())
+        return {**found, "title": publisher.title, "vouched-by": vouched_by(publisher), "standing": behind}
 
 
 def _unknown(name: str) -> HttpError:
     return HttpError(404, f"There is no publisher {name[:80]!r}.")
-
-
-def _shown(publisher: Publisher) -> dict[str, Any]:
-    return {name: value for name, value in publisher.as_json().items() if name != "serial"} | {"title": publisher.title}

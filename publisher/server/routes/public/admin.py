@@ -1,11 +1,12 @@
 """The administration of public packages over HTTP, below ``/-/upstream/``, for admins."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from typing import Any
 
 from publisher.limits import LIMITS
 from publisher.server.auth.audit.trail import AuditEvent, AuditTrail
+from publisher.server.auth.principal import Principal
 from publisher.server.http.messages import HttpError, Request, Response, json_response
 from publisher.server.routes.authorization import principal_of
 from publisher.server.upstream.admin import InvalidRequestError
@@ -34,9 +35,8 @@ class PublicAdminRoutes:
 
         async def work() -> Any:
             done = await requests.change(path, values, who.name)
-            if path in _AUDITED:
-                details = {key: value for key, value in {**values, **done}.items() if key in _DETAILS}
-                event = AuditEvent(f"upstream-{path}", who, request.client, done["name"], details)
+            event = event_of(path, {**values, **done}, who, request.client)
+            if event is not None:
                 await self._audit.record(event)
             return done
 
@@ -55,3 +55,11 @@ class PublicAdminRoutes:
             raise HttpError(422, str(error)) from error
         except UnknownRequestError:
             raise HttpError(404, "There is no such request about public packages.") from None
+
+
+def event_of(path: str, done: Mapping[str, Any], who: Principal, address: str = "") -> AuditEvent | None:
+    """Return the event of a request that was done, with what it was asked for; None for one that changes no answer."""
+    if path not in _AUDITED:
+        return None
+    details = {key: value for key, value in done.items() if key in _DETAILS}
+    return AuditEvent(f"upstream-{path}", who, address, str(done["name"]), details)

@@ -18,7 +18,7 @@ class CatalogFacts:
 
     async def exists(self, project: str) -> bool:
         """Tell whether a project has, or ever had, files on this index."""
-        return await self._catalog.was_published(project)
+        return await is_known(self._catalog, project)
 
     def maintainers_now(self, project: str) -> frozenset[str]:
         """Return the maintainers that are known without waiting."""
@@ -43,3 +43,15 @@ class CatalogFacts:
     async def is_public(self, name: str) -> bool:
         """Tell that a name is passed on from upstream, and not this index's."""
         return self._passes_on and not await self._ownership.is_owned(name)
+
+
+async def is_known(catalog: PackageCatalog, project: str) -> bool:
+    """
+    Tell whether a project has, or ever had, files on this index.
+
+    Before it is called new, the changes of other processes are brought in: rights on a new name and on one that exists
+    are different ones.
+    """
+    if await catalog.was_published(project) or await catalog.find(project) is not None:
+        return True
+    return await catalog.was_published(project)

@@ -1,11 +1,12 @@
 """Roles of accounts and maintainers of projects over HTTP."""
 
 from publisher.server.auth.access.changes import InvalidRoleError, RoleChanges
+from publisher.server.auth.authenticator import Authenticator
 from publisher.server.auth.errors import InvalidAccountError, PasswordNeededError
 from publisher.server.auth.principal import PrincipalKind
 from publisher.server.auth.rules import check_name
 from publisher.server.http.messages import HttpError, Request, Response, json_response
-from publisher.server.names.filenames import normalize
+from publisher.server.names.filenames import is_name, normalize
 from publisher.server.routes.authorization import principal_of
 from publisher.server.routes.trust.oversight import Oversight
 from publisher.server.store.interface import PackageCatalog
@@ -16,8 +17,14 @@ class RoleRoutes:
     """Answers ``/-/roles`` and ``/-/owners/NAME``."""
 
     def __init__(
-        self, roles: RoleChanges, maintainers: Maintainers, catalog: PackageCatalog, oversight: Oversight
+        self,
+        roles: RoleChanges,
+        maintainers: Maintainers,
+        catalog: PackageCatalog,
+        authenticator: Authenticator,
+        oversight: Oversight,
     ) -> None:
+        self._authenticator = authenticator
         self._roles = roles
         self._maintainers = maintainers
         self._catalog = catalog
@@ -38,7 +45,7 @@ class RoleRoutes:
 
     async def owners(self, _request: Request, path: str) -> Response:
         """List the maintainers in a project's record."""
-        project = normalize(path)
+        project = _project(path)
         return json_response({"project": project, "maintainers": sorted(await self._maintainers.of(project))})
 
     async def change_owners(self, request: Request, path: str) -> Response:
@@ -46,7 +53,7 @@ class RoleRoutes:
         principal = principal_of(request)
         if not principal.is_person and principal.kind is not PrincipalKind.ADMIN_TOKEN:
             raise PasswordNeededError
-        project = normalize(path)
+        project = _project(path)
         if await self._catalog.find(project) is None:
             raise HttpError(404, f"This index has no project {project[:80]}.")
         found = await request.json_object()
@@ -55,6 +62,8 @@ class RoleRoutes:
             check_name(added or removed)
         except InvalidAccountError as error:
             raise HttpError(422, str(error)) from error
+        if added and not await self._authenticator.knows(added):
+            raise HttpError(404, f"There is no account {added}.")
         if added:
             await self._maintainers.add(project, added, principal.name)
         elif not await self._maintainers.remove(project, removed):
@@ -62,3 +71,11 @@ class RoleRoutes:
         what = "owner-added" if added else "owner-removed"
         await self._oversight.record(request, what, project, account=added or removed)
         return await self.owners(request, project)
+
+
+def _project(path: str) -> str:
+    """Return the project of a path; raise HttpError 404 for one with more than a name, of which no right was asked."""
+    project = normalize(path)
+    if not is_name(project):
+        raise HttpError(404, "Name a project as /-/owners/NAME.")
+    return project

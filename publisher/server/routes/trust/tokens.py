@@ -11,6 +11,7 @@ from publisher.server.auth.tokens.stored import StoredTokens
 from publisher.server.http.messages import HttpError, Request, Response, json_response
 from publisher.server.routes.authorization import principal_of
 from publisher.server.routes.trust.oversight import Oversight
+from publisher.server.routes.trust.standing import Standing
 
 LONGEST = 3660
 """Days that a token may be valid for; without a number it doesn't end by itself."""
@@ -20,8 +21,14 @@ class TokenRoutes:
     """Answers ``/-/tokens`` and ``/-/tokens/...``."""
 
     def __init__(
-        self, tokens: StoredTokens, changes: TokenChanges, authenticator: Authenticator, oversight: Oversight
+        self,
+        tokens: StoredTokens,
+        changes: TokenChanges,
+        authenticator: Authenticator,
+        oversight: Oversight,
+        standing: Standing,
     ) -> None:
+        self._standing = standing
         self._tokens = tokens
         self._changes = changes
         self._authenticator = authenticator
@@ -51,14 +58,22 @@ class TokenRoutes:
         return json_response({**record.shown(None), "token": text}, 201)
 
     async def list(self, request: Request, _rest: str = "") -> Response:
-        """List the sender's tokens, an admin's answer has everybody's; never a token's text."""
+        """
+        List the sender's tokens, an admin's answer has everybody's; never a token's text.
+
+        ``rights-now`` are the rights that the owner of each has now, too.
+        """
         principal = principal_of(request)
         everybody = principal.may(Right.ADMIN)
         used = await self._tokens.last_used()
         records = (await self._tokens.copy.get(0.0)).values()
         wanted = [record for record in records if everybody or record.owner == principal.name]
         ordered = sorted(wanted, key=lambda record: (record.owner, record.name))
-        return json_response({"tokens": [record.shown(used.get(record.identifier)) for record in ordered]})
+        shown = [
+            {**record.shown(used.get(record.identifier)), "rights-now": await self._standing.of_token(record)}
+            for record in ordered
+        ]
+        return json_response({"tokens": shown})
 
     async def revoke(self, request: Request, rest: str) -> Response:
         """Revoke a token of the sender, ``NAME``, or of any account, ``OWNER/NAME``, as an admin."""

@@ -15,10 +15,18 @@ from cryptography.hazmat.primitives import hashes, hmac, serialization
 
 from publisher.server.auth.errors import CredentialsRefusedError
 from publisher.server.auth.fresh_copy import CopyTimes
-from publisher.server.auth.oidc.errors import InvalidPublisherError, MintingRefusedError
+from publisher.server.auth.oidc.errors import (
+    InvalidJwtError,
+    InvalidPublisherError,
+    IssuerUnavailableError,
+    MintingRefusedError,
+)
+from publisher.server.auth.oidc.issuers import IssuerKeys, KeyTimes
+from publisher.server.auth.oidc.jose import parse_keys
 from publisher.server.auth.oidc.minted_tokens import MintedToken
 from publisher.server.auth.oidc.registry import PublisherRegistry
 from publisher.server.auth.oidc.service import TrustedPublishing
+from publisher.server.auth.oidc.urls import check_url
 from publisher.server.auth.principal import WORKING_RIGHTS, Grant, Principal, PrincipalKind, Right
 from publisher.server.auth.revocations import Revocations
 from publisher.server.storage.folder import FolderStorage
@@ -259,6 +267,12 @@ def test_keys_that_the_token_brings_are_not_looked_at(trusted: Index, issuer: Is
         assert other.asked == []
 
 
+@pytest.mark.parametrize("algorithm", [["RS256"], {"RS256": 1}, 256, True])
+def test_algorithms_that_are_no_text(trusted: Index, issuer: Issuer, algorithm: Any) -> None:
+    token = _forged({"alg": algorithm, "typ": "JWT", "kid": "first"}, _claims(issuer))
+    assert trusted.refusal(token)[0] == "invalid-token"
+
+
 @pytest.mark.parametrize("key_id", ["../../credentials", "", "first' OR 1", "x" * 5000, None, 1, ["first"]])
 def test_odd_key_names(trusted: Index, issuer: Issuer, key_id: Any) -> None:
     token = issuer.token(github_claims(), AUDIENCE).split(".")
@@ -325,6 +339,7 @@ def test_a_token_is_exchanged_once_whoever_asks(trusted: Index, issuer: Issuer, 
         ({"ref": "refs/heads/main"}, "ref"),
         ({"ref": "refs/pull/7/merge"}, "ref"),
         ({"event_name": "pull_request_target"}, "pull_request_target"),
+        ({"event_name": "pull_request"}, "other people's code"),
         ({"event_name": None}, "event_name"),
     ],
 )
@@ -335,6 +350,46 @@ def test_other_repositories_workflows_and_refs(
     code, text = trusted.refusal(issuer.token(github_claims(**change), AUDIENCE))
     assert code == "invalid-publisher"
     assert says in text
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"event_name": "pull_request"},
+        {"event_name": "pull_request_target"},
+        {"event_name": "pull_request_review_comment"},
+        {"ref": "refs/pull/7/merge"},
+    ],
+)
+def test_no_pull_request_publishes_even_where_every_ref_may(
+    index: Index, issuer: Issuer, change: dict[str, Any]
+) -> None:
+    index.trust(issuer, settings={"ref": "*"})
+    index.mint(issuer.token(github_claims(ref="refs/heads/main"), AUDIENCE))
+    assert index.refusal(issuer.token(github_claims(**change), AUDIENCE))[0] == "invalid-publisher"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"pipeline_source": "merge_request_event"},
+        {"pipeline_source": "external_pull_request_event"},
+        {"ref_path": "refs/merge-requests/1/head"},
+    ],
+)
+def test_no_merge_request_publishes_even_where_every_ref_may(
+    index: Index, issuer: Issuer, change: dict[str, Any]
+) -> None:
+    index.trust(issuer, "gitlab", settings={"ref": "*"})
+    index.mint(issuer.token(gitlab_claims(issuer, ref_path="refs/heads/main", pipeline_source="push"), AUDIENCE))
+    assert index.refusal(issuer.token(gitlab_claims(issuer, **change), AUDIENCE))[0] == "invalid-publisher"
+
+
+def test_a_pull_request_of_any_other_issuer_publishes_neither(index: Index, issuer: Issuer) -> None:
+    index.trust(issuer, "oidc", settings={"claims": {"sub": "repo:acme/*"}})
+    index.mint(issuer.token({"sub": "repo:acme/widgets", "event_name": "push"}, AUDIENCE))
+    claims = {"sub": "repo:acme/widgets", "event_name": "pull_request"}
+    assert index.refusal(issuer.token(claims, AUDIENCE))[0] == "invalid-publisher"
 
 
 def test_letters_of_a_repository_may_differ_in_case(trusted: Index, issuer: Issuer) -> None:
@@ -367,6 +422,14 @@ def test_an_environment_is_required_where_one_is_named(index: Index, issuer: Iss
     index.mint(issuer.token(github_claims(environment="Release"), AUDIENCE))
 
 
+def test_a_letter_that_only_looks_like_another_is_another(index: Index, issuer: Issuer) -> None:
+    """The small letter of a Kelvin sign is k, so an environment without rules could stand for one with reviewers."""
+    index.trust(issuer, settings={"environment": "packages"})
+    index.mint(issuer.token(github_claims(environment="PACKAGES"), AUDIENCE))
+    for environment in ("pac\u212aages", "PAC\u212aAGES", "pack\u00e0ges"):
+        assert index.refusal(issuer.token(github_claims(environment=environment), AUDIENCE))[0] == "invalid-publisher"
+
+
 def test_a_called_workflow_must_be_on_the_list(index: Index, issuer: Issuer) -> None:
     ours = "acme/index/.github/workflows/publish.yaml"
     index.trust(issuer, settings={"called_workflows": [ours, "acme/ci/.github/workflows/x.yml@refs/tags/*"]})
@@ -394,6 +457,76 @@ def test_an_issuer_that_fails(trusted: Index, issuer: Issuer, fault: str, tmp_pa
     other.mint(issuer.token(github_claims(), AUDIENCE))
     issuer.fault = fault
     other.mint(issuer.token(github_claims(), AUDIENCE))
+
+
+def test_known_keys_verify_while_the_issuer_is_down_and_new_ones_are_no_fault_of_the_token(issuer: Issuer) -> None:
+    keys = IssuerKeys(KeyTimes(fresh=0.0, pause=0.0))
+
+    async def work() -> None:
+        await keys.key(issuer.url, "first")
+        issuer.add_key("second")  # a rotation that the index has not seen
+        issuer.fault = "down"
+        assert (await keys.key(issuer.url, "first")).algorithm == "RS256"
+        with pytest.raises(IssuerUnavailableError):
+            await keys.key(issuer.url, "second")
+        issuer.fault = ""
+        await keys.key(issuer.url, "second")
+        del issuer.keys["first"]  # which the issuer takes back
+        with pytest.raises(InvalidJwtError):
+            await keys.key(issuer.url, "first")
+
+    asyncio.run(work())
+
+
+def test_of_two_keys_of_one_name_the_first_counts(issuer: Issuer) -> None:
+    issuer.add_key("second", curve=True)
+    both = [issuer.public_key("first"), {**issuer.public_key("second"), "kid": "first"}]
+    assert parse_keys(json.dumps({"keys": both}).encode())["first"].algorithm == "RS256"
+    assert parse_keys(json.dumps({"keys": both[::-1]}).encode())["first"].algorithm == "ES256"
+
+
+def _number(value: int) -> str:
+    return base64.urlsafe_b64encode(value.to_bytes((value.bit_length() + 7) // 8)).rstrip(b"=").decode()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"n": _number(2**1023 + 1)},
+        {"n": _number(2**8200 + 1)},
+        {"alg": "HS256"},
+        {"use": "enc"},
+        {"kty": "oct", "k": "c2VjcmV0"},
+        {"d": _number(3)},
+        {"kid": None},
+        {"kid": 1},
+        {"e": ""},
+        {"n": None},
+    ],
+    ids=str,
+)
+def test_keys_that_prove_nothing_are_left_out(issuer: Issuer, change: dict[str, Any]) -> None:
+    sound = issuer.public_key("first")
+    found = parse_keys(json.dumps({"keys": [{**sound, **change}, {**sound, "kid": "sound"}, "x", []]}).encode())
+    assert list(found) == ["sound"]
+
+
+@pytest.mark.parametrize(
+    "text", [b"", b"[]", b"{}", b'{"keys": {}}', b'{"keys": null}', b"[" * 50_000, b'{"keys": [' + b"1," * 200 + b"1]}"]
+)
+def test_documents_that_are_no_key_set(text: bytes) -> None:
+    with pytest.raises(InvalidJwtError):
+        parse_keys(text)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:9200/", "http://localhost/", "file:///etc/passwd", "https:///", None]
+)
+def test_an_issuer_elsewhere_names_no_url_of_this_machine(url: object) -> None:
+    """The index would ask its own machine for anybody who may name an issuer."""
+    with pytest.raises(InvalidPublisherError):
+        check_url(url, here=False)
+    check_url("https://ci.acme.example/keys", here=False)
 
 
 # what ends a token
@@ -447,7 +580,7 @@ def test_each_of_two_vouchers_counts_for_itself(trusted: Index, issuer: Issuer) 
     minted = trusted.mint(issuer.token(github_claims(), AUDIENCE))
     assert minted.principal.may(Right.PUBLISH, "acme-gears")
     assert minted.principal.may(Right.PUBLISH, "acme-widgets")
-    asyncio.run(trusted.publishing.remove_of("ada"))
+    asyncio.run(trusted.publishing.endings.remove_of("ada"))
     minted = trusted.mint(issuer.token(github_claims(), AUDIENCE))
     assert not minted.principal.may(Right.PUBLISH, "acme-widgets")
     assert minted.principal.may(Right.PUBLISH, "acme-gears")
@@ -514,6 +647,57 @@ def test_a_pending_publisher_gets_nothing_of_a_project_that_others_made(index: I
     assert "acme-new exists already" in text
 
 
+def test_a_pending_publisher_that_is_used_up_keeps_no_other_back(index: Index, issuer: Issuer) -> None:
+    index.trust(issuer, projects=["acme-new"], creates=True)
+    index.trust(issuer, projects=["acme-widgets"])
+    index.projects.add("acme-new")
+    minted = index.mint(issuer.token(github_claims(), AUDIENCE))
+    assert minted.principal.may(Right.PUBLISH, "acme-widgets")
+    assert not minted.principal.may(Right.PUBLISH, "acme-new")
+
+
+# the index's own client
+
+
+CLIENT: dict[str, Any] = {
+    "projects": ["pypi-publish"],
+    "settings": {"environment": "modal"},
+    "pins": {"repository_id": "1001", "repository_owner_id": "42"},
+}
+
+
+def test_the_client_is_published_by_a_job_that_is_named_to_the_last_number(index: Index, issuer: Issuer) -> None:
+    index.trust(issuer, voucher=None, **CLIENT)
+    minted = index.mint(issuer.token(github_claims(environment="modal"), AUDIENCE))
+    assert minted.principal.may(Right.PUBLISH, "pypi-publish")
+    assert not minted.principal.may(Right.PUBLISH, "acme-widgets")
+    assert index.refusal(issuer.token(github_claims(), AUDIENCE))[0] == "invalid-publisher"
+
+
+def test_a_voucher_without_the_right_on_the_client_vouches_for_nothing(index: Index, issuer: Issuer) -> None:
+    index.trust(issuer, voucher="ada", **CLIENT)  # who has every working right, on patterns
+    minted = index.mint(issuer.token(github_claims(environment="modal"), AUDIENCE))
+    assert not minted.principal.may(Right.PUBLISH, "pypi-publish")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"settings": {}},
+        {"pins": {}},
+        {"pins": {"repository_id": "1001"}},
+        {"projects": ["pypi-publish", "acme-widgets"]},
+        {"projects": ["PyPI_Publish"], "pins": {}},
+        {"kind": "oidc", "settings": {"claims": {"sub": "x", "environment": "modal"}}, "pins": {}},
+    ],
+)
+def test_publishers_of_the_client_that_leave_something_open(
+    index: Index, issuer: Issuer, change: dict[str, Any]
+) -> None:
+    with pytest.raises(InvalidPublisherError, match="pypi-publish"):
+        index.trust(issuer, **{**CLIENT, **change})
+
+
 Change = Callable[[dict[str, Any]], object]
 
 
@@ -526,7 +710,6 @@ Change = Callable[[dict[str, Any]], object]
         ({"issuer": "ci.acme.example"}, "URL"),
         ({"projects": []}, "projects"),
         ({"projects": ["*"]}, "'*'"),
-        ({"projects": ["pypi-publish"]}, "pypi-publish"),
         ({"projects": ["a", "b"], "creates": True}, "exactly one"),
         ({"settings": {"repository": "acme", "workflow": "x.yml"}}, "repository"),
         ({"settings": {"repository": "acme/widgets", "workflow": "../x.yml"}}, "workflow"),

@@ -6,7 +6,7 @@ from itertools import product
 
 import pytest
 
-from publisher.server.auth.oidc.patterns import LONGEST, matches
+from publisher.server.auth.oidc.kinds.patterns import LONGEST, matches
 
 TEXTS = ["".join(letters) for length in range(5) for letters in product("ab", repeat=length)]
 

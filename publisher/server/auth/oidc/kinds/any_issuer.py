@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from publisher.server.auth.oidc.errors import ClaimMismatchError, InvalidPublisherError
-from publisher.server.auth.oidc.patterns import claim, expect_match, setting
+from publisher.server.auth.oidc.kinds.patterns import claim, expect_match, setting
 from publisher.server.auth.principal import Origin
 
 _RESERVED = {"iss", "aud", "exp", "nbf", "iat", "jti"}
@@ -31,8 +31,9 @@ def check_settings(given: Mapping[str, Any]) -> dict[str, Any]:
 
 def check_claims(settings: Mapping[str, Any], claims: Mapping[str, Any]) -> None:
     """Return when a token's claims are those of a publisher; raise ClaimMismatchError otherwise."""
-    if claims.get("event_name") == "pull_request_target":
-        raise ClaimMismatchError("A job for the event pull_request_target runs with other people's code.")
+    event = claims.get("event_name")
+    if isinstance(event, str) and event.startswith("pull_request"):
+        raise ClaimMismatchError(f"A job for the event {event} runs with other people's code.")
     for name, pattern in settings["claims"].items():
         expect_match(claims, name, pattern)
 

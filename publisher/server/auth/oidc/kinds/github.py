@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from publisher.server.auth.oidc.errors import ClaimMismatchError, InvalidPublisherError
-from publisher.server.auth.oidc.patterns import claim, expect, expect_match, matches, setting
+from publisher.server.auth.oidc.kinds.patterns import claim, expect, expect_match, folded, matches, setting
 from publisher.server.auth.principal import Origin
 
 ISSUER = "https://token.actions.githubusercontent.com"
@@ -34,14 +34,22 @@ def check_claims(settings: Mapping[str, Any], claims: Mapping[str, Any]) -> None
     repository = settings["repository"]
     expect(claims, "repository", repository, exact_case=False)
     expect(claims, "repository_owner", repository.partition("/")[0], exact_case=False)
-    if claim(claims, "event_name") == "pull_request_target":
-        raise ClaimMismatchError("A job for the event pull_request_target runs with other people's code.")
+    _refuse_pull_requests(claims)
     path = f"{repository}/{_FOLDER}/{settings['workflow']}"
     _expect_workflow(claims, path)
     _expect_called(claims, settings["called_workflows"])
     expect_match(claims, "ref", settings["ref"])
     if settings["environment"]:
         expect(claims, "environment", settings["environment"], exact_case=False)
+
+
+def _refuse_pull_requests(claims: Mapping[str, Any]) -> None:
+    """Refuse jobs of pull requests, whatever refs may publish: they run code, and some a workflow, not merged yet."""
+    event = claim(claims, "event_name")
+    if event.startswith("pull_request"):
+        raise ClaimMismatchError(f"A job for the event {event} runs with other people's code.")
+    if claim(claims, "ref").startswith("refs/pull/"):
+        raise ClaimMismatchError(f"The ref {claim(claims, 'ref')} is that of a pull request.")
 
 
 def origin(claims: Mapping[str, Any]) -> Origin:
@@ -58,7 +66,7 @@ def _expect_workflow(claims: Mapping[str, Any], path: str) -> None:
     found, _, at = claim(claims, "workflow_ref").partition("@")
     owner, name, file = _parts(found)
     wanted = _parts(path)
-    if (owner.lower(), name.lower(), file) != (wanted[0].lower(), wanted[1].lower(), wanted[2]):
+    if (folded(owner), folded(name), file) != (folded(wanted[0]), folded(wanted[1]), wanted[2]):
         raise ClaimMismatchError(f"The claim workflow_ref is {found!r}, not {path!r}.")
     if at not in {claim(claims, "ref"), claims.get("sha")}:
         raise ClaimMismatchError(f"The workflow is that of {at!r}, not of the ref that it runs for.")

@@ -5,12 +5,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from publisher.server.auth.oidc.errors import ClaimMismatchError
-from publisher.server.auth.oidc.patterns import claim, expect, expect_match, setting
+from publisher.server.auth.oidc.kinds.patterns import claim, expect, expect_match, folded, setting
 from publisher.server.auth.principal import Origin
 
 ISSUER = "https://gitlab.com"
 PINNED = ("project_id", "namespace_id")
 """Claims that are taken from the first token: names can change hands, these numbers never do."""
+
+_NOT_MERGED = {"merge_request_event", "external_pull_request_event"}
 
 
 def check_settings(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -32,9 +34,17 @@ def check_claims(settings: Mapping[str, Any], claims: Mapping[str, Any]) -> None
         raise ClaimMismatchError(f"The claim ci_config_ref_uri is {found!r}, not {path!r}.")
     if at not in {claim(claims, "ref_path"), claims.get("sha")}:
         raise ClaimMismatchError(f"The configuration is that of {at!r}, not of the ref that it runs for.")
+    _refuse_merge_requests(claims)
     expect_match(claims, "ref_path", settings["ref"])
     if settings["environment"]:
         expect(claims, "environment", settings["environment"])
+
+
+def _refuse_merge_requests(claims: Mapping[str, Any]) -> None:
+    """Refuse pipelines of merge requests, whatever refs may publish: they run code that is not merged yet."""
+    source = str(claims.get("pipeline_source", ""))
+    if source in _NOT_MERGED or claim(claims, "ref_path").startswith("refs/merge-requests/"):
+        raise ClaimMismatchError(f"The pipeline is that of a merge request ({source or claim(claims, 'ref_path')}).")
 
 
 def origin(claims: Mapping[str, Any]) -> Origin:
@@ -49,4 +59,4 @@ def _same_file(found: str, wanted: str) -> bool:
     """Compare the project without regard to upper and lower case, and the file with it."""
     project, _, file = found.partition("//")
     wanted_project, _, wanted_file = wanted.partition("//")
-    return (project.lower(), file) == (wanted_project.lower(), wanted_file)
+    return (folded(project), file) == (folded(wanted_project), wanted_file)

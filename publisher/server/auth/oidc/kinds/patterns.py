@@ -39,8 +39,13 @@ def claim(claims: Mapping[str, Any], name: str) -> str:
 def expect(claims: Mapping[str, Any], name: str, wanted: str, *, exact_case: bool = True) -> None:
     """Return when a claim is a text; raise ClaimMismatchError otherwise."""
     found = claim(claims, name)
-    if found != wanted and (exact_case or found.lower() != wanted.lower()):
+    if found != wanted and (exact_case or folded(found) != folded(wanted)):
         raise ClaimMismatchError(f"The claim {name} is {found!r}, not {wanted!r}.")
+
+
+def folded(text: str) -> str:
+    """Return a text in small letters where it is ASCII: a Kelvin sign is no k, though its small letter is one."""
+    return text.lower() if text.isascii() else text
 
 
 def expect_match(claims: Mapping[str, Any], name: str, *patterns: str) -> None:

@@ -1,0 +1,38 @@
+"""The connection of commands that administer a running index: with an account, or with the administrator's token."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from publisher.cli.options.target import TargetArgs
+from publisher.cli.options.trust import TrustPlaceArgs
+from publisher.cli.run.resolve import project_config, resolve_target
+from publisher.client.access import AccessClient, AccessHints
+from publisher.client.accounts import TOKEN_VARIABLE
+from publisher.client.http import BasicAuth, BearerAuth
+from publisher.credentials.admin_token import find_token
+from publisher.credentials.chain import find_credentials
+from publisher.errors import CredentialsError
+
+
+@contextmanager
+def connected(
+    place: TrustPlaceArgs, *, as_admin: bool = False, hints: AccessHints | None = None
+) -> Iterator[AccessClient]:
+    """Yield a connection with an account, or with the administrator's token where that is wanted and there is one."""
+    target = resolve_target(TargetArgs(place.index_url, place.username), project_config([]), or_login=True)
+    auth: BasicAuth | BearerAuth | None = None
+    has_token = bool(os.environ.get(TOKEN_VARIABLE))
+    if (as_admin and has_token) or (place.username is None and (as_admin or has_token)):
+        try:
+            auth = BearerAuth(find_token(target.url, os.environ))
+        except CredentialsError:
+            auth = None
+    if auth is None:
+        credentials = find_credentials(target)
+        auth = BasicAuth(credentials.username, credentials.password)
+    client = AccessClient(target.url, auth, hints)
+    try:
+        yield client
+    finally:
+        client.close()
