@@ -63,6 +63,7 @@ def measure(index: RunningIndex, count: int) -> None:
     everything = Cost.now(index) - started
     started = Cost.now(index)
     session.get(f"{url}?q=anything", timeout=60)
+    report("JSON page", json, json)
     report("first home page", first, json)
     report("all summaries read, in the background", everything, json)
     report("first search, which makes the index", Cost.now(index) - started, json)
@@ -112,7 +113,7 @@ class Cost:
 
 
 def report(name: str, cost: Cost, json: Cost) -> None:
-    print(f"  {name:<40}{cost.wall / json.wall:>10.1f}{1000 * cost.processor:>10.1f} ms", flush=True)
+    print(f"  {name:<40}{cost.wall / json.wall:>10.1f}{1000 * cost.processor:>10.2f} ms", flush=True)
 
 
 if __name__ == "__main__":
