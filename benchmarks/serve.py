@@ -35,6 +35,7 @@ from publisher.server.auth import hashes
 from tests.helpers.dists import make_wheel
 from tests.helpers.http import JSON, Client
 from tests.helpers.index import RunningIndex
+from tests.helpers.workers import workers_of
 
 USER, PASSWORD = "bench", "correct horse"
 AUTHORIZATION = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
@@ -42,11 +43,26 @@ ROUNDS = 3
 UV = str(Path(sys.executable).with_name("uv"))
 
 
-def wrk(
-    url: str, path: str, accept: str = "*/*", seconds: int = 2, authorization: str = AUTHORIZATION
+def wrk(  # noqa: PLR0913 - what is asked for, and how
+    url: str,
+    path: str,
+    accept: str = "*/*",
+    *,
+    seconds: int = 2,
+    authorization: str = AUTHORIZATION,
+    connections: int = 8,
 ) -> tuple[float, float]:
-    """Return requests and megabytes a second: one thread, 8 connections, every request authenticated."""
-    command = ["wrk", "-t1", "-c8", f"-d{seconds}s", "-H", f"Authorization: {authorization}", "-H", f"Accept: {accept}"]
+    """Return requests and megabytes a second: one thread, every request authenticated."""
+    command = [
+        "wrk",
+        "-t1",
+        f"-c{connections}",
+        f"-d{seconds}s",
+        "-H",
+        f"Authorization: {authorization}",
+        "-H",
+        f"Accept: {accept}",
+    ]
     output = subprocess.run([*command, url + path], capture_output=True, text=True, check=True).stdout
     errors = re.search(r"Non-2xx or 3xx responses: (\d+)", output)
     assert errors is None, output
@@ -67,8 +83,8 @@ def in_turn(*measurements: Callable[[], float]) -> list[float]:
 
 
 @contextmanager
-def our_index(folder: Path, root: Path) -> Iterator[RunningIndex]:
-    index = RunningIndex.start(folder, "--log-format", "none", "--max-size", "4000", roots=[root])
+def our_index(folder: Path, root: Path, *options: str) -> Iterator[RunningIndex]:
+    index = RunningIndex.start(folder, "--log-format", "none", "--max-size", "4000", *options, roots=[root])
     if not index.htpasswd.read_text():
         index.add_user(USER, PASSWORD)
     try:
@@ -202,6 +218,57 @@ def tokens(work: Path) -> None:
             lambda: wrk(index.url, path, JSON, authorization=f"Basic {token}")[0], lambda: rate(index.url, path, JSON)
         )
     row("page with a token, JSON, requests/s, of one with a password", by_token, by_password, ">= 0.95")
+
+
+def workers(work: Path, files: int) -> None:
+    """Compare two workers with one process: what each does with a second of processor time, and memory."""
+    roots = work / "one", work / "two"
+    for root in roots:
+        fill(root, files // 10, 10)
+    with (
+        our_index(work / "ours-one", roots[0]) as one,
+        our_index(work / "ours-two", roots[1], "--workers", "2") as two,
+    ):
+        path = "simple/project0/"
+
+        def page(index: RunningIndex) -> float:
+            before = _processor_time(index)
+            asked = 2 * wrk(index.url, path, JSON, connections=32)[0]
+            return asked / (_processor_time(index) - before)
+
+        numbers = itertools.count()
+
+        def send(index: RunningIndex) -> float:
+            client = Client(index.url, (USER, PASSWORD))
+            wheels = [make_wheel(work, f"shared_{next(numbers)}") for _ in range(60)]
+            before = _processor_time(index)
+            with ThreadPoolExecutor(6) as threads:
+                assert all(answer.status_code == 200 for answer in threads.map(client.upload, wheels))
+            return len(wheels) / (_processor_time(index) - before)
+
+        for index in (one, two):
+            page(index)
+        of_one, of_two = in_turn(partial(page, one), partial(page, two))
+        sent_one, sent_two = in_turn(partial(send, one), partial(send, two))
+        alone = _memory_share(one.process.pid)
+        each = statistics.mean(map(_memory_share, workers_of(two)))
+    row("pages for each second of processor time, 2 workers, of 1", of_two, of_one, ">= 0.9")
+    row("uploads for each second of processor time, 2 workers, of 1", sent_two, sent_one, ">= 0.9")
+    row(f"memory of each of 2 workers at {files:,} files, of 1 alone", each, alone, "<= 1", " MB")
+
+
+def _processor_time(index: RunningIndex) -> float:
+    """Return the seconds of processor time that an index has used, with its workers."""
+    ticks = 0
+    for pid in (index.process.pid, *workers_of(index)):
+        ticks += sum(map(int, Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]))
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _memory_share(pid: int) -> float:
+    """Return the megabytes of a process; what it shares with others counts in parts."""
+    line = next(line for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines() if line.startswith("Pss:"))
+    return int(line.split()[1]) / 1024
 
 
 def lists(work: Path, counts: list[int]) -> None:
@@ -510,6 +577,7 @@ def main() -> None:
         heading()
         measurements: dict[str, Callable[[], None]] = {
             "pages": lambda: pages(work, 10_000 // scale, max(10 // scale, 2)),
+            "workers": lambda: workers(work, 10_000 // scale),
             "tokens": lambda: tokens(work),
             "lists": lambda: lists(work, [1_000 // scale, 10_000 // scale]),
             "downloads": lambda: downloads(work, 100_000_000 // scale),

@@ -25,11 +25,12 @@ class SupervisorTimes:
     Seconds between the ends of a worker and the next start, and that workers get to end.
 
     A worker that served for ``steady`` seconds is replaced at once, one that did not after ``pause``, which doubles
-    each time up to ``longest_pause``.
+    each time: up to ``served_pause`` where it served at all, else up to ``longest_pause``.
     """
 
     steady: float = 10.0
     pause: float = 0.25
+    served_pause: float = 2.0
     longest_pause: float = 30.0
     grace: float = 150.0
 
@@ -185,9 +186,7 @@ class Supervisor:
         if self._stopping_since is not None:
             return
         self._on_death()
-        steady = served and time.monotonic() - slot.began >= self._times.steady
-        slot.failures = 0 if steady else slot.failures + 1
-        pause = min(self._times.longest_pause, self._times.pause * 2 ** (slot.failures - 1)) if slot.failures else 0.0
+        pause = self._pause(slot, served=served)
         slot.due = time.monotonic() + pause
         how = slot.error.message if slot.error is not None else _ending(status)
         alone = not any(each.serves for each in self._slots)
@@ -199,6 +198,16 @@ class Supervisor:
         else:
             what = f"a worker could not start: {how}" if slot.error is not None else f"worker {pid} {how}"
             self._log.write(f"{what}; another one starts {f'in {pause:.2g} s' if pause else 'at once'}")
+
+    def _pause(self, slot: _Slot, *, served: bool) -> float:
+        """Return the seconds until another worker is started, after counting that one has ended."""
+        times = self._times
+        if served and time.monotonic() - slot.began >= times.steady:
+            slot.failures = 0
+            return 0.0
+        slot.failures += 1
+        longest = times.served_pause if served else times.longest_pause
+        return float(min(longest, times.pause * 2 ** (slot.failures - 1)))
 
     def _obey(self) -> None:
         """Handle signals."""

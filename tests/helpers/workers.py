@@ -38,21 +38,26 @@ class WorkerClient(Client):
 
     def __init__(self, url: str, auth: tuple[str, str] | None, pid: int) -> None:
         super().__init__(url, auth)
-        self._pid = pid
+        self.pid = pid
         self._user = BasicAuth(auth[0], Secret(auth[1])) if auth else BasicAuth()
 
     def request(self, method: str, path: str, **options: Any) -> requests.Response:
         headers = {"Accept-Encoding": "identity", "Accept": "*/*", **(options.pop("headers", None) or {})}
         auth = options.pop("auth", self._user)
         prepared = requests.Request(method, self.url + path, auth=auth, headers=headers, **options).prepare()
-        response = requests.Response()
-        with closing(connection_to(self.url, self._pid)) as connection:
-            connection.request(method, prepared.path_url, prepared.body, dict(prepared.headers))
-            answer = connection.getresponse()
-            response._content = answer.read()
-            response.status_code = answer.status
-            response.headers.update(answer.getheaders())
-        return response
+        with closing(connection_to(self.url, self.pid)) as connection:
+            return exchange(connection, prepared)
+
+
+def exchange(connection: http.client.HTTPConnection, request: requests.PreparedRequest) -> requests.Response:
+    """Send a request over a connection and return its answer."""
+    connection.request(request.method or "", request.path_url, request.body, dict(request.headers))
+    answer = connection.getresponse()
+    response = requests.Response()
+    response._content = answer.read()
+    response.status_code = answer.status
+    response.headers.update(answer.getheaders())
+    return response
 
 
 def connection_to(url: str, pid: int) -> http.client.HTTPConnection:

@@ -304,9 +304,9 @@ class Catalog:
         listed = {project.places[filename]} if project is not None and filename in project.places else set[str]()
         return listed.union(self._contents.directories_of(filename))
 
-    def is_unchanged_by_others(self) -> bool:
-        """Tell whether only this process has changed the folders since they were read."""
-        return self._watch.own_changes.are_all_since(self._contents.listings)
+    async def only_we_changed(self) -> bool:
+        """Tell whether only this process, and others of this index, have changed the folders since they were read."""
+        return await self._siblings.only_we_changed()
 
     def own_change(self, directory: str) -> AbstractContextManager[None]:
         """Note how a directory is left by a change of this process; one thread at a time."""

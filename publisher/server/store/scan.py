@@ -5,8 +5,7 @@ import logging
 import os
 import threading
 import time
-from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -36,7 +35,7 @@ LeftTimes = tuple[str, int, int]
 """A directory, and the times (nanoseconds since 1970) that it had before and after a change."""
 
 _KEPT_TIMES = 256
-"""Changes whose times are kept until they are passed on, or until the change before them is known."""
+"""Changes whose times are kept until the change before them is known."""
 
 _Identity = tuple[int, int]
 """The device and the inode of a directory."""
@@ -70,7 +69,8 @@ class OwnChanges:
         self._left: dict[str, int] = {}
         self._later: dict[str, dict[int, int]] = {}
         """For directories, what changes were left with that began at a time which is not known yet."""
-        self._not_passed_on: deque[LeftTimes] = deque(maxlen=_KEPT_TIMES)
+        self.tell: Callable[[LeftTimes], None] = lambda _: None
+        """Tells other processes of this index how a directory was left; called in any thread."""
         self._lock = threading.Lock()
 
     @contextmanager
@@ -81,11 +81,7 @@ class OwnChanges:
             yield
             after = _mtime_ns(directory)
             self._note(directory, before, after, listings)
-            self._not_passed_on.append((directory, before, after))
-
-    def take_left(self) -> list[LeftTimes]:
-        """Return the times that this process has left since the last call, for others that serve the same index."""
-        return [self._not_passed_on.popleft() for _ in range(len(self._not_passed_on))]
+            self.tell((directory, before, after))
 
     def learn(self, times: Iterable[LeftTimes], listings: Listings) -> None:
         """Take a change of another process that serves the same index for one's own."""

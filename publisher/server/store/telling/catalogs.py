@@ -1,14 +1,22 @@
 """The link to the catalogs of the other processes of this index: changes here go out, and theirs come in."""
 
+import asyncio
+import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 from publisher.server.siblings.news import News
 from publisher.server.store.contents import FolderContents
 from publisher.server.store.metadata import FileMetadata
+from publisher.server.store.scan import LeftTimes
 from publisher.server.store.telling.changes import LOOK_AT_EVERYTHING, ProjectChange, read_change
 from publisher.server.store.watch import FolderWatch
+
+_PAUSES = (0.001, 0.002, 0.004)
+"""Seconds between looks whether another process has said that a change is its own."""
+
+_LATELY = 1_000_000_000
+"""Nanoseconds since the last news within which more may be on their way."""
 
 
 class SiblingCatalogs:
@@ -27,11 +35,27 @@ class SiblingCatalogs:
         self._contents = contents
         self._watch = watch
         self._list_upload = list_upload
+        watch.own_changes.tell = self._tell_times
 
     def tell(self, change: ProjectChange) -> None:
         """Tell the others of a change, before it is acknowledged."""
-        left = tuple(self._watch.own_changes.take_left())
-        self._news.tell(replace(change, left=left).to_message())
+        self._news.tell(change.to_message())
+
+    def _tell_times(self, left: LeftTimes) -> None:
+        """Tell the others at once how a directory was left, so that they don't take the change for a stranger's."""
+        self._news.tell(ProjectChange(left=(left,)).to_message())
+
+    async def only_we_changed(self) -> bool:
+        """Tell whether only processes of this index have changed the folders; one may be about to say so."""
+        own = self._watch.own_changes
+        for pause in _PAUSES:
+            self.catch_up()
+            if own.are_all_since(self._contents.listings):
+                return True
+            if time.monotonic_ns() - self._news.stamp > _LATELY:
+                return False
+            await asyncio.sleep(pause)
+        return False
 
     def catch_up(self) -> None:
         """Take over what others have changed since the last call; where there is nothing, that takes no system call."""

@@ -18,10 +18,10 @@ class ProjectChange:
     """
     A change of a project: a file that was uploaded, with its metadata, or files that are gone, or its state alone.
 
-    ``state`` tells whether yanks or maintainers changed. ``left`` are the times of the directories.
+    ``state`` tells whether yanks or maintainers changed. ``left`` are the times of directories, which come alone.
     """
 
-    project: str
+    project: str = ""
     uploaded: Place | None = None
     metadata: FileMetadata | None = None
     gone: tuple[Place, ...] = ()
