@@ -52,7 +52,7 @@ def _section(command: click.Command, context: click.Context, level: int) -> Iter
     yield f"```text\n{' '.join([context.command_path, *command.collect_usage_pieces(context)])}\n```\n"
     options = [option for option in command.get_params(context) if isinstance(option, click.Option)]
     rows = [row for option in options if (row := _row(option, context)) is not None]
-    yield "\n".join(["| option | what it does |", "|---|---|", *rows, ""])
+    yield "\n".join(["| option | effect |", "|---|---|", *rows, ""])
     if isinstance(command, click.Group):
         for name in command.list_commands(context):
             below = command.get_command(context, name)
