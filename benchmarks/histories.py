@@ -1,7 +1,8 @@
 """
 Run many random histories of an index with two writers and faults, and report those that end wrong.
 
-`python benchmarks/histories.py COUNT [FIRST_SEED]`; half are containers on a volume, half processes on a folder.
+`python benchmarks/histories.py COUNT [FIRST_SEED] [--bucket]`; half are containers on a volume, half processes on a
+folder. With `--bucket`, all are three processes on a bucket of a real store.
 Ctrl-C ends it with what it has found.
 """
 
@@ -9,25 +10,28 @@ import asyncio
 import logging
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from tests.helpers.object_store import ObjectStore, running_store
+from tests.storage.bucket_histories import Buckets
 from tests.storage.histories import run_history, with_cheap_passwords
 
 
 def main() -> int:
     """Run the campaign; 1 when a history was wrong."""
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 100
-    first = int(sys.argv[2]) if len(sys.argv) > 2 else 0
+    numbers = [int(argument) for argument in sys.argv[1:] if argument != "--bucket"]
+    count, first = [*numbers, *[100, 0][len(numbers) :]]
     logging.disable(logging.CRITICAL)
     started, done, wrong = time.monotonic(), 0, 0
+    stack = ExitStack()
     try:
+        store = _start_store(stack) if "--bucket" in sys.argv else None
         for seed in range(first, first + count):
-            with TemporaryDirectory(prefix="history-", ignore_cleanup_errors=True) as place:
-                work = run_history(Path(place), seed, volume=seed % 2 == 1)
-                faults = asyncio.run(with_cheap_passwords(work))
+            faults = _run(seed, store)
             for fault in faults:
                 print(f"history {seed}: {fault}", flush=True)
             done, wrong = done + 1, wrong + bool(faults)
@@ -35,8 +39,25 @@ def main() -> int:
                 print(f"{done} done, {wrong} wrong", flush=True)
     except KeyboardInterrupt:
         pass
+    finally:
+        stack.close()
     print(f"{done} histories from seed {first}: {wrong} wrong, {time.monotonic() - started:.0f} s")
     return int(wrong > 0)
+
+
+def _run(seed: int, store: ObjectStore | None) -> list[str]:
+    """Run one history and return what was wrong."""
+    with TemporaryDirectory(prefix="history-", ignore_cleanup_errors=True) as place, ExitStack() as ways:
+        if store is None:
+            work = run_history(Path(place), seed, volume=seed % 2 == 1)
+        else:
+            work = run_history(Path(place), seed, world=Buckets(store, ways), writers=3)
+        return asyncio.run(with_cheap_passwords(work))
+
+
+def _start_store(stack: ExitStack) -> ObjectStore:
+    place = stack.enter_context(TemporaryDirectory(prefix="store-", ignore_cleanup_errors=True))
+    return stack.enter_context(running_store(Path(place)))
 
 
 if __name__ == "__main__":

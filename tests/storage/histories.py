@@ -22,6 +22,7 @@ from publisher.server.store.changes import ReleaseChanges
 from publisher.server.store.errors import StoreError
 from publisher.server.store.metadata import FileMetadata
 from publisher.server.store.owned_names import StateLog
+from publisher.server.store.projects import StoredFile
 from tests.modal.volumes import Trouble
 from tests.storage.worlds import Containers
 
@@ -57,6 +58,10 @@ class Server:
         self.catalog = Catalog(settings, packages, StateLog(credentials, "htpasswd.state"))
         self.changes = ReleaseChanges(settings, self.catalog, packages)
         self.users = Users(htpasswd, starts_without=True)
+
+    def key_of(self, file: StoredFile) -> str:
+        """Return the key of a file's bytes in the package storage."""
+        return file.filename
 
     async def stop(self) -> None:
         await self.packages.stop()
@@ -125,18 +130,21 @@ class Volumes:
                     world.lines[next(key for key, each in world.mounts.items() if each is mount)].cut = False
 
 
-async def run_history(place: Path, seed: int, *, volume: bool) -> list[str]:
-    """Run one history in an empty folder and return what was wrong."""
+async def run_history(
+    place: Path, seed: int, *, volume: bool = False, world: Any = None, writers: int = 2
+) -> list[str]:
+    """Run one history in an empty folder, or another world, and return what was wrong."""
     chance = random.Random(seed)
-    world = Volumes(place) if volume else Folders(place)
+    world = world or (Volumes(place) if volume else Folders(place))
+    place.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - once
     told = Told()
-    servers = [world.server() for _ in range(2)]
+    servers = [world.server() for _ in range(writers)]
     all_servers = list(servers)
     for server in servers:
         await server.catalog.start()
     running: list[tuple[Server, asyncio.Task[None]]] = []
     for number in range(OPERATIONS):
-        at = chance.randrange(2)
+        at = chance.randrange(writers)
         if chance.random() < 0.2:
             world.fault(servers[at], chance)
         if chance.random() < 0.1:
@@ -246,7 +254,7 @@ async def _compare(server: Server, told: Told, name: str) -> None:
     for filename, file in files.items():
         async with server.packages.reading() as storage:
             with suppress(LookupError):
-                found = hashlib.sha256(storage.read(filename)).hexdigest()
+                found = hashlib.sha256(storage.read(server.key_of(file))).hexdigest()
                 if found != file.metadata.sha256:
                     told.faults.append(f"{filename}: the page has another digest than the bytes")
 

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import logging
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ import pytest
 from publisher.server.storage.errors import NotDurableError
 from publisher.server.store.errors import FileExistsConflictError
 from publisher.server.store.metadata import FileMetadata
+from tests.helpers.object_store import ObjectStore
+from tests.storage.bucket_histories import Buckets
 from tests.storage.histories import Server, Volumes, run_history, with_cheap_passwords
 
 HISTORIES = 8
@@ -76,6 +79,21 @@ async def _change(server: Server, kind: str) -> None:
         await server.changes.yank("acme", "1.0", "second", None)
     else:
         await server.changes.unyank("acme", "1.0")
+
+
+def test_histories_of_three_processes_on_a_bucket_end_as_clients_were_told(
+    object_store: ObjectStore, tmp_path: Path
+) -> None:
+    # takes seconds: requests that the store refuses are sent again
+    logging.disable(logging.CRITICAL)
+    try:
+        for seed in range(2):
+            with ExitStack() as stack:
+                world = Buckets(object_store, stack)
+                history = run_history(tmp_path / str(seed), seed, world=world, writers=3)
+                assert not asyncio.run(with_cheap_passwords(history)), f"history {seed}"
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 @pytest.mark.parametrize("volume", [False, True], ids=["folder", "volume"])
