@@ -1,0 +1,85 @@
+"""pip, uv and twine with three processes on one bucket, behind a load balancer."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.bucket_index import new_index, serving_bucket
+from tests.helpers.dists import make_wheel
+from tests.helpers.http import Client
+from tests.helpers.object_store import ObjectStore
+from tests.helpers.round_robin import round_robin
+from tests.server.conftest import PASSWORD, USER
+
+BIN = Path(sys.executable).parent
+
+
+@pytest.fixture
+def url(object_store: ObjectStore, tmp_path: Path) -> Iterator[str]:  # noqa: ARG001 - which the index needs
+    bucket, _ = new_index(USER, PASSWORD)
+    with ExitStack() as stack:
+        indexes = [stack.enter_context(serving_bucket(tmp_path / str(number), bucket)) for number in range(3)]
+        yield stack.enter_context(round_robin([index.url for index in indexes]))
+
+
+def _run(*command: str | Path) -> None:
+    environment = {**os.environ, "PIP_NO_INDEX": "0", "PIP_FIND_LINKS": "", "UV_NO_INDEX": "0", "UV_FIND_LINKS": ""}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _publish(url: str, wheel: Path, tool: str) -> None:
+    if tool == "twine":
+        _run(BIN / "twine", "upload", "--repository-url", url, "-u", USER, "-p", PASSWORD, wheel)
+    else:
+        _run(BIN / "uv", "publish", "--publish-url", url, "--username", USER, "--password", PASSWORD, wheel)
+
+
+def _installed(url: str, name: str, tool: str, target: Path) -> list[str]:
+    """Install a project, and return the names and versions that are in the target then."""
+    index = url.replace("://", f"://{USER}:{PASSWORD.replace(' ', '%20')}@") + "simple/"
+    pip: list[str | Path] = [BIN / "python", "-m", "pip"] if tool == "pip" else [BIN / "uv", "pip"]
+    cache = "--no-cache-dir" if tool == "pip" else "--no-cache"
+    _run(*pip, "install", "-q", cache, "--no-deps", "--index-url", index, "--target", target, name)
+    return sorted(path.name.removesuffix(".dist-info") for path in target.glob("*.dist-info"))
+
+
+@pytest.mark.wide
+def test_tools_publish_and_install_with_whichever_process_answers(url: str, tmp_path: Path) -> None:
+    client = Client(url, (USER, PASSWORD))
+    (tmp_path / "dist").mkdir()
+    large = {"data": os.urandom(2_000_000)}
+    for number, (publisher, installer) in enumerate([("twine", "pip"), ("uv", "uv"), ("twine", "uv"), ("uv", "pip")]):
+        name = f"project{number}"
+        _publish(url, make_wheel(tmp_path / "dist", name, members=large if number % 2 else None), publisher)
+        assert _installed(url, name, installer, tmp_path / name) == [f"{name}-1.0"]  # a new project, at once
+    _publish(url, make_wheel(tmp_path / "dist", "project0", "2.0"), "twine")
+    published = time.monotonic()
+    while {"project0-2.0-py3-none-any.whl" in client.filenames("project0") for _ in range(3)} != {True}:
+        assert time.monotonic() - published < 3
+    assert _installed(url, "project0", "pip", tmp_path / "newer") == ["project0-2.0"]
+    assert client.request("PUT", "projects/project0/2.0/yanked", json={"reason": "broken"}).status_code == 200
+    yanked = time.monotonic()
+    while {client.page("project0")["files"][-1]["yanked"] for _ in range(3)} != {"broken"}:
+        assert time.monotonic() - yanked < 3
+    assert _installed(url, "project0", "uv", tmp_path / "older") == ["project0-1.0"]
+
+
+@pytest.mark.wide
+def test_a_revoked_token_is_refused_by_every_process_within_five_seconds(url: str) -> None:
+    client = Client(url, (USER, PASSWORD))
+    answer = client.request("POST", "-/tokens", json={"name": "ci", "rights": ["read"], "projects": ["*"]})
+    assert answer.status_code == 201, answer.text
+    bearer = Client(url, ("__token__", answer.json()["token"]))
+    assert {bearer.get("simple/").status_code for _ in range(6)} == {200}
+    assert client.request("DELETE", "-/tokens/ci").status_code < 300
+    revoked = time.monotonic()
+    while {bearer.get("simple/").status_code for _ in range(6)} != {401}:
+        assert time.monotonic() - revoked < 7
+        time.sleep(0.1)
