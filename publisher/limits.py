@@ -214,8 +214,8 @@ class Limits:
     waiting_legacy_requests: int = 64
     legacy_patience: float = 10.0
     # memory, log
-    page_memory: int = 256 * MEGABYTE
-    file_memory: int = 64 * MEGABYTE
+    page_memory: int = 64 * MEGABYTE
+    file_memory: int = 32 * MEGABYTE
     log_lines: int = 10_000
     # in groups
     distributions: DistributionLimits = DistributionLimits()

@@ -1,0 +1,216 @@
+"""
+Time uploads, the memory of a crowd and of many files, and starts, and print a table.
+
+Every row compares with its bound or with another measurement of the same run. Usage: python benchmarks/writing.py
+[--quick] [--only WORD]
+"""
+
+import argparse
+import base64
+import http.client
+import os
+import re
+import sys
+import threading
+import time
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from benchmarks.tables import heading, limit
+from tests.helpers.dists import make_wheel, metadata
+from tests.helpers.http import JSON, sha256
+from tests.helpers.index import RunningIndex
+
+USER, PASSWORD = "bench", "correct horse"
+AUTHORIZATION = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+BOUNDARY = "a-boundary-of-a-form"
+CROWD = 32
+
+
+@contextmanager
+def our_index(folder: Path, root: Path) -> Iterator[RunningIndex]:
+    index = RunningIndex.start(folder, "--log-format", "none", roots=[root])
+    index.add_user(USER, PASSWORD)
+    try:
+        yield index
+    finally:
+        index.stop()
+
+
+def connect(index: RunningIndex) -> http.client.HTTPConnection:
+    """Return a connection that is open, so that only requests are measured."""
+    connection = http.client.HTTPConnection(index.url.removeprefix("http://").rstrip("/"), timeout=120)
+    connection.connect()
+    return connection
+
+
+def form(wheel: Path) -> bytes:
+    """Return the body by which twine uploads a wheel."""
+    name, version = wheel.name.split("-")[:2]
+    fields = {":action": "file_upload", "protocol_version": "1", "name": name, "version": version}
+    fields |= {"filetype": "bdist_wheel", "pyversion": "py3", "metadata_version": "2.1", "summary": "For tests"}
+    fields |= {"sha256_digest": sha256(wheel)}
+    parts = [f'Content-Disposition: form-data; name="{key}"\r\n\r\n{value}'.encode() for key, value in fields.items()]
+    head = f'Content-Disposition: form-data; name="content"; filename="{wheel.name}"\r\n\r\n'
+    between = b"\r\n--" + BOUNDARY.encode()
+    return between[2:] + b"".join(b"\r\n" + part + between for part in [*parts, head.encode() + wheel.read_bytes()]) + b"--"
+
+
+def send(connection: http.client.HTTPConnection, body: bytes) -> None:
+    headers = {"Authorization": AUTHORIZATION, "Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
+    connection.request("POST", "/", body, headers)
+    answer = connection.getresponse()
+    text = answer.read()
+    assert answer.status == 200, text
+
+
+def get(connection: http.client.HTTPConnection, path: str, accept: str = JSON) -> bytes:
+    connection.request("GET", path, headers={"Authorization": AUTHORIZATION, "Accept": accept})
+    answer = connection.getresponse()
+    body = answer.read()
+    assert answer.status == 200, (path, body)
+    return body
+
+
+def processor_time(pid: int) -> float:
+    """Return the seconds that a process has computed, in its own code and in the kernel."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def memory(pid: int, which: str = "VmRSS") -> float:
+    """Return the megabytes that a process has in memory now, or had at most."""
+    found = re.search(rf"{which}:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    assert found is not None
+    return int(found[1]) / 1024
+
+
+def uploads(work: Path, count: int) -> None:
+    """Upload small wheels, to projects that the index has and each to a new one; alone, and eight at a time."""
+    root = work / "uploads"
+    root.mkdir()
+    blocks = os.urandom(18_000)
+
+    def bodies(kind: str, number: int) -> list[bytes]:
+        found = []
+        for each in range(count + 20):
+            name, version = (f"{kind}{number}x{each}", "1.0") if kind == "new" else (f"known{each % 20}", f"{number}.{each}")
+            wheel = make_wheel(work, name, version, members={f"{name}/data": blocks})
+            found.append(form(wheel))
+            wheel.unlink()
+        return found
+
+    with our_index(work / "index-uploads", root) as index:
+
+        def cost(kind: str, clients: int, number: int) -> float:
+            waiting = bodies(kind, number)
+            connections = [connect(index) for _ in range(clients)]
+            for body in waiting[:20]:
+                send(connections[0], body)
+            share = [waiting[20 + client :: clients] for client in range(clients)]
+            began = processor_time(index.process.pid)
+            with ThreadPoolExecutor(clients) as threads:
+                list(threads.map(_send_all, connections, share))
+            return (processor_time(index.process.pid) - began) / count
+
+        runs = [(kind, clients) for kind in ("known", "new") for clients in (1, 8)]
+        found = {run: [] for run in runs}
+        for number in range(3):
+            for kind, clients in runs:
+                found[kind, clients].append(cost(kind, clients, number * 10 + clients))
+    for (kind, clients), times in found.items():
+        limit(f"processor time of an upload, {kind} project, {clients} at a time", 1000 * min(times), "<= 1.2", " ms")
+
+
+def _send_all(connection: http.client.HTTPConnection, bodies: Sequence[bytes]) -> None:
+    for body in bodies:
+        send(connection, body)
+
+
+def crowd(work: Path, files: int) -> None:
+    """Let 32 writers and 32 readers loose on eight projects, and see what they leave in memory."""
+    root = work / "crowd"
+    root.mkdir()
+    fill(root, 8, files // 8, os.urandom(20_000))
+    done = threading.Event()
+    with our_index(work / "index-crowd", root) as index:
+
+        def read(number: int) -> None:
+            connection = connect(index)
+            file = 0
+            while not done.is_set():
+                for accept in (JSON, "text/html"):
+                    get(connection, f"/simple/project{number % 8}/", accept)
+                for _ in range(20):
+                    file += 1
+                    name = f"project{number % 8}-1.{(number * 97 + file) % (files // 8)}-py3-none-any.whl"
+                    get(connection, f"/packages/{name}", "*/*")
+
+        def write(number: int) -> None:
+            connection = connect(index)
+            for release in range(30):
+                wheel = make_wheel(work, f"project{number % 8}", f"2.{number}.{release}")
+                send(connection, form(wheel))
+                wheel.unlink()
+
+        with ThreadPoolExecutor(2 * CROWD) as threads:
+            reading = [threads.submit(read, number) for number in range(CROWD)]
+            list(threads.map(write, range(CROWD)))
+            done.set()
+            for each in reading:
+                each.result()
+        high = memory(index.process.pid, "VmHWM")
+        time.sleep(3)
+        left = memory(index.process.pid)
+    limit(f"memory during {CROWD} writers and {CROWD} readers of small files", high, "<= 150", " MB")
+    limit("memory after them", left, "<= 150", " MB")
+
+
+def fill(root: Path, projects: int, files_each: int, data: bytes = b"") -> None:
+    """Write files with valid names and readable metadata."""
+    for project in range(projects):
+        for file in range(files_each):
+            (root / f"project{project}-1.{file}-py3-none-any.whl").write_bytes(data)
+
+
+def corpus(work: Path, projects: int, files_each: int) -> None:
+    """Measure the memory of many files, and the processor time until the first page of an index with records."""
+    root = work / "many"
+    root.mkdir()
+    with zipfile.ZipFile(work / "a.zip", "w") as archive:
+        archive.writestr("x", metadata("x", "1.0"))
+    source = work / "a.zip"
+    for project in range(projects):
+        for file in range(files_each):
+            os.link(source, root / f"project{project}-1.{file}-py3-none-any.whl") if False else (
+                root / f"project{project}-1.{file}-py3-none-any.whl"
+            ).touch()
+    print(root, source)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a tenth of the corpus, to try the script")
+    parser.add_argument("--only", default="", help="measure only what has this word in its name")
+    arguments = parser.parse_args()
+    scale = 10 if arguments.quick else 1
+    with TemporaryDirectory(prefix="benchmark-") as folder:
+        work = Path(folder)
+        heading()
+        measurements: dict[str, Callable[[], None]] = {
+            "uploads": lambda: uploads(work, 400 // scale),
+            "crowd": lambda: crowd(work, 10_000 // scale),
+        }
+        for name, measure in measurements.items():
+            if arguments.only in name:
+                measure()
+
+
+if __name__ == "__main__":
+    main()
