@@ -15,7 +15,7 @@ READY := $(VENV)/.ready
 WHEELS := $(VENV)/wheels
 IMAGE := $(VENV)/image
 CLIENTS := $(VENV)/clients
-BENCHMARKS := serve publish upstream pages checks
+BENCHMARKS := serve writing publish upstream pages checks
 
 help:
 	@echo 'make demo   set up .venv, then build, publish and install a package through an index on this machine'
@@ -24,7 +24,7 @@ help:
 	@echo 'make deploy put the index on Modal, with the credentials of `modal token new` or MODAL_TOKEN_ID and _SECRET'
 	@echo 'make lint   formatting, lint rules, types, workflows'
 	@echo 'make check  what CI runs'
-	@echo 'make bench  compare with uv, twine, nginx, pypiserver and others (25 minutes)'
+	@echo 'make bench  compare with uv, twine, nginx, pypiserver and others (35 minutes)'
 	@echo 'make docs   write the references of command line, actions and checks anew'
 	@echo 'make lock   pin the dependencies anew (requirements/*.txt)'
 	@echo 'make clean  remove .venv and everything that was built'

@@ -8,12 +8,13 @@ Every row compares with its bound or with another measurement of the same run. U
 import argparse
 import base64
 import http.client
+import json
 import os
 import re
+import shutil
 import sys
 import threading
 import time
-import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -23,7 +24,7 @@ from tempfile import TemporaryDirectory
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.tables import heading, limit
-from tests.helpers.dists import make_wheel, metadata
+from tests.helpers.dists import make_wheel
 from tests.helpers.http import JSON, sha256
 from tests.helpers.index import RunningIndex
 
@@ -36,7 +37,8 @@ CROWD = 32
 @contextmanager
 def our_index(folder: Path, root: Path) -> Iterator[RunningIndex]:
     index = RunningIndex.start(folder, "--log-format", "none", roots=[root])
-    index.add_user(USER, PASSWORD)
+    if not index.htpasswd.read_text():
+        index.add_user(USER, PASSWORD)
     try:
         yield index
     finally:
@@ -59,7 +61,11 @@ def form(wheel: Path) -> bytes:
     parts = [f'Content-Disposition: form-data; name="{key}"\r\n\r\n{value}'.encode() for key, value in fields.items()]
     head = f'Content-Disposition: form-data; name="content"; filename="{wheel.name}"\r\n\r\n'
     between = b"\r\n--" + BOUNDARY.encode()
-    return between[2:] + b"".join(b"\r\n" + part + between for part in [*parts, head.encode() + wheel.read_bytes()]) + b"--"
+    return (
+        between[2:]
+        + b"".join(b"\r\n" + part + between for part in [*parts, head.encode() + wheel.read_bytes()])
+        + b"--"
+    )
 
 
 def send(connection: http.client.HTTPConnection, body: bytes) -> None:
@@ -100,7 +106,9 @@ def uploads(work: Path, count: int) -> None:
     def bodies(kind: str, number: int) -> list[bytes]:
         found = []
         for each in range(count + 20):
-            name, version = (f"{kind}{number}x{each}", "1.0") if kind == "new" else (f"known{each % 20}", f"{number}.{each}")
+            name, version = (
+                (f"{kind}{number}x{each}", "1.0") if kind == "new" else (f"known{each % 20}", f"{number}.{each}")
+            )
             wheel = make_wheel(work, name, version, members={f"{name}/data": blocks})
             found.append(form(wheel))
             wheel.unlink()
@@ -120,7 +128,7 @@ def uploads(work: Path, count: int) -> None:
             return (processor_time(index.process.pid) - began) / count
 
         runs = [(kind, clients) for kind in ("known", "new") for clients in (1, 8)]
-        found = {run: [] for run in runs}
+        found: dict[tuple[str, int], list[float]] = {run: [] for run in runs}
         for number in range(3):
             for kind, clients in runs:
                 found[kind, clients].append(cost(kind, clients, number * 10 + clients))
@@ -172,26 +180,52 @@ def crowd(work: Path, files: int) -> None:
     limit("memory after them", left, "<= 150", " MB")
 
 
-def fill(root: Path, projects: int, files_each: int, data: bytes = b"") -> None:
-    """Write files with valid names and readable metadata."""
+def fill(root: Path, projects: int, files_each: int, data: bytes) -> None:
+    """Write files with valid names; what is measured with them does not look inside."""
     for project in range(projects):
         for file in range(files_each):
             (root / f"project{project}-1.{file}-py3-none-any.whl").write_bytes(data)
 
 
-def corpus(work: Path, projects: int, files_each: int) -> None:
-    """Measure the memory of many files, and the processor time until the first page of an index with records."""
-    root = work / "many"
-    root.mkdir()
-    with zipfile.ZipFile(work / "a.zip", "w") as archive:
-        archive.writestr("x", metadata("x", "1.0"))
-    source = work / "a.zip"
+def starting(work: Path, projects: int, *, at_most: str = "") -> None:
+    """Start an index over a folder whose files have records, and measure until its first page."""
+    root = work / f"starting-{projects}"
+    record(root, projects)
+    times, sizes = [], []
+    for _ in range(3):
+        with our_index(work / f"index-{projects}", root) as index:
+            get(connect(index), "/simple/project7/")
+            times.append(processor_time(index.process.pid))
+            time.sleep(1)
+            sizes.append(memory(index.process.pid))
+    shutil.rmtree(root)
+    files = 10 * projects
+    if at_most:
+        limit(f"memory, {files:,} files in {projects:,} projects", max(sizes), at_most, " MB")
+    else:
+        limit(f"processor time until the first page, {files:,} files with records", min(times[1:]), "<= 0.8", " s")
+
+
+def record(root: Path, projects: int) -> None:
+    """Write ten files of each project as links to one, and the records that an index would have made of them."""
+    records = root / ".pypi-publish/facts"
+    records.mkdir(parents=True)
+    source = root / ".source"
+    source.write_bytes(b"x")
+    links = 0
     for project in range(projects):
-        for file in range(files_each):
-            os.link(source, root / f"project{project}-1.{file}-py3-none-any.whl") if False else (
-                root / f"project{project}-1.{file}-py3-none-any.whl"
-            ).touch()
-    print(root, source)
+        lines = []
+        for file in range(10):
+            if links % 50_000 == 0:  # file systems bound the links of a file
+                source.unlink()
+                source.write_bytes(b"x")
+                status = source.stat()
+            links += 1
+            name = f"project{project}-1.{file}-py3-none-any.whl"
+            os.link(source, root / name)
+            known = {"v": 1, "filename": name, "size": 1, "mtime_ns": status.st_mtime_ns, "sha256": "0" * 64}
+            lines.append(json.dumps({**known, "uploaded": "2026-01-01T00:00:00.000000Z"}, separators=(",", ":")))
+        (records / f"project{project}.jsonl").write_text("\n".join(lines) + "\n")
 
 
 def main() -> None:
@@ -206,6 +240,8 @@ def main() -> None:
         measurements: dict[str, Callable[[], None]] = {
             "uploads": lambda: uploads(work, 400 // scale),
             "crowd": lambda: crowd(work, 10_000 // scale),
+            "starting": lambda: starting(work, 30_000 // scale),
+            "memory": lambda: starting(work, 100_000 // scale, at_most="<= 250"),
         }
         for name, measure in measurements.items():
             if arguments.only in name:

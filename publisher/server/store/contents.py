@@ -1,10 +1,10 @@
 """The projects and URL paths of the files in the package folders, kept up with scans and uploads."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from publisher.server.names.filenames import SIGNATURE, guess
+from publisher.server.names.filenames import SIGNATURE, Guess, guess
 from publisher.server.store.projects import Project
 from publisher.server.store.scan import DirectoryListing, Listings, differences
 
@@ -22,8 +22,6 @@ class FolderContents:
         self.unrecorded: set[str] = set()
         """Names that a scan found files of, which may have no record yet."""
         self._roots = tuple(map(str, roots))
-        self._directories: dict[str, str] = {}
-        """The directory of the file of every path below ``/packages/``."""
         self._prefixes: dict[str, str] = {}
         self._withheld: set[tuple[str, str]] = set()
         """The directory and name of each file that is here and not durable."""
@@ -35,8 +33,20 @@ class FolderContents:
 
     def path_of(self, url_path: str) -> str | None:
         """Return the path of the file of a URL path, or None for a file that is not listed."""
-        directory = self._directories.get(url_path)
-        return f"{directory}/{url_path.rpartition('/')[2]}" if directory is not None else None
+        prefix, _, filename = url_path.rpartition("/")
+        for root in self._roots:
+            directory = f"{root}{os.sep}{prefix.replace('/', os.sep)}" if prefix else root
+            if self._has(directory, filename):
+                return f"{directory}{os.sep}{filename}" if _guess(filename) is not None else None
+        return None
+
+    def _has(self, directory: str, filename: str) -> bool:
+        """Tell whether a directory has a file, as far as is known, that may be shown."""
+        place = directory, filename
+        if place in self._withheld or place in self._removed:
+            return False
+        listing = self.listings.get(directory)
+        return (listing is not None and filename in listing.files) or place in self._unlisted_uploads
 
     def url_path(self, directory: str, filename: str) -> str:
         """Return the path of a file below ``/packages/``, relative to its root as in pypiserver."""
@@ -56,13 +66,11 @@ class FolderContents:
         gone = list(self._vanished_uploads(number, listings))
         for directory, came, went in differences(self.listings, listings):
             gone += [(directory, filename) for filename in went]
-            for filename in came:
-                if number <= self._removed.get((directory, filename), 0):
-                    continue  # it was there when the scan read the directory, and is not now
-                self._insert(directory, filename)
-                guessed = guess(filename)
-                if guessed is not None:
-                    self.unrecorded.add(guessed.project)
+            # what was there when the scan read the directory may be gone now
+            removed = (
+                {each for each in came if number <= self._removed.get((directory, each), 0)} if self._removed else ()
+            )
+            self._insert_all(directory, came.difference(removed))
         for directory, filename in gone:
             self._remove(directory, filename)
         self.listings = listings
@@ -111,13 +119,11 @@ class FolderContents:
                 if directory not in listings or filename not in listings[directory].files:
                     yield directory, filename
 
-    def _insert(self, directory: str, filename: str) -> None:
-        guessed = guess(filename.removesuffix(SIGNATURE))
-        if guessed is None or (directory, filename) in self._withheld:
-            return
-        self._directories.setdefault(self.url_path(directory, filename), directory)
-        if filename.endswith(SIGNATURE):
-            return
+    def _insert(self, directory: str, filename: str) -> Project | None:
+        """List a file, and return its project; None for a signature, a file of no project, and one that is withheld."""
+        guessed = guess(filename)
+        if guessed is None or (self._withheld and (directory, filename) in self._withheld):
+            return None
         project = self.projects.get(guessed.project)
         if project is None:
             project = self.projects[guessed.project] = Project(guessed.project)
@@ -125,12 +131,35 @@ class FolderContents:
             self.unnoted.add(project.name)
         if project.place(filename, directory):
             project.forget()
+        return project
+
+    def _removed_since(self, directory: str, number: int) -> set[str]:
+        """Return the files that were there when a scan may have read their directory, and are not now."""
+        return {
+            filename for (place, filename), begun in self._removed.items() if place == directory and begun >= number
+        }
+
+    def _insert_all(self, directory: str, filenames: Iterable[str]) -> None:
+        """List files that a scan has found; wheels whose names begin alike are of one project, which is found once."""
+        found: dict[str, Project] = {}
+        for filename in filenames:
+            beginning, _, rest = filename.partition("-")
+            is_wheel = filename.endswith(".whl") and "-" in rest
+            project = found.get(beginning) if is_wheel and not self._withheld else None
+            if project is not None:
+                project.place(filename, directory)
+                continue
+            project = self._insert(directory, filename)
+            if project is not None:
+                project.forget()
+                self.unrecorded.add(project.name)
+                if is_wheel:
+                    found[beginning] = project
 
     def _remove(self, directory: str, filename: str) -> None:
-        guessed = guess(filename.removesuffix(SIGNATURE))
+        guessed = guess(filename)
         if guessed is None:
             return
-        self._directories.pop(self.url_path(directory, filename), None)
         project = self.projects.get(guessed.project)
         if project is None or project.places.get(filename) != directory:
             return
@@ -147,6 +176,11 @@ class FolderContents:
             if directory.startswith(root + os.sep):
                 return directory[len(root) + 1 :].replace(os.sep, "/") + "/"
         raise AssertionError("a scan reads below the roots only")
+
+
+def _guess(filename: str) -> Guess | None:
+    """Return what the name of a file says, or that of the file that it is the signature of."""
+    return guess(filename.removesuffix(SIGNATURE))
 
 
 def file_count(projects: Mapping[str, Project]) -> int:

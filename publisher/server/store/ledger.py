@@ -4,7 +4,7 @@ import json
 import logging
 import threading
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -15,6 +15,8 @@ from publisher.server.storage.folder import DOT_FOLDER
 IDENTITY = f"{DOT_FOLDER}/identity"
 NAMES = f"{DOT_FOLDER}/names.jsonl"
 REMEDY = "If the packages are lost for good, run `pypi-publish storage confirm-loss`; else mount their disk."
+
+_PLAIN = b'{"v":1,"name":"'
 
 _log = logging.getLogger(__name__)
 
@@ -79,7 +81,7 @@ def write_identity(files: Files, identifier: str, *, complete: bool) -> None:
 def read_state_ledger(files: Files, log: str) -> NamesLedger:
     """Return what the storage of the accounts has, in one log."""
     lines = files.lines(log)
-    identifiers = [record["id"] for record in _records(lines) if "id" in record]
+    identifiers = [record["id"] for record in _records(line for line in lines if b'"id"' in line) if "id" in record]
     return NamesLedger(str(identifiers[-1]) if identifiers else None, frozenset(_names(lines)))
 
 
@@ -116,8 +118,12 @@ def _identity(identifier: str, *, complete: bool) -> bytes:
     return json.dumps({"v": 1, "id": identifier, "complete": complete}).encode()
 
 
-def _names(lines: Iterable[bytes]) -> Iterable[str]:
-    return (str(record["name"]) for record in _records(lines) if "name" in record)
+def _names(lines: Iterable[bytes]) -> Iterator[str]:
+    for line in lines:
+        if line.startswith(_PLAIN) and line.endswith(b'"}') and b"\\" not in line:  # as this version writes it
+            yield line[len(_PLAIN) : -2].decode()
+        else:
+            yield from (str(record["name"]) for record in _records([line]) if "name" in record)
 
 
 def _records(lines: Iterable[bytes]) -> Iterable[dict[str, object]]:

@@ -25,7 +25,7 @@ class StoredFile:
     """The reason, maybe empty; None for a file that is not yanked."""
 
 
-@dataclass
+@dataclass(slots=True, eq=False)
 class Project:
     """A project's files by name, and their metadata once it was asked for."""
 
