@@ -2,7 +2,6 @@
 
 import errno
 import os
-import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -38,7 +37,7 @@ def replacing(path: Path, *, mode: int | None = None, durable: bool = False) -> 
     target = _followed(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     before = _status(target)
-    beside = target.with_name(f".{secrets.token_hex(8)}.part")
+    beside = target.with_name(f".{os.urandom(8).hex()}.part")
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, _mode_at_first(mode, before))
     try:
         with open(descriptor, "wb") as file:  # noqa: PTH123 - Path.open takes no descriptor

@@ -1,6 +1,6 @@
 """Output for the GitHub Actions runner of a step: annotations, folded groups, masks, outputs and the step summary."""
 
-import secrets
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,7 +100,7 @@ class Quotation:
     """The pair of commands between which another program's output is no command, whatever it holds."""
 
     def __init__(self) -> None:
-        token = secrets.token_hex(16)
+        token = os.urandom(16).hex()
         self.begin = f"::stop-commands::{token}"
         self.end = f"::{token}::"
 
@@ -111,7 +111,7 @@ def _append(file: Path | None, values: Mapping[str, str]) -> None:
         return
     with file.open("a", encoding="utf-8", newline="\n") as lines:
         for name, value in values.items():
-            end = f"end-{secrets.token_hex(16)}"
+            end = f"end-{os.urandom(16).hex()}"
             lines.write(f"{name}<<{end}\n{value}\n{end}\n")
 
 

@@ -14,7 +14,6 @@ from publisher.cli.options.target import TargetArgs
 from publisher.cli.run.prompts import prompt_or_none, read_secret
 from publisher.client.url import IndexUrl, parse_index_url
 from publisher.credentials.chain import Target
-from publisher.credentials.pypirc import read_server
 from publisher.credentials.remembered import remembered_logins
 from publisher.credentials.trusted import TrustedLogin, TrustedMode
 from publisher.errors import CheckFailedError, ConfigurationError
@@ -113,6 +112,8 @@ def named_target(args: TargetArgs) -> TargetArgs:
     """
     if args.repository is None:
         return args
+    from publisher.credentials.pypirc import read_server
+
     server = read_server(args.repository)
     given = given_password(args)
     return replace(
