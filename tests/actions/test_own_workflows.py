@@ -13,14 +13,18 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 
 from tests.actions.conftest import PASSWORD, ROOT, Act
-from tests.helpers.index import RunningIndex
+from tests.helpers.index import ADMIN_TOKEN, RunningIndex
+from tests.helpers.issuer import Issuer, github_claims, running_issuer
 from tests.helpers.projects import commit, git, make_project
+from tests.helpers.tool import pypi_publish
+from tests.helpers.trusted import secrets_of, trusting_index
 
 ENVIRONMENT = Path(sys.executable).parents[1]
 STAND_INS = {
@@ -92,6 +96,21 @@ def own(released: Path, act: Act, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     return place
 
 
+@pytest.fixture
+def trusting(tmp_path: Path) -> Iterator[tuple[RunningIndex, Issuer]]:
+    """An index that trusts the release workflow with its own client, as an admin has registered it."""
+    workflow = "acme/index/.github/workflows/release.yaml@refs/tags/v0.1.0"
+    claims = {"repository": "acme/index", "ref": "refs/tags/v0.1.0", "environment": "release"}
+    with trusting_index(tmp_path / "trusting") as index, running_issuer() as issuer:
+        issuer.runner_claims = github_claims(**claims, workflow_ref=workflow, job_workflow_ref=workflow)
+        words = ["trust", "add", "github", "acme/index", "--workflow", "release.yaml", "--environment", "release"]
+        words += ["--repository-id", "1001", "--owner-id", "42", "--project", "pypi-publish", "--create"]
+        words += ["--issuer", issuer.url, "--index-url", index.url]
+        done = pypi_publish(*words, env={"PYPI_PUBLISH_ADMIN_TOKEN": ADMIN_TOKEN})
+        assert done.code == 0, done.stderr
+        yield index, issuer
+
+
 @pytest.mark.wide
 def test_ci_publishes_this_package_and_installs_it(act: Act, own: Path) -> None:
     options = ["--job", "action", "--env", "PIP_NO_INDEX=0"]
@@ -107,15 +126,17 @@ def test_ci_publishes_this_package_and_installs_it(act: Act, own: Path) -> None:
 
 
 @pytest.mark.wide
-def test_a_tag_is_built_once_tested_published_and_announced(
-    act: Act, own: Path, index: RunningIndex, tmp_path: Path
+def test_a_tag_is_built_once_tested_published_with_no_secret_and_announced(
+    act: Act, own: Path, trusting: tuple[RunningIndex, Issuer], tmp_path: Path
 ) -> None:
+    index, issuer = trusting
     changelog = own / "CHANGELOG.md"
     changelog.write_text(re.sub(r"## 0\.1\.0 \(.*\)", "## 0.1.0 (2026-11-23)", changelog.read_text()))
     commit(own)
     git(own, "tag", "v0.1.0")
     variables = ["--var", f"PYPI_PUBLISH_INDEX_URL={index.url}"]
-    run = act.run(own, ref="refs/tags/v0.1.0", workflow="release.yaml", options=variables)
+    identity = [word for name, value in issuer.runner_variables.items() for word in ("--env", f"{name}={value}")]
+    run = act.run(own, ref="refs/tags/v0.1.0", workflow="release.yaml", secrets={}, options=[*variables, *identity])
     assert run.code == 0, run.log
     assert run.log.index("Success - Main Test the wheel") < run.log.index("Published pypi-publish 0.1.0")
     built = sorted(path.name for path in (tmp_path / "artifacts" / "dist").iterdir())
@@ -124,7 +145,7 @@ def test_a_tag_is_built_once_tested_published_and_announced(
     with zipfile.ZipFile(tmp_path / "artifacts" / "dist" / built[0]) as wheel:
         release = json.loads(wheel.read("publisher/release.json"))
     assert release == {"repository": "acme/index", "commit": git(own, "rev-parse", "HEAD")}
-    assert (tmp_path / "artifacts" / "notes" / "notes.md").read_text().startswith("### The index")
+    assert (tmp_path / "artifacts" / "notes" / "notes.md").read_text().startswith("The first release.")
     asked = [line for line in (tmp_path / "gh").read_text().splitlines() if line.startswith("release ")]
     assert asked[0] == "release view v0.1.0"
     assert asked[1].startswith("release create v0.1.0 dist/pypi_publish-0.1.0-py3-none-any.whl")
@@ -133,7 +154,8 @@ def test_a_tag_is_built_once_tested_published_and_announced(
         in (tmp_path / "gh").read_text()
     )
     assert (tmp_path / "artifacts" / "attested").read_text().split() == [f"dist/{name}" for name in built]
-    assert PASSWORD not in run.log
+    shown = re.sub(r"::add-mask::.*", "", run.log)
+    assert not [secret for secret in secrets_of(index, issuer) if secret in shown]
 
 
 CALL = """\

@@ -15,9 +15,12 @@ import pytest
 import yaml
 from modal_proto import api_pb2
 
-from tests.conftest import PASSWORD, USER, WHEELS
-from tests.helpers.index import RunningIndex
+from tests.conftest import WHEELS
+from tests.helpers.index import ADMIN_TOKEN, RunningIndex
+from tests.helpers.issuer import github_claims, running_issuer
 from tests.helpers.projects import commit, git
+from tests.helpers.tool import pypi_publish
+from tests.helpers.trusted import secrets_of, trusting_index
 from tests.modal.api import LoopbackModal
 from tests.modal.conftest import ROOT
 
@@ -51,10 +54,8 @@ def checkout(tmp_path: Path) -> Path:
 @pytest.fixture
 def index(tmp_path: Path, checkout: Path) -> Iterator[RunningIndex]:
     revision = git(checkout, "rev-parse", "HEAD")[:12]
-    index = RunningIndex.start(tmp_path / "index", "--revision", revision, "--client-uploader", USER)
-    index.add_user(USER, PASSWORD)
-    yield index
-    index.stop()
+    with trusting_index(tmp_path / "index", None, "--revision", revision) as index:
+        yield index
 
 
 def _act(checkout: Path, server_url: str, *options: str) -> "subprocess.CompletedProcess[str]":
@@ -90,26 +91,48 @@ def test_the_workflow_tests_deploys_and_asks_the_index(
     assert f"ok: {index.url}simple/ answered 401" in told
     assert [each.name for each in api.asked("AppPublish")] == ["pypiserver"]
     assert "as-made-up" not in told
-    assert not any(index.root.glob("pypi_publish*"))  # nobody gave it an account
+    assert not any(index.root.glob("pypi_publish*"))  # it does not know which index
 
 
-def test_the_workflow_publishes_the_client_where_it_has_an_account(
+def _trust_line(page: str) -> list[str]:
+    """Return the words of the command in a page that lets the deploy workflow publish the client."""
+    text = (ROOT / page).read_text().replace("\\\n", " ")
+    (line,) = (line for line in text.splitlines() if "trust add" in line and "--workflow deploy-modal.yaml" in line)
+    return line.removeprefix("$ pypi-publish ").split()
+
+
+def test_the_workflow_publishes_the_client_with_no_secret(
     api: LoopbackModal, server_url: str, index: RunningIndex, checkout: Path
 ) -> None:
     # slow (one run of act, with a build)
     api.workspace.url = index.url
-    account = ["--secret", f"PYPI_PUBLISH_USERNAME={USER}", "--secret", f"PYPI_PUBLISH_PASSWORD={PASSWORD}"]
-    build = [option for name in ("PIP_FIND_LINKS", "UV_FIND_LINKS") for option in ("--env", f"{name}={WHEELS}")]
-    offline = ["--env", "PIP_NO_INDEX=1", "--env", "UV_NO_INDEX=1"]
-    done = _act(checkout, server_url, "--var", f"PYPI_PUBLISH_INDEX_URL={index.url}", *account, *build, *offline)
-    told = done.stdout + done.stderr
-    assert done.returncode == 0, told
+    workflow = "acme/index/.github/workflows/deploy-modal.yaml@refs/heads/main"
+    with running_issuer() as issuer:
+        issuer.runner_claims = github_claims(
+            repository="acme/index",
+            ref="refs/heads/main",
+            environment="release",
+            workflow_ref=workflow,
+            job_workflow_ref=workflow,
+        )
+        filled = {"OWNER/REPOSITORY": "acme/index", "REPOSITORY_ID": "1001", "OWNER_ID": "42"}
+        words = [filled.get(word, word) for word in _trust_line("docs/how-to/run-the-index-on-modal.md")]
+        admin = {"PYPI_PUBLISH_ADMIN_TOKEN": ADMIN_TOKEN, "PYPI_PUBLISH_INDEX_URL": index.url}
+        trusted = pypi_publish(*words, "--issuer", issuer.url, env=admin)
+        assert trusted.code == 0, trusted.stderr
+        given = {name: str(WHEELS) for name in ("PIP_FIND_LINKS", "UV_FIND_LINKS")}
+        given |= {"PIP_NO_INDEX": "1", "UV_NO_INDEX": "1", **issuer.runner_variables}
+        options = [option for name, value in given.items() for option in ("--env", f"{name}={value}")]
+        done = _act(checkout, server_url, "--var", f"PYPI_PUBLISH_INDEX_URL={index.url}", *options)
+        told = done.stdout + done.stderr
+        assert done.returncode == 0, told
+        shown = re.sub(r"::add-mask::.*", "", told)
+        assert not [secret for secret in secrets_of(index, issuer) if secret in shown]
     assert told.index("ok: ") < told.index("Run Main Publish the client")
     (wheel,) = index.root.glob("pypi_publish-*.whl")
     with zipfile.ZipFile(wheel) as archive:
         made = json.loads(archive.read("publisher/release.json"))
     assert made == {"repository": "acme/index", "commit": git(checkout, "rev-parse", "HEAD")}
-    assert PASSWORD not in told
 
 
 def test_a_deployed_index_that_does_not_work_is_told_with_the_way_back(
@@ -166,7 +189,8 @@ def test_the_workflow_is_careful() -> None:
     assert workflow[True] == {"push": {"branches": ["main"]}, "workflow_dispatch": None}  # YAML's `on`
     assert workflow["jobs"]["deploy"]["needs"] == "test"
     for job in workflow["jobs"].values():
-        assert job["permissions"] == {"contents": "read"}
+        identity = {"id-token": "write"} if job is workflow["jobs"]["client"] else {}
+        assert job["permissions"] == {"contents": "read", **identity}
         assert job["timeout-minutes"] <= 60
         for step in job["steps"]:
             assert "${{" not in step.get("run", "")
@@ -177,10 +201,13 @@ def test_the_workflow_is_careful() -> None:
     for line in WORKFLOW.read_text().splitlines():
         assert "uses:" not in line or re.search(r"# v\d+\.\d+\.\d+$", line)
     assert "secrets." not in str(workflow["jobs"]["test"])
-    *_, publish = workflow["jobs"]["deploy"]["steps"]
-    assert publish["if"] == "${{ vars.PYPI_PUBLISH_INDEX_URL }}"
+    client = workflow["jobs"]["client"]
+    assert (client["needs"], client["if"]) == ("deploy", "${{ vars.PYPI_PUBLISH_INDEX_URL }}")
+    assert "secrets." not in str(client)
+    *_, publish = client["steps"]
+    assert publish["env"]["PYPI_PUBLISH_TRUSTED_PUBLISHING"] == "always"
     assert publish["run"].endswith(".venv/bin/pypi-publish publish .\n")
-    checkout = workflow["jobs"]["deploy"]["steps"][0]
+    checkout = client["steps"][0]
     assert checkout["with"]["fetch-depth"] == 0  # a version without its tags is a wrong one
 
 
