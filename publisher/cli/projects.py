@@ -18,7 +18,11 @@ def command() -> None:
 @json_option
 @output_options
 def claim(name: str, *, place: PublicPackagesArgs) -> None:
-    """Allow that a name is published here which exists publicly; prints the public project that it hides."""
+    """
+    Publish a name here that also exists publicly.
+
+    Prints the public project that it hides.
+    """
     from publisher.cli.run.admin.public_packages import claim_name
 
     claim_name(place, name)
@@ -32,7 +36,11 @@ def claim(name: str, *, place: PublicPackagesArgs) -> None:
 @json_option
 @output_options
 def owners(name: str, *, add: str | None, remove: str | None, place: TrustPlaceArgs) -> None:
-    """Print the maintainers in a project's record: who published it first, and who was added since."""
+    """
+    Print or change the maintainers of a project.
+
+    The first publisher maintains it, and those added since.
+    """
     from publisher.cli.run.admin.access import show_owners
 
     if add and remove:

@@ -56,7 +56,7 @@ def copy(*, source: str, target: str, from_htpasswd: Path | None, to_htpasswd: P
 @output_options
 def check(*, place: str, read_files: bool, remove_unlisted: bool) -> None:
     """
-    Check that every file that an index lists is there and complete.
+    Check that all listed files are there and complete.
 
     PLACE is a package folder, or the URL of a bucket.
     """
@@ -71,7 +71,7 @@ def check(*, place: str, read_files: bool, remove_unlisted: bool) -> None:
 @output_options
 def confirm_loss(*, place: StorageArgs) -> None:
     """
-    Confirm that packages are lost, so that the index serves the others.
+    Confirm a loss of packages, and serve the others.
 
     Every name that the index ever owned stays its own.
     """

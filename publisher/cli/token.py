@@ -55,7 +55,11 @@ def create(  # noqa: PLR0913 - one argument for each option
 @json_option
 @output_options
 def list_(*, place: TrustPlaceArgs) -> None:
-    """List your tokens: rights, end, and the day of the last use; an admin sees everybody's."""
+    """
+    List your tokens with rights, end and last use.
+
+    Admins see all tokens.
+    """
     from publisher.cli.run.admin.access import list_tokens
 
     list_tokens(place)

@@ -60,7 +60,11 @@ def allow(requirement: str, *, until: str | None, reason: str | None, remove: bo
 @json_option
 @output_options
 def claims(place: PublicPackagesArgs) -> None:
-    """List private names that exist publicly; this sends the names upstream, except reserved ones."""
+    """
+    List private names that exist publicly.
+
+    This sends the names upstream, except reserved ones.
+    """
     from publisher.cli.run.admin.public_packages import list_claims
 
     list_claims(place)
@@ -72,7 +76,11 @@ def claims(place: PublicPackagesArgs) -> None:
 @json_option
 @output_options
 def warm(lock_file: Path, *, place: PublicPackagesArgs) -> None:
-    """Fetch all files of a requirements.txt, uv.lock or pylock.toml, and keep them in the cache."""
+    """
+    Fill the cache with the files of a lock file.
+
+    FILE is a requirements.txt, uv.lock or pylock.toml.
+    """
     from publisher.cli.run.admin.public_packages import warm_cache
 
     warm_cache(place, lock_file)

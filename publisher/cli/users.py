@@ -56,7 +56,11 @@ def rotate(username: str, *, generate: bool, password_stdin: bool, place: Accoun
 @json_option
 @output_options
 def set_role_(name: str, role: str, *, project: str, place: TrustPlaceArgs) -> None:
-    """Give an account, or a group as @NAME, a role; it is written to access.toml."""
+    """
+    Give a role to an account, or to a group as @NAME.
+
+    The role is written to access.toml.
+    """
     from publisher.cli.run.admin.access import set_role
 
     set_role(place, name, role, project)
@@ -68,7 +72,11 @@ def set_role_(name: str, role: str, *, project: str, place: TrustPlaceArgs) -> N
 @json_option
 @output_options
 def remove(username: str, *, place: AccountsArgs) -> None:
-    """Remove an account, and end its tokens, its roles and the publishers that only it vouched for."""
+    """
+    Remove an account, its tokens and its roles.
+
+    Trusted publishers that only it vouched for end too.
+    """
     from publisher.cli.run.admin.accounts import remove_account
 
     remove_account(place, username)

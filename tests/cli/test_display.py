@@ -10,14 +10,17 @@ import struct
 import subprocess
 import sys
 import termios
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
+import click
 import pytest
+from click.testing import CliRunner
 
 from publisher.cli.display.columns import fit_columns
 from publisher.cli.display.wrap import wrap
+from publisher.cli.main import group
 from tests.helpers.dists import make_wheel
 from tests.helpers.tool import pypi_publish
 
@@ -145,10 +148,21 @@ def test_wrong_usage_looks_like_every_other_failure(arguments: list[str], messag
     assert "Usage:" not in done.stderr
 
 
-def test_help_is_not_cut_off() -> None:
-    done = pypi_publish("--help", env={"COLUMNS": "80"})
-    assert "..." not in done.stdout.replace("[SRC]...", "").replace("[ARGS]...", "")
-    assert max(map(len, done.stdout.splitlines())) <= 80
+def _commands(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    yield path
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            below = command.get_command(context, name)
+            assert below is not None
+            yield from _commands(below, (*path, name))
+
+
+@pytest.mark.parametrize("path", _commands(group), ids=" ".join)
+def test_help_fits_80_columns_and_is_not_cut_off(path: tuple[str, ...]) -> None:
+    shown = CliRunner().invoke(group, [*path, "--help"], terminal_width=80).output
+    assert max(map(len, shown.splitlines())) <= 80
+    assert not [line for line in shown.splitlines() if re.search(r"[^\]]\.\.\.$", line)]
 
 
 @pytest.mark.usefixtures("index")
