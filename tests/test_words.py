@@ -1,5 +1,6 @@
 """Words that must not come back into sentences that people read: help, messages, docstrings, comments and docs."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -29,3 +30,15 @@ def test_no_foreign_word_is_back(path: Path) -> None:
         if WORDS.search(line) and f"{path.relative_to(ROOT).as_posix()}: {line.strip()}" not in ALLOWED
     ]
     assert not found
+
+
+def _docstrings() -> str:
+    """Return all docstrings of the package, also those of attributes."""
+    trees = (ast.parse(path.read_text("utf-8")) for path in (ROOT / "publisher").rglob("*.py"))
+    constants = (node.value for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Expr))
+    return "\n".join(str(each.value) for each in constants if isinstance(each, ast.Constant))
+
+
+def test_docstrings_name_things_instead_of_writing_around_them() -> None:
+    words = re.findall(r"[a-z']+", _docstrings().lower())
+    assert words.count("what") < len(words) / 1000, "say the noun: `the outcome for each file`, not `what became of it`"

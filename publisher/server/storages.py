@@ -34,7 +34,7 @@ class IndexStorages:
 
 @dataclass(frozen=True)
 class IndexPackages:
-    """The packages of an index: what is known of them, their changes, and their files as answers."""
+    """The packages of an index: their catalog, their changes, and their files as answers."""
 
     catalog: PackageCatalog
     changes: PackageChanges

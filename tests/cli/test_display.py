@@ -158,11 +158,11 @@ def _commands(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tu
             yield from _commands(below, (*path, name))
 
 
-@pytest.mark.parametrize("path", _commands(group), ids=" ".join)
+@pytest.mark.parametrize("path", list(_commands(group)), ids=" ".join)
 def test_help_fits_80_columns_and_is_not_cut_off(path: tuple[str, ...]) -> None:
     shown = CliRunner().invoke(group, [*path, "--help"], terminal_width=80).output
     assert max(map(len, shown.splitlines())) <= 80
-    assert not [line for line in shown.splitlines() if re.search(r"[^\]]\.\.\.$", line)]
+    assert not [line for line in shown.splitlines() if re.search(r"[a-z,]\.\.\.$", line)]
 
 
 @pytest.mark.usefixtures("index")

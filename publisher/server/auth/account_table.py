@@ -74,7 +74,7 @@ class AccountTable:
         """
         Return the entry on which to spend the hash of a user without one.
 
-        It is another account's, the same for the same name each time: unknown users cost what known ones cost.
+        It is another account's, the same for the same name each time: unknown users cost the same as known ones.
         """
         if not self._usable:
             return Entry(STAND_IN, Scheme.BCRYPT)

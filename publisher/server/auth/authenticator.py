@@ -35,7 +35,7 @@ SETTLING_PATIENCE = 3.0
 """Seconds that a wrong password waits for a file that is being rewritten."""
 
 KNOWN_PATIENCE = 5.0
-"""Seconds that a login waits for what other machines changed, before it is verified by what is known."""
+"""Seconds that a login waits for changes of other machines, before it is verified by the known accounts."""
 
 
 @dataclass(slots=True)

@@ -42,7 +42,7 @@ class AccountsUnavailableError(AuthError):
 
 
 class AccessUnavailableError(AccountsUnavailableError):
-    """The rules of who may do what are missing or invalid."""
+    """The rules in `access.toml` are missing or invalid."""
 
 
 class PasswordNeededError(AuthError):
@@ -62,7 +62,7 @@ class RightMissingError(AuthError):
 
 
 def _remedy(principal: Principal, right: Right, project: str | None) -> str:
-    """Return what an admin can do about a missing right."""
+    """Return an admin's remedy for a missing right."""
     if project == CLIENT_NAME and right is not Right.READ:
         name = principal.account or "NAME"
         reserved = " This name is reserved for the index's own client; its admin names who may publish it:"

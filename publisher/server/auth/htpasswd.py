@@ -165,7 +165,7 @@ class Users:
         return self._change(files, change)
 
     def _change(self, files: Files, change: Callable[[bytes], tuple[bytes, _Result]]) -> _Result:
-        """Apply a change to what the file holds now, and replace the file in one step if anything changed."""
+        """Apply a change to the current file, and replace it in one step if anything changed."""
         while True:
             try:
                 version: str | None = files.stat(self.key).version
@@ -180,7 +180,7 @@ class Users:
                 return result
 
     def _report(self, loaded: LoadedAccounts) -> None:
-        """Log what an admin has to repair; no line of the file is shown."""
+        """Log problems that an admin has to repair; no line of the file is shown."""
         entries = loaded.table.entries.values()
         locked = sum(entry.scheme is hashes.Scheme.LOCKED and entry.text != SERVICE for entry in entries)
         weak = sum(entry.scheme in hashes.WEAK for entry in loaded.table.entries.values())

@@ -1,4 +1,4 @@
-"""The accounts that stand behind tokens and trusted publishers: which of them exist, and what they may do now."""
+"""The accounts that stand behind tokens and trusted publishers: their existence and current rights."""
 
 from publisher.server.auth.access.control import AccessControl
 from publisher.server.auth.authenticator import Authenticator

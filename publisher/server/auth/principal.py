@@ -82,7 +82,7 @@ class Origin:
     """The URL of the run, or its number."""
 
     def as_record(self) -> Mapping[str, str]:
-        """Return what is known of it, for JSON."""
+        """Return its properties for JSON."""
         known = {"issuer": self.issuer, "repository": self.repository, "commit": self.commit, "run": self.run}
         return {key: value for key, value in known.items() if value}
 

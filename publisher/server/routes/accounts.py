@@ -69,7 +69,7 @@ class AccountRoutes:
         return json_response({"username": username, "status": change.value}, status)
 
     async def _begin_anew(self, username: str) -> None:
-        """End what an account of the same name left that was removed by other means; its roles are a person's text."""
+        """End leftovers of a removed account of the same name, except its roles, which people write."""
         for kind, end in self._endings.items():
             if kind != "roles":
                 await end(username)

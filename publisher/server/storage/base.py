@@ -1,4 +1,4 @@
-"""The interface of a storage: what each implementation guarantees, with any number of writers and whatever fails."""
+"""The interface of a storage: the guarantees of each implementation, with any number of writers and any failure."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Files(Protocol):
         """
         Create a file that is absent, in one step and durably; raise ExistsError to all callers but one.
 
-        ``naming`` is entered with what is known of the file before others see it, and left as soon as they do, before
+        ``naming`` is entered with the file's state before others see it, and left as soon as they do, before
         that is durable. A storage that knows size and time only afterwards enters it then.
         """
 
@@ -135,7 +135,7 @@ class Storage(Protocol):
 
     @property
     def news(self) -> News:
-        """What processes on this machine that serve the same index tell each other of changes."""
+        """Messages about changes between the processes on this machine that serve the same index."""
         ...
 
     @property
@@ -156,8 +156,8 @@ class Storage(Protocol):
         """
         Return the files for changes, which are durable and known to all writers when the block has ended.
 
-        What is replaced or removed needs a lease: a commit that failed succeeds later, and must find no newer change
-        of another writer by then. What is created or appended needs none.
+        Replacing and removing needs a lease: a commit that failed succeeds later, and must find no newer change
+        of another writer by then. Creating and appending needs none.
 
         The storage is up to date before the block begins, as of now or of ``since`` (see `refresh`), or
         StorageUnavailableError is raised. LeaseLostError means that nothing was changed, NotDurableError that the
@@ -169,7 +169,7 @@ class Storage(Protocol):
 
     async def refresh(self, since: float | None = None) -> None:
         """
-        Bring in what other writers had changed when this was called, or at the monotonic time ``since``.
+        Bring in the changes of other writers as of this call, or at the monotonic time ``since``.
 
         Raises StorageUnavailableError when that fails.
         """
@@ -188,4 +188,4 @@ class Storage(Protocol):
         """Prepare for the first request."""
 
     async def stop(self) -> None:
-        """End what runs in the background."""
+        """End background work."""

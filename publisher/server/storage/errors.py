@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class StorageError(Exception):
-    """A storage did not do what was asked; ``message`` is the sentence for the client."""
+    """A storage failed; ``message`` is the sentence for the client."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -24,7 +24,7 @@ class StorageUnavailableError(StorageError):
 
 
 class LeaseLostError(StorageUnavailableError):
-    """Another writer has taken the lease over; what was done under it must not be committed."""
+    """Another writer has taken the lease over; changes under it must not be committed."""
 
 
 class StorageFullError(StorageError):

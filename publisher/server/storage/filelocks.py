@@ -27,7 +27,7 @@ _RANGE = "@hhqqi4x"
 """The fields of ``struct flock`` on Linux with 64 bits: type, whence, start, length, process."""
 
 _NO_RANGES = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP}
-"""What kernels and file systems answer that have no locks of open files."""
+"""Errors of kernels and file systems without locks of open files."""
 
 
 @dataclass
@@ -228,7 +228,7 @@ def missing_folders(path: Path, root: Path) -> list[Path]:
 
 
 def give_to_owner(path: Path | str) -> None:
-    """Give what root has made to the owner of its folder: commands run as root, and the index as another user."""
+    """Give files that root has made to the owner of the folder: commands run as root, and the index as another user."""
     if os.geteuid() == 0:
         with suppress(OSError):
             folder = Path(path).parent.stat()

@@ -45,7 +45,7 @@ class FolderFiles:
     """
     The files below a folder.
 
-    ``group`` makes durable what is changed here, together with what others change at the same time. ``suffix`` goes to
+    ``group`` makes changes durable, together with others of the same time. ``suffix`` goes to
     the names of logs, for a writer that may not share a file; ``leased`` tells whether files may be replaced and
     removed.
     """
@@ -247,7 +247,7 @@ class FolderFiles:
 
     @contextmanager
     def _beside(self, final: Path, content: bytes | Path) -> Iterator[Path]:
-        """Yield a complete and synced file on the disk of another; what is left of it is removed in the end."""
+        """Yield a complete and synced file on the disk of another; remains of it are removed in the end."""
         if isinstance(content, Path) and content.stat().st_dev == final.parent.stat().st_dev:
             yield content  # written and synced by its owner, who removes it
             return
@@ -288,7 +288,7 @@ class FolderStorage:
         """
         Open a folder; one that needs its dot-folder is taken for lost without it, and nothing is made there.
 
-        One that ``tells`` does so after every change; else that is up to those who know what they changed.
+        One that ``tells`` does so after every change; else that is up to the callers.
         """
         self.root = root
         self.news: News = news or NoNews()

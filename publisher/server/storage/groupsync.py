@@ -1,4 +1,4 @@
-"""Making files and folders durable: what several threads ask for at a time is synced once, by one of them."""
+"""Making files and folders durable: requests of several threads at a time are synced once, by one of them."""
 
 import os
 import threading

@@ -88,7 +88,7 @@ class LocalCopies:
 
 
 def stamp_of(status: os.stat_result) -> Stamp:
-    """Return what tells whether a file is still the same."""
+    """Return the stamp by which a changed file is noticed."""
     return status.st_ino, status.st_size, status.st_mtime_ns
 
 

@@ -68,7 +68,7 @@ class Notices:
         await self._announce()
 
     async def look(self) -> "Look":
-        """Return what others have announced."""
+        """Return the announcements of others."""
         found = await self._entries.items(self._prefix)
         now = time.monotonic()
         others = {key: (str(state), str(text)) for key, (state, text) in found.items() if key != self._mine}

@@ -12,7 +12,7 @@ _NAMELESS = getattr(os, "O_TMPFILE", 0) or getattr(os, "O_DIRECTORY", 0)
 """Opens a file without a name in a folder, on Linux; elsewhere the folder, which can't be written."""
 
 _NO_NAMELESS = {errno.EISDIR, errno.EOPNOTSUPP, errno.EINVAL}
-"""What systems and file systems answer that have no such files."""
+"""Errors of systems and file systems without such files."""
 
 
 def create_nameless(final: str, content: bytes, mode: int, naming: Naming) -> Stat | None:
@@ -52,7 +52,7 @@ def append_lines(path: str, lines: bytes) -> bool:
 
 
 def stat_of(found: os.stat_result) -> Stat:
-    """Return what a storage tells of a file; its version follows the contents."""
+    """Return the state of a file; its version follows the contents."""
     return Stat(found.st_size, found.st_mtime_ns, f"{found.st_ino}-{found.st_size}-{found.st_mtime_ns}")
 
 

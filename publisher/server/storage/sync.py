@@ -35,7 +35,7 @@ class VolumeSync:
         self.commit = Coalesced(self._commit)
         """Make everything durable that was written before; raise any exception of the volume."""
         self.reload = Coalesced(self._reload)
-        """Bring in what was committed before; raise StorageUnavailableError when that can't be done."""
+        """Bring in earlier commits; raise StorageUnavailableError when that can't be done."""
 
     @property
     def paused(self) -> bool:

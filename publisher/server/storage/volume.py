@@ -28,7 +28,7 @@ DICT_TIMEOUT = 10.0
 """Seconds that one call of the shared dictionary may take."""
 
 RETRY_COMMIT = 1.0
-"""Seconds between two attempts to commit what could not be committed."""
+"""Seconds between two attempts to commit after a failure."""
 
 _log = logging.getLogger(__name__)
 
@@ -74,7 +74,7 @@ class VolumeStorage:
         self._refresh = Coalesced(self._bring_in)
         self._failed_commits = 0
         self._unsettled: asyncio.Task[None] | None = None
-        """Tries to commit what could not be committed; None when everything is."""
+        """Tries to commit again after a failure; None when everything is committed."""
 
     @property
     def reading_paused(self) -> bool:
@@ -170,7 +170,7 @@ class VolumeStorage:
         self._notices.brought_in(look)
 
     async def _finish(self, files: FolderFiles, lease: Lease | None) -> None:
-        """Commit what was changed, or could not be committed before, and announce it."""
+        """Commit changes, also those of failed commits, and announce them."""
         if files.changed or self._unsettled is not None:
             try:
                 await self._sync.commit()

@@ -1,1 +1,1 @@
-"""The package folder: what is in it, what is known of it, every change to it."""
+"""The package folder: its files, their catalog, and every change."""

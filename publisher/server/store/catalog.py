@@ -35,9 +35,9 @@ _Result = TypeVar("_Result")
 
 class Catalog:
     """
-    What the package folders hold.
+    The contents of the package folders.
 
-    All state is changed in the event loop; what reads files runs in threads and changes nothing.
+    All state is changed in the event loop; file reads run in threads and change nothing.
     """
 
     def __init__(self, settings: ServerSettings, storage: Storage, state: StateLog | None = None) -> None:
@@ -142,7 +142,7 @@ class Catalog:
         """
         Make memory and folder agree, for the sake of known names.
 
-        Raises StorageUnavailableError while the folder is lost: what is in memory is no answer then, because `/health`
+        Raises StorageUnavailableError while the folder is lost: memory is no answer then, because `/health`
         says so, and because the files that a page names could not be had.
         """
         self._siblings.catch_up()

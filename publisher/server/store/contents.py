@@ -179,7 +179,7 @@ class FolderContents:
 
 
 def _guess(filename: str) -> Guess | None:
-    """Return what the name of a file says, or that of the file that it is the signature of."""
+    """Return the parsed name of a file, or of the file that it signs."""
     return guess(filename.removesuffix(SIGNATURE))
 
 

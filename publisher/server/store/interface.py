@@ -1,4 +1,4 @@
-"""What routes ask of the packages of an index, in a folder or a bucket."""
+"""The interface between routes and the packages of an index, in a folder or a bucket."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -30,7 +30,7 @@ class MaintainerRecords(Protocol):
 
 
 class PackageCatalog(Protocol):
-    """The projects and files of an index, and their metadata; what has to be waited for is a coroutine."""
+    """The projects and files of an index, and their metadata; methods that wait are coroutines."""
 
     workers: Workers
 
@@ -59,7 +59,7 @@ class PackageCatalog(Protocol):
         """The folder of this machine where files are written while they come in."""
 
     async def start(self) -> None:
-        """Read what has to be known before the first request."""
+        """Read everything that the first request needs."""
 
     def close(self) -> None:
         """End the threads."""
@@ -69,7 +69,7 @@ class PackageCatalog(Protocol):
         ...
 
     def is_current(self, name: str | None = None) -> bool:
-        """Tell without waiting whether what is known of a project, or of the list of all, may be served."""
+        """Tell without waiting whether the known state of a project, or of the list of all, may be served."""
 
     def project(self, name: str) -> Project | None:
         """Return a known project by its normalized name."""
@@ -87,7 +87,7 @@ class PackageCatalog(Protocol):
         """Bring the list of projects up to date."""
 
     async def rescan(self) -> None:
-        """Look for what other writers have changed."""
+        """Look for changes of other writers."""
 
     async def reread(self) -> None:
         """Look at everything anew."""

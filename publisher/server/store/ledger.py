@@ -31,7 +31,7 @@ class NamesLedger:
 
 
 def read_packages_ledger(files: Files) -> NamesLedger:
-    """Return what the package storage has."""
+    """Return the entries in the package storage."""
     identity = read_identity(files)
     return NamesLedger(identity[0], frozenset(_names(files.lines(NAMES))), complete=identity[1])
 
@@ -79,7 +79,7 @@ def write_identity(files: Files, identifier: str, *, complete: bool) -> None:
 
 
 def read_state_ledger(files: Files, log: str) -> NamesLedger:
-    """Return what the storage of the accounts has, in one log."""
+    """Return the entries in the storage of the accounts, from one log."""
     lines = files.lines(log)
     identifiers = [record["id"] for record in _records(line for line in lines if b'"id"' in line) if "id" in record]
     return NamesLedger(str(identifiers[-1]) if identifiers else None, frozenset(_names(lines)))

@@ -32,11 +32,11 @@ class MetadataLoader:
         self._stopped = False
 
     def stop(self) -> None:
-        """Read no further, in the middle of a file too: what is recorded by then stays."""
+        """Read no further, in the middle of a file too: earlier records stay."""
         self._stopped = True
 
     def recall(self, storage: Files, name: str, places: Mapping[str, str]) -> LoadedFiles | None:
-        """Return what `load` returns where every file has a record that is right, without opening any; else None."""
+        """Return as `load` does where every file has a valid record, without opening any; else None."""
         recorded = self._records.load(storage, name)
         files: dict[str, StoredFile] = {}
         state = self._records.state(storage, name)

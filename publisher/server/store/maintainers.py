@@ -11,7 +11,7 @@ from publisher.server.store.records import state_lease
 from publisher.server.store.telling.changes import LOOK_AT_EVERYTHING, ProjectChange, read_change
 
 FRESH = 5.0
-"""Seconds that what was read counts; changes of this process are seen at once."""
+"""Seconds that a copy counts; changes of this process are seen at once."""
 
 
 class Maintainers:
@@ -90,7 +90,7 @@ class Maintainers:
         self._storage.news.tell(ProjectChange(project, state=True).to_message())
 
     def _catch_up(self) -> None:
-        """Forget what other processes of this index have changed since the last call."""
+        """Forget projects that other processes of this index have changed since the last call."""
         messages = self._heard.hear()
         if messages is None or LOOK_AT_EVERYTHING in messages:
             self._known.clear()

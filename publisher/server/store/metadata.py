@@ -16,7 +16,7 @@ from publisher.server.store.spool import digest_file
 @dataclass(frozen=True, slots=True)
 class FileMetadata:
     """
-    What is expensive to read from a file, and the size and time of the file when it was read.
+    Metadata that is expensive to read from a file, with the file's size and time when it was read.
 
     ``size`` is in bytes, ``mtime_ns`` in nanoseconds since 1970, digests in hexadecimal, ``uploaded`` a time of RFC
     3339 in UTC. ``metadata_sha256`` is that of a wheel's METADATA (PEP 658).

@@ -218,7 +218,7 @@ class OwnedNames:
             await self._workers.run(lambda: work(files))
 
     async def _compare(self, listed: Collection[str], lease: Lease) -> None:
-        """Read the state first, then bring the packages up to date: what is in the state must be in the packages."""
+        """Read the state first, then bring the packages up to date: every name in the state must be in the packages."""
         assert self._state is not None  # noqa: S101 - for the type checker: the callers have looked
         log = self._state.log
         await self._state.storage.refresh()

@@ -22,7 +22,7 @@ FINE_RACY_NS = 50_000_000
 
 @dataclass(frozen=True, slots=True)
 class DirectoryListing:
-    """One directory as it was read: its time in nanoseconds, whether that is too recent to trust, what is in it."""
+    """One directory as it was read: its time in nanoseconds, whether that is too recent to trust, and its entries."""
 
     mtime_ns: int
     racy: bool
@@ -62,20 +62,20 @@ class OwnChanges:
 
     An upload changes the folder, and reading it anew before the next one would cost more the fuller it is. Another
     process's change is missed where the clock of the file system ticks too slowly to tell it from ours, and by uploads
-    only: a request for a page compares with what was read.
+    only: a request for a page compares with the last scan.
     """
 
     def __init__(self) -> None:
         self._left: dict[str, int] = {}
         self._later: dict[str, dict[int, int]] = {}
-        """For directories, what changes were left with that began at a time which is not known yet."""
+        """For directories, the times after changes that began at a time which is not known yet."""
         self.tell: Callable[[LeftTimes], None] = lambda _: None
         """Tells other processes of this index how a directory was left; called in any thread."""
         self._lock = threading.Lock()
 
     @contextmanager
     def change(self, directory: str, listings: Listings) -> Iterator[None]:
-        """Note how a directory is left by what is done to it meanwhile; one thread at a time."""
+        """Note the time of a directory after a change to it; one thread at a time."""
         with self._lock:
             before = _mtime_ns(directory)
             yield
@@ -131,7 +131,7 @@ def compare_times(listings: Listings) -> ScanResult:
 
 def read_folders(roots: Sequence[Path], known: Listings, *, trust_times: bool = True) -> dict[str, DirectoryListing]:
     """
-    Return what lies in the folders and below them, taking from ``known`` the directories that did not change.
+    Return the entries of the folders and below them, taking from ``known`` the directories that did not change.
 
     Hidden files and folders are left out. Raises FolderLostError when a root can't be read, or has lost everything, the
     folder of the records included.

@@ -79,7 +79,7 @@ class Spool:
             await self._flush()
 
     async def finish(self) -> dict[str, str]:
-        """Write what is left and make it durable, unless it stays in memory; return the digests in hexadecimal."""
+        """Write the rest and make the file durable, unless it stays in memory; return the digests in hexadecimal."""
         await self._wait()
         if self._in_memory and self._path is None:
             self._content = bytes(memoryview(self._block)[: self._filled])

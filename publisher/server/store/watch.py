@@ -46,7 +46,7 @@ class FolderWatch:
         self._scanning: asyncio.Task[None] | None = None
         self._distrusted = 0
         self._scanned_generation = 0
-        """The generation of the storage at the newest scan: the times of directories don't show what others wrote."""
+        """The generation of the storage at the newest scan: the times of directories don't show writes of others."""
         self._rescan = Coalesced(self._scan)
 
     def is_current(self) -> bool:
@@ -71,7 +71,7 @@ class FolderWatch:
 
     async def refresh(self) -> None:
         """
-        Make memory and folder agree, for the sake of known names: without success what is known stays in use.
+        Make memory and folder agree, for the sake of known names: after a failure, the known state stays in use.
 
         A folder that takes long to read is read in the background.
         """

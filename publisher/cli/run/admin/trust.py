@@ -144,7 +144,7 @@ def _projects(publisher: Mapping[str, Any]) -> str:
 
 
 def _standing(publisher: Mapping[str, Any]) -> str:
-    """Return who vouches for a publisher, by what right, and what that is not enough for."""
+    """Return the voucher of a publisher, its right, and the projects without it."""
     voucher, standing = publisher["vouched-by"], publisher["standing"]
     lost = [project for project, by in standing.items() if not by]
     if lost:

@@ -1,1 +1,1 @@
-"""Who may do what: `access.toml`, and the roles of accounts."""
+"""Rights: `access.toml`, and the roles of accounts."""

@@ -1,4 +1,4 @@
-"""Changes to `access.toml` that keep what people wrote: roles given, and removed with their account."""
+"""Changes to `access.toml` that keep its other lines: roles given, and removed with their account."""
 
 import asyncio
 from collections.abc import Callable, Sequence

@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class _FileState:
-    """The file as it was read: its text, None where there is none, and its rules or what is wrong with it."""
+    """The file as it was read: its text, None where there is none, and its rules or its problem."""
 
     text: str | None = None
     rules: AccessRules | None = None

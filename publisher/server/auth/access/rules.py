@@ -32,7 +32,7 @@ class InvalidAccessError(ValueError):
 
 @dataclass(frozen=True)
 class AccessRules:
-    """Who may do what; ``anonymous`` are the patterns that anonymous clients are narrowed to, None for no narrowing."""
+    """Rights of accounts and groups; ``anonymous`` are the patterns that limit anonymous clients, if any."""
 
     users: Mapping[str, tuple[Grant, ...]] = field(default_factory=dict)
     groups: Mapping[str, tuple[frozenset[str], tuple[Grant, ...]]] = field(default_factory=dict)

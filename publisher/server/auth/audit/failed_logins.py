@@ -40,7 +40,7 @@ class FailedLogins:
             self._task = asyncio.get_running_loop().create_task(self._later())
 
     async def stop(self) -> None:
-        """Write what was counted."""
+        """Write the counts."""
         if self._task is not None:
             self._task.cancel()
             with suppress(asyncio.CancelledError):

@@ -16,7 +16,7 @@ NEWEST = 10_000
 
 @dataclass(frozen=True)
 class AuditQuery:
-    """The events of a project, of a user (or a repository), since a time; what is empty selects nothing."""
+    """The events of a project, of a user (or a repository), since a time; an empty criterion selects all."""
 
     project: str = ""
     user: str = ""

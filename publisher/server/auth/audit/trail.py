@@ -1,4 +1,4 @@
-"""The audit trail: who changed what, when and from where, in batches that are never changed."""
+"""The audit trail: changes with account, time and address, in batches that are never changed."""
 
 import asyncio
 import json
@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 @dataclass(frozen=True)
 class AuditEvent:
     """
-    One change: what was done (``upload``, ``token-created``), by whom, from which address, and details.
+    One change: its kind (``upload``, ``token-created``), account, address, and details.
 
     Details hold no secret: names, digests, projects.
     """

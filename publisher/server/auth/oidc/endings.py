@@ -34,5 +34,5 @@ class PublisherEndings:
 
 
 def publisher_endings(storage: Storage) -> PublisherEndings:
-    """Return what ends publishers in a storage of accounts."""
+    """Return the function that ends publishers in a storage of accounts."""
     return PublisherEndings(PublisherRegistry(storage), Revocations(storage))

@@ -85,7 +85,7 @@ class Exchange:
         return claims
 
     async def _matching(self, claims: Mapping[str, Any]) -> Sequence[Publisher]:
-        """Return the publishers whose claims a token has; the refusal says what differs from each of the nearest."""
+        """Return the publishers whose claims a token has; a refusal lists the differences from the nearest."""
         found, reasons = [], []
         for publisher in await self._parts.registry.all():
             if publisher.issuer != claims["iss"]:

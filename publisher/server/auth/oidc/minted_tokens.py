@@ -40,7 +40,7 @@ class Vouchers(Protocol):
 
 @dataclass(frozen=True)
 class Share:
-    """What one publisher contributes to a token: its projects, and whether the one of them may be created."""
+    """One publisher's contribution to a token: its projects, and whether the one of them may be created."""
 
     publisher: str
     projects: tuple[str, ...]
@@ -185,7 +185,7 @@ def _shares(claims: Mapping[str, Any]) -> list[Share]:
 
 
 def _identifiers(claims: Mapping[str, Any]) -> list[str]:
-    """Return what a token can be revoked by: its own identifier, and the registrations of its publishers."""
+    """Return the identifiers that a token can be revoked by: its own, and the registrations of its publishers."""
     return [claims["jti"], *(share.publisher for share in _shares(claims))]
 
 

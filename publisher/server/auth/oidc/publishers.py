@@ -33,7 +33,7 @@ class PublisherState(StrEnum):
 
 @dataclass(frozen=True)
 class PublisherKind:
-    """What differs between the systems that publish: the issuer, the settings, the claims."""
+    """Differences between the systems that publish: the issuer, the settings, the claims."""
 
     issuer: str | None
     pinned: tuple[str, ...]
@@ -52,7 +52,7 @@ KINDS = {
 @dataclass(frozen=True)
 class Publisher:
     """
-    One trusted publisher; its name follows from what it was created with.
+    One trusted publisher; its name follows from its settings.
 
     ``projects`` are normalized names. ``voucher`` is the account that vouches for it, None for the administrator's
     token; a publisher never has more rights than its voucher. ``pins`` are claims that every token must have as the
@@ -68,7 +68,7 @@ class Publisher:
     state: PublisherState = PublisherState.ACTIVE
     pins: Mapping[str, str] = field(default_factory=dict)
     serial: str = field(default_factory=lambda: secrets.token_hex(8))
-    """Differs from that of every other registration, also of the same publisher: what ends with it can be revoked."""
+    """Differs for every registration, also of the same publisher, so that everything of this one can be revoked."""
     registered_by: str = ""
     registered: float = 0.0
 

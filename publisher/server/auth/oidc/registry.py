@@ -26,7 +26,8 @@ class PublisherRegistry:
     """
     The publishers by their names; a change replaces the file only as it was read, so that none is lost.
 
-    A copy of a few seconds is enough to find publishers; what a token depends on is read again with the lock.
+    A copy of a few seconds is enough to find publishers; publishers that a token depends on are read again with the
+    lock.
     """
 
     def __init__(self, storage: Storage, times: CopyTimes | None = None) -> None:

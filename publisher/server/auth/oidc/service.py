@@ -1,4 +1,4 @@
-"""Trusted publishing as the routes and the authenticator use it; what needs cryptography is loaded at its first use."""
+"""Trusted publishing as the routes and the authenticator use it; cryptography is loaded at its first use."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -46,7 +46,7 @@ class TrustedPublishing:
         self._warming: asyncio.Task[None] | None = None
 
     def warm(self) -> None:
-        """Begin to fetch what the next exchange needs: a client that asks for the audience comes back soon."""
+        """Begin to fetch the keys for the next exchange: a client that asks for the audience comes back soon."""
         if self._warming is None or self._warming.done():
             self._warming = asyncio.create_task(self._warm())
             self._warming.add_done_callback(_forget_failure)
@@ -73,7 +73,7 @@ class TrustedPublishing:
         return await self.endings.remove(name)
 
     async def stop(self) -> None:
-        """End what runs in the background."""
+        """End background work."""
         if self._warming is not None:
             self._warming.cancel()
 

@@ -1,1 +1,1 @@
-"""Sessions of people in browsers: signed cookies, and what ends them."""
+"""Sessions of people in browsers: signed cookies, and their end."""

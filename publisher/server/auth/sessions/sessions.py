@@ -104,7 +104,7 @@ class Sessions:
         await self._keys.end_all(username)
 
     async def form_token(self, of: str) -> str:
-        """Return what a form carries to prove that it is ours: for a session's number, or a number of its own."""
+        """Return the token that proves a form to be ours: for a session's number, or a number of its own."""
         key = await self._keys.signing_key()
         return _mac(key, f"form {of}")
 

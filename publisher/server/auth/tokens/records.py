@@ -50,7 +50,7 @@ class TokenRecord:
         return {**found, "grants": grants, "created": self.created, "by": self.created_by, "expires": self.expires}
 
     def shown(self, last_used: str | None) -> dict[str, Any]:
-        """Return what its owner sees of it."""
+        """Return its properties as its owner sees them."""
         found = self.as_record()
         del found["sha256"]
         return {**found, "last-used": last_used}
@@ -82,7 +82,7 @@ def read_document(data: bytes | None) -> dict[str, Any]:
 
 
 def check_request(name: str, rights: Sequence[str], projects: Sequence[str]) -> tuple[Grant, ...]:
-    """Return the grants of a token that is to be made; raise InvalidTokenRequestError for what no token may have."""
+    """Return the grants of a new token; raise InvalidTokenRequestError for grants that no token may have."""
     if not _NAME.fullmatch(name):
         raise InvalidTokenRequestError(
             "The token's name must have 1 to 64 ASCII letters, digits and any of . _ @ + -, "

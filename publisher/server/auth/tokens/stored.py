@@ -27,7 +27,7 @@ _UNKNOWN_AGAIN = 1.0
 
 
 class ActiveAccounts(Protocol):
-    """What tokens have to know of accounts."""
+    """Facts about accounts for tokens."""
 
     def knows_now(self, username: str) -> bool:
         """Tell without waiting whether an account is known, and not locked."""
@@ -100,7 +100,7 @@ class StoredTokens:
         return found
 
     async def stop(self) -> None:
-        """Finish what is being recorded."""
+        """Finish recording."""
         await asyncio.gather(*self._recording, return_exceptions=True)
 
     def _prove(self, token: str, record: TokenRecord) -> Principal:

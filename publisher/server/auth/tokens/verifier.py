@@ -1,4 +1,4 @@
-"""The interface of what verifies tokens of one kind."""
+"""The interface of verifiers, one for each kind of token."""
 
 from typing import Protocol
 

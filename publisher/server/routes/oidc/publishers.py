@@ -123,7 +123,7 @@ class PublisherRoutes:
         await self._audit.record(AuditEvent(what, principal_of(request), request.client, details=details))
 
     async def _shown(self, publisher: Publisher) -> dict[str, Any]:
-        """Return what people see of a publisher, with who vouches for it and by what right."""
+        """Return the public properties of a publisher, with its voucher and the voucher's right."""
         found = {name: value for name, value in publisher.as_json().items() if name != "serial"}
         behind = await self._standing.behind(publisher, self._required())
         return {**found, "title": publisher.title, "vouched-by": vouched_by(publisher), "standing": behind}

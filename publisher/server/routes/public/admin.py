@@ -58,7 +58,7 @@ class PublicAdminRoutes:
 
 
 def event_of(path: str, done: Mapping[str, Any], who: Principal, address: str = "") -> AuditEvent | None:
-    """Return the event of a request that was done, with what it was asked for; None for one that changes no answer."""
+    """Return the event of a finished request with its values; None for one that changes no answer."""
     if path not in _AUDITED:
         return None
     details = {key: value for key, value in done.items() if key in _DETAILS}

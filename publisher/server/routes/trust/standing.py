@@ -37,7 +37,7 @@ class Standing:
 
     async def behind(self, publisher: Publisher, publishing: TrustedPublishing) -> Mapping[str, str]:
         """
-        Return by what right the voucher of a publisher stands for each of its projects.
+        Return the right by which the voucher of a publisher vouches for each of its projects.
 
         That is ``admin``, ``role`` or ``maintainer``; nothing where it lost that right, so that jobs are refused.
         """

@@ -106,7 +106,7 @@ class BucketFiles:
             raise RuntimeError("a file is replaced and removed under a lease only: see Storage.writing")
 
     def _known_absent(self, look: Callable[[], _Result]) -> _Result:
-        """Return what a look finds; an absent file is absent only while the index itself is there."""
+        """Return the result of a look; an absent file is absent only while the index itself is there."""
         began = time.monotonic()
         try:
             return look()

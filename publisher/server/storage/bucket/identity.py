@@ -23,7 +23,7 @@ UNFINISHED = "copying.json"
 """In the place of that, the identifier of an index that is being copied to the bucket."""
 
 FRESH = 2.0
-"""Seconds that a look counts for what is there; for what is absent there has to be a new one."""
+"""Seconds that a look counts for present files; absent files need a new one."""
 
 
 class BucketIdentity:
@@ -117,7 +117,7 @@ def begin_identity(objects: Objects, url: str) -> BucketIdentity:
 
 
 def finish_identity(objects: Objects, identity: BucketIdentity) -> None:
-    """Make an index of what was copied; raise StorageError when that fails."""
+    """Make an index of the copies; raise StorageError when that fails."""
     with suppress(ExistsError):
         objects.create(KEY, _identity(identity.identifier))
     objects.remove(UNFINISHED)

@@ -28,7 +28,7 @@ _LONGEST_PAUSE = 1.0
 
 @dataclass(frozen=True, slots=True)
 class LeaseEntry:
-    """A lease as it is written: its number, its holder, what it is held for; the beat grows as the holder lives."""
+    """A lease as it is written: its number, its holder, its purpose; the beat grows as the holder lives."""
 
     number: int
     holder: str

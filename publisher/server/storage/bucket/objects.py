@@ -54,7 +54,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Object:
-    """The contents of an object and what is known about it."""
+    """The contents of an object and its metadata."""
 
     data: bytes
     stat: Stat
@@ -88,7 +88,7 @@ class Objects:
                 return None
 
     def read_range(self, key: str, start: int, size: int | None) -> bytes:
-        """Return ``size`` bytes of an object from ``start``, or what there is of them."""
+        """Return ``size`` bytes of an object from ``start``, or fewer at its end."""
         wanted: Any = {"offset": start} if size is None else (start, start + size)
         with _reading():
             length = obstore.head(self._store, self._path(key))["size"]
@@ -208,7 +208,7 @@ class Objects:
         return Stat(meta["size"], modified, self._version(meta["e_tag"], meta["version"]))
 
     def _version(self, e_tag: str | None, generation: str | None) -> str:
-        """Return the text by which a writer names what it has read; Google's store wants its generation too."""
+        """Return the text by which a writer names the version it has read; Google's store wants its generation too."""
         return f"{e_tag} {generation}" if self._has_generations and generation else str(e_tag)
 
 
@@ -239,7 +239,7 @@ def _condition(version: str) -> "PutMode":
 
 @contextmanager
 def _reading() -> Iterator[None]:
-    """Tell absent from what could not be found out."""
+    """Tell an absent object from one whose state could not be found out."""
     try:
         yield
     except FileNotFoundError as error:

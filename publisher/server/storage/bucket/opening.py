@@ -1,4 +1,4 @@
-"""Opening the index in a bucket: its packages, and what belongs to its accounts."""
+"""Opening the index in a bucket: its packages, and the data of its accounts."""
 
 from publisher.server.storage.bucket.identity import open_identity
 from publisher.server.storage.bucket.objects import open_bucket

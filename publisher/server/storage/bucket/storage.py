@@ -28,7 +28,7 @@ class BucketTimes:
 
 
 class BucketStorage:
-    """One process's view of a folder in a bucket; what it reads comes from the store itself."""
+    """One process's view of a folder in a bucket; reads come from the store itself."""
 
     shared = True
     reading_paused = False

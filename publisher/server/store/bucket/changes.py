@@ -24,7 +24,7 @@ from publisher.server.store.metadata import FileMetadata, now_text
 from publisher.server.store.projects import StoredFile
 
 ATTRIBUTES = {"Content-Type": "application/octet-stream", "Cache-Control": "private, max-age=365000000, immutable"}
-"""What the store sends along with a file to those who fetch it from there: its bytes never change."""
+"""Headers that the store sends with a file that is fetched from there: its bytes never change."""
 
 _log = logging.getLogger(__name__)
 
@@ -144,7 +144,7 @@ class BucketChanges:
         return list(changed)
 
     async def _refuse_early(self, name: str, check: Change) -> None:
-        """Refuse what the record as it is now refuses, before any byte goes to the bucket."""
+        """Refuse an upload that the current record refuses, before any byte goes to the bucket."""
         await self._catalog.require_identity()
 
         def work(record: RecordEditor) -> bool:
@@ -203,7 +203,7 @@ class BucketChanges:
         self._objects.upload(key, content, ATTRIBUTES)
 
     async def _remove(self, keys: Iterable[str]) -> None:
-        """Remove objects that no record lists; what stays of them is removed by the next cleaning."""
+        """Remove objects that no record lists; the next cleaning removes the rest."""
         for key in keys:
             try:
                 await self._catalog.in_thread(lambda key=key: self._objects.remove(key))  # type: ignore[misc]
@@ -236,7 +236,7 @@ def _yank_reason(record: ProjectRecord, filename: str) -> str | None:
 
 
 def _extras(metadata: FileMetadata, signature: bytes | None) -> dict[str, Any]:
-    """Return what an upload has besides its bytes, as its entry names it."""
+    """Return the metadata of an upload, as its entry names it."""
     found: dict[str, Any] = {"signature": True} if signature is not None else {}
     if metadata.metadata_sha256 is not None:
         found["metadata_sha256"] = metadata.metadata_sha256

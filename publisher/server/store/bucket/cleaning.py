@@ -16,7 +16,7 @@ _log = logging.getLogger(__name__)
 
 
 class Cleaning:
-    """The background task that removes what aborted uploads left."""
+    """The background task that removes leftovers of aborted uploads."""
 
     def __init__(self, storage: BucketStorage, workers: Workers) -> None:
         self._storage = storage
@@ -34,7 +34,7 @@ class Cleaning:
             self._task.cancel()
 
     async def clean(self) -> list[str]:
-        """Clean now, unless another process does; return the keys of what was removed."""
+        """Clean now, unless another process does; return the removed keys."""
         async with self._storage.lease("cleaning", patience=1.0):
             removed = await self._workers.run(self._leftovers.clean)
         for key in removed:

@@ -1,4 +1,4 @@
-"""Copies of files of a bucket on this machine's disk, for what reads a file by its path."""
+"""Copies of files of a bucket on this machine's disk, for readers that need a path."""
 
 import asyncio
 import os

@@ -16,7 +16,7 @@ KEPT_SECONDS = 86_400
 """Seconds, by the store's clock, that an unlisted object stays."""
 
 STATE = "cleaning.json"
-"""What the last cleaning saw: since when each object is unlisted, and how often each record was changed."""
+"""The state of the last cleaning: since when each object is unlisted, and how often each record was changed."""
 
 _CLOCK = f"{DOT_FOLDER}/clock"
 
@@ -68,7 +68,7 @@ class Leftovers:
 
     def clean(self) -> list[str]:
         """
-        Remove what has been unlisted for a day, and return the keys; nothing after a restore.
+        Remove objects that have been unlisted for a day, and return their keys; none after a restore.
 
         Under a lease only: two cleanings at a time would lose each other's notes.
         """
@@ -100,7 +100,7 @@ class Leftovers:
         return removed
 
     def release(self) -> None:
-        """Let the next cleanings remove what is unlisted, after a restore was checked."""
+        """Let the next cleanings remove unlisted objects, after a restore was checked."""
         self._objects.overwrite(STATE, CleaningState().to_bytes())
 
     def _listed(self, name: str) -> set[str]:
@@ -114,7 +114,7 @@ class Leftovers:
 
 
 def read_state(objects: Objects) -> CleaningState:
-    """Return what the last cleaning saw; raise StorageUnavailableError when it can't be read."""
+    """Return the state of the last cleaning; raise StorageUnavailableError when it can't be read."""
     try:
         found = objects.read(STATE)
     except AbsentError:

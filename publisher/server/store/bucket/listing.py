@@ -21,7 +21,7 @@ _PARALLEL = 16
 
 @dataclass(frozen=True, slots=True)
 class ListedProject:
-    """The ETag of a project's record, and what lists need to know of it."""
+    """The ETag of a project's record, and its facts for lists."""
 
     e_tag: str
     filenames: tuple[str, ...]

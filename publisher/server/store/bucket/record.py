@@ -81,7 +81,7 @@ class ProjectRecord:
             yield from keys_of(self.key(filename), entry)
 
     def edited(self) -> "RecordEditor":
-        """Return what makes the next version of the record."""
+        """Return the maker of the record's next version."""
         return RecordEditor(self.name, deepcopy(self._document))
 
     def to_bytes(self) -> bytes:
@@ -94,7 +94,7 @@ class ProjectRecord:
 
 
 class RecordEditor(ProjectRecord):
-    """The next version of a record; what it lists takes effect when it is written."""
+    """The next version of a record; its files take effect when it is written."""
 
     def __init__(self, name: str, document: dict[str, Any]) -> None:
         super().__init__(name, document)

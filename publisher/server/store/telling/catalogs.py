@@ -58,7 +58,7 @@ class SiblingCatalogs:
         return False
 
     def catch_up(self) -> None:
-        """Take over what others have changed since the last call; where there is nothing, that takes no system call."""
+        """Take over changes of others since the last call; without any, that takes no system call."""
         messages = self._heard.hear()
         if messages is None or LOOK_AT_EVERYTHING in messages:
             self._watch.distrust()
