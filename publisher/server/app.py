@@ -12,6 +12,7 @@ from publisher.server.auth.access.control import AccessControl
 from publisher.server.auth.audit.failed_logins import FailedLogins
 from publisher.server.auth.audit.trail import AuditTrail
 from publisher.server.auth.authenticator import Authenticator
+from publisher.server.auth.decisions import Decisions, Generation
 from publisher.server.auth.errors import AccountsUnavailableError
 from publisher.server.auth.identification import Identification
 from publisher.server.auth.oidc.endings import publisher_endings
@@ -93,16 +94,17 @@ class IndexApp:
         self._packages = open_packages(settings, self._storages, self._inspection)
         self._catalog, self._changes = self._packages.catalog, self._packages.changes
         self._forwarding = Forwarding(settings.trusted_proxies)
-        self._authenticator = Authenticator(settings, self._storages.accounts)
-        self._access = AccessControl(credentials, settings.htpasswd, settings.client_uploaders)
+        generation = self._generation = Generation(credentials.news)
+        self._authenticator = Authenticator(settings, self._storages.accounts, generation)
+        self._access = AccessControl(credentials, settings.htpasswd, settings.client_uploaders, generation=generation)
         self._sessions = Sessions(credentials, self._authenticator, self._access)
-        self._revocations = Revocations(credentials)
+        self._revocations = Revocations(credentials, generation=generation)
         self._audit = AuditTrail(credentials, settings.audit_days)
         self._maintainers = Maintainers(self._catalog, packages)
         self._publishing = self._create_publishing()
         self._publisher_endings = self._publishing.endings if self._publishing else publisher_endings(credentials)
         self._failed_logins = FailedLogins(self._audit)
-        self._tokens = StoredTokens(credentials, self._access, self._authenticator)
+        self._tokens = StoredTokens(credentials, self._access, self._authenticator, generation=generation)
         self._token_changes = TokenChanges(credentials, self._tokens.copy.forget)
         self._role_changes = RoleChanges(credentials, self._access)
         self._authorization = self._create_authorization()
@@ -199,8 +201,13 @@ class IndexApp:
         verifiers: list[TokenVerifier] = [self._tokens]
         if self._publishing is not None:
             verifiers.append(self._publishing.tokens)
-        identification = Identification(self._authenticator, self._access, verifiers, self._failed_logins)
-        return Authorization(settings.authenticate, identification, self._access, facts, self._sessions)
+        identification = Identification(
+            self._authenticator, self._access, verifiers, self._failed_logins, self._generation
+        )
+        decisions = Decisions(self._generation, self._authenticator)
+        return Authorization(
+            settings.authenticate, identification, self._access, facts, self._sessions, decisions=decisions
+        )
 
     def _create_publishing(self) -> TrustedPublishing | None:
         """Return the exchange of trusted publishing, None where the index does not know its own URL."""

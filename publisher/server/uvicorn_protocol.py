@@ -69,9 +69,16 @@ class IndexProtocol(HttpToolsProtocol):
         self._limits: Limits = self.config.app.limits  # type: ignore[union-attr]
         self._answered = False
         """Whether the request whose end is still to come was answered at once."""
-        self._head_since: float | None = self.loop.time()
+        self._now = self.loop.time()
+        """When the newest bytes came."""
+        self._idle_since: float | None = None
+        """Since when nothing is owed, after an answer that was given at once; uvicorn's timer follows other answers."""
+        self._common_headers: tuple[object, bytes] = None, b""
+        """The headers that every answer has, as uvicorn renews them, and their lines."""
+        self._head_since: float | None = self._now
         """Since when the end of a request's head is waited for; None while a request is answered, or none has begun."""
         self._hosts = 0
+        self._names_connection = False
         self._idle_bytes = 0
         """Bytes received since the request began, or since the last piece of its body."""
         self._body_since: float | None = None
@@ -83,9 +90,11 @@ class IndexProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """Begin a request."""
-        super().on_message_begin()
-        self._head_since = self.loop.time()
+        HttpToolsProtocol.on_message_begin(self)
+        self._head_since = self._now
+        self._idle_since = None
         self._hosts = self._idle_bytes = 0
+        self._names_connection = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header; drop a trailer."""
@@ -96,14 +105,18 @@ class IndexProtocol(HttpToolsProtocol):
             self._hosts += 1
         elif name == b"expect" and value.lower() == b"100-continue":
             self.expect_100_continue = True
+        elif name == b"connection":
+            self._names_connection = True
         self.headers.append((name, value))
 
     def data_received(self, data: bytes) -> None:
         """Take bytes of a request; refuse a head or trailers that grow too large."""
-        if self.timeout_keep_alive_task is not None:  # an idle connection: a head is owed from now on
-            self._head_since = self.loop.time()
+        self._now = self.loop.time()
+        if self.timeout_keep_alive_task is not None or self._idle_since is not None:  # a head is owed from now on
+            self._head_since = self._now
+            self._idle_since = None
         self._idle_bytes += len(data)
-        super().data_received(data)
+        HttpToolsProtocol.data_received(self, data)
         if self._idle_bytes > self._limits.head_size and (self._head_since or self._body_since) is not None:
             self._refuse(431, f"The request's head or trailers are larger than {self._limits.head_size} bytes.")
 
@@ -114,6 +127,8 @@ class IndexProtocol(HttpToolsProtocol):
             self._unsent = unsent, now
         elif unsent and now - self._unsent[1] > self._limits.stalled_download:
             self.transport.abort()
+        if self._idle_since is not None and now - self._idle_since > self._limits.idle_connection:
+            self.transport.close()
         if self._head_since is not None and now - self._head_since > self._limits.slow_head:
             self._refuse(408, "The request's head did not come in time.")
         if self._body_since is not None and now - self._body_since > 1.5 * self._limits.stalled_upload:
@@ -149,20 +164,15 @@ class IndexProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Answer at once from the index's memory; else start the application, which may have files sent."""
         self._head_since = None
-        self._body_since, self._body_size, self._body_total = self.loop.time(), 0, 0
-        modern = self.parser.get_http_version() == "1.1"
+        self._body_since, self._body_size, self._body_total = self._now, 0, 0
+        parser = self.parser
+        stays = parser.should_keep_alive()
+        modern = (stays and not self._names_connection) or parser.get_http_version() == "1.1"  # the latter costs more
         if self._hosts > 1 or (modern and not self._hosts):
             raise ValueError("a request names one host")  # which uvicorn answers with a 400
-        upgrade = self.parser.should_upgrade()
+        upgrade = parser.should_upgrade()
         idle = self.cycle is None or self.cycle.response_complete
-        if (
-            idle
-            and modern
-            and not upgrade
-            and self.parser.get_method() == b"GET"
-            and self.parser.should_keep_alive()
-            and not self.root_path
-        ):
+        if idle and modern and stays and not upgrade and parser.get_method() == b"GET" and not self.root_path:
             self._answered = self._answer_at_once()
         if not self._answered:
             scope = self.scope
@@ -190,24 +200,34 @@ class IndexProtocol(HttpToolsProtocol):
         self._body_since = None
         if self._answered:
             self._answered = False
-            self.on_response_complete()
+            self._idle_since = self._now
+            self.server_state.total_requests += 1
+            self.flow.resume_reading()
         else:
-            super().on_message_complete()
+            HttpToolsProtocol.on_message_complete(self)
 
     def _answer_at_once(self) -> bool:
-        if b"%" in self.url or b"?" in self.url or self.transport.get_write_buffer_size():
+        url, scope, transport = self.url, self.scope, self.transport
+        if b"%" in url or b"?" in url or transport.get_write_buffer_size():
             return False
-        self.scope["method"] = "GET"
-        self.scope["path"] = self.url.decode("latin-1")
-        response = self.config.app.from_memory(self.scope)  # type: ignore[union-attr]
+        scope["method"] = "GET"
+        scope["path"] = url.decode("latin-1")
+        response = self.config.app.from_memory(scope)  # type: ignore[union-attr]
         if response is None:
             return False
-        pieces = (response.head, _header_lines(tuple(self.server_state.default_headers)), response.body)
+        pieces = (response.head, self._common_lines(), response.body)
         if len(response.body) < JOINED:
-            self.transport.write(b"".join(pieces))
+            transport.write(b"".join(pieces))
         else:
-            self.transport.writelines(pieces)
+            transport.writelines(pieces)
         return True
+
+    def _common_lines(self) -> bytes:
+        """Return the lines of the headers that every answer has, and the blank line after them."""
+        headers = self.server_state.default_headers
+        if self._common_headers[0] is not headers:
+            self._common_headers = headers, _header_lines(tuple(headers))
+        return self._common_headers[1]
 
     async def _send(self, cycle: RequestResponseCycle, message: Message) -> None:
         """Send uvicorn's messages, and those of the two extensions."""

@@ -16,6 +16,7 @@ from publisher.server.auth import hashes
 from publisher.server.auth.account_table import Entry
 from publisher.server.auth.attempts import Attempts
 from publisher.server.auth.basic import parse_basic, parse_bearer, spellings
+from publisher.server.auth.decisions import Generation
 from publisher.server.auth.errors import (
     AccountsUnavailableError,
     AdminTokenRefusedError,
@@ -63,8 +64,9 @@ class Authenticator:
     the same. Attempts that are not remembered are made one at a time for each user and address.
     """
 
-    def __init__(self, settings: ServerSettings, storage: Storage) -> None:
+    def __init__(self, settings: ServerSettings, storage: Storage, generation: Generation | None = None) -> None:
         self._settings = settings
+        self._generation = generation or Generation()
         self._storage = storage
         self.users: Users | None = None
         if settings.htpasswd is not None:
@@ -90,11 +92,15 @@ class Authenticator:
 
     def recall(self, header: bytes) -> str | None:
         """Return the user of credentials that are remembered and by the file still right; without waiting."""
-        return self._proven(self._digest(header)) if self._is_up_to_date() else None
+        return self._proven(self._digest(header)) if self.is_current() else None
+
+    def remembered_until(self) -> float:
+        """Return the monotonic time until which credentials that were recalled now stay remembered."""
+        return time.monotonic() + self._limits.remembered_for
 
     def knows_now(self, username: str) -> bool:
         """Tell without waiting whether an account is known, and not locked."""
-        return self._is_up_to_date() and self._accounts is not None and self._accounts.table.is_active(username)
+        return self.is_current() and self._accounts is not None and self._accounts.table.is_active(username)
 
     async def knows(self, username: str) -> bool:
         """Tell whether there is an account; raise AccountsUnavailableError when the accounts can't be read."""
@@ -104,9 +110,9 @@ class Authenticator:
             with suppress(StorageError, TimeoutError):
                 async with asyncio.timeout(KNOWN_PATIENCE):
                     await self._storage.refresh()
-        self._accounts = await self._load()
-        self._version = self._accounts.version
-        return self._accounts.table.is_active(username) or await self._is_active_once_settled(username)
+        accounts = await self._bring_in()
+        self._version = accounts.version
+        return accounts.table.is_active(username) or await self._is_active_once_settled(username)
 
     async def is_service(self, username: str) -> bool:
         """Tell whether there is a service account of a name."""
@@ -118,7 +124,7 @@ class Authenticator:
         await self._settled()
         return self._accounts is not None and self._accounts.table.is_active(username)
 
-    def _is_up_to_date(self) -> bool:
+    def is_current(self) -> bool:
         """Tell without waiting whether the accounts that are known are those of the file."""
         if self.users is None or not self._storage.is_recent():
             return False
@@ -145,8 +151,8 @@ class Authenticator:
             with suppress(StorageError, TimeoutError):  # a known account goes on while others' changes can't be seen
                 async with asyncio.timeout(KNOWN_PATIENCE):
                     await self._storage.refresh()
-        self._accounts = await self._load()
-        self._version = self._accounts.version
+        accounts = await self._bring_in()
+        self._version = accounts.version
         proven = self._proven(digest)
         if proven is not None:
             return proven
@@ -182,7 +188,7 @@ class Authenticator:
     async def require_accounts(self) -> None:
         """Return when the accounts can be read; raise AccountsUnavailableError otherwise."""
         if self.users is not None:
-            await self._load()
+            self._version = (await self._bring_in()).version
 
     async def require_admin(self, header: bytes | None, address: str) -> None:
         """Return when a header bears the administrator's token; raise an AuthError or BusyError otherwise."""
@@ -205,6 +211,7 @@ class Authenticator:
             if name is not None:
                 return name
             self._proofs.pop(digest, None)
+            self._generation.advance()
         lane = (unicodedata.normalize("NFC", username), address)
         async with self._attempts.one_at_a_time(lane):
             name = await self._verify_everywhere(digest, username, password, address)
@@ -233,7 +240,7 @@ class Authenticator:
 
         Return the account's name as the file spells it, None for a wrong pair.
         """
-        accounts = self._accounts = await self._load()
+        accounts = await self._bring_in()
         known = accounts.table.entry(username)
         entry = known or accounts.table.stand_in(username)
 
@@ -250,7 +257,8 @@ class Authenticator:
             return None
         name = accounts.table.name(username)
         self._proofs.pop(digest, None)
-        self._proofs[digest] = _Proof(name, entry, time.monotonic() + self._limits.remembered_for)
+        self._proofs[digest] = _Proof(name, entry, self.remembered_until())
+        self._generation.advance()
         while len(self._proofs) > self._limits.remembered_pairs:
             self._proofs.popitem(last=False)
         return name
@@ -264,7 +272,7 @@ class Authenticator:
         waited = False
         deadline = time.monotonic() + SETTLING_PATIENCE
         while True:
-            accounts = self._accounts = await self._load()
+            accounts = await self._bring_in()
             rest = accounts.settled_at - time.time()
             if rest <= 0 and accounts.doubtful is None:
                 return waited
@@ -272,6 +280,14 @@ class Authenticator:
                 raise AccountsUnavailableError
             waited = True
             await asyncio.sleep(min(max(rest, 0.05), 0.3))
+
+    async def _bring_in(self) -> LoadedAccounts:
+        """Take over the accounts as the file has them."""
+        accounts = await self._load()
+        if accounts is not self._accounts:
+            self._accounts = accounts
+            self._generation.advance()
+        return accounts
 
     async def _load(self) -> LoadedAccounts:
         assert self.users is not None  # noqa: S101 - for the type checker: `authenticate` has looked
@@ -285,7 +301,7 @@ class Authenticator:
         entry = self._accounts.table.entries.get(proof.username) or self._accounts.table.entry(proof.username)
         if entry is not proof.entry and entry != proof.entry:
             return None
-        proof.until = time.monotonic() + self._limits.remembered_for
+        proof.until = self.remembered_until()
         self._proofs.move_to_end(digest)
         return proof.username
 

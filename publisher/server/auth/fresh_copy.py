@@ -30,15 +30,22 @@ class FreshCopy(Generic[_Parsed]):
     The parsed contents of one file; ``parse`` gets None while there is no such file.
 
     Many that ask at a time share one read. A read that fails leaves the last copy in use until that is too old.
+    ``on_change`` is called when the contents are others, and when they may be.
     """
 
     def __init__(
-        self, storage: Storage, key: str, parse: Callable[[bytes | None], _Parsed], times: CopyTimes | None = None
+        self,
+        storage: Storage,
+        key: str,
+        parse: Callable[[bytes | None], _Parsed],
+        times: CopyTimes | None = None,
+        on_change: Callable[[], None] = lambda: None,
     ) -> None:
         self._storage = storage
         self._key = key
         self._parse = parse
         self._times = times or CopyTimes()
+        self._on_change = on_change
         self._read = Coalesced(self._bring_in)
         self._known: tuple[_Parsed, bytes | None] | None = None
         self._at = float("-inf")
@@ -49,6 +56,11 @@ class FreshCopy(Generic[_Parsed]):
         if self._known is None or self._is_old(self._times.fresh):
             return None
         return self._known[0]
+
+    @property
+    def fresh_until(self) -> float:
+        """The monotonic time until which `recent` returns what it returns now, without news of a change."""
+        return self._at + self._times.fresh
 
     async def get(self, fresh: float | None = None) -> _Parsed:
         """
@@ -69,6 +81,7 @@ class FreshCopy(Generic[_Parsed]):
     def forget(self) -> None:
         """Have the file read again at the next use, after a change of one's own."""
         self._at = min(self._at, time.monotonic() - self._times.fresh - 0.001)
+        self._on_change()
 
     def _is_old(self, fresh: float) -> bool:
         """Tell whether the copy is older than so many seconds, or than a change of another process of this index."""
@@ -81,6 +94,7 @@ class FreshCopy(Generic[_Parsed]):
             data = await asyncio.to_thread(_contents, files, self._key)
         if self._known is None or self._known[1] != data:
             self._known = self._parse(data), data
+            self._on_change()
         self._at, self._stamp = began, stamp
 
 

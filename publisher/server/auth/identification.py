@@ -8,6 +8,7 @@ from publisher.server.auth.access.control import AccessControl
 from publisher.server.auth.audit.failed_logins import FailedLogins
 from publisher.server.auth.authenticator import Authenticator
 from publisher.server.auth.basic import parse_basic, parse_bearer
+from publisher.server.auth.decisions import Generation, Recalled
 from publisher.server.auth.errors import AccountsUnavailableError, AdminTokenRefusedError, CredentialsRefusedError
 from publisher.server.auth.principal import ADMIN_TOKEN, Principal
 from publisher.server.auth.tokens.verifier import TOKEN_USER, TokenVerifier
@@ -24,21 +25,25 @@ class Identification:
         access: AccessControl,
         verifiers: Sequence[TokenVerifier] = (),
         failed: FailedLogins | None = None,
+        generation: Generation | None = None,
     ) -> None:
         self._failed = failed
+        self._generation = generation or Generation()
         self._authenticator = authenticator
         self._access = access
         self._verifiers = tuple(verifiers)
         self._tokens: dict[bytes, tuple[TokenVerifier, str]] = {}
         """The tokens in headers that were right, so that their bytes are taken apart once."""
 
-    def recall(self, header: bytes) -> Principal | None:
+    def recall(self, header: bytes) -> Recalled | None:
         """Return the principal of credentials that were verified and are still right; without waiting."""
         known = self._tokens.get(header)
         if known is not None:
             return known[0].recall(known[1])
         username = self._authenticator.recall(header)
-        return self._access.principal(username) if username is not None else None
+        if username is None:
+            return None
+        return Recalled(self._access.principal(username), self._authenticator.remembered_until())
 
     async def authenticate(self, header: bytes, address: str) -> Principal:
         """
@@ -66,6 +71,7 @@ class Identification:
             if len(self._tokens) >= REMEMBERED_TOKENS:
                 self._tokens.clear()
             self._tokens[header] = verifier, token
+            self._generation.advance()
         return found
 
     async def _known_name(self, header: bytes) -> str | None:

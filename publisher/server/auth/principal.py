@@ -122,6 +122,11 @@ class Principal:
         reads = any(grant.pattern == EVERYTHING and grant.covers(Right.READ, None) for grant in self.grants)
         return reads and (self.within is None or self.within.reads_everything)
 
+    @cached_property
+    def username(self) -> str | None:
+        """The name for logs and answers, None for anonymous requests and the administrator's token."""
+        return None if self.kind in {PrincipalKind.ANONYMOUS, PrincipalKind.ADMIN_TOKEN} else self.name
+
     @property
     def is_person(self) -> bool:
         """Whether it proved itself with the account's password, which alone creates tokens and publishers."""

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 
+from publisher.server.auth.decisions import Generation
 from publisher.server.auth.fresh_copy import CopyTimes, FreshCopy
 from publisher.server.storage.base import Files, Storage
 from publisher.server.storage.errors import AbsentError, ChangedError
@@ -21,14 +22,19 @@ class Revocations:
     A copy older than 5 s is read again, and one older than 60 s refuses every token.
     """
 
-    def __init__(self, storage: Storage, times: CopyTimes | None = None) -> None:
+    def __init__(self, storage: Storage, times: CopyTimes | None = None, generation: Generation | None = None) -> None:
         self._storage = storage
-        self._copy = FreshCopy(storage, _KEY, _parse, times)
+        self._copy = FreshCopy(storage, _KEY, _parse, times, (generation or Generation()).advance)
 
     def is_revoked_now(self, identifier: str) -> bool | None:
         """Tell whether a token is revoked without waiting; None when the list has to be read first."""
         known = self._copy.recent()
         return None if known is None else identifier in known
+
+    @property
+    def fresh_until(self) -> float:
+        """The monotonic time until which `is_revoked_now` answers as it does now, unless the list changes."""
+        return self._copy.fresh_until
 
     async def is_revoked(self, identifier: str) -> bool:
         """Tell whether a token is revoked; raise AccountsUnavailableError when the list can't be read."""

@@ -104,13 +104,17 @@ class MountedApp:
 class Request:
     """One request: its line, its headers, and its body as it comes in."""
 
-    __slots__ = ("_headers", "_limits", "_receive", "method", "path", "principal", "scope", "username")
+    __slots__ = ("_limits", "_receive", "headers", "method", "path", "principal", "scope", "username")
 
     def __init__(self, scope: Scope, receive: Receive, limits: Limits = LIMITS) -> None:
         self.scope = scope
         self._receive = receive
         self._limits = limits
-        self._headers: dict[bytes, bytes] | None = None
+        given: Headers = scope["headers"]
+        self.headers: Mapping[bytes, bytes] = dict(given)
+        """The headers by lower-case name; repeated ones are one list (RFC 9110, 5.3)."""
+        if len(self.headers) < len(given):
+            self.headers = _joined(given)
         self.method: str = scope["method"]
         self.path: str = _path_below_root(scope)
         self.username: str | None = None
@@ -118,19 +122,10 @@ class Request:
         self.principal: object = None
         """The sender with its rights, once authenticated (`publisher.server.routes.authorization.principal_of`)."""
 
-    @property
-    def headers(self) -> Mapping[bytes, bytes]:
-        """The headers by lower-case name; repeated ones are one list (RFC 9110, 5.3)."""
-        if self._headers is None:
-            given: Headers = self.scope["headers"]
-            self._headers = dict(given)
-            if len(self._headers) < len(given):
-                self._headers = _joined(given)
-        return self._headers
-
     def header(self, name: bytes) -> str:
         """Return a header's value, or an empty text."""
-        return self.headers.get(name, b"").decode("latin-1")
+        value = self.headers.get(name)
+        return value.decode("latin-1") if value else ""
 
     @property
     def client(self) -> str:
@@ -142,6 +137,8 @@ class Request:
     def root_path(self) -> str:
         """The path prefix that the index is mounted under, without a trailing slash."""
         prefix: str = self.scope.get("root_path", "")
+        if not prefix:
+            return ""
         return "/" + quote(stripped, safe="/%+~") if (stripped := prefix.strip("/")) else ""
 
     @property
@@ -251,7 +248,9 @@ def _joined(headers: Headers) -> dict[bytes, bytes]:
 def _path_below_root(scope: Scope) -> str:
     """Return the path below the prefix, also where a proxy keeps the prefix that it names or that the server adds."""
     path: str = scope["path"]
-    root = "/" + scope.get("root_path", "").strip("/")
+    if not scope.get("root_path"):
+        return path
+    root = "/" + scope["root_path"].strip("/")
     for _ in range(2 if root != "/" else 0):
         if path == root:
             return "/"

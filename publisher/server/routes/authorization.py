@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from publisher.server.auth.access.control import AccessControl
+from publisher.server.auth.decisions import Decisions, Recalled
 from publisher.server.auth.errors import AuthError, MissingCredentialsError, PasswordNeededError, RightMissingError
 from publisher.server.auth.identification import Identification
 from publisher.server.auth.principal import ADMIN_TOKEN, ANONYMOUS, Principal, PrincipalKind, Right
@@ -19,6 +20,7 @@ from publisher.server.storage.errors import StorageError
 from publisher.server.work.turns import BusyError
 
 READING = frozenset({"GET", "HEAD"})
+_NOBODY = frozenset[str]()
 
 
 class Access(enum.Enum):
@@ -37,7 +39,7 @@ class Access(enum.Enum):
     MANAGER = enum.auto()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Need:
     """
     The right that a route needs, and the activity by which ``--authenticate`` may open it to everybody.
@@ -81,37 +83,59 @@ class ProjectFacts(Protocol):
 class Authorization:
     """Decides whether a request may use a route, and a principal a project."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts of the index that a decision is made of
         self,
         authenticate: frozenset[Activity],
         identification: Identification,
         access: AccessControl,
         facts: ProjectFacts,
         sessions: Sessions,
+        *,
+        decisions: Decisions,
     ) -> None:
         self._authenticate = authenticate
         self._identification = identification
         self._access = access
         self._facts = facts
         self._sessions = sessions
+        self._decisions = decisions
 
     def from_memory(self, request: Request, need: Need | Access, rest: str) -> bool:
         """Tell whether a request may go on, without waiting; set its principal where its credentials are remembered."""
         header = request.headers.get(b"authorization")
-        principal = _of_session(request) if header is None else ANONYMOUS
-        if header is not None and need is not Access.ADMIN:
-            principal = self._identification.recall(header) or ANONYMOUS
+        if header is None and session_principal(request) is not None:
+            return self._decide(request, need, rest, Recalled(_of_session(request), float("-inf")))
+        allowed = self._decisions.recall(header, need, rest)
+        if allowed is not None:
+            _identify(request, allowed)
+            return True
+        found = self._identification.recall(header) if header is not None and need is not Access.ADMIN else None
+        return self._decide(request, need, rest, found or Recalled(ANONYMOUS, float("inf")))
+
+    def _decide(self, request: Request, need: Need | Access, rest: str, sender: Recalled) -> bool:
+        """Tell whether a request may go on, and keep that it may where that rests on the sender's grants alone."""
+        header, principal = request.headers.get(b"authorization"), sender.principal
         _identify(request, principal)
         if not isinstance(need, Need):
             return need is Access.OPEN or (need is Access.ACCOUNT and principal is not ANONYMOUS)
-        if not self._access.is_recent() or (need.right is not Right.READ and self._access.is_read_only):
-            return False
-        if header is not None and principal is ANONYMOUS and self._access.anonymous is not None:
+        unproven = header is not None and principal is ANONYMOUS
+        if not self._access.is_recent() or (unproven and self._access.anonymous is not None):
             return False
         project = need.project(rest) if need.project is not None else None
-        if self._allows(principal, need, project, self._facts.maintainers_now(project) if project else frozenset()):
+        if need.right is not Right.READ:
+            return not self._access.is_read_only and self._allows_now(principal, need, project)
+        if self._allows(principal, need, project, _NOBODY):
+            until = min(sender.until, self._access.recent_until)
+            self._decisions.keep(header, need, rest, Recalled(principal, until))
+            return True
+        if self._allows_now(principal, need, project):
             return True
         return project is not None and _reads(principal, need) and self._facts.surely_public(project)
+
+    def _allows_now(self, principal: Principal, need: Need, project: str | None) -> bool:
+        """Decide with the maintainers that are known without waiting."""
+        maintainers = self._facts.maintainers_now(project) if project is not None else _NOBODY
+        return self._allows(principal, need, project, maintainers)
 
     async def require(self, request: Request, need: Need | Access, rest: str) -> None:
         """Return when a request may go on; raise an AuthError otherwise, after verifying new credentials."""
@@ -167,7 +191,8 @@ class Authorization:
         """
         header = request.headers.get(b"authorization")
         if header is not None:
-            _identify(request, self._identification.recall(header) or ANONYMOUS)
+            recalled = self._identification.recall(header)
+            _identify(request, recalled.principal if recalled is not None else ANONYMOUS)
             if request.principal is ANONYMOUS:
                 await self._authenticate_sender(request)
         await self._access.bring_up_to_date()
@@ -292,8 +317,7 @@ def _of_session(request: Request) -> Principal:
 
 def _identify(request: Request, principal: Principal) -> None:
     request.principal = principal
-    nameless = {PrincipalKind.ANONYMOUS, PrincipalKind.ADMIN_TOKEN}
-    request.username = None if principal.kind in nameless else principal.name
+    request.username = principal.username
 
 
 def _bears_token(request: Request) -> bool:

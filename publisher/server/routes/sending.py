@@ -124,7 +124,7 @@ def open_file(path: str) -> io.FileIO:
 
 def ranged(request: Request, whole: Response) -> Response:
     """Return a complete answer, the range of it that the request names, or that the client has it already."""
-    if not request.headers.keys() & _CONDITIONS:
+    if _CONDITIONS.isdisjoint(request.headers):
         return whole
     if _is_unmodified(request, whole.headers):
         return Response(304, b"", whole.headers)

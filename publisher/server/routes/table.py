@@ -38,6 +38,9 @@ Handler = Callable[[Request, str], Awaitable[Answer]]
 FromMemory = Callable[[Request, str], Response | None]
 
 
+_REMEMBERED, _REMEMBERED_LENGTH = 4096, 512
+"""How many paths the table remembers, and the characters of the longest of them."""
+
 _LONGEST_NAME = LIMITS.distributions.filename + len(".metadata.asc")
 
 
@@ -100,6 +103,8 @@ class RouteTable:
 
     def __init__(self, routes: Iterable[Route]) -> None:
         self.routes = tuple(routes)
+        self._read: dict[str, tuple[Route, str]] = {}
+        """What was found for paths that were read lately."""
         self._exact: dict[str, list[Route]] = defaultdict(list)
         self._below: dict[str, list[Route]] = defaultdict(list)
         self._named: dict[str, list[Route]] = defaultdict(list)
@@ -117,8 +122,15 @@ class RouteTable:
 
         Where no route of the path takes the method, the first one is returned: its right comes before the refusal.
         """
-        routes, rest = self._candidates(path)
-        return next((route for route in routes if method in route.methods), routes[0]), rest
+        found = self._read.get(path) if method == "GET" else None
+        if found is None:
+            routes, rest = self._candidates(path)
+            found = next((route for route in routes if method in route.methods), routes[0]), rest
+            if method == "GET" and len(path) <= _REMEMBERED_LENGTH and path.partition("/")[2] not in self._named:
+                if len(self._read) >= _REMEMBERED:
+                    self._read.clear()
+                self._read[path] = found
+        return found
 
     def methods(self, path: str) -> list[str]:
         """Return the methods that a path understands."""

@@ -61,6 +61,36 @@ def test_an_idle_connection_is_not_slow(tmp_path: Path) -> None:
         assert b" 200 OK" in connection.recv(65536)
 
 
+@pytest.mark.parametrize("answers", [1, 3], ids=["by the application", "from memory"])
+def test_a_connection_without_a_request_for_long_is_closed(tmp_path: Path, answers: int) -> None:
+    page = b"GET /simple/ HTTP/1.1\r\nHost: index\r\n" + AUTHORIZATION + b"\r\n"
+    with (
+        serving(tmp_path, idle_connection=1) as (address, _),
+        socket.create_connection(address, timeout=20) as connection,
+    ):
+        for _ in range(answers):
+            connection.sendall(page)
+            assert b" 200 OK" in connection.recv(65536)
+        assert read_all(connection) == b""
+
+
+def test_a_slow_answer_behind_one_from_memory_is_not_idle(tmp_path: Path) -> None:
+    page = b"GET /simple/ HTTP/1.1\r\nHost: index\r\n" + AUTHORIZATION + b"\r\n"
+    with serving(tmp_path, idle_connection=1) as (address, root):
+        with (root / "large-1.0.tar.gz").open("wb") as file:
+            file.truncate(2**28)
+        with socket.create_connection(address, timeout=20) as connection:
+            for _ in range(2):
+                connection.sendall(page)
+                assert b" 200 OK" in connection.recv(65536)
+            connection.sendall(page + page.replace(b"simple/", b"packages/large-1.0.tar.gz"))
+            received = len(connection.recv(4096))
+            threading.Event().wait(2.5)  # longer than two looks for idle connections
+            while received < 2**28 and (data := connection.recv(2**20)):
+                received += len(data)
+    assert received > 2**28 - 2
+
+
 @pytest.mark.parametrize("before", [b"", REQUEST], ids=["first", "after another"])
 def test_a_head_without_end_is_refused(tmp_path: Path, before: bytes) -> None:
     with serving(tmp_path) as (address, _), socket.create_connection(address, timeout=20) as connection:

@@ -10,6 +10,7 @@ import pytest
 from publisher.server.app import create_app
 from publisher.server.auth.access.control import AccessControl
 from publisher.server.auth.access.rules import parse_rules
+from publisher.server.auth.decisions import Decisions, Generation, Recalled
 from publisher.server.auth.errors import AuthError, MissingCredentialsError
 from publisher.server.auth.principal import (
     ADMIN_TOKEN,
@@ -24,6 +25,7 @@ from publisher.server.http.messages import Request
 from publisher.server.routes.authorization import Access, Authorization, Need
 from publisher.server.routes.table import Route
 from publisher.server.settings import Activity, ServerSettings
+from publisher.server.storage.folder import FolderStorage
 
 OWN, OTHER = "acme-widgets", "secret"
 RULES = f"""\
@@ -120,8 +122,13 @@ class _Facts:
 class _Identification:
     """Takes the name in a header for whom it names."""
 
-    def recall(self, header: bytes) -> Principal | None:
-        return None if header == b"Bearer AUTH_TOKEN" else PRINCIPALS[header.partition(b" ")[2].decode()]
+    def recall(self, header: bytes) -> Recalled | None:
+        if header == b"Bearer AUTH_TOKEN":
+            return None
+        return Recalled(PRINCIPALS[header.partition(b" ")[2].decode()], float("inf"))
+
+    def is_current(self) -> bool:
+        return True
 
     async def authenticate(self, header: bytes, address: str) -> Principal:  # noqa: ARG002 - the interface's argument
         return PRINCIPALS[header.partition(b" ")[2].decode()]
@@ -165,14 +172,12 @@ def _ask(route: Route, method: str, who: str, project: str) -> str:
 
 
 def _authorization() -> Authorization:
-    access: Any = AccessControl(_NO_STORAGE, None)
+    access: Any = AccessControl(FolderStorage(Path("nowhere")), None)
     everything: Any = frozenset(Activity)
     identification: Any = _Identification()
     sessions: Any = None
-    return Authorization(everything, identification, access, _Facts(), sessions)
-
-
-_NO_STORAGE: Any = None
+    decisions = Decisions(Generation(), identification)
+    return Authorization(everything, identification, access, _Facts(), sessions, decisions=decisions)
 
 
 async def _no_body() -> Any:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from publisher.server.auth.access.rules import AccessRules, InvalidAccessError, parse_rules
+from publisher.server.auth.decisions import Generation
 from publisher.server.auth.errors import AccessUnavailableError, AccountsUnavailableError
 from publisher.server.auth.fresh_copy import CopyTimes, FreshCopy
 from publisher.server.auth.principal import WORKING_RIGHTS, Grant, Principal, PrincipalKind, Right
@@ -45,11 +46,13 @@ class AccessControl:
         htpasswd: Path | None,
         client_uploaders: tuple[str, ...] = (),
         times: CopyTimes | None = None,
+        generation: Generation | None = None,
     ) -> None:
         self._storage = storage
         self._uploaders = client_uploaders
         self._copy_key = f"{htpasswd.name}.access" if htpasswd is not None else None
-        self._file = FreshCopy(storage, FILE, _read_file, times)
+        self._generation = generation or Generation()
+        self._file = FreshCopy(storage, FILE, _read_file, times, self._generation.advance)
         self._applied: _FileState | None = None if htpasswd is not None else _FileState()
         self._applying = asyncio.Lock()
         self._rules: AccessRules | None = None
@@ -84,6 +87,11 @@ class AccessControl:
             return True
         found = self._file.recent()
         return found is not None and found is self._applied and not self._blocked
+
+    @property
+    def recent_until(self) -> float:
+        """The monotonic time until which the rules in force stay those of the file, unless they change."""
+        return float("inf") if self._copy_key is None else self._file.fresh_until
 
     async def bring_up_to_date(self) -> None:
         """
@@ -149,12 +157,14 @@ class AccessControl:
         elif exists or found.text is not None:
             _log.error("%s %s, and there is no copy of valid rules: every request is refused", FILE, found.problem)
             self._blocked = True
+            self._generation.advance()
         else:
             self._put_in_force(None, read_only=False)
 
     def _put_in_force(self, rules: AccessRules | None, *, read_only: bool) -> None:
         self._rules, self.is_read_only, self._blocked = rules, read_only, False
         self._principals = {}
+        self._generation.advance()
 
     async def _load_copy(self) -> tuple[bool, AccessRules | None]:
         """Return whether roles were ever enabled, and the rules of the copy, None where it can't be used."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from publisher.server.auth.decisions import Recalled
 from publisher.server.auth.errors import CredentialsRefusedError
 from publisher.server.auth.oidc.errors import InvalidJwtError
 from publisher.server.auth.oidc.minted_principal import MintedPrincipal, PublisherPart
@@ -105,7 +106,7 @@ class MintedTokens:
         assert principal is not None  # noqa: S101 - for the type checker: issuing looks at the vouchers first
         return MintedToken(text, now + LIFETIME, principal)
 
-    def recall(self, token: str) -> Principal | None:
+    def recall(self, token: str) -> Recalled | None:
         """Return the principal of a token that was verified before, without waiting."""
         claims = self._verified.get(_digest(token))
         if claims is None or claims["exp"] <= self._clock():
@@ -118,7 +119,8 @@ class MintedTokens:
             if share.voucher is not None and voucher is None:
                 return None
             parts.append(PublisherPart(share.grants, voucher))
-        return _principal(claims, tuple(parts))
+        ends_at = time.monotonic() + claims["exp"] - self._clock()
+        return Recalled(_principal(claims, tuple(parts)), min(ends_at, self._revocations.fresh_until))
 
     async def verify(self, token: str) -> Principal:
         """Return the principal of a token; raise CredentialsRefusedError for one that is not valid."""

@@ -43,6 +43,11 @@ class TokenRecord:
         """Whether its time is over."""
         return self.expires is not None and time.time() >= self.expires
 
+    @property
+    def ends_at(self) -> float:
+        """The monotonic time of its end."""
+        return float("inf") if self.expires is None else time.monotonic() + self.expires - time.time()
+
     def as_record(self) -> dict[str, Any]:
         """Return it as it is written."""
         grants = [{"rights": sorted(grant.rights), "project": grant.pattern} for grant in self.grants]

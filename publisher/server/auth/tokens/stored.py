@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from publisher.server.auth.access.control import AccessControl
+from publisher.server.auth.decisions import Generation, Recalled
 from publisher.server.auth.errors import CredentialsRefusedError
 from publisher.server.auth.fresh_copy import CopyTimes, FreshCopy
 from publisher.server.auth.principal import Principal, PrincipalKind
@@ -42,18 +43,25 @@ class StoredTokens:
     prefix = PREFIX
 
     def __init__(
-        self, storage: Storage, access: AccessControl, accounts: ActiveAccounts, times: CopyTimes | None = None
+        self,
+        storage: Storage,
+        access: AccessControl,
+        accounts: ActiveAccounts,
+        times: CopyTimes | None = None,
+        generation: Generation | None = None,
     ) -> None:
         self._storage = storage
         self._access = access
         self._accounts = accounts
-        self.copy: FreshCopy[Mapping[str, TokenRecord]] = FreshCopy(storage, KEY, parse_records, times)
+        self.copy: FreshCopy[Mapping[str, TokenRecord]] = FreshCopy(
+            storage, KEY, parse_records, times, (generation or Generation()).advance
+        )
         self._proven: dict[str, tuple[TokenRecord, Principal]] = {}
         self._used: dict[str, int] = {}
         """The day on which the use of each token was recorded last."""
         self._recording: set[asyncio.Task[None]] = set()
 
-    def recall(self, token: str) -> Principal | None:
+    def recall(self, token: str) -> Recalled | None:
         """Return the principal of a token that was verified before, without waiting."""
         records, proven = self.copy.recent(), self._proven.get(token)
         if records is None or proven is None:
@@ -66,7 +74,7 @@ class StoredTokens:
         if principal.within is not self._access.principal(record.owner):
             principal = self._prove(token, record)
         self._note_use(record)
-        return principal
+        return Recalled(principal, min(self.copy.fresh_until, record.ends_at))
 
     async def verify(self, token: str) -> Principal:
         """Return the principal of a token; raise CredentialsRefusedError for one that is unknown, expired or ended."""

@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from publisher.server.auth.decisions import Recalled
 from publisher.server.auth.principal import Principal
 
 TOKEN_USER = "__token__"  # noqa: S105 - a user name
@@ -13,7 +14,7 @@ class TokenVerifier(Protocol):
 
     prefix: str
 
-    def recall(self, token: str) -> Principal | None:
+    def recall(self, token: str) -> Recalled | None:
         """Return the principal of a token that was verified before, without waiting; None when that takes a look."""
 
     async def verify(self, token: str) -> Principal:

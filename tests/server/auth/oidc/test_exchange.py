@@ -121,8 +121,9 @@ def test_a_job_publishes_its_projects_and_no_other(tmp_path: Path, issuer: Issue
     minted = trusted.mint(issuer.token(github_claims(), AUDIENCE))
     assert minted.text.startswith("pypi-publish-oidc_")
     assert 890 < minted.expires - time.time() <= 900
-    for principal in (minted.principal, trusted.verify(minted), trusted.publishing.tokens.recall(minted.text)):
-        assert principal is not None
+    verified, recalled = trusted.verify(minted), trusted.publishing.tokens.recall(minted.text)
+    assert recalled is not None
+    for principal in (minted.principal, verified, recalled.principal):
         assert principal.kind is PrincipalKind.MINTED
         assert principal.may(Right.PUBLISH, "acme-widgets")
         assert principal.may(Right.READ, "acme-widgets")
@@ -558,6 +559,19 @@ def test_a_removed_publisher_ends_its_tokens_and_can_come_back(trusted: Index, i
         other.verify(minted)
 
 
+@pytest.mark.parametrize(("fresh", "longest"), [(5.0, 5.0), (10_000.0, 900.0)])
+def test_a_recalled_token_is_right_until_its_end_or_the_next_look_at_what_was_revoked(
+    tmp_path: Path, issuer: Issuer, fresh: float, longest: float
+) -> None:
+    trusted = Index.open(tmp_path / "credentials", revocations=CopyTimes(fresh=fresh))
+    trusted.trust(issuer)
+    minted = trusted.mint(issuer.token(github_claims(), AUDIENCE))
+    trusted.verify(minted)
+    recalled = trusted.publishing.tokens.recall(minted.text)
+    assert recalled is not None
+    assert recalled.until <= time.monotonic() + longest
+
+
 def test_a_publisher_has_no_right_that_its_voucher_has_lost(tmp_path: Path, issuer: Issuer) -> None:
     trusted = Index.open(tmp_path / "credentials", revocations=CopyTimes())
     trusted.trust(issuer)
@@ -566,7 +580,7 @@ def test_a_publisher_has_no_right_that_its_voucher_has_lost(tmp_path: Path, issu
     assert not trusted.verify(minted).may(Right.PUBLISH, "acme-widgets")
     recalled = trusted.publishing.tokens.recall(minted.text)
     assert recalled is not None
-    assert not recalled.may(Right.PUBLISH, "acme-widgets")
+    assert not recalled.principal.may(Right.PUBLISH, "acme-widgets")
     assert trusted.verify(minted).may(Right.PUBLISH, "acme-widgets", {"ada"})  # a maintainer by the project's record
     del trusted.accounts.grants["ada"]
     with pytest.raises(CredentialsRefusedError):

@@ -1,0 +1,131 @@
+"""Decisions that are kept: for how long, for whom, and how many."""
+
+import time
+
+import pytest
+
+from publisher.server.auth import decisions
+from publisher.server.auth.decisions import Decisions, Generation, Recalled
+from publisher.server.auth.principal import ANONYMOUS, Principal, PrincipalKind
+from publisher.server.siblings.news import NoNews
+
+ADA = Principal("ada", PrincipalKind.ACCOUNT, account="ada")
+HEADER = b"Basic YWRhOnRlc3Q="
+NEVER = float("inf")
+
+
+class Accounts:
+    """Accounts that are those of the file, or not."""
+
+    current = True
+
+    def is_current(self) -> bool:
+        return self.current
+
+
+class News(NoNews):
+    """What other processes tell."""
+
+    stamp = 0
+
+
+class Kept:
+    """What decisions rest on, and one of them that is kept."""
+
+    def __init__(
+        self,
+        until: float = NEVER,
+        header: bytes | None = HEADER,
+        path: str = "acme/",
+        news: NoNews | None = None,
+    ) -> None:
+        self.generation, self.accounts = Generation(news), Accounts()
+        self.decisions = Decisions(self.generation, self.accounts)
+        self.decisions.keep(header, "read", path, Recalled(ADA if header else ANONYMOUS, until))
+
+    def recall(self, header: bytes | None = HEADER, need: str = "read", path: str = "acme/") -> Principal | None:
+        return self.decisions.recall(header, need, path)
+
+
+def test_a_decision_holds_for_the_same_request_and_no_other() -> None:
+    kept = Kept()
+    assert kept.recall() is ADA
+    assert kept.recall(path="other/") is None
+    assert kept.recall(need="write") is None
+    assert kept.recall(header=HEADER[:-1]) is None
+    assert kept.recall(header=b"") is None
+    assert kept.recall(header=None) is None
+
+
+def test_a_decision_about_nobody_holds_for_nobody_else() -> None:
+    kept = Kept(header=None)
+    assert kept.recall(header=None) is ANONYMOUS
+    assert kept.recall(header=b"") is None
+    assert kept.recall() is None
+
+
+def test_a_decision_ends_with_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = time.monotonic()
+    kept = Kept(until=now + 5)
+    monkeypatch.setattr(time, "monotonic", lambda: now + 4.9)
+    assert kept.recall() is ADA
+    monkeypatch.setattr(time, "monotonic", lambda: now + 5)
+    assert kept.recall() is None
+
+
+def test_a_decision_ends_with_its_generation_for_good() -> None:
+    kept = Kept()
+    kept.generation.advance()
+    assert kept.recall() is None
+    assert kept.recall() is None
+
+
+def test_a_decision_ends_with_news_of_another_process() -> None:
+    news = News()
+    kept = Kept(news=news)
+    assert kept.recall() is ADA
+    news.stamp = 7
+    assert kept.recall() is None
+    assert kept.recall() is None
+
+
+def test_what_was_decided_before_a_change_is_not_kept_after_it() -> None:
+    kept = Kept()
+    kept.generation.advance()
+    kept.decisions.keep(HEADER, "read", "acme/", Recalled(ADA, NEVER))
+    assert kept.recall() is None
+
+
+def test_credentials_do_not_count_while_the_file_of_the_accounts_is_another_one() -> None:
+    kept = Kept()
+    kept.accounts.current = False
+    assert kept.recall() is None
+    kept.decisions.keep(HEADER, "read", "other/", Recalled(ADA, NEVER))
+    kept.accounts.current = True
+    assert kept.recall() is ADA
+    assert kept.recall(path="other/") is None
+
+
+def test_few_decisions_are_kept_and_none_of_a_long_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decisions, "KEPT", 10)
+    kept = Kept(path="x" * 1000)
+    assert kept.recall(path="x" * 1000) is None
+    for number in range(100):
+        kept.decisions.keep(HEADER, "read", str(number), Recalled(ADA, NEVER))
+    held = sum(kept.recall(path=str(number)) is ADA for number in range(100))
+    assert 0 < held <= 10
+
+
+def test_no_credentials_can_be_read_from_what_is_kept() -> None:
+    kept = Kept()
+    assert HEADER not in repr(vars(kept.decisions)).encode()
+    assert b"YWRhOnRlc3Q=" not in repr(vars(kept.decisions)).encode()
+
+
+def test_a_generation_is_never_one_that_was_before() -> None:
+    generation = Generation()
+    seen = {generation.number}
+    for _ in range(100):
+        generation.advance()
+        assert generation.number not in seen
+        seen.add(generation.number)
