@@ -232,32 +232,32 @@ def workers(work: Path, files: int) -> None:
         path = "simple/project0/"
 
         def page(index: RunningIndex) -> float:
-            before = _processor_time(index)
+            before = processor_time(index)
             asked = 2 * wrk(index.url, path, JSON, connections=32)[0]
-            return asked / (_processor_time(index) - before)
+            return asked / (processor_time(index) - before)
 
         numbers = itertools.count()
 
         def send(index: RunningIndex) -> float:
             client = Client(index.url, (USER, PASSWORD))
             wheels = [make_wheel(work, f"shared_{next(numbers)}") for _ in range(60)]
-            before = _processor_time(index)
+            before = processor_time(index)
             with ThreadPoolExecutor(6) as threads:
                 assert all(answer.status_code == 200 for answer in threads.map(client.upload, wheels))
-            return len(wheels) / (_processor_time(index) - before)
+            return len(wheels) / (processor_time(index) - before)
 
         for index in (one, two):
             page(index)
         of_one, of_two = in_turn(partial(page, one), partial(page, two))
         sent_one, sent_two = in_turn(partial(send, one), partial(send, two))
-        alone = _memory_share(one.process.pid)
-        each = statistics.mean(map(_memory_share, workers_of(two)))
+        alone = memory_share(one.process.pid)
+        each = statistics.mean(map(memory_share, workers_of(two)))
     row("pages for each second of processor time, 2 workers, of 1", of_two, of_one, ">= 0.9")
     row("uploads for each second of processor time, 2 workers, of 1", sent_two, sent_one, ">= 0.9")
     row(f"memory of each of 2 workers at {files:,} files, of 1 alone", each, alone, "<= 1", " MB")
 
 
-def _processor_time(index: RunningIndex) -> float:
+def processor_time(index: RunningIndex) -> float:
     """Return the seconds of processor time that an index has used, with its workers."""
     ticks = 0
     for pid in (index.process.pid, *workers_of(index)):
@@ -265,7 +265,7 @@ def _processor_time(index: RunningIndex) -> float:
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
-def _memory_share(pid: int) -> float:
+def memory_share(pid: int) -> float:
     """Return the megabytes of a process; what it shares with others counts in parts."""
     line = next(line for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines() if line.startswith("Pss:"))
     return int(line.split()[1]) / 1024

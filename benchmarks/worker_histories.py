@@ -15,6 +15,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,7 +28,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from tests.helpers.dists import make_wheel
 from tests.helpers.index import RunningIndex
 from tests.helpers.trust import create_token
-from tests.helpers.workers import WorkerClient, connection_to, exchange, serving_workers
+from tests.helpers.waiting import eventually
+from tests.helpers.workers import WorkerClient, connection_to, exchange, serving_workers, workers_of
 
 USER, PASSWORD = "ada", "correct horse"
 OPERATIONS = 12
@@ -106,6 +108,7 @@ class History:
                     os.kill(victim, signal.SIGKILL)
                 running.result()
             if victim is not None:
+                assert eventually(partial(self.is_gone, victim))
                 pids = serving_workers(self.index)
             else:
                 for pid in pids:
@@ -114,6 +117,9 @@ class History:
             self.look(self.client(pid), "at the end")
         self.connections.close()
         return self.faults
+
+    def is_gone(self, pid: int) -> bool:
+        return pid not in workers_of(self.index)
 
     def client(self, pid: int) -> KeptClient:
         return self.client_of(USER, PASSWORD, pid)

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
+from benchmarks import scale
 from docs import sentences
 from publisher import errors
 from publisher.cli.main import group
@@ -206,3 +207,10 @@ def test_contributors_are_sent_to_places_that_exist() -> None:
     for name, module in names.items():
         assert f"`{name}`" in text
         assert name in (ROOT / "publisher" / module).read_text("utf-8")
+
+
+def test_the_tables_about_scale_are_what_its_script_prints() -> None:
+    page = scale.PAGE.read_text("utf-8")
+    tables = scale.report(scale.COSTS)
+    assert scale.filled(page, tables) == page, "python benchmarks/scale.py --write"
+    assert all(text in page for text in tables.values())
