@@ -85,7 +85,7 @@ class Builder:
         The files appear in ``out_dir`` when all of them are complete. Any PEP 517 backend works; it sees
         SOURCE_DATE_EPOCH (see `publisher.building.reproducible`). ``on_output`` receives the backend's output.
 
-        Raises ConfigurationError when the folder is no Python project or its ``[build-system]`` is invalid,
+        Raises ConfigurationError when the folder is not a Python project or its ``[build-system]`` is invalid,
         BuildFailedError when an environment can't be set up or the backend fails.
         """
         require_project(project)

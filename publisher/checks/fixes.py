@@ -20,7 +20,7 @@ def fix(text: str, ignored: Collection[str]) -> str:
 
     Comments and everything else stay, including findings of rules in ``ignored`` and lists that contain comments.
 
-    Raises ConfigurationError when the text is no TOML.
+    Raises ConfigurationError when the text is not valid TOML.
     """
     project = table_at(read_toml(text), "project")
     for key, value in _values(project, ignored).items():

@@ -45,7 +45,7 @@ class AccessClient:
         self._expect_success(response)
         found = parse_json(response)
         if not isinstance(found, dict):
-            raise NotOfferedError(f"{self._url} is no index of pypi-publish with tokens and roles.")
+            raise NotOfferedError(f"{self._url} is not an index of pypi-publish with tokens and roles.")
         return found
 
     def _expect_success(self, response: Response) -> None:

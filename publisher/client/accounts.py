@@ -23,7 +23,7 @@ def admin_url(text: str) -> IndexUrl:
     """
     Return the index whose accounts a URL administers: its root, or the registration endpoint of a deployment on Modal.
 
-    Raises ConfigurationError when the text is no http or https URL.
+    Raises ConfigurationError when the text is not an http or https URL.
     """
     index = parse_index_url(text)
     if index.root.endswith(_REGISTRATION):

@@ -240,7 +240,7 @@ def parse_json(response: Response) -> Any:
 
 
 def redirect_target(response: Response) -> str | None:
-    """Return the URL that an answer redirects to; None when it is no redirect."""
+    """Return the URL that an answer redirects to; None when it is not a redirect."""
     if not response.is_redirect:
         return None
     try:

@@ -1,7 +1,8 @@
 """Pages of the simple API (PEP 503, PEP 691): parsing them, and telling them from other pages."""
 
 # By hand, because libraries cost more than they save: for JSON, mousebender is json.loads; for HTML it warns of each
-# API version after 1.1 and fails on a link whose fragment is no hash. pypi-simple takes 190 ms to import, and pydantic.
+# API version after 1.1 and fails on a link whose fragment is not a hash. pypi-simple takes 190 ms to import, with
+# pydantic.
 
 import html
 from collections.abc import Mapping

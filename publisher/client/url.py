@@ -88,7 +88,7 @@ def parse_index_url(text: str) -> IndexUrl:
     """
     Return the index that a person named by its root, or by its ``simple`` or ``legacy`` URL.
 
-    Raises ConfigurationError when the text is no http or https URL.
+    Raises ConfigurationError when the text is not an http or https URL.
     """
     if not is_unicode(text):
         raise ConfigurationError("The index URL is not valid UTF-8.", hint=_EXAMPLE)

@@ -38,7 +38,7 @@ def netrc_hosts(text: str) -> set[str]:
     """
     Return the hosts that a netrc file has entries for.
 
-    Raises ConfigurationError when the text is no netrc file.
+    Raises ConfigurationError when the text is not a valid netrc file.
     """
     return set(parse_netrc(text))
 

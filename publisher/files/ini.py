@@ -63,7 +63,7 @@ def put_options(
 
     An option that is there already, and each that ``hidden`` tells for section and name, is kept as a comment.
 
-    Raises ConfigurationError when the text is no INI file, or when the result would not read as intended.
+    Raises ConfigurationError when the text is not a valid INI file, or when the result would not read as intended.
     """
     found = parse_ini(text or "", _normalize)
     edits = [

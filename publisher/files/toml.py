@@ -16,7 +16,8 @@ def set_keys(text: str, table: Sequence[str], values: Mapping[str, str | Sequenc
     """
     Return a TOML text in which a table, made at the end where there is none, has keys with these values.
 
-    Raises ConfigurationError when the text is no TOML, or the table can't be made because something else has its name.
+    Raises ConfigurationError when the text is not valid TOML, or the table can't be made because something else has its
+    name.
     """
     body = text.removeprefix(BYTE_ORDER_MARK)
     windows = "\r\n" in body and "\n" not in body.replace("\r\n", "")
@@ -38,7 +39,7 @@ def remove_key(text: str, table: Sequence[str], key: str) -> str:
     """
     Return a TOML text without a key of a table, and everything else as it was.
 
-    Raises ConfigurationError when the text is no TOML.
+    Raises ConfigurationError when the text is not valid TOML.
     """
     try:
         document = tomlkit.parse(text)
@@ -113,7 +114,8 @@ def put_tables(  # noqa: PLR0913 - one argument for each kind of addition
     ``keys`` stand at the top, and a key of that name that is there already, or that ``hidden`` names, is kept as a
     comment. ``arrays`` get one element each (``tool.uv.index``), ``tables`` more keys (``tool.uv.sources``).
 
-    Raises ConfigurationError when the text is no TOML, or is written in a way that can't be added to by whole lines.
+    Raises ConfigurationError when the text is not valid TOML, or is written in a way that can't be added to by whole
+    lines.
     """
     expected = read_toml(text or "")
     lines = split_lines(text or "")
@@ -201,7 +203,7 @@ def _table(document: dict[str, Any], path: Sequence[str]) -> dict[str, Any]:
     for name in path:
         below = found.setdefault(name, {})
         if not isinstance(below, dict):
-            raise ConfigurationError(f"{'.'.join(path)} is no table in it.", hint="Fix the file first.")
+            raise ConfigurationError(f"{'.'.join(path)} is not a table in it.", hint="Fix the file first.")
         found = below
     return found
 

@@ -28,7 +28,7 @@ def add_hooks(text: str | None, repository: str, revision: str, version: str | N
     ``pre-commit install`` installs hooks of the stages in `STAGES`, unless the configuration names others. A repository
     that is there already is left alone, and so is everything else, byte for byte.
 
-    Raises ConfigurationError when the text is no such configuration, or is written in a way that can't be added to.
+    Raises ConfigurationError when the text is not such a configuration, or is written in a way that can't be added to.
     """
     if text is None or all(line.strip()[:1] in {"", "#"} for line in text.splitlines()):
         return f"{text or ''}{_STAGES_LINE}\nrepos:\n{_entry('  ', repository, revision, version, hooks)}"
@@ -82,7 +82,7 @@ def _parse(text: str) -> dict[str, Any]:
     try:
         document = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise _by_hand(f"it is no YAML ({error})") from error
+        raise _by_hand(f"it is not valid YAML ({error})") from error
     if not isinstance(document, dict) or not isinstance(document.get("repos"), list):
         raise _by_hand("it has no list of `repos`")
     return document

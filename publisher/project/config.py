@@ -64,8 +64,8 @@ def read_project_config(project: Path) -> ProjectConfig:
     """
     Return the configuration in a project's pyproject.toml; an empty one without file or table.
 
-    Raises ConfigurationError when the file can't be read or is no TOML, when the table has an unknown key or a value
-    of the wrong type, and when it holds a password.
+    Raises ConfigurationError when the file can't be read or is not valid TOML, when the table has an unknown key or a
+    value of the wrong type, and when it holds a password.
     """
     path = project / FILENAME
     table = read_pyproject(project).get("tool", {})

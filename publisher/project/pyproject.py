@@ -61,7 +61,7 @@ def read_pyproject(folder: Path) -> dict[str, Any]:
     """
     Return the parsed pyproject.toml of a folder; nothing where there is no such file.
 
-    Raises ConfigurationError when the file can't be read or is no TOML.
+    Raises ConfigurationError when the file can't be read or is not valid TOML.
     """
     path = folder / FILENAME
     if path.is_fifo():

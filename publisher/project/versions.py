@@ -14,6 +14,6 @@ def parse_version(text: object) -> Version | None:
 
 
 def same_version(one: str | Version, other: str | Version) -> bool:
-    """Return whether two versions are equal (PEP 440), or the same text where one of them is no version."""
+    """Return whether two versions are equal (PEP 440), or the same text where one of them is not a version."""
     first, second = (text if isinstance(text, Version) else parse_version(text) for text in (one, other))
     return str(one) == str(other) if first is None or second is None else first == second

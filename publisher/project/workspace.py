@@ -27,8 +27,8 @@ def find_projects(folders: Iterable[Path]) -> list[Path]:
     """
     Return the project folders that folders stand for: the root of a workspace for its projects, all others themselves.
 
-    A root names its projects with ``packages`` in ``[tool.pypi-publish]``. One that is no project itself may leave that
-    to its ``[tool.uv.workspace]`` or to a workspace of hatch. Projects that are not to be published are left out.
+    A root names its projects with ``packages`` in ``[tool.pypi-publish]``. One that is not a project itself may leave
+    that to its ``[tool.uv.workspace]`` or to a workspace of hatch. Projects that are not to be published are left out.
 
     Raises ConfigurationError when a pattern finds no project, or nothing is left.
     """
@@ -110,7 +110,7 @@ def _matches(root: Path, patterns: Iterable[str]) -> list[Path]:
 
 
 def _is_virtual(tools: Any) -> bool:
-    """Return whether a folder's ``[tool.uv]`` says that it is no package, although it has a ``[project]`` table."""
+    """Return whether a folder's ``[tool.uv]`` says that it is not a package, although it has a ``[project]`` table."""
     match tools:
         case {"uv": {"package": False}}:
             return True

@@ -79,7 +79,7 @@ class ServerSettings:
     htpasswd file that are no hash for passwords in clear text. ``accept_legacy`` takes uploads in the formats that
     pypiserver takes (eggs, ``.tar.bz2``, installers), unchecked. ``public_url`` is the index's URL as clients and
     issuers of trusted publishing know it, None where it is not known. ``revision`` names the deployed commit, for
-    `/health`; it is no secret. ``audit_days`` is how long the audit trail keeps its events. ``siblings`` is what this
+    `/health`; it is not secret. ``audit_days`` is how long the audit trail keeps its events. ``siblings`` is what this
     process shares with others that serve the same index, None where it is alone. ``bucket`` is the URL of the bucket
     that has the packages and all that belongs to accounts; there are no ``roots`` then. ``signed_from`` is the size in
     bytes from which files are fetched from the bucket itself, None for never. ``htpasswd_is_foreign`` takes the

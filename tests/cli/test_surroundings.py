@@ -123,15 +123,15 @@ SURROUNDINGS: dict[str, Callable[[Place], None]] = {
     "all closed": _traits("closed-0", "closed-1", "closed-2"),
     "stdout full": _traits("full-1"),
     "stderr full": _traits("full-2"),
-    "a user name that is no UTF-8": lambda place: place.variable("PYPI_PUBLISH_USERNAME", os.fsdecode(b"ad\xe9")),
-    "a password that is no UTF-8": lambda place: place.variable("PYPI_PUBLISH_PASSWORD", os.fsdecode(b"pw\xe9 xx")),
-    "a URL that is no UTF-8": lambda place: place.variable("PYPI_PUBLISH_INDEX_URL", os.fsdecode(b"http://\xe9/")),
+    "a user name that is not UTF-8": lambda place: place.variable("PYPI_PUBLISH_USERNAME", os.fsdecode(b"ad\xe9")),
+    "a password that is not UTF-8": lambda place: place.variable("PYPI_PUBLISH_PASSWORD", os.fsdecode(b"pw\xe9 xx")),
+    "a URL that is not UTF-8": lambda place: place.variable("PYPI_PUBLISH_INDEX_URL", os.fsdecode(b"http://\xe9/")),
     "no CA bundle": lambda place: place.variable("REQUESTS_CA_BUNDLE", "/nowhere"),
-    "a project that is no UTF-8": lambda place: place.pyproject(b"\xff\xfe[project"),
+    "a project that is not UTF-8": lambda place: place.pyproject(b"\xff\xfe[project"),
     "a project nested too deeply": lambda place: place.pyproject(b"a=" + b"[" * 3000),
     "a project whose file is a named pipe": lambda place: place.pipe_for_pyproject(),
     "a netrc file that is a folder": lambda place: place.without_password(None),
-    "a netrc file that is no UTF-8": lambda place: place.without_password(b"machine a login \xe9 password x"),
+    "a netrc file that is not UTF-8": lambda place: place.without_password(b"machine a login \xe9 password x"),
 }
 
 

@@ -81,7 +81,7 @@ def _ask_for_action() -> ActionRef:
     """Return the action that a person names; raise ConfigurationError without a terminal to ask on."""
     if not can_ask():
         raise ConfigurationError(
-            "It is not known which repository holds the publish action: this is no release and no clone from GitHub.",
+            "The repository of the publish action is unknown: this is neither a release nor a clone from GitHub.",
             hint="Give --action OWNER/REPOSITORY@COMMIT, the place of your copy of this project on GitHub.",
         )
     current_output().say(

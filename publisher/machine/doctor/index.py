@@ -160,7 +160,9 @@ def _check_health(url: IndexUrl, session: http.IndexSession) -> Iterator[Diagnos
                 "Tell its administrator; the cause is in its log, not on your machine.",
             )
         case _:
-            yield _INDEX.note("healthy", "It is no index of pypi-publish: publishing works, `passwd` and `yank` don't.")
+            yield _INDEX.note(
+                "healthy", "It is not an index of pypi-publish: publishing works, `passwd` and `yank` don't."
+            )
 
 
 def _now() -> dt.datetime:

@@ -36,7 +36,7 @@ class Pypirc(Tool):
         return [machine.home / ".pypirc"]
 
     def edits(self, setup: Setup, machine: Machine, scope: str) -> Sequence[FileEdit]:
-        """Add the index to the servers that are there; where there is no list, the public ones stay known."""
+        """Add the index to the servers that are there; where there is not a list, the public ones stay known."""
 
         def put(text: str | None) -> str:
             listed = parse_ini(text or "").value("distutils", "index-servers")

@@ -111,7 +111,7 @@ class PackageCatalog(Protocol):
         """Tell whether a name has, or ever had, files on this index."""
 
     async def confirm_loss(self) -> int | None:
-        """Accept the packages as they are; return how many names stay owned, None where there is no list of them."""
+        """Accept the packages as they are; return how many names stay owned, None where there is not a list of them."""
 
     async def read_failure(self) -> str | None:
         """Return why the packages can't be served, None when they can."""

@@ -45,8 +45,8 @@ def read_metadata(path: Path, filename: str, checkpoint: Checkpoint = no_checkpo
     """
     Return the metadata of a file.
 
-    A file that is no distribution by today's rules is served as it is, without metadata. ``checkpoint`` is called now
-    and then, and may raise to end the work.
+    A file that is not a distribution by today's rules is served as it is, without metadata. ``checkpoint`` is called
+    now and then, and may raise to end the work.
     """
     status = path.stat()
     digest = digest_file(path, "sha256", checkpoint)

@@ -222,4 +222,4 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 @cache
 def _warn_unreadable(path: str) -> None:
     """Say once that a file or folder is left out."""
-    _log.warning("%s can't be read, or has a name that is no UTF-8, and is left out", path)
+    _log.warning("%s can't be read, or has a name that is not UTF-8, and is left out", path)

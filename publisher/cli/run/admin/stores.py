@@ -94,7 +94,7 @@ def _source(place: Place) -> "BucketSource | FolderPackages":
 
         return BucketSource(require_bucket_url(place[0]))
     if not Path(place[0]).is_dir():
-        raise ConfigurationError(f"There is no folder {place[0]}, and it is no URL of a bucket.")
+        raise ConfigurationError(f"There is no folder {place[0]}, and it is not the URL of a bucket.")
     return _folder(place)
 
 

@@ -102,7 +102,7 @@ class IssuerKeys:
             document = json.loads(await fetch(issuer.rstrip("/") + _DISCOVERY, self._limits))
             named, url = document["issuer"], document["jwks_uri"]
         except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise IssuerUnavailableError("its configuration is no OpenID configuration.") from error
+            raise IssuerUnavailableError("its configuration is not an OpenID configuration.") from error
         if named != issuer:
             raise IssuerUnavailableError("its configuration names another issuer.")
         try:

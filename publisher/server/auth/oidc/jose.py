@@ -49,7 +49,7 @@ def peek(token: str, algorithms: frozenset[str]) -> UnverifiedJwt:
     try:
         found = jwt.decode_complete(token, options={"verify_signature": False})
     except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as error:
-        raise InvalidJwtError("It is no JSON web token.") from error
+        raise InvalidJwtError("Not a JSON web token.") from error
     header, claims = found["header"], found["payload"]
     algorithm, key_id, issuer = header.get("alg"), header.get("kid"), claims.get("iss")
     if not isinstance(algorithm, str) or algorithm not in algorithms:
@@ -87,9 +87,9 @@ def parse_keys(text: bytes) -> dict[str, PublicKey]:
     try:
         entries = json.loads(text)["keys"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise InvalidJwtError("It is no JSON web key set.") from error
+        raise InvalidJwtError("Not a JSON web key set.") from error
     if not isinstance(entries, list) or len(entries) > _KEYS:
-        raise InvalidJwtError("It is no JSON web key set.")
+        raise InvalidJwtError("Not a JSON web key set.")
     found: dict[str, PublicKey] = {}
     for entry in entries:
         key = _parse_key(entry) if isinstance(entry, dict) else None
@@ -137,5 +137,5 @@ def _verify(token: str, key: Any, algorithm: str, issuer: str, audience: str, re
     except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError):
         raise InvalidJwtError("Its signature or its claims are not valid.") from None
     if not isinstance(claims["jti"], str) or not claims["jti"]:
-        raise InvalidJwtError("Its identifier (jti) is no text.")
+        raise InvalidJwtError("Its identifier (jti) is not text.")
     return claims

@@ -180,7 +180,7 @@ def _projects(found: Any) -> tuple[str, ...]:
     for each in found:
         name = canonicalize_name(each) if isinstance(each, str) else ""
         if not is_normalized_name(name):
-            raise InvalidPublisherError(f"{each!r} is no project's name.")
+            raise InvalidPublisherError(f"{each!r} is not a project name.")
         names.append(name)
     if CLIENT_NAME in names and len(names) > 1:
         raise InvalidPublisherError(f"A publisher of {CLIENT_NAME} publishes nothing else.")
@@ -191,5 +191,5 @@ def _pins(found: Any, known: tuple[str, ...]) -> dict[str, str]:
     pins = found if isinstance(found, dict) else {}
     for name, value in pins.items():
         if name not in known or not isinstance(value, str) or not _ID.fullmatch(value):
-            raise InvalidPublisherError(f"{name}: {value!r} is no number that this kind of publisher has.")
+            raise InvalidPublisherError(f"{name}: {value!r} is not a number that this kind of publisher has.")
     return dict(pins)

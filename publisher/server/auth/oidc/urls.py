@@ -26,7 +26,7 @@ def check_url(url: object, *, here: bool = True) -> None:
     except ValueError:
         parts, host = None, None
     if parts is None or not host or parts.username or parts.query or parts.fragment:
-        raise InvalidPublisherError(f"{url!r} is no URL of an issuer.")
+        raise InvalidPublisherError(f"{url!r} is not the URL of an issuer.")
     if parts.scheme != "https" and not (here and parts.scheme == "http" and _is_here(host)):
         raise InvalidPublisherError(f"{url!r}: an issuer's URL begins with https://.")
 

@@ -23,7 +23,7 @@ _RECENT = 1.0
 
 @dataclass(frozen=True, slots=True)
 class SessionKey:
-    """A key with its identifier, which is no secret, and the time that it was made (seconds since 1970)."""
+    """A key with its identifier, which is not secret, and the time that it was made (seconds since 1970)."""
 
     id: str
     secret: bytes = field(repr=False)

@@ -14,7 +14,7 @@ _ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
 
 
 class TokenText(NamedTuple):
-    """A new token, and the part of it that is no secret."""
+    """A new token, and the part of it that is not secret."""
 
     identifier: str
     text: str
@@ -28,7 +28,7 @@ def new_token() -> TokenText:
 
 
 def identifier_of(token: str) -> str | None:
-    """Return the identifier in a token; None for a text that is no token of this format."""
+    """Return the identifier in a token; None for a text that is not a token of this format."""
     if len(token) != len(PREFIX) + IDENTIFIER + SECRET + CHECKSUM or not token.startswith(PREFIX):
         return None
     if not token.isascii() or _checksum(token[:-CHECKSUM]) != token[-CHECKSUM:]:

@@ -80,7 +80,7 @@ class StoredTokens:
         """Return the principal of a token; raise CredentialsRefusedError for one that is unknown, expired or ended."""
         identifier = identifier_of(token)
         if identifier is None:
-            raise CredentialsRefusedError("This is no token of this index: it is incomplete, or was changed.")
+            raise CredentialsRefusedError("This is not a token of this index: it is incomplete, or was changed.")
         record = (await self.copy.get()).get(identifier)
         if record is None:  # another process may just have made it
             record = (await self.copy.get(_UNKNOWN_AGAIN)).get(identifier)

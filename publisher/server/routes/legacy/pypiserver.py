@@ -126,7 +126,7 @@ class _CallCheck:
             try:
                 return callback(*arguments, **options)
             except (IndexError, AttributeError) as error:  # pypiserver takes the elements of a call for granted
-                raise HTTPError(400, "This is no XML-RPC call of a method that is known here.") from error
+                raise HTTPError(400, "This is not an XML-RPC call of a known method.") from error
 
         return answer
 

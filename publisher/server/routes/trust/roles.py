@@ -67,7 +67,7 @@ class RoleRoutes:
         if added:
             await self._maintainers.add(project, added, principal.name)
         elif not await self._maintainers.remove(project, removed):
-            raise HttpError(404, f"{removed} is no maintainer of {project}.")
+            raise HttpError(404, f"{removed} is not a maintainer of {project}.")
         what = "owner-added" if added else "owner-removed"
         await self._oversight.record(request, what, project, account=added or removed)
         return await self.owners(request, project)

@@ -96,7 +96,7 @@ class TokenRoutes:
         if not principal.may(Right.ADMIN):
             raise HttpError(403, "Only an admin creates tokens for service accounts.")
         if not await self._authenticator.is_service(named):
-            raise HttpError(403, f"{named[:128]} is no service account: people create their own tokens.")
+            raise HttpError(403, f"{named[:128]} is not a service account: people create their own tokens.")
         return named
 
 

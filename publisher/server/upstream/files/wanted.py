@@ -44,7 +44,7 @@ class Wanted:
         return length
 
     def check_first(self, first: bytes) -> None:
-        """Raise WrongContentError for a body that is no archive, where nothing else on the page could tell."""
+        """Raise WrongContentError for a body that is not an archive, where nothing else on the page could tell."""
         magic = _MAGIC.get(os.path.splitext(self.filename)[1])  # noqa: PTH122 - a name, not a path
         if magic is not None and not first.startswith(magic[: len(first)]):
             raise WrongContentError(f"Upstream's {self.filename} is not an archive.")

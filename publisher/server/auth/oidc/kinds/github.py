@@ -19,7 +19,7 @@ def check_settings(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings of a publisher; raise InvalidPublisherError for one that is not valid."""
     called = given.get("called_workflows", [])
     if not isinstance(called, list) or len(called) > 20:
-        raise InvalidPublisherError("called_workflows is no list.")
+        raise InvalidPublisherError("called_workflows is not a list.")
     return {
         "repository": setting(given, "repository", r"[A-Za-z0-9][\w.-]*/[\w.-]+"),
         "workflow": setting(given, "workflow", r"[\w.-]+\.ya?ml"),
