@@ -184,7 +184,7 @@ def test_every_folder_is_a_room_of_the_table() -> None:
 
 
 @each_module
-def test_rooms_import_what_the_table_allows(module: Module) -> None:
+def test_rooms_import_only_allowed_rooms(module: Module) -> None:
     if not module.place:
         return
     room = module.place[0]
@@ -199,7 +199,7 @@ def test_rooms_import_what_the_table_allows(module: Module) -> None:
 
 
 @each_module
-def test_rooms_of_the_server_import_what_the_table_allows(module: Module) -> None:
+def test_rooms_of_the_server_import_only_allowed_rooms(module: Module) -> None:
     if module.place[:1] != ["server"] or len(module.place) < 2 or module.place[1] not in SERVER_ROOMS:
         return
     room = module.place[1]
@@ -285,7 +285,7 @@ def test_modules_and_functions_are_short(module: Module) -> None:
 
 
 @each_module
-def test_modules_say_in_a_sentence_what_they_own(module: Module) -> None:
+def test_module_docstrings_begin_with_one_sentence(module: Module) -> None:
     text = ast.get_docstring(module.tree)
     assert text, f"{module.name} has no docstring"
 

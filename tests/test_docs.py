@@ -34,7 +34,7 @@ def _names(page: Path) -> str:
 
 
 @pytest.mark.parametrize("generator", sorted(ROOT.glob("docs/generate_*.py")), ids=_names)
-def test_what_is_written_from_the_code_is_fresh(generator: Path) -> None:
+def test_generated_pages_are_current(generator: Path) -> None:
     done = subprocess.run([sys.executable, generator, "--check"], check=False)
     assert done.returncode == 0, "run `make docs`"
 

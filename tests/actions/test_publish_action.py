@@ -174,7 +174,7 @@ def test_a_pull_request_publishes_nothing_and_a_fork_has_no_secrets(
 
 
 @pytest.mark.wide
-def test_a_branch_publishes_only_when_told_to(act: Act, index: RunningIndex, tmp_path: Path) -> None:
+def test_a_branch_publishes_only_on_request(act: Act, index: RunningIndex, tmp_path: Path) -> None:
     repository = make_project(tmp_path / "repository")
     write_workflow(repository, index.url, on="push: ")
     refused = act.run(repository, ref="refs/heads/main")

@@ -61,7 +61,7 @@ def _repository(folder: Path) -> Path:
     return folder
 
 
-def test_what_init_writes_publishes_without_a_secret(
+def test_the_workflow_of_init_publishes_without_a_secret(
     act: Act, trusting: RunningIndex, issuer: Issuer, tmp_path: Path
 ) -> None:
     repository = _repository(tmp_path / "repository")
@@ -88,7 +88,7 @@ def test_what_init_writes_publishes_without_a_secret(
 
 
 @pytest.mark.wide
-def test_a_missing_permission_is_said_with_what_to_add(
+def test_a_missing_permission_is_reported_with_the_line_to_add(
     act: Act, trusting: RunningIndex, issuer: Issuer, tmp_path: Path
 ) -> None:
     repository = _repository(tmp_path / "repository")

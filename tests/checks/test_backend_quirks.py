@@ -36,7 +36,7 @@ def is_refused(folder: Path, backend: str, lines: str) -> bool:
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_backends_refuse_what_is_said_of_them(tmp_path: Path, backend: str) -> None:
+def test_backends_refuse_the_documented_values(tmp_path: Path, backend: str) -> None:
     assert not is_refused(tmp_path / "good", backend, "")
     known = find_backend(read_pyproject(tmp_path / "good"))
     assert known == Backend(

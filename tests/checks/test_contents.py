@@ -97,7 +97,7 @@ def test_files_that_break_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, co
     assert all(finding.path.name in {path.name for path in files} for finding in found)
 
 
-def test_what_the_wheel_lacks_of_the_source_is_told(tmp_path: Path) -> None:
+def test_files_missing_from_the_wheel_are_reported(tmp_path: Path) -> None:
     # slow: a real build; setuptools takes the packages that are named, and no data that is not
     project = make_project(tmp_path, backend="setuptools")
     package = next(path.parent for path in project.rglob("__init__.py"))

@@ -85,7 +85,7 @@ def test_wheel_and_sdist_of_different_versions_are_refused(tmp_path: Path) -> No
         enforce_files(files)
 
 
-def test_several_releases_of_a_project_are_no_contradiction(tmp_path: Path) -> None:
+def test_several_releases_of_a_project_are_accepted(tmp_path: Path) -> None:
     files = [make(tmp_path, version=version) for version in ("1.0", "1.1") for make in (make_wheel, make_sdist)]
     assert _warnings(*map(read_distribution, files)) == set()
 

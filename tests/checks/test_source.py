@@ -150,7 +150,7 @@ def test_a_good_project_breaks_none(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("code", CASES)
-def test_a_broken_project_is_told_where(tmp_path: Path, code: str) -> None:
+def test_a_broken_project_is_reported_with_its_place(tmp_path: Path, code: str) -> None:
     folder = make(tmp_path, *CASES[code])
     assert found(folder, code) == marked(folder)
     others = {finding.rule.code for finding in check_source(folder)} - {code}
@@ -177,7 +177,7 @@ def test_a_key_is_an_error_where_the_backend_refuses_it(tmp_path: Path) -> None:
     assert found(folder, "PP120") == marked(folder)
 
 
-def test_what_other_tools_log_is_not_printed(tmp_path: Path) -> None:
+def test_logs_of_other_tools_are_not_printed(tmp_path: Path) -> None:
     make(tmp_path, {"tables": '[project.scripts]\nacme = "acme.cli:main [extra]"\n'}, {})
     assert pypi_publish("check", "--only", "source", cwd=tmp_path).stderr == "All is well.\n"
 
@@ -190,7 +190,7 @@ def test_a_reason_is_needed(tmp_path: Path) -> None:
     assert found(folder, "PP508")
 
 
-def test_several_problems_of_the_schema_are_told_at_once(tmp_path: Path) -> None:
+def test_several_problems_of_the_schema_are_reported_at_once(tmp_path: Path) -> None:
     said = {"more": 'keywords = "widgets" #!\nauthors = "Ada" #!\n', "tables": "[tool.setuptools]\npackages = 3 #!\n"}
     folder = make(tmp_path, said, {})
     assert found(folder, "PP102") == marked(folder)
@@ -208,7 +208,7 @@ def test_several_problems_of_the_schema_are_told_at_once(tmp_path: Path) -> None
         ("PP308", 'license = "MIT" #!\n'),
     ],
 )
-def test_what_is_mechanical_is_mended(tmp_path: Path, code: str, after: str) -> None:
+def test_mechanical_findings_are_fixed(tmp_path: Path, code: str, after: str) -> None:
     said, files = CASES[code]
     text = "".join({**GOOD, **said}.values())
     mended = fix(text.replace("#!\n]", "\n]") if code in {"PP302", "PP303"} else text.replace("[ #!", "["), ())
@@ -282,7 +282,7 @@ def test_a_workspace_stands_for_its_projects(tmp_path: Path) -> None:
     assert "PP506" in pypi_publish("check", "--only", "source", cwd=tmp_path).stderr
 
 
-def test_what_is_no_project_is_said(tmp_path: Path) -> None:
+def test_folders_without_a_project_are_reported(tmp_path: Path) -> None:
     done = pypi_publish("check", "--only", "source", cwd=tmp_path)
     assert (done.code, "has no pyproject.toml" in done.stderr) == (2, True)
     done = pypi_publish("check", "--only", "source", "nowhere", cwd=tmp_path)

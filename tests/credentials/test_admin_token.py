@@ -84,7 +84,7 @@ def test_a_wrong_token_is_told(admin: RunningIndex) -> None:
     assert admin.url
 
 
-def test_what_cannot_be_asked_for_is_named(admin: RunningIndex) -> None:
+def test_values_that_cannot_be_asked_for_are_named(admin: RunningIndex) -> None:
     nobody_asked = pypi_publish("users", "add", "grace")
     assert (nobody_asked.code, "--generate or --password-stdin" in nobody_asked.stderr) == (2, True)
     both = pypi_publish("users", "add", "grace", "--generate", "--password-stdin", given="x\n")

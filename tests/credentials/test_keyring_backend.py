@@ -77,7 +77,7 @@ def test_other_hosts_ports_schemes_and_users_get_nothing(logged_in: RunningIndex
     assert _ask(*((name, None) for name in names), (root, "somebody-else")) == [None] * (len(names) + 1)
 
 
-def test_what_other_programs_keep_stays_theirs(logged_in: RunningIndex) -> None:
+def test_entries_of_other_programs_stay(logged_in: RunningIndex) -> None:
     set_it = "import keyring; keyring.set_password('mail', 'me', 'secret')"
     assert run([sys.executable, "-c", set_it]).everything == ""
     assert _ask(("mail", "me"), (logged_in.url, None)) == [["me", "secret"], ["hopper", LATIN]]
@@ -94,7 +94,7 @@ def test_after_logout_nothing_is_found(logged_in: RunningIndex, keyring_chain: P
 @pytest.mark.parametrize(
     "text", ["", "{", "[]", "null", '{"http://a/": 1}', '{"no url": "x"}', "[" * 100_000, "\udcff"]
 )
-def test_a_broken_file_of_logins_is_no_failure(logged_in: RunningIndex, text: str) -> None:
+def test_a_broken_file_of_logins_is_ignored(logged_in: RunningIndex, text: str) -> None:
     _logins_file().write_bytes(text.encode("utf-8", "surrogateescape"))
     assert _ask((f"{logged_in.url}legacy/", None), ("example.org", "me")) == [None, None]
     assert _ask((logged_in.url, "hopper")) == [["hopper", LATIN]]  # what needs no user name works on

@@ -61,7 +61,7 @@ def test_a_wrong_password_can_be_entered_again(index: RunningIndex, keyring_file
     assert index.url
 
 
-def test_without_a_keyring_it_says_what_to_do(index: RunningIndex) -> None:
+def test_without_a_keyring_it_prints_a_remedy(index: RunningIndex) -> None:
     result = _log_in()
     assert result.code == 4
     for way_out in ("PYPI_PUBLISH_PASSWORD", "keyrings.alt", "PYTHON_KEYRING_BACKEND"):
@@ -82,7 +82,7 @@ def test_keyring_is_not_opened_when_it_is_not_needed(index: RunningIndex, tmp_pa
     assert index.url
 
 
-def test_login_without_a_terminal_says_what_is_missing(index: RunningIndex, keyring_file: Path) -> None:
+def test_login_without_a_terminal_names_missing_values(index: RunningIndex, keyring_file: Path) -> None:
     assert "There is no user name" in pypi_publish("login").stderr
     assert "There is no password" in pypi_publish("login", "-u", USER).stderr
     assert index.url

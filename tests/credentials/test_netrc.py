@@ -43,7 +43,7 @@ def test_python_reads_the_same(name: str, tmp_path: Path) -> None:
     assert (login, password) == ("ada", "s3cret")
 
 
-def test_what_is_written_is_read_back() -> None:
+def test_written_files_are_read_back() -> None:
     credentials = Credentials('a "b" #c', Secret(" \\ p#\t"), "netrc")
     assert parse_netrc(netrc_entry("a.example", credentials)) == {"a.example": credentials}
 

@@ -95,7 +95,7 @@ def test_a_refused_change_leaves_a_keyring_as_it_was(index: RunningIndex, keyrin
     assert _accepts(index.url, person, OLD)
 
 
-def test_a_wrong_password_is_told_before_a_new_one_is_asked(
+def test_a_wrong_password_is_reported_before_a_new_one_is_asked_for(
     index: RunningIndex, keyring_file: Path, person: str
 ) -> None:
     index.add_user(person, "changed elsewhere")
@@ -122,7 +122,7 @@ def test_a_keyring_that_does_not_take_is_found_out_first(index: RunningIndex, pe
     assert _accepts(index.url, person, NEW)
 
 
-def test_a_keyring_that_fails_after_the_change_is_told_with_what_to_do(
+def test_a_keyring_that_fails_after_the_change_is_reported_with_a_remedy(
     index: RunningIndex, keyring_file: Path, person: str
 ) -> None:
     env = {

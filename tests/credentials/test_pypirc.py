@@ -51,7 +51,7 @@ def test_a_section_without_an_account_leaves_it_to_others(index: RunningIndex) -
         ("[acme\n", "acme", r"\.pypirc: "),
     ],
 )
-def test_what_is_wrong_with_the_file_or_the_name_is_said(text: str, name: str, words: str) -> None:
+def test_problems_of_the_file_or_the_name_are_reported(text: str, name: str, words: str) -> None:
     path = _pypirc(text)
     with pytest.raises(ConfigurationError, match=words) as raised:
         read_server(name)

@@ -50,7 +50,7 @@ def test_on_a_terminal_a_slow_keyring_is_named(index: RunningIndex) -> None:
     assert index.url
 
 
-def test_what_a_keyring_prints_does_not_reach_programs(
+def test_output_of_a_keyring_does_not_reach_stdout(
     index: RunningIndex, keyring_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert pypi_publish("login", "-u", USER, "--password-stdin", given=PASSWORD).code == 0

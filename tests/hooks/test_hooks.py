@@ -99,7 +99,7 @@ def test_offline_and_without_an_index_a_push_goes_through(repository: Repository
     assert "Traceback" not in unnamed.everything
 
 
-def test_what_is_built_is_looked_at_by_hand(repository: Repository) -> None:
+def test_the_build_check_runs_by_hand(repository: Repository) -> None:
     stage = ("run", "pypi-publish-build", "--hook-stage", "manual")
     done = repository.hooks(*stage)
     assert done.code == 0, done.everything

@@ -129,7 +129,7 @@ def test_a_file_is_added_to_and_given_back(
     assert (path.read_bytes() if path.exists() else None) == (None if text is None else text.encode())
 
 
-def test_what_somebody_writes_in_between_stays(machine: Machine) -> None:
+def test_changes_by_others_in_between_stay(machine: Machine) -> None:
     path = TOOLS["pip"].paths(machine, "user")[0]
     path.parent.mkdir(parents=True)
     path.write_text("[global]\nindex-url = https://old.example\n")
@@ -164,7 +164,9 @@ def test_another_index_takes_the_place_of_the_first(machine: Machine) -> None:
         ("netrc", "user", "machine\n"),
     ],
 )
-def test_what_cannot_be_added_to_is_told_and_left_alone(machine: Machine, tool: str, scope: str, text: str) -> None:
+def test_files_that_cannot_be_extended_are_reported_and_left_alone(
+    machine: Machine, tool: str, scope: str, text: str
+) -> None:
     path = TOOLS[tool].paths(machine, scope)[0]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
@@ -199,7 +201,7 @@ def test_a_file_that_is_not_to_be_written_is_told(machine: Machine, monkeypatch:
     assert path.read_text() == "[global]\n"
 
 
-def test_a_file_that_is_no_text_is_told(machine: Machine) -> None:
+def test_a_binary_file_is_reported(machine: Machine) -> None:
     path = TOOLS["pip"].paths(machine, "user")[0]
     path.parent.mkdir(parents=True)
     path.write_bytes(b"[global]\ncert = \xff\n")
@@ -207,7 +209,7 @@ def test_a_file_that_is_no_text_is_told(machine: Machine) -> None:
         setup_changes(TOOLS["pip"], BESIDE, machine, "user")
 
 
-def test_what_uv_and_pdm_and_poetry_read_is_what_was_meant(machine: Machine) -> None:
+def test_uv_pdm_and_poetry_read_the_intended_settings(machine: Machine) -> None:
     path = machine.folder / "pyproject.toml"
     path.write_text(PROJECT["a project"])
     for tool in ("uv", "poetry", "pdm"):

@@ -48,7 +48,7 @@ def test_login_alone_changes_no_file_of_a_tool(index: RunningIndex) -> None:
     assert index.url
 
 
-def test_login_sets_up_what_does_not_cut_off_the_public_index(index: RunningIndex) -> None:
+def test_login_configures_tools_without_losing_the_public_index(index: RunningIndex) -> None:
     done = _log_in("--configure")
     files = _files()
     assert set(files) == {".config/uv/uv.toml", ".pypirc"}
@@ -125,9 +125,7 @@ def test_logout_takes_out_embedded_passwords_and_names_those_of_others(index: Ru
     assert "by-hand" not in done.everything
 
 
-def test_what_fails_at_logout_keeps_nothing_else_from_being_removed(
-    index: RunningIndex, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failure_at_logout_does_not_stop_other_removals(index: RunningIndex, monkeypatch: pytest.MonkeyPatch) -> None:
     given = {"PYPI_PUBLISH_USERNAME": USER, "PYPI_PUBLISH_PASSWORD": PASSWORD}
     netrc, pypirc = Path.home() / ".netrc", Path.home() / ".pypirc"
 

@@ -55,14 +55,14 @@ def _page(wheel: Path, digest: str) -> Answer:
     return Answer(200, json.dumps({"files": [file]}).encode(), PAGE)
 
 
-def test_a_sign_in_page_before_the_upload_is_no_index(tmp_path: Path) -> None:
+def test_a_sign_in_page_before_the_upload_is_not_an_index(tmp_path: Path) -> None:
     index = _Index(SIGN_IN, before=SIGN_IN)
     with _uploaded(index, make_wheel(tmp_path)) as done:
         assert (done.code, index.uploads) == (6, 0)
     assert "Sign in" in done.stderr
 
 
-def test_a_sign_in_page_after_the_upload_is_no_success(tmp_path: Path) -> None:
+def test_a_sign_in_page_after_the_upload_is_not_a_success(tmp_path: Path) -> None:
     with _uploaded(_Index(SIGN_IN, after=SIGN_IN), make_wheel(tmp_path)) as done:
         assert done.code == 6
     assert "Uploaded" not in done.stderr

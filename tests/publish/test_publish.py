@@ -54,9 +54,7 @@ def test_a_project_is_published_and_published_again(index: RunningIndex, tmp_pat
     assert "--skip-existing" in changed.stderr
 
 
-def test_what_was_published_from_here_is_built_again_when_the_index_lost_it(
-    index: RunningIndex, tmp_path: Path
-) -> None:
+def test_a_release_that_the_index_lost_is_built_again(index: RunningIndex, tmp_path: Path) -> None:
     # slow (three builds with a real backend): what was published once must not be taken for published for ever
     project = make_project(tmp_path / "project", "kept")
     commit(project)
@@ -196,7 +194,7 @@ def test_no_index_and_no_credentials_are_told(index: RunningIndex, tmp_path: Pat
 
 
 @pytest.mark.usefixtures("index")
-def test_a_wrong_password_is_told_and_never_shown(tmp_path: Path) -> None:
+def test_a_wrong_password_is_reported_and_never_shown(tmp_path: Path) -> None:
     wheel = make_wheel(tmp_path, "refused")
     for flags in ([], ["-vv"], ["--json"]):
         result = pypi_publish("upload", wheel, *flags, env={"PYPI_PUBLISH_PASSWORD": "wr0ng-s3cret"})
@@ -347,7 +345,7 @@ def test_an_index_that_fails_is_tried_again(scripted: type[_Scripted], tmp_path:
         (501, b"not here", 6, "not here"),
     ],
 )
-def test_what_the_index_says_is_told(  # noqa: PLR0917 - a table of cases
+def test_messages_of_the_index_are_shown(  # noqa: PLR0917 - a table of cases
     scripted: type[_Scripted], tmp_path: Path, status: int, body: bytes, code: int, message: str
 ) -> None:
     scripted.answers.append((status, {"Content-Type": "text/plain", "Location": "/elsewhere"}, body))
@@ -361,7 +359,7 @@ def test_the_message_of_a_json_error_is_told(scripted: type[_Scripted], tmp_path
     assert "no such classifier" in pypi_publish("upload", make_wheel(tmp_path)).stderr
 
 
-def test_a_failure_in_the_middle_says_what_went_up(scripted: type[_Scripted], tmp_path: Path) -> None:
+def test_a_failure_in_the_middle_lists_uploaded_files(scripted: type[_Scripted], tmp_path: Path) -> None:
     scripted.answers += [(200, {}, b""), (400, {"Content-Type": "text/plain"}, b"no")]
     result = pypi_publish("upload", make_wheel(tmp_path), make_sdist(tmp_path))
     assert result.code == 7

@@ -37,7 +37,7 @@ def test_deleting_asks_and_keeps_the_name_reserved(index: RunningIndex, tmp_path
     assert not list(index.root.glob("deletable*"))
 
 
-def test_what_is_not_there_is_told(index: RunningIndex) -> None:
+def test_missing_files_are_reported(index: RunningIndex) -> None:
     for command in (["yank", "nothing", "1.0"], ["unyank", "nothing", "1.0"], ["delete", "nothing", "1.0", "--yes"]):
         result = pypi_publish(*command)
         assert (result.code, "has no nothing 1.0" in result.stderr) == (2, True)

@@ -67,7 +67,7 @@ def test_the_form_holds_the_metadata_the_file_and_behind_it_the_digest(tmp_path:
     assert told[-1] == path.stat().st_size
 
 
-def test_the_form_of_an_sdist_leaves_out_what_its_metadata_version_does_not_define(tmp_path: Path) -> None:
+def test_the_form_of_an_sdist_has_only_fields_of_its_metadata_version(tmp_path: Path) -> None:
     data = b"Metadata-Version: 2.1\nName: acme_widgets\nVersion: 1.0\nLicense-File: LICENSE\n"
     fields = dict(_parts(UploadForm(read_distribution(make_sdist(tmp_path, metadata_bytes=data)), lambda _: None)))
     assert "license_file" not in fields
@@ -122,7 +122,7 @@ def test_several_go_at_the_same_time(tmp_path: Path) -> None:
     assert len(sending.done) == 3
 
 
-def test_after_a_failure_nothing_more_begins_and_what_was_on_its_way_is_noted(tmp_path: Path) -> None:
+def test_after_a_failure_nothing_more_begins_and_running_uploads_are_reported(tmp_path: Path) -> None:
     failed = threading.Event()
 
     def send(upload: Upload) -> State:
@@ -139,7 +139,7 @@ def test_after_a_failure_nothing_more_begins_and_what_was_on_its_way_is_noted(tm
     assert len(sending.done) <= 2
 
 
-def test_an_interrupt_stops_what_is_on_its_way(tmp_path: Path) -> None:
+def test_an_interrupt_stops_running_uploads(tmp_path: Path) -> None:
     stopped = threading.Event()
     main = threading.get_ident()
 
@@ -209,7 +209,7 @@ def slow() -> Iterator[ThreadingHTTPServer]:
 
 
 @pytest.mark.parametrize("size", [20_000_000, 0], ids=["sending", "waiting for the answer"])
-def test_ctrl_c_ends_the_run_and_says_what_is_published(slow: ThreadingHTTPServer, tmp_path: Path, size: int) -> None:
+def test_ctrl_c_ends_the_run_and_lists_published_files(slow: ThreadingHTTPServer, tmp_path: Path, size: int) -> None:
     wheel = make_wheel(tmp_path)
     sdist = make_sdist(tmp_path, members={"acme_widgets-1.0/data": os.urandom(size)})
     settings = {
@@ -231,7 +231,7 @@ def test_ctrl_c_ends_the_run_and_says_what_is_published(slow: ThreadingHTTPServe
     assert "Traceback" not in told
 
 
-def test_ctrl_c_ends_a_build_and_what_it_started(index: RunningIndex, tmp_path: Path) -> None:
+def test_ctrl_c_ends_a_build_and_its_processes(index: RunningIndex, tmp_path: Path) -> None:
     begun = tmp_path / "pid"
     statement = f"open({str(begun)!r}, 'w').write(str(os.getpid())); __import__('time').sleep(600)"
     project = write_backend(tmp_path / "project", statement)
@@ -320,12 +320,12 @@ def test_many_files_go_up_at_the_same_time_and_are_all_there(index: RunningIndex
 
 
 @pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["publish", "--help"], ["config", "--help"]])
-def test_what_takes_time_to_import_is_not_imported_to_say_little(arguments: list[str]) -> None:
+def test_short_commands_import_nothing_slow(arguments: list[str]) -> None:
     assert not {*HEAVY, "urllib3", "venv", "tomlkit"} & _imported(*arguments)
 
 
 @pytest.mark.parametrize("arguments", [["--only-index"], ["--beside-public"], ["--remove", "--dry-run"]])
-def test_config_imports_what_asks_an_index_only_to_ask_it(arguments: list[str]) -> None:
+def test_config_imports_the_client_only_to_ask_an_index(arguments: list[str]) -> None:
     assert not HEAVY & _imported("config", "pip", "--index-url", "https://acme.example/", *arguments)
 
 

@@ -143,7 +143,7 @@ def test_an_index_without_trusted_publishing(issuer: Issuer, wheel: Path, tmp_pa
 
 @pytest.mark.parametrize("mode", ["auto", "always"])
 @pytest.mark.parametrize("audience", ["pypi", "127.0.0.1", ["x"], None, "::add-mask::x\n::set-env name=X::y"])
-def test_an_index_that_asks_for_somebody_elses_token_gets_none(
+def test_an_index_that_asks_for_a_foreign_audience_gets_no_token(
     issuer: Issuer, wheel: Path, mode: str, audience: object
 ) -> None:
     asked = len(issuer.asked)

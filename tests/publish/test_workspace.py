@@ -93,7 +93,7 @@ def test_a_root_that_names_no_project_is_told(repository: Path, text: str, messa
         _found(repository, f"[tool.pypi-publish]\n{text}\n")
 
 
-def test_git_tells_what_changed_and_since_when(repository: Path) -> None:
+def test_git_finds_changes_and_their_times(repository: Path) -> None:
     one, two = repository / "packages/one", repository / "packages/two"
     assert last_change(one) is None
     with pytest.raises(ConfigurationError, match="can't compare"):
@@ -142,7 +142,7 @@ def _unchanged(report: Any) -> list[str]:
     return [project["name"] for project in report["projects"] if project["unchanged"]]
 
 
-def test_a_workspace_is_published_and_what_did_not_change_is_not_built_again(
+def test_a_workspace_is_published_and_unchanged_projects_are_not_built_again(
     index: RunningIndex, tmp_path: Path
 ) -> None:
     # slow (real builds): the way of a repository with several projects from release to release

@@ -21,7 +21,7 @@ def _scm_project(folder: Path, name: str) -> Path:
     return project
 
 
-def test_uncommitted_files_are_told_apart(tmp_path: Path) -> None:
+def test_kinds_of_uncommitted_files_are_distinguished(tmp_path: Path) -> None:
     project = make_project(tmp_path / "repository/packages/acme")
     commit(tmp_path / "repository")
     assert find_uncommitted(project) == Uncommitted([], [])

@@ -61,9 +61,7 @@ def _refusal(work: Callable[[], object]) -> HttpError | None:
 
 
 @given(st.lists(st.tuples(names, st.text(max_size=100)), max_size=5), st.binary(max_size=500), chunk_sizes)
-def test_a_form_says_the_same_however_it_is_cut(
-    fields: list[tuple[str, str]], content: bytes, sizes: list[int]
-) -> None:
+def test_a_form_parses_the_same_in_any_pieces(fields: list[tuple[str, str]], content: bytes, sizes: list[int]) -> None:
     fields = [(name, value) for name, value in fields if name != "content" and f"--{BOUNDARY}" not in value]
     parts = [
         f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()

@@ -16,7 +16,7 @@ from tests.helpers.http import Client
 from tests.helpers.inside import serving, serving_app
 
 
-def test_uvicorn_has_what_our_protocol_uses() -> None:
+def test_uvicorn_has_the_parts_that_our_protocol_uses() -> None:
     assert missing_internals() == []
 
 
@@ -29,7 +29,7 @@ def test_uvicorn_has_what_our_protocol_uses() -> None:
         (RequestResponseCycle, "__init__"),
     ],
 )
-def test_what_is_lacking_is_named(monkeypatch: pytest.MonkeyPatch, kind: type, name: str) -> None:
+def test_missing_parts_are_named(monkeypatch: pytest.MonkeyPatch, kind: type, name: str) -> None:
     monkeypatch.delattr(kind, name)
     assert missing_internals()
 

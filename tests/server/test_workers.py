@@ -126,7 +126,7 @@ def test_a_log_that_is_not_read_stops_no_worker(tmp_path: Path) -> None:
     process.stderr.close()
 
 
-def test_what_stops_a_worker_at_the_start_ends_the_command_once_with_its_code(tmp_path: Path) -> None:
+def test_a_workers_failure_at_the_start_ends_the_command_with_its_code(tmp_path: Path) -> None:
     assert _supervised(tmp_path, "raise ConfigurationError('No room.', hint='Make some.')") == (
         "ConfigurationError: 2, No room., Make some.\n"
     )

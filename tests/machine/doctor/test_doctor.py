@@ -177,7 +177,7 @@ def _days(number: int) -> dt.datetime:
     ],
     ids=["expired", "not yet valid", "another host's", "not trusted"],
 )
-def test_a_certificate_is_told_by_what_is_wrong_with_it(
+def test_each_problem_of_a_certificate_is_named(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, certificate: dict[str, Any], words: str
 ) -> None:
     with _tls(monkeypatch, tmp_path, **certificate) as url:

@@ -176,7 +176,7 @@ def test_pip_that_takes_a_strangers_package_is_told(own_index: RunningIndex, tmp
     assert quote(LATIN) not in repr(findings)
 
 
-def test_pip_that_is_not_let_in_is_told_what_to_do(own_index: RunningIndex, tmp_path: Path) -> None:
+def test_a_refused_pip_gets_a_remedy(own_index: RunningIndex, tmp_path: Path) -> None:
     # slow (pip starts four times)
     _home(".config/pip/pip.conf", f"[global]\nindex-url = {own_index.url}simple/\n")
     findings, _ = _examine(Pip(), tmp_path, own_index.url, CANDIDATE)
@@ -279,7 +279,7 @@ def test_uv_reads_the_nearest_project_variables_and_nothing_else(
     )
 
 
-def test_uv_that_asks_no_keyring_is_told_what_to_do(own_index: RunningIndex, tmp_path: Path) -> None:
+def test_a_uv_without_keyring_gets_a_remedy(own_index: RunningIndex, tmp_path: Path) -> None:
     _home(".config/uv/uv.toml", _index(f"{own_index.url}simple/", explicit=True))
     findings, _ = _examine(Uv(), tmp_path, own_index.url, CANDIDATE)
     trial = next(finding for finding in findings if finding.check == "uv-trial")
@@ -288,9 +288,7 @@ def test_uv_that_asks_no_keyring_is_told_what_to_do(own_index: RunningIndex, tmp
     assert "Let uv ask keyring" in str(trial.remedy)
 
 
-def test_uv_that_is_told_of_the_index_by_projects_alone(
-    own_index: RunningIndex, tmp_path: Path, keyring_chain: Path
-) -> None:
+def test_a_uv_that_only_projects_configure(own_index: RunningIndex, tmp_path: Path, keyring_chain: Path) -> None:
     login = pypi_publish("login", "-u", USER, "--password-stdin", "--index-url", own_index.url, given=f"{LATIN}\n")
     assert login.code == 0, login.stderr
     _home(".config/uv/uv.toml", 'keyring-provider = "subprocess"\n')
@@ -362,7 +360,7 @@ def test_pypirc_is_read_as_twine_reads_it(tmp_path: Path, monkeypatch: pytest.Mo
     assert "problem: " in _told(_examine(Pypirc(), tmp_path)[0], "pypirc")
 
 
-def test_where_twine_uploads_when_nobody_names_an_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_twines_default_index_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _stand_in(tmp_path, "twine", "echo 'twine version 7.0.0 (keyring: 25.7.0)'", monkeypatch)
 
     def told() -> str:
@@ -398,7 +396,7 @@ def test_a_tool_that_does_not_start(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         ("", "it said nothing"),
     ],
 )
-def test_what_a_program_says_is_told_without_passwords(said: str, told: str) -> None:
+def test_output_of_programs_is_shown_without_passwords(said: str, told: str) -> None:
     assert Outcome(1, "", said).last_line == told
 
 
@@ -413,7 +411,7 @@ def test_no_tool_knows_the_index(own_index: RunningIndex, tmp_path: Path, monkey
     assert "warning: No tool on this machine uses the index." in _told(checked(index), "configured")
 
 
-def test_an_index_without_a_wheel_is_no_reason_to_try(
+def test_an_index_without_wheels_is_not_tried(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, index: RunningIndex
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))

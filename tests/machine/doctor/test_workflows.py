@@ -32,7 +32,7 @@ def test_a_stored_password_is_found_with_the_command_that_makes_it_superfluous(f
     assert "trust add github acme/widgets --workflow release.yaml --project acme-widgets" in found.remedy
 
 
-def test_nothing_is_said_where_there_is_no_way_without(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_advice_without_an_alternative(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_: IndexUrl) -> str:
         raise NotOfferedError("no trusted publishing")
 

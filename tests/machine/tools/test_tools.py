@@ -51,7 +51,7 @@ def test_pip_installs(person: Person) -> None:
     assert "index-url" not in person.run(*PIP, "config", "list").stdout
 
 
-def test_pip_of_the_active_environment_is_told_alone(person: Person) -> None:
+def test_pip_of_the_active_environment_is_configured_alone(person: Person) -> None:
     venv = person.machine.folder / "venv"
     venv.mkdir()
     somebody = Person(person.machine, {**person.environment, "VIRTUAL_ENV": str(venv)})

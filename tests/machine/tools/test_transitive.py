@@ -31,7 +31,7 @@ def test_a_document_of_another_shape_needs_nothing(strange: dict[str, object]) -
     assert direct_dependencies(strange) == set()
 
 
-def test_what_is_brought_along_is_found_once_and_through_circles() -> None:
+def test_transitive_dependencies_are_found_once_also_in_circles() -> None:
     needs = {"a": {"b"}, "b": {"c", "a"}, "c": {"b"}, "d": {"e"}}
     assert needed_through_others({"a", "other"}, needs) == ["b", "c"]
     assert required_names(["x", 3, "y ("]) == {"x"}
@@ -80,7 +80,7 @@ def test_uv_and_poetry_get_a_group_of_them(person: Person) -> None:
     assert path.read_text() == PROJECT
 
 
-def test_what_cannot_be_asked_is_said(person: Person, index: RunningIndex) -> None:
+def test_unanswered_questions_are_reported(person: Person, index: RunningIndex) -> None:
     index.stop()
     options = ("--scope", "project", "--beside-public", "--package", "acme-widgets")
     done = person.config("uv", *options)

@@ -234,7 +234,7 @@ def test_the_same_pair_from_many_connections_is_hashed_once(counted: Counted) ->
     assert len(counted.hashed) == 1
 
 
-def test_an_empty_password_is_no_attempt(counted: Counted) -> None:
+def test_an_empty_password_does_not_count_as_an_attempt(counted: Counted) -> None:
     counted.write(ada=KINDS["bcrypt"])
 
     async def work(made: Authenticator) -> None:
@@ -304,7 +304,7 @@ def test_guesses_are_made_one_at_a_time_and_a_proven_pair_does_not_wait(
     assert most == 1
 
 
-def test_who_waits_too_long_is_told_to_come_again(counted: Counted) -> None:
+def test_a_login_that_waits_too_long_gets_a_503(counted: Counted) -> None:
     counted.write(ada=KINDS["bcrypt"])
     counted.limit(login_patience=0.05)
 
@@ -329,7 +329,7 @@ def test_wrong_admin_tokens_are_slowed_and_the_right_one_is_not(counted: Counted
 
 
 @pytest.mark.parametrize("text", [b"", KINDS["apr1"].encode()[:10]], ids=["emptied", "cut in the middle"])
-def test_a_file_that_is_being_rewritten_makes_nobody_wrong(counted: Counted, text: bytes) -> None:
+def test_a_file_that_is_being_rewritten_refuses_no_valid_password(counted: Counted, text: bytes) -> None:
     counted.write(ada=KINDS["bcrypt"], bob=KINDS["apr1"])
 
     async def work(made: Authenticator) -> None:
@@ -368,7 +368,7 @@ def test_a_password_that_comes_with_the_rest_of_the_file_is_right(
     assert counted.run(work) == "bob"
 
 
-def test_a_missing_or_unreadable_file_is_no_failed_attempt(counted: Counted) -> None:
+def test_a_missing_or_unreadable_file_does_not_count_as_an_attempt(counted: Counted) -> None:
     assert counted.run(lambda made: outcome(made.authenticate(basic("ada", "x"), "here"))) is AccountsUnavailableError
     counted.path.mkdir()
     assert counted.run(lambda made: outcome(made.authenticate(basic("ada", "x"), "here"))) is AccountsUnavailableError
@@ -385,7 +385,7 @@ def test_a_missing_or_unreadable_file_is_no_failed_attempt(counted: Counted) -> 
         "ada:{}",
     ],
 )
-def test_lines_that_are_no_accounts_cost_only_themselves(counted: Counted, text: str) -> None:
+def test_invalid_lines_affect_no_other_account(counted: Counted, text: str) -> None:
     counted.write_text(text.format(KINDS["bcrypt"]).encode())
     assert counted.run(lambda made: made.authenticate(basic("ada", PASSWORD), "here")) == "ada"
 

@@ -139,7 +139,7 @@ def test_anonymous_clients_are_narrowed_and_never_widened(own: OwnIndex, tmp_pat
     assert people["kim"].get("simple/docs-a/").status_code == 200
 
 
-def test_edits_keep_what_people_wrote(own: OwnIndex) -> None:
+def test_edits_keep_comments_and_other_lines(own: OwnIndex) -> None:
     index, _ = serve(own)
     admin = Admin(index.url)
     admin.set_role("kim", "reader", "Acme_*")

@@ -30,7 +30,7 @@ def test_a_token_has_a_prefix_a_checksum_and_room_in_every_credential_store() ->
         assert identifier_of(wrong) is None
 
 
-def test_a_token_opens_what_was_granted_and_nothing_else(index: tuple[RunningIndex, Client], tmp_path: Path) -> None:
+def test_a_token_allows_only_its_grants(index: tuple[RunningIndex, Client], tmp_path: Path) -> None:
     _, ada = index
     for name in ("acme_a", "acme_b", "other"):
         assert ada.upload(make_wheel(tmp_path, name)).status_code == 200
@@ -72,7 +72,7 @@ def test_a_token_is_taken_as_every_client_sends_it(index: tuple[RunningIndex, Cl
 
 
 @pytest.mark.parametrize("attack", ["cut", "changed", "made up", "with another user's name", "other index", "empty"])
-def test_what_only_looks_like_a_token_is_refused(index: tuple[RunningIndex, Client], attack: str) -> None:
+def test_malformed_tokens_are_refused(index: tuple[RunningIndex, Client], attack: str) -> None:
     _, ada = index
     token = create_token(ada, "reader", ["read"])
     wrong = {

@@ -56,7 +56,7 @@ def test_none_counts_from_anybody_else(trusted: tuple[str, ...]) -> None:
         ("192.0.2.7" + ", 10.1.1.1" * 40, "192.0.2.7"),
     ],
 )
-def test_the_client_is_the_last_that_is_no_proxy(forwarded: str, expected: str) -> None:
+def test_the_client_is_the_last_address_before_the_trusted_proxies(forwarded: str, expected: str) -> None:
     assert applied(("X-Forwarded-For", forwarded))[0] == expected
 
 
@@ -99,7 +99,7 @@ def test_no_other_scheme_counts(scheme: str) -> None:
     assert applied(("X-Forwarded-Proto", scheme))[1] in {"http", "https"}
 
 
-def test_an_untrusted_proxy_is_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_untrusted_proxy_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     forwarding = Forwarding(())
     with caplog.at_level(logging.WARNING):
         for _ in range(3):
@@ -114,7 +114,7 @@ def test_an_untrusted_proxy_is_told_of_once(caplog: pytest.LogCaptureFixture) ->
     ("text", "trustable"),
     [("10.0.0.1", True), ("10.0.0.1/8", True), ("::1", True), ("*", True), ("proxy.example", False), ("", False)],
 )
-def test_what_can_be_trusted(text: str, *, trustable: bool) -> None:
+def test_trusted_proxies_are_addresses_or_networks(text: str, *, trustable: bool) -> None:
     assert is_trustable(text) is trustable
 
 
@@ -143,7 +143,7 @@ def test_a_proxy_may_keep_the_prefix_that_it_names(client: Client, tmp_path: Pat
         assert page["files"][0]["url"] == "/more/packages/kept-1.0-py3-none-any.whl"
 
 
-def test_an_index_that_trusts_nobody_writes_its_own_links(own: OwnIndex) -> None:
+def test_an_index_without_trusted_proxies_ignores_forwarded_headers(own: OwnIndex) -> None:
     index, client = own.start()
     make_wheel(index.root, "one")
     for _, (name, value) in enumerate(ALL):
@@ -152,7 +152,7 @@ def test_an_index_that_trusts_nobody_writes_its_own_links(own: OwnIndex) -> None
         assert "pypi.example" not in client.get("one/json", {name: value}).text
 
 
-def test_an_address_that_is_none_is_refused_at_the_start(tmp_path: Path) -> None:
+def test_an_invalid_address_is_refused_at_the_start(tmp_path: Path) -> None:
     own = OwnIndex(tmp_path)
     with pytest.raises(AssertionError, match="expected an address"):
         own.start("--trusted-proxy", "proxy.example")

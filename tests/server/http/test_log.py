@@ -20,7 +20,7 @@ from tests.helpers.http import Client
 from tests.helpers.waiting import eventually
 
 
-def test_lines_arrive_in_order_and_a_full_queue_counts_what_it_drops() -> None:
+def test_lines_arrive_in_order_and_a_full_queue_counts_dropped_ones() -> None:
     reading, writing = os.pipe()
     os.set_blocking(reading, False)
     writer = LogWriter(writing, limit=5000)
@@ -51,7 +51,7 @@ def test_lines_arrive_in_order_and_a_full_queue_counts_what_it_drops() -> None:
     os.close(reading)
 
 
-def test_what_the_program_logs_goes_the_same_way(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_log_records_of_the_program_go_the_same_way(monkeypatch: pytest.MonkeyPatch) -> None:
     lines: list[str] = []
     writer = LogWriter()
     monkeypatch.setattr(writer, "write", lines.append)

@@ -121,7 +121,7 @@ def test_a_copy_that_was_interrupted_goes_on_and_is_served_only_when_it_is_compl
     assert check_bucket(BucketSource(url), read_files=True, remove_unlisted=False).problems == []
 
 
-def test_a_check_finds_what_is_missing_wrong_unlisted_and_foreign(folder: FolderPackages, tmp_path: Path) -> None:
+def test_a_check_finds_missing_damaged_unlisted_and_foreign_files(folder: FolderPackages, tmp_path: Path) -> None:
     url = f"s3://{BUCKET}/checked-{tmp_path.name}"
     _copy(folder, BucketTarget(url))
     objects = open_bucket(url)

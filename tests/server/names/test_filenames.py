@@ -34,7 +34,7 @@ from publisher.server.names.filenames import guess, normalize
         ("noversion.tar.gz", "noversion", ""),
     ],
 )
-def test_names_mean_what_they_meant(filename: str, project: str, version: str) -> None:
+def test_names_keep_their_meaning_from_pypiserver(filename: str, project: str, version: str) -> None:
     assert guess(filename) == (project, version)
 
 

@@ -29,7 +29,7 @@ def register(
     return response.status_code, response.json().get("status") if response.ok else response.text
 
 
-def test_creating_repeating_and_changing_are_told_apart(own: OwnIndex) -> None:
+def test_creating_repeating_and_changing_have_answers_of_their_own(own: OwnIndex) -> None:
     # slow (real bcrypt): the account API as an administrator uses it
     index, client = own.start()
     assert register(client, "grace", "first password") == (201, "created")
@@ -100,7 +100,7 @@ def test_the_account_api_needs_the_token(client: Client, headers: dict[str, str]
     assert client.get("users").status_code == 403
 
 
-def test_bodies_that_are_no_json_object_are_refused(client: Client) -> None:
+def test_bodies_must_be_json_objects(client: Client) -> None:
     anonymous = Client(client.url, None)
     for body in (b"", b"{", b"[]", b"\xff", b"[" * 20000, b'{"username": "x"}', b"x" * 100_000):
         assert anonymous.request(

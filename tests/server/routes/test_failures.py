@@ -42,11 +42,11 @@ def test_every_domain_error_is_translated_with_its_text(kind: type[DomainError])
     assert answer.message == error.message
 
 
-def test_what_could_not_be_found_out_is_asked_again_later() -> None:
+def test_unknown_answers_are_asked_for_again_later() -> None:
     answer = http_error(StorageUnavailableError())
     assert (answer.status, answer.headers) == (503, [(b"retry-after", b"2")])
 
 
-def test_an_http_error_stays_what_it_is() -> None:
+def test_an_http_error_is_not_translated() -> None:
     error = HttpError(418, "a teapot")
     assert http_error(error) is error

@@ -100,7 +100,7 @@ def test_a_job_publishes_and_burns_its_token(served: tuple[str, IndexApp], issue
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"token": 1}', b'{"token": ""}', b"\xff", b"[" * 50_000])
 @pytest.mark.parametrize("path", ["_/oidc/mint-token", "_/oidc/burn-token"])
-def test_bodies_that_are_no_request(served: tuple[str, IndexApp], path: str, body: bytes) -> None:
+def test_invalid_bodies_are_refused(served: tuple[str, IndexApp], path: str, body: bytes) -> None:
     answer = requests.post(served[0] + path, data=body, timeout=30)
     assert answer.status_code == 422
     assert answer.json()["message"] == "Token request failed"
@@ -242,9 +242,7 @@ def test_an_admin_names_the_account_with_which_a_publisher_ends(
     assert Client(url, ("__token__", token)).get("simple/acme-widgets/").status_code == 401
 
 
-def test_nobody_but_an_admin_lets_another_account_vouch(
-    served: tuple[str, IndexApp], issuer: Issuer, tmp_path: Path
-) -> None:
+def test_only_an_admin_lets_another_account_vouch(served: tuple[str, IndexApp], issuer: Issuer, tmp_path: Path) -> None:
     url, app = served
     (tmp_path / "access.toml").write_text(ROLES)
     app._access.forget()

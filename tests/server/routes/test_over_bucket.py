@@ -66,7 +66,7 @@ def test_metadata_and_signature_lie_beside_a_wheel(client: Client, tmp_path: Pat
     assert client.get(f"packages/{sdist.name}.asc").status_code == 404
 
 
-def test_lists_and_pages_for_people_show_what_is_in_the_bucket(client: Client, tmp_path: Path) -> None:
+def test_lists_and_pages_for_people_show_the_bucket(client: Client, tmp_path: Path) -> None:
     assert client.upload(make_wheel(tmp_path, "shown")).status_code == 200
     assert "shown" in [each["name"] for each in client.get("simple/", {"Accept": _JSON}).json()["projects"]]
     assert "A project" in client.get("projects/shown/", {"Accept": "text/html"}).text

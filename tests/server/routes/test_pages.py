@@ -153,7 +153,7 @@ def test_many_files_of_a_release_are_paged(own: OwnIndex) -> None:
     assert 'href="/packages/many_built-1.0-035-py3-none-any.whl"' in named
 
 
-def test_a_file_that_is_no_archive_has_a_page_too(own: OwnIndex) -> None:
+def test_a_file_that_is_not_an_archive_has_a_page(own: OwnIndex) -> None:
     index, client = own.start()
     index.root.mkdir(exist_ok=True)
     (index.root / "broken-1.0-py3-none-any.whl").write_bytes(b"no zip file")
@@ -230,7 +230,7 @@ def test_programs_are_asked_for_basic_credentials_and_browsers_at_pages_for_a_si
         assert not answer.headers["Content-Type"].startswith("text/html"), path
 
 
-def test_a_project_that_one_may_not_read_is_a_page_that_says_so(own: OwnIndex) -> None:
+def test_a_403_is_a_page_for_browsers(own: OwnIndex) -> None:
     index, client = own.start()
     make_wheel(index.root, "secret_plans")
     (index.folder / "access.toml").write_text('[users.ada]\n"acme-*" = "reader"\n')
@@ -241,12 +241,12 @@ def test_a_project_that_one_may_not_read_is_a_page_that_says_so(own: OwnIndex) -
         assert client.get(path).headers["Content-Type"].startswith("text/plain"), path
 
 
-def test_a_wrong_password_is_a_page_that_says_so(client: Client) -> None:
+def test_a_401_for_a_wrong_password_is_a_page_for_browsers(client: Client) -> None:
     refused = Client(client.url, ("ada", "wrong")).get("", BROWSER)
     assert _is_error_page(refused, 401, "Sign in to see this page", "wrong"), refused.text
 
 
-def test_a_lost_folder_is_a_page_that_says_when_to_try_again(own: OwnIndex) -> None:
+def test_a_503_is_a_page_for_browsers(own: OwnIndex) -> None:
     index, client = own.start()
     make_wheel(index.root, "here_before")
     assert client.get("projects/here-before/", BROWSER).status_code == 200
@@ -303,7 +303,7 @@ def test_pages_have_the_headers_that_protect_people(client: Client, header: str)
     assert "unsafe" not in client.get("").headers["content-security-policy"]
 
 
-def test_what_was_read_of_a_file_is_kept_and_made_anew_when_it_is_damaged(own: OwnIndex) -> None:
+def test_details_of_a_file_are_kept_and_read_again_when_damaged(own: OwnIndex) -> None:
     index, client = own.start()
     index.root.mkdir(exist_ok=True)
     make_wheel(index.root, "kept", metadata_bytes=metadata("kept", "1.0", description="# As it was\n"))
@@ -319,7 +319,7 @@ def test_what_was_read_of_a_file_is_kept_and_made_anew_when_it_is_damaged(own: O
     assert "As it was" in client.get("projects/kept/").text
 
 
-def test_records_of_what_is_gone_are_removed(own: OwnIndex, tmp_path: Path) -> None:
+def test_records_of_removed_files_are_pruned(own: OwnIndex, tmp_path: Path) -> None:
     index, client = own.start()
     client.upload(make_wheel(tmp_path, "stays"))
     assert client.get("projects/stays/").status_code == 200
@@ -342,7 +342,7 @@ def test_records_of_what_is_gone_are_removed(own: OwnIndex, tmp_path: Path) -> N
     assert len(list(records.rglob("*.json"))) == 2
 
 
-def test_the_log_of_summaries_loses_what_is_not_used(own: OwnIndex) -> None:
+def test_unused_summaries_are_pruned(own: OwnIndex) -> None:
     index, client = own.start()
     make_wheel(index.root, "one_kept")
     log = index.root / ".pypi-publish/summaries.jsonl"

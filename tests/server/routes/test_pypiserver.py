@@ -50,5 +50,5 @@ def test_pypiservers_private_configuration_takes_our_backend(tmp_path: Path, mon
         b"",
     ],
 )
-def test_a_call_that_is_none_is_refused(client: Client, body: bytes) -> None:
+def test_an_invalid_call_is_refused(client: Client, body: bytes) -> None:
     assert client.request("POST", "RPC2", data=body).status_code == 400

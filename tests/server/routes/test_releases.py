@@ -39,7 +39,7 @@ def test_marks_survive_a_restart(own: OwnIndex, tmp_path: Path) -> None:
     assert client.upload(wheel).status_code == 409
 
 
-def test_what_can_not_be_done_is_told(client: Client, tmp_path: Path) -> None:
+def test_impossible_changes_are_reported(client: Client, tmp_path: Path) -> None:
     client.upload(make_sdist(tmp_path, "managed"))
     cases = {
         ("DELETE", "projects/managed/9.9"): 404,

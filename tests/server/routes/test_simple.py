@@ -41,7 +41,7 @@ def test_content_negotiation_is_that_of_pypi(accept: str, expected: str) -> None
     assert negotiate(accept) == expected
 
 
-def test_the_json_page_has_what_installers_read(client: Client, tmp_path: Path) -> None:
+def test_the_json_page_has_the_keys_that_installers_read(client: Client, tmp_path: Path) -> None:
     data = metadata("paged", "1.0", "Requires-Python: >=3.11\n")
     wheel, sdist = (
         make_wheel(tmp_path, "paged", metadata_bytes=data),
@@ -70,7 +70,7 @@ def test_the_json_page_has_what_installers_read(client: Client, tmp_path: Path) 
     assert None not in file.values()
 
 
-def test_the_html_page_says_the_same(client: Client, tmp_path: Path) -> None:
+def test_the_html_page_agrees_with_the_json_page(client: Client, tmp_path: Path) -> None:
     data = metadata("anchored", "1.0", "Requires-Python: >=3.11, <4\n")
     wheel = make_wheel(tmp_path, "anchored", metadata_bytes=data)
     client.upload(wheel)

@@ -111,7 +111,7 @@ def test_methods_are_refused_after_the_right_was_shown(client: Client) -> None:
         assert (refused.status_code, bool(refused.headers["Allow"])) == (405, True)
 
 
-def test_an_upload_to_the_wrong_url_is_told_the_right_one(client: Client) -> None:
+def test_an_upload_to_the_wrong_url_names_the_right_one(client: Client) -> None:
     refused = client.request("POST", "simple/", data={":action": "file_upload"})
     assert refused.status_code == 405
     assert f"Upload to {client.url}" in refused.text

@@ -111,7 +111,7 @@ def test_name_and_version_are_compared_normalised(client: Client, tmp_path: Path
         assert response.status_code == 400
 
 
-def test_a_right_to_read_is_not_needed_for_what_is_open(own: OwnIndex, tmp_path: Path) -> None:
+def test_open_activities_need_no_right_to_read(own: OwnIndex, tmp_path: Path) -> None:
     index, client = own.start("--authenticate", "update")
     client.upload(make_wheel(tmp_path, "open_to_all"))
     stranger = Client(index.url, None)
@@ -203,7 +203,7 @@ def test_a_file_that_was_put_there_this_moment_is_not_replaced(own: OwnIndex, tm
 
 
 @pytest.mark.parametrize("action", ["submit", "verify"])
-def test_what_old_tools_do_before_an_upload_is_done_already(client: Client, action: str) -> None:
+def test_register_and_verify_of_old_tools_succeed(client: Client, action: str) -> None:
     for options in ({"files": {":action": (None, action)}}, {"data": {":action": action}}):
         assert client.request("POST", "", **options).status_code == 200
 

@@ -106,7 +106,7 @@ def test_a_token_is_revoked_meanwhile(index: tuple[RunningIndex, Client], tmp_pa
     assert ada.filenames("acme") == ["acme-1.0-py3-none-any.whl"]
 
 
-def test_a_name_that_another_account_made_meanwhile_is_not_open_to_whoever_may_create(
+def test_a_project_created_meanwhile_is_closed_to_other_creators(
     index: tuple[RunningIndex, Client], tmp_path: Path
 ) -> None:
     """Else an upload that is held open would be a right on every project that is made later."""

@@ -115,9 +115,7 @@ def test_a_new_project_is_seen_at_once_and_a_yank_when_the_page_is_two_seconds_o
 @pytest.mark.parametrize(
     "data", [b"{", b"[]", b'{"v": 1, "name": "other"}', json.dumps({"v": FORMAT + 1, "name": "acme"}).encode()]
 )
-def test_a_record_that_cannot_be_understood_is_no_absent_project_and_stays_as_it_is(
-    url: str, tmp_path: Path, data: bytes
-) -> None:
+def test_an_unreadable_record_is_a_503_and_stays(url: str, tmp_path: Path, data: bytes) -> None:
     async def run() -> None:
         open_bucket(url).create(record_key("acme"), data)
         process = _process(url)

@@ -124,7 +124,7 @@ def test_a_file_of_a_yanked_release_is_yanked(own: OwnIndex, tmp_path: Path) -> 
     assert {file["yanked"] for file in client.page("late")["files"]} == {False}
 
 
-def test_a_name_that_is_no_text_costs_only_itself(own: OwnIndex) -> None:
+def test_a_name_that_is_not_utf_8_affects_only_its_file(own: OwnIndex) -> None:
     index, client = own.start()
     make_wheel(index.root, "plain")
     Path(str(index.root) + "/caf\udce9-1.0.zip").write_bytes(b"x")

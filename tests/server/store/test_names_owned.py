@@ -84,7 +84,7 @@ def test_unknown_names_are_redirected_and_ours_are_not(own: OwnIndex, hostile: s
     assert client.get("simple/owned/").status_code == 404
 
 
-def test_a_name_that_nobody_asked_for_is_owned_too(own: OwnIndex, hostile: str) -> None:
+def test_a_name_is_owned_before_its_first_request(own: OwnIndex, hostile: str) -> None:
     index, client = own.start("--fallback-url", hostile)
     wheel = make_wheel(index.root, "owned", "1.1.0")
     assert client.get("simple/").status_code == 200

@@ -87,7 +87,7 @@ def test_files_that_come_and_go_are_seen_without_a_restart(own: OwnIndex) -> Non
     assert client.get("simple/copied/").status_code == 404
 
 
-def test_an_upload_that_somebody_takes_away_at_once_is_not_listed(own: OwnIndex, tmp_path: Path) -> None:
+def test_an_upload_that_is_removed_at_once_is_not_listed(own: OwnIndex, tmp_path: Path) -> None:
     index, client = own.start()
     for version in ("1.0", "2.0"):
         wheel = make_wheel(tmp_path, "fleeting", version)
@@ -150,7 +150,7 @@ def test_records_that_are_torn_stale_or_missing_are_made_anew(own: OwnIndex, tmp
     assert client.page("recorded") == before
 
 
-def test_what_is_recorded_is_not_found_out_again(own: OwnIndex, tmp_path: Path) -> None:
+def test_recorded_metadata_is_not_read_again(own: OwnIndex, tmp_path: Path) -> None:
     index, client = own.start()
     client.upload(make_wheel(tmp_path, "remembered"))
     make_wheel(index.root, "adopted")
@@ -275,7 +275,7 @@ def large_upload(name: str) -> bytes:
     return Post(form(wheel(name, members={"data": os.urandom(2**21)}), f"{name}-1.0-py3-none-any.whl")).wire()
 
 
-def test_clients_that_wait_keep_nobody_waiting(tmp_path: Path) -> None:
+def test_waiting_clients_do_not_delay_others(tmp_path: Path) -> None:
     with serving(tmp_path, parallel_uploads=1) as (url, root), socket.create_connection(url) as connection:
         connection.sendall(large_upload("waits")[: 3 * 2**19])
         assert eventually(lambda: any(root.rglob("upload-*")))
@@ -314,7 +314,7 @@ def test_the_log_holds_no_secret(own: OwnIndex, tmp_path: Path) -> None:
     assert "s3cret" not in text
 
 
-def test_what_can_not_be_read_does_not_take_the_rest_along(own: OwnIndex) -> None:
+def test_unreadable_files_do_not_hide_the_others(own: OwnIndex) -> None:
     root = own.folder / "index/packages"
     root.mkdir(parents=True)
     make_wheel(root, "sound")

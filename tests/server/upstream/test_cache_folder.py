@@ -64,7 +64,7 @@ def test_two_processes_keep_to_one_size(fake: FakeUpstream, tmp_path: Path) -> N
     asyncio.run(scenario())
 
 
-def test_another_processs_newer_page_is_taken_with_what_is_known_of_it(fake: FakeUpstream, tmp_path: Path) -> None:
+def test_another_processs_newer_page_is_used_with_its_state(fake: FakeUpstream, tmp_path: Path) -> None:
     first = fake.add(tmp_path, "foo", "1.0")
     settings = settings_for(fake, tmp_path)
 

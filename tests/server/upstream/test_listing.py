@@ -44,7 +44,7 @@ def test_a_json_page_is_believed() -> None:
     ],
     ids=str,
 )
-def test_what_is_no_page_of_the_project_is_not_believed(body: bytes) -> None:
+def test_a_page_of_another_project_is_not_believed(body: bytes) -> None:
     with pytest.raises(NotAnIndexPageError):
         parse_page(body, URL, "foo")
 
@@ -73,7 +73,7 @@ def test_nulls_that_uv_rejects_are_left_out() -> None:
 
 
 @pytest.mark.parametrize("time", [None, "yesterday", "2024-01-01T00:00:00", 5])
-def test_a_time_that_is_none_is_no_time(time: object) -> None:
+def test_an_invalid_time_is_ignored(time: object) -> None:
     page = parse_page(json_page(entry(**{"upload-time": time})), URL, "foo")
     assert page.listing.files["foo-1.0-py3-none-any.whl"].uploaded is None
 
@@ -131,7 +131,7 @@ HASHED = f"https://files.example/packages/ab/cd/{'e' * 60}"
     ],
     ids=ascii,
 )
-def test_the_quick_look_at_a_name_finds_what_the_thorough_one_does(filename: str) -> None:
+def test_the_quick_parse_of_a_name_agrees_with_the_thorough_one(filename: str) -> None:
     usual = entry(filename="foo-0.9.tar.gz", url=f"{HASHED}/foo-0.9.tar.gz")
     both = [
         parse_page(json_page(*extra, entry(filename=filename, url=f"{HASHED}/{filename}")), URL, "foo")

@@ -146,7 +146,7 @@ def test_a_name_that_was_passed_on_is_given_to_an_admin_alone(stranger: Stranger
     assert client.get(path).status_code == 404
 
 
-def test_an_index_that_needs_a_login_is_no_open_proxy(stranger: Stranger) -> None:
+def test_an_index_with_accounts_proxies_nothing_for_anonymous_clients(stranger: Stranger) -> None:
     index, client = stranger.start("closed", "--authenticate", "download,list,update")
     anonymous = Client(index.url, None)
     tail = stranger.file.path.removeprefix("/packages/")

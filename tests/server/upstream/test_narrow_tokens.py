@@ -113,7 +113,7 @@ def test_files(world: World, who: str) -> None:
 
 
 @pytest.mark.parametrize("who", NARROW)
-def test_lists_have_what_may_be_read(world: World, who: str) -> None:
+def test_lists_show_only_readable_projects(world: World, who: str) -> None:
     client = world.clients[who]
     found = client.get("simple/", {"Accept": JSON}).json()["projects"]
     assert [each["name"] for each in found] == ["acme-own"]

@@ -120,7 +120,7 @@ def test_credentials_from_keyring_belong_to_the_upstreams_url(
         assert last.credentials is None
 
 
-def test_a_proxy_is_used_except_for_what_it_is_not_for(
+def test_a_proxy_is_used_except_for_hosts_in_no_proxy(
     fake: FakeUpstream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     foo, near = fake.add(tmp_path, "foo"), fake.add(tmp_path, "near")

@@ -117,7 +117,7 @@ def test_public_addresses(address: str, public: bool) -> None:  # noqa: FBT001 -
 
 
 @pytest.mark.parametrize("size", [1000, 2 * MEGABYTE])
-def test_heads_ranges_and_conditions_of_what_is_not_cached(
+def test_heads_ranges_and_conditions_of_files_that_are_not_cached(
     fake: FakeUpstream, tmp_path: Path, public: Client, size: int
 ) -> None:
     names = ("head", "range", "suffix", "behind")

@@ -35,7 +35,7 @@ LOOKS: list[tuple[int, Literal["light", "dark"]]] = [
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_pages_fit_every_window_and_keep_nobody_out(browser: Browser, shown: RunningIndex, page: str) -> None:
+def test_pages_fit_every_window_and_are_accessible(browser: Browser, shown: RunningIndex, page: str) -> None:
     with visit(browser) as guest:
         status = guest.open(shown.url + PAGES[page])
         assert status == (404 if page == "missing" else 200)
@@ -51,7 +51,7 @@ def test_pages_fit_every_window_and_keep_nobody_out(browser: Browser, shown: Run
         assert all(url.startswith(shown.url) for url in guest.requested)
 
 
-def test_these_checks_see_what_is_wrong(browser: Browser, shown: RunningIndex) -> None:
+def test_these_checks_find_faults(browser: Browser, shown: RunningIndex) -> None:
     with visit(browser) as guest:
         guest.open(shown.url)
         guest.page.evaluate(

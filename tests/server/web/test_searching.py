@@ -91,7 +91,7 @@ def test_the_best_of_many_are_returned_with_the_number_of_all() -> None:
 
 @settings(deadline=None)
 @given(st.lists(CHANGES, max_size=25), st.lists(WORDS, min_size=1, max_size=2).map(" ".join))
-def test_following_changes_gives_what_a_new_index_has(
+def test_following_changes_equals_a_new_index(
     changes: list[tuple[str, tuple[list[str], str] | None]], query: str
 ) -> None:
     followed = SearchIndex()

@@ -221,7 +221,7 @@ def test_made_up_cookies_are_nobody(own: OwnIndex) -> None:
         assert answer.status_code == 401, made_up
 
 
-def test_people_see_what_they_may_read_alone(own: OwnIndex) -> None:
+def test_people_see_only_projects_that_they_may_read(own: OwnIndex) -> None:
     index, _ = own.start()
     for name in ("acme_open", "secret_plans"):
         data = metadata(name, "1.0", "Requires-Dist: acme-open\n" if name == "secret_plans" else "Keywords: shared\n")

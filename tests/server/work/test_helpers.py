@@ -58,7 +58,9 @@ def helpers() -> Iterator[HelperProcesses]:
     helpers.close()
 
 
-def test_what_is_small_is_read_here(helpers: HelperProcesses, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_small_files_are_read_in_this_process(
+    helpers: HelperProcesses, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("subprocess.Popen", None)
     wheel = make_wheel(tmp_path, "small")
     found = helpers.read(read_upload, wheel, wheel.name, checkpoint=nothing)
@@ -67,7 +69,7 @@ def test_what_is_small_is_read_here(helpers: HelperProcesses, tmp_path: Path, mo
         helpers.read(read_upload, wheel, "other-1.0-py3-none-any.whl", checkpoint=nothing)
 
 
-def test_what_is_large_is_read_in_a_helper_with_the_same_result(helpers: HelperProcesses, tmp_path: Path) -> None:
+def test_large_files_are_read_in_a_helper_with_the_same_result(helpers: HelperProcesses, tmp_path: Path) -> None:
     wheel = make_wheel(tmp_path, "large", members={f"large/{number}": b"" for number in range(600)})
     full = read_upload(wheel, wheel.name, limits=LIMITS.distributions, checkpoint=nothing)
     with pytest.raises(OversizedDistributionError):

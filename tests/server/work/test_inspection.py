@@ -75,9 +75,7 @@ def test_work_ends_with_the_client_that_asked_for_it(tmp_path: Path, monkeypatch
         assert not list((tmp_path / "packages").rglob("*.part"))
 
 
-def test_work_ends_soon_after_the_signal_and_the_client_is_told_to_come_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_work_ends_soon_after_the_signal_with_a_503(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with endless(monkeypatch) as reading:
         with serving_app(tmp_path, inspection_grace=0.1) as (url, _):
             connection = begin_upload(url)
@@ -89,7 +87,7 @@ def test_work_ends_soon_after_the_signal_and_the_client_is_told_to_come_again(
     assert b"retry-after: " in answer.lower()
 
 
-def test_what_is_read_in_time_after_the_signal_is_stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_read_in_time_after_the_signal_is_stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     begun, go_on = threading.Event(), threading.Event()
     read = readers.read_upload
 

@@ -269,7 +269,7 @@ def test_keys_that_the_token_brings_are_not_looked_at(trusted: Index, issuer: Is
 
 
 @pytest.mark.parametrize("algorithm", [["RS256"], {"RS256": 1}, 256, True])
-def test_algorithms_that_are_no_text(trusted: Index, issuer: Issuer, algorithm: Any) -> None:
+def test_algorithms_must_be_text(trusted: Index, issuer: Issuer, algorithm: Any) -> None:
     token = _forged({"alg": algorithm, "typ": "JWT", "kid": "first"}, _claims(issuer))
     assert trusted.refusal(token)[0] == "invalid-token"
 
@@ -312,7 +312,7 @@ async def _race(parts: list[TrustedPublishing], token: str) -> list[MintedToken 
     return await asyncio.gather(*(each.mint(token) for each in parts), return_exceptions=True)
 
 
-def test_a_token_is_exchanged_once_whoever_asks(trusted: Index, issuer: Issuer, tmp_path: Path) -> None:
+def test_a_token_is_exchanged_only_once(trusted: Index, issuer: Issuer, tmp_path: Path) -> None:
     others = [Index.open(tmp_path / "credentials") for _ in range(3)]
     token = issuer.token(github_claims(), AUDIENCE)
     found = asyncio.run(_race([trusted.publishing, *(each.publishing for each in others)] * 2, token))
@@ -460,7 +460,7 @@ def test_an_issuer_that_fails(trusted: Index, issuer: Issuer, fault: str, tmp_pa
     other.mint(issuer.token(github_claims(), AUDIENCE))
 
 
-def test_known_keys_verify_while_the_issuer_is_down_and_new_ones_are_no_fault_of_the_token(issuer: Issuer) -> None:
+def test_known_keys_verify_while_the_issuer_is_down_and_unknown_ones_are_a_503(issuer: Issuer) -> None:
     keys = IssuerKeys(KeyTimes(fresh=0.0, pause=0.0))
 
     async def work() -> None:
@@ -515,7 +515,7 @@ def test_keys_that_prove_nothing_are_left_out(issuer: Issuer, change: dict[str, 
 @pytest.mark.parametrize(
     "text", [b"", b"[]", b"{}", b'{"keys": {}}', b'{"keys": null}', b"[" * 50_000, b'{"keys": [' + b"1," * 200 + b"1]}"]
 )
-def test_documents_that_are_no_key_set(text: bytes) -> None:
+def test_invalid_key_sets_are_refused(text: bytes) -> None:
     with pytest.raises(InvalidJwtError):
         parse_keys(text)
 
