@@ -30,6 +30,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import requests
 from passlib.apache import HtpasswdFile
 
+from benchmarks import buckets
 from benchmarks.tables import heading, limit, row
 from publisher.server.auth import hashes
 from tests.helpers.dists import make_wheel
@@ -304,6 +305,17 @@ def downloads(work: Path, large: int) -> None:
         big = "packages/large-1.0.tar.gz"
         ours, without = in_turn(lambda: wrk(index.url, big, seconds=4)[1], lambda: wrk(plain, big, seconds=4)[1])
         row(f"a file of {large // 10**6} MB, MB/s, of nginx", ours, without, ">= 0.8")
+
+
+def bucket(work: Path, large: int) -> None:
+    """Compare an index in a bucket with the same one in a folder."""
+    folder = work / "bucket"
+    root = folder / "packages"
+    root.mkdir(parents=True)
+    (root / "small-1.0.tar.gz").write_bytes(os.urandom(20_000))
+    (root / "large-1.0.tar.gz").write_bytes(os.urandom(large))
+    with our_index(folder, root) as index:
+        buckets.compare(folder, index, (USER, PASSWORD), (rate, in_turn))
 
 
 def growth(work: Path, few: int, many: int) -> None:
@@ -581,6 +593,7 @@ def main() -> None:
             "tokens": lambda: tokens(work),
             "lists": lambda: lists(work, [1_000 // scale, 10_000 // scale]),
             "downloads": lambda: downloads(work, 100_000_000 // scale),
+            "bucket": lambda: bucket(work, 100_000_000 // scale),
             "growth": lambda: growth(work, 1_000 // scale, 100_000 // scale),
             "adoption": lambda: adoption(work, 100_000_000 // scale),
             "upload": lambda: upload(work, 500_000_000 // scale),

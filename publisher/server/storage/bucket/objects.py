@@ -41,9 +41,9 @@ PART = 8 * 2**20
 
 _PARALLEL_PARTS = 4
 _RETRIES: Any = {
-    "max_retries": 4,
+    "max_retries": 5,
     "retry_timeout": timedelta(seconds=15),
-    "backoff": {"init_backoff": timedelta(milliseconds=100), "max_backoff": timedelta(seconds=3), "base": 2},
+    "backoff": {"init_backoff": timedelta(milliseconds=200), "max_backoff": timedelta(seconds=3), "base": 2},
 }
 _WRITER = "writer"
 """The name of the metadata by which a writer recognizes its own object, when the answer to it was lost."""
