@@ -153,7 +153,8 @@ class Upstream:
         if await self.ownership.is_owned(name):  # published here while upstream was asked
             raise NotUpstreamError(f"This index has no project {name}.")
         if early is not None and early.page is rendered and early.next is not None:
-            self.files.expect_metadata(early.next, source)
+            for file in early.next.files.values():
+                self.files.expect_metadata(file, source)
         basis = Basis(name, state.revision, revision, rendered.until)
         return PublicPage(rendered, basis, self._note_use(name, source) if rendered.files else "")
 
@@ -242,8 +243,8 @@ class Upstream:
         revision = self.revision(parsed.listing.name)
         decide = self.policy.decide(parsed.listing)
         page = render(parsed, decide, "", self.learned, as_json=True)
-        passed_on = (file for file in parsed.listing.files.values() if not decide.verdict(file).reason)
-        return RenderedEarly(replace(page, zipped=compress(page.body)), revision, newest_wheel(passed_on))
+        newest = newest_wheel(parsed.listing, lambda file: not decide.verdict(file).reason)
+        return RenderedEarly(replace(page, zipped=compress(page.body)), revision, newest)
 
     def _now(self) -> float:
         return self.clock()

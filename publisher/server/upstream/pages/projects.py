@@ -284,6 +284,9 @@ class ProjectPages:
         self._listings.keep(name, state.revision, packed)
         if early is not None:
             self._early.keep(name, state.revision, early)
+        if early is not None and early.next is not None:
+            for filename in early.next.files:
+                self._listings.keep_file(state.revision, early.next, filename)
         task = self._saving[name] = asyncio.create_task(self._save(state, reply))
         task.add_done_callback(lambda _: self._saving.pop(name, None))
 

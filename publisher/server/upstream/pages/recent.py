@@ -54,7 +54,8 @@ class RecentListings:
         """Keep one file of a listing."""
         file = listing.files.get(filename)
         if file is not None:
-            self._files[listing.name, filename] = revision, Listing(listing.name, listing.status, {filename: file})
+            alone = listing if len(listing.files) == 1 else Listing(listing.name, listing.status, {filename: file})
+            self._files[listing.name, filename] = revision, alone
             while len(self._files) > self._limits.found_files:
                 self._files.popitem(last=False)
 
@@ -75,7 +76,7 @@ class RenderedEarly:
 
     page: RenderedPage
     basis: int
-    next: ListedFile | None
+    next: Listing | None
 
 
 class EarlyPages:
