@@ -23,6 +23,9 @@ from publisher.server.http.messages import REASON, TEXT_TYPE, ZERO_COPY, ClientG
 JOINED = 2**16
 """Bytes of body up to which head and body are copied together instead of being handed over as two pieces."""
 
+_LONGEST_HOST = 300
+"""Characters of a name and a port: pages repeat them many times."""
+
 _PROTOCOL = {
     *("config", "loop", "parser", "transport", "flow", "scope", "headers", "cycle", "server_state", "root_path"),
     *("timeout_keep_alive_task", "on_message_begin", "on_url", "on_headers_complete", "on_body", "connection_made"),
@@ -79,6 +82,8 @@ class IndexProtocol(HttpToolsProtocol):
         """Since when the end of a request's head is waited for; None while a request is answered, or none has begun."""
         self._hosts = 0
         self._names_connection = False
+        self._understood = True
+        """Whether the body is in no encoding that a proxy may read and this server does not."""
         self._idle_bytes = 0
         """Bytes received since the request began, or since the last piece of its body."""
         self._body_since: float | None = None
@@ -95,6 +100,7 @@ class IndexProtocol(HttpToolsProtocol):
         self._idle_since = None
         self._hosts = self._idle_bytes = 0
         self._names_connection = False
+        self._understood = True
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header; drop a trailer."""
@@ -102,7 +108,9 @@ class IndexProtocol(HttpToolsProtocol):
             return
         name = name.lower()
         if name == b"host":
-            self._hosts += 1
+            self._hosts += 1 if len(value) <= _LONGEST_HOST else 2
+        elif name == b"transfer-encoding" and value.strip().lower() != b"chunked":
+            self._understood = False
         elif name == b"expect" and value.lower() == b"100-continue":
             self.expect_100_continue = True
         elif name == b"connection":
@@ -167,7 +175,11 @@ class IndexProtocol(HttpToolsProtocol):
         self._body_since, self._body_size, self._body_total = self._now, 0, 0
         parser = self.parser
         stays = parser.should_keep_alive()
+        if not self._understood:
+            raise ValueError("an encoding of the body that is not known here")
         modern = (stays and not self._names_connection) or parser.get_http_version() == "1.1"  # the latter costs more
+        if not modern and parser.get_http_version() != "1.0":
+            raise ValueError("a version that is not known here")
         if self._hosts > 1 or (modern and not self._hosts):
             raise ValueError("a request names one host")  # which uvicorn answers with a 400
         upgrade = parser.should_upgrade()

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from publisher.server.run import allow_open_files
+from publisher.server.run import allow_open_files, favor_requests
 from tests.helpers.index import RunningIndex
 from tests.helpers.waiting import eventually
 from tests.server.conftest import OwnIndex
@@ -79,6 +79,15 @@ def test_the_limit_of_open_files_is_raised(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(resource, "setrlimit", lambda kind, limits: raised.append((kind, limits)))
     allow_open_files()
     assert raised == [(resource.RLIMIT_NOFILE, (4096, 4096))]
+
+
+def test_threads_that_compute_give_way_soon() -> None:
+    before = sys.getswitchinterval()
+    try:
+        favor_requests()
+        assert sys.getswitchinterval() < before
+    finally:
+        sys.setswitchinterval(before)
 
 
 def test_a_served_index_may_open_as_many_files_as_the_system_allows(own: OwnIndex) -> None:

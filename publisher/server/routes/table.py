@@ -45,8 +45,9 @@ _LONGEST_NAME = LIMITS.distributions.filename + len(".metadata.asc")
 
 
 def _first_part(rest: str) -> str:
-    """Return the project at the beginning of a path."""
-    return normalize(rest.partition("/")[0])
+    """Return the project at the beginning of a path; an empty text for a name that is longer than any."""
+    name = rest.partition("/")[0]
+    return normalize(name) if len(name) <= _LONGEST_NAME else ""
 
 
 def _of_file(rest: str) -> str:

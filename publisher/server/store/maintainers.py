@@ -7,7 +7,7 @@ from publisher.server.storage.base import Files, Storage
 from publisher.server.storage.coalesce import Coalesced
 from publisher.server.store.interface import PackageCatalog
 from publisher.server.store.metadata import now_text
-from publisher.server.store.records import state_lease
+from publisher.server.store.records import may_have_records, state_lease
 from publisher.server.store.telling.changes import LOOK_AT_EVERYTHING, ProjectChange, read_change
 
 FRESH = 5.0
@@ -35,6 +35,8 @@ class Maintainers:
 
     async def of(self, project: str) -> frozenset[str]:
         """Return the maintainers of a project; raise StorageUnavailableError when its record can't be read."""
+        if not may_have_records(project):
+            return frozenset()
         self._catch_up()
         at, found = self._known.get(project, (float("-inf"), frozenset[str]()))
         began = time.monotonic()

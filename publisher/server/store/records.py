@@ -24,6 +24,8 @@ _FIELDS = {field.name for field in fields(FileMetadata)}
 _COMPACT_ABOVE = 64
 """Lines that a record may have more than twice the files it describes before it is written anew."""
 
+_LONGEST_NAME = 255 - len(".jsonl~")
+
 _log = logging.getLogger(__name__)
 
 
@@ -82,6 +84,8 @@ class Records:
 
     def knows(self, files: Files, project: str) -> bool:
         """Tell whether a project has or had files here."""
+        if not may_have_records(project):
+            return False
         if files.list(f"{_STATES}/{project}") or files.list(f"{_log_of(project)}~"):
             return True
         try:
@@ -142,6 +146,11 @@ class Records:
         key = f"{_STATES}/{place[0]}/{place[1]}.{kind}"
         files.remove(key)
         self._marks.pop(key, None)
+
+
+def may_have_records(project: str) -> bool:
+    """Tell whether a file can be named after a project: nothing is recorded of one that is longer."""
+    return len(project.encode("utf-8", "surrogatepass")) <= _LONGEST_NAME
 
 
 def state_lease(project: str) -> str:

@@ -37,8 +37,10 @@ def credentials_in_a_trailer(it: Attacked) -> None:
 
 
 def hosts(it: Attacked) -> None:
-    for lines in (b"", b"Host: a\r\nHost: b\r\n"):
+    for lines in (b"", b"Host: a\r\nHost: b\r\n", b"Host: " + b"a" * 60_000 + b"\r\n"):
         assert it.status(b"GET /health HTTP/1.1\r\n" + lines + b"\r\n") == 400
+    for version in (b"", b" HTTP/0.9", b" HTTP/2.0", b" HTTP/1.2"):
+        assert it.status(b"GET /health" + version + b"\r\nHost: a\r\n\r\n") == 400
 
 
 def upgrades(it: Attacked) -> None:
@@ -109,6 +111,10 @@ def smuggled(it: Attacked) -> None:
         b"Content-Length: +4\r\n",
         b"Content-Length: 4, 4\r\n",
         b"Transfer-Encoding: chunked, identity\r\n",
+        b"Transfer-Encoding: gzip, chunked\r\n",
+        b"Transfer-Encoding: chunked, chunked\r\n",
+        b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
+        b"Transfer-Encoding: chunked;q=1\r\n",
         b"Transfer-Encoding : chunked\r\n",
         b"Transfer-Encoding: xchunked\r\n",
         b"X: a\r\n Content-Length: 4\r\n",
@@ -237,7 +243,7 @@ def cookies(it: Attacked) -> None:
 def long_names(it: Attacked) -> None:
     for number in range(300):
         assert it.get(f"simple/{'N' * 50_000}{number}/") == 404
-    for path in ("packages", "projects", "-/public", "pypi", "users"):
+    for path in ("packages", "projects", "-/owners", "-/public", "pypi", "users"):
         assert it.get(f"{path}/{'N.-_' * 12_000}/") in {401, 403, 404, 405}, path
 
 
