@@ -23,7 +23,7 @@ help:
 	@echo 'make install put pypi-publish, with the index, and keyring on your PATH (make uninstall removes them)'
 	@echo 'make deploy put the index on Modal, with the credentials of `modal token new` or MODAL_TOKEN_ID and _SECRET'
 	@echo 'make lint   formatting, lint rules, types, workflows'
-	@echo 'make check  what CI runs'
+	@echo 'make check  everything that CI runs'
 	@echo 'make bench  compare with uv, twine, nginx, pypiserver and others (35 minutes)'
 	@echo 'make docs   write the references of command line, actions and checks anew'
 	@echo 'make lock   pin the dependencies anew (requirements/*.txt)'
@@ -38,7 +38,7 @@ $(READY): pyproject.toml requirements/bootstrap.txt requirements/dev.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $(READY)
 
-# what the tests' builds and environments install: they run without a network
+# packages that the tests' builds and environments install: they run without a network
 $(WHEELS)/.ready: $(READY) requirements/backends.txt requirements/action.txt requirements/hooks.txt requirements/server.txt $(wildcard requirements/pips/*.txt)
 	@rm -rf $(WHEELS)
 	@for lock in backends action hooks server; do \
@@ -49,7 +49,7 @@ $(WHEELS)/.ready: $(READY) requirements/backends.txt requirements/action.txt req
 			--dest $(WHEELS)/pips -r $$lock || exit 1; done
 	@touch $@
 
-# what the functions on Modal find in their image (Python 3.12 where there is one), and nothing else: their tests run in it
+# the packages in the image of the functions on Modal (Python 3.12 where there is one), and nothing else: their tests run in it
 $(IMAGE)/.ready: $(READY) requirements/modal.txt requirements/deploy.txt
 	@$(BIN)/uv venv --quiet --clear --no-project $(IMAGE) \
 		--python "$$($(BIN)/uv python find --quiet --no-python-downloads 3.12 2>/dev/null || echo $(BIN)/python)"
@@ -73,7 +73,7 @@ test: $(READY) $(WHEELS)/.ready $(IMAGE)/.ready $(CLIENTS)/.ready
 test-wide: $(READY) $(WHEELS)/.ready $(IMAGE)/.ready $(CLIENTS)/.ready
 	@$(BIN)/python -m pytest -m wide $(PYTEST_ARGS)
 
-# what takes a quarter of an hour alone; by hand
+# tests that take a quarter of an hour; by hand
 test-campaign: $(READY) $(WHEELS)/.ready $(IMAGE)/.ready $(CLIENTS)/.ready
 	@$(BIN)/python -m pytest -m campaign $(PYTEST_ARGS)
 

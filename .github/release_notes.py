@@ -1,5 +1,5 @@
 """
-Print what CHANGELOG.md says of a release, for its notes.
+Print a release's section of CHANGELOG.md, for its notes.
 
 Usage: python .github/release_notes.py TAG
 """

@@ -149,7 +149,7 @@ def attacking(work: Callable[[Attacked], None], index: WatchedIndex, folder: Pat
 
 
 def settle(index: WatchedIndex) -> None:
-    """Wait until the index has ended what it still does of an attack."""
+    """Wait until the index has ended all work of an attack."""
     for _ in range(50):
         used = index.processor_time()
         time.sleep(0.1)

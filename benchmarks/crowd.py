@@ -1,5 +1,5 @@
 """
-Let 32 publishers and 32 installers loose on one index, and count failures and what was lost.
+Let 32 publishers and 32 installers loose on one index, and count failures and losses.
 
 Usage: python benchmarks/crowd.py [RELEASES_EACH]
 """

@@ -3,7 +3,7 @@ Run many random histories of an index with two writers and faults, and report th
 
 `python benchmarks/histories.py COUNT [FIRST_SEED] [--bucket]`; half are containers on a volume, half processes on a
 folder. With `--bucket`, all are three processes on a bucket of a real store.
-Ctrl-C ends it with what it has found.
+Ctrl-C ends it with its findings.
 """
 
 import asyncio
@@ -46,7 +46,7 @@ def main() -> int:
 
 
 def _run(seed: int, store: ObjectStore | None) -> list[str]:
-    """Run one history and return what was wrong."""
+    """Run one history and return its faults."""
     with TemporaryDirectory(prefix="history-", ignore_cleanup_errors=True) as place, ExitStack() as ways:
         if store is None:
             work = run_history(Path(place), seed, volume=seed % 2 == 1)

@@ -1,5 +1,5 @@
 """
-Kill the index at random moments while it takes uploads, and look what is left.
+Kill the index at random moments while it takes uploads, and look for damage.
 
 Each round starts an index over the same folder, uploads from several threads, kills the process (SIGKILL), and starts
 it anew: no file that is listed may be truncated, and no upload that was answered with 200 may be missing.
@@ -70,7 +70,7 @@ def main() -> None:
 
 
 def check(work: Path, acknowledged: dict[str, str], number: int) -> int:
-    """Start the index again, compare what it lists with what it acknowledged, and return the number of problems."""
+    """Start the index again, compare its files with acknowledged ones, and return the number of problems."""
     index = RunningIndex.start(work / "index", "--log-format", "none")
     try:
         client = Client(index.url, (USER, PASSWORD))

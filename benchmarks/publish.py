@@ -33,7 +33,7 @@ from tests.helpers.projects import commit, make_project
 USER, PASSWORD = "bench", "correct horse"
 OURS, UV, TWINE, PYTHON = (str(BIN / name) for name in ("pypi-publish", "uv", "twine", "python"))
 BACKENDS = {"hatchling": "<= 0.6", "setuptools": "<= 0.4", "uv_build": "<= 1"}
-"""What building and publishing with each may take, of uv."""
+"""Bounds for building and publishing with each, as parts of uv's time."""
 
 REPRODUCIBLE = ("hatchling", "uv_build")  # without SOURCE_DATE_EPOCH, which uv does not set
 MEGABYTE = 2**20
@@ -235,7 +235,7 @@ def _uploaded(bench: Bench, command: Command, count: int) -> Took:
 
 
 def _set_version(folder: Path, text: str) -> None:
-    """Give a project another version, and take away what was built of the last."""
+    """Give a project another version, and remove the files of the last."""
     shutil.rmtree(folder / "dist", ignore_errors=True)
     lines = (folder / "pyproject.toml").read_text().splitlines(keepends=True)
     changed = [f'version = "{text}"\n' if line.startswith("version = ") else line for line in lines]
@@ -243,7 +243,7 @@ def _set_version(folder: Path, text: str) -> None:
 
 
 def _with_files(commands: Sequence[Command], folder: Path) -> Iterator[Command]:
-    """Yield commands when they are needed; those that upload files are given what was built by then."""
+    """Yield commands when they are needed; those that upload files get the files built by then."""
     for command in commands:
         takes_files = command[0] == TWINE or command == [OURS, "upload"]
         yield [*command, *map(str, sorted((folder / "dist").iterdir()))] if takes_files else command

@@ -23,7 +23,7 @@ BACKENDS = ("hatchling", "setuptools", "flit_core", "poetry_core", "pdm_backend"
 
 
 def build_clone(project: Path, clone: Path, umask: int) -> dict[str, str]:
-    """Clone a project, build the clone, and return the digests of what was built by kind of file."""
+    """Clone a project, build the clone, and return the digests of the built files by kind."""
     before = os.umask(umask)
     try:
         subprocess.run(["git", "clone", "-q", str(project), str(clone)], check=True)
@@ -34,7 +34,7 @@ def build_clone(project: Path, clone: Path, umask: int) -> dict[str, str]:
 
 
 def compare(backend: str, second_umask: int) -> str:
-    """Build twice and return what is the same."""
+    """Build twice and return the kinds of files that are the same."""
     with TemporaryDirectory() as folder:
         project = make_project(Path(folder, "project"), backend=backend)
         commit(project)

@@ -1,4 +1,4 @@
-"""Running commands in turn, several rounds of them, and printing what their medians are to each other."""
+"""Running commands in turn, several rounds of them, and printing the ratios of their medians."""
 
 import os
 import statistics
@@ -19,7 +19,7 @@ Step = tuple[Path, Command]
 
 @dataclass(frozen=True)
 class Took:
-    """What a run of some commands took: seconds on the clock, seconds of processors, megabytes of the largest one."""
+    """The cost of a run of some commands: seconds on the clock, seconds of processors, megabytes of the largest one."""
 
     wall: float
     cpu: float
@@ -58,7 +58,7 @@ class Rounds:
         ]
 
     def run(self, steps: Iterable[Step]) -> Took:
-        """Run commands one after the other, each in its folder, and return what they took together."""
+        """Run commands one after the other, each in its folder, and return their total cost."""
         began, cpu, memory = time.perf_counter(), 0.0, 0.0
         for folder, command in steps:
             with (self.work / "log").open("wb") as log:

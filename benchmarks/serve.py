@@ -167,7 +167,7 @@ def fill(root: Path, projects: int, files_each: int) -> None:
 
 
 def copy_to_site(url: str, site: Path, paths: dict[str, tuple[str, str]]) -> None:
-    """Save what our index answers, so that nginx sends the same bytes."""
+    """Save our index's answers, so that nginx sends the same bytes."""
     for target, (path, accept) in paths.items():
         headers = {"Authorization": AUTHORIZATION, "Accept": accept}
         answer = requests.get(url + path, headers=headers, timeout=600)
@@ -222,7 +222,7 @@ def tokens(work: Path) -> None:
 
 
 def workers(work: Path, files: int) -> None:
-    """Compare two workers with one process: what each does with a second of processor time, and memory."""
+    """Compare two workers with one process: their answers for a second of processor time, and their memory."""
     roots = work / "one", work / "two"
     for root in roots:
         fill(root, files // 10, 10)
@@ -267,7 +267,7 @@ def processor_time(index: RunningIndex) -> float:
 
 
 def memory_share(pid: int) -> float:
-    """Return the megabytes of a process; what it shares with others counts in parts."""
+    """Return the megabytes of a process; shared memory counts in parts."""
     line = next(line for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines() if line.startswith("Pss:"))
     return int(line.split()[1]) / 1024
 

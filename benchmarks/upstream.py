@@ -204,7 +204,7 @@ def _as_html(body: bytes) -> bytes:
 
 @contextmanager
 def public_index(corpus: Corpus, distance: float = DISTANCE) -> Iterator[tuple[str, list[str]]]:
-    """Serve the corpus in a process of its own; yield the URL, and what counts its requests."""
+    """Serve the corpus in a process of its own; yield the URL, and the counter of its requests."""
     port = _free_port()
     reader, writer = os.pipe()
     pid = os.fork()

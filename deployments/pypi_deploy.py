@@ -1,5 +1,5 @@
 """
-The index on Modal: what it runs in, what it keeps, and the two functions that are reached from outside.
+The index on Modal: its image, its volumes, and its two public functions.
 
 `modal deploy deployments/pypi_deploy.py` puts it there. Every knob is an environment variable ``PYPI_DEPLOY_...`` at
 that time; docs/reference/modal.md lists them.
@@ -30,7 +30,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SOURCES = ROOT / "publisher"
 PACKAGES = Path("/data/packages")
 CREDENTIALS = Path("/credentials")
-PUBLIC_CACHE = Path("/var/cache/pypi-publish")  # the container's own disk: what is lost with it is fetched again
+PUBLIC_CACHE = Path("/var/cache/pypi-publish")  # the container's own disk: lost files are fetched again
 PORT = 8080
 REVISION = "PYPI_INDEX_REVISION"
 """The variable of a container that has the revision."""
@@ -41,7 +41,7 @@ COMMIT_TIMEOUT = 60
 
 @dataclass(frozen=True)
 class Knobs:
-    """What an operator may choose; the name of each in capitals after ``PYPI_DEPLOY_`` is its variable."""
+    """An operator's choices; the name of each in capitals after ``PYPI_DEPLOY_`` is its variable."""
 
     app: str = "pypiserver"
     data_volume: str = "pypiserver-data"
@@ -84,7 +84,7 @@ class Knobs:
         return cls(**chosen)
 
     def variables(self) -> dict[str, str]:
-        """Return what makes `read` choose the same: the container reads this file again."""
+        """Return the variables that make `read` choose the same: the container reads this file again."""
         return {self.PREFIX + field.name.upper(): str(getattr(self, field.name)) for field in fields(self)}
 
 
@@ -111,7 +111,7 @@ def imported_sources() -> frozenset[Path]:
 
 
 def is_left_out(file: Path) -> bool:
-    """Tell whether containers do without a file: they need what they import, and the data of the index."""
+    """Tell whether containers do without a file: they need the modules that they import, and the data of the index."""
     if file.suffix == ".py":
         return file not in imported_sources()
     return file.parts[0] != "server" or file.suffix == ".pyc" or any(part.startswith(".") for part in file.parts)
@@ -239,7 +239,7 @@ def in_bucket() -> dict[str, Any]:
 
 
 def public_url() -> str | None:
-    """Return the URL of the index: the first custom domain, else what Modal gave the deployment."""
+    """Return the URL of the index: the first custom domain, else the one that Modal gave the deployment."""
     if knobs.domain:
         return f"https://{knobs.domain.split(',')[0].strip()}/"
     with suppress(modal.exception.Error):  # outside a deployment, a function has no URL

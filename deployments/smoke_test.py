@@ -20,7 +20,7 @@ PATIENCE = float(os.environ.get("SMOKE_TEST_SECONDS", "120"))
 
 
 def main() -> int:
-    """Print what was found and return the number of faults."""
+    """Print findings and return the number of faults."""
     url = modal.Function.from_name(pypi_deploy.knobs.app, "server").get_web_url()
     if url is None:
         print("The function `server` has no URL.", file=sys.stderr)
@@ -34,7 +34,7 @@ def main() -> int:
 
 
 def _health_faults(session: http.IndexSession, url: str) -> Iterator[str]:
-    """Yield what is wrong with the health, once the new deployment answers or the patience is over."""
+    """Yield problems of the health, once the new deployment answers or the patience is over."""
     expected = {**HEALTH, "revision": pypi_deploy.revision(os.environ)}
     deadline = time.monotonic() + PATIENCE
     while True:
