@@ -35,12 +35,12 @@ class Costs:
     metadata: float = 33e-6
     file: float = 49e-6
     upload: float = 4.3e-3
-    first_page: float = 1.5e-3
-    base_memory: float = 52.0
-    memory_a_file: float = 150e-6
+    first_page: float = 1.2e-3
+    base_memory: float = 39.0
+    memory_a_file: float = 237e-6
     memory_a_loaded_project: float = 15e-3
-    base_start: float = 0.5
-    start_a_file: float = 4.1e-6
+    base_start: float = 0.35
+    start_a_file: float = 3.2e-6
     store_gets_a_look: int = 2
     store_requests_an_upload: tuple[int, int] = 2, 3
 

@@ -24,6 +24,8 @@ from publisher.server.siblings.locks import try_hold
 from tests.helpers.dists import make_wheel
 from tests.helpers.http import Client
 from tests.helpers.index import RunningIndex
+from tests.helpers.trust import ADMIN
+from tests.helpers.upstream import fake_upstream
 from tests.helpers.waiting import eventually, is_running
 from tests.helpers.workers import WorkerClient, connection_to, serving_workers, workers_of
 from tests.server.conftest import PASSWORD, USER, OwnIndex
@@ -275,3 +277,25 @@ def _refuses(url: str) -> bool:
     except ConnectionRefusedError:
         return True
     return False
+
+
+def test_workers_share_the_cache_of_public_packages_and_their_claims(own: OwnIndex, tmp_path: Path) -> None:
+    with fake_upstream() as fake:
+        fake.add(tmp_path, "public_one")
+        options = "--upstream", f"{fake.url}simple/", "--upstream-cache", str(tmp_path / "cache")
+        index, pids, clients = _start(own, *options)
+        paths = set()
+        for client in clients:
+            page = client.page("public-one")
+            paths.add(page["files"][0]["url"].partition("#")[0].removeprefix("/"))
+            assert client.get(next(iter(paths))).status_code == 200
+        assert len(paths) == 1
+        assert fake.count("file") == 1
+        wheel = make_wheel(tmp_path, "public_one", "9.0")
+        assert [client.upload(wheel).status_code for client in clients] == [403, 403]
+        claim = {"name": "public-one"}
+        admin = WorkerClient(index.url, None, pids[0])
+        assert admin.request("POST", "-/upstream/claim", json=claim, headers=ADMIN).status_code == 200
+        assert clients[1].upload(wheel).status_code == 200
+        assert clients[0].filenames("public-one") == [wheel.name]
+        assert index.stop() == 0

@@ -216,8 +216,7 @@ class Upstream:
         """Tell whether a name was passed on and may not be published here before an admin claims it."""
         if name in self.ledger.claims or await self.ownership.is_owned(name):
             return False
-        if name not in self.ledger.passed_on:
-            await self.refresh_ledger(strict=True)
+        await self.refresh_ledger(strict=True)  # another process may just have taken the claim, or passed it on
         return name in self.ledger.passed_on and name not in self.ledger.claims
 
     async def refresh_ledger(self, *, strict: bool = False) -> None:
