@@ -25,6 +25,10 @@ class FaultyStore:
         """The codes of errors that requests get in place of an answer."""
         self.lose = 0
         """How many requests are done whose answers get lost."""
+        self.refuse_path = ""
+        """What the paths of requests contain that are refused, none for an empty text."""
+        self.asked: list[str] = []
+        """The methods and paths of all requests."""
         self.cut = False
         """Whether every connection breaks."""
         self.url = ""
@@ -38,8 +42,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.store.asked.append(f"{self.command} {self.path}")
         if self.store.cut:
             self.close_connection = True
+        elif self.store.refuse_path and self.store.refuse_path in self.path:
+            self._refuse("InvalidAccessKeyId")
         elif self.store.refuse:
             self._refuse(self.store.refuse.pop(0))
         else:

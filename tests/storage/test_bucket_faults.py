@@ -102,11 +102,12 @@ def test_a_page_is_not_served_from_memory_for_long_when_the_store_is_gone(way: F
     asyncio.run(run())
 
 
-def test_a_large_upload_that_breaks_off_leaves_no_object(way: FaultyStore, tmp_path: Path) -> None:
+def test_a_large_upload_that_breaks_off_leaves_no_object_and_no_parts(way: FaultyStore, tmp_path: Path) -> None:
     objects = open_bucket(_index()[2])
     large = tmp_path / "large"
     large.write_bytes(bytes(20_000_000))
-    way.refuse += ["InvalidAccessKeyId"]  # the first part
+    way.refuse_path = "partNumber=2"
     with pytest.raises(StorageError):
         objects.upload("files/acme/upload/large", large, {})
     assert list(objects.walk("files")) == []
+    assert [each for each in way.asked if each.startswith("DELETE ") and "uploadId=" in each]

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -58,6 +59,20 @@ def test_a_version_is_known_without_waiting_and_follows_the_contents(world: Worl
                 assert other.known_version("file") == files.stat("file").version
             seen.add(other.known_version("file"))
         assert len(seen) == 3
+
+    asyncio.run(run())
+
+
+def test_a_storage_is_recent_for_no_longer_than_it_declares(world: World) -> None:
+    async def run() -> None:
+        storage = world.writer()
+        assert (storage.oldest_page > 0) == storage.shared
+        await storage.refresh()
+        refreshed = time.monotonic()
+        while storage.shared and storage.is_recent():
+            assert time.monotonic() - refreshed <= storage.oldest_page + 0.5
+            await asyncio.sleep(0.02)
+        assert storage.is_recent() == (storage.oldest_page == 0)
 
     asyncio.run(run())
 

@@ -132,6 +132,10 @@ class Storage(Protocol):
     shared: bool
     """Whether changes of other writers are seen only after `refresh`, and files must not stay open for long."""
     generation: int
+    oldest_page: float
+    """Seconds that another writer's change of a known file may go unnoticed; a new file is seen at once."""
+    is_rebuilt: bool
+    """Whether records are made anew from the files where they are missing; else they are the truth."""
 
     @property
     def news(self) -> News:

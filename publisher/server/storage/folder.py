@@ -274,6 +274,8 @@ class FolderStorage:
 
     shared = False
     generation = 0
+    oldest_page = 0.0
+    is_rebuilt = True
     reading_paused = False
 
     def __init__(

@@ -48,6 +48,8 @@ class VolumeStorage:
     """One container's view of a volume."""
 
     shared = True
+    oldest_page = RECENT
+    is_rebuilt = True
 
     def __init__(  # noqa: PLR0913 - a volume, its dictionary, and how long to wait for them
         self,

@@ -31,6 +31,8 @@ class BucketStorage:
     """One process's view of a folder in a bucket; reads come from the store itself."""
 
     shared = True
+    oldest_page = FRESH
+    is_rebuilt = False
     reading_paused = False
 
     def __init__(
