@@ -14,10 +14,15 @@ from publisher.errors import ConfigurationError, CredentialsError, IndexUnavaila
 
 @dataclass(frozen=True)
 class AccessHints:
-    """The next step when an index refuses, and when it has nothing of the kind; empty where every index has it."""
+    """
+    The next step when an index refuses, does not know a name, or has nothing of the kind.
+
+    The last is empty where every index has it.
+    """
 
     refused: str = f"Use your account's password (--username), or the index's AUTH_TOKEN in {TOKEN_VARIABLE}."
     not_offered: str = ""
+    unknown: str | None = None
 
 
 class AccessClient:
@@ -57,6 +62,6 @@ class AccessClient:
         if status in {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}:
             if self._hints.not_offered and not text.startswith("There is no"):
                 raise NotOfferedError(f"{self._url}: {text}", hint=self._hints.not_offered)
-            raise PublishError(f"{self._url}: {text}")
+            raise PublishError(f"{self._url}: {text}", hint=self._hints.unknown)
         if not response.ok or response.is_redirect:
             raise IndexUnavailableError(f"{self._url} answered {status}: {text}", hint="Run the same command again.")

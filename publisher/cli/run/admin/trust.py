@@ -20,6 +20,7 @@ _OWN_WORKFLOW = ".github/workflows/publish.yaml"
 _HINTS = AccessHints(
     refused=f"Use an account that manages the project, or the index's AUTH_TOKEN in {TOKEN_VARIABLE}.",
     not_offered="It needs an index of pypi-publish with --public-url.",
+    unknown="`pypi-publish trust list` shows the names.",
 )
 
 

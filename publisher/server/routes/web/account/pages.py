@@ -9,7 +9,6 @@ from publisher.server.auth.sessions.sessions import Session, Sessions
 from publisher.server.http.forwarding import place_of
 from publisher.server.http.messages import Headers, HttpError, Request, Response
 from publisher.server.routes.accounts import AccountRoutes
-from publisher.server.routes.authorization import principal_of
 from publisher.server.routes.web.account.api_calls import ApiCalls
 from publisher.server.routes.web.account.cookies import no_session_cookie, session_cookie, session_of
 from publisher.server.routes.web.account.forms import PLACE, OwnForms
@@ -28,6 +27,7 @@ class AccountPages:
         self._site = site
         self._sessions = sessions
         self._accounts = accounts
+        self._api = api
         self._forms = OwnForms(sessions)
         self._tokens = TokenForms(api)
         self._publishers = PublisherForms(api)
@@ -147,10 +147,10 @@ class AccountPages:
     async def _account_page(
         self, request: Request, session: Session, *, problem: str = "", status: int = 200, new_token: str = ""
     ) -> Response:
-        principal = principal_of(request)
+        about = await self._api.get(request, "whoami")  # with the projects that name the account as maintainer
         values: dict[str, Any] = {
             "token": await self._forms.token(session),
-            "grants": [(sorted(grant.rights), grant.pattern) for grant in principal.grants],
+            "grants": [(grant["rights"], grant["projects"]) for grant in (about or {}).get("grants", [])],
             "problem": problem,
             "done": _query(request, "done"),
             "new_token": new_token,

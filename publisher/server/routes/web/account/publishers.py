@@ -22,7 +22,12 @@ class PublisherForms:
             found = await self._api.get(request, "-/trust")
         except (HttpError, AuthError):  # it does not know its URL, or the account manages nothing
             return None
-        return found.get("publishers", []) if found is not None else None
+        if found is None:
+            return None
+        return [
+            {**each, "lost": [project for project, by in each["standing"].items() if not by]}
+            for each in found.get("publishers", [])
+        ]
 
     async def add(self, request: Request, fields: Mapping[str, str]) -> str:
         """Trust a workflow of a repository on GitHub."""

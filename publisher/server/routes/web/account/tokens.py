@@ -27,7 +27,8 @@ class TokenForms:
         found = await self._api.get(request, "-/tokens")
         if found is None:
             return None
-        return [each for each in found.get("tokens", []) if each.get("owner") == request.username]
+        own = [each for each in found.get("tokens", []) if each.get("owner") == request.username]
+        return [{**each, "lost": _lost(each)} for each in own]
 
     async def create(self, request: Request, fields: Mapping[str, str]) -> str:
         """Make a token and return its text."""
@@ -53,3 +54,12 @@ class TokenForms:
             raise HttpError(422, f"To revoke the token {name[:64]}, type its name.")
         await self._api.delete(request, f"-/tokens/{quote(name, safe='')}")
         return PLACE
+
+
+def _lost(token: Mapping[str, Any]) -> list[str]:
+    """Return the rights that a token was given and its owner lacks now."""
+    now = {grant["projects"]: grant["rights"] for grant in token["rights-now"]}
+    missing = [
+        (set(grant["rights"]) - set(now.get(grant["project"], ())), grant["project"]) for grant in token["grants"]
+    ]
+    return [f"{', '.join(sorted(rights))} on {project}" for rights, project in missing if rights]
