@@ -4,7 +4,7 @@ from publisher.server.auth.principal import Principal, Right
 from publisher.server.http.messages import HttpError, Request
 from publisher.server.names.filenames import normalize
 from publisher.server.names.versions import newest_first
-from publisher.server.routes.simple import file_url
+from publisher.server.routes.rendering.projects import file_url
 from publisher.server.settings import CLIENT_NAME
 from publisher.server.store.interface import PackageCatalog
 from publisher.server.store.projects import StoredFile

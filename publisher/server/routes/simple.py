@@ -1,31 +1,21 @@
 """The simple API: all projects, and the files of each, in JSON and HTML (PEP 503, 592, 629, 658, 691, 700, 714)."""
 
-import html
-import json
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
 from contextlib import suppress
-from functools import cache
-from typing import Any
 from urllib.parse import quote
 
-from packaging.version import Version
-
 from publisher.limits import LIMITS
-from publisher.project.versions import parse_version
 from publisher.server.http.messages import HttpError, Request, Response, redirect
 from publisher.server.names.filenames import is_name, normalize
-from publisher.server.names.versions import newest_first
 from publisher.server.routes.authorization import Authorization
 from publisher.server.routes.page_memory import JSON, Page, make_page, negotiate
 from publisher.server.routes.public.packages import PublicRoutes
+from publisher.server.routes.rendering.lists import NameOrder, index_html, index_json
+from publisher.server.routes.rendering.projects import ordered, project_html, project_json
 from publisher.server.settings import ServerSettings
 from publisher.server.storage.errors import StorageError, StorageUnavailableError
 from publisher.server.store.interface import PackageCatalog
-from publisher.server.store.projects import StoredFile
 from publisher.server.upstream.errors import NotUpstreamError
-
-API_VERSION = "1.4"
 
 OWN_ALONE = "own-packages"
 """The preference (RFC 7240) of a client that publishes: other indexes are not asked for a name that is new here."""
@@ -47,6 +37,7 @@ class SimplePages:
         self._public = public
         self._pages: OrderedDict[tuple[str, str, str], Page] = OrderedDict()
         self._size = 0
+        self._order = NameOrder()
 
     async def answer(self, request: Request, name: str) -> Response:
         """Return the list of projects for an empty name, else the page of the project."""
@@ -85,10 +76,11 @@ class SimplePages:
         scope = await self._authorization.read_scope(request)
         page = self._recall(key, self._catalog.revision) if scope.is_everything else None
         if page is None:
-            names = sorted(scope.only(self._catalog.names()))
-            make = _index_json if kind == JSON else _index_html
-            revision = self._catalog.revision
-            page = await self._catalog.in_thread(lambda: make_page(make(names), kind, revision))
+            make = index_json if kind == JSON else index_html
+            names, revision = self._catalog.names(), self._catalog.revision
+            page = await self._catalog.in_thread(
+                lambda: make_page(make(scope.only(self._order.sorted(names))), kind, revision)
+            )
             if scope.is_everything:
                 self._keep(key, page)
         return page.answer(request)
@@ -112,10 +104,9 @@ class SimplePages:
             return last.answer(request)  # its volume is busy for now: what was right before is better than nothing
         page = self._recall(key, project.revision)
         if page is None:
-            make: Callable[..., bytes] = _project_json if kind == JSON else _project_html
+            make = project_json if kind == JSON else project_html
             revision = project.revision
-            ordered = _ordered(files)
-            page = await self._catalog.in_thread(lambda: make_page(make(name, ordered, prefix), kind, revision))
+            page = await self._catalog.in_thread(lambda: make_page(make(name, ordered(files), prefix), kind, revision))
             self._keep(key, page)
         return page.answer(request)
 
@@ -144,96 +135,3 @@ class SimplePages:
 
 def _wants_own_alone(request: Request) -> bool:
     return request.header(b"prefer") == OWN_ALONE
-
-
-def file_url(file: StoredFile, prefix: str) -> str:
-    """Return the path of a file's URL: it ends in the file name, under the same root as the pages."""
-    return f"{prefix}/packages/{quote(file.url_path, safe='/+!~')}"
-
-
-def _ordered(files: Mapping[str, StoredFile]) -> list[StoredFile]:
-    """Return files by version, oldest first, as installers and people expect them."""
-
-    @cache
-    def version_key(text: str) -> tuple[bool, Version | str]:
-        version = parse_version(text)
-        return (False, text) if version is None else (True, version)
-
-    return sorted(files.values(), key=lambda file: (version_key(file.version), file.filename))
-
-
-def _index_json(names: list[str]) -> bytes:
-    return _json({"meta": {"api-version": API_VERSION}, "projects": [{"name": name} for name in names]})
-
-
-def _index_html(names: list[str]) -> bytes:
-    links = "\n".join(f'<a href="{quote(name)}/">{html.escape(name)}</a><br>' for name in names)
-    return _html("Simple index", links)
-
-
-def _project_json(name: str, files: list[StoredFile], prefix: str) -> bytes:
-    page = {
-        "meta": {"api-version": API_VERSION},
-        "name": name,
-        "versions": newest_first(file.version for file in files)[::-1],
-        "files": [_file_json(file, prefix) for file in files],
-    }
-    return _json(page)
-
-
-def _file_json(file: StoredFile, prefix: str) -> dict[str, Any]:
-    """Return a file's entry; keys without a value are left out, because uv fails on most that are null."""
-    metadata = file.metadata
-    entry: dict[str, Any] = {
-        "filename": file.filename,
-        "url": file_url(file, prefix),
-        "hashes": {"sha256": metadata.sha256},
-        "size": metadata.size,
-        "upload-time": metadata.uploaded,
-        "yanked": False if file.yanked is None else file.yanked or True,
-    }
-    if metadata.requires_python is not None:
-        entry["requires-python"] = metadata.requires_python
-    if metadata.metadata_sha256 is not None:
-        entry["core-metadata"] = {"sha256": metadata.metadata_sha256}
-        entry["data-dist-info-metadata"] = entry["core-metadata"]  # pip 22.3 to 23.1.2 take no object at another key
-    return entry
-
-
-def _project_html(name: str, files: list[StoredFile], prefix: str) -> bytes:
-    return _html(f"Links for {name}", "\n".join(_anchor(file, prefix) for file in files))
-
-
-def _anchor(file: StoredFile, prefix: str) -> str:
-    metadata = file.metadata
-    attributes = {"href": f"{file_url(file, prefix)}#sha256={metadata.sha256}"}
-    if metadata.requires_python is not None:
-        attributes["data-requires-python"] = metadata.requires_python
-    if file.yanked is not None:
-        attributes["data-yanked"] = file.yanked
-    if metadata.metadata_sha256 is not None:
-        attributes["data-dist-info-metadata"] = attributes["data-core-metadata"] = f"sha256={metadata.metadata_sha256}"
-    written = " ".join(f'{name}="{html.escape(value)}"' for name, value in attributes.items())
-    return f"<a {written}>{html.escape(file.filename)}</a><br>"
-
-
-def _json(page: Any) -> bytes:
-    return json.dumps(page, separators=(",", ":"), ensure_ascii=False).encode()
-
-
-def _html(title: str, body: str) -> bytes:
-    text = html.escape(title)
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="pypi:repository-version" content="{API_VERSION}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{text}</title>
-</head>
-<body>
-<h1>{text}</h1>
-{body}
-</body>
-</html>
-""".encode()

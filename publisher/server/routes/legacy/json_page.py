@@ -3,7 +3,7 @@
 from publisher.server.http.messages import HttpError, Request, Response, json_response, redirect
 from publisher.server.names.filenames import is_name, normalize
 from publisher.server.names.versions import newest_first
-from publisher.server.routes.simple import file_url
+from publisher.server.routes.rendering.projects import file_url
 from publisher.server.store.interface import PackageCatalog
 
 

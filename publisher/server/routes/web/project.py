@@ -10,7 +10,7 @@ from publisher.project.versions import same_version
 from publisher.server.http.messages import HttpError, Request, Response, redirect
 from publisher.server.names.filenames import is_name, normalize
 from publisher.server.routes.authorization import ReadScope
-from publisher.server.routes.simple import file_url
+from publisher.server.routes.rendering.projects import file_url
 from publisher.server.routes.web.page_records import FileDetails
 from publisher.server.routes.web.releases import ReleaseView, shown_first
 from publisher.server.routes.web.site import Site

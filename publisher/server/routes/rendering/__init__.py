@@ -1,0 +1,1 @@
+"""The bodies of the simple API's pages."""
