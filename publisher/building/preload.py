@@ -1,4 +1,4 @@
-"""Which modules the hooks of build backends import, remembered so that they are imported once for all hooks."""
+"""Modules that hooks of build backends import, remembered to import them once for all hooks."""
 
 import hashlib
 import json

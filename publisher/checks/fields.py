@@ -44,7 +44,7 @@ SUMMARY_LIMIT = 512
 LABEL_LIMIT = 32
 
 _MISSPELT = 0.8
-"""How alike, of 1, a key and a known one are when the known one is meant."""
+"""Similarity, of 1, from which a key is taken for a misspelled known one."""
 
 _REFERENCE = re.compile(r"\s*[^\W\d]\w*(\.[^\W\d]\w*)*\s*(:\s*[^\W\d]\w*(\.[^\W\d]\w*)*\s*)?(\[.*\])?\s*")
 _SCRIPT_NAME = re.compile(r"[\w.][\w.\- ]*(?<![ .])")

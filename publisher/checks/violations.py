@@ -40,7 +40,7 @@ class Rule:
     fixable: bool = False
     """Whether ``--fix`` fixes it."""
     publish: Enforcement | None = None
-    """Where `publish` is milder or stricter than `check`."""
+    """Levels in which `publish` differs from `check`."""
 
     @property
     def enforcement(self) -> Enforcement:

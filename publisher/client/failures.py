@@ -1,4 +1,4 @@
-"""Why a request got no answer: the cause of every failure of the network, TLS, a proxy or a URL, and its remedy."""
+"""Causes and remedies of requests without an answer: network, TLS, proxies and URLs."""
 
 import os
 import socket

@@ -110,7 +110,7 @@ class Probe:
 
     response: Response
     certificate_end: dt.datetime | None
-    """When the certificate expires; None without TLS."""
+    """Expiry of the certificate; None without TLS."""
 
     @property
     def status(self) -> int:

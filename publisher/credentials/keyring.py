@@ -13,7 +13,7 @@ from publisher.errors import CredentialsError
 from publisher.secret import Secret
 
 _EMPTY = ("fail ", "null ", "chainer ", "pypi-publish ")
-"""How the names of backends begin that hold nothing; the last one is our own."""
+"""Prefixes of backends that hold nothing; the last one is our own."""
 
 _PLAIN_TEXT = ("plaintext", "the demo's own")
 """Parts of the names of backends that keep passwords unencrypted."""

@@ -1,4 +1,4 @@
-"""Who a person is at an index: logging in, logging out, asking."""
+"""A person's login at an index: logging in, logging out, asking."""
 
 from collections.abc import Callable
 from contextlib import closing

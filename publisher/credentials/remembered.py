@@ -1,4 +1,4 @@
-"""Which user name a person last logged in with at which index; never a password."""
+"""The user name of the last login at each index; never a password."""
 
 import json
 from collections.abc import Callable, Iterator

@@ -44,7 +44,7 @@ class TrustedLogin:
     minted: Callable[[Secret], object] = field(default=lambda _: None)
     going_on: Callable[[str], object] = field(default=lambda _: None)
     reason: str | None = None
-    """Why there is no token, once that is known."""
+    """The reason for having no token, once that is known."""
     _found: Credentials | None = None
     _url: IndexUrl | None = None
     _at: float = 0.0

@@ -8,7 +8,7 @@ _BEGIN = "#>>>pypi-publish-config-"
 _END = "#<<<pypi-publish-config-"  # one word: Python's netrc takes a second one in a comment for a part of an entry
 _HIDDEN = "#| "
 MARKS = (_BEGIN, _END)
-"""How the lines begin that stand around those that were put in."""
+"""Prefixes of the lines around inserted ones."""
 
 _UNENDED = ":the-line-before-had-no-end"
 _MADE = ":the-file-is-made-of-these-lines"

@@ -1,4 +1,4 @@
-"""Which commit of which repository this installation was made from."""
+"""The repository and commit that this installation was made from."""
 
 import json
 import re

@@ -17,7 +17,7 @@ from publisher.client.url import IndexUrl
 from publisher.secret import Credentials
 
 _EXAMINED = 20
-"""How many projects of an index are looked at for one that has a wheel."""
+"""Maximum number of projects that are searched for one with a wheel."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from publisher.errors import ConfigurationError, CredentialsError, IndexUnavaila
 
 
 class DiagnosisLevel(StrEnum):
-    """How grave a diagnosis is; all is well without warnings and problems."""
+    """Severity of a diagnosis; all is well without warnings and problems."""
 
     OK = "ok"
     NOTE = "note"

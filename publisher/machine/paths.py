@@ -1,4 +1,4 @@
-"""Where a machine keeps the configuration files of tools."""
+"""Places of tools' configuration files on a machine."""
 
 import os
 import sys

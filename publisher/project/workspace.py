@@ -1,4 +1,4 @@
-"""Which projects the root of a repository with several of them stands for."""
+"""Projects of a repository's root that has several."""
 
 import glob
 from collections.abc import Iterable, Iterator, Mapping, Sequence

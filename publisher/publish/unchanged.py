@@ -1,4 +1,4 @@
-"""Which projects need not be built, because the index has their version and they were not changed since."""
+"""Projects that need no build, because the index has their version and they are unchanged since."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""How one index is to behave: decided once, at the edge."""
+"""The settings of one index, decided once, at the edge."""
 
 import enum
 from dataclasses import dataclass, field

@@ -73,7 +73,7 @@ class IndexProtocol(HttpToolsProtocol):
         self._answered = False
         """Whether the request whose end is still to come was answered at once."""
         self._now = self.loop.time()
-        """When the newest bytes came."""
+        """Time of the newest bytes."""
         self._idle_since: float | None = None
         """Since when nothing is owed, after an answer that was given at once; uvicorn's timer follows other answers."""
         self._common_headers: tuple[object, bytes] = None, b""
@@ -91,7 +91,7 @@ class IndexProtocol(HttpToolsProtocol):
         self._body_size = 0
         self._body_total = 0
         self._unsent = (0, 0.0)
-        """How many bytes wait to be sent, and since when there are that many."""
+        """The number of bytes that wait to be sent, and the time since they are that many."""
 
     def on_message_begin(self) -> None:
         """Begin a request."""

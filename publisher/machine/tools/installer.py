@@ -71,7 +71,7 @@ class Trial:
     version: str | None
     hint: str
     reason: str | None = None
-    """Why it failed, where that is known better than the tool says it."""
+    """The cause of a failure, where it is known better than from the tool's output."""
 
     def failure(self, candidate: Candidate) -> str | None:
         """Return why the package was not downloaded from the index; None when it was."""

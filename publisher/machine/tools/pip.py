@@ -35,7 +35,7 @@ from publisher.project.versions import parse_version
 
 _INDEXES = frozenset({"index-url", "extra-index-url", "no-index", "keyring-provider"})
 _SECTIONS = ("global", "install", ":env:")
-"""Where `pip install` looks for an option; a later one wins."""
+"""Sections in which `pip install` looks for an option; a later one wins."""
 
 _ENVIRONMENT = {"PIP_RETRIES": "0", "PIP_DEFAULT_TIMEOUT": "10", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
 _REFUSED = ("EOFError", "401 Error", "Credentials not correct", "No matching distribution")

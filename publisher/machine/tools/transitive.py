@@ -1,4 +1,4 @@
-"""Which packages of an index a project gets through others of that index."""
+"""Packages of an index that a project gets through others of that index."""
 
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import closing

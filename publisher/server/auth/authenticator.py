@@ -1,4 +1,4 @@
-"""Who sends a request: credentials verified against the accounts, and remembered while the account stays as it is."""
+"""Authentication: credentials verified against the accounts, and remembered while the account stays as it is."""
 
 import asyncio
 import hashlib

@@ -10,7 +10,7 @@ from publisher.server.auth.principal import Principal
 from publisher.server.siblings.news import News, NoNews
 
 KEPT = 4096
-"""How many decisions are kept."""
+"""Number of decisions that are kept."""
 
 _LONGEST = 512
 """Characters of a path up to which its decision is kept."""

@@ -42,7 +42,7 @@ class LoadedAccounts:
     version: str | None
     settled_at: float
     doubtful: str | None = None
-    """Why it may not call any password wrong; None if it may."""
+    """The reason why it may not call any password wrong; None if it may."""
 
 
 class Users:

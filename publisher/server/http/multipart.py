@@ -14,7 +14,7 @@ _BOUNDARY = re.compile(rb"[0-9A-Za-z'()+_,\-./:=? ]{1,70}")
 
 
 class Sink(Protocol):
-    """Where the bytes of the form's file go."""
+    """Sink for the bytes of the form's file."""
 
     def begin(self, filename: str, fields: "Fields") -> None:
         """The file part begins; ``fields`` are those that came before it."""

@@ -17,7 +17,7 @@ UPSTREAM = f"{DOT_FOLDER}/upstream"
 
 @dataclass
 class CopyResult:
-    """How much was copied, and how much was there already."""
+    """The numbers of copied files and of those that were there already."""
 
     projects: int = 0
     copied: int = 0

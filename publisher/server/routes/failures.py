@@ -62,7 +62,7 @@ _CHALLENGES: dict[type[DomainError], bytes] = {
     CredentialsRefusedError: b'Basic realm="pypi", charset="UTF-8"',
     AdminTokenRefusedError: b'Bearer realm="pypi"',
 }
-"""Which credentials to send instead."""
+"""Challenges for other credentials."""
 
 
 def http_error(error: HttpError | DomainError) -> HttpError:

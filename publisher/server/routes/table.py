@@ -39,7 +39,7 @@ FromMemory = Callable[[Request, str], Response | None]
 
 
 _REMEMBERED, _REMEMBERED_LENGTH = 4096, 512
-"""How many paths the table remembers, and the characters of the longest of them."""
+"""The number of paths that the table remembers, and the characters of the longest of them."""
 
 _LONGEST_NAME = LIMITS.distributions.filename + len(".metadata.asc")
 

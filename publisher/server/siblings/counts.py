@@ -19,7 +19,7 @@ _RECORD = struct.Struct("=qd")
 
 
 class FailureCounts(Protocol):
-    """How many attempts of a lane have failed lately, and its turn among processes."""
+    """The number of recent failures of a lane, and its turn among processes."""
 
     def get(self, lane: Lane) -> int:
         """Return the failures that count."""

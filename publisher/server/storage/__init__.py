@@ -1,1 +1,1 @@
-"""Where bytes live."""
+"""Storages of files: a folder, a volume, a bucket."""

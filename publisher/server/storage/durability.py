@@ -1,4 +1,4 @@
-"""Why the disk refused to write, as a domain error."""
+"""Failures of the disk as domain errors."""
 
 import errno
 import logging

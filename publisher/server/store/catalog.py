@@ -84,7 +84,7 @@ class Catalog:
 
     @property
     def unavailable_reason(self) -> str | None:
-        """Why the folder can't be served, None while it can."""
+        """The reason why the folder can't be served, None while it can."""
         return self._watch.unavailable_reason or self.owned.lost_reason
 
     @property
@@ -94,7 +94,7 @@ class Catalog:
 
     @property
     def spool_folder(self) -> Path:
-        """Where files are written while they come in."""
+        """The folder for files that come in."""
         return spool_folder(self.dot_folder, shared=self._storage.shared)
 
     @property

@@ -40,7 +40,7 @@ class PackageCatalog(Protocol):
 
     @property
     def unavailable_reason(self) -> str | None:
-        """Why the packages can't be served, None while they can."""
+        """The reason why the packages can't be served, None while they can."""
 
     @property
     def is_shared(self) -> bool:

@@ -66,7 +66,7 @@ class OwnedNames:
         self._records = records
         self._workers = workers
         self.lost_reason: str | None = None
-        """Why the package storage is taken for lost, None while it is not."""
+        """The reason why the package storage is taken for lost, None while it is not."""
         self._identifier: str | None = None
         self._names: set[str] = set()
         self._new_names = NewNames()

@@ -1,4 +1,4 @@
-"""Which files lie in the package folders, and whether that has changed since they were last read."""
+"""Scans of the package folders, and their differences."""
 
 import enum
 import logging

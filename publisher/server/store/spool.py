@@ -57,7 +57,7 @@ class Spool:
 
     @property
     def content(self) -> bytes | Path:
-        """Where the file is once it is finished, or all of its bytes."""
+        """The path of the finished file, or all of its bytes."""
         return self._content if self._path is None else self._path
 
     def hash_with(self, algorithms: Iterable[str]) -> None:

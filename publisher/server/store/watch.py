@@ -1,4 +1,4 @@
-"""When to read the package folders again: their times are compared at each request, within a share of the time."""
+"""Watch over the package folders: their times are compared at each request, within a share of the time."""
 
 import asyncio
 import logging
@@ -36,7 +36,7 @@ class FolderWatch:
         self._storage = storage
         self._workers = workers
         self.unavailable_reason: str | None = "the package folder was not read yet"
-        """Why the folder can't be served, None while it can."""
+        """The reason why the folder can't be served, None while it can."""
         self.begun_scans = 0
         self.own_changes = OwnChanges()
         self.after_scan: Callable[[], None] = lambda: None

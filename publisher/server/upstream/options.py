@@ -13,7 +13,7 @@ from publisher.server.settings import UpstreamSettings, UpstreamSource
 from publisher.server.upstream.policy.policy_file import PolicyFile, check_url, read_policy
 
 VARIABLES = "PYPI_INDEX_UPSTREAM"
-"""How the variables with an upstream's user name and password begin."""
+"""Prefix of the variables with an upstream's user name and password."""
 
 _AGE = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])", re.IGNORECASE)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}

@@ -1,4 +1,4 @@
-"""Who owns a name: the question that lists, downloads, metadata, pages and uploads all ask here."""
+"""Ownership of names: lists, downloads, metadata, pages and uploads all ask here."""
 
 from collections.abc import Sequence
 from typing import Protocol

@@ -11,7 +11,7 @@ from publisher.server.auth.audit.days import FOLDER, days_of
 from publisher.server.storage.base import Files
 
 NEWEST = 10_000
-"""How many events one answer has at the most: the newest ones."""
+"""Maximum number of events in one answer, the newest ones."""
 
 
 @dataclass(frozen=True)

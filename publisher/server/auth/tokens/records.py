@@ -15,7 +15,7 @@ KEY = "tokens.json"
 
 FORMAT = 1
 TOKENS_EACH = 200
-"""How many tokens an account may have."""
+"""Maximum number of tokens of an account."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
 

@@ -77,7 +77,7 @@ class BucketCatalog:
 
     @property
     def unavailable_reason(self) -> str | None:
-        """Why the bucket can't be served, None while it can."""
+        """The reason why the bucket can't be served, None while it can."""
         return self.owned.lost_reason
 
     @property
@@ -92,7 +92,7 @@ class BucketCatalog:
 
     @property
     def spool_folder(self) -> Path:
-        """Where files are written while they come in."""
+        """The folder for files that come in."""
         return spool_folder(Path(gettempdir()), shared=True)
 
     def is_current(self, name: str | None = None) -> bool:

@@ -33,7 +33,7 @@ class BucketOwnedNames:
         self._in_state: set[str] = set()
         self._checked = float("-inf")
         self.lost_reason: str | None = None
-        """Why the bucket is taken for lost, None while it is not."""
+        """The reason why the bucket is taken for lost, None while it is not."""
 
     async def start(self) -> None:
         """Compare the bucket with the list, or begin the list."""

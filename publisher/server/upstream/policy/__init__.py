@@ -1,1 +1,1 @@
-"""Which public files are passed on: settings, exceptions, and the decision."""
+"""The policy for public files: settings, exceptions, and the decision."""

@@ -1,4 +1,4 @@
-"""Where the facts about public names are kept: small immutable records beside the packages."""
+"""Storage of facts about public names: small immutable records beside the packages."""
 
 import asyncio
 import re
