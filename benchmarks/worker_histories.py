@@ -115,6 +115,8 @@ class History:
                     self.look(self.client(pid), f"after operation {number}")
         for pid in serving_workers(self.index):
             self.look(self.client(pid), "at the end")
+        for name in self.heard.tokens:  # an account has no more than 200
+            self.client(pids[0]).request("DELETE", f"-/tokens/{name}")
         self.connections.close()
         return self.faults
 
@@ -221,13 +223,15 @@ def main() -> int:
     with TemporaryDirectory(prefix="histories-", ignore_cleanup_errors=True) as place:
         index = RunningIndex.start(Path(place) / "index", "--workers", "2", "--log-format", "none")
         index.add_user(USER, PASSWORD)
-        for seed in range(first, first + count):
-            faults = History(index, seed, Path(place) / f"uploads-{seed}").run()
-            for fault in faults:
-                print(f"history {seed}: {fault}", flush=True)
-            wrong += bool(faults)
-        killed = index.log.read_text().count("SIGKILL")
-        code = index.stop()
+        try:
+            for seed in range(first, first + count):
+                faults = History(index, seed, Path(place) / f"uploads-{seed}").run()
+                for fault in faults:
+                    print(f"history {seed}: {fault}", flush=True)
+                wrong += bool(faults)
+        finally:
+            killed = index.log.read_text().count("SIGKILL")
+            code = index.stop()
     seconds = time.monotonic() - started
     print(f"{count} histories from seed {first}, {killed} workers killed: {wrong} wrong, {seconds:.0f} s")
     return int(wrong > 0 or code != 0)

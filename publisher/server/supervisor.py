@@ -125,7 +125,7 @@ class Supervisor:
             self._is_worker = True
             for each in (reading, self._woken, self._wake, self._held, *(s.report for s in self._slots if s.pid)):
                 os.close(each)
-            self._become_worker(WorkerPipes(writing, self._lifeline), blocked)
+            self._become_worker(WorkerPipes(writing, self._lifeline, is_first=slot is self._slots[0]), blocked)
         signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
         os.close(writing)
         slot.pid, slot.report, slot.serves, slot.error, slot.began = pid, reading, False, None, time.monotonic()

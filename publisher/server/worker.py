@@ -1,6 +1,7 @@
 """A worker's end of the pipes to its supervisor: it reports that it serves, or its failure, and notices its end."""
 
 import json
+import logging
 import os
 from contextlib import suppress
 
@@ -16,14 +17,21 @@ class ReportedError(PublishError):
 
 
 class WorkerPipes:
-    """``report`` is written here; ``lifeline`` is readable once the supervisor has ended."""
+    """
+    ``report`` is written here; ``lifeline`` is readable once the supervisor has ended.
 
-    def __init__(self, report: int, lifeline: int) -> None:
+    Of equal workers the first one logs what is wrong at the start.
+    """
+
+    def __init__(self, report: int, lifeline: int, *, is_first: bool = True) -> None:
         self._report = report
         self.lifeline = lifeline
+        if not is_first:
+            logging.disable(logging.WARNING)
 
     def serves(self) -> None:
         """Report that requests are answered."""
+        logging.disable(logging.NOTSET)
         self._send({"serves": True})
 
     def fails(self, error: PublishError) -> None:

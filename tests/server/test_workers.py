@@ -42,9 +42,13 @@ def _start(own: OwnIndex, *options: str) -> tuple[RunningIndex, list[int], list[
 
 
 def test_workers_share_one_address_one_banner_and_a_log_of_whole_lines(own: OwnIndex) -> None:
+    (own.folder / "index").mkdir()
+    (own.folder / "index" / "htpasswd").write_text("dan:!\n")
     index, pids, clients = _start(own)
+    index.add_user(USER, PASSWORD)
     assert len(set(pids)) == 2
     assert index.log.read_text().count("Serving ") == 1
+    assert index.log.read_text().count("accounts are locked") == 1
     for client in clients:
         assert client.get("simple/").status_code == 200
     long = "x" * 6000  # more than a pipe takes in one piece
