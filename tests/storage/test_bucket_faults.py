@@ -19,6 +19,9 @@ from tests.helpers.dists import make_wheel
 from tests.helpers.faulty_store import FaultyStore, faulty_way
 from tests.helpers.object_store import ObjectStore
 
+WIDE = pytest.mark.wide
+ERRORS_OF_A_BUSY_STORE = ("ServiceUnavailable", "InternalError")
+
 
 @pytest.fixture
 def way(object_store: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyStore]:
@@ -35,7 +38,7 @@ def _index() -> tuple[BucketCatalog, BucketChanges, str]:
     return catalog, BucketChanges(settings, catalog, storage), url
 
 
-@pytest.mark.parametrize("code", ["SlowDown", "ServiceUnavailable", "InternalError"])
+@pytest.mark.parametrize("code", ["SlowDown", *(pytest.param(code, marks=WIDE) for code in ERRORS_OF_A_BUSY_STORE)])
 def test_a_busy_store_is_asked_again(way: FaultyStore, tmp_path: Path, code: str) -> None:
     async def run() -> None:
         catalog, changes, _ = _index()
@@ -48,7 +51,7 @@ def test_a_busy_store_is_asked_again(way: FaultyStore, tmp_path: Path, code: str
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("lost", range(1, 6))
+@pytest.mark.parametrize("lost", [3, *(pytest.param(lost, marks=WIDE) for lost in (1, 2, 4, 5))])
 def test_an_upload_whose_answers_get_lost_is_stored_once_or_said_to_be_uncertain(
     way: FaultyStore, tmp_path: Path, lost: int
 ) -> None:
