@@ -15,7 +15,7 @@ READY := $(VENV)/.ready
 WHEELS := $(VENV)/wheels
 IMAGE := $(VENV)/image
 CLIENTS := $(VENV)/clients
-BENCHMARKS := serve writing publish upstream pages checks
+BENCHMARKS := serve writing lag publish upstream pages checks
 
 help:
 	@echo 'make demo   set up .venv, then build, publish and install a package through an index on this machine'
