@@ -1,6 +1,7 @@
 """A project of the index: its files and their metadata."""
 
 import asyncio
+import itertools
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,8 @@ from publisher.server.store.metadata import FileMetadata, ReleaseState
 
 VERIFY_AFTER = 2.0
 """Seconds after which the sizes and times of a project's files are compared with its record again."""
+
+_revisions = itertools.count(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +37,12 @@ class Project:
     """The directory of each file."""
     files: dict[str, StoredFile] | None = None
     state: ReleaseState | None = None
-    revision: int = 0
-    """Grows with every change, so that pages made from an older one are known to be old."""
+    revision: int = field(default_factory=lambda: next(_revisions))
+    """
+    Grows with every change, so that pages made from an older one are known to be old.
+
+    No two projects have the same one, so that a project that returns is not taken for the one of its name before.
+    """
     verified: float = 0.0
     loading: asyncio.Task[None] | None = None
     _spellings: dict[Identity, list[str]] | None = None
@@ -77,4 +84,4 @@ class Project:
         """Have the metadata read again."""
         self.files = None
         self.state = None
-        self.revision += 1
+        self.revision = next(_revisions)

@@ -56,3 +56,14 @@ def test_impossible_changes_are_reported(client: Client, tmp_path: Path) -> None
         assert client.request("PUT", "projects/managed/1.0/yanked", json={"reason": reason}).status_code == 422
     assert Client(client.url, None).request("DELETE", "projects/managed/1.0").status_code == 401
     assert client.filenames("managed") == ["managed-1.0.tar.gz"]
+
+
+def test_a_project_that_returns_after_its_last_file_was_deleted_shows_the_new_file(
+    client: Client, tmp_path: Path
+) -> None:
+    for version in ("1.0", "1.1", "1.2"):
+        wheel = make_wheel(tmp_path, "returned", version)
+        assert client.upload(wheel).status_code == 200
+        assert client.filenames("returned") == [wheel.name]
+        assert client.request("DELETE", f"projects/returned/{version}").status_code == 200
+        assert client.get("simple/returned/").status_code == 404
