@@ -21,6 +21,7 @@ from publisher.server.store.owned_names import OwnedNames, StateLog
 from publisher.server.store.projects import Project, StoredFile
 from publisher.server.store.recording import BackgroundRecorder
 from publisher.server.store.records import Records
+from publisher.server.store.snapshot.keeping import SnapshotKeeper
 from publisher.server.store.spool import spool_folder
 from publisher.server.store.telling.catalogs import SiblingCatalogs
 from publisher.server.store.telling.changes import ProjectChange
@@ -54,7 +55,8 @@ class Catalog:
         self._watch.after_scan = self._after_scan
         self._loader = MetadataLoader(self._contents, self.records)
         self._hashing = Workers(settings.limits.hashing_threads, "hashing")
-        self._recorder = BackgroundRecorder(self._record)
+        self._snapshots = SnapshotKeeper(self.dot_folder / "catalog", self._contents, self.workers)
+        self._recorder = BackgroundRecorder(self._record, self._snapshots.save_soon)
         self.owned = OwnedNames(settings.never_public, storage, state, self.records, self.workers)
         self._siblings = SiblingCatalogs(storage.news, self._contents, self._watch, self._list_upload)
 
@@ -63,6 +65,8 @@ class Catalog:
         with suppress(OSError):  # a folder that can only be read is served without records
             await self.workers.run(lambda: self.dot_folder.mkdir(exist_ok=True))
         await self._storage.start()
+        if not self._storage.shared:  # whose files are read after a reload only
+            await self._snapshots.restore()
         await self._watch.rescan()
         await self.owned.start(self._contents.projects)
         with suppress(StorageError):

@@ -7,6 +7,7 @@ from pathlib import Path
 from publisher.server.names.filenames import SIGNATURE, Guess, guess
 from publisher.server.store.projects import Project
 from publisher.server.store.scan import DirectoryListing, Listings, differences
+from publisher.server.store.snapshot.encoding import Snapshot
 
 
 class FolderContents:
@@ -79,6 +80,25 @@ class FolderContents:
             for directory in self.directories_of(filename):
                 self._insert(directory, filename)
         return True
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Begin with what an earlier process knew; the first scan brings it up to date."""
+        for directory, places in snapshot.places.items():
+            for name, filenames in places.items():
+                project = self.projects.get(name)
+                if project is None:
+                    project = self.projects[name] = Project(name)
+                for filename in filenames:
+                    project.places.setdefault(filename, directory)
+        self.listings = dict(snapshot.listings)
+        self.revision += 1
+        self.unnoted |= self.projects.keys()
+
+    def to_save(self) -> list[Project] | None:
+        """Return the projects for a snapshot; None while memory has what no scan has seen."""
+        if self._removed or self._withheld or self._unlisted_uploads:
+            return None
+        return list(self.projects.values())
 
     def supersede(self, number: int) -> bool:
         """Have scans that began earlier change nothing; return False after one that began later."""

@@ -16,8 +16,9 @@ RecordProject = Callable[[str], Awaitable[None]]
 class BackgroundRecorder:
     """Goes through projects that got files, one at a time, so that requests always find a free thread."""
 
-    def __init__(self, record: RecordProject) -> None:
+    def __init__(self, record: RecordProject, done: Callable[[], None] = lambda: None) -> None:
         self._record = record
+        self._done = done
         self._waiting: dict[str, None] = {}
         self._task: asyncio.Task[None] | None = None
 
@@ -35,13 +36,10 @@ class BackgroundRecorder:
 
     async def _run(self) -> None:
         while self._waiting:
-            name = next(iter(self._waiting))
-            del self._waiting[name]
-            try:
-                await self._record(name)
-            except (
-                StoreError,
-                StorageError,
-                OSError,
-            ) as error:  # the first request for it tries again, and reports the failure
-                _log.debug("the files of %s could not be recorded ahead of requests: %s", name, error)
+            names, self._waiting = self._waiting, {}
+            for name in names:
+                try:
+                    await self._record(name)
+                except (StoreError, StorageError, OSError) as error:  # the first request tries again, and reports it
+                    _log.debug("the files of %s could not be recorded ahead of requests: %s", name, error)
+        self._done()
