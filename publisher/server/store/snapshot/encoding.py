@@ -63,8 +63,8 @@ def read_snapshot(path: Path) -> Snapshot | None:
     """
     Return a snapshot, None where there is none that is whole.
 
-    Its directories are proven by their identity and the time of their last change, which nobody can set; one that is
-    another now is marked as too recent to trust, so that it is read again.
+    Its directories are compared by their identity and the time of their last change, which no program can set. A
+    directory that differs is marked as too recent to trust, so that it is read again.
     """
     try:
         digest, _, data = path.read_bytes().partition(b"\n")
