@@ -16,6 +16,7 @@ from publisher.errors import InvalidDistributionError, OversizedDistributionErro
 from publisher.limits import Limits
 from publisher.project.archives import Source
 from publisher.project.child_environment import bare_environment
+from publisher.server.work import helper as helper_program  # for its name, and so that a deployment takes it along
 from publisher.server.work.turns import BusyError
 
 _LOOK_EVERY = 0.25
@@ -110,8 +111,8 @@ class _Helper:
     """A process that answers one request after another."""
 
     def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "publisher.server.work.helper"],
+        self._process = subprocess.Popen(  # noqa: S603 - our own module
+            [sys.executable, "-P", "-m", helper_program.__name__],
             env=bare_environment(os.environ),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
