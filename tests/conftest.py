@@ -8,6 +8,10 @@ import pytest
 
 from tests.helpers.index import RunningIndex, running_index
 from tests.helpers.object_store import ObjectStore, running_store
+from tests.helpers.secret_search import (  # noqa: F401 - fixtures of every test
+    _secrets_are_known,
+    _secrets_stay_secret,
+)
 
 ROOT = Path(__file__).parents[1]
 USER, PASSWORD = "ada", "p:ä ß✓"

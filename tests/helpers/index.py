@@ -12,6 +12,8 @@ from typing import Self
 
 from passlib.apache import HtpasswdFile
 
+from tests.helpers.secret_search import SEARCH
+
 ADMIN_TOKEN = "a-token-for-tests"
 START_LIMIT = 60
 
@@ -55,6 +57,8 @@ class RunningIndex:
         command += options
         environment = {**os.environ, "AUTH_TOKEN": ADMIN_TOKEN, **(env or {})}
         log = folder / "log"
+        SEARCH.note_log(log)
+        SEARCH.note(environment["AUTH_TOKEN"], "AUTH_TOKEN")
         with log.open("ab") as sink:
             began = sink.tell()
             process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink)
@@ -72,6 +76,7 @@ class RunningIndex:
         """Add an account with a hash that costs little, straight in the file."""
         users = HtpasswdFile(str(self.htpasswd), new=not self.htpasswd.exists(), default_scheme="apr_md5_crypt")
         users.set_password(username, password)
+        SEARCH.note(password, "a password")
         beside = self.htpasswd.with_suffix(".new")
         users.save(str(beside))
         beside.replace(self.htpasswd)

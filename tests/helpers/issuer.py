@@ -14,6 +14,8 @@ from urllib.parse import parse_qs, urlsplit
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+from tests.helpers.secret_search import SEARCH
+
 REPOSITORY = "acme/widgets"
 SHA = "a" * 40
 
@@ -38,6 +40,7 @@ class Issuer:
         self.runner_claims: dict[str, Any] = {}
         """The claims of the job whose runner asks ``/runner`` for a token."""
         self.runner_secret = uuid.uuid4().hex
+        SEARCH.note(self.runner_secret, "a runner's secret")
         self.issued: list[str] = []
         issuer = self
 
@@ -78,6 +81,7 @@ class Issuer:
         algorithm = "RS256" if isinstance(key, rsa.RSAPrivateKey) else "ES256"
         token = jwt.encode(kept, key, algorithm=algorithm, headers={"kid": self.key_id, **(headers or {})})
         self.issued.append(token)
+        SEARCH.note(token, "an ID token")
         return token
 
     def answer(self, request: BaseHTTPRequestHandler) -> None:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.helpers.secret_search import SEARCH
+
 
 @dataclass(frozen=True)
 class Result:
@@ -45,4 +47,5 @@ def run(
         check=False,
         timeout=120,
     )
+    SEARCH.note_program(command, env or {}, given, done.stdout, done.stderr)
     return Result(done.returncode, done.stdout.decode(), done.stderr.decode())

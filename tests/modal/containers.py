@@ -23,6 +23,7 @@ from google.protobuf.empty_pb2 import Empty
 from modal._serialization import _deserialize_asgi, _serialize_asgi
 from modal_proto import api_pb2
 
+from tests.helpers.secret_search import SEARCH
 from tests.modal.api import LoopbackModal, Workspace, listen, new_api
 from tests.modal.volumes import Mount, Volume
 
@@ -149,6 +150,8 @@ class Container:
         }
         (self.folder / "tmp").mkdir()
         self.log = self.folder / "log"
+        SEARCH.note_log(self.log)
+        SEARCH.note(TOKEN, "AUTH_TOKEN")
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 [IMAGE / "bin" / "python", Path(__file__).with_name("container_main.py")],
