@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import lru_cache, wraps
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
 
 LONGEST = 1000
 """Characters of all texts of a call: headers may have 60 times as many, and thousands of them would fill the memory."""
@@ -23,6 +23,11 @@ def remembered(number: int) -> Callable[[Callable[_Texts, _Result]], Callable[_T
                 return function(*texts, **named)
             return cached(*texts, **named)  # type: ignore[arg-type]
 
-        return call
+        @wraps(function)
+        def call_with_one(text: Any) -> Any:  # which each request for a page does
+            return cached(text) if len(text) <= LONGEST else function(text)  # type: ignore[call-arg]
+
+        chosen: Any = call_with_one if function.__code__.co_argcount == 1 else call
+        return cast("Callable[_Texts, _Result]", chosen)
 
     return decorate
