@@ -178,6 +178,16 @@ class Catalog:
             await self.look()
         return self.project(name)
 
+    async def find_before_change(self, name: str, since: float | None = None) -> Project | None:
+        """
+        Return a project as it is once the changes of others, where there are any, were brought in.
+
+        Where only processes of this index have changed the folder, it is not read, however large it is.
+        """
+        if self._storage.shared or not await self.only_we_changed():
+            await self.look(since)
+        return self.project(name)
+
     async def find_path(self, url_path: str) -> str | None:
         """Return the path of the file of a URL path; before there is none, as `find`."""
         await self.refresh()

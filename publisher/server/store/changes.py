@@ -199,9 +199,7 @@ class ReleaseChanges:
 
     async def _existing(self, name: str, filename: str, metadata: FileMetadata, since: float) -> StoredFile | None:
         """Return the file of that identity when it has the same bytes; None when the identity is free."""
-        if self._storage.shared or not await self._catalog.only_we_changed():
-            await self._catalog.look(since)
-        project = self._catalog.project(name)
+        project = await self._catalog.find_before_change(name, since)
         stored = await self._catalog.files(project) if project is not None else {}
         spellings = project.spellings(filename) if project is not None else []
         file = stored.get(filename) or next((stored[each] for each in spellings if each in stored), None)

@@ -95,6 +95,9 @@ class PackageCatalog(Protocol):
     async def find(self, name: str) -> Project | None:
         """Return a project by its normalized name; before there is none, it is looked for."""
 
+    async def find_before_change(self, name: str, since: float | None = None) -> Project | None:
+        """Return a project as it is once the changes of others, where there are any, were brought in."""
+
     async def files(self, project: Project) -> Mapping[str, StoredFile]:
         """Return the files of a project with their metadata."""
 

