@@ -136,7 +136,7 @@ def mount(settings: ServerSettings, catalog: PackageCatalog, changes: PackageCha
     backend = StoreBackend(argparse.Namespace(hash_algo="sha256"), catalog, changes, asyncio.get_running_loop())
     defaults = dict(
         Config.default_with_overrides(
-            roots=[str(root.absolute()) for root in settings.roots] or [str(catalog.spool_folder)]
+            roots=[root.absolute() for root in settings.roots] or [Path(catalog.spool_folder)]
         )
     )
     overrides = {
