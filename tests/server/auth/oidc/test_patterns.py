@@ -27,3 +27,9 @@ def test_many_stars_cost_no_more_than_few() -> None:
     began = time.process_time()
     assert not matches("*a" * (LONGEST // 2 - 1) + "*b", "a" * 10_000)
     assert time.process_time() - began < 1
+
+
+def test_no_part_of_a_text_is_used_twice() -> None:
+    assert matches("*ab*ab*", "xababx")
+    assert not matches("*ab*ab*", "xabx")
+    assert not matches("*abc*bc*", "abc")
