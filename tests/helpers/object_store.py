@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import random
 import socket
 import subprocess
@@ -12,6 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 import requests
 
 WEED = Path(sys.executable).parents[1] / "clients" / "bin" / "weed"
@@ -43,6 +45,8 @@ class ObjectStore:
 @contextmanager
 def running_store(folder: Path) -> Iterator[ObjectStore]:
     """Run a store whose data lie in a folder, and make its bucket."""
+    if sys.platform == "darwin" and platform.machine() == "x86_64":
+        pytest.skip("SeaweedFS has no wheel for Intel Macs, so the tests over a bucket don't run here")
     folder.mkdir(parents=True, exist_ok=True)
     identity = {
         "name": "test",
