@@ -292,7 +292,7 @@ class ReleaseChanges:
 
     def _record(self, files: Files, upload: IncomingFile, stat: Stat, *, durable: bool = False) -> FileMetadata:
         """Record an uploaded file, which has the time of its copy in the storage, and return its metadata."""
-        uploaded = time_text(stat.modified_ns / 1e9)
+        uploaded = time_text(stat.modified_ns)
         stored = replace(upload.metadata, size=stat.size, mtime_ns=stat.modified_ns, uploaded=uploaded)
         with suppress(StorageError):  # a record only saves time
             self._records.add(files, upload.project, {upload.filename: stored}, durable=durable)

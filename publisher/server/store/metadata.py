@@ -50,7 +50,7 @@ def read_metadata(path: Path, filename: str, checkpoint: Checkpoint = no_checkpo
     """
     status = path.stat()
     digest = digest_file(path, "sha256", checkpoint)
-    uploaded = time_text(status.st_mtime)
+    uploaded = time_text(status.st_mtime_ns)
     found = FileMetadata(status.st_size, status.st_mtime_ns, digest, uploaded)
     try:
         distribution = read_distribution(path, filename, checkpoint)
@@ -63,9 +63,11 @@ def read_metadata(path: Path, filename: str, checkpoint: Checkpoint = no_checkpo
 
 def now_text() -> str:
     """Return the time as the simple API writes it (PEP 700)."""
-    return time_text(time.time())
+    return time_text(time.time_ns())
 
 
-def time_text(seconds: float) -> str:
-    """Return a time in seconds since 1970 as the simple API writes it (PEP 700)."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
+def time_text(nanoseconds: int) -> str:
+    """Return a time in nanoseconds since 1970 as the simple API writes it (PEP 700), cut to microseconds."""
+    seconds, rest = divmod(nanoseconds, 10**9)
+    moment = datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest // 1000)
+    return moment.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
