@@ -9,6 +9,8 @@ from publisher.server.store.projects import Project
 from publisher.server.store.scan import DirectoryListing, Listings, differences
 from publisher.server.store.snapshot.encoding import Snapshot
 
+_KEPT_PATHS = 4096
+
 
 class FolderContents:
     """All projects by normalized name; changed in the event loop only."""
@@ -24,6 +26,8 @@ class FolderContents:
         """Names that a scan found files of, which may have no record yet."""
         self._roots = tuple(map(str, roots))
         self._prefixes: dict[str, str] = {}
+        self._paths: dict[str, str] = {}
+        """Paths by URL path that were asked for since the last change."""
         self._withheld: set[tuple[str, str]] = set()
         """The directory and name of each file that is here and not durable."""
         self._newest_scan = 0
@@ -34,6 +38,14 @@ class FolderContents:
 
     def path_of(self, url_path: str) -> str | None:
         """Return the path of the file of a URL path, or None for a file that is not listed."""
+        path = self._paths.get(url_path)
+        if path is None:
+            path = self._look_up(url_path)
+            if path is not None and len(self._paths) < _KEPT_PATHS:
+                self._paths[url_path] = path
+        return path
+
+    def _look_up(self, url_path: str) -> str | None:
         prefix, _, filename = url_path.rpartition("/")
         for root in self._roots:
             directory = f"{root}{os.sep}{prefix.replace('/', os.sep)}" if prefix else root
@@ -64,6 +76,7 @@ class FolderContents:
         """Take over the result of a scan; return False, and change nothing, after one that began later."""
         if not self.supersede(number):
             return False
+        self._paths.clear()
         gone = list(self._vanished_uploads(number, listings))
         for directory, came, went in differences(self.listings, listings):
             gone += [(directory, filename) for filename in went]
@@ -109,6 +122,7 @@ class FolderContents:
 
     def add_upload(self, directory: str, filename: str, begun_scans: int) -> None:
         """Insert an uploaded file before any scan has seen it."""
+        self._paths.clear()
         self._withheld.discard((directory, filename))
         self._removed.pop((directory, filename), None)
         self._insert(directory, filename)
@@ -116,17 +130,20 @@ class FolderContents:
 
     def remove(self, directory: str, filename: str, begun_scans: int) -> None:
         """Remove a file before any scan has missed it."""
+        self._paths.clear()
         self._unlisted_uploads.pop((directory, filename), None)
         self._removed[directory, filename] = begun_scans
         self._remove(directory, filename)
 
     def withhold(self, directory: str, filename: str) -> None:
         """Leave a file out until it is released."""
+        self._paths.clear()
         self._withheld.add((directory, filename))
         self._remove(directory, filename)
 
     def release(self, directory: str, filename: str) -> None:
         """List a file that was left out, if it is there."""
+        self._paths.clear()
         self._withheld.discard((directory, filename))
         if directory in self.listings and filename in self.listings[directory].files:
             self._insert(directory, filename)

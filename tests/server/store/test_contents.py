@@ -1,0 +1,64 @@
+"""The path of a URL path is that of this moment, whatever was asked for before."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from publisher.server.store.contents import FolderContents
+from publisher.server.store.scan import read_folders
+from tests.helpers.dists import make_wheel
+
+NAME = "widgets-1.0-py3-none-any.whl"
+
+
+def _remove(contents: FolderContents, folder: Path) -> None:
+    contents.remove(str(folder), NAME, 1)
+
+
+def _withhold(contents: FolderContents, folder: Path) -> None:
+    contents.withhold(str(folder), NAME)
+
+
+def _delete_and_scan(contents: FolderContents, folder: Path) -> None:
+    (folder / NAME).unlink()
+    _scan(contents, 2)
+
+
+@pytest.mark.parametrize("change", [_remove, _withhold, _delete_and_scan])
+@pytest.mark.parametrize(("changed", "expected"), [("first", "second"), ("second", "first")])
+def test_a_file_in_two_folders_is_the_first_that_is_there(
+    tmp_path: Path, change: Callable[[FolderContents, Path], None], changed: str, expected: str
+) -> None:
+    folders = [tmp_path / "first", tmp_path / "second"]
+    for folder in folders:
+        folder.mkdir()
+        make_wheel(folder, "widgets")
+    contents = FolderContents(folders)
+    _scan(contents, 1)
+    assert contents.path_of(NAME) == str(tmp_path / "first" / NAME)
+    change(contents, tmp_path / changed)
+    assert contents.path_of(NAME) == str(tmp_path / expected / NAME)
+
+
+def test_a_file_comes_back_when_it_is_released_or_uploaded_anew(tmp_path: Path) -> None:
+    folders = [tmp_path / "first", tmp_path / "second"]
+    for folder in folders:
+        folder.mkdir()
+        make_wheel(folder, "widgets")
+    contents = FolderContents(folders)
+    _scan(contents, 1)
+    first, second = (str(folder / NAME) for folder in folders)
+    contents.withhold(str(folders[0]), NAME)
+    assert contents.path_of(NAME) == second
+    contents.release(str(folders[0]), NAME)
+    assert contents.path_of(NAME) == first
+    contents.remove(str(folders[0]), NAME, 1)
+    assert contents.path_of(NAME) == second
+    contents.add_upload(str(folders[0]), NAME, 1)
+    assert contents.path_of(NAME) == first
+
+
+def _scan(contents: FolderContents, number: int) -> None:
+    roots = [Path(root) for root in contents._roots]
+    assert contents.apply(number, read_folders(roots, {}))
