@@ -27,6 +27,7 @@ LAZY_PLACES = {
     "run/admin/public_packages.py": "the extra [server]",
     "run/admin/storage.py": "the extra [server]",
     "run/admin/stores.py": "the extra [bucket]",
+    "run/resolve.py": "the reader of .pypirc, only for --repository; the build waits for what comes before it",
     "run/tools.py": "the HTTP client, only where the index is asked",
     "run/publishing.py": "the HTTP client, which `build` does without",
     "display/progress.py": "rich, which only a terminal needs",

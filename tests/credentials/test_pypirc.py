@@ -30,7 +30,7 @@ def test_a_name_stands_for_url_account_and_password(
     assert done.code == 0, done.stderr
     assert Client(index.url, (USER, PASSWORD)).filenames("named-in-pypirc")
     assert pypi_publish("whoami", "--repository", "acme").stdout.strip() == USER
-    refused = pypi_publish("whoami", "-r", "acme", env={"PYPI_PUBLISH_PASSWORD": "another one"})
+    refused = pypi_publish("whoami", "-r", "acme", env={"PYPI_PUBLISH_PASSWORD": "an0ther-s3cret"})
     assert (refused.code, "refused" in refused.stderr) == (4, True)  # the environment comes before a file
     none = pypi_publish("whoami", "-r", "nowhere")
     assert (none.code, "has no server 'nowhere'" in none.stderr, "acme, other" in none.stderr) == (2, True, True)

@@ -249,7 +249,7 @@ def test_an_open_index_needs_no_credentials() -> None:
     with answering(lambda request: page if request.path == "/simple/" else Answer(404)) as url:
         done = _doctor("--index-url", url)
     _expect(done, 4, "found", DiagnosisLevel.NOTE, "shows its packages without")
-    _expect(done, 4, "healthy", DiagnosisLevel.NOTE, "no index of pypi-publish")
+    _expect(done, 4, "healthy", DiagnosisLevel.NOTE, "not an index of pypi-publish")
     _expect(done, 4, "backend", DiagnosisLevel.PROBLEM, "no keyring that can hold a password")
 
 
