@@ -16,8 +16,8 @@ from tests.helpers.tool import pypi_publish
 @pytest.mark.parametrize(
     ("folders", "tag"),
     [
-        (["."], "v1.0"),
-        (["."], "release+1.0"),
+        pytest.param(["."], "v1.0", marks=pytest.mark.wide),
+        pytest.param(["."], "release+1.0", marks=pytest.mark.wide),
         (["packages/widgets", "packages/more gadgets"], "acme-widgets-v1.0"),
     ],
 )

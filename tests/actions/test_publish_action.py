@@ -71,6 +71,7 @@ def test_the_tag_of_another_version(act: Act, index: RunningIndex, tmp_path: Pat
     assert _published(index) == []
 
 
+@pytest.mark.wide
 def test_a_wrong_password(act: Act, index: RunningIndex, tmp_path: Path) -> None:
     repository = make_project(tmp_path / "repository")
     write_workflow(repository, index.url)

@@ -68,7 +68,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningIndex]:
         yield index
 
 
-@pytest.fixture(params=["pre-commit", "prek"])
+@pytest.fixture(params=[pytest.param("pre-commit", marks=pytest.mark.wide), "prek"])
 def repository(
     request: pytest.FixtureRequest, tmp_path: Path, shared: Path, hooks_repository: Path, index: RunningIndex
 ) -> Repository:

@@ -18,6 +18,7 @@ def test_the_demo_goes_the_whole_way_and_leaves_nothing(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == []  # noqa: PTH208 - hidden files count
 
 
+@pytest.mark.wide
 def test_the_demo_takes_a_given_project(tmp_path: Path) -> None:
     # slow: as above, with the path that a given project takes
     project = make_project(tmp_path / "project", "given-project", "2.0", backend="setuptools")

@@ -54,6 +54,7 @@ def accounts(platform: Platform, folder: Path) -> None:
     platform.commit_to("pypiserver-credentials", ".htpasswd", users.to_string())
 
 
+@pytest.mark.wide
 def test_a_token_of_one_container_is_known_used_up_and_burnt_in_the_other(
     platform: Platform, issuer: Issuer, tmp_path: Path
 ) -> None:

@@ -101,6 +101,7 @@ def _trust_line(page: str) -> list[str]:
     return line.removeprefix("$ pypi-publish ").split()
 
 
+@pytest.mark.wide
 def test_the_workflow_publishes_the_client_with_no_secret(
     api: LoopbackModal, server_url: str, index: RunningIndex, checkout: Path
 ) -> None:
