@@ -181,6 +181,7 @@ jobs:
 """
 
 
+@pytest.mark.wide
 def test_the_workflow_that_others_call_publishes(act: Act, own: Path, index: RunningIndex) -> None:
     make_project(own / "called")
     (own / ".github" / "workflows" / "call.yml").write_text(CALL.format(url=index.url))

@@ -192,6 +192,7 @@ def test_a_branch_publishes_only_on_request(act: Act, index: RunningIndex, tmp_p
 HOSTILE = "v1.0\"; touch pwned; '$(touch pwned)`touch pwned`"
 
 
+@pytest.mark.wide
 def test_hostile_texts_stay_data(act: Act, index: RunningIndex, tmp_path: Path) -> None:
     repository = make_project(tmp_path / "repository")
     write_workflow(repository, index.url, f"          package-dir: {json.dumps(HOSTILE)}\n          build: true")

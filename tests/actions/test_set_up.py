@@ -63,7 +63,7 @@ def test_a_python_that_cannot_be_is_an_annotation(act: Act, tmp_path: Path, vers
 
 
 @pytest.mark.parametrize(
-    "version", ["3.x", *(pytest.param(other, marks=pytest.mark.wide) for other in (">=3.11", "", "3"))]
+    "version", [pytest.param(version, marks=pytest.mark.wide) for version in ("3.x", ">=3.11", "", "3")]
 )
 def test_a_python_that_is_there_is_taken(act: Act, tmp_path: Path, version: str) -> None:
     (tmp_path / "broken").mkdir()
@@ -86,6 +86,7 @@ def test_a_machine_without_uv_and_pip_gets_an_annotation(act: Act, tmp_path: Pat
     assert "actions/setup-python" in done.stdout
 
 
+@pytest.mark.wide
 def test_the_job_decides_nothing_and_keeps_its_tools(act: Act, index: RunningIndex, tmp_path: Path) -> None:
     repository = make_project(tmp_path / "repository")
     before = (

@@ -135,8 +135,25 @@ SURROUNDINGS: dict[str, Callable[[Place], None]] = {
 }
 
 
+NARROW = {
+    "nothing special",
+    "a HOME that nobody can write",
+    "no configuration folder",
+    "locale C",
+    "no git",
+    "stdout closed",
+    "stdout full",
+    "a password that is not UTF-8",
+    "a project nested too deeply",
+    "a netrc file that is not UTF-8",
+}
+"""One of each kind, tried by `make test`; all the others are `wide`."""
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="/dev/full, /proc and closed streams are made as on Linux")
-@pytest.mark.parametrize("name", SURROUNDINGS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[] if name in NARROW else [pytest.mark.wide]) for name in SURROUNDINGS]
+)
 def test_every_command_ends_with_a_cause_and_a_remedy(name: str, index: RunningIndex, tmp_path: Path) -> None:
     home, project = tmp_path / "home", make_project(tmp_path / "project", "walked")
     home.mkdir()

@@ -56,6 +56,8 @@ class SecretSearch:
         """Remember a secret in clear, percent-encoded, escaped and base64."""
         if not isinstance(secret, str) or not SHORTEST <= len(secret) <= LONGEST or secret in NO_SECRETS:
             return
+        if len(set(secret)) < 3:  # a long text of one letter, which other tests send as names
+            return
         data = secret.encode("utf-8", "surrogatepass")
         encoded = base64.b64encode(data).rstrip(b"=")
         forms = {data, encoded, json.dumps(secret)[1:-1].encode()}

@@ -114,6 +114,7 @@ def test_what_the_registration_endpoint_refuses_tells_no_secret(platform: Platfo
     assert platform.committed("pypiserver-credentials") <= {".htpasswd.lock"}
 
 
+@pytest.mark.wide
 def test_two_containers_register_at_once_and_lose_no_account(platform: Platform) -> None:
     containers = [platform.start("register_user"), platform.start("server")]
     paths = ["", "register"]
@@ -192,6 +193,7 @@ def test_a_commit_whose_reload_is_refused_has_stored_the_file(
     assert _get(server, f"packages/{wheel.name}").content == wheel.read_bytes()
 
 
+@pytest.mark.wide
 def test_neither_slow_downloads_nor_slow_uploads_keep_the_volume_from_reloading(
     server: Container, another: Container, tmp_path: Path
 ) -> None:

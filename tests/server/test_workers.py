@@ -292,7 +292,7 @@ def test_workers_share_the_cache_of_public_packages_and_their_claims(own: OwnInd
         for client in clients:
             page = client.page("public-one")
             paths.add(page["files"][0]["url"].partition("#")[0].removeprefix("/"))
-            assert client.get(next(iter(paths))).status_code == 200
+            assert _is_kept(client.get(next(iter(paths))).content, tmp_path / "cache")
         assert len(paths) == 1
         assert fake.count("file") == 1
         wheel = make_wheel(tmp_path, "public_one", "9.0")
@@ -303,3 +303,8 @@ def test_workers_share_the_cache_of_public_packages_and_their_claims(own: OwnInd
         assert clients[1].upload(wheel).status_code == 200
         assert clients[0].filenames("public-one") == [wheel.name]
         assert index.stop() == 0
+
+
+def _is_kept(content: bytes, cache: Path) -> bool:
+    """Tell that a file is in the cache, into which it is written in the background."""
+    return eventually(lambda: any(path.read_bytes() == content for path in cache.rglob("*") if path.is_file()))

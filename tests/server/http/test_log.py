@@ -38,7 +38,7 @@ def test_lines_arrive_in_order_and_a_full_queue_counts_dropped_ones() -> None:
             pass
         return b"were dropped" in found
 
-    assert eventually(all_read)
+    assert eventually(all_read, step=0.001)
     writer.write("the last")
     writer.flush(10)
     assert eventually(lambda: all_read() and found.endswith(b"the last\n"))

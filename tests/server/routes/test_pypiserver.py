@@ -34,7 +34,7 @@ def test_pypiservers_private_configuration_takes_our_backend(tmp_path: Path, mon
     (config,) = configurations
     assert isinstance(config.backend, ours.StoreBackend)
     assert config.get_backend("simple-dir") is config.backend
-    assert (list(config.roots), list(config.authenticate)) == ([str(tmp_path)], [])
+    assert (list(config.roots), list(config.authenticate)) == ([tmp_path], [])
     assert (config.overwrite, config.disable_fallback) == (True, True)
 
 
