@@ -66,6 +66,8 @@ def _start(root: Path) -> tuple[dict[str, int], int]:
             for filename, directory in project.places.items():
                 assert (Path(directory) / filename).exists()
         saving = catalog._snapshots
+        if saving._saving is not None:
+            await saving._saving  # else its thread may write the snapshot later than the test does
         await saving.save()
         catalog.close()
         await storage.stop()
