@@ -65,9 +65,10 @@ def _start(root: Path) -> tuple[dict[str, int], int]:
             found[name] = len(await catalog.files(project))
             for filename, directory in project.places.items():
                 assert (Path(directory) / filename).exists()
+        catalog._recorder.stop()  # it would save, too, in a thread that outlives this start
         saving = catalog._snapshots
         if saving._saving is not None:
-            await saving._saving  # else its thread may write the snapshot later than the test does
+            await saving._saving
         await saving.save()
         catalog.close()
         await storage.stop()
