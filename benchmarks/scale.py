@@ -47,7 +47,7 @@ class Costs:
 
 @dataclass(frozen=True)
 class Load:
-    """What one install asks for: private packages of ten files each, of which some are in its cache already."""
+    """The requests of one install: private packages of ten files each, some of them already in its cache."""
 
     pages: int = 5
     metadata: int = 5

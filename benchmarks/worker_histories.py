@@ -1,5 +1,5 @@
 """
-Run random histories against one index with two workers, some of which are killed, and report those that end wrong.
+Run random histories against one index with two workers, kill some of them, and report those that end wrong.
 
 `python benchmarks/worker_histories.py COUNT [FIRST_SEED]`; each history has projects of its own. What one worker has
 acknowledged, the next request to each worker has to show; what a killed worker has acknowledged has to stay.

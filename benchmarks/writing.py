@@ -15,34 +15,22 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from benchmarks.serve import PASSWORD, USER, our_index
 from benchmarks.tables import heading, limit
 from tests.helpers.dists import make_wheel
 from tests.helpers.http import JSON, sha256
 from tests.helpers.index import RunningIndex
 
-USER, PASSWORD = "bench", "correct horse"
 AUTHORIZATION = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
 BOUNDARY = "a-boundary-of-a-form"
 CROWD = 32
-
-
-@contextmanager
-def our_index(folder: Path, root: Path) -> Iterator[RunningIndex]:
-    index = RunningIndex.start(folder, "--log-format", "none", roots=[root])
-    if not index.htpasswd.read_text():
-        index.add_user(USER, PASSWORD)
-    try:
-        yield index
-    finally:
-        index.stop()
 
 
 def connect(index: RunningIndex) -> http.client.HTTPConnection:

@@ -34,7 +34,7 @@ def serving_workers(index: RunningIndex, count: int = 2) -> list[int]:
 
 
 class WorkerClient(Client):
-    """One user's requests, all of which one worker answers; each has a connection of its own."""
+    """One user's requests to one worker, each over a connection of its own."""
 
     def __init__(self, url: str, auth: tuple[str, str] | None, pid: int) -> None:
         super().__init__(url, auth)

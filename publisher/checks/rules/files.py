@@ -89,8 +89,8 @@ RULES = (
         "PP712",
         Severity.WARNING,
         "Modules can be imported from their place",
-        "A file at the top of the wheel that is no module, a folder without modules, or a name that is no identifier "
-        "is installed and can't be used.",
+        "Files at the top of the wheel that are not modules, folders without modules, and names that are not "
+        "identifiers are installed and can't be used.",
         "Move it into a package.",
     ),
     Rule(

@@ -57,7 +57,7 @@ RULES = (
         "PP408",
         Severity.ERROR,
         "The README has at most 4 MB",
-        "It becomes a part of the metadata, of which indexes and this tool refuse more.",
+        "It becomes part of the metadata, and indexes and this tool refuse longer metadata.",
         "Move parts of it to the documentation, and link to them.",
     ),
 )

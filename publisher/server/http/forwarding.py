@@ -72,7 +72,7 @@ class Forwarding:
         return headers
 
     def _client(self, addresses: list[str]) -> str | None:
-        """Return the last address that is no trusted proxy's: clients may have made up those before it."""
+        """Return the last address that is not a trusted proxy's: clients may have made up those before it."""
         found: str | None = None
         for each in reversed(addresses[-_HOPS:]):
             address = _address(each)

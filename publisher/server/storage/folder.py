@@ -315,7 +315,7 @@ class FolderStorage:
         lease: Lease | None = None,
         since: float | None = None,  # noqa: ARG002 - always up to date
     ) -> AsyncIterator[Files]:
-        """Return the files for changes, each of which is durable when it is made."""
+        """Return the files for changes; each change is durable when its method returns."""
         files = FolderFiles(self.root, self._locks, self._group, mode=self._mode, leased=lease is not None)
         try:
             yield files

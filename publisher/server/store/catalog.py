@@ -146,7 +146,7 @@ class Catalog:
         """
         Make memory and folder agree, for the sake of known names.
 
-        Raises StorageUnavailableError while the folder is lost: memory is no answer then, because `/health`
+        Raises StorageUnavailableError while the folder is lost: memory can't answer then, because `/health`
         says so, and because the files that a page names could not be had.
         """
         self._siblings.catch_up()

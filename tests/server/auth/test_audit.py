@@ -36,7 +36,7 @@ def test_every_change_is_on_record_with_its_sender_and_no_secret(own: OwnIndex, 
     assert Client(other.url, ("my password", "ada")).get("simple/").status_code == 401
     guess = {"Authorization": "Bearer guess-of-the-admin"}
     assert Client(other.url, None).get("users", guess).status_code == 401
-    assert Client(other.url, None).get("users").status_code == 401  # without one, which is no attempt
+    assert Client(other.url, None).get("users").status_code == 401  # without a password: not an attempt
     assert other.stop() == 0  # which writes the sums of failed logins
     events = admin.events()
     assert [each["what"] for each in events if each["what"] != "logins-failed"] == [

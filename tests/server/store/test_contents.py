@@ -30,24 +30,14 @@ def _delete_and_scan(contents: FolderContents, folder: Path) -> None:
 def test_a_file_in_two_folders_is_the_first_that_is_there(
     tmp_path: Path, change: Callable[[FolderContents, Path], None], changed: str, expected: str
 ) -> None:
-    folders = [tmp_path / "first", tmp_path / "second"]
-    for folder in folders:
-        folder.mkdir()
-        make_wheel(folder, "widgets")
-    contents = FolderContents(folders)
-    _scan(contents, 1)
+    contents, _ = _two_folders(tmp_path)
     assert contents.path_of(NAME) == str(tmp_path / "first" / NAME)
     change(contents, tmp_path / changed)
     assert contents.path_of(NAME) == str(tmp_path / expected / NAME)
 
 
 def test_a_file_comes_back_when_it_is_released_or_uploaded_anew(tmp_path: Path) -> None:
-    folders = [tmp_path / "first", tmp_path / "second"]
-    for folder in folders:
-        folder.mkdir()
-        make_wheel(folder, "widgets")
-    contents = FolderContents(folders)
-    _scan(contents, 1)
+    contents, folders = _two_folders(tmp_path)
     first, second = (str(folder / NAME) for folder in folders)
     contents.withhold(str(folders[0]), NAME)
     assert contents.path_of(NAME) == second
@@ -57,6 +47,16 @@ def test_a_file_comes_back_when_it_is_released_or_uploaded_anew(tmp_path: Path) 
     assert contents.path_of(NAME) == second
     contents.add_upload(str(folders[0]), NAME, 1)
     assert contents.path_of(NAME) == first
+
+
+def _two_folders(tmp_path: Path) -> tuple[FolderContents, list[Path]]:
+    folders = [tmp_path / "first", tmp_path / "second"]
+    for folder in folders:
+        folder.mkdir()
+        make_wheel(folder, "widgets")
+    contents = FolderContents(folders)
+    _scan(contents, 1)
+    return contents, folders
 
 
 def _scan(contents: FolderContents, number: int) -> None:

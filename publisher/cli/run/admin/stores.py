@@ -94,7 +94,10 @@ def _source(place: Place) -> "BucketSource | FolderPackages":
 
         return BucketSource(require_bucket_url(place[0]))
     if not Path(place[0]).is_dir():
-        raise ConfigurationError(f"There is no folder {place[0]}, and it is not the URL of a bucket.")
+        raise ConfigurationError(
+            f"{place[0]} is neither a folder nor the URL of a bucket.",
+            hint="Give the folder of an index, or its URL, such as s3://BUCKET/PREFIX.",
+        )
     return _folder(place)
 
 

@@ -74,7 +74,7 @@ class RoleRoutes:
 
 
 def _project(path: str) -> str:
-    """Return the project of a path; raise HttpError 404 for one with more than a name, of which no right was asked."""
+    """Return the project of a path; raise HttpError 404 for more than a name, whose right was not asked for."""
     project = normalize(path)
     if not is_name(project):
         raise HttpError(404, "Name a project as /-/owners/NAME.")

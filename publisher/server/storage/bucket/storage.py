@@ -70,7 +70,7 @@ class BucketStorage:
         lease: Lease | None = None,
         since: float | None = None,  # noqa: ARG002 - what is read is always up to date
     ) -> AsyncIterator[Files]:
-        """Return the files for changes, each of which is durable when it is made."""
+        """Return the files for changes; each change is durable when its method returns."""
         await self._require_identity()
         if lease is not None:
             await lease.check()

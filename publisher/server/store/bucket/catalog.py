@@ -229,7 +229,7 @@ class BucketCatalog:
         return self._apply(found.record.name, found, time.monotonic())
 
     def _listed(self, name: str) -> Project | None:
-        """Return a project of which nothing is known but that it has files."""
+        """Return a project that is known to have files, and nothing more."""
         filenames = self._listing.filenames(name)
         if not filenames:
             return None

@@ -44,7 +44,7 @@ def expect(claims: Mapping[str, Any], name: str, wanted: str, *, exact_case: boo
 
 
 def folded(text: str) -> str:
-    """Return a text in small letters where it is ASCII: a Kelvin sign is no k, though its small letter is one."""
+    """Return a text with its ASCII letters in lower case; the Kelvin sign stays, though its lower case is "k"."""
     return text.lower() if text.isascii() else text
 
 
