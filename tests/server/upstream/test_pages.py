@@ -1,9 +1,12 @@
 import asyncio
+import os
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from publisher.server.settings import UpstreamSource
+from publisher.server.upstream.client import PageReply
 from publisher.server.upstream.errors import NotUpstreamError, UpstreamUnavailableError
 from tests.helpers.passing_on import DAY, QUICK, Clock, Owned, filenames, page, passing_on, settings_for
 from tests.helpers.upstream import FakeUpstream
@@ -164,6 +167,45 @@ def test_a_damaged_cache_is_fetched_anew(fake: FakeUpstream, tmp_path: Path) -> 
         stored.write_bytes(stored.read_bytes()[:-20])
         async with passing_on(settings) as upstream:
             assert len(await filenames(upstream, "foo")) == 1
+
+    asyncio.run(scenario())
+
+
+def test_a_page_that_is_confirmed_while_it_is_found_damaged_is_fetched_anew(
+    fake: FakeUpstream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake.add(tmp_path, "foo")
+    settings = settings_for(fake, tmp_path)
+    clock = Clock()
+
+    async def scenario() -> None:
+        async with passing_on(settings, clock=clock) as upstream:
+            await filenames(upstream, "foo")
+        stored = settings.cache / "pages" / "foo.page"
+        stored.write_bytes(stored.read_bytes()[:-20])
+        os.utime(stored, (clock.now, clock.now))
+        clock.now += QUICK.fresh_most + 1
+        async with passing_on(settings, clock=clock) as upstream:
+            statuses = []
+            damaged = asyncio.Event()
+            ask, remove = upstream.context.client.page, upstream.page_store.remove
+            loop = asyncio.get_running_loop()
+
+            async def answer_late(source: UpstreamSource, url: str, etag: str) -> PageReply:
+                reply = await ask(source, url, etag)
+                statuses.append(reply.status)
+                if reply.status == 304:
+                    await damaged.wait()
+                return reply
+
+            def remove_and_tell(name: str) -> bool:
+                loop.call_soon_threadsafe(damaged.set)
+                return remove(name)
+
+            monkeypatch.setattr(upstream.context.client, "page", answer_late)
+            monkeypatch.setattr(upstream.page_store, "remove", remove_and_tell)
+            assert len(await filenames(upstream, "foo")) == 1
+            assert statuses == [304, 200]
 
     asyncio.run(scenario())
 

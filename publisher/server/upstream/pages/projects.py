@@ -236,7 +236,10 @@ class ProjectPages:
         await self.saved(name)
         state = self._states.get(name)
         etag = state.facts.etag if state is not None and state.facts.source == source.url else ""
-        reply = await self._context.client.page(source, f"{source.url.rstrip('/')}/{name}/", etag)
+        url = f"{source.url.rstrip('/')}/{name}/"
+        reply = await self._context.client.page(source, url, etag)
+        if reply.status == 304 and self._states.get(name) is not state:  # its body was found damaged meanwhile
+            reply = await self._context.client.page(source, url, "")
         if reply.status == 304 and state is not None:
             await self._confirm(state)
         elif reply.status in {404, 410}:
