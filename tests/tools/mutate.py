@@ -3,8 +3,9 @@
     python tests/tools/mutate.py --count 200 --seed 1 [publisher/server/auth ...]
 
 Run it in a clean checkout that nobody else works in: it changes files in place and puts them back.
-Each change meets the tests that lie nearest first: those that import its module, those of its folder, of its room.
-Tests of other rooms run with --thorough only, so the score is a lower bound.
+First the suite runs once with a mark at each place of the sample, so that each change meets the tests that run it, the
+quickest first; for a place that runs at import, the tests that import its module.
+Slow tests beyond two minutes are left out, so the score is a lower bound.
 A change that no test can notice, because it means the same, is yours to tell apart.
 """
 
@@ -15,6 +16,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -23,10 +25,17 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
 from tests.tools.mutations import Mutation, mutations  # noqa: E402 - the script may be run from anywhere
+from tests.tools.reaching import IMPORT, Reached, reaching  # noqa: E402
 
 AREAS = ("publisher", "deployments/pypi_deploy.py")
-STAGE_LIMIT = 900
-"""Seconds for the tests of one stage; a change that makes them hang is noticed."""
+LIMIT = 600
+"""Seconds for the tests of one change; one that makes them hang is noticed."""
+BUDGET = 120.0
+"""Seconds of tests that a change meets."""
+MOST = 400
+"""Tests that a change meets."""
+PARALLEL = 15.0
+"""Seconds of tests from which several processes are worth their start."""
 
 
 def main() -> None:
@@ -36,16 +45,20 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=200, help="how many changes (default 200)")
     parser.add_argument("--seed", type=int, default=1, help="which sample (default 1)")
     parser.add_argument("--pytest", default="-n 2", help="further options of pytest (default: -n 2)")
-    parser.add_argument("--thorough", action="store_true", help="run the whole suite against what survives its room's")
     options = parser.parse_args()
     if changed := git("status", "--porcelain", "--untracked-files=no"):
         parser.error(f"commit first; these files differ:\n{changed}")
+    drawn = sample(options.areas, options.count, options.seed)
+    parallel = options.pytest.split()
     score: Counter[tuple[str, bool]] = Counter()
-    for number, mutation in enumerate(sample(options.areas, options.count, options.seed), 1):
-        caught = notice(mutation, options.pytest.split(), thorough=options.thorough)
+    with tempfile.TemporaryDirectory() as folder:
+        reached = reaching(drawn, parallel, Path(folder), ROOT)
+    for number, mutation in enumerate(drawn):
+        tests, seconds = chosen(number, mutation, reached)
+        caught = notice(mutation, tests, parallel if seconds > PARALLEL else ()) if tests else ""
         score[area_of(mutation.path), bool(caught)] += 1
-        verdict = f"noticed by {caught}" if caught else "SURVIVED"
-        print(f"{number:3} {mutation.path.relative_to(ROOT)}:{mutation.line}: {verdict}", flush=True)  # noqa: T201
+        verdict = f"noticed by {caught}" if caught else f"SURVIVED {len(tests)} tests"
+        print(f"{number + 1:3} {mutation.path.relative_to(ROOT)}:{mutation.line}: {verdict}", flush=True)  # noqa: T201
         if not caught:
             print(f"    - {mutation.before}\n    + {mutation.after}", flush=True)  # noqa: T201
     for area in sorted({area for area, _ in score}):
@@ -62,18 +75,15 @@ def sample(areas: Sequence[str], count: int, seed: int) -> list[Mutation]:
     return random.Random(seed).sample(places, min(count, len(places)))
 
 
-def notice(mutation: Mutation, options: Sequence[str], *, thorough: bool) -> str:
+def notice(mutation: Mutation, tests: Sequence[str], options: Sequence[str]) -> str:
     """Return the test that fails with a change and passes without it, ``a hang``, or an empty text."""
-    for tests in stages(mutation.path, thorough=thorough):
-        kept = mutation.path.read_bytes()
-        try:
-            mutation.apply()
-            failed = failing(tests, options)
-        finally:
-            mutation.path.write_bytes(kept)
-        if failed == "a hang" or (failed and not failing([failed], ())):
-            return failed
-    return ""
+    kept = mutation.path.read_bytes()
+    try:
+        mutation.apply()
+        failed = failing(tests, options)
+    finally:
+        mutation.path.write_bytes(kept)
+    return failed if failed == "a hang" or (failed and not failing([failed], ())) else ""
 
 
 def failing(tests: Sequence[str], options: Sequence[str]) -> str:
@@ -88,35 +98,31 @@ def failing(tests: Sequence[str], options: Sequence[str]) -> str:
         start_new_session=True,
     ) as pytest:
         try:
-            output, _ = pytest.communicate(timeout=STAGE_LIMIT)
+            output, _ = pytest.communicate(timeout=LIMIT)
         except subprocess.TimeoutExpired:
             os.killpg(pytest.pid, signal.SIGKILL)
             return "a hang"
     if pytest.returncode in {0, 5}:  # 5: no test was collected
         return ""
-    found = re.search(r"^(?:FAILED|ERROR) (\S+?\.py(?:::\S+?)?)(?: - |$)", output, re.MULTILINE)
+    found = re.search(r"^(?:FAILED|ERROR) (.+?\.py(?:::.+?)?)(?: - |$)", output, re.MULTILINE)
     return found[1] if found else tests[0]
 
 
-def stages(path: Path, *, thorough: bool) -> Iterator[list[str]]:
-    """Yield the tests of a file, nearest first."""
-    relative = path.relative_to(ROOT)
-    if relative.parts[0] == "deployments":
-        yield ["tests/modal"]
-        return
-    room = Path("tests", *relative.parent.parts[1:])
-    direct = {test for test in importing(path, ROOT / "tests") if test.stem.startswith("test_")}
-    if near := direct | {*(ROOT / room).glob(f"test_{path.stem}*.py")}:
-        yield sorted(str(test.relative_to(ROOT)) for test in near)
-    while room.parts[2 if room.parts[1:2] == ("server",) and not thorough else 1 :]:
-        if (ROOT / room).is_dir():
-            yield [str(room)]
-        room = room.parent
-    users = importing(path, ROOT / "publisher")
-    if through := {test for user in users for test in importing(user, ROOT / "tests") if test.stem.startswith("test_")}:
-        yield sorted(str(test.relative_to(ROOT)) for test in through)
-    if thorough:
-        yield ["tests"]
+def chosen(number: int, mutation: Mutation, reached: Reached) -> tuple[list[str], float]:
+    """Return the tests that may notice a change, the quickest first, and the seconds that they take."""
+    tests: list[str] = []
+    seconds = 0.0
+    for test in reached.quickest_first(number):
+        if seconds > BUDGET or len(tests) >= MOST:
+            break
+        tests.append(test)
+        seconds += reached.seconds[test]
+    if reached.tests[number] <= {IMPORT, ""} or IMPORT in reached.tests[number]:
+        near = {test for test in importing(mutation.path, ROOT / "tests") if test.stem.startswith("test_")}
+        near |= {*(ROOT / "tests").rglob(f"test_{mutation.path.stem}.py")}
+        tests += sorted(str(test.relative_to(ROOT)) for test in near)
+        seconds += BUDGET if near else 0.0
+    return tests, seconds
 
 
 def importing(path: Path, folder: Path) -> Iterator[Path]:

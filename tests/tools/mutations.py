@@ -38,6 +38,11 @@ class Mutation:
     before: str
     after: str
 
+    @property
+    def is_statement(self) -> bool:
+        """Tell whether a whole statement is replaced, not an expression."""
+        return self.after in {"pass", "break", "continue", "return None"}
+
     def apply(self) -> None:
         """Write the file with the change in it."""
         source = self.path.read_bytes()
