@@ -1,8 +1,8 @@
-# Two commands set everything up: `make demo` shows the whole loop, `make test` runs the test suite.
-# Needs git, make and Python 3.11 or newer; everything else comes into .venv.
+# `make demo` builds, publishes and installs a package; `make test` runs the test suite.
+# Both need git, make and Python 3.11 or newer, and install everything else into .venv.
 
 .DEFAULT_GOAL := help
-# where it is set, every command of .venv would compile all that it imports, each time anew
+# if set, each command in .venv would compile every module that it imports, every time
 unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help demo test test-wide test-campaign test-mutants test-all test-essential bench install uninstall deploy lint check docs lock clean
 
@@ -18,27 +18,28 @@ CLIENTS := $(VENV)/clients
 BENCHMARKS := serve writing lag publish upstream pages checks
 
 help:
-	@echo 'make demo   set up .venv, then build, publish and install a package through an index on this machine'
-	@echo 'make test   set up .venv, then run the test suite (make test-all: and the slow tables)'
-	@echo 'make install put pypi-publish, with the index, and keyring on your PATH (make uninstall removes them)'
-	@echo 'make deploy put the index on Modal, with the credentials of `modal token new` or MODAL_TOKEN_ID and _SECRET'
-	@echo 'make lint   formatting, lint rules, types, workflows'
-	@echo 'make check  everything that CI runs'
-	@echo 'make bench  compare with uv, twine, nginx, pypiserver and others (35 minutes)'
-	@echo 'make docs   write the references of command line, actions and checks anew'
-	@echo 'make lock   pin the dependencies anew (requirements/*.txt)'
-	@echo 'make clean  remove .venv and everything that was built'
+	@echo 'make demo       build, publish and install a package through an index on this machine'
+	@echo 'make test       run the test suite (make test-all adds the slow tests, which take hours)'
+	@echo 'make install    install pypi-publish, with the index, and keyring for your user'
+	@echo 'make uninstall  remove them'
+	@echo 'make deploy     deploy the index to Modal (first: .venv/bin/modal token new, or MODAL_TOKEN_ID and MODAL_TOKEN_SECRET)'
+	@echo 'make lint       check formatting, lint rules, types and workflows'
+	@echo 'make check      run everything that CI runs'
+	@echo 'make bench      compare with uv, twine, nginx, pypiserver and others (35 minutes)'
+	@echo 'make docs       regenerate the references of the command line, the actions and the checks'
+	@echo 'make lock       pin the dependencies again (requirements/*.txt)'
+	@echo 'make clean      remove .venv and all build output'
 
 $(READY): pyproject.toml requirements/bootstrap.txt requirements/dev.txt
 	@test -n "$(PYTHON)" || { echo 'No Python 3.11 or newer found: install one, or name it: make PYTHON=/path/to/python3 ...' >&2; exit 1; }
 	@echo 'Setting up $(VENV) ...'
-	@$(PYTHON) -m venv --clear $(VENV) || { echo 'Python could not make a virtual environment (on Debian: apt install python3-venv)' >&2; exit 1; }
+	@$(PYTHON) -m venv --clear $(VENV) || { echo 'Python could not create a virtual environment (on Debian: apt install python3-venv)' >&2; exit 1; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $(READY)
 
-# packages that the tests' builds and environments install: they run without a network
+# packages that tests build with and install, so that tests need no network
 $(WHEELS)/.ready: $(READY) requirements/backends.txt requirements/action.txt requirements/hooks.txt requirements/server.txt $(wildcard requirements/pips/*.txt)
 	@rm -rf $(WHEELS)
 	@for lock in backends action hooks server; do \
@@ -49,7 +50,7 @@ $(WHEELS)/.ready: $(READY) requirements/backends.txt requirements/action.txt req
 			--dest $(WHEELS)/pips -r $$lock || exit 1; done
 	@touch $@
 
-# the packages in the image of the functions on Modal (Python 3.12 where there is one), and nothing else: their tests run in it
+# an environment with exactly the packages of the image on Modal (with Python 3.12 if found), for the deployment's tests
 $(IMAGE)/.ready: $(READY) requirements/modal.txt requirements/deploy.txt
 	@$(BIN)/uv venv --quiet --clear --no-project $(IMAGE) \
 		--python "$$($(BIN)/uv python find --quiet --no-python-downloads 3.12 2>/dev/null || echo $(BIN)/python)"
@@ -57,7 +58,7 @@ $(IMAGE)/.ready: $(READY) requirements/modal.txt requirements/deploy.txt
 		-r requirements/modal.txt -r requirements/deploy.txt
 	@touch $@
 
-# the programs of others that the index is tested with; their requirements clash with ours
+# other programs that the index is tested with, in their own environment because their requirements conflict with ours
 $(CLIENTS)/.ready: $(READY) requirements/clients.txt
 	@$(BIN)/uv venv --quiet --clear --no-project --python $(BIN)/python $(CLIENTS)
 	@$(BIN)/uv pip install --quiet --python $(CLIENTS)/bin/python --require-hashes -r requirements/clients.txt
@@ -73,17 +74,17 @@ test: $(READY) $(WHEELS)/.ready $(IMAGE)/.ready $(CLIENTS)/.ready
 test-wide: $(READY) $(WHEELS)/.ready $(IMAGE)/.ready $(CLIENTS)/.ready
 	@$(BIN)/python -m pytest -m wide $(PYTEST_ARGS)
 
-# tests that take a quarter of an hour; by hand
+# tests that take a quarter of an hour; run by hand
 test-campaign: $(READY) $(WHEELS)/.ready $(IMAGE)/.ready $(CLIENTS)/.ready
 	@$(BIN)/python -m pytest -m campaign $(PYTEST_ARGS)
 
-# wrong changes at random: how many do the tests notice? Hours; by hand
+# mutation tests: random wrong changes that the suite should notice; takes hours, run by hand
 test-mutants: $(READY) $(WHEELS)/.ready $(IMAGE)/.ready $(CLIENTS)/.ready
 	@$(BIN)/python tests/tools/mutate.py $(MUTANTS_ARGS)
 
 test-all: test test-wide test-campaign test-mutants
 
-# uv keeps tools apart from projects; without it, a virtual environment in the user's data folder does the same
+# with uv, a uv tool; else a virtual environment in the user's data folder, with links to its commands
 TOOL = $(or $(XDG_DATA_HOME),$(HOME)/.local/share)/pypi-publish
 USER_BIN = $(HOME)/.local/bin
 COMMANDS := pypi-publish keyring
@@ -93,19 +94,19 @@ install:
 	@if command -v uv >/dev/null; then \
 		uv tool install --quiet --force --python "$(PYTHON)" --constraints requirements/server.txt \
 			--with-executables-from keyring '.[server]' || exit 1; \
-		echo "Installed with uv: $(COMMANDS)"; folder="$$(uv tool dir --bin)"; \
+		folder="$$(uv tool dir --bin)"; for command in $(COMMANDS); do echo "Installed $$folder/$$command"; done; \
 	else \
-		$(PYTHON) -m venv --clear "$(TOOL)" || { echo 'Python could not make a virtual environment (on Debian: apt install python3-venv)' >&2; exit 1; }; \
+		$(PYTHON) -m venv --clear "$(TOOL)" || { echo 'Python could not create a virtual environment (on Debian: apt install python3-venv)' >&2; exit 1; }; \
 		"$(TOOL)/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/server.txt && \
 		"$(TOOL)/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps . || exit 1; \
 		mkdir -p "$(USER_BIN)"; folder="$(USER_BIN)"; \
 		for command in $(COMMANDS); do \
 			if test -e "$(USER_BIN)/$$command" && ! test -L "$(USER_BIN)/$$command"; then \
-				echo "$(USER_BIN)/$$command is there already and stays"; \
+				echo "Kept $(USER_BIN)/$$command, which is not from this project"; \
 			else ln -sf "$(TOOL)/bin/$$command" "$(USER_BIN)/$$command"; echo "Installed $(USER_BIN)/$$command"; fi; \
 		done; \
 	fi; \
-	case ":$$PATH:" in *":$$folder:"*) ;; *) echo "Add it to your PATH: export PATH=\"$$folder:\$$PATH\"" ;; esac
+	case ":$$PATH:" in *":$$folder:"*) ;; *) printf '%s\n' "Put them on your PATH:" "export PATH=\"$$folder:\$$PATH\"" ;; esac
 
 uninstall:
 	@if command -v uv >/dev/null; then uv tool uninstall --quiet pypi-publish 2>/dev/null || true; fi
@@ -113,13 +114,13 @@ uninstall:
 		if test "$$(readlink "$(USER_BIN)/$$command")" = "$(TOOL)/bin/$$command"; then rm "$(USER_BIN)/$$command"; fi; \
 	done
 	@rm -rf "$(TOOL)"
-	@echo 'Removed. Passwords stay in your keyring: `pypi-publish logout` would have removed them.'
+	@echo 'Removed pypi-publish. Passwords that `pypi-publish login` saved are still in your keyring.'
 
 # with another Python: make test-essential PYTHON=/usr/bin/python3 VENV=.venv/debian
 test-essential: $(READY) $(WHEELS)/.ready
 	@$(BIN)/python -m pytest -m essential $(PYTEST_ARGS)
 
-# each compares with its peers in one run and prints ratios: benchmarks/README.md
+# each script compares with its peers in one run and prints ratios: benchmarks/README.md
 bench: $(READY)
 	@rows=$$(mktemp) && for script in $(BENCHMARKS); do \
 		BENCHMARK_ROWS="$$rows" $(BIN)/python benchmarks/$$script.py || exit 1; done && \
@@ -127,8 +128,9 @@ bench: $(READY)
 
 deploy: $(READY)
 	@$(BIN)/modal deploy deployments/pypi_deploy.py || { \
-		echo 'If the secret is missing: modal secret create pypi-auth-token AUTH_TOKEN=$$(openssl rand -hex 32)' >&2; \
-		echo 'If the token is: modal token new. More: docs/tutorial/private-index-on-modal.md' >&2; exit 1; }
+		echo 'If this machine is not logged in to Modal: $(BIN)/modal token new' >&2; \
+		echo 'If the secret pypi-auth-token is missing: $(BIN)/modal secret create pypi-auth-token AUTH_TOKEN=$$(openssl rand -hex 32)' >&2; \
+		echo 'For more: docs/tutorial/private-index-on-modal.md' >&2; exit 1; }
 
 lint: $(READY)
 	$(BIN)/ruff format --check .

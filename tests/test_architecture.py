@@ -317,3 +317,9 @@ def test_the_documented_rooms_are_those_of_the_tables() -> None:
     assert set(documented) == set(listed)
     for name in set(listed) - {"cli", "routes"}:
         assert documented[name] == listed[name], name
+
+
+def test_the_documented_modules_of_the_server_are_those_in_its_folder() -> None:
+    table = _PAGE.partition("The modules directly in `server/`")[2].partition("\n## ")[0]
+    documented = set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE))
+    assert documented | {"__init__", "settings"} == {path.stem for path in (PACKAGE / "server").glob("*.py")}
