@@ -163,6 +163,9 @@ class Limits:
     slow_head: float = 30.0
     body_size: int = 64 * KILOBYTE
     body_time: float = 30.0
+    json_text: int = 1000
+    json_depth: int = 8
+    json_digits: int = 40
     slowest_body: int = 512
     idle_connection: int = 75
     grace: int = 120

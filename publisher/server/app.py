@@ -328,6 +328,8 @@ class IndexApp:
         if request.method not in route.methods:
             raise method_not_allowed(request, self.table.methods(path))
         require_own_page(request)
+        if route.body is not None:
+            request.json = await route.body.read(request)
         return await route.handler(request, rest)
 
     async def _failure(self, request: Request, error: HttpError) -> Response:

@@ -1,9 +1,10 @@
 """
-Sound archives, metadata, forms, heads and file names with random damage: each is taken or refused, and nothing else.
+Sound archives, metadata, forms, JSON, heads and file names with random damage: each is taken or refused.
 
 ``FUZZ_EXAMPLES`` sets how many of each are tried; the default takes seconds.
 """
 
+import asyncio
 import os
 import socket
 from collections.abc import Callable
@@ -17,7 +18,8 @@ from hypothesis import strategies as st
 
 from publisher.errors import InvalidDistributionError
 from publisher.project.distributions import parse_filename, read_distribution
-from publisher.server.http.messages import HttpError
+from publisher.server.http.json_body import JsonBody, JsonKey, JsonKind
+from publisher.server.http.messages import HttpError, Request
 from publisher.server.routes.upload_checks import check_filename
 from tests.helpers.dists import make_sdist, make_wheel, metadata
 from tests.helpers.index import RunningIndex
@@ -98,6 +100,21 @@ def test_damaged_metadata(tmp_path: Path, changes: Damage) -> None:
 def test_damaged_forms(sound: dict[str, bytes], changes: Damage, sizes: list[int]) -> None:
     body = form(sound[WHEEL])
     taken(lambda: feed(damaged(body, changes), sizes))
+
+
+@fuzzed
+@given(damage)
+def test_damaged_json(changes: Damage) -> None:
+    keys = JsonBody({kind.name: JsonKey(kind) for kind in JsonKind})
+    body = (
+        b'{"TEXT": "d\\u00e9j\xc3\xa0", "TEXTS": ["a", ""], "FLAG": true, "NUMBER": -1.5e3, "TABLE": {"a": {"b": []}}}'
+    )
+
+    async def receive() -> dict[str, object]:
+        return {"type": "http.request", "body": damaged(body, changes)}
+
+    scope = {"type": "http", "method": "PUT", "path": "/", "headers": [(b"content-type", b"application/json")]}
+    taken(lambda: asyncio.run(keys.read(Request(scope, receive))))
 
 
 @fuzzed

@@ -13,6 +13,7 @@ from publisher.server.auth.htpasswd import Change, Users
 from publisher.server.auth.oidc.endings import publisher_endings
 from publisher.server.auth.principal import ADMIN_TOKEN, Principal, PrincipalKind, Right
 from publisher.server.auth.tokens.changes import TokenChanges
+from publisher.server.http.json_body import JsonBody, JsonKey, JsonKind
 from publisher.server.http.messages import HttpError, Request, Response, error_response, json_response
 from publisher.server.routes.authorization import principal_of
 from publisher.server.routes.failures import DOMAIN_ERRORS, http_error
@@ -22,6 +23,14 @@ from publisher.server.storage.errors import NotDurableError
 
 _Result = TypeVar("_Result")
 
+REGISTRATION = JsonBody(
+    {
+        "username": JsonKey(JsonKind.TEXT, required=True),
+        "password": JsonKey(JsonKind.TEXT),
+        "service": JsonKey(JsonKind.FLAG),
+    }
+)
+NEW_PASSWORD = JsonBody({"password": JsonKey(JsonKind.TEXT, required=True)})
 
 AccountEnding = Callable[[str], Awaitable[Sequence[str]]]
 """Ends things that an account leaves behind when it is removed, and returns their names."""
@@ -55,12 +64,14 @@ class AccountRoutes:
 
     async def register(self, request: Request, _rest: str = "") -> Response:
         """Create a user or change a password: 201 for a new one, 200 for a change or a repeat."""
-        found = await request.json_object()
-        username = _text(found, "username")
-        if found.get("service") is True:
+        found = request.json
+        username: str = found["username"]
+        if found.get("service"):
             change = await self._change(lambda users, files: users.add_service(files, username))
+        elif "password" not in found:
+            raise HttpError(422, "The JSON object needs the key 'password' with a text.")
         else:
-            change = await self._set_password(username, _text(found, "password"))
+            change = await self._set_password(username, found["password"])
         if change is Change.CREATED:
             await self._begin_anew(username)
         if change is not Change.UNCHANGED:
@@ -79,6 +90,7 @@ class AccountRoutes:
         try:
             await self._authenticator.require_admin(request.headers.get(b"authorization"), request.client)
             request.principal = ADMIN_TOKEN
+            request.json = await REGISTRATION.read(request)
             return await self.register(request)
         except (HttpError, *DOMAIN_ERRORS) as error:
             return error_response(request, http_error(error))
@@ -117,7 +129,7 @@ class AccountRoutes:
     async def change_password(self, request: Request, _rest: str = "") -> Response:
         """Change the password of the user who asks, proven by the one in use."""
         username = _user(request)
-        change = await self._set_password(username, _text(await request.json_object(), "password"), new_name=False)
+        change = await self._set_password(username, request.json["password"], new_name=False)
         await self._record(request, "password-changed", account=username)
         return json_response({"username": username, "status": change.value})
 
@@ -166,10 +178,3 @@ def _activities(principal: Principal) -> list[str]:
 def _user(request: Request) -> str:
     assert request.username is not None, "the route table asks for an account"  # noqa: S101 - for the type checker
     return request.username
-
-
-def _text(found: Mapping[str, Any], key: str) -> str:
-    value = found.get(key)
-    if not isinstance(value, str):
-        raise HttpError(422, f"The JSON object needs the key {key!r} with a text.")
-    return value

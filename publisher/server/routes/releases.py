@@ -1,12 +1,15 @@
 """Yanking and deleting releases over HTTP, with the right to manage."""
 
 from publisher.limits import LIMITS
+from publisher.server.http.json_body import JsonBody, JsonKey, JsonKind
 from publisher.server.http.messages import HttpError, Request, Response, json_response
 from publisher.server.names.filenames import normalize
 from publisher.server.routes.authorization import principal_of
 from publisher.server.routes.own_client import require_client_uploader
 from publisher.server.routes.trust.oversight import Oversight
 from publisher.server.store.interface import PackageChanges
+
+YANK = JsonBody({"reason": JsonKey(JsonKind.TEXT)}, optional=True)
 
 
 class ReleaseRoutes:
@@ -22,8 +25,8 @@ class ReleaseRoutes:
         if rest != "yanked":
             raise HttpError(405, "A release can be deleted here, and yanked at .../yanked.", [(b"allow", b"DELETE")])
         require_client_uploader(name, principal_of(request))
-        reason = (await request.json_object()).get("reason", "") if request.header(b"content-length") != "0" else ""
-        if not isinstance(reason, str) or len(reason) > LIMITS.yank_reason or not reason.isprintable():
+        reason = request.json.get("reason", "")
+        if len(reason) > LIMITS.yank_reason or not reason.isprintable():
             raise HttpError(422, f"The reason must be one line of at most {LIMITS.yank_reason} characters.")
         files = await self._changes.yank(name, version, reason, request.username)
         await self._oversight.record(request, "yank", name, version=version, reason=reason, files=files)

@@ -2,9 +2,12 @@
 
 import logging
 
+from publisher.server.http.json_body import JsonBody
 from publisher.server.http.messages import HttpError, Request, Response, json_response
 from publisher.server.routes.trust.oversight import Oversight
 from publisher.server.store.interface import PackageCatalog
+
+CONFIRMATION = JsonBody({}, optional=True)
 
 _log = logging.getLogger(__name__)
 

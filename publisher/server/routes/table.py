@@ -8,9 +8,10 @@ from typing import Protocol
 
 from publisher.limits import LIMITS
 from publisher.server.auth.principal import Right
+from publisher.server.http.json_body import JsonBody
 from publisher.server.http.messages import HttpError, Request, Response
 from publisher.server.names.filenames import SIGNATURE, guess, normalize
-from publisher.server.routes.accounts import AccountRoutes
+from publisher.server.routes.accounts import NEW_PASSWORD, REGISTRATION, AccountRoutes
 from publisher.server.routes.authorization import Access, Need
 from publisher.server.routes.bucket.streamed import StreamedFile
 from publisher.server.routes.files import METADATA_SUFFIX
@@ -19,16 +20,16 @@ from publisher.server.routes.legacy.json_page import JsonPage
 from publisher.server.routes.legacy.mounted import MountedAnswer, PypiserverRoutes
 from publisher.server.routes.legacy.redirects import to_legacy, to_simple, without_icon
 from publisher.server.routes.oidc.exchange import OidcRoutes
-from publisher.server.routes.oidc.publishers import PublisherRoutes
-from publisher.server.routes.public.admin import PublicAdminRoutes
+from publisher.server.routes.oidc.publishers import NEW_PUBLISHER, PublisherRoutes
+from publisher.server.routes.public.admin import PUBLIC_CHANGE, PublicAdminRoutes
 from publisher.server.routes.public.packages import JoinedDownload, PublicRoutes
-from publisher.server.routes.releases import ReleaseRoutes
+from publisher.server.routes.releases import YANK, ReleaseRoutes
 from publisher.server.routes.sending import CopiedFile, LargeFile
 from publisher.server.routes.simple import SimplePages
-from publisher.server.routes.storage import StorageRoutes
+from publisher.server.routes.storage import CONFIRMATION, StorageRoutes
 from publisher.server.routes.trust.audit import AuditRoutes
-from publisher.server.routes.trust.roles import RoleRoutes
-from publisher.server.routes.trust.tokens import TokenRoutes
+from publisher.server.routes.trust.roles import NEW_OWNERS, NEW_ROLE, RoleRoutes
+from publisher.server.routes.trust.tokens import NEW_TOKEN, TokenRoutes
 from publisher.server.routes.uploads import UploadRoutes
 from publisher.server.routes.web.pages import WebPages
 from publisher.server.settings import Activity
@@ -87,7 +88,8 @@ class Route:
     ``path`` has no leading slash: ``health`` is that path alone, ``packages/*`` everything below, ``*/json`` one
     segment before it, ``*`` everything else. ``from_memory`` answers a GET without waiting, or returns None.
     ``applies`` says whether the route exists for the part that ``*`` stands for. ``is_page`` says that browsers
-    get a form to sign in where it needs credentials.
+    get a form to sign in where it needs credentials. ``body`` are the keys of its body in JSON, which is read and
+    checked before the handler is called.
     """
 
     path: str
@@ -97,6 +99,7 @@ class Route:
     from_memory: FromMemory | None = None
     applies: Callable[[str], bool] | None = None
     is_page: bool = False
+    body: JsonBody | None = None
 
 
 class RouteTable:
@@ -196,7 +199,7 @@ def index_routes(to: Handlers) -> list[Route]:
         Route("-/static/*", READ, Access.OPEN, to.pages.static.answer),
         Route("robots.txt", READ, Access.OPEN, to.pages.static.robots),
         Route("-/upstream/*", READ, Access.ADMIN, to.public_admin.show),
-        Route("-/upstream/*", POST, Access.ADMIN, to.public_admin.change),
+        Route("-/upstream/*", POST, Access.ADMIN, to.public_admin.change, body=PUBLIC_CHANGE),
         Route("", READ, LIST_ALL, to.pages.home.answer, is_page=True),
         Route("", POST, UPLOAD, to.uploads.answer),
         Route("legacy", READ | POST, Access.OPEN, to_legacy),
@@ -209,12 +212,12 @@ def index_routes(to: Handlers) -> list[Route]:
         Route("+simple/*", READ, LIST, to.simple.answer),
         Route("packages/*", READ, DOWNLOAD, to.files.answer, to.files.from_memory),
         Route("projects/*", READ, LIST, to.pages.project.answer, is_page=True),
-        Route("projects/*", PUT, MANAGE, to.releases.put),
+        Route("projects/*", PUT, MANAGE, to.releases.put, body=YANK),
         Route("projects/*", DELETE, MANAGE, to.releases.delete),
         *_trust_routes(to),
         Route("health", READ, Access.OPEN, to.health.answer),
         Route("favicon.ico", READ, Access.OPEN, without_icon),
-        Route("-/storage/confirm-loss", POST, Access.ADMIN, to.storage.confirm_loss),
+        Route("-/storage/confirm-loss", POST, Access.ADMIN, to.storage.confirm_loss, body=CONFIRMATION),
         Route("*/json", READ, LIST, to.json_page.answer, applies=to.json_page.has_project),
         Route("pypi/*", READ, LIST, to.json_page.answer_pypi),
         Route("*", READ | POST, LIST_ALL, to.pypiserver.answer, is_page=True),
@@ -228,23 +231,23 @@ def _trust_routes(to: Handlers) -> list[Route]:
         Route("-/account/*", READ, Access.OPEN, to.pages.account.show, is_page=True),
         Route("-/account/*", POST, Access.OPEN, to.pages.account.act, is_page=True),
         Route("whoami", READ, Access.ACCOUNT, to.accounts.whoami),
-        Route("password", POST, Access.PERSON, to.accounts.change_password),
-        Route("register", POST, Access.ADMIN, to.accounts.register),
+        Route("password", POST, Access.PERSON, to.accounts.change_password, body=NEW_PASSWORD),
+        Route("register", POST, Access.ADMIN, to.accounts.register, body=REGISTRATION),
         Route("users", READ, Access.ADMIN, to.accounts.list),
         Route("users/*", DELETE, Access.ADMIN, to.accounts.remove),
         Route("-/trust", READ, Access.MANAGER, to.trust.list),
-        Route("-/trust", POST, Access.MANAGER, to.trust.add),
+        Route("-/trust", POST, Access.MANAGER, to.trust.add, body=NEW_PUBLISHER),
         Route("-/trust/*", DELETE, Access.MANAGER, to.trust.remove),
         Route("_/oidc/audience", READ, Access.OPEN, to.oidc.audience),
         Route("_/oidc/mint-token", POST, Access.OPEN, to.oidc.mint),
         Route("_/oidc/github/mint-token", POST, Access.OPEN, to.oidc.mint),  # what older clients call
         Route("_/oidc/burn-token", POST, Access.OPEN, to.oidc.burn),
         Route("-/tokens", READ, Access.MANAGER, to.tokens.list),
-        Route("-/tokens", POST, Access.MANAGER, to.tokens.create),
+        Route("-/tokens", POST, Access.MANAGER, to.tokens.create, body=NEW_TOKEN),
         Route("-/tokens/*", DELETE, Access.MANAGER, to.tokens.revoke),
-        Route("-/roles", PUT, Access.ADMIN, to.roles.set_role),
+        Route("-/roles", PUT, Access.ADMIN, to.roles.set_role, body=NEW_ROLE),
         Route("-/owners/*", READ, LIST, to.roles.owners),
-        Route("-/owners/*", PUT, OWN, to.roles.change_owners),
+        Route("-/owners/*", PUT, OWN, to.roles.change_owners, body=NEW_OWNERS),
         Route("-/audit", READ, Access.ADMIN, to.audit.show),
     ]
 

@@ -67,7 +67,7 @@ def test_without_a_url_there_is_no_trusted_publishing(tmp_path: Path) -> None:
             requests.get(f"{url}_/oidc/audience", headers=headers, timeout=30),
             post(url, "_/oidc/mint-token", {"token": "x"}, headers=headers),
             post(url, "_/oidc/burn-token", {"token": "x"}, headers=headers),
-            post(url, "-/trust", {}, headers={**headers, **ADMIN}),
+            post(url, "-/trust", {"kind": "github", "projects": ["x"], "settings": {}}, headers={**headers, **ADMIN}),
         ]
         assert [answer.status_code for answer in answers] == [404] * 4
         assert all("--public-url" in answer.text for answer in answers)

@@ -1,11 +1,11 @@
 """The exchange of tokens at ``/_/oidc/...``, in the format that publishing clients know from the public index."""
 
-import json
 import logging
 
 from publisher.server.auth.audit.trail import AuditEvent, AuditTrail
 from publisher.server.auth.oidc.errors import MintingRefusedError, RefusalCode
 from publisher.server.auth.oidc.service import TrustedPublishing
+from publisher.server.http.json_body import parse_object
 from publisher.server.http.messages import HttpError, Request, Response, json_response
 
 WITHOUT_URL = (
@@ -60,11 +60,10 @@ class OidcRoutes:
 async def _token(request: Request) -> str:
     """Return the token of a body in JSON, whatever its content type, as the public index does."""
     try:
-        found = json.loads(await request.body())
-    except (ValueError, RecursionError):
-        found = None
-    token = found.get("token") if isinstance(found, dict) else None
-    if not isinstance(token, str) or not token:
+        token = parse_object(await request.body()).get("token")
+    except ValueError:
+        token = None
+    if not isinstance(token, str) or not token.isascii() or not token:
         raise MintingRefusedError(RefusalCode.PAYLOAD, "The body must be a JSON object whose key 'token' has a text.")
     return token
 

@@ -9,12 +9,25 @@ from publisher.server.auth.oidc.errors import InvalidPublisherError, UnknownPubl
 from publisher.server.auth.oidc.publishers import Publisher, PublisherState, create_publisher
 from publisher.server.auth.oidc.service import TrustedPublishing
 from publisher.server.auth.principal import Principal, Right
+from publisher.server.http.json_body import JsonBody, JsonKey, JsonKind
 from publisher.server.http.messages import HttpError, Request, Response, json_response
 from publisher.server.routes.authorization import principal_of
 from publisher.server.routes.oidc.exchange import WITHOUT_URL
 from publisher.server.routes.trust.standing import Standing, vouched_by
 from publisher.server.settings import CLIENT_NAME
 from publisher.server.store.maintainers import Maintainers
+
+NEW_PUBLISHER = JsonBody(
+    {
+        "kind": JsonKey(JsonKind.TEXT, required=True),
+        "issuer": JsonKey(JsonKind.TEXT, nullable=True),
+        "projects": JsonKey(JsonKind.TEXTS, required=True),
+        "settings": JsonKey(JsonKind.TABLE, required=True),
+        "pins": JsonKey(JsonKind.TABLE),
+        "creates": JsonKey(JsonKind.FLAG),
+        "voucher": JsonKey(JsonKind.TEXT, nullable=True),
+    }
+)
 
 
 class PublisherRoutes:
@@ -51,8 +64,8 @@ class PublisherRoutes:
     async def add(self, request: Request, _rest: str = "") -> Response:
         """Register a publisher, for which the sender vouches from then on, or the account that an admin names."""
         publishing, sender = self._required(), principal_of(request)
-        values = await request.json_object()
-        voucher = await self._voucher(publishing, sender, str(values.get("voucher") or ""))
+        values = request.json
+        voucher = await self._voucher(publishing, sender, values.get("voucher", ""))
         try:
             described = create_publisher(values, voucher, sender.name)
             await self._require(sender, described)

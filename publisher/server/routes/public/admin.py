@@ -7,10 +7,19 @@ from typing import Any
 from publisher.limits import LIMITS
 from publisher.server.auth.audit.trail import AuditEvent, AuditTrail
 from publisher.server.auth.principal import Principal
+from publisher.server.http.json_body import JsonBody, JsonKey, JsonKind
 from publisher.server.http.messages import HttpError, Request, Response, json_response
 from publisher.server.routes.authorization import principal_of
 from publisher.server.upstream.admin import InvalidRequestError
 from publisher.server.upstream.admin_requests import AdminRequests, UnknownRequestError
+
+PUBLIC_CHANGE = JsonBody(
+    {
+        **dict.fromkeys(("name", "version", "until", "reason", "set"), JsonKey(JsonKind.TEXT)),
+        "digests": JsonKey(JsonKind.TEXTS),
+    }
+)
+"""The keys of all commands; each checks that it has its own."""
 
 _AUDITED = {"allow", "disallow", "claim", "remove"}
 """Commands that change the answers for others."""
@@ -31,7 +40,7 @@ class PublicAdminRoutes:
 
     async def change(self, request: Request, path: str) -> Response:
         """Run the command that the path names, with the values in the body's JSON."""
-        requests, values, who = self._require(), await request.json_object(), principal_of(request)
+        requests, values, who = self._require(), request.json, principal_of(request)
 
         async def work() -> Any:
             done = await requests.change(path, values, who.name)

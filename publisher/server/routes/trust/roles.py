@@ -5,12 +5,22 @@ from publisher.server.auth.authenticator import Authenticator
 from publisher.server.auth.errors import InvalidAccountError, PasswordNeededError
 from publisher.server.auth.principal import PrincipalKind
 from publisher.server.auth.rules import check_name
+from publisher.server.http.json_body import JsonBody, JsonKey, JsonKind
 from publisher.server.http.messages import HttpError, Request, Response, json_response
 from publisher.server.names.filenames import is_name, normalize
 from publisher.server.routes.authorization import principal_of
 from publisher.server.routes.trust.oversight import Oversight
 from publisher.server.store.interface import PackageCatalog
 from publisher.server.store.maintainers import Maintainers
+
+NEW_ROLE = JsonBody(
+    {
+        "name": JsonKey(JsonKind.TEXT, required=True),
+        "role": JsonKey(JsonKind.TEXT, required=True),
+        "project": JsonKey(JsonKind.TEXT),
+    }
+)
+NEW_OWNERS = JsonBody(dict.fromkeys(("add", "remove"), JsonKey(JsonKind.TEXT, nullable=True)))
 
 
 class RoleRoutes:
@@ -32,9 +42,7 @@ class RoleRoutes:
 
     async def set_role(self, request: Request, _rest: str = "") -> Response:
         """Give a user or group a role on a project pattern, or take it away."""
-        found = await request.json_object()
-        name, role = str(found.get("name", "")), str(found.get("role", ""))
-        project = str(found.get("project") or "*")
+        name, role, project = request.json["name"], request.json["role"], request.json.get("project", "*")
         try:
             check_name(name.removeprefix("@"))
             await self._roles.set_role(name, role, project)
@@ -56,8 +64,9 @@ class RoleRoutes:
         project = _project(path)
         if await self._catalog.find(project) is None:
             raise HttpError(404, f"This index has no project {project[:80]}.")
-        found = await request.json_object()
-        added, removed = str(found.get("add") or ""), str(found.get("remove") or "")
+        added, removed = request.json.get("add", ""), request.json.get("remove", "")
+        if bool(added) == bool(removed):
+            raise HttpError(422, "The JSON object needs one of the keys 'add' and 'remove'.")
         try:
             check_name(added or removed)
         except InvalidAccountError as error:

@@ -1,6 +1,7 @@
 """API tokens over HTTP: creating, listing and revoking them, with a password or the administrator's token."""
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from publisher.server.auth.authenticator import Authenticator
@@ -8,6 +9,7 @@ from publisher.server.auth.principal import Principal, PrincipalKind, Right
 from publisher.server.auth.tokens.changes import TokenChanges
 from publisher.server.auth.tokens.records import InvalidTokenRequestError, check_request
 from publisher.server.auth.tokens.stored import StoredTokens
+from publisher.server.http.json_body import JsonBody, JsonKey, JsonKind
 from publisher.server.http.messages import HttpError, Request, Response, json_response
 from publisher.server.routes.authorization import principal_of
 from publisher.server.routes.trust.oversight import Oversight
@@ -15,6 +17,18 @@ from publisher.server.routes.trust.standing import Standing
 
 LONGEST = 3660
 """Days that a token may be valid for; without a number it doesn't end by itself."""
+
+_MOST = 100
+
+NEW_TOKEN = JsonBody(
+    {
+        "name": JsonKey(JsonKind.TEXT, required=True),
+        "rights": JsonKey(JsonKind.TEXTS, required=True),
+        "projects": JsonKey(JsonKind.TEXTS),
+        "expires-days": JsonKey(JsonKind.NUMBER, nullable=True),
+        "owner": JsonKey(JsonKind.TEXT, nullable=True),
+    }
+)
 
 
 class TokenRoutes:
@@ -36,13 +50,13 @@ class TokenRoutes:
 
     async def create(self, request: Request, _rest: str = "") -> Response:
         """Create a token of the sender, or of a service account that an admin names; only this answer has its text."""
-        found = await request.json_object()
-        owner = await self._owner(principal_of(request), str(found.get("owner") or ""))
-        rights, projects = _texts(found, "rights"), _texts(found, "projects")
+        found = request.json
+        owner = await self._owner(principal_of(request), found.get("owner", ""))
+        rights, projects = _few(found, "rights"), _few(found, "projects")
         try:
-            grants = check_request(str(found.get("name", "")), rights, projects)
+            grants = check_request(found["name"], rights, projects)
             record, text = await self._changes.create(
-                owner, str(found["name"]), grants, expires=_end(found), by=principal_of(request).name
+                owner, found["name"], grants, expires=_end(found), by=principal_of(request).name
             )
         except InvalidTokenRequestError as error:
             raise HttpError(422, str(error)) from error
@@ -100,17 +114,17 @@ class TokenRoutes:
         return named
 
 
-def _texts(found: dict[str, Any], key: str) -> list[str]:
-    value = found.get(key, [])
-    if not isinstance(value, list) or not all(isinstance(each, str) for each in value) or len(value) > 100:
-        raise HttpError(422, f"The key {key!r} must be a list of at most 100 texts.")
+def _few(found: Mapping[str, Any], key: str) -> list[str]:
+    value: list[str] = found.get(key, [])
+    if len(value) > _MOST:
+        raise HttpError(422, f"The key {key!r} must be a list of at most {_MOST} texts.")
     return value
 
 
-def _end(found: dict[str, Any]) -> float | None:
-    days = found.get("expires-days")
+def _end(found: Mapping[str, Any]) -> float | None:
+    days: float | None = found.get("expires-days")
     if days is None:
         return None
-    if not isinstance(days, int | float) or isinstance(days, bool) or not 0 < days <= LONGEST:
+    if not 0 < days <= LONGEST:
         raise HttpError(422, f"A token may be valid for up to {LONGEST} days.")
     return time.time() + days * 86400

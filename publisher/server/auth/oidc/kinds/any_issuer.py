@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from publisher.server.auth.oidc.errors import ClaimMismatchError, InvalidPublisherError
-from publisher.server.auth.oidc.kinds.patterns import claim, expect_match, setting
+from publisher.server.auth.oidc.kinds.patterns import claim, expect_match, require_known, setting
 from publisher.server.auth.principal import Origin
 
 _RESERVED = {"iss", "aud", "exp", "nbf", "iat", "jti"}
@@ -15,6 +15,7 @@ _RULES = 20
 
 def check_settings(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings of a publisher; raise InvalidPublisherError for one that is not valid."""
+    require_known(given, "claims")
     rules = given.get("claims")
     if not isinstance(rules, dict) or not 0 < len(rules) <= _RULES:
         raise InvalidPublisherError("The publisher needs a rule for at least one claim, such as sub.")

@@ -4,7 +4,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from publisher.server.auth.oidc.errors import ClaimMismatchError, InvalidPublisherError
-from publisher.server.auth.oidc.kinds.patterns import claim, expect, expect_match, folded, matches, setting
+from publisher.server.auth.oidc.kinds.patterns import (
+    claim,
+    expect,
+    expect_match,
+    folded,
+    matches,
+    require_known,
+    setting,
+)
 from publisher.server.auth.principal import Origin
 
 ISSUER = "https://token.actions.githubusercontent.com"
@@ -17,6 +25,7 @@ _CALLED = r"[\w.-]+/[\w.-]+/\.github/workflows/[\w.-]+\.ya?ml(@\S+)?"
 
 def check_settings(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings of a publisher; raise InvalidPublisherError for one that is not valid."""
+    require_known(given, "repository", "workflow", "environment", "ref", "called_workflows")
     called = given.get("called_workflows", [])
     if not isinstance(called, list) or len(called) > 20:
         raise InvalidPublisherError("called_workflows is not a list.")

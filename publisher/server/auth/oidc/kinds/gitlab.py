@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from publisher.server.auth.oidc.errors import ClaimMismatchError
-from publisher.server.auth.oidc.kinds.patterns import claim, expect, expect_match, folded, setting
+from publisher.server.auth.oidc.kinds.patterns import claim, expect, expect_match, folded, require_known, setting
 from publisher.server.auth.principal import Origin
 
 ISSUER = "https://gitlab.com"
@@ -17,6 +17,7 @@ _NOT_MERGED = {"merge_request_event", "external_pull_request_event"}
 
 def check_settings(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings of a publisher; raise InvalidPublisherError for one that is not valid."""
+    require_known(given, "repository", "workflow", "environment", "ref")
     return {
         "repository": setting(given, "repository", r"[A-Za-z0-9_][\w.-]*(/[\w.-]+)+"),
         "workflow": setting(given, "workflow", r"[\w./-]+\.ya?ml", ".gitlab-ci.yml"),

@@ -63,3 +63,10 @@ def setting(settings: Mapping[str, Any], name: str, form: str = r".+", default: 
     if not isinstance(value, str) or not value.isprintable() or len(value) > LONGEST or not re.fullmatch(form, value):
         raise InvalidPublisherError(f"{name}: {value!r} is not valid.")
     return value
+
+
+def require_known(settings: Mapping[str, Any], *names: str) -> None:
+    """Return when a publisher has no other settings; raise InvalidPublisherError for one that would do nothing."""
+    for name in settings:
+        if name not in names:
+            raise InvalidPublisherError(f"Unknown setting {name[:80]!r}: expected {', '.join(names)}.")
