@@ -40,7 +40,6 @@ def test_lines_arrive_in_order_and_a_full_queue_counts_dropped_ones() -> None:
 
     assert eventually(all_read, step=0.001)
     writer.write("the last")
-    writer.flush(10)
     assert eventually(lambda: all_read() and found.endswith(b"the last\n"))
     lines = found.decode().splitlines()
     numbers = [int(line.split()[0]) for line in lines if line.endswith(long)]
