@@ -1,9 +1,12 @@
-"""The legacy upload form of a distribution, whose file is read and hashed once: while it is sent."""
+"""The legacy upload form of a distribution, whose file is hashed while it is sent."""
 
 import hashlib
 import secrets
+import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from packaging.version import Version
@@ -12,11 +15,17 @@ from urllib3.fields import RequestField  # noqa: TID251 - a door to urllib3
 
 from publisher.project.distributions import Distribution, Kind
 
-BLOCK = 2**18
-"""Bytes that are read and hashed at a time; a file with more is hashed in a thread, while it is sent."""
+SMALL = 2**18
+"""Bytes of a file that is hashed faster than a thread is asked to."""
 
-PIECE = 2**16
-"""Bytes that are sent at a time: few calls, and still sent within the connection's timeout on slow lines."""
+_BLOCK = 2**20
+"""Bytes that are hashed at a time."""
+
+PIECES = (2**16, 2**18)
+"""Bytes that are sent at a time, on a slow and on a fast line: few calls, and none beyond the connection's timeout."""
+
+_QUICK = 0.02
+"""Seconds in which a fast line takes a piece."""
 
 _DIGEST_LENGTH = 64
 _LICENSE_FILES_SINCE = Version("2.4")
@@ -27,7 +36,7 @@ class UploadForm:
     A ``multipart/form-data`` body that yields its pieces, with the digest of the file behind the file.
 
     ``on_sent`` gets the number of bytes sent so far, and may raise to stop. After the last piece,
-    `sha256` is the digest of the sent bytes. A piece holds until the next is taken, which has its memory.
+    `sha256` is the digest of the file. A piece holds until the next is taken, which has its memory.
     """
 
     def __init__(self, distribution: Distribution, on_sent: Callable[[int], None]) -> None:
@@ -48,24 +57,52 @@ class UploadForm:
 
     def __iter__(self) -> Iterator[bytes | memoryview]:
         yield self._before
-        digest = hashlib.sha256()
-        sent = 0
-        with self._path.open("rb") as file, ThreadPoolExecutor(1) as thread:
-            memory = memoryview(bytearray(min(BLOCK, self._size + 1)))
-            while length := file.readinto(memory):
-                block = memory[:length]
-                hashing = thread.submit(digest.update, block) if self._size > BLOCK else None
-                for begin in range(0, length, PIECE):
-                    piece = block[begin : begin + PIECE]
-                    yield piece
-                    sent += len(piece)
-                    self._on_sent(sent)
-                if hashing is not None:
-                    hashing.result()
-                else:
-                    digest.update(block)
-        self.sha256 = digest.hexdigest()
+        with _hashing(self._path, self._size) as sha256:
+            yield from self._pieces()
+            self.sha256 = sha256()
         yield self._between + self.sha256.encode() + self._after
+
+    def _pieces(self) -> Iterator[memoryview]:
+        sent = 0
+        size, longest = PIECES
+        memory = memoryview(bytearray(min(longest, self._size + 1)))
+        with self._path.open("rb", buffering=0) as file:
+            while length := file.readinto(memory[:size]):
+                began = time.monotonic()
+                yield memory[:length]
+                size = longest if time.monotonic() - began < _QUICK else PIECES[0]
+                sent += length
+                self._on_sent(sent)
+
+
+@contextmanager
+def _hashing(path: Path, size: int) -> Iterator[Callable[[], str]]:
+    """
+    Yield a function that returns the digest of a file, which a thread computes meanwhile.
+
+    The thread reads the file itself: handing it the blocks that are sent takes more time than reading them again from
+    memory. If the file changes meanwhile, digest and contents differ, and the index refuses them.
+    """
+    if size <= SMALL:
+        yield lambda: hashlib.sha256(path.read_bytes()).hexdigest()
+        return
+    is_over: Future[None] = Future()
+    with ThreadPoolExecutor(1) as thread:
+        digest = thread.submit(_sha256, path, is_over.done)
+        try:
+            yield digest.result
+        finally:
+            is_over.cancel()
+
+
+def _sha256(path: Path, is_over: Callable[[], bool]) -> str:
+    """Return the digest of a file; of a part of it when that is no longer wanted."""
+    digest = hashlib.sha256()
+    memory = memoryview(bytearray(_BLOCK))
+    with path.open("rb", buffering=0) as file:
+        while (length := file.readinto(memory)) and not is_over():
+            digest.update(memory[:length])
+    return digest.hexdigest()
 
 
 def form_fields(distribution: Distribution) -> list[tuple[str, str]]:
