@@ -1,7 +1,9 @@
 """The failures that a person can act on: one class per cause, one exit code each."""
 
-from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class PublishError(Exception):
@@ -17,7 +19,7 @@ class PublishError(Exception):
     title: ClassVar[str] = "Failed"
 
     def __init__(
-        self, message: str, *, hint: str | None = None, path: Path | None = None, line: int | None = None
+        self, message: str, *, hint: str | None = None, path: "Path | None" = None, line: int | None = None
     ) -> None:
         super().__init__(message)
         self.message = message

@@ -5,7 +5,6 @@ import itertools
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from threading import Condition, Lock, Thread
 
 SHOWN_AFTER = 2.0
@@ -69,12 +68,12 @@ def waiting_for(what: str, *, limit: float | None = None, give_up: Callable[[], 
                 _reported.discard(what)
 
 
-@dataclass(order=True)
 class _Alarm:
-    due: float
-    number: int
-    action: Callable[[], None] = field(compare=False)
-    is_off: bool = field(default=False, compare=False)
+    """An action that may be switched off before it is due."""
+
+    def __init__(self, action: Callable[[], None]) -> None:
+        self.action = action
+        self.is_off = False
 
 
 class _Alarms:
@@ -82,19 +81,21 @@ class _Alarms:
 
     def __init__(self) -> None:
         self._changed = Condition()
-        self._pending: list[_Alarm] = []
+        self._pending: list[tuple[float, int, _Alarm]] = []
+        """When each is due, and a number that orders those of one moment."""
         self._numbers = itertools.count()
         self._thread: Thread | None = None
 
     def set(self, seconds: float, action: Callable[[], None]) -> _Alarm:
         """Call an action in a number of seconds, unless its alarm is switched off before."""
-        alarm = _Alarm(time.monotonic() + seconds, next(self._numbers), action)
+        alarm = _Alarm(action)
+        entry = time.monotonic() + seconds, next(self._numbers), alarm
         with self._changed:
-            heapq.heappush(self._pending, alarm)
+            heapq.heappush(self._pending, entry)
             if self._thread is None:
                 self._thread = Thread(target=self._run, name="alarms", daemon=True)
                 self._thread.start()
-            elif self._pending[0] is alarm:
+            elif self._pending[0] is entry:
                 self._changed.notify()
         return alarm
 
@@ -107,9 +108,9 @@ class _Alarms:
     def _next(self) -> _Alarm:
         """Return the first alarm when it is due."""
         with self._changed:
-            while not self._pending or (left := self._pending[0].due - time.monotonic()) > 0:
+            while not self._pending or (left := self._pending[0][0] - time.monotonic()) > 0:
                 self._changed.wait(left if self._pending else None)
-            return heapq.heappop(self._pending)
+            return heapq.heappop(self._pending)[-1]
 
 
 _alarms = _Alarms()

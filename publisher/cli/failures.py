@@ -1,7 +1,5 @@
 """Every failure as one message and one exit code."""
 
-import json
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -32,6 +30,8 @@ def exit_on_failure(ctx: click.Context) -> Iterator[None]:
     except Exception as error:
         if output.shows_tracebacks:
             raise
+        import traceback
+
         reason = traceback.format_exception_only(error)[-1].strip()
         _report(PublishError(f"Unexpected failure: {reason}", hint="-vv shows where; please report it."), output)
         ctx.exit(PublishError.exit_code)
@@ -60,10 +60,14 @@ def exit_on_outer_failure() -> Iterator[None]:
 def _report(error: PublishError, output: Output) -> None:
     """Print a failure for people to stderr and, with ``--json``, for programs to stdout."""
     if output.shows_tracebacks:
+        import traceback
+
         traceback.print_exception(error)
     if isinstance(error, BuildFailedError) and error.output and not output.shows_build_output:
         output.block(error.output)
     output.failure(error)
     if output.as_json:
+        import json
+
         payload = {"exit-code": error.exit_code, "title": error.title, "message": error.message, "hint": error.hint}
         output.result(json.dumps({"error": payload}, indent=2))

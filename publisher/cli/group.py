@@ -1,10 +1,9 @@
 """The group of all subcommands: each is imported when it is used."""
 
-import difflib
+import os
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from itertools import takewhile
-from pathlib import Path
 from typing import Any
 
 import click
@@ -77,8 +76,10 @@ class PublishGroup(click.Group):
             return super().invoke(ctx)
 
     def _reject_typo(self, first: str | None) -> None:
-        if first is None or first.startswith("-") or Path(first).exists():
+        if first is None or first.startswith("-") or os.path.exists(first):  # noqa: PTH110 - starts without pathlib
             return
+        import difflib
+
         names = [name for names in COMMANDS.values() for name in names]
         if close := difflib.get_close_matches(first, names, n=1):
             raise click.UsageError(f"There is no command or folder {first!r}. Did you mean {close[0]!r}?")
@@ -87,5 +88,5 @@ class PublishGroup(click.Group):
 def _refuse_broken_texts(arguments: Sequence[str]) -> None:
     """Raise UsageError for an argument that is not UTF-8, which no name of an index is; paths may have any bytes."""
     for argument in arguments:
-        if not is_unicode(argument) and not Path(argument).exists():
+        if not is_unicode(argument) and not os.path.exists(argument):  # noqa: PTH110 - starts without pathlib
             raise click.UsageError(f"The argument {argument!r} is not valid UTF-8.")

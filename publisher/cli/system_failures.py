@@ -1,7 +1,7 @@
 """Failures of the operating system, with a cause and a remedy."""
 
 import errno
-from pathlib import Path
+import os
 
 from publisher.errors import PublishError
 
@@ -37,7 +37,7 @@ def explain_system_failure(error: OSError) -> SystemFailureError:
 
 def _is_folder_gone() -> bool:
     try:
-        Path.cwd()
+        os.getcwd()  # noqa: PTH109 - starts without pathlib
     except FileNotFoundError:
         return True
     return False

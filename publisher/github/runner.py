@@ -3,8 +3,10 @@
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SUMMARY_LIMIT = 1024 * 1024
 """Bytes that GitHub shows of one step's summary; of a longer one it shows nothing."""
@@ -20,11 +22,11 @@ class Runner:
     See https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands.
     """
 
-    workspace: Path
-    output_file: Path | None = None
-    summary_file: Path | None = None
-    environment_file: Path | None = None
-    temporary: Path | None = None
+    workspace: "Path"
+    output_file: "Path | None" = None
+    summary_file: "Path | None" = None
+    environment_file: "Path | None" = None
+    temporary: "Path | None" = None
     """A folder that GitHub empties when the job is over."""
 
     def annotation(
@@ -32,7 +34,7 @@ class Runner:
         level: Literal["error", "warning", "notice"],
         title: str,
         message: str,
-        path: Path | None,
+        path: "Path | None",
         line: int | None,
     ) -> str:
         """Return the command that shows a message beside the run and, with a path in the workspace, in the diff."""
@@ -60,7 +62,7 @@ class Runner:
                 text = f"{kept}{_CUT}".encode()[: max(0, room)]
             file.write(text)
 
-    def _in_workspace(self, path: Path | None) -> str | None:
+    def _in_workspace(self, path: "Path | None") -> str | None:
         """Return a path as annotations name it; None for one outside the workspace."""
         if path is None:
             return None
@@ -74,13 +76,10 @@ def find_runner(environment: Mapping[str, str]) -> Runner | None:
     """Return the runner that an environment tells of; None outside GitHub Actions."""
     if environment.get("GITHUB_ACTIONS") != "true":
         return None
-    return Runner(
-        Path(environment.get("GITHUB_WORKSPACE") or "."),
-        _path(environment.get("GITHUB_OUTPUT")),
-        _path(environment.get("GITHUB_STEP_SUMMARY")),
-        _path(environment.get("GITHUB_ENV")),
-        _path(environment.get("RUNNER_TEMP")),
-    )
+    from pathlib import Path  # noqa: PLC0415 - a command outside of Actions starts without it
+
+    named = (environment.get(name) for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY", "GITHUB_ENV", "RUNNER_TEMP"))
+    return Runner(Path(environment.get("GITHUB_WORKSPACE") or "."), *(Path(path) if path else None for path in named))
 
 
 def mask(text: str) -> Iterator[str]:
@@ -105,7 +104,7 @@ class Quotation:
         self.end = f"::{token}::"
 
 
-def _append(file: Path | None, values: Mapping[str, str]) -> None:
+def _append(file: "Path | None", values: Mapping[str, str]) -> None:
     """Append names and values to one of the runner's files, each value between two lines that it can't hold itself."""
     if file is None:
         return
@@ -113,10 +112,6 @@ def _append(file: Path | None, values: Mapping[str, str]) -> None:
         for name, value in values.items():
             end = f"end-{os.urandom(16).hex()}"
             lines.write(f"{name}<<{end}\n{value}\n{end}\n")
-
-
-def _path(text: str | None) -> Path | None:
-    return Path(text) if text else None
 
 
 def _escape(text: str) -> str:

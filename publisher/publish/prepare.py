@@ -1,15 +1,15 @@
 """From project folders to checked distributions."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from functools import partial
 from pathlib import Path
 
 from publisher.building.builder import Builder
 from publisher.building.hooks import ignore_output
-from publisher.errors import BuildFailedError, CheckFailedError
-from publisher.project.dist_files import find_dist_files
-from publisher.project.distributions import Distribution, read_distribution
+from publisher.errors import BuildFailedError
+from publisher.project.distributions import Distribution
+from publisher.publish.built_files import read_files
 from publisher.publish.events import Observer, SerializedObserver
 
 
@@ -19,8 +19,8 @@ def build_and_check(
     """
     Check projects, build each into ``out_dir`` or its own ``dist`` folder, and check the files.
 
-    Raises the errors of `build_projects` and `check_files`, and CheckFailedError before the build for mistakes in the
-    sources that would end it.
+    Raises the errors of `build_projects`, and CheckFailedError for files that may not be published and, before the
+    build, for mistakes in the sources that would end it.
     """
     from publisher.checks.engine import enforce_files, enforce_source  # noqa: PLC0415 - uv installs meanwhile
 
@@ -41,28 +41,6 @@ def build_projects(
     if len(projects) == 1 or builder.options.jobs == 1:
         return [_build_alone(builder, project, out_dir, observer) for project in projects]
     return _build_concurrently(builder, projects, out_dir, observer)
-
-
-def check_files(files: Iterable[Path], observer: Observer) -> list[Distribution]:
-    """
-    Read files and return them as distributions that may be published together.
-
-    Raises ConfigurationError for a missing file, CheckFailedError for every other reason not to publish.
-    """
-    from publisher.checks.engine import enforce_files  # noqa: PLC0415 - slow to import
-
-    distributions = read_files(files)
-    observer.checked(distributions, [*map(str, enforce_files(distributions))])
-    return distributions
-
-
-def read_files(files: Iterable[Path]) -> list[Distribution]:
-    """
-    Read the distributions that files, folders and patterns stand for.
-
-    Raises ConfigurationError as `find_dist_files` does, CheckFailedError for a file that is neither wheel nor sdist.
-    """
-    return [_read(path) for path in find_dist_files(files)]
 
 
 def _build_alone(builder: Builder, project: Path, out_dir: Path | None, observer: Observer) -> list[Path]:
@@ -110,10 +88,3 @@ def _build_buffered(builder: Builder, project: Path, out_dir: Path | None, obser
             if files:
                 observer.built(project, files)
     return files
-
-
-def _read(path: Path) -> Distribution:
-    try:
-        return read_distribution(path)
-    except OSError as error:
-        raise CheckFailedError(f"{path} can't be read: {error.strerror or error}.") from error

@@ -27,9 +27,10 @@ LAZY_PLACES = {
     "run/admin/public_packages.py": "the extra [server]",
     "run/admin/storage.py": "the extra [server]",
     "run/admin/stores.py": "the extra [bucket]",
-    "run/resolve.py": "the reader of .pypirc, only for --repository; the build waits for what comes before it",
+    "run/resolve.py": "the reader of .pypirc, only for --repository; the build, which `upload` does without",
     "run/tools.py": "the HTTP client, only where the index is asked",
-    "run/publishing.py": "the HTTP client, which `build` does without",
+    "run/publishing.py": "the HTTP client, which `build` does without; the build, which `upload` does without",
+    "display/output.py": "what only a terminal or a runner of GitHub needs: every command starts with this module",
     "display/progress.py": "rich, which only a terminal needs",
 }
 

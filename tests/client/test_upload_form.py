@@ -1,5 +1,7 @@
 """The upload form: its fields are those that twine sends, whichever twine is installed."""
 
+import hashlib
+import os
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +9,7 @@ import pytest
 from twine.package import PackageFile
 from twine.repository import Repository
 
-from publisher.client.upload_form import form_fields
+from publisher.client.upload_form import PIECES, SMALL, UploadForm, form_fields
 from publisher.project.distributions import read_distribution
 from tests.helpers.dists import make_sdist, make_wheel
 
@@ -55,3 +57,42 @@ def test_the_fields_are_those_of_twine(tmp_path: Path, make: Any, text: str) -> 
     ours = form_fields(read_distribution(path))
     assert ours[:2] == [(":action", "file_upload"), ("protocol_version", "1")]
     assert sorted(ours[2:]) == sorted((name, value) for name, value in fields if name not in DIGESTS)
+
+
+@pytest.mark.parametrize("size", [1, PIECES[0], SMALL - 10_000, SMALL + 1, 5 * SMALL])
+def test_a_file_of_any_size_is_sent_whole_with_its_digest(tmp_path: Path, size: int) -> None:
+    path = make_wheel(tmp_path, members={"acme_widgets/data": os.urandom(size)})
+    sent: list[int] = []
+    form = UploadForm(read_distribution(path), sent.append)
+    body = b"".join(map(bytes, form))
+    assert len(body) == len(form)
+    assert path.read_bytes() in body
+    assert form.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert form.sha256.encode() in body
+    assert sent == sorted(sent)
+    assert sent[-1] == path.stat().st_size
+
+
+def test_an_upload_that_is_stopped_stops_hashing(tmp_path: Path) -> None:
+    path = make_wheel(tmp_path, members={"acme_widgets/data": os.urandom(5 * SMALL)})
+
+    def stop(_sent: int) -> None:
+        raise KeyboardInterrupt
+
+    form = UploadForm(read_distribution(path), stop)
+    with pytest.raises(KeyboardInterrupt):
+        list(form)
+    assert not form.sha256
+
+
+def test_a_file_that_changes_while_it_is_sent_gets_a_digest_that_its_index_refuses(tmp_path: Path) -> None:
+    path = make_wheel(tmp_path, members={"acme_widgets/data": os.urandom(1000)})
+    before = path.read_bytes()
+
+    def change(_sent: int) -> None:
+        path.write_bytes(before[::-1])
+
+    form = UploadForm(read_distribution(path), change)
+    body = b"".join(map(bytes, form))
+    assert before in body
+    assert hashlib.sha256(before).hexdigest().encode() not in body

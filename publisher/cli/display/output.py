@@ -6,11 +6,9 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from html import escape
 
 import click
 
-from publisher.cli.display.wrap import wrap
 from publisher.errors import PublishError
 from publisher.github import runner as github
 from publisher.project.display import without_control_characters
@@ -80,6 +78,8 @@ class Output:
         """Print a failure and its remedy; in GitHub Actions, as an annotation and in the summary."""
         message = without_control_characters("\n".join(filter(None, (error.message, error.hint))))
         if self.runner is not None:
+            from html import escape
+
             self.command(self.runner.annotation("error", error.title, message, error.path, error.line))
             self.runner.add_summary(f"### ❌ {error.title}\n\n<pre>\n{escape(message)}\n</pre>\n")
             return
@@ -116,7 +116,7 @@ class Output:
             text = _WORKFLOW_COMMAND.sub(r"\1\\\2", text)
         for number, line in enumerate(text.split("\n")):
             shown = label if number == 0 else ""
-            lines = wrap(line, label=shown) if _is_terminal() else [f"{shown} {line}".rstrip() if shown else line]
+            lines = _wrapped(line, shown) if _is_terminal() else [f"{shown} {line}".rstrip() if shown else line]
             self._print(click.style(shown, fg=color, bold=True) + lines[0][len(shown) :] if shown else lines[0])
             for following in lines[1:]:
                 self._print(following)
@@ -137,6 +137,12 @@ def wanted_color(environment: Mapping[str, str]) -> bool | None:
 def can_rewrite_lines(environment: Mapping[str, str]) -> bool:
     """Return whether stderr is a terminal that can replace lines."""
     return _is_terminal() and environment.get("TERM") not in {"dumb", "unknown"}
+
+
+def _wrapped(text: str, label: str) -> list[str]:
+    from publisher.cli.display.wrap import wrap
+
+    return wrap(text, label=label)
 
 
 def _is_terminal() -> bool:

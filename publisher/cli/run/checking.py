@@ -28,7 +28,8 @@ from publisher.project.distributions import Distribution
 from publisher.project.own_install import own_requirement
 from publisher.project.pyproject import FILENAME, read_source
 from publisher.project.tags import parse_tag
-from publisher.publish.prepare import build_projects, read_files
+from publisher.publish.built_files import read_files
+from publisher.publish.prepare import build_projects
 
 
 def run_checks(

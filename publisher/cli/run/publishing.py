@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from publisher.building.builder import Builder
 from publisher.cli.display.output import current_output
 from publisher.cli.display.progress import make_observer
 from publisher.cli.display.report import show_report
@@ -20,8 +19,7 @@ from publisher.project.git import is_changed_since
 from publisher.project.pyproject import read_source, require_project
 from publisher.project.tags import select_distributions, select_sources
 from publisher.project.workspace import find_projects
-from publisher.publish.pipeline import publish_projects as run_pipeline
-from publisher.publish.prepare import build_and_check, check_files
+from publisher.publish.built_files import check_files
 from publisher.publish.report import Report, files_as_json
 
 
@@ -35,6 +33,8 @@ def publish_projects(  # noqa: PLR0913 - one argument for each group of options
     since: str | None = None,
 ) -> Report:
     """Build projects, publish them, and print the outcome for each file."""
+    from publisher.publish.pipeline import publish_projects as run_pipeline  # the build, which `upload` does without
+
     for folder in folders:
         require_project(folder)
     projects = find_projects(folders)
@@ -52,6 +52,9 @@ def publish_projects(  # noqa: PLR0913 - one argument for each group of options
 
 def build_projects(folders: Sequence[Path], build: BuildArgs, *, jobs: int | None) -> None:
     """Build projects, check the files, and print their paths."""
+    from publisher.building.builder import Builder
+    from publisher.publish.prepare import build_and_check
+
     projects = find_projects(folders)
     with (
         closing(make_observer(current_output())) as observer,

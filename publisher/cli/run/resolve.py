@@ -4,9 +4,8 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from publisher.building.builder import BuildOptions, usable_processors
-from publisher.building.installer import choose_installer
 from publisher.cli.display.output import current_output
 from publisher.cli.options.building import BuildArgs
 from publisher.cli.options.publishing import PublishArgs
@@ -23,9 +22,15 @@ from publisher.project.tags import FORMS, parse_tag
 from publisher.publish.options import DEFAULT_CONNECTIONS, PublishOptions
 from publisher.secret import Secret
 
+if TYPE_CHECKING:
+    from publisher.building.builder import BuildOptions
 
-def resolve_build(args: BuildArgs, jobs: int | None, projects: Sequence[Path]) -> BuildOptions:
+
+def resolve_build(args: BuildArgs, jobs: int | None, projects: Sequence[Path]) -> "BuildOptions":
     """Return how to build projects; ``jobs`` is the number of parallel builds, None for one per processor."""
+    from publisher.building.builder import BuildOptions, usable_processors  # which `upload` does without
+    from publisher.building.installer import choose_installer
+
     asked = {kind for kind, flag in ((Kind.SDIST, args.sdist), (Kind.WHEEL, args.wheel)) if flag}
     return BuildOptions(
         choose_installer(projects) if args.installer == "auto" else args.installer,
