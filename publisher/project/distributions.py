@@ -107,19 +107,21 @@ def parse_metadata(
 
 
 def _bound_fields(metadata: bytes, limits: DistributionLimits) -> None:
-    names: set[bytes] = set()
-    start = number = 0
-    while start < len(metadata):
-        end = metadata.find(b"\n", start)
-        line = metadata[start : end if end >= 0 else None].rstrip(b"\r")
-        if not line:
-            return
-        if line[:1] not in b" \t":
-            names.add(line.partition(b":")[0].strip().lower()[:100])
-        start = end + 1 if end >= 0 else len(metadata)
-        number += 1
-        if start > limits.metadata_head or len(names) > limits.field_names or number > limits.metadata_fields:
-            raise OversizedDistributionError("its metadata has more fields than anybody writes")
+    """
+    Return when the fields are few; raise InvalidDistributionError otherwise.
+
+    The parser is made for mail: a carriage return alone ends a line for it, too, and a ``Content-Type`` has it take the
+    description apart, by recursion.
+    """
+    head = metadata[: limits.metadata_head].replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    fields, blank, _ = head.partition(b"\n\n")
+    lines = fields.split(b"\n", limits.metadata_fields + 1)
+    names = {line.partition(b":")[0].strip().lower()[:100] for line in lines if line[:1] not in {b"", b" ", b"\t"}}
+    unended = not blank and len(metadata) > limits.metadata_head
+    if unended or len(lines) > limits.metadata_fields or len(names) > limits.field_names:
+        raise OversizedDistributionError("its metadata has more fields than anybody writes")
+    if b"content-type" in names:
+        raise InvalidDistributionError("its metadata has the field Content-Type, which is for mail")
 
 
 @lru_cache(maxsize=1000)
@@ -242,7 +244,9 @@ def _agreeing_fields(file: DistName, metadata: bytes, limits: DistributionLimits
         raise InvalidDistributionError("its metadata has no Name field, or several")
     if "version" not in fields or "version" in unparsed:
         raise InvalidDistributionError("its metadata has no Version field, or several")
-    if canonicalize_name(fields["name"]) != file.name:
+    if (
+        not fields["name"].isascii() or canonicalize_name(fields["name"]) != file.name
+    ):  # the Kelvin sign's lower case is k
         raise InvalidDistributionError(f"its metadata is that of {fields['name']!r}, not of {file.name!r}")
     if not same_version(fields["version"].replace("_", "-"), file.version):
         raise InvalidDistributionError(f"its metadata has the version {fields['version']!r}, not {str(file.version)!r}")

@@ -7,6 +7,7 @@ uvicorn serves without it.
 
 import asyncio
 import os
+import re
 from collections.abc import Iterable
 from contextlib import suppress
 from functools import lru_cache, partial
@@ -25,6 +26,9 @@ JOINED = 2**16
 
 _LONGEST_HOST = 300
 """Characters of a name and a port: pages repeat them many times."""
+
+_HOST = re.compile(rb"([\w.-]*|\[[0-9A-Fa-f:.]+\])(:\d{0,5})?")
+"""A name or an address, and a port (RFC 9112, 3.2): everything else would be part of a URL in answers."""
 
 _PROTOCOL = {
     *("config", "loop", "parser", "transport", "flow", "scope", "headers", "cycle", "server_state", "root_path"),
@@ -81,6 +85,8 @@ class IndexProtocol(HttpToolsProtocol):
         self._head_since: float | None = self._now
         """Since when the end of a request's head is waited for; None while a request is answered, or none has begun."""
         self._hosts = 0
+        self._valid_host = b""
+        """The host of the connection's last request, which was looked at."""
         self._names_connection = False
         self._understood = True
         """Whether the body is in no encoding that a proxy may read and this server does not."""
@@ -108,7 +114,9 @@ class IndexProtocol(HttpToolsProtocol):
             return
         name = name.lower()
         if name == b"host":
-            self._hosts += 1 if len(value) <= _LONGEST_HOST else 2
+            if value != self._valid_host and len(value) <= _LONGEST_HOST and _HOST.fullmatch(value):
+                self._valid_host = value
+            self._hosts += 1 if value == self._valid_host else 2
         elif name == b"transfer-encoding" and value.strip().lower() != b"chunked":
             self._understood = False
         elif name == b"expect" and value.lower() == b"100-continue":

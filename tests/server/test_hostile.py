@@ -139,6 +139,12 @@ CONTENTS: dict[str, tuple[str, Callable[[], bytes]]] = {
     "two dist-infos": (NAME, lambda: wheel(members={"other-1.0.dist-info/METADATA": b""})),
     "an sdist without PKG-INFO": ("evil-1.0.tar.gz", tar_without_pkg_info),
     "metadata of another name": (NAME, lambda: wheel(metadata_bytes=metadata("good", "1.0"))),
+    "metadata of a name with the Kelvin sign": (
+        "keras-1.0-py3-none-any.whl",
+        lambda: make_wheel(
+            Path(os.environ["HOME"]), "keras", metadata_bytes=metadata("\u212aeras", "1.0")
+        ).read_bytes(),
+    ),
     "metadata of another version": (NAME, lambda: wheel(metadata_bytes=metadata("evil", "2.0"))),
     "metadata without a name": (NAME, lambda: wheel(metadata_bytes=b"Metadata-Version: 2.1\nVersion: 1.0\n\n")),
     "two names in the metadata": (
@@ -147,6 +153,14 @@ CONTENTS: dict[str, tuple[str, Callable[[], bytes]]] = {
     ),
     "metadata that is not text": (NAME, lambda: wheel(metadata_bytes=b"\xff\xfe\x00\x01" * 40)),
     "metadata with NUL in the name": (NAME, lambda: wheel(metadata_bytes=metadata("evil\x00", "1.0"))),
+    "a description that is mail": (
+        NAME,
+        lambda: wheel(
+            metadata_bytes=metadata(
+                "evil", "1.0", "Content-Type: message/rfc822\n", "Content-Type: message/rfc822\n\n" * 3000
+            )
+        ),
+    ),
     "a member with ..": (NAME, lambda: wheel(members={"../../outside": b""})),
     "an absolute member": (NAME, lambda: wheel(members={"/etc/cron.d/evil": b""})),
     "a member with a backslash": (NAME, lambda: wheel(members={"a\\..\\b": b""})),

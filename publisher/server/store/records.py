@@ -149,8 +149,8 @@ class Records:
 
 
 def may_have_records(project: str) -> bool:
-    """Tell whether a file can be named after a project: nothing is recorded of one that is longer."""
-    return len(project.encode("utf-8", "surrogatepass")) <= _LONGEST_NAME
+    """Tell whether a file can be named after a project: nothing is recorded of one that is longer, or has NUL."""
+    return "\0" not in project and len(project.encode("utf-8", "surrogatepass")) <= _LONGEST_NAME
 
 
 def state_lease(project: str) -> str:

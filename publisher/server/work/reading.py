@@ -49,13 +49,17 @@ def _problem(requires_dist: Iterable[str], requires_python: str, checkpoint: Che
     """Return the problem of the requirements, None without one."""
     for text in requires_dist:
         checkpoint()
+        if not _one_line(text).isprintable():  # any character may follow ===, directions of writing too
+            return f"Requires-Dist {text[:200]!a} has characters that can't be seen."
         try:
             parse_requirement(_one_line(text))
         except InvalidRequirement as error:
             return f"Requires-Dist {text[:200]!r} is not valid: {str(error).splitlines()[0]}."
     try:
-        parse_specifiers(requires_python)
+        valid = requires_python.isascii() and parse_specifiers(requires_python) is not None
     except InvalidSpecifier:
+        valid = False
+    if not valid:
         return f"Requires-Python {requires_python[:200]!r} is not valid: expected something like '>=3.11'."
     return None
 

@@ -39,6 +39,10 @@ def credentials_in_a_trailer(it: Attacked) -> None:
 def hosts(it: Attacked) -> None:
     for lines in (b"", b"Host: a\r\nHost: b\r\n", b"Host: " + b"a" * 60_000 + b"\r\n"):
         assert it.status(b"GET /health HTTP/1.1\r\n" + lines + b"\r\n") == 400
+    for host in (b"a b", b"a/../b", b"b@c", b'"><b>', b"[::1", b"a:b", b"a,b", b"\xff"):
+        assert it.status(b"GET /health HTTP/1.1\r\nHost: " + host + b"\r\n\r\n") == 400, host
+    for host in (b"", b"a_b.c-d:8080", b"[::1]:80", b"127.0.0.1"):
+        assert it.status(b"GET /health HTTP/1.1\r\nHost: " + host + b"\r\n\r\n") == 200, host
     for version in (b"", b" HTTP/0.9", b" HTTP/2.0", b" HTTP/1.2"):
         assert it.status(b"GET /health" + version + b"\r\nHost: a\r\n\r\n") == 400
 
@@ -245,6 +249,8 @@ def long_names(it: Attacked) -> None:
         assert it.get(f"simple/{'N' * 50_000}{number}/") == 404
     for path in ("packages", "projects", "-/owners", "-/public", "pypi", "users"):
         assert it.get(f"{path}/{'N.-_' * 12_000}/") in {401, 403, 404, 405}, path
+        assert it.get(f"{path}/%00a/") in {401, 403, 404, 405}, path
+    assert it.get("simple/%00a/") == it.get("packages/a%00b-1.0.tar.gz") == 404
 
 
 def odd_accounts(it: Attacked) -> None:

@@ -240,6 +240,8 @@ def test_a_signature_is_stored_beside_its_file(client: Client, shared_index: Run
         "Requires-Python: garbage",
         "Requires-Dist: not a requirement!",
         "Requires-Dist: a >=",
+        "Requires-Python: ===\u202e3",
+        "Requires-Dist: a===\u202e3",
     ],
 )
 def test_requirements_that_installers_can_not_read_are_refused(client: Client, tmp_path: Path, field: str) -> None:
