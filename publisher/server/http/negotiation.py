@@ -21,9 +21,9 @@ def best_type(accept: str, offers: tuple[str, ...]) -> str | None:
 
 
 @remembered(512)
-def accepts_encoding(accept_encoding: str, encoding: str) -> bool:
-    """Tell whether a client accepts a content encoding; ``;q=0`` says that it does not."""
-    return bool(parse_accept_header(accept_encoding, Accept).quality(encoding) > 0)
+def accepts_gzip(accept_encoding: str) -> bool:
+    """Tell whether a client accepts a zipped body; ``;q=0`` says that it does not."""
+    return bool(parse_accept_header(accept_encoding, Accept).quality("gzip") > 0)
 
 
 @remembered(4096)

@@ -5,7 +5,7 @@ import hashlib
 from dataclasses import dataclass
 
 from publisher.server.http.messages import Headers, Request, Response
-from publisher.server.http.negotiation import accepts_encoding, best_type, is_unmodified
+from publisher.server.http.negotiation import accepts_gzip, best_type, is_unmodified
 from publisher.server.http.remembering import remembered
 from publisher.server.routes.browsers import SECURITY_HEADERS
 
@@ -58,7 +58,7 @@ class Page:
         match = request.header(b"if-none-match")
         if match and any(is_unmodified(match, "", etag) for etag in self.etags):
             return self.unmodified
-        if self.zipped is not self.plain and accepts_encoding(request.header(b"accept-encoding"), "gzip"):
+        if self.zipped is not self.plain and accepts_gzip(request.header(b"accept-encoding")):
             return self.zipped
         return self.plain
 

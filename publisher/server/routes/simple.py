@@ -17,7 +17,7 @@ from publisher.server.storage.errors import StorageError, StorageUnavailableErro
 from publisher.server.store.interface import PackageCatalog
 from publisher.server.upstream.errors import NotUpstreamError
 
-OWN_ALONE = "own-packages"
+OWN_ALONE = b"own-packages"
 """The preference (RFC 7240) of a client that publishes: other indexes are not asked for a name that is new here."""
 
 
@@ -54,17 +54,20 @@ class SimplePages:
 
     def from_memory(self, request: Request, name: str) -> Response | None:
         """Return an answer that is in memory and still right; None when anything has to be waited for."""
-        if name[-1:] not in {"/", ""} or not self._catalog.is_current(name[:-1] or None):
+        if name[-1:] not in {"/", ""}:
             return None
-        key = (name[:-1], negotiate(request.header(b"accept")), request.root_path if name else "")
+        kind = negotiate(request.header(b"accept"))
+        if self._public is not None and name and self._catalog.project(name[:-1]) is None:
+            return None if _wants_own_alone(request) else self._public.page_from_memory(request, name[:-1], kind)
+        if not self._catalog.is_current(name[:-1] or None):
+            return None
+        key = (name[:-1], kind, request.root_path if name else "")
         if not name:
             if not self._authorization.reads_everything(request):
                 return None
             page = self._recall(key, self._catalog.revision)
         else:
             project = self._catalog.project(key[0])
-            if project is None and self._public is not None and not _wants_own_alone(request):
-                return self._public.page_from_memory(request, key[0], key[1])
             if project is None or project.is_due():
                 return None
             page = self._recall(key, project.revision)
@@ -134,4 +137,4 @@ class SimplePages:
 
 
 def _wants_own_alone(request: Request) -> bool:
-    return request.header(b"prefer") == OWN_ALONE
+    return request.headers.get(b"prefer") == OWN_ALONE

@@ -127,12 +127,15 @@ class Upstream:
 
     def is_right(self, basis: Basis) -> bool:
         """Tell from memory that an answer is still right; False where anything would have to be found out."""
-        if self.clock() >= basis.until or self.revision(basis.name) != basis.policy:
+        name, now = basis.name, self.clock()
+        if now >= basis.until or self.revision(name) != basis.policy:
             return False
-        if not self.ownership.is_surely_public(basis.name):
+        if not self.ownership.is_surely_public(name):
             return False
-        source = self.policy.source_of(basis.name)
-        state = self.pages.known(basis.name, source) if source is not None else None
+        if self.pages.is_fresh(name, basis.page, now):
+            return True
+        source = self.policy.source_of(name)
+        state = self.pages.known(name, source) if source is not None else None
         return state is not None and state.revision == basis.page
 
     async def page(self, name: str, root_path: str, *, as_json: bool) -> PublicPage:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from publisher.server.http.negotiation import accepts_encoding, best_type, is_unmodified
+from publisher.server.http.negotiation import accepts_gzip, best_type, is_unmodified
 from publisher.server.http.remembering import remembered
 from publisher.server.routes.page_memory import negotiate
 
@@ -14,7 +14,7 @@ from publisher.server.routes.page_memory import negotiate
     "ask",
     [
         lambda text: best_type(text, ("text/html",)),
-        lambda text: accepts_encoding(text, "gzip"),
+        accepts_gzip,
         lambda text: is_unmodified(text, "", '"tag"'),
         lambda text: is_unmodified("", text, '"tag"'),
         negotiate,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from publisher.server.http.negotiation import accepts_encoding
+from publisher.server.http.negotiation import accepts_gzip
 from publisher.server.routes.page_memory import negotiate
 from tests.helpers.dists import make_sdist, make_wheel, metadata
 from tests.helpers.http import HTML, JSON, Client, sha256
@@ -208,7 +208,7 @@ def test_names_that_no_project_has_are_unknown_and_never_leave(own: OwnIndex) ->
     ],
 )
 def test_pages_are_zipped_for_those_who_take_it(header: bytes, *, expected: bool) -> None:
-    assert accepts_encoding(header.decode(), "gzip") is expected
+    assert accepts_gzip(header.decode()) is expected
 
 
 def test_a_prefix_is_never_markup(client: Client) -> None:

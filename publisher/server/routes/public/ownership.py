@@ -30,7 +30,7 @@ class CatalogOwnership:
         seen = self._public.get(name)
         if seen is None or time.monotonic() - seen[0] > self._trusted or not self._catalog.is_current(name):
             return False
-        return self._catalog.unavailable_reason is None and seen[1] == self._catalog.revision
+        return seen[1] == self._catalog.revision
 
     async def is_owned(self, name: str) -> bool:
         """

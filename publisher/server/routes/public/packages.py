@@ -11,7 +11,7 @@ from functools import partial
 from typing import Generic, TypeVar
 
 from publisher.server.http.messages import ClientGoneError, Headers, HttpError, Request, Response, Send
-from publisher.server.http.negotiation import accepts_encoding
+from publisher.server.http.negotiation import accepts_gzip
 from publisher.server.routes.page_memory import JSON, Page, make_page
 from publisher.server.routes.public.first_uses import FirstUses
 from publisher.server.routes.sending import (
@@ -163,7 +163,7 @@ class JoinedDownload:
 
 
 class _Memory(Generic[_Kept]):
-    """The most recently used values, within a number of bytes."""
+    """The newest values, within a number of bytes."""
 
     def __init__(self, limit: int, size_of: Callable[[_Kept], int]) -> None:
         self._limit = limit
@@ -188,7 +188,7 @@ def _page_key(request: Request, name: str, kind: str) -> Hashable:
 
 
 def _takes_gzip(request: Request) -> bool:
-    return accepts_encoding(request.header(b"accept-encoding"), "gzip")
+    return accepts_gzip(request.header(b"accept-encoding"))
 
 
 def _headers(tag: str, kind: bytes) -> Headers:

@@ -78,6 +78,11 @@ class ProjectPages:
             self._refresh_behind(state, source)
         return state
 
+    def is_fresh(self, name: str, revision: int, now: float) -> bool:
+        """Tell whether a body that was answered before is the page's, and needs no other at this time."""
+        state = self._states.get(name)
+        return state is not None and state.revision == revision and 0.0 <= now - state.confirmed <= state.facts.max_age
+
     async def get(self, name: str, source: UpstreamSource) -> PageState:
         """
         Return a project's page: the stored one at once if there is one that is not too old, else upstream's.
