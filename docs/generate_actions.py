@@ -20,8 +20,10 @@ _INTRODUCTION = """\
 
 # The GitHub actions
 
-All inputs are texts. Flags take `true`, `yes`, `on` and `1` or `false`, `no`, `off` and `0`, in any case, and refuse
-the rest. How to use them: [publish](../how-to/publish-from-github.md), [install](../how-to/install-in-ci.md).
+The inputs and outputs of the two actions. Other pages show how to [publish](../how-to/publish-from-github.md) and
+[install](../how-to/install-in-ci.md) with them.
+
+All inputs are strings. Flags accept `true`, `yes`, `on` and `1`, or `false`, `no`, `off` and `0`, in any case.
 """
 
 

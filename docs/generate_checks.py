@@ -19,8 +19,10 @@ _INTRODUCTION = """\
 
 # The checks
 
-`pypi-publish check` checks a project and its built files against the rules below.
-It prints a line for each violation on stderr, `file:line: CODE message`, and a list on stdout with `--json`.
+Every rule of `pypi-publish check`, with its reason and remedy.
+
+`check` prints a line for each violation to standard error, `file:line: CODE message`.
+With `--json`, it prints a list to standard output.
 `pypi-publish check --explain CODE` prints a rule's section of this page.
 
 | option | rules |
@@ -29,17 +31,17 @@ It prints a line for each violation on stderr, `file:line: CODE message`, and a 
 | `--only version` | PP6: the version, compared with the index and the tag |
 | `--only build` | PP7: the built files |
 
-The hooks of [pre-commit](../how-to/pre-commit.md) are these three.
+The hooks of [pre-commit](../how-to/pre-commit.md) run these three.
 
 `check` has three severities:
 
 | severity | meaning | exit code |
 |---|---|---|
-| error | an index, a build backend or an installer refuses it, or does something other than intended | 7 |
-| warning | it works, and is probably not intended | 7 with `--strict` |
+| error | an index, a build backend or an installer refuses it, or does something that you don't intend | 7 |
+| warning | it works, but you probably don't intend it | 7 with `--strict` |
 | note | it could be better | 0 |
 
-`publish`, `build` and `upload` enforce the same rules, and are as strict as this index:
+`publish`, `build` and `upload` enforce the same rules only as far as an upload to the index needs it:
 
 | enforcement | meaning |
 |---|---|

@@ -21,8 +21,9 @@ _INTRODUCTION = """\
 
 # The command line
 
-`pypi-publish [OPTIONS] [SRC]...` is short for `pypi-publish publish`. People read standard error, programs standard
-output. [Exit codes](exit-codes.md) and [configuration](configuration.md) have pages of their own.
+Every command of `pypi-publish` with its arguments and options. `pypi-publish [OPTIONS] [SRC]...` is short for
+`pypi-publish publish`. Messages for people go to standard error, output for programs to standard output. See also the
+[exit codes](exit-codes.md) and the [configuration](configuration.md).
 """
 
 

@@ -16,7 +16,7 @@ from publisher.files.toml import read_toml, set_keys
 
 def fix(text: str, ignored: Collection[str]) -> str:
     """
-    Return a text with normalised name and version, SPDX's spelling of the license, and classifiers in order.
+    Return a text with normalized name and version, SPDX's spelling of the license, and classifiers in order.
 
     Comments and everything else stay, including findings of rules in ``ignored`` and lists that contain comments.
 

@@ -73,7 +73,7 @@ class Distribution:
 
     @property
     def name(self) -> NormalizedName:
-        """The normalised project name (PEP 503)."""
+        """The normalized project name (PEP 503)."""
         return self.file.name
 
     @property

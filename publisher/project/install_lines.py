@@ -9,7 +9,7 @@ from publisher.project.dependencies import parse_requirement
 
 
 def required_names(requirements: Collection[str]) -> list[str]:
-    """Return the normalised names that a package always requires, sorted; without extras and invalid requirements."""
+    """Return the normalized names that a package always requires, sorted; without extras and invalid requirements."""
     names = set()
     for text in requirements:
         try:

@@ -30,7 +30,7 @@ class State(enum.StrEnum):
 @dataclass(frozen=True)
 class Release:
     """
-    A version of a project; ``name`` is normalised, ``display_name`` is how its author writes it.
+    A version of a project; ``name`` is normalized, ``display_name`` is how its author writes it.
 
     ``dependencies`` are the names that it always requires; None is unknown.
     """

@@ -111,7 +111,7 @@ def test_any_file_name_is_proven_or_refused(text: str) -> None:
 
 
 @given(st.text(max_size=100))
-def test_guesses_never_fail_and_are_normalised(text: str) -> None:
+def test_guesses_never_fail_and_are_normalized(text: str) -> None:
     for suffix in ("", ".whl", ".tar.gz", ".zip", ".egg"):
         guessed = guess(text + suffix)
         assert guessed is None or guessed.project == normalize(guessed.project)

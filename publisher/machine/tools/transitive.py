@@ -13,27 +13,27 @@ from publisher.project.dependencies import parse_requirement
 from publisher.secret import Credentials
 
 PrivateDependencies = Mapping[str, Collection[str]]
-"""For each package of an index, by normalised name, the packages of that index that it requires."""
+"""For each package of an index, by normalized name, the packages of that index that it requires."""
 
 
 def project_dependencies(document: Mapping[str, Any]) -> set[str]:
-    """Return the normalised names that the ``[project]`` of a ``pyproject.toml`` requires, extras too (PEP 621)."""
+    """Return the normalized names that the ``[project]`` of a ``pyproject.toml`` requires, extras too (PEP 621)."""
     project = table_at(document, "project")
     return _names_in([project.get("dependencies"), *table_at(project, "optional-dependencies").values()])
 
 
 def standard_dependencies(document: Mapping[str, Any]) -> set[str]:
-    """Return the normalised names that a ``pyproject.toml`` requires by the standards, in groups too (PEP 735)."""
+    """Return the normalized names that a ``pyproject.toml`` requires by the standards, in groups too (PEP 735)."""
     return project_dependencies(document) | _names_in(table_at(document, "dependency-groups").values())
 
 
 def direct_dependencies(document: Mapping[str, Any]) -> set[str]:
-    """Return the normalised names that a ``pyproject.toml`` requires anywhere, in poetry's own tables too."""
+    """Return the normalized names that a ``pyproject.toml`` requires anywhere, in poetry's own tables too."""
     return standard_dependencies(document) | poetry_dependencies(document).keys()
 
 
 def poetry_dependencies(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the dependencies in poetry's own tables, by normalised name."""
+    """Return the dependencies in poetry's own tables, by normalized name."""
     groups = table_at(document, "tool.poetry.group").values()
     tables = [table_at(document, "tool.poetry"), *(group for group in groups if isinstance(group, dict))]
     return {
@@ -42,7 +42,7 @@ def poetry_dependencies(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def required_names(requirements: Iterable[Any]) -> set[str]:
-    """Return the normalised names of dependency specifiers (PEP 508), without invalid ones."""
+    """Return the normalized names of dependency specifiers (PEP 508), without invalid ones."""
     names = set()
     for text in requirements:
         try:

@@ -48,7 +48,7 @@ _BINARY = re.compile(
 
 
 class Guess(NamedTuple):
-    """A parsed file name: the normalised project (PEP 503) and the version as written, maybe empty."""
+    """A parsed file name: the normalized project (PEP 503) and the version as written, maybe empty."""
 
     project: str
     version: str
@@ -65,12 +65,12 @@ def _normalize(name: str) -> str:
 
 
 def is_name(name: str) -> bool:
-    """Tell whether a normalised name is one that a project may have; others are never looked for on the disk."""
+    """Tell whether a normalized name is one that a project may have; others are never looked for on the disk."""
     return len(name) <= LIMITS.project_name and is_normalized_name(name)
 
 
 def is_reserved(name: str, pattern: str) -> bool:
-    """Tell whether a normalised name matches a pattern; ``acme-*`` covers ``acme`` itself too, as in PEP 752."""
+    """Tell whether a normalized name matches a pattern; ``acme-*`` covers ``acme`` itself too, as in PEP 752."""
     normalized = normalize(pattern)
     return fnmatchcase(name, normalized) or name == normalized.removesuffix("-*")
 

@@ -102,7 +102,7 @@ def test_a_file_over_the_limit_is_refused(client: Client, tmp_path: Path) -> Non
     assert client.get("simple/heavy/").status_code == 404
 
 
-def test_name_and_version_are_compared_normalised(client: Client, tmp_path: Path) -> None:
+def test_name_and_version_are_compared_normalized(client: Client, tmp_path: Path) -> None:
     sdist = make_sdist(tmp_path, "Some.Name", "1.0")
     form = [(":action", "file_upload"), ("name", "some_name"), ("version", "1.0.0"), ("filetype", "sdist")]
     assert client.upload(sdist, fields=form).status_code == 200

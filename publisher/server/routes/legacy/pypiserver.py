@@ -49,7 +49,7 @@ class StoreBackend(Backend):  # type: ignore[misc]  # pypiserver has no types
         return [package for package in self.get_all_packages() if package.pkgname_norm == project]
 
     def get_projects(self) -> Iterable[str]:
-        """Return the normalised names of all projects."""
+        """Return the normalized names of all projects."""
         return READ_SCOPE.get().only(self._catalog.names())
 
     def exists(self, filename: str) -> bool:
