@@ -155,7 +155,8 @@ class Limits:
     for ``inspection_grace``. Slow reading is done by ``helpers``: processes that are kept for ``helper_idle``
     seconds. Failed logins are answered ``first_delay`` to ``longest_delay`` late, and forgotten after
     ``forgiven_after``. bcrypt looks at ``password`` bytes and no more, so longer ones are refused; the cost of the
-    other kinds grows with the length.
+    other kinds grows with the length. An entry whose hash costs more than ``hash_cost`` (bcrypt, a logarithm) or
+    ``hash_rounds`` is locked, because no thread that verifies it can be stopped.
     """
 
     # requests
@@ -199,6 +200,8 @@ class Limits:
     password_minimum: int = 8
     password: int = 72
     other_password: int = 1024
+    hash_cost: int = 16
+    hash_rounds: int = 1_000_000
     credentials: int = 8 * KILOBYTE
     yank_reason: int = 500
     reason_phrase: int = 300

@@ -38,7 +38,7 @@ fuzzed = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 pieces = st.binary(max_size=12) | st.sampled_from(
-    [b"\r\n", b"\0", b"\xff" * 8, b"..", b"9" * 30, b": ", b"\n ", b"%00"]
+    [b"\r\n", b"\r", b"\0", b"\xff" * 8, b"\nContent-Type: message/rfc822\n\n", b"..", b"9" * 30, b": ", b"\n ", b"%00"]
 )
 damage = st.lists(st.tuples(st.floats(0, 1), st.integers(0, 12), pieces), min_size=1, max_size=6)
 Damage = list[tuple[float, int, bytes]]

@@ -36,13 +36,16 @@ _SCHEMES = {
     Scheme.SHA1: re.compile(r"\{SHA\}[A-Za-z0-9+/]{27}="),
     Scheme.DES: re.compile(rf"{_SALTED}{{13}}"),
 }
+_ROUNDS = re.compile(r"\$[56]\$rounds=(\d+)\$")
 _NO_PLAINTEXT = ("$", "{", "!", "*")
 """First characters of hashes of other kinds and of locked accounts."""
 
 
 def scheme_of(entry: str, *, allow_plaintext: bool = False) -> Scheme:
-    """Return the kind of an entry; anything unknown is locked, unless passwords in clear text are allowed."""
+    """Return the kind of an entry; anything unknown or too costly is locked, unless clear text is allowed."""
     found = next((scheme for scheme, pattern in _SCHEMES.items() if pattern.fullmatch(entry)), Scheme.LOCKED)
+    if _cost(entry, found) > (LIMITS.hash_cost if found is Scheme.BCRYPT else LIMITS.hash_rounds):
+        return Scheme.LOCKED
     if found is Scheme.LOCKED and allow_plaintext and entry and not entry.startswith(_NO_PLAINTEXT):
         return Scheme.PLAINTEXT
     return found
@@ -69,6 +72,14 @@ def make(password: str) -> str:
 
 STAND_IN = "$2b$12$0K4yUwrHpAcyWLVQmT02/OkgJ6KfdWe/pqfO8SfrCFpO612u9vUmC"
 """An entry to spend a hash on where there is no account at all."""
+
+
+def _cost(entry: str, scheme: Scheme) -> int:
+    """Return the cost that an entry names, 0 for one that names none."""
+    if scheme is Scheme.BCRYPT:
+        return int(entry[4:6])
+    named = _ROUNDS.match(entry) if scheme in {Scheme.SHA256, Scheme.SHA512} else None
+    return int(named[1]) if named else 0
 
 
 def _matches(entry: str, scheme: Scheme, password: bytes) -> bool:

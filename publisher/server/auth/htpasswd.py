@@ -185,7 +185,10 @@ class Users:
         locked = sum(entry.scheme is hashes.Scheme.LOCKED and entry.text != SERVICE for entry in entries)
         weak = sum(entry.scheme in hashes.WEAK for entry in loaded.table.entries.values())
         for number, text in (
-            (locked, "accounts are locked: their entries are of no kind that is verified (new ones are bcrypt)"),
+            (
+                locked,
+                "accounts are locked: their entries are of no kind or cost that is verified (new ones are bcrypt)",
+            ),
             (weak, "accounts have weak hashes ({SHA}, DES crypt or clear text): set their passwords again"),
             (len(loaded.table.bad_lines), f"lines are no accounts and are passed over: {loaded.table.bad_lines[:5]}"),
         ):

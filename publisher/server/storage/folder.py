@@ -28,7 +28,7 @@ from publisher.server.storage.filelocks import (
     missing_folders,
 )
 from publisher.server.storage.groupsync import GroupSync
-from publisher.server.storage.plainfiles import DISK_FAILURES, append_lines, create_nameless, stat_of
+from publisher.server.storage.plainfiles import DISK_FAILURES, append_lines, create_nameless, read_file, stat_of
 
 DOT_FOLDER = ".pypi-publish"
 
@@ -84,10 +84,8 @@ class FolderFiles:
 
     def read(self, key: str, start: int = 0, size: int | None = None) -> bytes:
         """Return the contents of a file, or ``size`` bytes of it from ``start``."""
-        with _unavailable(), open(self._base + key, "rb", buffering=0) as file:  # noqa: PTH123 - the hot path
-            if start:
-                file.seek(start)
-            return file.read(-1 if size is None else size)
+        with _unavailable():
+            return read_file(self._base + key, start, size)
 
     def stat(self, key: str) -> Stat:
         """Return size, time and version of a file."""

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import stat
 
 from publisher.server.storage.base import Naming, Stat
 
@@ -11,8 +12,33 @@ DISK_FAILURES = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
 _NAMELESS = getattr(os, "O_TMPFILE", 0) or getattr(os, "O_DIRECTORY", 0)
 """Opens a file without a name in a folder, on Linux; elsewhere the folder, which can't be written."""
 
+_READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+
 _NO_NAMELESS = {errno.EISDIR, errno.EOPNOTSUPP, errno.EINVAL}
 """Errors of systems and file systems without such files."""
+
+
+def read_file(path: str, start: int = 0, size: int | None = None) -> bytes:
+    """
+    Return the contents of a file, or ``size`` bytes of it from ``start``; raise OSError for a pipe or a device.
+
+    A pipe would hold the thread until another program writes to it, and a device may have no end.
+    """
+    descriptor = os.open(path, _READ)
+    try:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            raise OSError(errno.EINVAL, "Not a regular file")
+        if start:
+            os.lseek(descriptor, start, os.SEEK_SET)
+        left = max(found.st_size - start, 0) if size is None else size
+        pieces: list[bytes] = []
+        while left and (piece := os.read(descriptor, left)):
+            pieces.append(piece)
+            left -= len(piece)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+    finally:
+        os.close(descriptor)
 
 
 def create_nameless(final: str, content: bytes, mode: int, naming: Naming) -> Stat | None:
@@ -32,9 +58,9 @@ def create_nameless(final: str, content: bytes, mode: int, naming: Naming) -> St
         _write(descriptor, content)
         os.fchmod(descriptor, mode)
         os.fsync(descriptor)
-        stat = stat_of(os.fstat(descriptor))
-        with naming(stat):
-            return stat if _name(descriptor, final) else None
+        found = stat_of(os.fstat(descriptor))
+        with naming(found):
+            return found if _name(descriptor, final) else None
     finally:
         os.close(descriptor)
 

@@ -45,6 +45,8 @@ LOCKED = {
     "argon2": "$argon2id$v=19$m=65536,t=3,p=4$c29tZXNhbHQ$RdescudvJCsg",
     "clear": "correct horse",
     "cut": KINDS["bcrypt"][:40],
+    "days of bcrypt": KINDS["bcrypt"].replace("$04$", "$31$"),
+    "hours of sha512": KINDS["sha512"].replace("rounds=1000$", "rounds=999999999$"),
 }
 
 
@@ -372,6 +374,12 @@ def test_a_missing_or_unreadable_file_does_not_count_as_an_attempt(counted: Coun
     assert counted.run(lambda made: outcome(made.authenticate(basic("ada", "x"), "here"))) is AccountsUnavailableError
     counted.path.mkdir()
     assert counted.run(lambda made: outcome(made.authenticate(basic("ada", "x"), "here"))) is AccountsUnavailableError
+    counted.path.rmdir()
+    for make in (os.mkfifo, lambda path: Path(path).symlink_to(path), lambda path: Path(path).symlink_to("/dev/zero")):
+        make(counted.path)
+        refused = counted.run(lambda made: outcome(made.authenticate(basic("ada", "x"), "here")))
+        assert refused is AccountsUnavailableError
+        counted.path.unlink()
     assert counted.slept == []
 
 
