@@ -1,7 +1,9 @@
 import os
+import re
 import signal
 import sys
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -24,17 +26,31 @@ def uv_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("uv-cache")
 
 
+@pytest.fixture(scope="session")
+def _folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Yield new folders, a few in each; pytest reads a folder of thousands for each new one in it."""
+    base = tmp_path_factory.mktemp("tests")
+    return (base / str(number // 100) / str(number % 100) for number in count())
+
+
+@pytest.fixture
+def tmp_path(request: pytest.FixtureRequest, _folders: Iterator[Path]) -> Path:
+    """Return an empty folder of the test's own."""
+    folder = next(_folders) / re.sub(r"\W", "_", request.node.name)[:30]
+    folder.mkdir(parents=True)
+    return folder
+
+
 @pytest.fixture(autouse=True)
-def _own_surroundings(
-    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory, uv_cache: Path
-) -> None:
+def _own_surroundings(monkeypatch: pytest.MonkeyPatch, _folders: Iterator[Path], uv_cache: Path) -> None:
     """Give every test a home of its own, and keep the person's settings, keyring and network out of it."""
     for name in os.environ:
         if name.startswith(
             ("PYPI_PUBLISH_", "PIP_", "UV_INDEX", "TWINE_", "GITHUB_", "AUTH_TOKEN", "SOURCE_DATE_EPOCH", "PYTHONDONT")
         ):
             monkeypatch.delenv(name)
-    home = tmp_path_factory.mktemp("home")
+    home = next(_folders) / "home"
+    home.mkdir(parents=True)
     settings = {
         "HOME": str(home),
         "USERPROFILE": str(home),

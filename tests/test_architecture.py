@@ -5,8 +5,9 @@ import re
 import sys
 import tomllib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -141,24 +142,27 @@ class Module:
     def place(self) -> list[str]:
         return self.name.split(".")[1:]
 
-    def imports(self) -> Iterator[tuple[str, bool]]:
-        """Yield the name of every module that is imported anywhere in it, and whether only type checkers see it."""
+    @cached_property
+    def imports(self) -> list[tuple[str, bool]]:
+        """The name of every module that is imported anywhere in it, and whether only type checkers see it."""
         for_types = {
             inner
             for node in ast.walk(self.tree)
             if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
             for inner in ast.walk(node)
         }
+        found = []
         for node in ast.walk(self.tree):
             if isinstance(node, ast.Import):
-                yield from ((alias.name, node in for_types) for alias in node.names)
+                found += [(alias.name, node in for_types) for alias in node.names]
             elif isinstance(node, ast.ImportFrom):
                 assert node.level == 0, f"{self.name} imports relatively"
                 assert node.module is not None
                 for alias in node.names:
                     below = ROOT / node.module.replace(".", "/") / alias.name
                     is_module = below.with_suffix(".py").exists() or below.is_dir()
-                    yield (f"{node.module}.{alias.name}" if is_module else node.module), node in for_types
+                    found.append((f"{node.module}.{alias.name}" if is_module else node.module, node in for_types))
+        return found
 
 
 def _read(path: Path) -> Module:
@@ -170,7 +174,21 @@ GENERATED = {"_version.py", "release.json"}
 """Written when the package is built, and in no commit."""
 
 MODULES = [_read(path) for path in sorted(PACKAGE.rglob("*.py")) if path.name not in GENERATED]
-each_module = pytest.mark.parametrize("module", MODULES, ids=lambda module: module.name)
+
+
+def each_module(check: Callable[[Module], None]) -> Callable[[], None]:
+    """Return one test for all modules, which take less time together than a test of each needs to begin."""
+
+    def test() -> None:
+        found = []
+        for module in MODULES:
+            try:
+                check(module)
+            except AssertionError as error:
+                found.append(f"{module.name}: {error}")
+        assert not found, "\n".join(found)
+
+    return test
 
 
 def _is_below(name: str, places: list[str]) -> bool:
@@ -188,7 +206,7 @@ def test_rooms_import_only_allowed_rooms(module: Module) -> None:
     if not module.place:
         return
     room = module.place[0]
-    for imported, _ in module.imports():
+    for imported, _ in module.imports:
         if not imported.startswith("publisher."):
             continue
         other = imported.removeprefix("publisher.")
@@ -203,7 +221,7 @@ def test_rooms_of_the_server_import_only_allowed_rooms(module: Module) -> None:
     if module.place[:1] != ["server"] or len(module.place) < 2 or module.place[1] not in SERVER_ROOMS:
         return
     room = module.place[1]
-    for imported, _ in module.imports():
+    for imported, _ in module.imports:
         place = imported.split(".")
         if place[:2] == ["publisher", "server"] and len(place) > 2:
             assert place[2] in {room, *SERVER_ROOMS[room]}, f"{module.name} imports {imported}"
@@ -211,7 +229,7 @@ def test_rooms_of_the_server_import_only_allowed_rooms(module: Module) -> None:
 
 @each_module
 def test_every_outside_library_has_its_doors(module: Module) -> None:
-    for imported, _ in module.imports():
+    for imported, _ in module.imports:
         library = imported.partition(".")[0]
         if library in sys.stdlib_module_names or library == "publisher" or library in EVERYWHERE:
             continue
@@ -220,7 +238,7 @@ def test_every_outside_library_has_its_doors(module: Module) -> None:
 
 
 def test_every_door_is_used() -> None:
-    used = {(module.name, imported.partition(".")[0]) for module in MODULES for imported, _ in module.imports()}
+    used = {(module.name, imported.partition(".")[0]) for module in MODULES for imported, _ in module.imports}
     for library, doors in DOORS.items():
         for door in doors:
             assert any(name == library and _is_below(module, [door]) for module, name in used), f"{door}: {library}"
@@ -248,12 +266,12 @@ def test_limits_are_in_one_place(module: Module) -> None:
 
 
 def test_nothing_imports_modal() -> None:
-    assert not [module.name for module in MODULES for name, _ in module.imports() if name.partition(".")[0] == "modal"]
+    assert not [module.name for module in MODULES for name, _ in module.imports if name.partition(".")[0] == "modal"]
 
 
 def test_imports_have_no_cycle() -> None:
     graph = {
-        module.name: {imported for imported, for_types in module.imports() if imported != "publisher" and not for_types}
+        module.name: {imported for imported, for_types in module.imports if imported != "publisher" and not for_types}
         for module in MODULES
     }
     TopologicalSorter(graph).prepare()  # raises CycleError
@@ -303,7 +321,7 @@ def test_each_step_of_a_documented_walk_is_an_import(walk: str) -> None:
         assert name in modules, f"{name} does not exist"
         above = above[:depth]
         if above:
-            imported = {found.removeprefix("publisher.") for found, _ in modules[above[-1]].imports()}
+            imported = {found.removeprefix("publisher.") for found, _ in modules[above[-1]].imports}
             assert name in imported, f"{above[-1]} does not import {name}"
         above.append(name)
 

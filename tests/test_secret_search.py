@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from tests.helpers.index import ADMIN_TOKEN
-from tests.helpers.secret_search import NO_SECRETS, PRINTING, SecretSearch
+from tests.helpers.secret_search import NO_SECRETS, PRINTING, QUIET, SecretSearch
 
 SECRET = "päss/word & more"
 ROOT = Path(__file__).parents[1]
@@ -49,6 +49,27 @@ def test_an_audit_trail_is_searched_with_its_log(search: SecretSearch, tmp_path:
     (tmp_path / "audit" / "2026-11-26~").mkdir(parents=True)
     (tmp_path / "audit" / "2026-11-26~" / "one").write_text(SECRET)
     assert [each.rpartition(" has ")[2] for each in search.leaks()] == ["a password"]
+    assert search.leaks() == []
+    (tmp_path / "audit" / "2026-11-26~" / "two").write_text(SECRET)
+    assert [each.rpartition("/")[2] for each in search.leaks()] == ["two has a password"]
+
+
+def test_a_log_that_stays_as_it_is_is_searched_again_at_the_end_or_when_its_index_starts_again(
+    search: SecretSearch, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    search.note_log(log)
+    for _ in range(QUIET + 1):
+        assert search.leaks() == []
+    log.write_text(SECRET)
+    (tmp_path / "audit").mkdir()
+    (tmp_path / "audit" / "one").write_text(SECRET)
+    assert search.leaks() == []
+    assert search.leaks(all_quiet=True) == [f"{tmp_path}/audit/one has a password", f"{log} has a password"]
+    with log.open("a") as file:
+        file.write(SECRET)
+    search.note_log(log)
+    assert search.leaks() == [f"{log} has a password"]
 
 
 def test_the_secrets_of_requests_and_answers_are_learned(search: SecretSearch) -> None:

@@ -7,6 +7,7 @@ import re
 from binascii import Error as NoBase64
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, quote, quote_plus
@@ -43,13 +44,30 @@ MASKED = re.compile(rb"::add-mask::[^\n]*")
 """By these lines a workflow's log learns what to hide; GitHub shows none of them."""
 
 
+QUIET = 20
+"""Looks after which a log, or a folder of the audit trail, that stays as it is waits for the look at the end."""
+
+
+@dataclass
+class _Watched:
+    """How much of a log was searched, or which files of a folder, and how many looks found nothing new."""
+
+    searched: int = 0
+    files: set[Path] = field(default_factory=set)
+    quiet: int = 0
+
+
 class SecretSearch:
-    """The secrets of a test run, each in the forms that it travels in, and the texts written since the last look."""
+    """
+    The secrets of a test run, each in the forms that it travels in, and the texts written since the last look.
+
+    Most indexes of a run have ended long ago, so that a look after each test must not read the logs of all of them.
+    """
 
     def __init__(self) -> None:
         self._forms: dict[bytes, str] = {}
-        self._logs: dict[Path, int] = {}
-        self._audits: set[Path] = set()
+        self._logs: dict[Path, _Watched] = {}
+        self._audits: dict[Path, _Watched] = {}
         self._written: list[tuple[str, bytes]] = []
 
     def note(self, secret: object, source: str = "a test") -> None:
@@ -106,36 +124,39 @@ class SecretSearch:
 
     def note_log(self, path: Path) -> None:
         """Search a log from its end on."""
-        self._logs.setdefault(path, path.stat().st_size if path.exists() else 0)
-        self._audits.add(path.parent / "audit")
+        self._logs.setdefault(path, _Watched(path.stat().st_size if path.exists() else 0)).quiet = 0
+        self._audits.setdefault(path.parent / "audit", _Watched()).quiet = 0
 
     def note_text(self, source: str, text: bytes) -> None:
         """Search a text."""
         self._written.append((source, text))
 
-    def leaks(self) -> list[str]:
+    def leaks(self, *, all_quiet: bool = False) -> list[str]:
         """Return where a secret was written since the last call, and what kind; never the secret."""
         found = []
-        for source, text in [*self._new_text(), *self._audit_text()]:
+        for source, text in [*self._new_text(all_quiet=all_quiet), *self._audit_text(all_quiet=all_quiet)]:
             shown = MASKED.sub(b"", text)
             found += [f"{source} has {kind}" for form, kind in self._forms.items() if form in shown]
         return sorted(set(found))
 
-    def _new_text(self) -> list[tuple[str, bytes]]:
+    def _new_text(self, *, all_quiet: bool) -> list[tuple[str, bytes]]:
         texts, self._written = self._written, []
-        for path, offset in self._logs.items():
-            with suppress(OSError), path.open("rb") as log:
-                log.seek(offset)
-                data = log.read()
+        for path, log in self._logs.items():
+            if log.quiet < QUIET or all_quiet:
+                data = _read_from(path, log.searched)
                 texts.append((str(path), data))
-                self._logs[path] = offset + len(data)
+                log.searched += len(data)
+                log.quiet = 0 if data else log.quiet + 1
         return texts
 
-    def _audit_text(self) -> Iterator[tuple[str, bytes]]:
-        for path in (path for folder in self._audits for path in folder.rglob("*")):
-            with suppress(OSError):
-                yield str(path), path.read_bytes()
-        self._audits = {folder for folder in self._audits if folder.parent.exists()}
+    def _audit_text(self, *, all_quiet: bool) -> Iterator[tuple[str, bytes]]:
+        for folder, trail in self._audits.items():
+            if trail.quiet < QUIET or all_quiet:
+                new = {*folder.rglob("*")} - trail.files
+                for path in new:
+                    yield str(path), _read_from(path, 0)
+                trail.files |= new
+                trail.quiet = 0 if new else trail.quiet + 1
 
     def _note_json(self, text: str) -> None:
         with suppress(ValueError, RecursionError):
@@ -150,6 +171,17 @@ class SecretSearch:
     def _note_cookies(self, pairs: Sequence[str]) -> None:
         for pair in pairs:
             self.note(pair.partition("=")[2].strip(), "a cookie")
+
+
+def _read_from(path: Path, offset: int) -> bytes:
+    try:
+        if path.stat().st_size == offset:
+            return b""
+        with path.open("rb") as file:
+            file.seek(offset)
+            return file.read()
+    except OSError:
+        return b""
 
 
 SEARCH = SecretSearch()
@@ -183,13 +215,17 @@ def _secrets_are_known() -> Iterator[None]:
         patch.setattr(requests.Session, "send", watched)
         yield
     logging.getLogger().removeHandler(handler)
+    _expect_none(SEARCH.leaks(all_quiet=True))
 
 
 @pytest.fixture(autouse=True)
 def _secrets_stay_secret(_secrets_are_known: None) -> Iterator[None]:
     """Fail a test after which a log, a program's output or an audit trail has a secret."""
     yield
-    leaks = SEARCH.leaks()
+    _expect_none(SEARCH.leaks())
+
+
+def _expect_none(leaks: Sequence[str]) -> None:
     if leaks:
         pytest.fail("a secret was written where anybody can read it:\n" + "\n".join(leaks), pytrace=False)
 
