@@ -1,8 +1,9 @@
 """
 Print the tables of docs/explanation/scale.md: what a large index needs, and what breaks first.
 
-`python benchmarks/scale.py` computes them from the costs below; `--measure` measures these again on this machine, with
-100,000 files. The simulation has a fixed seed, so that the page can be compared with what this prints.
+`python benchmarks/scale.py` computes them from the figures below; `--measure` measures these again on this machine,
+with up to a million files, or as many as `--files` says. The simulation has a fixed seed, so that the page can be
+compared with what this prints.
 """
 
 import argparse
@@ -12,13 +13,17 @@ import random
 import re
 import statistics
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import requests
+
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from benchmarks import serve
 from tests.helpers.http import JSON
 from tests.helpers.index import RunningIndex
 
@@ -39,10 +44,18 @@ class Costs:
     base_memory: float = 39.0
     memory_a_file: float = 237e-6
     memory_a_loaded_project: float = 15e-3
-    base_start: float = 0.35
-    start_a_file: float = 3.2e-6
     store_gets_a_look: int = 2
     store_requests_an_upload: tuple[int, int] = 2, 3
+
+
+@dataclass(frozen=True)
+class Size:
+    """What was measured with one index: megabytes after its start and once every project was asked for, seconds."""
+
+    files: int
+    listed: float
+    loaded: float
+    start: float
 
 
 @dataclass(frozen=True)
@@ -79,6 +92,16 @@ class Prices:
 
 
 COSTS, LOAD, PRICES = Costs(), Load(), Prices()
+SIZES = (
+    Size(10_000, 41, 56, 0.4),
+    Size(100_000, 63, 213, 0.7),
+    Size(1_000_000, 276, 1776, 3.5),
+)
+FILES_EACH = 10
+"""Files of each project of an index that is measured."""
+
+_FIRST_START = 3600
+"""Seconds that an index may take to start when it has no records yet."""
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -88,15 +111,15 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join([lines[0], separator, *lines[1:]])
 
 
-def sizes(costs: Costs) -> str:
-    """Return memory and start for growing indexes."""
-    rows = []
-    for files in (10**4, 10**5, 10**6):
-        projects = files // 10
-        listed = costs.base_memory + files * costs.memory_a_file
-        loaded = listed + projects * costs.memory_a_loaded_project
-        start = costs.base_start + files * costs.start_a_file
-        rows.append([f"{files:,}", f"{projects:,}", f"{listed:.0f} MB", f"{loaded:,.0f} MB", f"{start:.1f} s"])
+def sizes(measured: Sequence[Size]) -> str:
+    """Return memory and start of indexes that were measured."""
+    rows = [
+        [
+            *(f"{size.files:,}", f"{size.files // FILES_EACH:,}"),
+            *(f"{size.listed:.0f} MB", f"{size.loaded:,.0f} MB", f"{size.start:.1f} s"),
+        ]
+        for size in measured
+    ]
     return table(["files", "projects", "memory after the start", "once every project was asked for", "start"], rows)
 
 
@@ -184,10 +207,10 @@ def months(costs: Costs, load: Load, prices: Prices) -> str:
     return table([*heads, "requests a second to a bucket", "with a bucket"], rows)
 
 
-def report(costs: Costs) -> dict[str, str]:
+def report(costs: Costs, measured: Sequence[Size]) -> dict[str, str]:
     """Return the tables by their names in the page."""
     return {
-        "sizes": sizes(costs),
+        "sizes": sizes(measured),
         "limits": limits(costs, LOAD),
         "waits": waits(costs, LOAD),
         "months": months(costs, LOAD, PRICES),
@@ -202,46 +225,59 @@ def filled(page: str, tables: Mapping[str, str]) -> str:
     return page
 
 
-def measure(files: int) -> Costs:
-    """Measure the costs with an index of so many files; those of a store are counted by hand."""
-    from benchmarks import serve  # noqa: PLC0415 - needs wrk
-
+def measure(files: int) -> tuple[Costs, list[Size]]:
+    """Measure indexes with so many files, a tenth and a hundredth; requests to a store are counted by hand."""
     with TemporaryDirectory(prefix="scale-") as folder:
         work = Path(folder)
-        few, many = (_memory_and_start(work / str(count), count) for count in (files // 10, files))
-        root = work / str(files) / "root"
+        measured = []
+        for count in (files // 100, files // 10, files):
+            measured.append(_size(work / str(count), count))
+            print(measured[-1], flush=True)
+        root = work / str(files // 10) / "root"
         (root / "large-1.0.tar.gz").write_bytes(random.randbytes(LOAD.file_size))
-        with serve.our_index(work / str(files), root) as index:
+        with serve.our_index(work / str(files // 10), root) as index:
             page = _seconds_each(index, "simple/project0/")
             small = _seconds_each(index, "packages/project0-1.0-py3-none-any.whl")
             large = _seconds_each(index, "packages/large-1.0.tar.gz")
-        more = files - files // 10
-        return Costs(
-            page=page,
-            metadata=small,
-            file=large,
-            base_memory=few[0] - (many[0] - few[0]) / more * files / 10,
-            memory_a_file=(many[0] - few[0]) / more,
-            base_start=few[1] - (many[1] - few[1]) / more * files / 10,
-            start_a_file=(many[1] - few[1]) / more,
-        )
+    _, less, most = measured
+    a_file = (most.listed - less.listed) / (most.files - less.files)
+    costs = Costs(
+        page=page,
+        metadata=small,
+        file=large,
+        base_memory=less.listed - less.files * a_file,
+        memory_a_file=a_file,
+        memory_a_loaded_project=(most.loaded - most.listed) / (most.files / FILES_EACH),
+    )
+    return costs, measured
 
 
-def _memory_and_start(folder: Path, files: int) -> tuple[float, float]:
-    """Return megabytes, and seconds of processor time, after the second start of an index."""
-    from benchmarks import serve  # noqa: PLC0415 - as above
-
-    serve.fill(folder / "root", files // 10, 10)
-    found = []
-    for _ in range(3):
+def _size(folder: Path, files: int) -> Size:
+    """Measure an index that has its records, in the median of three starts, and ask it for every project once."""
+    serve.fill(folder / "root", files // FILES_EACH, FILES_EACH)
+    began = time.monotonic()
+    RunningIndex.start(folder, "--log-format", "none", roots=[folder / "root"], limit=_FIRST_START).stop()
+    print(f"first start with {files:,} files: {time.monotonic() - began:.0f} s", flush=True)
+    starts, listed, loaded = [], [], 0.0
+    for number in range(3):
         with serve.our_index(folder, folder / "root") as index:
-            found.append((serve.memory_share(index.process.pid), serve.processor_time(index)))
-    return statistics.median(each[0] for each in found), statistics.median(each[1] for each in found)
+            starts.append(serve.processor_time(index))
+            listed.append(serve.memory_share(index.process.pid))
+            if number == 2:
+                loaded = _loaded(index, files // FILES_EACH)
+    return Size(files, statistics.median(listed), loaded, statistics.median(starts))
+
+
+def _loaded(index: RunningIndex, projects: int) -> float:
+    """Return the megabytes of an index after it was asked for every project."""
+    with requests.Session() as session:
+        session.auth = (serve.USER, serve.PASSWORD)
+        for project in range(projects):
+            session.get(f"{index.url}simple/project{project}/", headers={"Accept": JSON}, timeout=60).raise_for_status()
+    return serve.memory_share(index.process.pid)
 
 
 def _seconds_each(index: RunningIndex, path: str) -> float:
-    from benchmarks import serve  # noqa: PLC0415 - as above
-
     accept = JSON if path.startswith("simple/") else "*/*"
     before = serve.processor_time(index)
     asked = 2 * serve.wrk(index.url, path, accept, connections=32)[0]
@@ -252,12 +288,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--measure", action="store_true", help="measure the costs on this machine first")
     parser.add_argument("--write", action="store_true", help="put the tables into the page")
-    parser.add_argument("--files", type=int, default=100_000, help="files of the index that is measured")
+    parser.add_argument("--files", type=int, default=1_000_000, help="files of the largest index that is measured")
     arguments = parser.parse_args()
-    costs = measure(arguments.files) if arguments.measure else COSTS
+    costs, measured = measure(arguments.files) if arguments.measure else (COSTS, SIZES)
     if arguments.measure:
         print(costs)
-    tables = report(costs)
+    tables = report(costs, measured)
     for name, text in tables.items():
         print(f"\n{name}\n\n{text}")
     if arguments.write:

@@ -45,7 +45,12 @@ class RunningIndex:
 
     @classmethod
     def start(
-        cls, folder: Path, *options: str, roots: Iterable[Path] = (), env: Mapping[str, str] | None = None
+        cls,
+        folder: Path,
+        *options: str,
+        roots: Iterable[Path] = (),
+        env: Mapping[str, str] | None = None,
+        limit: float = START_LIMIT,
     ) -> Self:
         """Start an index over ``folder/packages`` (or other roots), and return it when it serves."""
         folder.mkdir(parents=True, exist_ok=True)
@@ -62,7 +67,7 @@ class RunningIndex:
         with log.open("ab") as sink:
             began = sink.tell()
             process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink)
-        deadline = time.monotonic() + START_LIMIT
+        deadline = time.monotonic() + limit
         while process.poll() is None and time.monotonic() < deadline:
             for line in log.read_bytes()[began:].decode().splitlines(keepends=True):
                 if line.startswith("Serving ") and line.endswith("\n"):
