@@ -29,6 +29,8 @@ class FaultyStore:
         """What the paths of requests contain that are refused, none for an empty text."""
         self.asked: list[str] = []
         """The methods and paths of all requests."""
+        self.refused: list[str] = []
+        """The paths of those that got an error."""
         self.cut = False
         """Whether every connection breaks."""
         self.url = ""
@@ -86,8 +88,16 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)
+        self.store.refused.append(self.path)
 
     def log_message(self, *_: object) -> None:
+        pass
+
+
+class _Server(ThreadingHTTPServer):
+    """Ignores clients that go away, as aborted uploads do."""
+
+    def handle_error(self, *_: object) -> None:
         pass
 
 
@@ -96,7 +106,7 @@ def faulty_way(behind: str) -> Iterator[FaultyStore]:
     """Serve a way to the store at a URL."""
     store = FaultyStore(behind)
     handler = type("Handler", (_Handler,), {"store": store})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server = _Server(("127.0.0.1", 0), handler)
     server.daemon_threads = True
     store.url = f"http://127.0.0.1:{server.server_address[1]}"
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()

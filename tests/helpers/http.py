@@ -37,6 +37,11 @@ class Client:
                 method, self.url + path, auth=self._auth, headers=headers, allow_redirects=False, timeout=30, **options
             )
 
+    def prepare(self, request: requests.Request) -> requests.PreparedRequest:
+        """Return a request as it would be sent, for a test that sends it in its own way."""
+        request.auth = self._auth
+        return request.prepare()
+
     def page(self, project: str) -> Any:
         """Return a project's page as JSON."""
         response = self.get(f"simple/{project}/", {"Accept": JSON})

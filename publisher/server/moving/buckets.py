@@ -14,7 +14,7 @@ from publisher.server.storage.bucket.identity import begin_identity, finish_iden
 from publisher.server.storage.bucket.objects import open_bucket
 from publisher.server.storage.bucket.opening import CREDENTIALS
 from publisher.server.storage.errors import AbsentError
-from publisher.server.store.bucket.changes import ATTRIBUTES
+from publisher.server.store.bucket.incoming import ATTRIBUTES
 from publisher.server.store.bucket.leftovers import Leftovers
 from publisher.server.store.bucket.record import METADATA, ProjectRecord, upload_key
 from publisher.server.store.bucket.records import FOLDER, read_record, record_key

@@ -106,9 +106,9 @@ class UploadRoutes:
 
     async def answer(self, request: Request, _rest: str = "") -> Response:
         """Store one file, or follow another action of the form; raise HttpError for everything that is refused."""
-        length = request.header(b"content-length")
+        length = _length(request)
         limit = self._settings.limits.upload_size
-        if length.isdigit() and int(length) > limit + 16 * 2**20:
+        if length is not None and length > limit + 16 * 2**20:
             raise HttpError(413, f"The file is larger than the {limit} bytes that this index takes.")
         if request.header(b"content-type").partition(";")[0].strip().lower() == "application/x-www-form-urlencoded":
             return await self._answer_short_form(request)
@@ -138,11 +138,12 @@ class UploadRoutes:
             except TimeoutError:
                 raise HttpError(408, "The upload stalled; nothing was stored. Send it again.") from None
             if body := message.get("body", b""):
-                async with self._places:
-                    form.feed(body)
-                    await sink.drain()
+                form.feed(body)
                 if sink.project and sink.is_new_project is None:
                     sink.is_new_project = await self._require_right(request, sink.project)
+                    spool.copy = await self._changes.begin_upload(sink.filename, _length(request))
+                async with self._places:
+                    await sink.drain()
             more = message.get("more_body", False)
         form.finish()
         action = form.text(":action")
@@ -184,7 +185,9 @@ class UploadRoutes:
         origin = principal.origin.as_record() if principal.origin is not None else None
         maintainer = principal.account if is_new_project else None
         metadata = replace(metadata, origin=origin)
-        await self._changes.upload(spool.content, sink.filename, metadata, signature_of(form), maintainer)
+        await self._changes.upload(
+            spool.content, sink.filename, metadata, signature_of(form), maintainer, parts=spool.copy
+        )
         if maintainer is not None:
             self._oversight.authorization.forget_project(sink.project)
         details = {"file": sink.filename, "sha256": digests["sha256"]}
@@ -255,6 +258,12 @@ class UploadRoutes:
         files = await self._changes.delete(project, version, None, request.username)
         await self._oversight.record(request, "delete", project, version=version, files=files)
         return Response(200, b"", [(b"content-type", TEXT_TYPE)])
+
+
+def _length(request: Request) -> int | None:
+    """Return the bytes of a request's body, which are few more than those of its file; None where it does not say."""
+    length = request.header(b"content-length")
+    return int(length) if length.isdigit() else None
 
 
 def _unsupported(action: str) -> HttpError:

@@ -28,7 +28,7 @@ from publisher.server.store.errors import FileExistsConflictError, UnknownReleas
 from publisher.server.store.metadata import FileMetadata, now_text, time_text
 from publisher.server.store.projects import StoredFile
 from publisher.server.store.records import state_lease
-from publisher.server.store.spool import digest_file
+from publisher.server.store.spool import SpoolCopy, digest_file
 
 
 @dataclass(frozen=True)
@@ -68,13 +68,17 @@ class ReleaseChanges:
         """
         await self._catalog.require_identity()
 
-    async def upload(
+    async def begin_upload(self, filename: str, size: int | None) -> None:
+        """Do nothing: an upload is written to the disk of the packages in any case."""
+
+    async def upload(  # noqa: PLR0913, PLR0917 - as the interface has it
         self,
         content: bytes | Path,
         filename: str,
         metadata: FileMetadata,
         signature: bytes | None = None,
         maintainer: str | None = None,
+        parts: SpoolCopy | None = None,  # noqa: ARG002 - there are none
     ) -> StoredFile:
         """
         Add a complete, checked file to the index: durable, committed and listed when this returns.

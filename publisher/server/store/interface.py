@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeVar
 from publisher.server.storage.base import Files
 from publisher.server.store.metadata import FileMetadata
 from publisher.server.store.projects import Project, StoredFile
+from publisher.server.store.spool import SpoolCopy
 from publisher.server.work.workers import Workers
 
 _Result = TypeVar("_Result")
@@ -129,16 +130,24 @@ class PackageChanges(Protocol):
     async def require_available(self) -> None:
         """Return when the packages are there; raise StorageUnavailableError when they are lost."""
 
-    async def upload(
+    async def begin_upload(self, filename: str, size: int | None) -> SpoolCopy | None:
+        """
+        Return where the bytes of an upload go while they come in; None where they stay on this machine until then.
+
+        ``size`` is about the number of bytes, None where it is not known. Its sender has the right to publish it.
+        """
+
+    async def upload(  # noqa: PLR0913, PLR0917 - what makes up an upload
         self,
         content: bytes | Path,
         filename: str,
         metadata: FileMetadata,
         signature: bytes | None = None,
         maintainer: str | None = None,
+        parts: SpoolCopy | None = None,
     ) -> StoredFile:
         """
-        Add a complete, checked file, in memory or on this machine, to the index.
+        Add a complete, checked file, in memory or on this machine, to the index; ``parts`` are from `begin_upload`.
 
         Raises FileExistsConflictError when its identity is taken by other bytes or was deleted, and StorageError when
         it can't be stored.

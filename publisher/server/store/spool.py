@@ -32,6 +32,16 @@ class Digest(Protocol):
         """Return the digest in hexadecimal."""
 
 
+class SpoolCopy(Protocol):
+    """Another place for the bytes of a file that comes in; its methods block, and its failures are its own."""
+
+    def write(self, block: memoryview, /) -> None:
+        """Take the next bytes; the block is used again after that."""
+
+    def discard(self) -> None:
+        """Remove what was written, unless it was put to use."""
+
+
 class Spool:
     """
     One file that comes in; its digests are complete after `finish`.
@@ -54,6 +64,8 @@ class Spool:
         self._path: Path | None = None
         self._descriptor: int | None = None
         self._content = b""
+        self.copy: SpoolCopy | None = None
+        """The place to which blocks go too, once they are on the disk; chosen before the first one is full."""
 
     @property
     def content(self) -> bytes | Path:
@@ -99,6 +111,8 @@ class Spool:
             self._descriptor = None
         if self._path is not None:
             self._path.unlink(missing_ok=True)
+        if self.copy is not None:
+            await asyncio.get_running_loop().run_in_executor(self._threads, self.copy.discard)
 
     async def _hash_content(self) -> None:
         def work() -> None:
@@ -134,6 +148,8 @@ class Spool:
                     written += os.write(descriptor, rest)
             for each in self._hashes.values():
                 each.update(block)
+            if self.copy is not None:
+                self.copy.write(block)
 
     def _store_last(self, block: memoryview) -> None:
         self._store(block)

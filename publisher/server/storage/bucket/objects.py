@@ -5,7 +5,7 @@ import re
 import time
 import uuid
 from collections.abc import AsyncGenerator, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -33,13 +33,16 @@ from publisher.server.storage.errors import (
 )
 
 if TYPE_CHECKING:
-    from obstore import ObjectMeta, PutMode  # noqa: TID251
+    from obstore import ObjectMeta, PutMode, WritableFile  # noqa: TID251
     from obstore.store import ObjectStore  # noqa: TID251
 
 PART = 8 * 2**20
 """Bytes of one part of a large upload."""
 
 _PARALLEL_PARTS = 4
+_STREAMED_PARTS = 2
+"""Parts on their way at a time of a file that is still coming in: it seldom comes faster than they go."""
+
 _RETRIES: Any = {
     "max_retries": 5,
     "retry_timeout": timedelta(seconds=15),
@@ -146,6 +149,18 @@ class Objects:
                 max_concurrency=_PARALLEL_PARTS,
             )
 
+    def open_parts(self, key: str, attributes: Mapping[str, str]) -> "PartWriter":
+        """Begin a large object under a key that no other writer uses; it exists once it is complete."""
+        return PartWriter(
+            obstore.open_writer(
+                self._store,
+                self._path(key),
+                attributes=cast("Any", dict(attributes)),
+                buffer_size=PART,
+                max_concurrency=_STREAMED_PARTS,
+            )
+        )
+
     def download(self, key: str, path: Path) -> None:
         """Write an object to a new file of this machine, a part at a time."""
         with _reading(), path.open("xb") as file:
@@ -212,6 +227,32 @@ class Objects:
         return f"{e_tag} {generation}" if self._has_generations and generation else str(e_tag)
 
 
+class PartWriter:
+    """A large object whose parts are sent as its bytes are written; every method raises StorageUnavailableError."""
+
+    def __init__(self, file: "WritableFile") -> None:
+        self._file = file
+
+    def write(self, data: bytes) -> None:
+        """Take the next bytes; wait while too many parts are on their way."""
+        with _sending():
+            self._file.write(data)
+
+    def complete(self) -> None:
+        """Make an object of all parts; it may exist even when this fails."""
+        with _sending():
+            self._file.close()
+
+    def abort(self) -> None:
+        """Have the store remove the parts."""
+        with _sending(), suppress(_AbortedError), self._file:
+            raise _AbortedError
+
+
+class _AbortedError(Exception):
+    """Ends a writer without an object: it has no method for that."""
+
+
 def open_bucket(url: str) -> Objects:
     """
     Return the objects at ``s3://BUCKET/PREFIX`` (or ``gs://``, ``az://``); credentials come from the environment.
@@ -268,6 +309,16 @@ def _writing() -> Iterator[None]:
         raise StorageUnavailableError(
             "The bucket did not answer; the change may or may not have been made. Send it again."
         ) from error
+
+
+@contextmanager
+def _sending() -> Iterator[None]:
+    """Report that parts can't be stored, for which obstore's writer has an error of the system's, too."""
+    try:
+        yield
+    except (BaseError, OSError) as error:
+        _log.warning("the parts of an upload can't be stored: %s", _reason(error))
+        raise StorageUnavailableError from error
 
 
 def _reason(error: BaseException) -> str:

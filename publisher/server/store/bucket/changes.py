@@ -1,9 +1,9 @@
 """Changes of the packages in a bucket: bytes first, then the record, which is the commit."""
 
+import asyncio
 import logging
-import uuid
 from collections.abc import Iterable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,14 +17,15 @@ from publisher.server.settings import ServerSettings
 from publisher.server.storage.bucket.storage import BucketStorage
 from publisher.server.storage.errors import StorageError
 from publisher.server.store.bucket.catalog import BucketCatalog
+from publisher.server.store.bucket.incoming import ATTRIBUTES, IncomingParts, IncomingUploads, is_large
 from publisher.server.store.bucket.record import METADATA, ProjectRecord, RecordEditor, keys_of, upload_key
-from publisher.server.store.bucket.records import Change
 from publisher.server.store.errors import FileExistsConflictError, StoreError, UnknownReleaseError
 from publisher.server.store.metadata import FileMetadata, now_text
 from publisher.server.store.projects import StoredFile
+from publisher.server.store.spool import SpoolCopy
 
-ATTRIBUTES = {"Content-Type": "application/octet-stream", "Cache-Control": "private, max-age=365000000, immutable"}
-"""Headers that the store sends with a file that is fetched from there: its bytes never change."""
+SENT = 4
+"""Large files that are sent at a time after they have arrived."""
 
 _log = logging.getLogger(__name__)
 
@@ -37,49 +38,64 @@ class BucketChanges:
         self._catalog = catalog
         self._records = catalog.project_records
         self._objects = storage.objects
-        self._identifier = storage.identity.identifier
+        self._incoming = IncomingUploads(storage.objects, storage.identity.identifier)
+        self._sending = asyncio.Semaphore(SENT)
 
     async def require_available(self) -> None:
         """Return when the bucket is there."""
         await self._catalog.require_identity()
 
-    async def upload(
+    async def begin_upload(self, filename: str, size: int | None) -> IncomingParts | None:
+        """Return where the parts of a large upload go while it comes in; None where it is not stored, or sent later."""
+        guessed = guess(filename)
+        if guessed is None or not is_large(size):
+            return None
+        found = await self._records.find(guessed.project)
+        try:
+            self._taken_name(found.record, filename, "")
+        except FileExistsConflictError:
+            return None  # its bytes are here already, or will be refused
+        return self._incoming.begin(guessed.project, filename)
+
+    async def upload(  # noqa: PLR0913, PLR0917 - as the interface has it
         self,
         content: bytes | Path,
         filename: str,
         metadata: FileMetadata,
         signature: bytes | None = None,
         maintainer: str | None = None,
+        parts: SpoolCopy | None = None,
     ) -> StoredFile:
         """
         Add a complete, checked file to the index: in the bucket and listed when this returns.
 
         The same bytes under the same identity are success, and change nothing. A file of a yanked release is
-        yanked too.
+        yanked too. ``parts`` of the content are there already.
 
         Raises FileExistsConflictError when the identity is taken by other bytes or was deleted, and StorageError when
         it can't be stored, or when that is not known.
         """
         guessed = guess(filename)
         assert guessed is not None, "an upload's name was parsed"  # noqa: S101 - for the type checker
-        upload = f"{self._identifier[:12]}-{uuid.uuid4().hex}"
+        assert parts is None or isinstance(parts, IncomingParts), "they are ours"  # noqa: S101 - for the type checker
+        stored = await self._stored(guessed.project, filename, metadata.sha256)
+        if stored is not None:
+            return stored
+        upload = parts.upload if parts is not None else self._incoming.new()
         keys = list(keys_of(upload_key(guessed.project, upload, filename), _extras(metadata, signature)))
         replaced: list[str] = []
 
-        def check(record: RecordEditor) -> bool:
-            return self._taken_name(record, filename, metadata.sha256) is None
-
         def change(record: RecordEditor) -> bool:
             replaced.clear()
-            if not check(record):
+            if self._taken_name(record, filename, metadata.sha256) is not None:
                 return False
             replaced.extend(self._list(record, filename, upload, metadata, signature))
             if record.serial == 1 and maintainer is not None:
                 record.add_maintainer(maintainer, {"by": maintainer, "at": now_text()})
             return True
 
-        await self._refuse_early(guessed.project, check)
-        await self._catalog.in_thread(lambda: self._store(keys[0], content, filename, metadata, signature))
+        await self._catalog.in_thread(lambda: self._store_extras(keys[0], content, filename, metadata, signature))
+        await self._store(keys[0], content, parts)
         try:
             found = await self._records.change(guessed.project, change)
         except StoreError:
@@ -143,15 +159,15 @@ class BucketChanges:
         self._catalog.take_over(await self._records.change(name, work))
         return list(changed)
 
-    async def _refuse_early(self, name: str, check: Change) -> None:
-        """Refuse an upload that the current record refuses, before any byte goes to the bucket."""
+    async def _stored(self, project: str, filename: str, sha256: str) -> StoredFile | None:
+        """Return the file that has the same bytes; refuse one that the record refuses, before it is an object."""
         await self._catalog.require_identity()
-
-        def work(record: RecordEditor) -> bool:
-            check(record)
-            return False
-
-        await self._records.change(name, work)
+        found = await self._records.find(project)
+        name = self._taken_name(found.record, filename, sha256)
+        if name is None:
+            return None
+        await self._catalog.owned.claim(project)
+        return self._catalog.take_over(found)[name]
 
     def _taken_name(self, record: ProjectRecord, filename: str, sha256: str) -> str | None:
         """
@@ -191,16 +207,22 @@ class BucketChanges:
             record.yank(filename, {"reason": reason, "at": now_text()})
         return keys
 
-    def _store(
+    def _store_extras(
         self, key: str, content: bytes | Path, filename: str, metadata: FileMetadata, signature: bytes | None
     ) -> None:
-        """Store the bytes of an upload, which are on no page before the record lists them."""
+        """Store the signature and the metadata of an upload beside its bytes."""
         if signature is not None:
             self._objects.create(key + SIGNATURE, signature)
         if metadata.metadata_sha256 is not None:
             with suppress(InvalidDistributionError):
                 self._objects.create(key + METADATA, read_distribution(content, filename).metadata)
-        self._objects.upload(key, content, ATTRIBUTES)
+
+    async def _store(self, key: str, content: bytes | Path, parts: IncomingParts | None) -> None:
+        """Store the bytes of an upload, which are on no page before the record lists them."""
+        if parts is not None and await self._catalog.in_thread(parts.complete):
+            return
+        async with self._sending if isinstance(content, Path) else nullcontext():
+            await self._catalog.in_thread(lambda: self._objects.upload(key, content, ATTRIBUTES))
 
     async def _remove(self, keys: Iterable[str]) -> None:
         """Remove objects that no record lists; the next cleaning removes the rest."""

@@ -4,7 +4,6 @@ import asyncio
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,6 +47,10 @@ class ProjectRecords:
         Raises AbsentError for a project that was never published, StorageUnavailableError when that is not known.
         """
         return _read(self._files, name, unless)
+
+    async def find(self, name: str) -> ReadRecord:
+        """Return a project's record, an empty one for a project that was never published."""
+        return await self._workers.run(lambda: _find(self._files, name))
 
     def versions(self) -> Iterator[tuple[str, str]]:
         """Yield the names of all projects that were ever published and the ETags of their records; blocks."""
@@ -130,11 +133,16 @@ def _read(files: BucketFiles, name: str, unless: str | None = None) -> ReadRecor
     return ReadRecord(parse_record(name, found[0]), found[1]) if found is not None else None
 
 
+def _find(files: BucketFiles, name: str) -> ReadRecord:
+    try:
+        return read_record(files, name)
+    except AbsentError:
+        return ReadRecord(ProjectRecord(name), None)
+
+
 def _attempt(files: BucketFiles, name: str, change: Change) -> ReadRecord | None:
     """Read a record, change it and write it; return None where another writer was faster."""
-    found = ReadRecord(ProjectRecord(name), None)
-    with suppress(AbsentError):
-        found = _read(files, name) or found
+    found = _find(files, name)
     edited = found.record.edited()
     if not change(edited):
         return found
