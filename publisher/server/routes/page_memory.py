@@ -63,17 +63,33 @@ class Page:
         return self.plain
 
 
-def make_page(body: bytes, kind: str, revision: int, zipped_body: bytes = b"") -> Page:
-    """Return a page with its tags and its zipped form, which may be given."""
-    etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'.encode()
-    content_type = (kind if kind == JSON else f"{kind}; charset=utf-8").encode()
-    headers = [(b"content-type", content_type), (b"etag", etag), *_PAGE_HEADERS]
-    plain = Response(200, body, headers)
-    zipped = plain
-    zipped_etag = etag[:-1] + b'-gzip"'
+def make_page(body: bytes, kind: str, revision: int) -> Page:
+    """Return a page with its tags, and its zipped form."""
+    plain_tag, zipped_tag = _etags(hashlib.sha256(body).hexdigest()[:32])
+    plain = zipped = _form(body, kind, plain_tag)
     if len(body) >= _GZIP_FROM:
-        compressed = zipped_body or gzip.compress(body, compresslevel=5, mtime=0)
-        zipped_headers = [(b"content-type", content_type), (b"etag", zipped_etag), *_PAGE_HEADERS]
-        zipped = Response(200, compressed, [*zipped_headers, (b"content-encoding", b"gzip")])
-    etags = etag.decode(), zipped_etag.decode()
-    return Page(revision, etags, plain, zipped, Response(304, b"", [(b"etag", etag), *_PAGE_HEADERS]))
+        zipped = _form(gzip.compress(body, compresslevel=5, mtime=0), kind, zipped_tag, is_zipped=True)
+    return Page(revision, (plain_tag, zipped_tag), plain, zipped, _unmodified(plain_tag))
+
+
+def make_page_in_one_form(body: bytes, kind: str, revision: int, tag: str, *, is_zipped: bool) -> Page:
+    """Return a page for readers who take it in this form; ``tag`` is that of the plain body."""
+    tags = _etags(tag)
+    form = _form(body, kind, tags[is_zipped], is_zipped=is_zipped)
+    return Page(revision, tags, form, form, _unmodified(tags[0]))
+
+
+def _etags(tag: str) -> tuple[str, str]:
+    return f'"{tag}"', f'"{tag}-gzip"'
+
+
+def _form(body: bytes, kind: str, etag: str, *, is_zipped: bool = False) -> Response:
+    content_type = kind if kind == JSON else f"{kind}; charset=utf-8"
+    headers = [(b"content-type", content_type.encode()), (b"etag", etag.encode()), *_PAGE_HEADERS]
+    if is_zipped:
+        headers.append((b"content-encoding", b"gzip"))
+    return Response(200, body, headers)
+
+
+def _unmodified(etag: str) -> Response:
+    return Response(304, b"", [(b"etag", etag.encode()), *_PAGE_HEADERS])

@@ -5,7 +5,7 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from publisher.server.names.filenames import guess, is_name
@@ -16,14 +16,13 @@ from publisher.server.upstream.files.blobs import BlobStore
 from publisher.server.upstream.files.downloads import Download
 from publisher.server.upstream.files.public_files import PublicFiles, StoredPublicFile
 from publisher.server.upstream.ownership import Ownership
-from publisher.server.upstream.pages.gzips import compress
+from publisher.server.upstream.pages.early import EarlyRenderings
 from publisher.server.upstream.pages.learned import LearnedFacts
-from publisher.server.upstream.pages.listing import ListedFile, ParsedPage, tail_of
-from publisher.server.upstream.pages.newest import newest_wheel
+from publisher.server.upstream.pages.listing import ListedFile, tail_of
 from publisher.server.upstream.pages.page_store import PageStore
-from publisher.server.upstream.pages.projects import ProjectPages
-from publisher.server.upstream.pages.recent import RenderedEarly
+from publisher.server.upstream.pages.projects import PageState, ProjectPages
 from publisher.server.upstream.pages.render import RenderedPage, render
+from publisher.server.upstream.pages.renderings import RenderingStore
 from publisher.server.upstream.policy.decision import Policy
 from publisher.server.upstream.policy.ledger import Ledger
 from publisher.server.upstream.policy.records import RecordStorage
@@ -82,9 +81,10 @@ class Upstream:
         self.page_store = PageStore(settings.cache)
         self.ledger = Ledger(records, limits.record_delay, self._now)
         self.policy = Policy(settings, self.ledger, self._now)
-        self.pages = ProjectPages(self.context, self.page_store)
-        self.pages.render_early = self._render_early
         self.learned = LearnedFacts(settings.cache)
+        rendered = RenderingStore(settings.cache, self.page_store)
+        self.renderings = EarlyRenderings(self.context, self.policy, self.learned, rendered)
+        self.pages = ProjectPages(self.context, self.page_store, self.renderings)
         self.files = PublicFiles(self.context, self.blobs, self.learned)
         self._watching: asyncio.Task[None] | None = None
         self._trusting: asyncio.Task[None] | None = None
@@ -110,7 +110,7 @@ class Upstream:
 
     def revision(self, name: str) -> int:
         """Return a number that grows whenever answers for a project may change for another reason than page or time."""
-        return self.policy.revision + self.learned.revision(name)
+        return self.renderings.revision(name)
 
     async def source_of(self, name: str) -> UpstreamSource:
         """
@@ -142,24 +142,36 @@ class Upstream:
         """Return a project's page as it is passed on now; raises UpstreamError and StorageUnavailableError."""
         source = await self.source_of(name)
         state = await self.pages.get(name, source)
-        revision = self.revision(name)
         early = self.pages.rendered_early(state) if as_json and not root_path else None
-        if early is not None and early.basis == revision and self.clock() < early.page.until:
-            rendered = early.page
+        if early is not None and early.basis == self.revision(name) and self.clock() < early.page.until:
+            rendered, revision = early.page, early.basis
         else:
-            state, parsed = await self.pages.parsed(name, source)
-            revision = self.revision(name)
-            decide = self.policy.decide(parsed.listing)
-            rendered = await self.context.parsing(
-                parsed.size, lambda: render(parsed, decide, root_path, self.learned, as_json=as_json)
-            )
+            early = None
+            state, rendered, revision = await self._render(name, source, root_path, as_json=as_json)
         if await self.ownership.is_owned(name):  # published here while upstream was asked
             raise NotUpstreamError(f"This index has no project {name}.")
-        if early is not None and early.page is rendered and early.next is not None:
+        if early is not None and early.next is not None:
             for file in early.next.files.values():
                 self.files.expect_metadata(file, source)
         basis = Basis(name, state.revision, revision, rendered.until)
         return PublicPage(rendered, basis, self._note_use(name, source) if rendered.files else "")
+
+    async def _render(
+        self, name: str, source: UpstreamSource, root_path: str, *, as_json: bool
+    ) -> tuple[PageState, RenderedPage, int]:
+        """Render a page that is in the cache or comes from upstream; return it with its state and the revision."""
+        state, parsed = await self.pages.parsed(name, source)
+        if as_json and not root_path:
+            early = await self.context.parsing(parsed.size, lambda: self.renderings.render(parsed, source))
+            if early is not None:
+                self.renderings.keep(name, state.facts.digest, early)
+                return state, early.page, early.basis
+        revision = self.revision(name)
+        decide = self.policy.decide(parsed.listing)
+        page = await self.context.parsing(
+            parsed.size, lambda: render(parsed, decide, root_path, self.learned, as_json=as_json)
+        )
+        return state, page, revision
 
     async def find(self, tail: str, filename: str) -> FoundFile:
         """
@@ -237,16 +249,6 @@ class Upstream:
             return ""
         self.ledger.note_passed_on(name)
         return source.url
-
-    def _render_early(self, parsed: ParsedPage, source: UpstreamSource) -> RenderedEarly | None:
-        """Render the page that most clients ask for; runs in a thread, where first sights can't be noted."""
-        if source.first_seen:
-            return None
-        revision = self.revision(parsed.listing.name)
-        decide = self.policy.decide(parsed.listing)
-        page = render(parsed, decide, "", self.learned, as_json=True)
-        newest = newest_wheel(parsed.listing, lambda file: not decide.verdict(file).reason)
-        return RenderedEarly(replace(page, zipped=compress(page.body)), revision, newest)
 
     def _now(self) -> float:
         return self.clock()

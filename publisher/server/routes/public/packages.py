@@ -6,13 +6,12 @@ import os
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from contextlib import suppress
-from dataclasses import replace
 from functools import partial
 from typing import Generic, TypeVar
 
 from publisher.server.http.messages import ClientGoneError, Headers, HttpError, Request, Response, Send
 from publisher.server.http.negotiation import accepts_gzip
-from publisher.server.routes.page_memory import JSON, Page, make_page
+from publisher.server.routes.page_memory import JSON, Page, make_page_in_one_form
 from publisher.server.routes.public.first_uses import FirstUses
 from publisher.server.routes.sending import (
     IMMUTABLE,
@@ -26,7 +25,8 @@ from publisher.server.upstream.errors import UpstreamError
 from publisher.server.upstream.files.downloads import Download
 from publisher.server.upstream.files.public_files import METADATA_SUFFIX, StoredPublicFile, key_of
 from publisher.server.upstream.pages.gzips import compress
-from publisher.server.upstream.service import Basis, FoundFile, Upstream
+from publisher.server.upstream.pages.render import ZIPPED_FROM
+from publisher.server.upstream.service import Basis, FoundFile, PublicPage, Upstream
 
 _Kept = TypeVar("_Kept")
 
@@ -52,13 +52,17 @@ class PublicRoutes:
         found = await self._upstream.page(name, request.root_path, as_json=kind == JSON)
         if found.first_from:
             self._first_uses.note(request, name, found.first_from)
-        rendered, revision = found.rendered, found.basis.page
-        zipped = rendered.zipped or await self._upstream.context.in_thread(partial(compress, rendered.body))
-        page = make_page(rendered.body, kind, revision, zipped)
-        if _takes_gzip(request):  # clients do, and one form takes a tenth of the memory of both
-            page = replace(page, plain=page.zipped)
+        page = await self._made(found, kind, zipped=_takes_gzip(request))
         self._pages.keep(key, (found.basis, page))
         return page.answer(request)
+
+    async def _made(self, found: PublicPage, kind: str, *, zipped: bool) -> Page:
+        """Return a page in the one form that its reader takes: most take it zipped, a tenth of the memory of both."""
+        rendered, revision = found.rendered, found.basis.page
+        if not zipped or not (rendered.zipped or len(rendered.plain) >= ZIPPED_FROM):
+            return make_page_in_one_form(rendered.body, kind, revision, rendered.tag, is_zipped=False)
+        body = rendered.zipped or await self._upstream.context.in_thread(partial(compress, rendered.plain))
+        return make_page_in_one_form(body, kind, revision, rendered.tag, is_zipped=True)
 
     def page_from_memory(self, request: Request, name: str, kind: str) -> Response | None:
         """Return a page that is in memory and still right; None when anything has to be waited for."""

@@ -8,7 +8,7 @@ from publisher.server.upstream.errors import UpstreamError
 from publisher.server.upstream.files.blobs import BlobStore
 from publisher.server.upstream.files.flights import Flights, LocalFailureError
 from publisher.server.upstream.files.wanted import OnStored, Wanted
-from publisher.server.upstream.files.write_behind import ReceivedFile, WriteBehind
+from publisher.server.upstream.write_behind import WriteBehind
 
 
 class SmallFiles:
@@ -20,7 +20,7 @@ class SmallFiles:
         self._flights = flights
         self._on_stored = on_stored
         self._running: dict[str, asyncio.Task[bytes]] = {}
-        self._behind = WriteBehind(context, self._store)
+        self._behind = WriteBehind(context.placer, context.limits.unplaced)
 
     async def get(self, wanted: Wanted) -> bytes:
         """Return a file's bytes; raises UpstreamError. Who asks may leave, and the request goes on."""
@@ -58,9 +58,8 @@ class SmallFiles:
             self._flights.ended(wanted, error)
             if error is not None:
                 self._running.pop(wanted.key, None)
-        placed = asyncio.get_running_loop().create_future()
+        placed = self._behind.add(len(body), lambda: self._store(wanted, body, sha256))
         placed.add_done_callback(lambda _: self._running.pop(wanted.key, None))
-        self._behind.add(ReceivedFile(wanted, body, sha256, placed))
         if self._behind.is_full:
             await asyncio.shield(placed)
         return body
@@ -83,10 +82,10 @@ class SmallFiles:
         wanted.verify(received, length, digests)
         return b"".join(parts), digests["sha256"].hexdigest()
 
-    def _store(self, file: ReceivedFile) -> None:
+    def _store(self, wanted: Wanted, body: bytes, sha256: str) -> None:
         """Store a file, which is answered from here until that is done; runs in a thread, raises OSError."""
-        if self._blobs.store(file.wanted.key, file.body):
-            self._on_stored(file.wanted, file.sha256)
+        if self._blobs.store(wanted.key, body):
+            self._on_stored(wanted, sha256)
 
 
 def _retrieve(task: "asyncio.Task[bytes]") -> None:

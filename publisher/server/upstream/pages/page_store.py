@@ -80,6 +80,7 @@ class PageStore:
 
     def remove(self, name: str) -> bool:
         """Remove a page; tell whether there was one."""
+        self.rendering(name).unlink(missing_ok=True)
         try:
             self._path(name).unlink()
         except FileNotFoundError:
@@ -90,6 +91,10 @@ class PageStore:
         """Yield the names of all stored pages."""
         for path in sorted(self._folder.glob("*.page")):
             yield path.stem
+
+    def rendering(self, name: str) -> Path:
+        """Return the path of what was made from a page (`RenderingStore`), which goes with it."""
+        return self._folder / f"{name}.rendered"
 
     def _path(self, name: str) -> Path:
         return self._folder / f"{name}.page"

@@ -6,7 +6,6 @@ import time
 from collections import OrderedDict
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from publisher.server.settings import UpstreamSource
 from publisher.server.upstream.breaker import NotAskedError
@@ -18,13 +17,10 @@ from publisher.server.upstream.errors import (
     UpstreamError,
     UpstreamUnavailableError,
 )
+from publisher.server.upstream.pages.early import EarlyRenderings
 from publisher.server.upstream.pages.listing import Listing, ParsedPage, parse_page
 from publisher.server.upstream.pages.page_store import PageFacts, PageStore
 from publisher.server.upstream.pages.recent import EarlyPages, RecentListings, RenderedEarly, pack
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 
 _log = logging.getLogger(__name__)
 
@@ -50,7 +46,7 @@ class PageState:
 class ProjectPages:
     """Pages by normalized name; callers make sure that the name is not owned here."""
 
-    def __init__(self, context: UpstreamContext, store: PageStore) -> None:
+    def __init__(self, context: UpstreamContext, store: PageStore, renderings: EarlyRenderings) -> None:
         self._context = context
         self._limits = context.limits
         self._store = store
@@ -58,8 +54,7 @@ class ProjectPages:
         self._failures: OrderedDict[str, tuple[float, UpstreamError]] = OrderedDict()
         self._listings = RecentListings(self._limits)
         self._early = EarlyPages(self._limits)
-        self.render_early: Callable[[ParsedPage, UpstreamSource], RenderedEarly | None] = lambda *_: None
-        """Renders a page in the thread that parsed it, so that its many small objects don't outlive that."""
+        self._renderings = renderings
         self._flights: dict[str, asyncio.Task[None]] = {}
         self._saving: dict[str, asyncio.Task[None]] = {}
         self._unsaved: OrderedDict[str, PageState] = OrderedDict()
@@ -190,13 +185,33 @@ class ProjectPages:
             flight.cancel()
         await asyncio.gather(*self._flights.values(), return_exceptions=True)
         await asyncio.gather(*self._saving.values())
+        await self._renderings.stop()
 
     async def _load(self, name: str, source: UpstreamSource) -> PageState | None:
-        """Return the stored page, which another process or an earlier run may have fetched."""
-        stored = await self._context.in_thread(lambda: self._store.load(name)) if self._store.has(name) else None
-        if stored is None or stored[0].source != source.url:
+        """Return the stored page, which another process or an earlier run may have fetched, and its rendering."""
+        if not self._store.has(name):
             return None
-        return self._states.get(name) or self._take(name, *stored)
+        stored, early = await self._context.in_thread(lambda: self._read(name, source))
+        if stored is None:
+            return None
+        if name not in self._states:
+            state = self._take(name, *stored)
+            if early is not None:
+                self._keep_early(state, early)
+        return self._states[name]
+
+    def _read(self, name: str, source: UpstreamSource) -> tuple[tuple[PageFacts, float] | None, RenderedEarly | None]:
+        stored = self._store.load(name)
+        if stored is None or stored[0].source != source.url:
+            return None, None
+        return stored, self._renderings.recall(name, stored[0].digest, source)
+
+    def _keep_early(self, state: PageState, early: RenderedEarly) -> None:
+        """Keep a page that was rendered early, and the files that likely are asked for next."""
+        self._early.keep(state.name, state.revision, early)
+        if early.next is not None:
+            for filename in early.next.files:
+                self._listings.keep_file(state.revision, early.next, filename)
 
     def _take(self, name: str, facts: PageFacts, confirmed: float) -> PageState:
         self._revisions += 1
@@ -291,14 +306,11 @@ class ProjectPages:
         state.body = reply.body
         self._listings.keep(name, state.revision, packed)
         if early is not None:
-            self._early.keep(name, state.revision, early)
-        if early is not None and early.next is not None:
-            for filename in early.next.files:
-                self._listings.keep_file(state.revision, early.next, filename)
-        task = self._saving[name] = asyncio.create_task(self._save(state, reply))
+            self._keep_early(state, early)
+        task = self._saving[name] = asyncio.create_task(self._save(state, reply, early))
         task.add_done_callback(lambda _: self._saving.pop(name, None))
 
-    async def _save(self, state: PageState, reply: PageReply) -> None:
+    async def _save(self, state: PageState, reply: PageReply, early: RenderedEarly | None) -> None:
         """Store a page that is answered already; one that can't be stored stays in memory."""
         facts, confirmed = state.facts, state.confirmed
         try:
@@ -306,6 +318,8 @@ class ProjectPages:
                 lambda: self._store.save(state.name, facts, reply.body, confirmed, reply.packed)
             )
             state.body = None
+            if early is not None:
+                self._renderings.keep(state.name, state.facts.digest, early)
         except OSError as error:
             _log.warning("can't write the page of %s to the cache of public packages: %s", state.name, error)
             self._bound_unsaved(state)
@@ -322,7 +336,7 @@ class ProjectPages:
 
     def _parse(self, name: str, source: UpstreamSource, reply: PageReply) -> tuple[bytes, RenderedEarly | None]:
         parsed, packed = _parse(reply.body, reply.url, name)
-        return packed, self.render_early(parsed, source)
+        return packed, self._renderings.render(parsed, source)
 
     def rendered_early(self, state: PageState) -> RenderedEarly | None:
         """Return the page that was rendered when it came, once."""

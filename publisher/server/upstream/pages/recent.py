@@ -72,11 +72,18 @@ def pack(listing: Listing) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class RenderedEarly:
-    """A page that was rendered when it came, its other dependencies, and the requests that likely follow."""
+    """
+    A page that was rendered when it came, its other dependencies, and the requests that likely follow.
+
+    ``rules`` is the fingerprint of the policy, empty for a page that holds for this process alone, and ``made`` is in
+    seconds since 1970.
+    """
 
     page: RenderedPage
     basis: int
     next: Listing | None
+    rules: str = ""
+    made: float = 0.0
 
 
 class EarlyPages:
@@ -109,4 +116,4 @@ class EarlyPages:
 
 
 def _size_of(early: RenderedEarly) -> int:
-    return len(early.page.body) + len(early.page.zipped)
+    return len(early.page.plain) + len(early.page.zipped)

@@ -1,5 +1,6 @@
 """Public pages as this index answers them: withheld files left out, URLs below ``/-/public/``, in JSON and HTML."""
 
+import hashlib
 import html
 import math
 from collections.abc import Mapping
@@ -8,12 +9,16 @@ from typing import Any
 
 from packaging.version import InvalidVersion, Version
 
+from publisher.server.upstream.pages.gzips import decompress
 from publisher.server.upstream.pages.json_text import encode
 from publisher.server.upstream.pages.learned import LearnedFacts
 from publisher.server.upstream.pages.listing import Listing, ParsedPage
 from publisher.server.upstream.policy.decision import ALLOWED, ProjectPolicy
 
 PREFIX = "/-/public"
+
+ZIPPED_FROM = 1024
+"""Bytes from which a page is sent zipped."""
 
 _METADATA_KEYS = ("core-metadata", "dist-info-metadata", "data-dist-info-metadata")
 
@@ -23,13 +28,20 @@ class RenderedPage:
     """
     A page's body, the number of its files, and the time in seconds since 1970 until which it is right.
 
-    ``zipped`` is the body compressed by gzip, where that is done already.
+    ``zipped`` is the body compressed by gzip, where that is done already; ``plain`` may be empty then. ``tag`` is the
+    same for equal bodies alone.
     """
 
-    body: bytes
+    plain: bytes
     files: int
     until: float
     zipped: bytes = b""
+    tag: str = ""
+
+    @property
+    def body(self) -> bytes:
+        """The page."""
+        return self.plain or decompress(self.zipped)
 
 
 def render(
@@ -65,7 +77,7 @@ def render(
         left = {listed[entry["filename"]].version for entry in files}
         page["versions"] = _without(page["versions"], hidden - left, left)
     body = encode(page) if as_json else _html(parsed.listing, page)
-    return RenderedPage(body, len(files), until)
+    return RenderedPage(body, len(files), until, tag=hashlib.sha256(body).hexdigest()[:32])
 
 
 def _without(versions: list[Any], hidden: set[str], shown: set[str]) -> list[Any]:

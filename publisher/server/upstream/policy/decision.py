@@ -1,5 +1,6 @@
 """The one decision on a public file: passed on or withheld, why, and until when that holds."""
 
+import hashlib
 import math
 import os
 import time
@@ -12,6 +13,7 @@ from pathlib import Path
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
+from publisher import __version__
 from publisher.project.dependencies import parse_specifiers
 from publisher.project.display import human_age
 from publisher.server.names.filenames import is_reserved, normalize
@@ -21,6 +23,10 @@ from publisher.server.upstream.policy.ledger import Allowance, Ledger
 
 LIST_CHECK = 10.0
 """Seconds between two looks whether the operator's list of malicious versions changed."""
+
+
+_RULES_FORMAT = 1
+"""Grows when the same rules begin to mean another page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,17 +80,19 @@ class Policy:
 
     def decide(self, listing: Listing) -> "ProjectPolicy":
         """Return the decision on the files of one project, as of now."""
+        return ProjectPolicy(self._rules(listing.name, listing.status, self._first_seen(listing)), self._clock())
+
+    def fingerprint(self, name: str) -> str:
+        """Return a text that is the same in every process, now and later, that decides by the same rules."""
+        rules = repr((_RULES_FORMAT, __version__, self._rules(name, "", None)))
+        return hashlib.sha256(rules.encode("utf-8", "backslashreplace")).hexdigest()[:32]
+
+    def _rules(self, name: str, status: str, first_seen: Mapping[str, float] | None) -> ProjectRules:
         self._read_malicious()
-        name = listing.name
         denials = [denial for denial in self._settings.denials if is_reserved(name, denial.name)]
-        rules = ProjectRules(
-            listing.status,
-            (*denials, *self._malicious.get(name, ())),
-            tuple(self._ledger.allowances(name)),
-            self._settings.cooldown,
-            self._first_seen(listing),
-        )
-        return ProjectPolicy(rules, self._clock())
+        denials += self._malicious.get(name, ())
+        allowances = tuple(self._ledger.allowances(name))
+        return ProjectRules(status, tuple(denials), allowances, self._settings.cooldown, first_seen)
 
     def _first_seen(self, listing: Listing) -> Mapping[str, float] | None:
         """Return when files without upload time were first seen, None where that does not count."""
