@@ -8,7 +8,7 @@ uvicorn serves without it.
 import asyncio
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import lru_cache, partial
 from typing import Any
@@ -19,7 +19,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState  # noqa: TID251
 
 from publisher.limits import Limits
-from publisher.server.http.messages import REASON, TEXT_TYPE, ZERO_COPY, ClientGoneError, Message, Response
+from publisher.server.http.messages import REASON, TEXT_TYPE, ZERO_COPY, ClientGoneError, Message, Response, Scope
 
 JOINED = 2**16
 """Bytes of body up to which head and body are copied together instead of being handed over as two pieces."""
@@ -34,6 +34,7 @@ _PROTOCOL = {
     *("config", "loop", "parser", "transport", "flow", "scope", "headers", "cycle", "server_state", "root_path"),
     *("timeout_keep_alive_task", "on_message_begin", "on_url", "on_headers_complete", "on_body", "connection_made"),
     *("on_message_complete", "on_response_complete", "send_400_response", "data_received", "expect_100_continue"),
+    *("asgi_version", "server", "client", "scheme"),
 }
 _CYCLE = {
     *("scope", "transport", "body", "more_body", "message_event", "keep_alive", "disconnected", "response_started"),
@@ -74,6 +75,9 @@ class IndexProtocol(HttpToolsProtocol):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._limits: Limits = self.config.app.limits  # type: ignore[union-attr]
+        self._from_memory: Callable[[Scope], Response | None] = self.config.app.from_memory  # type: ignore[union-attr]
+        self._scope: dict[str, Any] = {}
+        """What the scopes of all requests of the connection have in common."""
         self._answered = False
         """Whether the request whose end is still to come was answered at once."""
         self._now = self.loop.time()
@@ -84,12 +88,8 @@ class IndexProtocol(HttpToolsProtocol):
         """The headers that every answer has, as uvicorn renews them, and their lines."""
         self._head_since: float | None = self._now
         """Since when the end of a request's head is waited for; None while a request is answered, or none has begun."""
-        self._hosts = 0
         self._valid_host = b""
         """The host of the connection's last request, which was looked at."""
-        self._names_connection = False
-        self._understood = True
-        """Whether the body is in no encoding that a proxy may read and this server does not."""
         self._idle_bytes = 0
         """Bytes received since the request began, or since the last piece of its body."""
         self._body_since: float | None = None
@@ -99,31 +99,26 @@ class IndexProtocol(HttpToolsProtocol):
         self._unsent = (0, 0.0)
         """The number of bytes that wait to be sent, and the time since they are that many."""
 
+    def connection_made(self, transport: Any) -> None:
+        """Take a connection."""
+        super().connection_made(transport)
+        super().on_message_begin()
+        self._scope = {key: value for key, value in self.scope.items() if key != "state"}  # our application keeps none
+
     def on_message_begin(self) -> None:
         """Begin a request."""
-        HttpToolsProtocol.on_message_begin(self)
+        self.url = b""
+        self.expect_100_continue = False
+        self.headers = []
+        self.scope = {**self._scope, "headers": self.headers}  # type: ignore[typeddict-item]
         self._head_since = self._now
         self._idle_since = None
-        self._hosts = self._idle_bytes = 0
-        self._names_connection = False
-        self._understood = True
+        self._idle_bytes = 0
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header; drop a trailer."""
-        if self._head_since is None:
-            return
-        name = name.lower()
-        if name == b"host":
-            if value != self._valid_host and len(value) <= _LONGEST_HOST and _HOST.fullmatch(value):
-                self._valid_host = value
-            self._hosts += 1 if value == self._valid_host else 2
-        elif name == b"transfer-encoding" and value.strip().lower() != b"chunked":
-            self._understood = False
-        elif name == b"expect" and value.lower() == b"100-continue":
-            self.expect_100_continue = True
-        elif name == b"connection":
-            self._names_connection = True
-        self.headers.append((name, value))
+        if self._head_since is not None:
+            self.headers.append((name.lower(), value))
 
     def data_received(self, data: bytes) -> None:
         """Take bytes of a request; refuse a head or trailers that grow too large."""
@@ -183,13 +178,19 @@ class IndexProtocol(HttpToolsProtocol):
         self._body_since, self._body_size, self._body_total = self._now, 0, 0
         parser = self.parser
         stays = parser.should_keep_alive()
-        if not self._understood:
-            raise ValueError("an encoding of the body that is not known here")
-        modern = (stays and not self._names_connection) or parser.get_http_version() == "1.1"  # the latter costs more
+        names = dict(self.headers)
+        modern = (stays and b"connection" not in names) or parser.get_http_version() == "1.1"  # the latter costs more
         if not modern and parser.get_http_version() != "1.0":
-            raise ValueError("a version that is not known here")
-        if self._hosts > 1 or (modern and not self._hosts):
-            raise ValueError("a request names one host")  # which uvicorn answers with a 400
+            raise ValueError("a version that is not known here")  # which uvicorn answers with a 400
+        hosts = 1 if len(names) == len(self.headers) and b"host" in names else _count(self.headers, b"host")
+        host = names.get(b"host", b"")
+        if hosts > 1 or (modern and not hosts) or (host != self._valid_host and not _is_host(host)):
+            raise ValueError("a request names one host")
+        self._valid_host = host
+        if b"transfer-encoding" in names and not _is_chunked(self.headers):
+            raise ValueError("an encoding of the body that is not known here")
+        if b"expect" in names:
+            self.expect_100_continue = names[b"expect"].lower() == b"100-continue"
         upgrade = parser.should_upgrade()
         idle = self.cycle is None or self.cycle.response_complete
         if idle and modern and stays and not upgrade and parser.get_method() == b"GET" and not self.root_path:
@@ -232,7 +233,7 @@ class IndexProtocol(HttpToolsProtocol):
             return False
         scope["method"] = "GET"
         scope["path"] = url.decode("latin-1")
-        response = self.config.app.from_memory(scope)  # type: ignore[union-attr]
+        response = self._from_memory(scope)  # type: ignore[arg-type]
         if response is None:
             return False
         pieces = (response.head, self._common_lines(), response.body)
@@ -297,6 +298,21 @@ class IndexProtocol(HttpToolsProtocol):
             os.close(connection)
         cycle.expected_content_length = 0  # uvicorn has not seen those bytes
         await RequestResponseCycle.send(cycle, {"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def _count(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> int:
+    """Return how often a request has a header."""
+    return sum(each == name for each, _ in headers)
+
+
+def _is_host(value: bytes) -> bool:
+    """Tell whether a Host header has a name or an address, and maybe a port."""
+    return len(value) <= _LONGEST_HOST and _HOST.fullmatch(value) is not None
+
+
+def _is_chunked(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Tell whether the body is in no encoding that a proxy may read and this server does not."""
+    return all(value.strip().lower() == b"chunked" for name, value in headers if name == b"transfer-encoding")
 
 
 def _arguments(kind: type) -> list[str]:

@@ -24,9 +24,9 @@ class Generation:
         self._changes = 0
 
     @property
-    def number(self) -> tuple[int, int]:
-        """Another value after every change, of this process or of one that serves the same index."""
-        return self._changes, self._news.stamp
+    def number(self) -> int:
+        """Another value after every change, of this process or of one that serves the same index: both only grow."""
+        return self._changes + self._news.stamp
 
     def advance(self) -> None:
         """Have every decision made anew."""

@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from http import HTTPStatus
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Protocol
 from urllib.parse import quote
 
 from publisher.limits import LIMITS, Limits
@@ -32,6 +33,9 @@ HTML_TYPE = b"text/html; charset=utf-8"
 
 _WHOLE = "backslashreplace"
 """Writes the half of a character, which a signed token may have in a claim, as JSON does."""
+
+
+_NO_JSON: Mapping[str, Any] = MappingProxyType({})
 
 
 class HttpError(Exception):
@@ -104,10 +108,18 @@ class MountedApp:
         return sent
 
 
+class Sender(Protocol):
+    """What the log and fair turns have to know of a principal."""
+
+    @property
+    def username(self) -> str | None:
+        """The name for logs and answers."""
+
+
 class Request:
     """One request: its line, its headers, and its body as it comes in."""
 
-    __slots__ = ("_limits", "_receive", "headers", "json", "method", "path", "principal", "scope", "username")
+    __slots__ = ("_identify", "_limits", "_principal", "_receive", "headers", "json", "method", "path", "scope")
 
     def __init__(self, scope: Scope, receive: Receive, limits: Limits = LIMITS) -> None:
         self.scope = scope
@@ -119,13 +131,32 @@ class Request:
         if len(self.headers) < len(given):
             self.headers = _joined(given)
         self.method: str = scope["method"]
-        self.path: str = _path_below_root(scope)
-        self.json: Mapping[str, Any] = {}
+        self.path: str = scope["path"] if not scope.get("root_path") else _path_below_root(scope)
+        self.json: Mapping[str, Any] = _NO_JSON
         """The keys of a body in JSON, once it was read for a route that declares them."""
-        self.username: str | None = None
-        """The user, once authenticated."""
-        self.principal: object = None
-        """The sender with its rights, once authenticated (`publisher.server.routes.authorization.principal_of`)."""
+        self._principal: Sender | None = None
+        self._identify: Callable[[Request], Sender] | None = None
+
+    @property
+    def principal(self) -> "Sender | None":
+        """The sender with its rights, once authorized (`publisher.server.routes.authorization.principal_of`)."""
+        if self._identify is not None:
+            self._principal, self._identify = self._identify(self), None
+        return self._principal
+
+    @principal.setter
+    def principal(self, principal: "Sender") -> None:
+        self._principal, self._identify = principal, None
+
+    def identify_later(self, identify: "Callable[[Request], Sender]") -> None:
+        """Have the sender looked up at its first use: on routes that are open to everybody most answers need none."""
+        self._identify = identify
+
+    @property
+    def username(self) -> str | None:
+        """The user, once authorized; None for anonymous requests and the administrator's token."""
+        principal = self.principal
+        return principal.username if principal is not None else None
 
     def header(self, name: bytes) -> str:
         """Return a header's value, or an empty text."""
@@ -241,8 +272,6 @@ def _joined(headers: Headers) -> dict[bytes, bytes]:
 def _path_below_root(scope: Scope) -> str:
     """Return the path below the prefix, also where a proxy keeps the prefix that it names or that the server adds."""
     path: str = scope["path"]
-    if not scope.get("root_path"):
-        return path
     root = "/" + scope["root_path"].strip("/")
     for _ in range(2 if root != "/" else 0):
         if path == root:

@@ -7,7 +7,7 @@ from werkzeug.datastructures import Accept, MIMEAccept  # noqa: TID251 - the onl
 from werkzeug.http import parse_accept_header, parse_if_range_header, parse_range_header  # noqa: TID251
 from werkzeug.sansio.http import is_resource_modified  # noqa: TID251
 
-from publisher.server.http.remembering import remembered
+from publisher.server.http.remembering import ByHeader, remembered
 
 
 class UnsatisfiableRangeError(Exception):
@@ -20,10 +20,12 @@ def best_type(accept: str, offers: tuple[str, ...]) -> str | None:
     return parse_accept_header(accept, MIMEAccept).best_match(offers)
 
 
-@remembered(512)
-def accepts_gzip(accept_encoding: str) -> bool:
-    """Tell whether a client accepts a zipped body; ``;q=0`` says that it does not."""
-    return bool(parse_accept_header(accept_encoding, Accept).quality("gzip") > 0)
+def _accepts_gzip(accept_encoding: str) -> bool:
+    return bool(accept_encoding) and bool(parse_accept_header(accept_encoding, Accept).quality("gzip") > 0)
+
+
+GZIP_ACCEPTED = ByHeader(_accepts_gzip, 512)
+"""Whether a client accepts gzip, by its ``Accept-Encoding``; ``;q=0`` says that it does not."""
 
 
 @remembered(4096)

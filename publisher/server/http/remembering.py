@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import lru_cache, wraps
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Generic, ParamSpec, TypeVar
 
 LONGEST = 1000
 """Characters of all texts of a call: headers may have 60 times as many, and thousands of them would fill the memory."""
@@ -23,11 +23,24 @@ def remembered(number: int) -> Callable[[Callable[_Texts, _Result]], Callable[_T
                 return function(*texts, **named)
             return cached(*texts, **named)  # type: ignore[arg-type]
 
-        @wraps(function)
-        def call_with_one(text: Any) -> Any:  # which each request for a page does
-            return cached(text) if len(text) <= LONGEST else function(text)  # type: ignore[call-arg]
-
-        chosen: Any = call_with_one if function.__code__.co_argcount == 1 else call
-        return cast("Callable[_Texts, _Result]", chosen)
+        return call
 
     return decorate
+
+
+class ByHeader(dict[bytes, _Result], Generic[_Result]):
+    """Results by the bytes of one header, for the requests that are answered from memory: a look at a dictionary."""
+
+    def __init__(self, function: Callable[[str], _Result], number: int) -> None:
+        super().__init__()
+        self._function = function
+        self._number = number
+
+    def __missing__(self, value: bytes) -> _Result:
+        """Work a result out, and remember it."""
+        result = self._function(value.decode("latin-1"))
+        if len(value) <= LONGEST:
+            if len(self) >= self._number:
+                self.clear()
+            self[value] = result
+        return result

@@ -99,15 +99,21 @@ class Authorization:
         self._facts = facts
         self._sessions = sessions
         self._decisions = decisions
+        self._open: set[Need | Access] = set()
+        """Needs of activities that are open to everybody, whatever credentials are sent."""
 
     def from_memory(self, request: Request, need: Need | Access, rest: str) -> bool:
         """Tell whether a request may go on, without waiting; set its principal where its credentials are remembered."""
         header = request.headers.get(b"authorization")
-        if header is None and session_principal(request) is not None:
-            return self._decide(request, need, rest, Recalled(_of_session(request), float("-inf")))
+        if header is None:
+            if session_principal(request) is not None:
+                return self._decide(request, need, rest, Recalled(_of_session(request), float("-inf")))
+        elif need in self._open and self._decisions.recall(None, need, rest) and self._access.anonymous is None:
+            request.identify_later(self._recalled)  # any sender may go on
+            return True
         allowed = self._decisions.recall(header, need, rest)
         if allowed is not None:
-            _identify(request, allowed)
+            request.principal = allowed
             return True
         found = self._identification.recall(header) if header is not None and need is not Access.ADMIN else None
         return self._decide(request, need, rest, found or Recalled(ANONYMOUS, float("inf")))
@@ -115,7 +121,7 @@ class Authorization:
     def _decide(self, request: Request, need: Need | Access, rest: str, sender: Recalled) -> bool:
         """Tell whether a request may go on, and keep that it may where that rests on the sender's grants alone."""
         header, principal = request.headers.get(b"authorization"), sender.principal
-        _identify(request, principal)
+        request.principal = principal
         if not isinstance(need, Need):
             return need is Access.OPEN or (need is Access.ACCOUNT and principal is not ANONYMOUS)
         unproven = header is not None and principal is ANONYMOUS
@@ -125,12 +131,21 @@ class Authorization:
         if need.right is not Right.READ:
             return not self._access.is_read_only and self._allows_now(principal, need, project)
         if self._allows(principal, need, project, _NOBODY):
-            until = min(sender.until, self._access.recent_until)
-            self._decisions.keep(header, need, rest, Recalled(principal, until))
+            until = self._access.recent_until
+            if need.activity not in self._authenticate and self._access.anonymous is None:
+                self._open.add(need)
+                self._decisions.keep(None, need, rest, Recalled(ANONYMOUS, until))
+            else:
+                self._decisions.keep(header, need, rest, Recalled(principal, min(sender.until, until)))
             return True
         if self._allows_now(principal, need, project):
             return True
         return project is not None and _reads(principal, need) and self._facts.surely_public(project)
+
+    def _recalled(self, request: Request) -> Principal:
+        """Return the sender of a request by its credentials where they were verified, without waiting."""
+        found = self._identification.recall(request.headers[b"authorization"])
+        return found.principal if found is not None else ANONYMOUS
 
     def _allows_now(self, principal: Principal, need: Need, project: str | None) -> bool:
         """Decide with the maintainers that are known without waiting."""
@@ -192,7 +207,7 @@ class Authorization:
         header = request.headers.get(b"authorization")
         if header is not None:
             recalled = self._identification.recall(header)
-            _identify(request, recalled.principal if recalled is not None else ANONYMOUS)
+            request.principal = recalled.principal if recalled is not None else ANONYMOUS
             if request.principal is ANONYMOUS:
                 await self._authenticate_sender(request)
         await self._access.bring_up_to_date()
@@ -221,9 +236,9 @@ class Authorization:
 
     def reads_everything(self, request: Request) -> bool:
         """Tell whether no project is hidden from a request's sender."""
-        if principal_of(request).reads_everything:
+        if Activity.LIST not in self._authenticate and self._access.anonymous is None:
             return True
-        return Activity.LIST not in self._authenticate and self._access.anonymous is None
+        return principal_of(request).reads_everything
 
     def _allows(self, principal: Principal, need: Need, project: str | None, maintainers: frozenset[str]) -> bool:
         """Decide by the activities that are open to everyone, and by a principal's rights."""
@@ -259,7 +274,7 @@ class Authorization:
         header = request.headers.get(b"authorization")
         if header is None or header[:6].lower() != b"basic ":
             await self._identification.require_admin(header, place_of(request.client))
-            _identify(request, ADMIN_TOKEN)
+            request.principal = ADMIN_TOKEN
             return
         await self._authenticate_sender(request)
         principal = principal_of(request)
@@ -270,9 +285,9 @@ class Authorization:
         header = request.headers[b"authorization"]
         if _bears_token(request):
             await self._identification.require_admin(header, place_of(request.client))
-            _identify(request, ADMIN_TOKEN)
+            request.principal = ADMIN_TOKEN
             return
-        _identify(request, await self._identification.authenticate(header, place_of(request.client)))
+        request.principal = await self._identification.authenticate(header, place_of(request.client))
 
 
 class ReadScope:
@@ -313,11 +328,6 @@ def _takes_sessions(request: Request, need: Need | Access) -> bool:
 def _of_session(request: Request) -> Principal:
     principal = session_principal(request)
     return principal if isinstance(principal, Principal) else ANONYMOUS
-
-
-def _identify(request: Request, principal: Principal) -> None:
-    request.principal = principal
-    request.username = principal.username
 
 
 def _bears_token(request: Request) -> bool:

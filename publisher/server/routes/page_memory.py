@@ -5,8 +5,8 @@ import hashlib
 from dataclasses import dataclass
 
 from publisher.server.http.messages import Headers, Request, Response
-from publisher.server.http.negotiation import accepts_gzip, best_type, is_unmodified
-from publisher.server.http.remembering import remembered
+from publisher.server.http.negotiation import GZIP_ACCEPTED, best_type, is_unmodified
+from publisher.server.http.remembering import ByHeader
 from publisher.server.routes.browsers import SECURITY_HEADERS
 
 JSON = "application/vnd.pypi.simple.v1+json"
@@ -28,14 +28,16 @@ _PAGE_HEADERS: Headers = [
 ]
 
 
-@remembered(512)
-def negotiate(accept: str) -> str:
-    """
-    Return the content type that an ``Accept`` header prefers among those of the simple API, as PyPI negotiates.
-
-    The first of equals is ``text/html``; a header that accepts none of them gets that too.
-    """
+def _negotiate(accept: str) -> str:
     return _OFFERS[best_type(accept, tuple(_OFFERS)) or TEXT_HTML]
+
+
+PAGE_TYPES = ByHeader(_negotiate, 512)
+"""
+The content types that ``Accept`` headers prefer among those of the simple API, as PyPI negotiates.
+
+The first of equals is ``text/html``; a header that accepts none of them gets that too.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +57,11 @@ class Page:
 
     def answer(self, request: Request) -> Response:
         """Return the form that the request accepts, or that it has it already."""
-        match = request.header(b"if-none-match")
-        if match and any(is_unmodified(match, "", etag) for etag in self.etags):
-            return self.unmodified
-        if self.zipped is not self.plain and accepts_gzip(request.header(b"accept-encoding")):
+        if b"if-none-match" in request.headers:
+            match = request.header(b"if-none-match")
+            if match and any(is_unmodified(match, "", etag) for etag in self.etags):
+                return self.unmodified
+        if self.zipped is not self.plain and GZIP_ACCEPTED[request.headers.get(b"accept-encoding", b"")]:
             return self.zipped
         return self.plain
 

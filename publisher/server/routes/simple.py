@@ -8,7 +8,7 @@ from publisher.limits import LIMITS
 from publisher.server.http.messages import HttpError, Request, Response, redirect
 from publisher.server.names.filenames import is_name, normalize
 from publisher.server.routes.authorization import Authorization
-from publisher.server.routes.page_memory import JSON, Page, make_page, negotiate
+from publisher.server.routes.page_memory import JSON, PAGE_TYPES, Page, make_page
 from publisher.server.routes.public.packages import PublicRoutes
 from publisher.server.routes.rendering.lists import NameOrder, index_html, index_json
 from publisher.server.routes.rendering.projects import ordered, project_html, project_json
@@ -41,7 +41,7 @@ class SimplePages:
 
     async def answer(self, request: Request, name: str) -> Response:
         """Return the list of projects for an empty name, else the page of the project."""
-        kind = negotiate(request.header(b"accept"))
+        kind = PAGE_TYPES[request.headers.get(b"accept", b"")]
         if not name:
             return await self._index(request, kind)
         if len(name) > LIMITS.project_name + 1:
@@ -56,22 +56,23 @@ class SimplePages:
         """Return an answer that is in memory and still right; None when anything has to be waited for."""
         if name[-1:] not in {"/", ""}:
             return None
-        kind = negotiate(request.header(b"accept"))
+        kind = PAGE_TYPES[request.headers.get(b"accept", b"")]
         if self._public is not None and name and self._catalog.project(name[:-1]) is None:
             return None if _wants_own_alone(request) else self._public.page_from_memory(request, name[:-1], kind)
         if not self._catalog.is_current(name[:-1] or None):
             return None
-        key = (name[:-1], kind, request.root_path if name else "")
         if not name:
             if not self._authorization.reads_everything(request):
                 return None
-            page = self._recall(key, self._catalog.revision)
+            key, revision = ("", kind, ""), self._catalog.revision
         else:
+            key = (name[:-1], kind, request.root_path)
             project = self._catalog.project(key[0])
             if project is None or project.is_due():
                 return None
-            page = self._recall(key, project.revision)
-        return page.answer(request) if page is not None else None
+            revision = project.revision
+        page = self._pages.get(key)
+        return page.answer(request) if page is not None and page.revision == revision else None
 
     async def _index(self, request: Request, kind: str) -> Response:
         await self._catalog.refresh()

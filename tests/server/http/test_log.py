@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import requests
 
+from publisher.server.auth.principal import Principal, PrincipalKind
 from publisher.server.http.access_log import AccessLog
 from publisher.server.http.log_writer import LogWriter, logging_through
 from publisher.server.http.messages import Request
@@ -71,7 +72,7 @@ def test_names_in_the_log_are_one_line(form: Any) -> None:
 
     scope = {"type": "http", "method": "GET", "path": '/a"\n\x1b[2J\u202e', "headers": [], "client": ("here", 1)}
     request = Request(scope, None)  # type: ignore[arg-type]
-    request.username = 'al "ice\u202e\n'
+    request.principal = Principal('al "ice\u202e\n', PrincipalKind.ACCOUNT)
     AccessLog(form, Kept()).log(request, 200, 1, 0.0)
     assert len(lines) == 1
     assert lines[0].isprintable()

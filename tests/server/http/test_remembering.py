@@ -5,19 +5,19 @@ from collections.abc import Callable
 
 import pytest
 
-from publisher.server.http.negotiation import accepts_gzip, best_type, is_unmodified
-from publisher.server.http.remembering import remembered
-from publisher.server.routes.page_memory import negotiate
+from publisher.server.http.negotiation import GZIP_ACCEPTED, best_type, is_unmodified
+from publisher.server.http.remembering import ByHeader, remembered
+from publisher.server.routes.page_memory import PAGE_TYPES
 
 
 @pytest.mark.parametrize(
     "ask",
     [
         lambda text: best_type(text, ("text/html",)),
-        accepts_gzip,
+        lambda text: GZIP_ACCEPTED[text.encode()],
         lambda text: is_unmodified(text, "", '"tag"'),
         lambda text: is_unmodified("", text, '"tag"'),
-        negotiate,
+        lambda text: PAGE_TYPES[text.encode()],
     ],
     ids=["media types", "encodings", "tags", "dates", "pages"],
 )
@@ -41,3 +41,17 @@ def test_short_texts_are_remembered() -> None:
 
     assert {shout("a") for _ in range(3)} == {"A"}
     assert calls == ["a"]
+
+
+def test_results_by_header_are_remembered_up_to_a_number() -> None:
+    calls: list[str] = []
+
+    def shout(text: str) -> str:
+        calls.append(text)
+        return text.upper()
+
+    loud = ByHeader(shout, 2)
+    assert [loud[each] for each in (b"a", b"a", b"b", b"a")] == ["A", "A", "B", "A"]
+    assert calls == ["a", "b"]
+    assert loud[b"c"] == "C"
+    assert len(loud) <= 2

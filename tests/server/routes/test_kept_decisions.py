@@ -16,7 +16,7 @@ from publisher.server.app import IndexApp, create_app
 from publisher.server.auth.fresh_copy import CopyTimes
 from publisher.server.auth.oidc import minted_tokens
 from publisher.server.auth.oidc.minted_tokens import Share
-from publisher.server.auth.principal import Origin, Principal
+from publisher.server.auth.principal import ANONYMOUS, Origin, Principal
 from publisher.server.auth.revocations import Revocations
 from publisher.server.auth.tokens.changes import TokenChanges
 from publisher.server.http.messages import Request
@@ -86,7 +86,8 @@ class World:
 
     def kept(self) -> Principal | None:
         """Return whom a kept decision lets in."""
-        return self.app._authorization._decisions.recall(self.header, LIST, PATH)
+        authorization = self.app._authorization
+        return authorization._decisions.recall(None if LIST in authorization._open else self.header, LIST, PATH)
 
     def decides_anew(self, monkeypatch: pytest.MonkeyPatch) -> bool:
         """Tell what is decided about the request, from memory, without what is kept."""
@@ -108,6 +109,14 @@ async def by_password(world: World) -> None:
 
 async def by_nobody(world: World) -> None:
     world.header = None
+
+
+async def by_wrong_password(world: World) -> None:
+    world.header = basic("bob", "not the right one")
+
+
+async def by_account_of_another_project(world: World) -> None:
+    world.header = basic("eve")
 
 
 async def by_token(world: World, **end: float) -> None:
@@ -214,7 +223,7 @@ GIVING = {
 WAYS: list[tuple[Step, Step]] = [
     *((by_password, each) for each in (account_removed, password_changed, password_set, accounts_rewritten)),
     *((by_password, each) for each in (role_removed, roles_rewritten)),
-    (by_nobody, index_closed),
+    *((each, index_closed) for each in (by_nobody, by_wrong_password, by_account_of_another_project)),
     *((by_token, each) for each in (token_revoked, token_revoked_elsewhere, account_removed, accounts_rewritten)),
     *((by_token, each) for each in (role_removed, roles_rewritten)),
     (by_short_token, time_passes),
@@ -249,7 +258,7 @@ def test_a_kept_decision_ends_when_a_new_one_would(
 ) -> None:
     if prove is by_minted_token and change is time_passes:
         monkeypatch.setattr(minted_tokens, "LIFETIME", 1)
-    world = World(open_index(tmp_path, monkeypatch, is_open=prove is by_nobody), tmp_path)
+    world = World(open_index(tmp_path, monkeypatch, is_open=change is index_closed), tmp_path)
 
     async def run() -> None:
         await world.app.start()
@@ -314,6 +323,32 @@ def test_a_session_is_decided_about_each_time(tmp_path: Path, monkeypatch: pytes
         assert world.app._authorization.from_memory(request, LIST, PATH)
         assert request.username == "bob"
         assert world.kept() is not bob
+        await world.app.stop()
+
+    asyncio.run(run())
+
+
+def test_on_an_open_index_senders_are_named_while_they_are_proven(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(open_index(tmp_path, monkeypatch, is_open=True), tmp_path)
+
+    async def name(header: bytes) -> str | None:
+        scope = {"type": "http", "method": "GET", "path": "/simple/acme/", "headers": [(b"authorization", header)]}
+        request = Request(scope, _nothing)
+        await world.app._authorization.require(request, LIST, PATH)
+        return request.username
+
+    async def run() -> None:
+        await world.app.start()
+        await world.ask("GET", "simple/acme/", None)
+        assert await name(basic("bob")) is None
+        assert (await world.ask("GET", "whoami", basic("bob")))[0] == 200
+        assert await name(basic("bob")) == "bob"
+        assert world.kept() is ANONYMOUS
+        assert await name(basic("bob", "another")) is None
+        await world.change("POST", "register", {"username": "bob", "password": "quite another one"})
+        assert await name(basic("bob")) is None
         await world.app.stop()
 
     asyncio.run(run())

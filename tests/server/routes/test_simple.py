@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from publisher.server.http.negotiation import accepts_gzip
-from publisher.server.routes.page_memory import negotiate
+from publisher.server.http.negotiation import GZIP_ACCEPTED
+from publisher.server.routes.page_memory import PAGE_TYPES
 from tests.helpers.dists import make_sdist, make_wheel, metadata
 from tests.helpers.http import HTML, JSON, Client, sha256
 from tests.server.conftest import OwnIndex
@@ -38,7 +38,7 @@ UV = f"{JSON}, {HTML};q=0.2, text/html;q=0.01"
     ],
 )
 def test_content_negotiation_is_that_of_pypi(accept: str, expected: str) -> None:
-    assert negotiate(accept) == expected
+    assert PAGE_TYPES[accept.encode()] == expected
 
 
 def test_the_json_page_has_the_keys_that_installers_read(client: Client, tmp_path: Path) -> None:
@@ -208,7 +208,7 @@ def test_names_that_no_project_has_are_unknown_and_never_leave(own: OwnIndex) ->
     ],
 )
 def test_pages_are_zipped_for_those_who_take_it(header: bytes, *, expected: bool) -> None:
-    assert accepts_gzip(header.decode()) is expected
+    assert GZIP_ACCEPTED[header] is expected
 
 
 def test_a_prefix_is_never_markup(client: Client) -> None:

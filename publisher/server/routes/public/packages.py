@@ -10,7 +10,7 @@ from functools import partial
 from typing import Generic, TypeVar
 
 from publisher.server.http.messages import ClientGoneError, Headers, HttpError, Request, Response, Send
-from publisher.server.http.negotiation import accepts_gzip
+from publisher.server.http.negotiation import GZIP_ACCEPTED
 from publisher.server.routes.page_memory import JSON, Page, make_page_in_one_form
 from publisher.server.routes.public.first_uses import FirstUses
 from publisher.server.routes.sending import (
@@ -192,7 +192,7 @@ def _page_key(request: Request, name: str, kind: str) -> Hashable:
 
 
 def _takes_gzip(request: Request) -> bool:
-    return accepts_gzip(request.header(b"accept-encoding"))
+    return GZIP_ACCEPTED[request.headers.get(b"accept-encoding", b"")]
 
 
 def _headers(tag: str, kind: bytes) -> Headers:

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from publisher.server.http.messages import HTML_TYPE, Headers, Request, Response
-from publisher.server.http.negotiation import accepts_gzip, is_unmodified
+from publisher.server.http.negotiation import GZIP_ACCEPTED, is_unmodified
 from publisher.server.routes.browsers import SECURITY_HEADERS
 from publisher.server.web.assets import assets
 from publisher.server.web.templating import render
@@ -56,7 +56,7 @@ def make_body(template: str, values: Mapping[str, Any]) -> tuple[bytes, bytes]:
 
 def page_response(request: Request, plain: bytes, zipped: bytes, status: int = 200) -> Response:
     """Return a page in the form that the request accepts, or that it has it already."""
-    use_zip = bool(zipped) and accepts_gzip(request.header(b"accept-encoding"))
+    use_zip = bool(zipped) and GZIP_ACCEPTED[request.headers.get(b"accept-encoding", b"")]
     body = zipped if use_zip else plain
     etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
     headers = [*PAGE_HEADERS, (b"etag", etag.encode())]

@@ -60,6 +60,8 @@ class SiblingCatalogs:
     def catch_up(self) -> None:
         """Take over changes of others since the last call; without any, that takes no system call."""
         messages = self._heard.hear()
+        if not messages and messages is not None:
+            return
         if messages is None or LOOK_AT_EVERYTHING in messages:
             self._watch.distrust()
             for project in self._contents.projects.values():
