@@ -196,7 +196,7 @@ def _safe_name(name: str) -> str:
         raise InvalidDistributionError(f"the member name {name!r} has control characters or is empty")
     if "\\" in name or name.startswith("/") or name[1:2] == ":":
         raise InvalidDistributionError(f"the member name {name!r} is absolute or has a backslash")
-    if ".." in PurePosixPath(name).parts:
+    if ".." in name.split("/"):
         raise InvalidDistributionError(f"the member name {name!r} leaves the archive")
     return name
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Awaitable
+from functools import lru_cache
 from typing import Any, Protocol
 
 from python_multipart.exceptions import FormParserError  # noqa: TID251 - the only door to python_multipart
@@ -165,6 +166,7 @@ def _boundary(content_type: str) -> bytes:
     return boundary
 
 
+@lru_cache(maxsize=256)
 def _disposition(header: bytes) -> tuple[str, str | None]:
     """Return the name and the file name of a part; parameters like ``filename*`` don't count (RFC 7578, 4.2)."""
     kind, parameters = parse_options_header(header)

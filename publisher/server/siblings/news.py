@@ -31,6 +31,9 @@ class NewsReader(Protocol):
 class News(Protocol):
     """Messages between the processes that serve one index."""
 
+    has_listeners: bool
+    """Whether there are other processes, which a message is worth writing for."""
+
     @property
     def stamp(self) -> int:
         """A number that is another one after every change of another process; reading it takes no system call."""
@@ -45,6 +48,7 @@ class News(Protocol):
 class NoNews:
     """The news of a process that serves alone, or over a storage with notices of its own."""
 
+    has_listeners = False
     stamp = 0
 
     def tell(self, message: bytes = b"") -> None:
@@ -65,6 +69,8 @@ class SiblingNews:
 
     A message that fits nowhere counts as lost, so that everybody looks at everything.
     """
+
+    has_listeners = True
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor

@@ -4,7 +4,7 @@ import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, fields
+from dataclasses import fields
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -19,7 +19,7 @@ FORMAT = 1
 _METADATA = f"{DOT_FOLDER}/facts"
 _STATES = f"{DOT_FOLDER}/marks"
 MAINTAINER = "maintainer"
-_FIELDS = {field.name for field in fields(FileMetadata)}
+_FIELDS = dict.fromkeys(field.name for field in fields(FileMetadata))
 
 _COMPACT_ABOVE = 64
 """Lines that a record may have more than twice the files it describes before it is written anew."""
@@ -163,7 +163,7 @@ def _log_of(project: str) -> str:
 
 
 def _line(filename: str, metadata: FileMetadata) -> bytes:
-    record = {name: value for name, value in asdict(metadata).items() if value is not None}
+    record = {name: value for name in _FIELDS if (value := getattr(metadata, name)) is not None}
     return json.dumps({"v": FORMAT, "filename": filename, **record}, separators=(",", ":")).encode() + b"\n"
 
 

@@ -14,6 +14,9 @@ Checkpoint = Callable[[], None]
 Gone = Callable[[], Coroutine[Any, Any, None]]
 """Returns when the client has gone away."""
 
+_BRIEF = 0.05
+"""Seconds of work during which the client is not watched: nearly every file takes less, and so does its end."""
+
 _Result = TypeVar("_Result")
 
 
@@ -67,15 +70,13 @@ class InspectionPool:
             if self._closed.is_set():
                 raise _ending()
             running = asyncio.get_running_loop().run_in_executor(self._threads, work, checkpoint)
-            leaving = asyncio.create_task((gone or _never)())
             try:
-                either: set[asyncio.Future[Any]] = {running, leaving}
-                await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-                ended_early = not running.done()
+                await asyncio.wait({running}, timeout=None if gone is None else _BRIEF)
+                if gone is not None and not running.done():
+                    await _first_of(running, gone)
             finally:
-                leaving.cancel()
                 ended.set()
-            if ended_early:
+            if not running.done():
                 await asyncio.wait({running})
                 running.exception()
                 raise InspectionEndedError
@@ -95,8 +96,14 @@ class InspectionPool:
         self.helpers.close()
 
 
-async def _never() -> None:
-    await asyncio.Event().wait()
+async def _first_of(running: "asyncio.Future[Any]", gone: Gone) -> None:
+    """Return when work is done, or when ``gone`` returns."""
+    leaving = asyncio.create_task(gone())
+    try:
+        either: set[asyncio.Future[Any]] = {running, leaving}
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        leaving.cancel()
 
 
 def _ending() -> BusyError:

@@ -39,11 +39,13 @@ class SiblingCatalogs:
 
     def tell(self, change: ProjectChange) -> None:
         """Tell the others of a change, before it is acknowledged."""
-        self._news.tell(change.to_message())
+        if self._news.has_listeners:
+            self._news.tell(change.to_message())
 
     def _tell_times(self, left: LeftTimes) -> None:
         """Tell the others at once how a directory was left, so that they don't take the change for a stranger's."""
-        self._news.tell(ProjectChange(left=(left,)).to_message())
+        if self._news.has_listeners:
+            self._news.tell(ProjectChange(left=(left,)).to_message())
 
     async def only_we_changed(self) -> bool:
         """Tell whether only processes of this index have changed the folders; one may be about to say so."""
