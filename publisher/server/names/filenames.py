@@ -59,7 +59,7 @@ def normalize(name: str) -> str:
     return _normalize(name) if len(name) <= LIMITS.project_name else _SEPARATORS.sub("-", name).lower()
 
 
-@lru_cache(maxsize=50_000)
+@lru_cache(maxsize=5_000)
 def _normalize(name: str) -> str:
     return _SEPARATORS.sub("-", name).lower()
 

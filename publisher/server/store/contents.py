@@ -178,20 +178,27 @@ class FolderContents:
 
     def _insert_all(self, directory: str, filenames: Iterable[str]) -> None:
         """List files that a scan has found; wheels whose names begin alike are of one project, which is found once."""
-        found: dict[str, Project] = {}
+        alike: dict[str, list[str]] = {}
         for filename in filenames:
             beginning, _, rest = filename.partition("-")
-            is_wheel = filename.endswith(".whl") and "-" in rest
-            project = found.get(beginning) if is_wheel and not self._withheld else None
+            if filename.endswith(".whl") and "-" in rest and not self._withheld:
+                alike.setdefault(beginning, []).append(filename)
+            else:
+                self._insert_scanned(directory, filename)
+        while alike:  # a project at a time: those that grow in turn leave holes in the memory
+            _, wheels = alike.popitem()
+            project = self._insert_scanned(directory, wheels[0])
             if project is not None:
-                project.place(filename, directory)
-                continue
-            project = self._insert(directory, filename)
-            if project is not None:
-                project.forget()
-                self.unrecorded.add(project.name)
-                if is_wheel:
-                    found[beginning] = project
+                for filename in wheels[1:]:
+                    project.place(filename, directory)
+
+    def _insert_scanned(self, directory: str, filename: str) -> Project | None:
+        """List a file that a scan has found, which may have no record, and return its project."""
+        project = self._insert(directory, filename)
+        if project is not None:
+            project.forget()
+            self.unrecorded.add(project.name)
+        return project
 
     def _remove(self, directory: str, filename: str) -> None:
         guessed = guess(filename)

@@ -231,7 +231,10 @@ class OwnedNames:
             packages = await self._make(packages.identifier or new_identifier(), names, lease)
             state = packages
         self._identifier, self._identity_version = packages.identifier, None
-        self._names, self._in_state, self._new_names = set(packages.names), set(state.names), NewNames()
+        one = {name: name for name in listed}  # of each text, so that 100,000 names are in memory once
+        self._names = {one.get(name, name) for name in packages.names}
+        self._in_state = {one.get(name, name) for name in state.names}
+        self._new_names = NewNames()
         self._lose(disagreement(packages, state))
         if self.lost_reason is None:
             await self.claim(names)

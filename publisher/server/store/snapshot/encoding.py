@@ -25,32 +25,58 @@ class Snapshot:
     places: Mapping[str, _Places]
 
 
+class _Section:
+    """The lines of one directory, one for each project; encoded at once, because texts would leave holes in memory."""
+
+    def __init__(self) -> None:
+        self.text = bytearray()
+        self.lines = 0
+        self.files = 0
+        self.is_plain = True
+        """Whether no name has a character that separates names."""
+
+    def add(self, project: str, names: Sequence[str]) -> None:
+        """Add the files of a project, or of none."""
+        line = "\t".join([project, *names])
+        self.is_plain = self.is_plain and "\n" not in line and line.count("\t") == len(names)
+        self.text += b"\n" + line.encode()
+        self.lines += 1
+        self.files += len(names)
+
+
 def encode_snapshot(listings: Listings, projects: Sequence[Project]) -> bytes | None:
     """Return a snapshot as it is written; None for names that it can't hold."""
-    grouped: dict[str, dict[str, list[str]]] = {path: {} for path in listings}
+    sections = {path: _Section() for path in listings}
     for project in projects:
+        here: dict[str, list[str]] = {}
         for filename, directory in list(project.places.items()):
             if directory in listings and filename in listings[directory].files:
-                grouped[directory].setdefault(project.name, []).append(filename)
-    sections: list[str] = []
+                here.setdefault(directory, []).append(filename)
+        for directory, names in here.items():
+            sections[directory].add(project.name, names)
+    for path, others in _unplaced(listings, sections, projects).items():
+        sections[path].add("", sorted(others))
     directories = []
     for path, listing in listings.items():
-        placed = {filename for names in grouped[path].values() for filename in names}
-        grouped[path][""] = sorted(listing.files - placed)
-        lines = ["\t".join([name, *each]) for name, each in grouped[path].items()]
         status = os.stat(path)  # noqa: PTH116 - beside the one of the scan
-        if listing.racy or status.st_mtime_ns != listing.mtime_ns:
+        if listing.racy or status.st_mtime_ns != listing.mtime_ns or not sections[path].is_plain:
             return None
-        directories.append([path, len(lines), listing.mtime_ns, list(listing.folders), _proof(status)])
-        sections += lines
-        if sum(map(len, grouped[path].values())) != sum(line.count("\t") for line in lines):
-            return None
-    text = "\n".join(sections)
-    if text.count("\n") != max(len(sections) - 1, 0):
-        return None
+        directories.append([path, sections[path].lines, listing.mtime_ns, list(listing.folders), _proof(status)])
     head = json.dumps({"v": _FORMAT, "rules": _rules(), "directories": directories})
-    data = f"{head}\n{text}".encode()
+    data = b"".join([head.encode(), *(section.text for section in sections.values())])
     return hashlib.sha256(data).hexdigest().encode() + b"\n" + data
+
+
+def _unplaced(
+    listings: Listings, sections: Mapping[str, _Section], projects: Sequence[Project]
+) -> Mapping[str, set[str]]:
+    """Return the files that belong to no project, by directory."""
+    rest = {path: set(each.files) for path, each in listings.items() if sections[path].files < len(each.files)}
+    for project in projects if rest else ():
+        for filename, directory in list(project.places.items()):
+            if directory in rest:
+                rest[directory].discard(filename)
+    return rest
 
 
 def write_snapshot(path: Path, data: bytes) -> None:
