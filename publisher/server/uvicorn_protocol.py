@@ -8,6 +8,9 @@ uvicorn serves without it.
 import asyncio
 import os
 import re
+import select
+import threading
+import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import lru_cache, partial
@@ -29,6 +32,17 @@ _LONGEST_HOST = 300
 
 _HOST = re.compile(rb"([\w.-]*|\[[0-9A-Fa-f:.]+\])(:\d{0,5})?")
 """A name or an address, and a port (RFC 9112, 3.2): everything else would be part of a URL in answers."""
+
+_PATIENCE = 0.02
+"""
+Seconds that a download waits for its client in the thread that sends it, before the event loop waits.
+
+A client nearby takes a file of megabytes in that time, and a way to the event loop and back would cost as much as
+some hundred kilobytes.
+"""
+
+_WAITING = threading.Semaphore(3)
+"""Threads that may wait so: fewer than there are on any machine, so that slow clients hold up no one else's files."""
 
 _PROTOCOL = {
     *("config", "loop", "parser", "transport", "flow", "scope", "headers", "cycle", "server_state", "root_path"),
@@ -285,9 +299,10 @@ class IndexProtocol(HttpToolsProtocol):
             await asyncio.sleep(0.001)
         connection = os.dup(self.transport.get_extra_info("socket").fileno())
         try:
-            end = offset + length
+            end, patience = offset + length, _PATIENCE
             while offset < end and not cycle.disconnected:
-                offset = await self.loop.run_in_executor(None, _send_some, connection, file, offset, end)
+                offset = await self.loop.run_in_executor(None, _send_some, connection, file, offset, end, patience)
+                patience = 0.0
                 if offset < end:
                     await asyncio.wait_for(_writable(self.loop, connection), self._limits.stalled_download)
         except (ConnectionError, TimeoutError) as error:
@@ -331,17 +346,33 @@ def _header_lines(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
     return b"".join(b"%s: %s\r\n" % header for header in headers) + b"\r\n"
 
 
-def _send_some(connection: int, file: int, offset: int, end: int) -> int:
-    """Send until the connection takes no more, and return the offset that was reached."""
+def _send_some(connection: int, file: int, offset: int, end: int, patience: float) -> int:
+    """Send until the connection takes no more for so many seconds in all, and return the offset that was reached."""
     while offset < end:
         try:
             sent = os.sendfile(connection, file, offset, end - offset)
         except BlockingIOError:
-            return offset
+            began = time.monotonic()
+            if patience <= 0 or not _becomes_writable(connection, patience):
+                return offset
+            patience -= time.monotonic() - began
+            continue
         if sent == 0:
             raise OSError("the file became shorter while it was sent")
         offset += sent
     return offset
+
+
+def _becomes_writable(connection: int, patience: float) -> bool:
+    """Tell whether a connection takes bytes again within so many seconds; no where enough threads wait already."""
+    if not _WAITING.acquire(blocking=False):
+        return False
+    try:
+        poll = select.poll()
+        poll.register(connection, select.POLLOUT)
+        return bool(poll.poll(patience * 1000))
+    finally:
+        _WAITING.release()
 
 
 async def _writable(loop: asyncio.AbstractEventLoop, connection: int) -> None:

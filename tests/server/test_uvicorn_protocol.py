@@ -2,15 +2,17 @@
 
 import atexit
 import logging
+import socket
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from publisher.server import run
-from publisher.server.uvicorn_protocol import missing_internals
+from publisher.server import run, uvicorn_protocol
+from publisher.server.uvicorn_protocol import _send_some, missing_internals
 from tests.helpers.dists import make_wheel
 from tests.helpers.http import Client
 from tests.helpers.inside import serving, serving_app
@@ -76,3 +78,48 @@ def test_a_refusal_tells_its_reason_in_the_first_line(tmp_path: Path) -> None:
     assert refused.reason.startswith("Conflict: File already exists: told-1.0")
     assert refused.text.startswith("File already exists")
     assert refused.headers["Content-Length"] == str(len(refused.content))
+
+
+@pytest.fixture
+def connection() -> Iterator[tuple[socket.socket, socket.socket]]:
+    """A connection as the server and its client have it."""
+    server, client = socket.socketpair()
+    server.settimeout(0)
+    with server, client:
+        yield server, client
+
+
+def test_a_client_that_takes_a_file_gets_it_in_one_visit_to_a_thread(
+    tmp_path: Path, connection: tuple[socket.socket, socket.socket]
+) -> None:
+    server, client = connection
+    size = 2**23
+    (tmp_path / "file").write_bytes(bytes(size))
+    taken: list[int] = []
+
+    def take() -> None:
+        while sum(taken) < size:
+            taken.append(len(client.recv(2**16)))
+
+    taker = threading.Thread(target=take)
+    taker.start()
+    with (tmp_path / "file").open("rb") as file:
+        assert _send_some(server.fileno(), file.fileno(), 0, size, 60.0) == size
+    taker.join()
+    assert sum(taken) == size
+
+
+@pytest.mark.parametrize(("patience", "threads"), [(0.0, 1), (0.01, 1), (3600.0, 0)])
+def test_a_client_that_takes_nothing_holds_a_thread_for_a_moment_at_most(
+    tmp_path: Path,
+    connection: tuple[socket.socket, socket.socket],
+    monkeypatch: pytest.MonkeyPatch,
+    patience: float,
+    threads: int,
+) -> None:
+    waiting = threading.Semaphore(threads)
+    monkeypatch.setattr(uvicorn_protocol, "_WAITING", waiting)
+    (tmp_path / "file").write_bytes(bytes(2**23))
+    with (tmp_path / "file").open("rb") as file:
+        assert 0 < _send_some(connection[0].fileno(), file.fileno(), 0, 2**23, patience) < 2**23
+    assert waiting.acquire(blocking=False) is bool(threads)

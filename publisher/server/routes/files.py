@@ -14,7 +14,7 @@ from publisher.errors import InvalidDistributionError
 from publisher.limits import Limits
 from publisher.server.http.inspecting import inspect
 from publisher.server.http.messages import Headers, HttpError, Request, Response
-from publisher.server.routes.sending import IMMUTABLE, SMALL, CopiedFile, LargeFile, content_type, open_file, ranged
+from publisher.server.routes.sending import IMMUTABLE, CopiedFile, LargeFile, content_type, open_file, ranged
 from publisher.server.storage.base import Storage
 from publisher.server.storage.errors import StorageUnavailableError
 from publisher.server.storage.localcopies import LocalCopies, Stamp, stamp_of
@@ -100,19 +100,16 @@ class FileRoutes:
 
     async def _read(self, request: Request, path: str, url_path: str) -> Response | LargeFile | CopiedFile:
         async with self._storage.reading():
-            file = await self._catalog.in_thread(lambda: open_file(path))
-            status = os.fstat(file.fileno())
+            file, status, body = await self._catalog.in_thread(lambda: open_file(path))
             if not S_ISREG(status.st_mode):
-                file.close()
                 raise HttpError(404, f"This index has no file {url_path}.")
             headers = _headers(url_path, status)
-            if status.st_size > SMALL:
+            if not file.closed:
                 if self._storage.shared:
                     file.close()
                     return CopiedFile(self._copies, path, stamp_of(status), headers, self._catalog.in_thread)
                 return LargeFile(file, status.st_size, headers, self._catalog.in_thread)
-            with file:
-                response = Response(200, await self._catalog.in_thread(file.readall), headers)
+            response = Response(200, body, headers)
             self._keep(url_path, _Kept(stamp_of(status), response))
         return ranged(request, response)
 

@@ -4,6 +4,7 @@ import io
 import os
 from collections.abc import Awaitable, Callable
 from functools import partial
+from stat import S_ISREG
 from typing import Any, NamedTuple
 
 from publisher.server.http.messages import ZERO_COPY, Headers, Request, Response, Send
@@ -28,6 +29,14 @@ IMMUTABLE: Headers = [
 _TYPES = {".whl": b"application/zip", ".zip": b"application/zip", ".egg": b"application/zip", SIGNATURE: b"text/plain"}
 _OTHER_TYPE = b"application/octet-stream"
 _GZIP_TYPE = b"application/gzip"
+
+
+class OpenedFile(NamedTuple):
+    """A file that was opened: its state, and the bytes of a small one, which is closed again."""
+
+    file: io.FileIO
+    status: os.stat_result
+    body: bytes
 
 
 class LargeFile:
@@ -117,9 +126,25 @@ def content_type(filename: str) -> bytes:
     return _GZIP_TYPE if filename.endswith((".tar.gz", ".tgz")) else _TYPES.get(suffix, _OTHER_TYPE)
 
 
-def open_file(path: str) -> io.FileIO:
-    """Open a file without waiting, as a pipe with the name of a package would make us."""
-    return io.FileIO(path, opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))
+def open_file(path: str, small: int = SMALL) -> OpenedFile:
+    """
+    Open a file without waiting, as a pipe with the name of a package would make us.
+
+    One of up to ``small`` bytes is read and closed again.
+
+    All of that is one visit to a thread, whose way there and back costs as much as sending some hundred kilobytes.
+    """
+    file = io.FileIO(path, opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))
+    try:
+        status = os.fstat(file.fileno())
+        is_large = S_ISREG(status.st_mode) and status.st_size > small
+        body = file.readall() if S_ISREG(status.st_mode) and not is_large else b""
+    except BaseException:
+        file.close()
+        raise
+    if not is_large:
+        file.close()
+    return OpenedFile(file, status, body)
 
 
 def ranged(request: Request, whole: Response) -> Response:

@@ -88,10 +88,10 @@ def test_a_file_that_another_process_removed_just_now_is_downloaded_again(
 ) -> None:
     file = fake.add(tmp_path, "foo", data=os.urandom(100_000))
 
-    def remove_and_open(path: str) -> object:
+    def remove_and_open(path: str, small: int) -> object:
         monkeypatch.setattr(packages, "open_file", open_file)
         Path(path).unlink()
-        return open_file(path)
+        return open_file(path, small)
 
     changes = {"upstream": settings_for(fake, tmp_path), "authenticate": frozenset({Activity.UPDATE})}
     with serving_app(tmp_path, changes) as (url, app):

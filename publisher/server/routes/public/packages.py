@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import os
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from contextlib import suppress
@@ -109,13 +108,11 @@ class PublicRoutes:
         self, request: Request, path: str, found: FoundFile, stored: StoredPublicFile
     ) -> Response | LargeFile:
         in_thread = self._upstream.context.in_thread
-        file = await in_thread(lambda: open_file(str(stored.path)))
-        size = os.fstat(file.fileno()).st_size
+        small = self._upstream.settings.limits.kept_file
+        file, status, body = await in_thread(lambda: open_file(str(stored.path), small))
         headers = _headers(stored.key, content_type(found.file.filename))
-        if size > self._upstream.settings.limits.kept_file:
-            return LargeFile(file, size, headers, in_thread)
-        with file:
-            body = await in_thread(file.readall)
+        if not file.closed:
+            return LargeFile(file, status.st_size, headers, in_thread)
         return ranged(request, self._keep(path, found, body, headers))
 
     def _keep(self, path: str, found: FoundFile, body: bytes, headers: Headers) -> Response:
