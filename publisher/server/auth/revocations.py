@@ -10,6 +10,7 @@ from publisher.server.auth.decisions import Generation
 from publisher.server.auth.fresh_copy import CopyTimes, FreshCopy
 from publisher.server.storage.base import Files, Storage
 from publisher.server.storage.errors import AbsentError, ChangedError
+from publisher.server.storage.json_text import parse_json
 
 _KEY = "tokens/revoked"
 """The file with a JSON object: for each revoked token its identifier, and until when (seconds since 1970)."""
@@ -61,4 +62,4 @@ class Revocations:
 
 
 def _parse(data: bytes | None) -> Mapping[str, float]:
-    return {str(key): float(value) for key, value in json.loads(data or b"{}").items()}
+    return {str(key): float(value) for key, value in parse_json(data or b"{}").items()}

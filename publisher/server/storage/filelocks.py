@@ -16,6 +16,7 @@ from pathlib import Path
 from publisher.files.atomic import sync_directory
 from publisher.server.storage.base import LEASE_PATIENCE, Files
 from publisher.server.storage.errors import AbsentError, StorageError, StorageUnavailableError
+from publisher.server.storage.json_text import parse_json
 
 _PAUSE = 0.01
 _LONGEST_PAUSE = 0.1
@@ -175,7 +176,7 @@ class FileClaims:
         files, marker = self._files(), hashlib.sha256(name.encode()).hexdigest()
         async with self._locks.hold(f"once {marker}", LEASE_PATIENCE):
             with suppress(AbsentError):
-                held = json.loads(files.read(f"{self._prefix}/{marker}"))
+                held = parse_json(files.read(f"{self._prefix}/{marker}"))
                 if held["until"] > time.time():
                     return str(held["value"])
                 files.remove(f"{self._prefix}/{marker}")
@@ -199,7 +200,7 @@ class FileClaims:
 
 def _is_expired(files: Files, key: str) -> bool:
     try:
-        return float(json.loads(files.read(key))["until"]) <= time.time()
+        return float(parse_json(files.read(key))["until"]) <= time.time()
     except (StorageError, ValueError, KeyError, TypeError):
         return False
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from publisher.server.storage.base import Files
 from publisher.server.storage.errors import AbsentError, ExistsError
 from publisher.server.storage.folder import DOT_FOLDER
+from publisher.server.storage.json_text import parse_json
 
 IDENTITY = f"{DOT_FOLDER}/identity"
 NAMES = f"{DOT_FOLDER}/names.jsonl"
@@ -54,7 +55,7 @@ class NewNames:
 def read_identity(files: Files) -> tuple[str | None, bool]:
     """Return the identifier in the package storage, and whether the other storage is known to have it too."""
     try:
-        found = json.loads(files.read(IDENTITY))
+        found = parse_json(files.read(IDENTITY))
         return str(found["id"]), bool(found["complete"])
     except AbsentError:
         return None, True
@@ -129,6 +130,6 @@ def _names(lines: Iterable[bytes]) -> Iterator[str]:
 def _records(lines: Iterable[bytes]) -> Iterable[dict[str, object]]:
     for line in lines:
         with suppress(ValueError):
-            record = json.loads(line)
+            record = parse_json(line)
             if isinstance(record, dict):
                 yield record

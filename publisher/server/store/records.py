@@ -11,6 +11,7 @@ from urllib.parse import quote, unquote
 from publisher.server.storage.base import Files, put
 from publisher.server.storage.errors import AbsentError, ExistsError, StorageError
 from publisher.server.storage.folder import DOT_FOLDER
+from publisher.server.storage.json_text import parse_json
 from publisher.server.store.metadata import FileMetadata, ReleaseState
 
 FORMAT = 1
@@ -63,7 +64,7 @@ class Records:
         found: dict[str, FileMetadata] = {}
         for line in lines:
             with suppress(ValueError, TypeError, KeyError, AttributeError):
-                record = json.loads(line)
+                record = parse_json(line)
                 if record.get("v", FORMAT) <= FORMAT:
                     known = {name: value for name, value in record.items() if name in _FIELDS}
                     found[str(record["filename"])] = FileMetadata(**known)
@@ -173,7 +174,7 @@ def _newest_lines(lines: Sequence[bytes]) -> Sequence[bytes]:
     for line in lines:
         key: object = line
         with suppress(ValueError, KeyError, TypeError, AttributeError):
-            record = json.loads(line)
+            record = parse_json(line)
             key = (record.get("v", FORMAT), str(record["filename"]))
         newest.pop(key, None)
         newest[key] = line
@@ -182,6 +183,6 @@ def _newest_lines(lines: Sequence[bytes]) -> Sequence[bytes]:
 
 def _reason(data: bytes) -> str:
     try:
-        return str(json.loads(data).get("reason", ""))
+        return str(parse_json(data).get("reason", ""))
     except (ValueError, AttributeError):
         return ""

@@ -136,9 +136,11 @@ def test_records_that_are_torn_stale_or_missing_are_made_anew(own: OwnIndex, tmp
     damages = {
         "torn": "\n".join(lines)[:-40],
         "stale": "\n".join([lines[0], json.dumps(stale), lines[2], ""]),
-        "foreign": "\n".join([*lines, "[1, 2]", "{}", '{"filename": 3}', "\x00\x00", ""]),
+        "foreign": "\n".join([*lines, "[1, 2]", "{}", '{"filename": 3}', "\x00\x00", "[" * 50_000, ""]),
         "empty": "",
     }
+    with (index.root / ".pypi-publish/names.jsonl").open("a") as names:
+        names.write("[" * 50_000 + "\n\xff\n")
     for damaged in damages.values():
         record.write_text(damaged)
         index, client = own.start()

@@ -15,6 +15,7 @@ from publisher.server.auth.principal import WORKING_RIGHTS, Grant, Principal, Pr
 from publisher.server.settings import CLIENT_NAME
 from publisher.server.storage.base import Storage, put
 from publisher.server.storage.errors import AbsentError, StorageError
+from publisher.server.storage.json_text import parse_json
 
 FILE = "access.toml"
 """The file beside the accounts."""
@@ -176,7 +177,7 @@ class AccessControl:
         except StorageError as error:
             raise AccountsUnavailableError from error
         with suppress(ValueError, KeyError, TypeError):
-            text = str(json.loads(data)["text"])
+            text = str(parse_json(data)["text"])
             rules = parse_rules(text)
             self._kept_text = text
             return True, rules

@@ -1,6 +1,5 @@
 """Reading the audit trail: the batches of all processes together, oldest first."""
 
-import json
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from typing import Any
 
 from publisher.server.auth.audit.days import FOLDER, days_of
 from publisher.server.storage.base import Files
+from publisher.server.storage.json_text import parse_json
 
 NEWEST = 10_000
 """Maximum number of events in one answer, the newest ones."""
@@ -45,6 +45,6 @@ def find_events(files: Files, query: AuditQuery) -> list[dict[str, Any]]:
 def _events(files: Files, day: date) -> Iterator[dict[str, Any]]:
     for line in files.lines(f"{FOLDER}/{day}"):
         with suppress(ValueError):
-            event = json.loads(line)
+            event = parse_json(line)
             if isinstance(event, dict):
                 yield event

@@ -12,6 +12,7 @@ from publisher.server.auth.oidc.errors import ClaimMismatchError, InvalidPublish
 from publisher.server.auth.oidc.publishers import Publisher, PublisherState, publisher_from_json
 from publisher.server.storage.base import Files, Storage
 from publisher.server.storage.errors import AbsentError, ChangedError
+from publisher.server.storage.json_text import parse_json
 
 KEY = "trust/publishers.json"
 
@@ -117,7 +118,7 @@ def _merged(same: Publisher, new: Publisher) -> Publisher:
 
 
 def _parse(data: bytes | None) -> Publishers:
-    found = json.loads(data)["publishers"] if data else []
+    found = parse_json(data)["publishers"] if data else []
     return {each["name"]: publisher_from_json(each) for each in found}
 
 

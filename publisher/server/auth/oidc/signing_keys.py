@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from publisher.server.auth.fresh_copy import CopyTimes, FreshCopy
 from publisher.server.storage.base import Files, Storage
 from publisher.server.storage.errors import AbsentError, ChangedError
+from publisher.server.storage.json_text import parse_json
 
 KEY = "trust/keys.json"
 ROTATED_AFTER = 7 * 86400.0
@@ -88,7 +89,7 @@ def _named(keys: tuple[SigningKey, ...], key_id: str) -> SigningKey | None:
 
 
 def _parse(data: bytes | None) -> tuple[SigningKey, ...]:
-    found = json.loads(data)["keys"] if data else []
+    found = parse_json(data)["keys"] if data else []
     return tuple(SigningKey(each["id"], base64.b64decode(each["secret"]), each["created"]) for each in found)
 
 

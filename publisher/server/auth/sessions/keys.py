@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 from publisher.server.auth.fresh_copy import CopyTimes, FreshCopy
 from publisher.server.storage.base import Files, Storage
 from publisher.server.storage.errors import AbsentError, ChangedError
+from publisher.server.storage.json_text import parse_json
 
 FORMAT = 1
 KEY_AGE = 30 * 86400.0
@@ -97,7 +98,7 @@ def _with_new_key(state: SessionState) -> SessionState:
 
 
 def _parse(data: bytes | None) -> SessionState:
-    record = json.loads(data or b"{}")
+    record = parse_json(data or b"{}")
     keys = tuple(
         SessionKey(str(each["id"]), bytes.fromhex(each["secret"]), float(each["made"]))
         for each in record.get("keys", [])

@@ -1,6 +1,5 @@
 """The records of stored tokens, in one file with the accounts: hashes, owners, grants, and no token."""
 
-import json
 import re
 import time
 from collections.abc import Mapping, Sequence
@@ -9,6 +8,7 @@ from typing import Any
 
 from publisher.server.auth.access.rules import parse_pattern, parse_rights
 from publisher.server.auth.principal import WORKING_RIGHTS, Grant, Right
+from publisher.server.storage.json_text import parse_json
 
 KEY = "tokens.json"
 """The file, beside the accounts."""
@@ -80,7 +80,7 @@ def parse_records(data: bytes | None) -> Mapping[str, TokenRecord]:
 
 def read_document(data: bytes | None) -> dict[str, Any]:
     """Return a file's JSON, with whatever else it has."""
-    found = json.loads(data) if data else {"v": FORMAT, "tokens": []}
+    found = parse_json(data) if data else {"v": FORMAT, "tokens": []}
     if not isinstance(found, dict) or not isinstance(found.get("tokens"), list):
         raise ValueError("the file with tokens has no list of them")  # noqa: TRY004 - it is the file that is wrong
     return found

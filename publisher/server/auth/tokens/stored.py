@@ -19,6 +19,7 @@ from publisher.server.auth.tokens.format import PREFIX, identifier_of
 from publisher.server.auth.tokens.records import KEY, TokenRecord, parse_records
 from publisher.server.storage.base import Storage
 from publisher.server.storage.errors import StorageError
+from publisher.server.storage.json_text import parse_json
 
 USED = "tokens.used"
 """The log of the days on which tokens were used."""
@@ -103,7 +104,7 @@ class StoredTokens:
             lines = await asyncio.to_thread(files.lines, USED)
         for line in lines:
             with suppress(ValueError, KeyError, TypeError):
-                record = json.loads(line)
+                record = parse_json(line)
                 found[record["id"]] = max(found.get(record["id"], ""), str(record["day"]))
         return found
 

@@ -12,6 +12,7 @@ from publisher.server.names.filenames import guess
 from publisher.server.storage.base import Files, Lease, Storage
 from publisher.server.storage.errors import ExistsError, StorageError
 from publisher.server.storage.folder import DOT_FOLDER
+from publisher.server.storage.json_text import parse_json
 from publisher.server.store.interface import PackageCatalog
 from publisher.server.store.projects import StoredFile
 from publisher.server.store.watch import in_background
@@ -66,7 +67,7 @@ class PageRecords:
         """Return the details in a file's record and the bytes of that; None where there is none that can be read."""
         try:
             data = files.read(_key(file))
-            record = json.loads(data)
+            record = parse_json(data)
             members = tuple((str(name), int(size)) for name, size in record.pop("members"))
             return FileDetails(members=members, **record), len(data)
         except (StorageError, LookupError, ValueError, TypeError, AttributeError):

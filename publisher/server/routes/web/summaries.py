@@ -11,6 +11,7 @@ from publisher.server.routes.web.page_records import POOL_KEY
 from publisher.server.storage.base import Files, Storage
 from publisher.server.storage.errors import StorageError
 from publisher.server.storage.folder import DOT_FOLDER
+from publisher.server.storage.json_text import parse_json
 from publisher.server.store.interface import PackageCatalog
 from publisher.server.store.projects import StoredFile
 from publisher.server.web.describing import keywords, one_line
@@ -112,7 +113,7 @@ def _load(files: Files, checkpoint: Checkpoint) -> dict[str, ReleaseSummary]:
         for line in files.lines(_LOG):
             checkpoint()
             with suppress(ValueError, KeyError, TypeError, AttributeError):
-                record = json.loads(line)
+                record = parse_json(line)
                 if record.pop("v") == FORMAT:
                     digest = str(record.pop("sha256"))
                     words, requires = tuple(record.pop("keywords")), tuple(record.pop("requires"))

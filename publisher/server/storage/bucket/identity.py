@@ -16,6 +16,7 @@ from publisher.server.storage.errors import (
     StorageError,
     StorageUnavailableError,
 )
+from publisher.server.storage.json_text import parse_json
 
 KEY = "index.json"
 
@@ -69,7 +70,7 @@ def read_identifier(objects: Objects, key: str = KEY) -> str:
     """Return the identifier of the index in a bucket; raise AbsentError where there is none."""
     found = objects.read(key)
     try:
-        return str(json.loads(found.data if found is not None else b"")["id"])
+        return str(parse_json(found.data if found is not None else b"")["id"])
     except (ValueError, TypeError, KeyError) as error:
         raise StorageUnavailableError(f"{key} in the bucket can't be understood.") from error
 

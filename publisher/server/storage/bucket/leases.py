@@ -18,6 +18,7 @@ from publisher.server.storage.errors import (
     StorageError,
     StorageUnavailableError,
 )
+from publisher.server.storage.json_text import parse_json
 
 LEASE_SECONDS = 30.0
 """Seconds after which a lease that its holder does not renew is taken over."""
@@ -157,7 +158,7 @@ def _read(objects: Objects, key: str) -> tuple[LeaseEntry, str] | None:
         return None
     assert found is not None, "it was read without a condition"  # noqa: S101 - for the type checker
     try:
-        record = json.loads(found.data)
+        record = parse_json(found.data)
         entry = LeaseEntry(**{name: record[name] for name in ("number", "holder", "value", "beat", "free")})
     except (ValueError, TypeError, KeyError) as error:
         raise StorageUnavailableError("A lease in the bucket can't be understood.") from error

@@ -17,6 +17,7 @@ from publisher.server.storage.bucket.leases import LEASE_SECONDS, BucketLeases
 from publisher.server.storage.bucket.objects import Objects
 from publisher.server.storage.coalesce import Coalesced
 from publisher.server.storage.errors import AbsentError, ChangedError, ExistsError, StorageUnavailableError
+from publisher.server.storage.json_text import parse_json
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ class BucketStorage:
                 with suppress(AbsentError, ChangedError):
                     found = self.objects.read(key)
                     assert found is not None, "it was read without a condition"  # noqa: S101
-                    held = json.loads(found.data)
+                    held = parse_json(found.data)
                     if held["until"] > time.time():
                         return str(held["value"])
                     self.objects.replace(key, data, found.stat.version)

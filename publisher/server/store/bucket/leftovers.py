@@ -9,6 +9,7 @@ from publisher.server.storage.bucket.files import BucketFiles
 from publisher.server.storage.bucket.objects import Objects
 from publisher.server.storage.errors import AbsentError, StorageUnavailableError
 from publisher.server.storage.folder import DOT_FOLDER
+from publisher.server.storage.json_text import parse_json
 from publisher.server.store.bucket.record import UPLOADS, ProjectRecord
 from publisher.server.store.bucket.records import FOLDER, read_record
 
@@ -120,7 +121,7 @@ def read_state(objects: Objects) -> CleaningState:
     except AbsentError:
         return CleaningState()
     try:
-        record = json.loads(found.data if found is not None else b"")
+        record = parse_json(found.data if found is not None else b"")
         return CleaningState(dict(record["unlisted"]), dict(record["serials"]), bool(record["held"]))
     except (ValueError, TypeError, KeyError) as error:
         raise StorageUnavailableError(f"{STATE} in the bucket can't be understood.") from error

@@ -8,6 +8,7 @@ from typing import Any
 
 from publisher.server.names.filenames import SIGNATURE
 from publisher.server.storage.errors import StorageUnavailableError
+from publisher.server.storage.json_text import parse_json
 from publisher.server.store.metadata import FileMetadata
 
 FORMAT = 1
@@ -140,7 +141,7 @@ class RecordEditor(ProjectRecord):
 def parse_record(name: str, data: bytes) -> ProjectRecord:
     """Return a project's record; raise StorageUnavailableError for one that can't be understood."""
     try:
-        document = json.loads(data)
+        document = parse_json(data)
         _require_format(name, document)
         record = ProjectRecord(name, document)
         for filename in record.files:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from publisher.files.atomic import replace_file
 from publisher.server.names import filenames
+from publisher.server.storage.json_text import parse_json
 from publisher.server.store.projects import Project
 from publisher.server.store.scan import DirectoryListing, Listings
 
@@ -97,7 +98,7 @@ def read_snapshot(path: Path) -> Snapshot | None:
         if hashlib.sha256(data).hexdigest().encode() != digest:
             return None
         head, *lines = data.decode().split("\n")
-        found = json.loads(head)
+        found = parse_json(head)
         if (found["v"], found["rules"]) != (_FORMAT, _rules()):
             return None
         listings: dict[str, DirectoryListing] = {}
