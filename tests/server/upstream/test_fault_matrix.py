@@ -44,6 +44,8 @@ def test_the_answers_and_the_disk_are_as_documented(fake: FakeUpstream, tmp_path
         for kind in KINDS
         for phase in PHASES
     }
+    for name in fake.projects:
+        fake.page_extra[name] = {"note": "long enough for a page that is stored as it was rendered, too. " * 20}
     limits = replace(QUICK, silence=SECOND) if fault == "slow" else QUICK
     settings = settings_for(fake, tmp_path, limits=limits)
     clock = Clock()
