@@ -96,14 +96,26 @@ def test_pip(person: Person) -> None:
     assert _installed(person.machine.folder / "there") == BOTH
 
 
-def test_uv_locks_and_a_cold_index_without_its_cache_installs_the_lock(person: Person, one_url: OneUrl) -> None:
+def test_uv_locks_and_a_cold_index_without_its_cache_installs_the_lock_of_old_releases_alone(
+    person: Person, one_url: OneUrl
+) -> None:
     _run(person, BIN / "uv", "lock", "--no-cache")
     friend = next(package for package in _lock(person, "uv.lock")["package"] if package["name"] == "friend")
     assert friend["wheels"][0]["url"].startswith(f"{one_url.index.url}-/public/")
     assert friend["wheels"][0]["upload-time"] == "2024-01-01T00:00:00Z"
     one_url.restart(with_cache=False)
-    _run(person, BIN / "uv", "sync", "--frozen", "--no-install-project", "--no-cache")
+    sync = (BIN / "uv", "sync", "--frozen", "--no-install-project", "--no-cache")
+    _run(person, *sync)
     assert _installed(person.machine.folder / ".venv") == BOTH
+    lock = person.machine.folder / "uv.lock"
+    old, young = one_url.fake.projects["friend"]
+    of_the_young = lock.read_text().replace('name = "friend"\nversion = "1.0"', 'name = "friend"\nversion = "2.0"')
+    tails = [file.path.removeprefix("/packages") for file in (old, young)]
+    of_the_young = of_the_young.replace(*tails).replace(old.sha256, young.sha256)
+    lock.write_text(of_the_young)
+    refused = person.run(*sync)
+    assert refused.code != 0
+    assert "passes public files on after 3 days, this one from 2999-01-04" in " ".join(refused.everything.split())
 
 
 def test_poetry_locks_and_a_cold_index_installs_the_lock(person: Person, one_url: OneUrl) -> None:
