@@ -6,17 +6,9 @@ Usage: python benchmarks/upstream.py [--venv DIR] [--only WORD]
 """
 
 import argparse
-import asyncio
-import base64
-import gzip
-import hashlib
-import json
 import os
-import random
 import re
 import shutil
-import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -25,247 +17,34 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-import uvloop
-
+from benchmarks.public_index import PACKAGES, Corpus, public_index
+from benchmarks.public_peers import devpi, nginx, proxpi
 from benchmarks.tables import limit
-from tests.helpers.dists import make_wheel, metadata
 from tests.helpers.http import JSON
 from tests.helpers.index import RunningIndex
-
-PACKAGES = 79
-DISTANCE = 0.02
-"""Seconds between a request's arrival and its answer."""
 
 ROUNDS = 5
 """How often direct, cold and warm are measured in turn, for the median of their ratios."""
 
-LINE = 125 * 10**6
-"""Bytes a second that upstream sends to one client: a gigabit line."""
+TURNS = 5
+"""How often two pages or files are asked for in turn, for the median of their ratios."""
 
-BIG = 100 * 2**20
 UV = str(Path(sys.executable).with_name("uv"))
-
-
-class Corpus:
-    """79 packages that need each other, with pages as long as those of real projects, and one large wheel."""
-
-    def __init__(self, folder: Path) -> None:
-        folder.mkdir()
-        random.seed(7)
-        self.names = [f"package-{number}" for number in range(PACKAGES)]
-        self.bodies: dict[str, tuple[bytes, str, str]] = {}
-        """Body, content type and tag of every path."""
-        self.private: list[Path] = []
-        for number, name in enumerate(self.names):
-            needs = "".join(
-                f"Requires-Dist: {self.names[each]}\n" for each in (2 * number + 1, 2 * number + 2) if each < PACKAGES
-            )
-            size = random.choice([20_000, 40_000, 80_000, 200_000, 600_000])
-            self._add(folder, name, needs, os.urandom(size), random.choice([20, 40, 60, 100, 160, 250, 400, 1500]))
-        self._add(folder, "small", "", os.urandom(19_000), 40)
-        self._add(folder, "large", "", os.urandom(BIG), 5)
-        listed = {
-            "meta": {"api-version": "1.4"},
-            "projects": [{"name": each} for each in (*self.names, "small", "large")],
-        }
-        self.bodies["/simple/"] = json.dumps(listed).encode(), JSON, "all"  # devpi and proxpi ask for all names
-        self.large = next(path for path in self.bodies if path.endswith(".whl") and "large" in path)
-        self.small = next(path for path in self.bodies if path.endswith(".whl") and "small" in path)
-
-    def _add(self, folder: Path, name: str, needs: str, data: bytes, history: int) -> None:
-        module = name.replace("-", "_")
-        described = metadata(module, "1.0", needs)
-        wheel = make_wheel(folder, module, "1.0", metadata_bytes=described, members={f"{module}/data": data})
-        self.private.append(wheel)
-        body = wheel.read_bytes()
-        digest = hashlib.sha256(body).hexdigest()
-        path = f"/packages/{digest[:2]}/{digest[2:4]}/{digest[4:]}/{wheel.name}"
-        self.bodies[path] = body, "application/octet-stream", digest
-        self.bodies[f"{path}.metadata"] = described, "application/octet-stream", digest
-        entries = [_older(module, number) for number in range(history)]
-        entries.append(_entry(path, wheel.name, digest, len(body), hashlib.sha256(described).hexdigest()))
-        self.bodies[f"/simple/{name}/"] = _page(name, entries), JSON, digest[:16]
-
-
-def _entry(path: str, filename: str, digest: str, size: int, described: str) -> dict[str, Any]:
-    return {
-        "core-metadata": {"sha256": described},
-        "data-dist-info-metadata": {"sha256": described},
-        "filename": filename,
-        "hashes": {"sha256": digest},
-        "provenance": None,
-        "requires-python": ">=3.8",
-        "size": size,
-        "upload-time": "2024-05-01T12:00:00.000000Z",
-        "url": f"http://HOST{path}",
-        "yanked": False,
-    }
-
-
-def _older(module: str, number: int) -> dict[str, Any]:
-    digest = f"{random.getrandbits(256):064x}"
-    filename = f"{module}-0.{number // 2}-py3-none-any.whl" if number % 2 else f"{module}-0.{number // 2}.tar.gz"
-    path = f"/packages/{digest[:2]}/{digest[2:4]}/{digest[4:]}/{filename}"
-    return _entry(path, filename, digest, random.randrange(10_000, 10_000_000), f"{random.getrandbits(256):064x}")
-
-
-def _page(name: str, entries: list[dict[str, Any]]) -> bytes:
-    versions = sorted({entry["filename"].split("-")[1].removesuffix(".tar.gz") for entry in entries})
-    page = {"meta": {"_last-serial": 1, "api-version": "1.4"}, "name": name, "versions": versions, "files": entries}
-    return json.dumps({**page, "project-status": {"status": "active"}}).encode()
-
-
-class PublicIndex(asyncio.Protocol):
-    """One connection to the fake index."""
-
-    corpus: Corpus
-    requests: list[str]
-    host = ""
-    distance = DISTANCE
-
-    def connection_made(self, transport: Any) -> None:
-        self._transport: asyncio.Transport = transport
-        self._received = b""
-        self._writable = asyncio.Event()
-        self._writable.set()
-        self._sending: asyncio.Task[None] | None = None
-
-    def pause_writing(self) -> None:
-        self._writable.clear()
-
-    def resume_writing(self) -> None:
-        self._writable.set()
-
-    def data_received(self, data: bytes) -> None:
-        self._received += data
-        while b"\r\n\r\n" in self._received:
-            head, _, self._received = self._received.partition(b"\r\n\r\n")
-            asyncio.get_running_loop().call_later(self.distance, self._answer, head.decode("latin-1"))
-
-    def _answer(self, head: str) -> None:
-        if self._transport.is_closing():
-            return
-        path = head.split(" ")[1]
-        self.requests.append(path)
-        found = self.corpus.bodies.get(path)
-        if found is None:
-            self._transport.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
-            return
-        body, kind, tag = found
-        headers = f'Content-Type: {kind}\r\nETag: "{tag}"\r\nCache-Control: max-age=600, public\r\n'
-        if f'if-none-match: "{tag}"' in head.lower():
-            self._transport.write(f"HTTP/1.1 304 Not Modified\r\n{headers}\r\n".encode())
-            return
-        if kind == JSON:
-            body = body.replace(b"http://HOST", self.host.encode())
-            if "text/html" in head and JSON not in head:
-                body, headers = _as_html(body), headers.replace(JSON, "text/html")
-            if "gzip" in head:
-                body, headers = _zipped(body), headers + "Content-Encoding: gzip\r\n"
-        self._transport.write(f"HTTP/1.1 200 OK\r\n{headers}Content-Length: {len(body)}\r\n\r\n".encode())
-        if len(body) < 2**20:
-            self._transport.write(body)
-        else:
-            self._sending = asyncio.ensure_future(self._send_slowly(memoryview(body)))
-
-    async def _send_slowly(self, body: memoryview) -> None:
-        begun = time.perf_counter()
-        for offset in range(0, len(body), 2**17):
-            await asyncio.sleep(begun + offset / LINE - time.perf_counter())
-            await self._writable.wait()
-            self._transport.write(body[offset : offset + 2**17])
-
-
-_ZIPPED: dict[int, bytes] = {}
-
-
-def _zipped(body: bytes) -> bytes:
-    return _ZIPPED.setdefault(hash(body), gzip.compress(body, 6))
-
-
-def _as_html(body: bytes) -> bytes:
-    links = [
-        f'<a href="{entry["url"]}#sha256={entry["hashes"]["sha256"]}" data-core-metadata="sha256='
-        f'{entry["core-metadata"]["sha256"]}" data-requires-python="&gt;=3.8">{entry["filename"]}</a><br>'
-        for entry in json.loads(body).get("files", [])
-    ]
-    links += [f'<a href="{each["name"]}/">{each["name"]}</a>' for each in json.loads(body).get("projects", [])]
-    mark = '<meta name="pypi:repository-version" content="1.4">'
-    return f"<!DOCTYPE html><html><head>{mark}</head><body>{''.join(links)}</body></html>".encode()
-
-
-@contextmanager
-def public_index(corpus: Corpus, distance: float = DISTANCE) -> Iterator[tuple[str, list[str]]]:
-    """Serve the corpus in a process of its own; yield the URL, and the counter of its requests."""
-    port = _free_port()
-    reader, writer = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        with suppress(BaseException):
-            PublicIndex.distance = distance
-            _serve(corpus, port, writer)
-        os._exit(0)
-    os.close(writer)
-    requests: list[str] = []
-
-    def listen() -> None:
-        with os.fdopen(reader) as lines:
-            for line in lines:
-                requests.append(line.strip())  # noqa: PERF401 - each when it comes
-
-    thread = threading.Thread(target=listen, daemon=True)
-    thread.start()
-    _wait_for(port)
-    try:
-        yield f"http://127.0.0.1:{port}", requests
-    finally:
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
-
-
-def _serve(corpus: Corpus, port: int, log: int) -> None:
-    class Log(list[str]):
-        def append(self, path: str) -> None:
-            os.write(log, f"{path}\n".encode())
-
-    PublicIndex.corpus, PublicIndex.requests, PublicIndex.host = corpus, Log(), f"http://127.0.0.1:{port}"
-    for body, kind, _ in corpus.bodies.values():
-        if kind == JSON:
-            _zipped(body.replace(b"http://HOST", PublicIndex.host.encode()))
-
-    async def run() -> None:
-        server = await asyncio.get_running_loop().create_server(PublicIndex, "127.0.0.1", port, backlog=512)
-        await server.serve_forever()
-
-    uvloop.run(run())
-
-
-def _free_port() -> int:
-    with socket.socket() as reserved:
-        reserved.bind(("127.0.0.1", 0))
-        return int(reserved.getsockname()[1])
-
-
-def _wait_for(port: int) -> None:
-    for _ in range(600):
-        with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-            return
-        time.sleep(0.1)
-    raise AssertionError(f"nothing listens on {port}")
 
 
 @contextmanager
 def ours(folder: Path, upstream: str, corpus: Corpus) -> Iterator[tuple[str, int]]:
     packages = folder / "packages"
-    packages.mkdir(parents=True)
+    packages.mkdir(parents=True, exist_ok=True)
     for name in ("package_5", "small"):
         wheel = next(path for path in corpus.private if path.name.startswith(f"{name}-"))
         shutil.copy(wheel, packages / wheel.name.replace(name, f"private_{name}"))
@@ -278,106 +57,6 @@ def ours(folder: Path, upstream: str, corpus: Corpus) -> Iterator[tuple[str, int
         yield index.url, index.process.pid
     finally:
         index.stop()
-
-
-@contextmanager
-def _running(command: list[str], port: int, env: dict[str, str] | None = None) -> Iterator[int]:
-    process = subprocess.Popen(
-        command, env={**os.environ, **(env or {})}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        _wait_for(port)
-        yield process.pid
-    finally:
-        process.terminate()
-        process.wait()
-
-
-@contextmanager
-def nginx(folder: Path, upstream: str, _: Corpus) -> Iterator[tuple[str, int]]:
-    """Run nginx with a cache, and the links rewritten to itself."""
-    port = _free_port()
-    folder.mkdir()
-    (folder / "nginx.conf").write_text(f"""
-        daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/error.log; user root;
-        events {{ worker_connections 512; }}
-        http {{
-            access_log off; sendfile on; keepalive_requests 1000000000;
-            client_body_temp_path {folder}; proxy_temp_path {folder}; fastcgi_temp_path {folder};
-            uwsgi_temp_path {folder}; scgi_temp_path {folder};
-            proxy_cache_path {folder}/cache keys_zone=all:10m max_size=10g inactive=7d use_temp_path=off;
-            upstream public {{ server {urlsplit(upstream).netloc}; keepalive 32; }}
-            server {{
-                listen 127.0.0.1:{port} reuseport;
-                proxy_cache all; proxy_cache_valid 200 10m; proxy_cache_lock on; proxy_http_version 1.1;
-                proxy_set_header Connection ""; proxy_set_header Accept-Encoding ""; proxy_cache_key "$uri$http_accept";
-                location / {{ proxy_pass http://public; }}
-                location /simple/ {{
-                    proxy_pass http://public; sub_filter_once off; sub_filter_types *;
-                    sub_filter '{upstream}' 'http://127.0.0.1:{port}';
-                }}
-            }}
-        }}
-    """)
-    with _running(["nginx", "-p", str(folder), "-c", str(folder / "nginx.conf")], port) as pid:
-        yield f"http://127.0.0.1:{port}/", pid
-
-
-def proxpi(venv: Path) -> Callable[..., Any]:
-    @contextmanager
-    def run(folder: Path, upstream: str, _: Corpus) -> Iterator[tuple[str, int]]:
-        port = _free_port()
-        folder.mkdir()
-        env = {
-            "PROXPI_INDEX_URL": f"{upstream}/simple/",
-            "PROXPI_CACHE_DIR": str(folder),
-            "PROXPI_CACHE_SIZE": "10000000000",
-        }
-        command = [
-            str(venv / "bin/gunicorn"),
-            "--preload",
-            "--threads",
-            "12",
-            "-b",
-            f"127.0.0.1:{port}",
-            "proxpi.server:app",
-        ]
-        with _running(command, port, env) as pid:
-            yield f"http://127.0.0.1:{port}/index/", pid
-
-    return run
-
-
-def devpi(venv: Path) -> Callable[..., Any]:
-    @contextmanager
-    def run(folder: Path, upstream: str, _: Corpus) -> Iterator[tuple[str, int]]:
-        port = _free_port()
-        subprocess.run(
-            [venv / "bin/devpi-init", "--serverdir", folder],
-            check=True,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        command = [str(venv / "bin/devpi-server"), "--serverdir", str(folder), "--port", str(port)]
-        with _running(command, port, {"PIP_INDEX_URL": f"{upstream}/simple/"}) as pid:
-            _create_mirror(f"http://127.0.0.1:{port}", f"{upstream}/simple/")
-            yield f"http://127.0.0.1:{port}/root/public/+simple/", pid
-
-    return run
-
-
-def _create_mirror(url: str, upstream: str) -> None:
-    def ask(method: str, path: str, values: dict[str, Any], headers: dict[str, str]) -> Any:
-        request = urllib.request.Request(
-            url + path, json.dumps(values).encode(), {"Content-Type": "application/json", **headers}, method=method
-        )
-        with urllib.request.urlopen(request) as answer:
-            return json.loads(answer.read())
-
-    token = ask("POST", "/+login", {"user": "root", "password": ""}, {})["result"]["password"]
-    auth = {"X-Devpi-Auth": base64.b64encode(f"root:{token}".encode()).decode()}
-    values = {"type": "mirror", "mirror_url": upstream, "mirror_web_url_fmt": "", "volatile": True}
-    ask("PUT", "/root/public", values, auth)
 
 
 def install(index: str, folder: Path) -> float:
@@ -426,12 +105,45 @@ def file_url(index: str, filename: str) -> str:
     return str(urljoin(base, link[1]))
 
 
-def wrk(url: str, accept: str = JSON) -> float:
+def wrk(url: str, accept: str = JSON, seconds: int = 1) -> float:
     """Return requests a second."""
-    command = ["wrk", "-t1", "-c8", "-d2s", "-H", f"Accept: {accept}", "-H", "Accept-Encoding: gzip", url]
-    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert "Non-2xx" not in output, output
-    return float(re.search(r"Requests/sec:\s+([\d.]+)", output)[1])  # type: ignore[index]
+    headers = ["-H", f"Accept: {accept}", "-H", "Accept-Encoding: gzip"]
+    output = subprocess.run(["wrk", "-t1", "-c8", f"-d{seconds}s", *headers, url], capture_output=True, check=True)
+    assert b"Non-2xx" not in output.stdout, output.stdout
+    return float(re.search(rb"Requests/sec:\s+([\d.]+)", output.stdout)[1])  # type: ignore[index]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Requests a second, and microseconds of processor time that the server's process took for each."""
+
+    rate: float
+    cost: float
+
+
+def ask(url: str, accept: str, pid: int) -> Asked:
+    begun, before = time.perf_counter(), processor_time(pid)
+    rate = wrk(url, accept)
+    return Asked(rate, 1e6 * (processor_time(pid) - before) / (rate * (time.perf_counter() - begun)))
+
+
+def ask_in_turn(one: Callable[[], Asked], other: Callable[[], Asked]) -> tuple[Asked, float, float]:
+    """Return the medians of the one, and the medians of how its rate and its cost are to the other's."""
+    one(), other()
+    turns = [(one(), other()) for _ in range(TURNS)]
+    found = Asked(median(turn[0].rate for turn in turns), median(turn[0].cost for turn in turns))
+    rates, costs = (turn[0].rate / turn[1].rate for turn in turns), (turn[1].cost / turn[0].cost for turn in turns)
+    return found, median(rates), median(costs)
+
+
+def processor_time(pid: int) -> float:
+    """Return the seconds that a process with its threads, and its children, have been running."""
+    spent = 0
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        with suppress(OSError):  # a thread that ended
+            spent += int((task / "schedstat").read_text().split()[0])
+            spent += int(1e9 * sum(map(processor_time, map(int, (task / "children").read_text().split()))))
+    return spent / 1e9
 
 
 def memory(pid: int) -> float:
@@ -517,24 +229,46 @@ def measure_rounds(place: "Place", near: str) -> dict[str, float]:
     return seconds
 
 
-def measure_ours(place: "Place") -> dict[str, float]:
+def measure_ours(place: "Place") -> None:
     work, upstream, requests, corpus = place.work, place.upstream, place.requests, place.corpus
     with ours(work / "ours", upstream, corpus) as (url, pid):
         install(f"{url}simple/", work / "target")
-        public = wrk(f"{url}simple/package-5/")
-        private = wrk(f"{url}simple/private-package-5/")
-        row("  cached page", public, "/s")
-        row("  cached page, of a private page", public / private, "", ">= 0.65")
+        pages = [partial(ask, f"{url}simple/{name}/", JSON, pid) for name in ("package-5", "private-package-5")]
+        page, rates, costs = ask_in_turn(*pages)
+        row("  cached page", page.rate, "/s")
+        row("  cached page, of a private page", rates, "", ">= 0.65")
+        row("  cached page: processor time", page.cost, "µs")
+        row("  private page's processor time, of that", costs, "")
         small, own = (
             file_url(f"{url}simple/", "small-1.0-py3-none-any.whl"),
             f"{url}packages/private_small-1.0-py3-none-any.whl",
         )
         fetch(small)
-        files, private_files = wrk(small, "*/*"), wrk(own, "*/*")
-        row("  20 kB file", files, "/s")
-        row("  20 kB file, of a private one", files / private_files, "", ">= 0.8")
+        file, rates, costs = ask_in_turn(partial(ask, small, "*/*", pid), partial(ask, own, "*/*", pid))
+        row("  20 kB file", file.rate, "/s")
+        row("  20 kB file, of a private one", rates, "", ">= 0.8")
+        row("  20 kB file: processor time", file.cost, "µs")
+        row("  private file's processor time, of that", costs, "")
         _large_file(url, pid, Place(work, upstream, requests, corpus))
-    return {"page": public}
+    _measure_start(place)
+
+
+def _measure_start(place: "Place") -> None:
+    """Measure an installation right after a start, when everything is on the disk and nothing in memory."""
+    folder = place.work / "started"
+    with ours(folder, place.upstream, place.corpus) as (url, _):
+        install(f"{url}simple/", place.work / "target")
+        time.sleep(1)  # everything is written after half a second
+    with ours(folder, place.upstream, place.corpus) as (url, pid):
+        found = []
+        place.requests.clear()
+        for _ in range(2):
+            before = processor_time(pid)
+            install(f"{url}simple/", place.work / "target")
+            found.append(1000 * (processor_time(pid) - before))
+    row("  installation right after a start: the index's processor time", found[0], "ms")
+    row("  the same again, from memory", found[1], "ms")
+    row("  requests upstream after the start", len(place.requests), "", "= 0")
 
 
 def _large_file(url: str, pid: int, place: Place) -> None:
@@ -595,7 +329,7 @@ def main() -> None:
             with public_index(corpus, 0.0) as (near, _):
                 install(f"{near}/simple/", work / "target")
                 found = measure_rounds(place, near)
-            found |= measure_ours(place)
+            measure_ours(place)
             peers = {"nginx": nginx, "proxpi": proxpi(venv), "devpi": devpi(venv)}
             for name, peer in peers.items():
                 if options.only in name:
@@ -605,20 +339,25 @@ def main() -> None:
 def _measure_peer(name: str, peer: Callable[..., Any], place: Place, found: dict[str, float]) -> None:
     requests, large = place.requests, place.corpus.large
     try:
-        with peer(place.work / name, place.upstream, place.corpus) as (url, _):
+        with peer(place.work / name, place.upstream, place.corpus) as (url, pid):
             index = url if name != "nginx" else f"{url}simple/"
             cold, warm, _, _ = measure_installation(name, index, requests, place.work)
-            page = wrk(f"{index}package-5/", f"{JSON}, text/html;q=0.1")
-            row(f"{name}: cached page", page, "/s")
+            _compare_pages(name, partial(ask, f"{index}package-5/", f"{JSON}, text/html;q=0.1", pid), place)
             requests.clear()
             row(f"{name}: ten at once: first byte", 1000 * ten_at_once(file_url(index, Path(large).name)), "ms")
             row(f"{name}: ten at once: downloads", requests.count(large), "")
             row("  this index's cold installation, of this one's", found["cold"] / cold, "")
             row("  this index's warm installation, of this one's", found["warm"] / warm, "")
-            bound = ">= 25" if name == "proxpi" else ""
-            row("  this index's cached page, times", found["page"] / page, "", bound)
     except (OSError, subprocess.CalledProcessError, AssertionError) as error:
         print(f"{name}: could not be measured: {error}", flush=True)
+
+
+def _compare_pages(name: str, theirs: Callable[[], Asked], place: Place) -> None:
+    with ours(place.work / f"beside-{name}", place.upstream, place.corpus) as (url, pid):
+        _, rates, costs = ask_in_turn(partial(ask, f"{url}simple/package-5/", JSON, pid), theirs)
+    row(f"{name}: cached page", theirs().rate, "/s")
+    row("  this index's cached page, times", rates, "", ">= 25" if name == "proxpi" else "")
+    row("  its processor time for a page, of this index's, times", costs, "")
 
 
 def _make_venv(work: Path) -> Path:

@@ -110,8 +110,8 @@ def test_uv_locks_and_a_cold_index_without_its_cache_installs_the_lock_of_old_re
     lock = person.machine.folder / "uv.lock"
     old, young = one_url.fake.projects["friend"]
     of_the_young = lock.read_text().replace('name = "friend"\nversion = "1.0"', 'name = "friend"\nversion = "2.0"')
-    tails = [file.path.removeprefix("/packages") for file in (old, young)]
-    of_the_young = of_the_young.replace(*tails).replace(old.sha256, young.sha256)
+    its_tail, other_tail = (file.path.removeprefix("/packages") for file in (old, young))
+    of_the_young = of_the_young.replace(its_tail, other_tail).replace(old.sha256, young.sha256)
     lock.write_text(of_the_young)
     refused = person.run(*sync)
     assert refused.code != 0
