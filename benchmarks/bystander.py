@@ -125,7 +125,7 @@ def _get(path: str, auth: tuple[str, str]) -> bytes:
 
 @contextmanager
 def attacking(work: Callable[[Attacked], None], index: WatchedIndex, folder: Path) -> Iterator[None]:
-    """Have a process attack again and again; it yields to the bystander, who in truth has another machine."""
+    """Have a process attack again and again; it yields to the bystander, which in reality has another machine."""
 
     def attack() -> None:
         os.nice(19)

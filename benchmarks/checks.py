@@ -27,7 +27,7 @@ AFTER_START = 0.5
 
 
 def write_project(folder: Path) -> Path:
-    """Write a project of which every tool thinks well."""
+    """Write a project that passes every tool."""
     project = make_project(folder, "bench-checked", readme="# A project\n\nIt has many modules.\n")
     package = project / "src" / "bench_checked"
     (package / "py.typed").touch()
@@ -57,7 +57,7 @@ class Tools:
         self.our_files: Command = [OURS, "check", "--only", "build", *files]
 
     def run(self, bench: Rounds, *commands: Command) -> partial[Took]:
-        """Return what runs commands one after the other in the project."""
+        """Return a function that runs commands one after the other in the project."""
         return partial(bench.run, [(self.project, command) for command in commands])
 
 

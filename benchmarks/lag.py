@@ -1,5 +1,5 @@
 """
-Measure how long another client waits while pages are made anew and large files are read for the first time.
+Measure how long another client waits while pages are rendered again and large files are read for the first time.
 
 Usage: python benchmarks/lag.py [--quick]
 """

@@ -69,7 +69,7 @@ def measure(index: RunningIndex, count: int) -> None:
     report("first search, which makes the index", Cost.now(index) - started, json)
     rows: dict[str, Callable[[int], str]] = {
         "home, kept": lambda _: url,
-        "home, made anew": lambda number: f"{url}?page={number % (count // 50) + 1}",
+        "home, rendered again": lambda number: f"{url}?page={number % (count // 50) + 1}",
         "search, few results": lambda number: f"{url}?q=project+{number:05}",
         "search, many results": lambda number: f"{url}?q=team+{number}",
         "search with a typing mistake": lambda number: f"{url}?q=projcet-{number:05}",

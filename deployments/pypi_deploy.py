@@ -75,7 +75,7 @@ class Knobs:
             if not variable.startswith(cls.PREFIX) or not text:  # an unset variable of a workflow is empty
                 continue
             if variable not in kinds:
-                raise ValueError(f"{variable} is no knob of this deployment; these are: {', '.join(kinds)}")
+                raise ValueError(f"{variable} is not a setting of this deployment; these are: {', '.join(kinds)}")
             name, kind = kinds[variable]
             try:
                 chosen[name] = kind(text)

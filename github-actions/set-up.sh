@@ -53,7 +53,7 @@ uv_in() { # print the path of the uv that was installed into a folder
     return 1
 }
 
-install_uv() { # install the uv of the lock file, whose hash is verified, with a Python or a uv that the machine has
+install_uv() { # install the uv of the lock file, whose hash is verified, with the machine's Python or uv
     local python
     for python in python3 python; do
         "$python" -I -c 'import sys, pip; sys.exit(sys.version_info < (3, 8))' 2>/dev/null || continue

@@ -184,7 +184,7 @@ class Limits:
     open_uploads: int = 64
     upload_patience: float = 20.0
     stalled_upload: float = 60.0
-    # work on what was sent
+    # work on received data
     inspections: int = 8
     inspections_each: int = max(1, _CORES // 2)
     waiting_inspections: int = 128

@@ -157,6 +157,6 @@ def _place(files: Iterable[Path], out_dir: Path) -> list[Path]:
             placed.append(beside.replace(out_dir / file.name))
     except OSError as error:
         raise BuildFailedError(
-            f"The built files could not be put into {out_dir}: {error.strerror or error}."
+            f"The built files could not be moved to {out_dir}: {error.strerror or error}."
         ) from error
     return placed

@@ -49,7 +49,9 @@ def hook_variables() -> dict[str, str]:
 
 def _is_secret(name: str) -> bool:
     name = name.upper()
-    if name.startswith("ACTIONS_ID_TOKEN_REQUEST_") or name.endswith("_ID_TOKEN"):  # who has these publishes
+    if name.startswith("ACTIONS_ID_TOKEN_REQUEST_") or name.endswith(
+        "_ID_TOKEN"
+    ):  # with these, a backend could publish
         return True
     return name.startswith(_TOOLS) and name.endswith(_SECRET_ENDINGS)
 

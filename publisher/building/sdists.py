@@ -15,7 +15,7 @@ _EXECUTABLE = 0o100
 
 def make_reproducible(sdist: Path, epoch: int) -> None:
     """
-    Rewrite an sdist whose bytes depend on when, where and by whom it was built.
+    Rewrite an sdist whose bytes depend on the time, place and user of the build.
 
     Times become ``epoch``, in seconds since 1970; owners, the order of members and permissions become fixed. An sdist
     without later times or owners keeps its bytes, as those of most backends do.

@@ -40,5 +40,5 @@ def find_backend(data: Mapping[str, Any]) -> Backend | None:
     """Return the backend that builds a project; None for an unknown one, such as a project's own."""
     named = table_at(data, "build-system").get("build-backend")
     if named is None:
-        return _BACKENDS[_DEFAULT]  # what frontends take then (PEP 517)
+        return _BACKENDS[_DEFAULT]  # the default of frontends (PEP 517)
     return _BACKENDS.get(re.split(r"[.:]", named)[0]) if isinstance(named, str) else None

@@ -67,7 +67,7 @@ def _find_secrets(names: Iterable[str], report: Report) -> Iterator[Violation]:
     """Find files that hold secrets, but for the keys that tests are made with."""
     for name in names:
         if _SECRET.search(name) and _TESTS.isdisjoint(PurePosixPath(name).parts[:-1]):
-            yield report("PP713", f"{name} is in it")
+            yield report("PP713", f"it contains {name}")
 
 
 def _names(distribution: Distribution) -> list[str]:
@@ -83,11 +83,11 @@ def _check_wheel(wheel: Distribution, names: Sequence[str], report: Report) -> I
     info = next(name.partition("/")[0] for name in names if ".dist-info/" in name)
     for name in wheel.fields.get("license_files", []):
         if not any(f"{info}/{folder}{name}" in names for folder in ("licenses/", "license_files/", "")):
-            yield report("PP715", f"the license file {name} is not in it")
+            yield report("PP715", f"it lacks the license file {name}")
     packages = {name.partition("/")[0] for name in names if name.endswith("/__init__.py") and name.count("/") == 1}
     for package in sorted(packages - {each.partition("/")[0] for each in names if each.endswith("/py.typed")}):
         if not package.endswith("-stubs") and _is_annotated(wheel.path, package, names):
-            yield report("PP710", f"the package {package} has annotations and no py.typed")
+            yield report("PP710", f"the package {package} has annotations but no py.typed")
 
 
 def _is_annotated(path: Path, package: str, names: Iterable[str]) -> bool:

@@ -15,7 +15,7 @@ from publisher.project.toml_positions import Lines, Place
 
 @dataclass(frozen=True)
 class Document:
-    """The file of a project that could be parsed; ``folder`` is the project's, as it is to be shown."""
+    """The file of a project that could be parsed; ``folder`` is the project's, as messages show it."""
 
     folder: Path
     text: str

@@ -49,7 +49,7 @@ def _check_file(document: Document, place: Place, name: str, content_type: objec
         kind = None
     try:
         data = path.read_bytes()
-    except (OSError, ValueError):  # a name may hold what no file system takes
+    except (OSError, ValueError):  # a name may contain characters that no file system accepts
         yield document.violation("PP401", place, f"there is no file {name}")
         return
     try:

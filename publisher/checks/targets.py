@@ -50,7 +50,7 @@ def _projects_of(folder: Path) -> list[Path]:
 
 
 def _project_of(path: Path) -> Path | None:
-    """Return the project of a file, as it is to be shown: the nearest one above that is no data of another's tests."""
+    """Return the project of a file, as messages show it: the nearest one above, but not a project in test data."""
     above = [*path.parents, *(() if path.is_absolute() else path.absolute().parents)]
     projects = [folder for folder in above if (folder / FILENAME).is_file()]
     for number, folder in enumerate(projects):

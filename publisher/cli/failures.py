@@ -33,7 +33,10 @@ def exit_on_failure(ctx: click.Context) -> Iterator[None]:
         import traceback
 
         reason = traceback.format_exception_only(error)[-1].strip()
-        _report(PublishError(f"Unexpected failure: {reason}", hint="-vv shows where; please report it."), output)
+        _report(
+            PublishError(f"Unexpected failure: {reason}", hint="Run it again with -vv for a traceback, and report it."),
+            output,
+        )
         ctx.exit(PublishError.exit_code)
 
 

@@ -44,5 +44,5 @@ def owners(name: str, *, add: str | None, remove: str | None, place: TrustPlaceA
     from publisher.cli.run.admin.access import show_owners
 
     if add and remove:
-        raise click.UsageError("--add and --remove exclude each other.")
+        raise click.UsageError("--add and --remove can't be combined.")
     show_owners(place, name, add=add, remove=remove)

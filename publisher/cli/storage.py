@@ -32,8 +32,8 @@ def create(*, url: str) -> None:
 @command.command("copy")
 @click.argument("source", metavar="FROM")
 @click.argument("target", metavar="TO")
-@click.option("--from-htpasswd", metavar="FILE", type=_ACCOUNTS, help="Accounts file of a folder that is copied.")
-@click.option("--to-htpasswd", metavar="FILE", type=_ACCOUNTS, help="Accounts file of a folder that is made.")
+@click.option("--from-htpasswd", metavar="FILE", type=_ACCOUNTS, help="Accounts file of the source folder.")
+@click.option("--to-htpasswd", metavar="FILE", type=_ACCOUNTS, help="Accounts file of the target folder.")
 @json_option
 @output_options
 def copy(*, source: str, target: str, from_htpasswd: Path | None, to_htpasswd: Path | None) -> None:

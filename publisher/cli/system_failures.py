@@ -23,7 +23,7 @@ def explain_system_failure(error: OSError) -> SystemFailureError:
     reason = error.strerror or str(error)
     if "temporary directory" in str(error):
         return SystemFailureError(
-            "There is no folder for temporary files that can be written.",
+            "There is no writable folder for temporary files.",
             hint="Free space in /tmp, or name another folder in TMPDIR.",
         )
     if error.errno in _FULL:
@@ -32,7 +32,7 @@ def explain_system_failure(error: OSError) -> SystemFailureError:
         return SystemFailureError(f"{place}{reason}.", hint="Check the owner and the permissions of this file.")
     if error.errno in {errno.EMFILE, errno.ENFILE}:
         return SystemFailureError(f"{reason}.", hint="Raise the limit (`ulimit -n 4096`), or lower --jobs.")
-    return SystemFailureError(f"{place}{reason}.", hint="-vv shows where.")
+    return SystemFailureError(f"{place}{reason}.", hint="Run it again with -vv for a traceback.")
 
 
 def _is_folder_gone() -> bool:

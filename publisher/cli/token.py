@@ -29,7 +29,7 @@ def command() -> None:
 @click.option(
     "--project", "projects", metavar="PATTERN", multiple=True, help="Project or pattern; can be repeated.  [default: *]"
 )
-@click.option("--expires", metavar="AGE", type=duration, help="Lifetime, for example 90d.  [default: without end]")
+@click.option("--expires", metavar="AGE", type=duration, help="Lifetime, for example 90d.  [default: never expires]")
 @click.option("--for", "owner", metavar="NAME", help="Service account that owns the token; for admins.")
 @place_options
 @json_option

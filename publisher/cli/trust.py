@@ -34,8 +34,8 @@ def add() -> None:
     "--workflow", metavar="FILE", required=True, help="Workflow in .github/workflows, for example publish.yml."
 )
 @job_options
-@click.option("--repository-id", metavar="N", help="Number of the repository.  [default: that of the first job]")
-@click.option("--owner-id", metavar="N", help="Number of its owner.  [default: that of the first job]")
+@click.option("--repository-id", metavar="N", help="Id of the repository.  [default: taken from the first job]")
+@click.option("--owner-id", metavar="N", help="Id of its owner.  [default: taken from the first job]")
 @click.option(
     "--called-workflow",
     metavar="PATH[@REF]",
@@ -68,9 +68,9 @@ def github(  # noqa: PLR0913 - one argument for each claim that GitHub has
 @click.argument("project_path", metavar="GROUP/PROJECT")
 @click.option("--config-file", metavar="FILE", default=".gitlab-ci.yml", show_default=True, help="CI configuration.")
 @job_options
-@click.option("--project-id", metavar="N", help="Number of the GitLab project.  [default: that of the first job]")
-@click.option("--namespace-id", metavar="N", help="Number of its group.  [default: that of the first job]")
-@click.option("--issuer", metavar="URL", help="URL of a GitLab of your own.")
+@click.option("--project-id", metavar="N", help="Id of the GitLab project.  [default: taken from the first job]")
+@click.option("--namespace-id", metavar="N", help="Id of its group.  [default: taken from the first job]")
+@click.option("--issuer", metavar="URL", help="URL of your own GitLab server.")
 @place_options
 @json_option
 @output_options
@@ -128,7 +128,7 @@ def oidc(  # noqa: PLR0913 - one argument for each option
 @json_option
 @output_options
 def list_(place: TrustPlaceArgs) -> None:
-    """List trusted publishers, one per line, with who vouches for each."""
+    """List trusted publishers, one per line, with the account that vouches for each."""
     from publisher.cli.run.admin.trust import list_publishers
 
     list_publishers(place)

@@ -87,7 +87,7 @@ class AccountAdmin:
         if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
             raise CredentialsError(
                 f"{self._url} refused the administrator's token: {text}",
-                hint=f"{TOKEN_VARIABLE} must be what the index has as AUTH_TOKEN.",
+                hint=f"{TOKEN_VARIABLE} must be the same as the index's AUTH_TOKEN.",
             )
         if status == HTTPStatus.UNPROCESSABLE_ENTITY:
             raise ConfigurationError(f"{self._url} refused the account: {text}")

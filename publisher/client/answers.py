@@ -63,14 +63,14 @@ def expect_success(response: Response, url: IndexUrl, credentials: Credentials |
             raise CredentialsError(f"{url} asks for a password.", hint=HOW_TO_LOG_IN)
         raise RefusedCredentialsError(
             f"{url} refused the password of {credentials.username!r} (from {credentials.source}).",
-            hint="Run `pypi-publish login` to store the right one, or ask the index's administrator for an account.",
+            hint="Run `pypi-publish login` to save the right one, or ask the index's administrator for an account.",
         )
     if status == HTTPStatus.FORBIDDEN:
         raise _forbidden(response, url, credentials)
     if (target := redirect_target(response)) is not None:
         raise IndexUnavailableError(
             f"{url} redirects to {mask_urls(target)}.",
-            hint="If that is the index's new place, use it as the index URL. Behind a sign-in page of your network, "
+            hint="If the index has moved there, use that as the index URL. Behind a sign-in page of your network, "
             "sign in first.",
         )
     if not response.ok:
@@ -78,7 +78,7 @@ def expect_success(response: Response, url: IndexUrl, credentials: Credentials |
         when = f"in {pause:.0f} s, as the index asks" if pause else "in a minute"
         raise IndexUnavailableError(
             f"{url} answered {status}: {error_text(response)}",
-            hint=f"Try again {when}; if it stays so, the index's log says more (`pypi-publish doctor` helps).",
+            hint=f"Try again {when}; if it still fails, run `pypi-publish doctor`, and look at the index's log.",
         )
 
 
@@ -90,7 +90,7 @@ def _forbidden(response: Response, url: IndexUrl, credentials: Credentials | Non
     if _ABOUT_CREDENTIALS.search(f"{response.reason} {text}"):
         return RefusedCredentialsError(
             f"{url} refused the credentials of {credentials.username!r} (from {credentials.source}): {text}",
-            hint="Run `pypi-publish login` to store the right ones, or ask the index's administrator for an account.",
+            hint="Run `pypi-publish login` to save the right ones, or ask the index's administrator for an account.",
         )
     hint = "Ask the index's administrator: the credentials were accepted, so other ones of this user change nothing."
     if is_web_page(response):
@@ -115,13 +115,13 @@ def expect_stored(
         raise CheckFailedError(f"{url} refused {filename}: {text}")
     if status == HTTPStatus.SEE_OTHER:
         raise IndexUnavailableError(
-            f"{url} took longer over {filename} than its platform lets a request take.",
-            hint="It may have been stored all the same: run the same command again, which finds out.",
+            f"{url} took longer over {filename} than its platform allows.",
+            hint="It may be stored anyway: run the same command again to find out.",
         )
     if status in _NO_INDEX:
         raise IndexUnavailableError(
             f"{url} does not accept uploads: {text}",
-            hint="Check the index URL: uploads go to it. For another index than ours it is the URL that twine takes as "
+            hint="Check the index URL. For an index of another kind, it is the URL that twine takes as "
             "--repository-url.",
         )
     expect_success(response, url, credentials)

@@ -121,7 +121,7 @@ class IndexClient:
             raise ConfigurationError(f"{self.url} refuses the new password: {error_text(response)}")
         if response.status_code in {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}:
             raise NotOfferedError(
-                f"{self.url} has no way to change a password over the network.",
+                f"{self.url} does not support changing passwords.",
                 hint="Ask its administrator to change it; then run `pypi-publish login` with the new one.",
             )
         expect_success(response, self.url, self.credentials)
@@ -150,17 +150,17 @@ class IndexClient:
             response = anonymous.get(self.url.simple, {"Accept": SIMPLE_ACCEPT})
         if response.status_code == HTTPStatus.OK:
             parse_projects(response)
-            raise CredentialsError(f"{self.url} shows its packages to everybody, so it can't check a password.")
+            raise CredentialsError(f"{self.url} can be read without an account, so it can't check a password.")
         response = self._session.get(self.url.simple, {"Accept": SIMPLE_ACCEPT})
         if response.status_code == HTTPStatus.NOT_FOUND:
             raise IndexUnavailableError(
                 f"{self.url} is not the root of a package index: there is nothing at {self.url.simple}.",
-                hint="Check the index URL: it is the root that simple/ is below.",
+                hint="Check the index URL: it is the root above simple/.",
             )
         expect_success(response, self.url, self.credentials)
         parse_projects(response)
         if self.credentials is None:
-            raise CredentialsError(f"There are no credentials for {self.url}.", hint=HOW_TO_LOG_IN)
+            raise CredentialsError(f"No credentials for {self.url}.", hint=HOW_TO_LOG_IN)
         return Account(self.credentials.username, None)
 
 

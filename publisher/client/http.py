@@ -193,7 +193,7 @@ class IndexSession:
             if target is None or not is_same_origin(url, target):
                 return response
             url = target
-        raise IndexUnavailableError(f"The index redirects {mask_urls(url)} in a circle.")
+        raise IndexUnavailableError(f"The index redirects {mask_urls(url)} in a loop.")
 
     def probe(self, url: str, accept: str) -> Probe:
         """Return the answer to one GET, whatever its status, and facts about the connection."""
@@ -227,7 +227,7 @@ class IndexSession:
         finally:
             if is_over.is_set():  # also in place of an answer: one without a length seems to be whole where it was cut
                 raise IndexUnavailableError(
-                    f"{self._shown} did not end its answer within {limit:.0f} seconds.", hint="Try again later."
+                    f"{self._shown} did not finish its answer within {limit:.0f} seconds.", hint="Try again later."
                 )
 
 

@@ -62,7 +62,7 @@ def is_json(response: Response) -> bool:
 
 
 def is_web_page(response: Response) -> bool:
-    """Return whether an answer is a page for people; an empty body labeled as HTML is none (bottle, pypiserver)."""
+    """Return whether an answer is a page for people; an empty body labeled as HTML is not (bottle, pypiserver)."""
     start = response.content[:2000].lstrip().lower()
     return start.startswith((b"<!doctype html", b"<html")) or (
         "html" in response.headers.get("Content-Type", "") and b"<" in start
@@ -81,13 +81,13 @@ def _refuse(response: Response, error: Exception) -> NoReturn:
     reason = "" if isinstance(error, KeyError | TypeError | AttributeError) else f" ({error})"
     raise IndexUnavailableError(
         f"{mask_urls(response.url)} is {page}, not a page of a package index{reason}.",
-        hint="Check the index URL: it is the root that simple/ is below. Behind a sign-in page of your network, sign "
+        hint="Check the index URL: it is the root above simple/. Behind a sign-in page of your network, sign "
         "in first. `pypi-publish doctor` shows more.",
     ) from error
 
 
 def _read_page(response: Response) -> "_Page":
-    """Return an HTML page; raise ValueError when it is none, or a sign-in page, an app or a home page."""
+    """Return an HTML page; raise ValueError if it is not one, or a sign-in page, an app or a home page."""
     kind = response.headers.get("Content-Type", "text/html").partition(";")[0].strip().lower()
     if "html" not in kind:
         raise ValueError(f"it is {kind or 'of no type'}")

@@ -43,7 +43,7 @@ class PublicPackagesClient:
         self._expect_success(response)
         found = parse_json(response)
         if not isinstance(found, dict):
-            raise NotOfferedError(f"{self._url} passes no public packages on.")
+            raise NotOfferedError(f"{self._url} does not pass on public packages.")
         return found
 
     def _expect_success(self, response: Response) -> None:
@@ -51,7 +51,7 @@ class PublicPackagesClient:
         if status == HTTPStatus.UNAUTHORIZED or (status == HTTPStatus.FORBIDDEN and "AUTH_TOKEN" in text):
             raise CredentialsError(
                 f"{self._url} refused the administrator's token: {text}",
-                hint=f"{TOKEN_VARIABLE} must be what the index has as AUTH_TOKEN.",
+                hint=f"{TOKEN_VARIABLE} must be the same as the index's AUTH_TOKEN.",
             )
         if status == HTTPStatus.UNPROCESSABLE_ENTITY:
             raise ConfigurationError(f"{self._url} refused the request: {text}")

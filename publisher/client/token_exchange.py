@@ -77,7 +77,7 @@ def burn(url: IndexUrl, token: Secret) -> None:
     with closing(IndexSession(_root(url))) as session:
         response = session.request("POST", f"{_root(url)}_/oidc/burn-token", json={"token": token.reveal()})
     if not response.ok:
-        raise IndexUnavailableError(f"{url} did not end the upload token: {error_text(response)}")
+        raise IndexUnavailableError(f"{url} did not revoke the upload token: {error_text(response)}")
 
 
 def _root(url: IndexUrl) -> str:

@@ -55,8 +55,8 @@ def find_credentials(target: Target) -> Credentials:
     if password:
         if not username:
             raise CredentialsError(
-                "There is a password but no user name.",
-                hint="Give it with --username, PYPI_PUBLISH_USERNAME, or `username` in [tool.pypi-publish].",
+                "A password is set, but no user name.",
+                hint="Pass --username, or set PYPI_PUBLISH_USERNAME or `username` in [tool.pypi-publish].",
             )
         return Credentials(username, password, "options and environment")
     found = trusted.find(index) if trusted is not None else None
@@ -66,7 +66,7 @@ def find_credentials(target: Target) -> Credentials:
     if found is None:
         who = f" of {username}" if username else ""
         reason = f"\n{trusted.reason}" if trusted is not None and trusted.explains else ""
-        raise NoCredentialsError(f"There are no credentials{who} for {index}.{reason}", hint=HOW_TO_LOG_IN)
+        raise NoCredentialsError(f"No credentials{who} for {index}.{reason}", hint=HOW_TO_LOG_IN)
     return found
 
 

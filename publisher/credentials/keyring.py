@@ -67,15 +67,13 @@ def store(services: Sequence[str], username: str, password: Secret) -> str:
             for service in services:
                 keyring.set_password(service, username, password.reveal())
         except keyring.errors.NoKeyringError:
-            raise CredentialsError(
-                "There is no keyring on this machine to keep the password in.", hint=NO_BACKEND_HINT
-            ) from None
+            raise CredentialsError("No keyring on this machine can save the password.", hint=NO_BACKEND_HINT) from None
         chosen = keyring.get_keyring()
         for backend in getattr(chosen, "backends", [chosen]):
             if all(backend.get_password(service, username) == password.reveal() for service in services):
                 return str(backend.name)
-        # a chain whose backends all decline, and the null backend, take a password without a word
-        raise CredentialsError(f"The keyring {chosen.name} did not keep the password.", hint=NO_BACKEND_HINT)
+        # the null backend, and a chain whose backends all decline, silently drop a password
+        raise CredentialsError(f"The keyring {chosen.name} did not save the password.", hint=NO_BACKEND_HINT)
 
     return _ask(put)
 
@@ -103,7 +101,7 @@ def forget(services: Sequence[str], username: str) -> bool:
 
 def holders() -> list[str]:
     """
-    Return the names of the backends that can hold passwords, the preferred one first; nothing where there is none.
+    Return the names of the backends that can save passwords, the preferred one first.
 
     Raises CredentialsError when the backend that is asked for can't be loaded.
     """
@@ -132,7 +130,7 @@ def _ask(work: Callable[[ModuleType], Result]) -> Result:
             )
         except (CredentialsError, KeyboardInterrupt):
             raise
-        except BaseException as error:  # backends are plug-ins: what they raise is not limited to KeyringError
+        except BaseException as error:  # backends are plug-ins, and may raise anything
             reason = str(error) or type(error).__name__
             raise CredentialsError(f"The keyring failed: {reason}.", hint=_BROKEN_HINT) from error
 

@@ -23,7 +23,7 @@ class CannotStoreError(NoKeyringError, NotImplementedError):
 
 class _Priority:
     """
-    The backend's rank: behind all that hold passwords, and none where there are none.
+    The backend's rank: below all that save passwords; no rank if there are none.
 
     Without a backend to look into it must not be chosen: programs take a keyring that is there for one that stores
     (poetry then no longer uses its own file).
@@ -43,7 +43,7 @@ class IndexKeyring(KeyringBackend):
     """
 
     name = "pypi-publish logins"
-    viable = True  # as keyring's own chain: what its rank depends on is known after all backends are constructed
+    viable = True  # as keyring's own chain: the rank is known only after all backends are constructed
     priority = _Priority()
 
     def get_password(self, service: str, username: str) -> str | None:

@@ -25,7 +25,7 @@ class Login:
 
 def prove(url: IndexUrl, credentials: Credentials) -> Account:
     """
-    Return whom the index takes credentials for.
+    Return the account that the index recognizes by credentials.
 
     Raises CredentialsError when it refuses them, IndexUnavailableError when it does not answer.
     """
@@ -65,7 +65,7 @@ def log_out(url: IndexUrl, username: str | None) -> str | None:
 
 def who_am_i(target: Target) -> tuple[Account, str]:
     """
-    Return whom the index takes the found credentials for, and where they were found.
+    Return the account that the index recognizes by the found credentials, and their source.
 
     Raises CredentialsError when there are none or the index refuses them, IndexUnavailableError when it does not
     answer.

@@ -98,6 +98,6 @@ def _add(found: dict[str, Credentials | None], host: str | None, entry: Mapping[
 
 def _quote(token: str) -> str:
     if any(character in token for character in "\r\n"):
-        raise ConfigurationError("A user name or password with a line break can't be handed to pip, uv, poetry or pdm.")
+        raise ConfigurationError("A user name or password with a line break can't be passed to pip, uv, poetry or pdm.")
     escaped = token.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'

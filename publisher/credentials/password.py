@@ -89,7 +89,7 @@ def _accepts(url: IndexUrl, credentials: Credentials) -> bool:
         return False
     except IndexUnavailableError as error:
         raise IndexUnavailableError(
-            f"It is not known whether the password was changed. {error.message}",
+            f"The password may or may not have changed. {error.message}",
             hint="When the index answers again, run `pypi-publish whoami`: if it refuses the old password, the new one "
             "is valid, and `pypi-publish login` stores it.",
         ) from error

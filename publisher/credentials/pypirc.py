@@ -32,14 +32,14 @@ def read_server(name: str, path: Path | None = None) -> PypircServer:
         found = parse_ini(read_text(path) or "")
     except ConfigurationError as error:
         message = error.message if str(path) in error.message else f"{path}: {error.message}"
-        raise ConfigurationError(message, hint="Fix the file, or give --index-url.", path=path) from error
+        raise ConfigurationError(message, hint="Fix the file, or pass --index-url.", path=path) from error
     url = found.value(name, "repository")
     if not url:
         names = [section for section in found.headers if found.value(section, "repository")]
         if name in _PUBLIC:
             raise ConfigurationError(
                 f"{name!r} is a public index; this command publishes to a private one.",
-                hint=f"Name one of {path}: {', '.join(names)}." if names else "Give --index-url URL.",
+                hint=f"Name one of {path}: {', '.join(names)}." if names else "Pass --index-url URL.",
             )
         raise ConfigurationError(
             f"{path} has no server {name!r}.",
@@ -53,4 +53,4 @@ def _usual_path() -> Path:
     try:
         return Path("~/.pypirc").expanduser()
     except RuntimeError as error:
-        raise ConfigurationError("There is no home folder with a .pypirc.", hint="Give --index-url URL.") from error
+        raise ConfigurationError("There is no home folder with a .pypirc.", hint="Pass --index-url URL.") from error

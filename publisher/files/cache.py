@@ -10,10 +10,10 @@ from publisher.files.atomic import replace_file
 
 class FileCache:
     """
-    Files by name, of which those are removed that were not used for the longest time when there are too many.
+    Files by name; the least recently used are removed when there are too many.
 
     That something can't be read or written is no error. A file that a full disk or a crash cut short may come back;
-    who reads it must notice.
+    readers must notice.
     """
 
     def __init__(self, folder: Path, limit: int) -> None:

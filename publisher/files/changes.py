@@ -81,7 +81,7 @@ def _stage(stack: ExitStack, draft: FileChange, text: str) -> None:
     """Write a file's new text beside it; it takes the file's place when the stack is closed."""
     file = stack.enter_context(replacing(draft.path, mode=0o600 if draft.private else None, durable=True))
     if read_text(draft.path) != draft.before:
-        raise ConfigurationError(f"{draft.path} has changed meanwhile.", hint="Run the command again.")
+        raise ConfigurationError(f"{draft.path} was changed by another program.", hint="Run the command again.")
     if draft.path.exists() and not os.access(draft.path, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))  # replacing would succeed
     file.write(text.encode())

@@ -86,7 +86,9 @@ def put_options(
     for section, values in sections.items():
         for option, value in values.items():
             if (after.value(section, option) or "").split() != value.split():
-                raise ConfigurationError(f"{option} can't be put into [{section}] of this file.", hint="Do it by hand.")
+                raise ConfigurationError(
+                    f"{option} can't be added to [{section}] of this file.", hint="Add it by hand."
+                )
     return result
 
 

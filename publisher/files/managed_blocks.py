@@ -1,4 +1,4 @@
-"""Lines that are put into another program's text file between two marks, and taken out again without a trace."""
+"""Lines that are added to another program's text file between two marks, and can be removed without a trace."""
 
 import re
 from collections.abc import Iterable, Sequence

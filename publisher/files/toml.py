@@ -131,7 +131,7 @@ def put_tables(  # noqa: PLR0913 - one argument for each kind of addition
         agrees = False
     if not agrees:
         raise ConfigurationError(
-            "It is written in a way that nothing can be added to by whole lines.", hint="Print it, and do it by hand."
+            "The layout of the file does not allow adding lines.", hint="Print the configuration, and add it by hand."
         )
     return result
 

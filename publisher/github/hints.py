@@ -34,7 +34,9 @@ def workflow_hint(error: PublishError, event: Event) -> str | None:
         )
     if error.hint is None:
         return None
-    hint = _VERBOSE.sub("`verbose: true`", _OPTION.sub(_as_input, error.hint))
+    hint = _VERBOSE.sub("`verbose: true`", _OPTION.sub(_as_input, error.hint)).replace(
+        "Pass the input", "Set the input"
+    )
     return f"{hint}\nIn a workflow that is `skip-existing: true`." if _lacks_skip(error, hint) else hint
 
 

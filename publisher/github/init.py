@@ -55,7 +55,7 @@ def find_repository(folder: Path) -> Repository:
     folder = folder.resolve()
     root = next((place for place in (folder, *folder.parents) if (place / ".git").exists()), None)
     if root is None:
-        raise ConfigurationError(f"{folder} is in no git repository.", hint="Make one first: `git init`.")
+        raise ConfigurationError(f"{folder} is not in a git repository.", hint="Create one first: `git init`.")
     sources = [read_source(project) for project in _projects(folder)]
     if not sources:
         raise ConfigurationError(
@@ -67,7 +67,7 @@ def find_repository(folder: Path) -> Repository:
 
 def draft_files(repository: Repository, options: InitOptions) -> list[FileChange]:
     """
-    Return the files that are to be written; one that is right already does not change.
+    Return the files to write; one that is right already does not change.
 
     Raises ConfigurationError when a file can't be read or added to.
     """

@@ -61,7 +61,7 @@ def read_inputs(environment: MutableMapping[str, str]) -> Inputs:
     def text(*names: str) -> str | None:
         values = {given[variable(name)].strip() for name in names if variable(name) in given}
         if len(values) > 1:
-            raise ConfigurationError(f"The inputs {' and '.join(names)} mean the same and differ.", hint="Give one.")
+            raise ConfigurationError(f"The inputs {' and '.join(names)} mean the same but differ.", hint="Set one.")
         return values.pop() if values else None
 
     def flag(name: str) -> bool | None:
@@ -112,13 +112,13 @@ def release_tag(inputs: Inputs, event: Event, named: str | None) -> str | None:
     if event.is_pull_request and not inputs.dry_run:
         raise CheckFailedError(
             "A pull request publishes nothing: its code has not been merged.",
-            hint="Run the action on a tag, or with `dry-run: true`, which does everything but the sending.",
+            hint="Run the action on a tag, or with `dry-run: true`, which does everything except upload.",
         )
     if tag is None and inputs.require_tag and not inputs.dry_run:
         raise CheckFailedError(
             f"This run is for {event.ref or 'no ref'}, not for a tag, and only a tag publishes.",
-            hint="Push a tag (v1.2.3), or give `tag`; `require-tag: false` publishes from a branch, and "
-            "`dry-run: true` does everything but the sending.",
+            hint="Push a tag (v1.2.3), or set `tag`; `require-tag: false` publishes from a branch, and "
+            "`dry-run: true` does everything except upload.",
         )
     return tag
 
@@ -137,8 +137,8 @@ def find_projects(package_dirs: tuple[str, ...]) -> list[Path]:
             found = [folder for folder in sorted(Path(pattern.anchor).glob(str(below))) if is_project(folder)]
             if not found:
                 raise ConfigurationError(
-                    f"package-dir: no folder that {line!r} matches holds a pyproject.toml.",
-                    hint="It is looked for below the workspace: is the repository checked out?",
+                    f"package-dir: no folder that {line!r} matches has a pyproject.toml.",
+                    hint="Patterns are relative to the workspace; check out the repository before this step.",
                 )
             folders += found
         else:
@@ -153,8 +153,8 @@ def _require_project(folder: Path) -> None:
     below = [path.parent for pattern in ("*", "*/*") for path in sorted(folder.glob(f"{pattern}/{FILENAME}"))]
     places = ", ".join(f"`{path.as_posix()}`" for path in below[:_MOST_NAMED])
     raise ConfigurationError(
-        f"package-dir: the folder {folder.as_posix()!r} holds no Python project: there is no {FILENAME} in it.",
-        hint=f"Give package-dir another folder: {places}." if below else "Is the repository checked out before?",
+        f"package-dir: the folder {folder.as_posix()!r} is not a Python project: it has no {FILENAME}.",
+        hint=f"Set package-dir to another folder: {places}." if below else "Check out the repository before this step.",
     )
 
 

@@ -61,10 +61,10 @@ def build_index_variables(url: IndexUrl, credentials: Credentials, existing: str
 
 
 def _earlier_entries(existing: Path, host: str, entry: str) -> str:
-    """Return the text of a netrc file without an entry that is written anew."""
+    """Return the text of a netrc file without an entry that is replaced."""
     text = (read_text(existing) or "").replace(entry, "")
     if host in netrc_hosts(text):
         raise ConfigurationError(
-            f"{existing} has another entry for {host} already.", hint="Leave this step out, or take that entry out."
+            f"{existing} has another entry for {host} already.", hint="Remove this step, or remove that entry."
         )
     return text

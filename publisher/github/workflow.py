@@ -119,7 +119,7 @@ def _scalar(*lines: str) -> str:
     for line in lines:
         if "${{" in line or line != line.strip() or not line.isprintable() or not line:
             raise ConfigurationError(
-                f"A workflow can't hold the name {line!r}.", hint="Name it otherwise, or write the workflow by hand."
+                f"A workflow can't contain the name {line!r}.", hint="Rename it, or write the workflow by hand."
             )
     text = "\n".join(lines)
     return text if _WORD.fullmatch(text) else json.dumps(text, ensure_ascii=False)

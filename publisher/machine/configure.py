@@ -76,7 +76,7 @@ def setup_changes(
     tool: Tool, setup: Setup, machine: Machine, scope: str, earlier: Mapping[Path, FileChange] | None = None
 ) -> dict[Path, FileChange]:
     """
-    Return the files that are to be written so that a tool uses an index; one that is right already does not change.
+    Return the files to write so that a tool uses an index; one that is right already does not change.
 
     They come on top of ``earlier`` drafts, which are in the result: several tools share a project's file.
 
@@ -96,7 +96,7 @@ def setup_changes(
 def removal_changes(
     tool: Tool, machine: Machine, scope: str, earlier: Mapping[Path, FileChange] | None = None
 ) -> dict[Path, FileChange]:
-    """Return the files that are to be written, or removed, so that nothing of `setup_changes` is left of a tool."""
+    """Return the files to write or remove to undo `setup_changes` of a tool."""
     drafts = dict(earlier or {})
     for path in tool.paths(machine, scope):
         draft = _draft_of(path, drafts)

@@ -49,7 +49,7 @@ class DemoKeyring(KeyringBackend):
         self._write(entries)
 
     def delete_password(self, service: str, username: str) -> None:
-        """Take a password out of the file; raises PasswordDeleteError when there is none."""
+        """Remove a password from the file; raises PasswordDeleteError when there is none."""
         entries = self._read()
         if entries.get(service, {}).pop(username, None) is None:
             raise PasswordDeleteError("there is no such password")

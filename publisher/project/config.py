@@ -83,8 +83,8 @@ def read_project_config(project: Path) -> ProjectConfig:
 def _check_key(path: Path, key: str, value: Any) -> None:
     if key == "password":
         raise ConfigurationError(
-            f"{path}: [{TABLE}] holds a password, and everybody who reads the repository reads it.",
-            hint="Take it out, change it on the index, and use `pypi-publish login` or PYPI_PUBLISH_PASSWORD.",
+            f"{path}: [{TABLE}] holds a password, which everyone with access to the repository can read.",
+            hint="Remove it, change it on the index, and use `pypi-publish login` or PYPI_PUBLISH_PASSWORD.",
             path=path,
         )
     if key not in _KEYS:
@@ -112,7 +112,7 @@ def combine_configs(projects: Sequence[ProjectConfig], fallback: ProjectConfig) 
             values = " and ".join(sorted(map(repr, said)))
             raise ConfigurationError(
                 f"The projects disagree about {key!r}: {values}.",
-                hint="Publish them in runs of their own, or say it on the command line or in the environment.",
+                hint="Publish them separately, or set it on the command line or in the environment.",
             )
         combined[field.name] = said.pop() if said else getattr(fallback, field.name)
     return ProjectConfig(**combined)

@@ -119,7 +119,7 @@ def _bound_fields(metadata: bytes, limits: DistributionLimits) -> None:
     names = {line.partition(b":")[0].strip().lower()[:100] for line in lines if line[:1] not in {b"", b" ", b"\t"}}
     unended = not blank and len(metadata) > limits.metadata_head
     if unended or len(lines) > limits.metadata_fields or len(names) > limits.field_names:
-        raise OversizedDistributionError("its metadata has more fields than anybody writes")
+        raise OversizedDistributionError("its metadata has too many fields")
     if b"content-type" in names:
         raise InvalidDistributionError("its metadata has the field Content-Type, which is for mail")
 
@@ -135,7 +135,7 @@ def parse_filename(text: str) -> DistName:
     or control characters.
     """
     if "/" in text or "\\" in text or has_control_characters(text):
-        raise InvalidDistributionError(f"the file name {text!r} holds a path or control characters")
+        raise InvalidDistributionError(f"the file name {text!r} contains a path or control characters")
     limit = LIMITS.distributions.filename
     if len(text.encode("utf-8", "surrogateescape")) > limit:
         raise InvalidDistributionError(f"the file name {text[:40]!r}... is longer than {limit} bytes")

@@ -32,7 +32,7 @@ def is_changed_since(folder: Path, ref: str) -> bool:
     if changed is None:
         raise ConfigurationError(
             f"git can't compare {folder} with {ref!r}.",
-            hint="Give a tag, branch or commit of this repository; a shallow clone lacks it (fetch-depth: 0).",
+            hint="Name a tag, branch or commit of this repository; a shallow clone lacks it (fetch-depth: 0).",
         )
     return bool(changed or _git(folder, "ls-files", "--others", "--exclude-standard", "--", *_SOURCES))
 

@@ -48,12 +48,12 @@ def require_project(folder: Path) -> None:
     """Raise ConfigurationError unless a folder exists and holds a project."""
     if not folder.is_dir():
         state = "is a file, not a folder" if folder.exists() else "does not exist"
-        hint = "Give the folder that holds pyproject.toml; built files are published with `pypi-publish upload`."
+        hint = "Name the folder with pyproject.toml; built files are published with `pypi-publish upload`."
         raise ConfigurationError(f"The project folder {folder} {state}.", hint=hint)
     if not is_project(folder):
         raise ConfigurationError(
-            f"The folder {folder.resolve()} holds no Python project: there is no pyproject.toml in it.",
-            hint="Give the folder that holds pyproject.toml, for example `pypi-publish packages/acme-widgets`.",
+            f"The folder {folder.resolve()} is not a Python project: it has no pyproject.toml.",
+            hint="Name the folder with pyproject.toml, for example `pypi-publish packages/acme-widgets`.",
         )
 
 

@@ -43,7 +43,7 @@ def parse_tag(text: str, prefix: str | None = None) -> Tag:
         behind = parse_version(tag.removeprefix(prefix).removeprefix("v")) if tag.startswith(prefix) else None
         if behind is None:
             raise CheckFailedError(
-                f"The tag {tag!r} names no version behind the prefix {prefix!r}.",
+                f"The tag {tag!r} has no version after the prefix {prefix!r}.",
                 hint=f"Tag {prefix}1.2.3, or change `tag-prefix` in [tool.pypi-publish] or --tag-prefix.",
             )
         return Tag(tag, behind)
@@ -52,7 +52,7 @@ def parse_tag(text: str, prefix: str | None = None) -> Tag:
     for name, version in splits:
         if (parsed := parse_version(version)) is not None:
             return Tag(tag, parsed, canonicalize_name(name) if name else None)
-    raise CheckFailedError(f"The tag {tag!r} names no version.", hint=f"Tags have the form {FORMS}.")
+    raise CheckFailedError(f"The tag {tag!r} does not name a version.", hint=f"Tags have the form {FORMS}.")
 
 
 def select_sources(tag: Tag, sources: Sequence[Source]) -> list[Source]:
@@ -113,5 +113,5 @@ def _nothing_of_that_name(tag: Tag, names: Iterable[str | None]) -> CheckFailedE
     known = ", ".join(sorted({name for name in names if name})) or "of no known name"
     return CheckFailedError(
         f"The tag {tag.text!r} is for the project {tag.name}, and the projects here are {known}.",
-        hint=f"Tags have the form {FORMS}, with the name that stands in pyproject.toml. Nothing was published.",
+        hint=f"Tags have the form {FORMS}, with the name in pyproject.toml. Nothing was published.",
     )

@@ -6,7 +6,7 @@ from publisher.limits import LIMITS
 
 
 def parse_version(text: object) -> Version | None:
-    """Return the version that a text says, or None; numbers that no computer counts to are none."""
+    """Return the version that a text says, or None, also for absurdly large numbers."""
     try:
         return Version(text) if isinstance(text, str) and len(text) <= LIMITS.distributions.version else None
     except ValueError:  # InvalidVersion, or a number of more digits than int() takes

@@ -36,7 +36,7 @@ def find_projects(folders: Iterable[Path]) -> list[Path]:
 
 
 def uv_members(folder: Path) -> list[Path] | None:
-    """Return the members of the uv workspace whose root a folder is; None when it is none."""
+    """Return the members of the uv workspace whose root a folder is; None if it is not one."""
     try:
         tools = read_pyproject(folder).get("tool")
     except ConfigurationError:
@@ -60,7 +60,7 @@ def _projects_of(folder: Path) -> list[Path]:
         if project not in excluded and _is_for_publishing(project)
     ]
     if not found:
-        raise ConfigurationError(f"{members.said_by} in {folder / FILENAME} names no project that is to be published.")
+        raise ConfigurationError(f"{members.said_by} in {folder / FILENAME} contains no project to publish.")
     return found
 
 
@@ -97,7 +97,7 @@ def _found(root: Path, pattern: str, said_by: str) -> list[Path]:
     found = [folder for folder in _matches(root, [pattern]) if is_project(folder)]
     if not found:
         raise ConfigurationError(
-            f"{said_by} in {root / FILENAME}: no folder that {pattern!r} matches holds a pyproject.toml.",
+            f"{said_by} in {root / FILENAME}: no folder that {pattern!r} matches has a pyproject.toml.",
             hint="Patterns are relative to the folder of that file, for example `packages/*`.",
         )
     return found

@@ -55,7 +55,9 @@ def list_files(target: Target, project: str) -> list[dict[str, Any]]:
     with closing(IndexClient(target.url, find_credentials(target))) as index:
         found = index.files(canonicalize_name(project))
     if not found:
-        raise ConfigurationError(f"{target.url} has no project {project}.", hint="`pypi-publish list` shows them all.")
+        raise ConfigurationError(
+            f"{target.url} has no project {project}.", hint="`pypi-publish list` lists the projects."
+        )
     return [
         {"filename": file.filename, "url": file.url, "hashes": dict(file.hashes), "yanked": file.yanked}
         for file in found.values()

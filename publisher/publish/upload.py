@@ -127,7 +127,7 @@ def _confirm(upload: Upload, sender: FileSender) -> None:
         sender.accept(upload)
     else:
         raise IndexUnavailableError(
-            f"{sender.index.url} has {filename} with other contents than those that were sent.",
+            f"{sender.index.url} has {filename} with other contents than the uploaded file.",
             hint="Delete the file on the index, or raise the version, and publish again.",
         )
 

@@ -312,7 +312,7 @@ class IndexApp:
         except (HttpError, *DOMAIN_ERRORS) as error:
             sent = await (await self._failure(request, http_error(error))).send(request, watched)
         except ClientGoneError:
-            status = 499  # what nginx logs for a client that went away
+            status = 499  # as nginx logs a client that closed the connection
         except Exception:  # noqa: BLE001 - the last resort: one request fails, the index goes on
             _log.exception("unexpected failure while answering %s %s", request.method, ascii(request.path))
             if not status:

@@ -195,7 +195,7 @@ def serving_server(
 
 def _before_threads_end(work: Callable[[], None]) -> None:
     """Have work done at the end of the process, while thread pools still take work: running uploads need theirs."""
-    register = getattr(threading, "_register_atexit", None)  # what concurrent.futures uses too
+    register = getattr(threading, "_register_atexit", None)  # concurrent.futures uses it too
     if register is None:
         _log.warning("this Python has no end of threads to register for: uploads that run at the end may be cut off")
         atexit.register(work)
@@ -266,7 +266,7 @@ class _Server(uvicorn.Server):
                 signal.signal(number, handler)
 
     def _hang_up(self, _number: int, frame: FrameType | None) -> None:
-        """Stop when the terminal was closed; reload for everybody else who sends SIGHUP."""
+        """Stop when the terminal was closed; reload for any other SIGHUP."""
         if self._ends_with_terminal and not has_terminal():
             self.handle_exit(signal.SIGTERM, frame)
         else:

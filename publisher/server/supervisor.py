@@ -57,7 +57,7 @@ class Supervisor:
     """
     Runs workers until a signal ends it; each is this process forked, and calls ``serve``.
 
-    Forked and not started anew, a worker has all modules at once, shares their memory, and begins in milliseconds. For
+    A forked worker has all modules at once, shares their memory, and begins in milliseconds. For
     that this process has one thread and no event loop.
     """
 
@@ -90,7 +90,7 @@ class Supervisor:
         Raises PublishError when a worker can't start: at the beginning, or again and again when no other serves.
         """
         if not hasattr(os, "fork"):
-            raise ConfigurationError("This system can't fork.", hint="Leave --workers out.")
+            raise ConfigurationError("This system can't fork.", hint="Remove --workers.")
         gc.collect()
         gc.freeze()  # the collector would write to the pages that are shared
         with self._taking_signals():

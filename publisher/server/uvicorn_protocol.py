@@ -71,7 +71,7 @@ def missing_internals() -> list[str]:
             (ServerState(), {"default_headers", "connections"}),
         ]
     except Exception as error:  # noqa: BLE001 - whatever another version raises
-        return [f"its parts can't be made: {error}"]
+        return [f"its parts can't be created: {error}"]
     finally:
         loop.close()
     wanted = [(part, name) for part, names in parts for name in names]
@@ -214,7 +214,7 @@ class IndexProtocol(HttpToolsProtocol):
             super().on_headers_complete()
             scope["extensions"] = {ZERO_COPY: {}, REASON: {}}
             self.cycle.send = partial(self._send, self.cycle)  # type: ignore[method-assign]
-            if upgrade:  # what follows on the connection is in no protocol that is spoken here
+            if upgrade:  # the rest of the connection is in a protocol that is not supported
                 self.cycle.keep_alive = False
 
     def on_body(self, body: bytes) -> None:

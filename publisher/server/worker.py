@@ -20,7 +20,7 @@ class WorkerPipes:
     """
     ``report`` is written here; ``lifeline`` is readable once the supervisor has ended.
 
-    Of equal workers the first one logs what is wrong at the start.
+    Only the first worker logs problems at the start.
     """
 
     def __init__(self, report: int, lifeline: int, *, is_first: bool = True) -> None:

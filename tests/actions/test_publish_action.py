@@ -205,7 +205,7 @@ def test_hostile_texts_stay_data(act: Act, index: RunningIndex, tmp_path: Path) 
     tagged = act.run(repository, ref="refs/tags/$(touch${IFS}pwned)")
     assert tagged.code != 0
     (annotation,) = tagged.annotations
-    assert "names no version" in annotation
+    assert "does not name a version" in annotation
     assert "forged" in annotation
     assert not list(tmp_path.rglob("pwned"))
     assert _published(index) == []

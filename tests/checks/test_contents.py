@@ -126,7 +126,7 @@ def test_files_are_checked_without_building(tmp_path: Path) -> None:
     [wheel] = CASES["PP713"](tmp_path)
     done = pypi_publish("check", wheel)
     assert done.code == 7, done.everything
-    assert f"{wheel.name}: PP713 acme_widgets/.pypirc is in it" in done.stderr
+    assert f"{wheel.name}: PP713 it contains acme_widgets/.pypirc" in done.stderr
 
 
 def test_without_the_library_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -127,7 +127,7 @@ def test_offline_it_is_skipped_unless_it_must_not_be(project: Path) -> None:
 
 def test_without_an_index_it_says_so(project: Path) -> None:
     done = _check(project, None)
-    assert (done.code, "PP604 skipped: No index is named" in done.stderr) == (0, True), done.everything
+    assert (done.code, "PP604 skipped: No index URL is set" in done.stderr) == (0, True), done.everything
     assert "Traceback" not in done.stderr
 
 

@@ -112,7 +112,7 @@ def test_colors_are_shown_unless_they_are_unwanted(env: dict[str, str], *, color
 def test_errors_wrap_at_words_on_a_terminal() -> None:
     shown, _ = _on_terminal(["list"], columns=60, env={"NO_COLOR": "1"})
     assert max(map(len, shown.splitlines())) <= 60
-    assert "error: No index is named." in shown
+    assert "error: No index URL is set." in shown
 
 
 @pytest.mark.usefixtures("index")

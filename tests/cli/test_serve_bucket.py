@@ -26,7 +26,7 @@ def test_an_index_is_made_before_it_is_served_and_never_twice() -> None:
     ("options", "text"),
     [
         (("--root", "packages"), "--root and --storage"),
-        (("--htpasswd", "absent"), "absent is none"),
+        (("--htpasswd", "absent"), "absent does not exist"),
         (("--storage", "ftp://pkgs/a"), "expected s3://BUCKET/PREFIX"),
     ],
 )

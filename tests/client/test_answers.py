@@ -131,7 +131,7 @@ def _refusal(body: str, kind: str = "text/plain", credentials: Credentials | Non
     [
         "The name pypi-publish is reserved for this index's own client.",
         "ada may not publish acme-widgets",
-        "The index's package folder can only be read; nothing was stored.",
+        "The index's package folder is read-only; nothing was stored.",
         "The user 'ada' isn't allowed to upload to project 'acme'. See https://index.example/help.",
     ],
 )

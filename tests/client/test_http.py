@@ -130,7 +130,7 @@ def test_redirects_within_the_origin_are_followed_and_circles_end() -> None:
     with answering(index) as url, closing(IndexSession(url, AUTH)) as session:
         assert session.get(f"{url}a").text == "there"
     with answering(_Recorder(Answer(302, headers={"Location": "/a"}))) as url, closing(IndexSession(url)) as session:  # noqa: SIM117 - one line too long
-        with pytest.raises(IndexUnavailableError, match="in a circle"):
+        with pytest.raises(IndexUnavailableError, match="in a loop"):
             session.get(f"{url}a")
 
 

@@ -20,7 +20,7 @@ PUSHED = Event("push", "v1.0", "v1.0")
 @pytest.mark.parametrize(
     ("hint", "expected"),
     [
-        ("Give --index-url URL, set X, or more.", "Give the input `index-url`, set X, or more."),
+        ("Pass --index-url URL, set X, or more.", "Set the input `index-url`, set X, or more."),
         ("Tag 1, or change `tag-prefix` or --tag-prefix.", "Tag 1, or change `tag-prefix` or the input `tag-prefix`."),
         ("Commit them, or give --allow-dirty.", "Commit them, or give `allow-dirty: true`."),
         ("See above; -v shows it.", "See above; `verbose: true` shows it."),

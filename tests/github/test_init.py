@@ -215,7 +215,7 @@ def test_a_workflow_of_somebodys_own_is_replaced_with_force_only(repository: Pat
     (repository / WORKFLOW).write_text("mine\n")
     done = _init(repository, "--yes")
     assert done.code == 0
-    assert "differs and is left as it is" in done.stderr
+    assert "differs and is not changed" in done.stderr
     assert (repository / WORKFLOW).read_text() == "mine\n"
     assert (repository / ".pre-commit-config.yaml").exists()
     assert _init(repository, "--force").code == 0
@@ -267,7 +267,7 @@ def test_yes_asks_nothing_on_a_terminal_either(repository: Path) -> None:
     (repository / WORKFLOW).write_text("mine\n")
     shown = _init_on_a_terminal(repository, "--action", ACTION, "--yes", typed="y\n")
     assert b"which differs?" not in shown
-    assert b"differs and is left as it is" in shown
+    assert b"differs and is not changed" in shown
     assert b"Nothing was written." in shown
     assert (repository / WORKFLOW).read_text() == "mine\n"
 
@@ -275,11 +275,11 @@ def test_yes_asks_nothing_on_a_terminal_either(repository: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["--index-url", ""], "No index is named"),
+        (["--index-url", ""], "No index URL is set"),
         (["--action", "acme/index@v1"], "does not name the commit of an action"),
         (["--action", f"acme/index@{'0a' * 20}\nx"], "does not name the commit of an action"),
-        (["--environment", "${{ secrets.X }}"], "can't hold the name"),
-        (["--environment", "two\nlines"], "can't hold the name"),
+        (["--environment", "${{ secrets.X }}"], "can't contain the name"),
+        (["--environment", "two\nlines"], "can't contain the name"),
         (["--index-url", "ftp://x"], "Invalid index URL"),
     ],
 )
@@ -293,7 +293,7 @@ def test_what_a_workflow_cannot_hold_is_refused(repository: Path, arguments: lis
 
 def test_outside_git_and_without_a_project(tmp_path: Path, repository: Path) -> None:
     make_project(tmp_path / "elsewhere")
-    assert "is in no git repository" in _init(tmp_path / "elsewhere", "--yes").stderr
+    assert "is not in a git repository" in _init(tmp_path / "elsewhere", "--yes").stderr
     assert "There is no Python project" in _init(repository, "--yes").stderr
 
 

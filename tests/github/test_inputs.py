@@ -53,7 +53,7 @@ def test_other_names_of_inputs_mean_the_same() -> None:
     assert moved.password.reveal() == "pw"
     assert "pw" not in repr(moved)
     assert _inputs(user="ada", username="ada").username == "ada"
-    with pytest.raises(ConfigurationError, match="inputs username and user mean the same and differ"):
+    with pytest.raises(ConfigurationError, match="inputs username and user mean the same but differ"):
         _inputs(user="ada", username="bob")
 
 
@@ -90,11 +90,11 @@ def test_projects_are_lines_and_patterns(tmp_path: Path, monkeypatch: pytest.Mon
     ]
     assert find_projects(("[odd]",)) == [Path("[odd]")]
     assert find_projects((str(tmp_path / "packages" / "[a]"),)) == [tmp_path / "packages" / "a"]
-    with pytest.raises(ConfigurationError, match="no folder that 'packages/n\\*' matches holds"):
+    with pytest.raises(ConfigurationError, match="no folder that 'packages/n\\*' matches has"):
         find_projects(("packages/n*",))
-    with pytest.raises(ConfigurationError, match=r"package-dir: the folder '\.' holds no Python project") as caught:
+    with pytest.raises(ConfigurationError, match=r"package-dir: the folder '\.' is not a Python project") as caught:
         find_projects((".",))
-    assert caught.value.hint == "Give package-dir another folder: `[odd]`, `with space`, `packages/a`, `packages/b`."
+    assert caught.value.hint == "Set package-dir to another folder: `[odd]`, `with space`, `packages/a`, `packages/b`."
 
 
 def test_files_that_are_there_are_found(tmp_path: Path) -> None:

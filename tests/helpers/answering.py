@@ -1,4 +1,4 @@
-"""An HTTP server that answers what a test wants, for indexes that fail or are none."""
+"""An HTTP server with the answers of a test, for indexes that fail and servers that are not indexes."""
 
 import ssl
 import threading
@@ -49,7 +49,7 @@ def answering(answer: Callable[[Request], Answer | None], tls: ssl.SSLContext | 
 
     class Server(ThreadingHTTPServer):
         def handle_error(self, *arguments: object) -> None:
-            """Say nothing: clients that break off are what tests are about."""
+            """Log nothing: tests make clients close connections."""
 
     server = Server(("127.0.0.1", 0), Handler)
     if tls is not None:

@@ -1,4 +1,4 @@
-"""Debian's chromium, driven by playwright: pages as people see them, with what the browser has to complain about."""
+"""Debian's chromium, driven by playwright: pages as people see them, and the browser's complaints."""
 
 import importlib.util
 import os
@@ -17,7 +17,7 @@ _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable
 
 
 def chromium() -> str:
-    """Return the browser of this machine; skip the test, and say so, where there is none."""
+    """Return the browser of this machine; skip the test if there is none."""
     found = next(filter(None, map(shutil.which, _NAMES)), None)
     if found is None:
         if os.environ.get("CI") and sys.platform == "linux":
@@ -66,7 +66,7 @@ class Visit:
         return bool(self.page.evaluate("document.documentElement.scrollWidth > window.innerWidth"))
 
     def barriers(self) -> list[str]:
-        """Return what axe finds that keeps people from using the page, in words."""
+        """Return axe's findings about the page's accessibility, in words."""
         self.page.evaluate(_axe())
         tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
         found: Any = self.page.evaluate("tags => axe.run(document, {runOnly: tags})", tags)

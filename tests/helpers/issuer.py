@@ -118,7 +118,7 @@ def send(request: BaseHTTPRequestHandler, status: int, body: bytes, headers: Map
         request.end_headers()
         request.wfile.write(body)
     except OSError:
-        pass  # the client went away, which is what some tests are about
+        pass  # the client closed the connection, as some tests intend
 
 
 def github_claims(**changes: Any) -> dict[str, Any]:

@@ -67,7 +67,7 @@ def write_backend(folder: Path, statement: str) -> Path:
 
 
 def git(folder: Path, *arguments: str, **environment: str) -> str:
-    """Run git in a folder and return what it prints."""
+    """Run git in a folder and return its output."""
     identity = ["-c", "user.name=Tests", "-c", "user.email=tests@example.invalid", "-c", "init.defaultBranch=main"]
     done = subprocess.run(
         ["git", *identity, *arguments],

@@ -1,4 +1,4 @@
-"""A reader of the docs: a shell on a terminal of its own, who answers what commands ask."""
+"""A reader of the docs: a shell on its own terminal, which answers prompts."""
 
 import os
 import pty
@@ -53,7 +53,7 @@ class ReaderTerminal:
         assert until.encode() in output, f"{command}\nprinted:\n{output.decode(errors='replace')}"
 
     def close(self) -> None:
-        """Interrupt what runs, and end the shell."""
+        """Interrupt the running command, and end the shell."""
         self._write("\x03")
         self._write("exit\n")
         os.close(self._terminal)
@@ -70,7 +70,7 @@ class ReaderTerminal:
         os.write(self._terminal, text.encode())
 
     def _read(self, until: re.Pattern[bytes], limit: float) -> bytes:
-        """Return what is printed up to a pattern, or up to a limit in seconds."""
+        """Return the output up to a pattern, or up to a limit in seconds."""
         output = b""
         answered = 0
         deadline = time.monotonic() + limit

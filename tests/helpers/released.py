@@ -1,4 +1,4 @@
-"""A checkout of this repository as a repository of its own, which is what others use."""
+"""A checkout of this repository as a new repository, for its users."""
 
 import os
 import shutil
@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def copy_checkout(place: Path) -> Path:
-    """Commit what this checkout holds, tracked or not yet, to a new repository."""
+    """Commit the files of this checkout, tracked or not yet, to a new repository."""
     listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True)
     for name in listed.stdout.decode().split():
         if (ROOT / name).is_file():

@@ -1,4 +1,4 @@
-"""Searches what programs under test have written for every secret that the tests have used."""
+"""Searches the output of programs under test for every secret that the tests have used."""
 
 import base64
 import json
@@ -108,7 +108,7 @@ class SecretSearch:
             self._note_json(response.text)
 
     def note_program(self, words: Sequence[str], env: Mapping[str, str], given: str, out: bytes, err: bytes) -> None:
-        """Remember the secrets that a program was given, and what it wrote."""
+        """Remember a program's secrets and its output."""
         for name, value in env.items():
             if VARIABLES.fullmatch(name):
                 self.note(value, name)
@@ -132,7 +132,7 @@ class SecretSearch:
         self._written.append((source, text))
 
     def leaks(self, *, all_quiet: bool = False) -> list[str]:
-        """Return where a secret was written since the last call, and what kind; never the secret."""
+        """Return the place and kind of each secret written since the last call; never the secret."""
         found = []
         for source, text in [*self._new_text(all_quiet=all_quiet), *self._audit_text(all_quiet=all_quiet)]:
             shown = MASKED.sub(b"", text)
@@ -189,7 +189,7 @@ SEARCH = SecretSearch()
 
 
 class _Records(logging.Handler):
-    """Hands on what servers in the tests' own process log."""
+    """Collects the log of servers in the tests' own process."""
 
     def emit(self, record: logging.LogRecord) -> None:
         if record.name.startswith("publisher"):
@@ -199,7 +199,7 @@ class _Records(logging.Handler):
 
 @pytest.fixture(scope="session", autouse=True)
 def _secrets_are_known() -> Iterator[None]:
-    """Learn the secrets of every request that tests make, and keep what is logged in their process."""
+    """Learn the secrets of every request that tests make, and keep the log of their process."""
     send = requests.Session.send
 
     def watched(session: requests.Session, request: requests.PreparedRequest, **options: Any) -> requests.Response:

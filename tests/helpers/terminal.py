@@ -1,4 +1,4 @@
-"""The real command on a terminal, with somebody who answers what it asks."""
+"""The real command on a terminal, with answers to its prompts."""
 
 import os
 import select
@@ -17,7 +17,7 @@ def typed(
     """
     Run `pypi-publish` on a terminal and type each answer when its question has been asked.
 
-    Return what the terminal showed, and the exit code.
+    Return the terminal's output, and the exit code.
     """
     import pty  # noqa: PLC0415 - not on Windows
 
@@ -53,7 +53,7 @@ def typed(
 
 
 def _read(terminal: int) -> str:
-    """Return what is shown next, or nothing when the program has ended."""
+    """Return the next output, or nothing when the program has ended."""
     ready, _, _ = select.select([terminal], [], [], PATIENCE)
     with suppress(OSError):  # Linux: EIO when the last program has closed it
         return os.read(terminal, 4096).decode(errors="replace") if ready else ""

@@ -37,7 +37,7 @@ def pypi_publish(
 def run(
     command: list[str], *, given: str = "", cwd: Path | None = None, env: Mapping[str, str] | None = None
 ) -> Result:
-    """Run a program with no terminal and return what it did."""
+    """Run a program without a terminal and return its outcome."""
     done = subprocess.run(
         command,
         input=given.encode(),

@@ -62,7 +62,7 @@ def github_job(issuer: Issuer) -> dict[str, str]:
 
 
 def secrets_of(index: RunningIndex, issuer: Issuer) -> list[str]:
-    """Return what no log may have: ID tokens, the runner's secret, and the keys that sign minted tokens."""
+    """Return the secrets that no log may contain: ID tokens, the runner's secret, and signing keys."""
     keys = json.loads((index.folder / "trust" / "keys.json").read_text())["keys"]
     return [*issuer.issued, issuer.runner_secret, *(key["secret"] for key in keys)]
 
@@ -82,7 +82,7 @@ class Tls:
 
 @contextmanager
 def tls_in_front(folder: Path, port: int, behind: int) -> Iterator[Tls]:
-    """Speak TLS on a port of this machine, and pass what comes on to another one."""
+    """Speak TLS on a port of this machine, and forward the data to another one."""
     authority = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("localhost").configure_cert(context)

@@ -117,7 +117,7 @@ class FakeUpstream:
         return {**found, **file.extra}
 
     def body_of(self, path: str) -> tuple[bytes, str] | None:
-        """Return what a path has when nothing is wrong, and its content type."""
+        """Return the normal answer for a path, and its content type."""
         if path.startswith("/simple/"):
             name = path.removeprefix("/simple/").strip("/")
             if name not in self.projects:
@@ -141,7 +141,7 @@ class FakeUpstream:
 
 
 def kind_of(path: str) -> str:
-    """Return what a path is for."""
+    """Return the purpose of a path."""
     if path.startswith("/simple/"):
         return "page"
     return "metadata" if path.endswith(".metadata") else "file"

@@ -95,7 +95,7 @@ def test_offline_and_without_an_index_a_push_goes_through(repository: Repository
     repository.git("add", "pyproject.toml")  # what is not staged is put away while hooks run
     unnamed = repository.hooks(*stage)
     assert unnamed.code == 0, unnamed.everything
-    assert "PP604 skipped: No index is named" in unnamed.everything
+    assert "PP604 skipped: No index URL is set" in unnamed.everything
     assert "Traceback" not in unnamed.everything
 
 

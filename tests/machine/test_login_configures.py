@@ -208,7 +208,7 @@ def test_pip_is_not_cut_off_from_public_packages_unasked(index: RunningIndex) ->
     assert "does not pass public packages on" in refused.stderr
     assert "--scope site" in refused.stderr
     assert "--only-index" in refused.stderr
-    question = "Write it to the user's file all the same?"
+    question = "Write it to the user's file anyway?"
     shown, code = typed(["config", "pip", "--write"], [(question, "n")])
     assert (code, pip_conf.exists()) == (0, False), shown
     shown, code = typed(["config", "pip", "--write"], [(question, "y")])

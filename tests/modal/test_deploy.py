@@ -199,7 +199,7 @@ def test_the_knobs_reach_the_functions_and_their_containers(api: LoopbackModal, 
 @pytest.mark.parametrize(
     ("variable", "value", "told"),
     [
-        ("PYPI_DEPLOY_MAX_CONTAINER", "3", "PYPI_DEPLOY_MAX_CONTAINER is no knob of this deployment"),
+        ("PYPI_DEPLOY_MAX_CONTAINER", "3", "PYPI_DEPLOY_MAX_CONTAINER is not a setting of this deployment"),
         ("PYPI_DEPLOY_MAX_CONTAINERS", "many", "PYPI_DEPLOY_MAX_CONTAINERS must be a number, not 'many'"),
     ],
 )

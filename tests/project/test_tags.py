@@ -36,7 +36,7 @@ def test_tags_name_a_version(tag: str, version: str, name: str | None) -> None:
 
 @pytest.mark.parametrize("tag", ["", "latest", "release", "v", "acme-", "acme-vx", "$(rm -rf)", "v1.2.3; rm"])
 def test_other_tags_are_refused(tag: str) -> None:
-    with pytest.raises(CheckFailedError, match="names no version"):
+    with pytest.raises(CheckFailedError, match=r"does not name a version|has no version after"):
         parse_tag(tag)
 
 

@@ -341,7 +341,7 @@ def test_an_index_that_fails_is_tried_again(scripted: type[_Scripted], tmp_path:
         (403, b"you may only download", 4, "you may only download"),
         (409, b"File already exists", 5, "File already exists"),
         (400, b"File already exists", 5, "File already exists"),
-        (303, b"", 6, "may have been stored"),
+        (303, b"", 6, "may be stored"),
         (501, b"not here", 6, "not here"),
     ],
 )

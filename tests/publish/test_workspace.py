@@ -81,8 +81,8 @@ def test_a_project_that_uv_does_not_build_is_left_out(repository: Path) -> None:
     ("text", "message"),
     [
         ('packages = ["nothing/*"]', r"'nothing/\*' matches"),
-        ('packages = ["packages/notes"]', "holds a pyproject"),
-        ('packages = ["packages/secret"]', "no project that is to be published"),
+        ('packages = ["packages/notes"]', "has a pyproject"),
+        ('packages = ["packages/secret"]', "contains no project to publish"),
         ('packages = "packages/*"', "a list of folders"),
         ("packages = []", "a list of folders"),
         ("packages = [1]", "a list of folders"),

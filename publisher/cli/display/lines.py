@@ -52,7 +52,7 @@ class LineObserver(Observer):
         self._line("Checked", f"{count} file{'' if count == 1 else 's'}: names, contents, metadata, description")
 
     def connected(self, url: IndexUrl, credentials: Credentials) -> None:
-        """Tell where the files go and as whom."""
+        """Print the index and the account."""
         self._line("Index", f"{url} as {credentials.username} (from {credentials.source})")
 
     def sending(self, filename: str, size: int) -> Callable[[int], None]:

@@ -54,7 +54,7 @@ class LiveObserver(LineObserver):
         super().sent(filename)
 
     def retrying(self, filename: str, reason: str, pause: float) -> None:
-        """Print the reason above the bars, and start the file's bar anew."""
+        """Print the reason above the bars, and restart the file's bar."""
         if self._live is not None and filename in self._tasks:
             self._live.reset(self._tasks[filename])
         super().retrying(filename, reason, pause)

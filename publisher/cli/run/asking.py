@@ -32,7 +32,9 @@ def ask_facts(
         except PublishError as error:
             if in_project and not packages:
                 raise
-            current_output().warn(f"The index can't be asked what it offers, so nothing is assumed. {error.message}")
+            current_output().warn(
+                f"Can't find out whether the index serves public packages; assuming that it does not. {error.message}"
+            )
             found, listed = False, []
         proxies_public = found if proxies_public is None else proxies_public
         packages = packages or listed
@@ -61,6 +63,7 @@ def _private_dependencies(
         return look_up_private_dependencies(target.url, credentials, direct, packages)
     except PublishError as error:
         current_output().warn(
-            f"The index can't be asked which of its packages need others of it; name those yourself. {error.message}"
+            "Can't find out which packages of the index depend on each other; pass all of them with --package. "
+            f"{error.message}"
         )
         return {}

@@ -33,8 +33,8 @@ def change_own_password(args: TargetArgs, *, new_from_stdin: bool, keep: bool) -
 def _ask(username: str) -> Secret:
     if not can_ask():
         raise CredentialsError(
-            "There is no new password, and no terminal to ask on.",
-            hint="Give --new-password-stdin: `printf '%s\\n' \"$NEW\" | pypi-publish passwd --new-password-stdin`.",
+            "There is no new password, and no terminal to ask for it.",
+            hint="Pass --new-password-stdin: `printf '%s\\n' \"$NEW\" | pypi-publish passwd --new-password-stdin`.",
         )
     text = click.prompt(f"New password of {username}", hide_input=True, confirmation_prompt="Once more", err=True)
     return Secret(text)

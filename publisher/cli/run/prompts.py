@@ -36,7 +36,7 @@ def ask(index: IndexUrl, username: str | None) -> Credentials:
 
 
 def read_secret(option: str) -> Secret:
-    """Return the next line of stdin, which an option promised; raise UsageError when there is none."""
+    """Return the next line of stdin, which an option requires; raise UsageError if there is none."""
     text = sys.stdin.buffer.readline().decode("utf-8", "surrogateescape").rstrip("\r\n")
     if not text:
         raise click.UsageError(f"{option} was given, and stdin is empty.")

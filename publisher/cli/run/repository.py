@@ -82,7 +82,7 @@ def _ask_for_action() -> ActionRef:
     if not can_ask():
         raise ConfigurationError(
             "The repository of the publish action is unknown: this is neither a release nor a clone from GitHub.",
-            hint="Give --action OWNER/REPOSITORY@COMMIT, the place of your copy of this project on GitHub.",
+            hint="Pass --action OWNER/REPOSITORY@COMMIT of your copy of this project on GitHub.",
         )
     current_output().say(
         "The workflow uses the publish action from your copy of this project on GitHub, at a commit, "
@@ -98,7 +98,9 @@ def _agreed(changes: Sequence[FileChange], *, yes: bool, force: bool) -> list[Fi
     Raises ConfigurationError without a terminal to ask on.
     """
     if not (yes or force or can_ask()):
-        raise ConfigurationError("There is no terminal to confirm this on.", hint="--yes writes without asking.")
+        raise ConfigurationError(
+            "There is no terminal to ask for confirmation.", hint="Pass --yes to write without asking."
+        )
     if not (yes or force or click.confirm("Write this?", default=True, err=True)):
         raise StoppedError("Nothing was written.")
     agreed = []
@@ -107,5 +109,5 @@ def _agreed(changes: Sequence[FileChange], *, yes: bool, force: bool) -> list[Fi
         if not replaces or force or (not yes and click.confirm(f"Replace {PATH}, which differs?", err=True)):
             agreed.append(draft)
         else:
-            current_output().warn(f"{PATH} differs and is left as it is; --force replaces it.")
+            current_output().warn(f"{PATH} differs and is not changed; pass --force to replace it.")
     return agreed

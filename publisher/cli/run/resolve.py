@@ -51,9 +51,7 @@ def resolve_publish(
     """
     tag = parse_tag(args.tag, args.tag_prefix or config.tag_prefix) if args.tag else None
     if tag is None and _decide(args.require_tag, config.require_tag):
-        raise CheckFailedError(
-            "A tag is required, and none is given.", hint=f"Give --tag TAG or PYPI_PUBLISH_TAG: {FORMS}."
-        )
+        raise CheckFailedError("A tag is required.", hint=f"Pass --tag TAG, or set PYPI_PUBLISH_TAG: {FORMS}.")
     return PublishOptions(
         replace(resolve_target(target, config), trusted=resolve_trusted(args.trusted_publishing, config)),
         tag,
@@ -103,8 +101,8 @@ def resolve_index(index_url: str | None, config: ProjectConfig, *, or_login: boo
         return logins[0].url
     known = f" You are logged in to {' and '.join(login.url.root for login in logins)}." if logins else ""
     raise ConfigurationError(
-        f"No index is named.{known}",
-        hint="Give --index-url URL, set PYPI_PUBLISH_INDEX_URL, or put `index-url` under [tool.pypi-publish] in "
+        f"No index URL is set.{known}",
+        hint="Pass --index-url URL, set PYPI_PUBLISH_INDEX_URL, or put `index-url` under [tool.pypi-publish] in "
         "pyproject.toml.",
     )
 

@@ -60,7 +60,7 @@ def log_in(args: TargetArgs, *, configure: bool | None, as_token: bool = False) 
 
 def _log_in(target: Target, exchange: Exchange | None) -> tuple[Login, Credentials]:
     """
-    Log in with the credentials that were given, else with those that a person types, who may try again.
+    Log in with the credentials that were given, else with typed ones, with several attempts.
 
     Raises CredentialsError when none are given and there is no terminal to ask on, or the index refuses them.
     """
@@ -72,8 +72,8 @@ def _log_in(target: Target, exchange: Exchange | None) -> tuple[Login, Credentia
     if not can_ask():
         missing = "password" if username else "user name"
         raise CredentialsError(
-            f"There is no {missing} to log in with, and no terminal to ask on.",
-            hint='Give --username NAME and --password-stdin: `printf %s "$PASSWORD" | pypi-publish login ...`.',
+            f"There is no {missing}, and no terminal to ask for it.",
+            hint='Pass --username NAME and --password-stdin: `printf %s "$PASSWORD" | pypi-publish login ...`.',
         )
     for attempt in range(1, TYPED_ATTEMPTS + 1):
         credentials = ask(target.url, username)
@@ -121,7 +121,7 @@ def _remove_from_files(index: IndexUrl) -> None:
             drafts = forgetting_changes(tool, index, machine)
             write_changes(drafts)
         except ConfigurationError as error:
-            output.warn(f"{tool.name} is left as it is. {error.message}")
+            output.warn(f"{tool.name} is not changed. {error.message}")
             continue
         for draft in drafts:
             output.say(f"{index} is taken out of {draft.path}.")

@@ -79,18 +79,18 @@ def _without_losing_public_packages(
         )
         if can_ask():
             current_output().warn(f"{loss} {_OTHER_SCOPES}")
-            if click.confirm(f"Write it to the {scope}'s file all the same?", default=False, err=True):
+            if click.confirm(f"Write it to the {scope}'s file anyway?", default=False, err=True):
                 kept.append((tool, scope))
         elif skip:
-            current_output().warn(f"pip is left as it is. {loss} {_OTHER_SCOPES}")
+            current_output().warn(f"pip is not changed. {loss} {_OTHER_SCOPES}")
         else:
-            raise ConfigurationError(loss, hint=f"{_OTHER_SCOPES} --only-index says that this is what you want.")
+            raise ConfigurationError(loss, hint=f"{_OTHER_SCOPES} Pass --only-index to write it anyway.")
     return kept
 
 
 def _tools(name: str | None, *, everything: bool) -> Sequence[Tool]:
     if everything == (name is not None):
-        raise click.UsageError("Name one tool, or give --all.")
+        raise click.UsageError("Name one tool, or pass --all.")
     return found_tools() if name is None else [TOOLS[name]]
 
 
@@ -134,7 +134,7 @@ def write_setup(
         except ConfigurationError as error:
             if not skip:
                 raise
-            current_output().warn(f"{tool.name} is left as it is. {error.message}")
+            current_output().warn(f"{tool.name} is not changed. {error.message}")
         else:
             _note(tool, setup, scope)
     _change(list(drafts.values()), machine, dry_run=dry_run)

@@ -20,7 +20,7 @@ _NEEDED = ("download", "list")
 
 @dataclass(frozen=True)
 class Accepted:
-    """Credentials that the index accepted, and whom it takes them for."""
+    """Credentials that the index accepted, and their account."""
 
     credentials: Credentials
     account: Account
@@ -36,7 +36,7 @@ def check_credentials(target: Target, reached: Reached) -> Generator[Diagnosis, 
     used, *others = found
     if not reached.answers:
         yield _CREDENTIALS.note(
-            "accepted", f"{used.username}'s are in {_named(found)}; the index can't be asked about them."
+            "accepted", f"{used.username} has credentials in {_named(found)}; the index can't be reached to check them."
         )
         return None
     accepted = yield from _check_used(target, used)
@@ -69,7 +69,7 @@ def _given(target: Target) -> Credentials | None:
         return None
     if username is None:
         raise CredentialsError(
-            "PYPI_PUBLISH_PASSWORD is set, and no user name is.", hint="Set PYPI_PUBLISH_USERNAME as well, or neither."
+            "PYPI_PUBLISH_PASSWORD is set, but no user name.", hint="Set PYPI_PUBLISH_USERNAME as well, or neither."
         )
     return Credentials(username, password, "options and environment")
 
@@ -78,7 +78,7 @@ def _check_netrc_mode() -> Iterator[Diagnosis]:
     path = netrc_file()
     if path is not None and path.stat().st_mode & 0o077:
         yield _CREDENTIALS.warning(
-            "netrc-mode", f"{path} holds passwords, and others on this machine can read it.", f"chmod 600 {path}"
+            "netrc-mode", f"{path} contains passwords, and others on this machine can read it.", f"chmod 600 {path}"
         )
 
 
@@ -86,7 +86,7 @@ def _nothing_found(target: Target, reached: Reached) -> Iterator[Diagnosis]:
     remembered = remembered_username(target.url.root)
     username = target.username or target.url.username
     if reached.is_open:
-        yield _CREDENTIALS.note("found", "No credentials; the index shows its packages without any.", HOW_TO_LOG_IN)
+        yield _CREDENTIALS.note("found", "No credentials; the index can be read without any.", HOW_TO_LOG_IN)
     elif remembered and username not in {None, remembered}:
         yield _CREDENTIALS.problem(
             "found",
@@ -110,7 +110,7 @@ def _check_used(target: Target, used: Credentials) -> Generator[Diagnosis, None,
     except PublishError as error:
         yield _CREDENTIALS.problem("accepted", error.message, error.hint)
         return None
-    yield _CREDENTIALS.ok("accepted", f"The index knows {account.username}, with the password from {used.source}.")
+    yield _CREDENTIALS.ok("accepted", f"The index accepts {account.username}, with the password from {used.source}.")
     yield from _check_rights(account)
     yield from _check_public_packages(account)
     yield from _check_version(account)
@@ -125,11 +125,11 @@ def _check_rights(account: Account) -> Iterator[Diagnosis]:
     if missing:
         yield _CREDENTIALS.problem(
             "rights",
-            f"{account.username} may {rights}, and not {' or '.join(missing)}, which installing needs.",
+            f"{account.username} may {rights}, but not {' or '.join(missing)}, which installers need.",
             "Ask the index's administrator for the right.",
         )
     elif "update" not in account.rights:
-        yield _CREDENTIALS.note("rights", f"{account.username} may {rights}: install, and not publish.")
+        yield _CREDENTIALS.note("rights", f"{account.username} may {rights}: install, but not publish.")
     else:
         yield _CREDENTIALS.ok("rights", f"{account.username} may {rights}: install and publish.")
 
@@ -165,7 +165,7 @@ def _check_others(target: Target, used: Credentials, others: Sequence[Credential
             yield _CREDENTIALS.problem("agree", error.message, error.hint)
         else:
             yield _CREDENTIALS.note(
-                "agree", f"{_capitalized(other.source)} has the account of {other.username}, which works as well."
+                "agree", f"{_capitalized(other.source)} has the account of {other.username}, which also works."
             )
 
 

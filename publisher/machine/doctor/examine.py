@@ -78,7 +78,7 @@ def _find_index(named: str | None) -> tuple[IndexUrl | None, Sequence[Diagnosis]
         return index, []
     remedy = f"Name it as {index}, and store the password with `pypi-publish login`."
     return index, [
-        _CONFIGURATION.warning("named", "The URL of the index holds a password, which logs will show.", remedy)
+        _CONFIGURATION.warning("named", "The URL of the index contains a password, which logs will show.", remedy)
     ]
 
 
@@ -86,13 +86,13 @@ def _find_login() -> tuple[IndexUrl | None, Sequence[Diagnosis]]:
     found = remembered_logins()
     if len(found) == 1:
         index = found[0].url
-        return index, [_CONFIGURATION.note("named", f"No index is named; {found[0].username} logged in to {index}.")]
+        return index, [_CONFIGURATION.note("named", f"No index URL is set; {found[0].username} logged in to {index}.")]
     known = f" You logged in to {' and '.join(login.url.root for login in found)}." if found else ""
     return None, [
         _CONFIGURATION.problem(
             "named",
-            f"No index is named.{known}",
-            "Give --index-url URL, set PYPI_PUBLISH_INDEX_URL, or put `index-url` under [tool.pypi-publish] in "
+            f"No index URL is set.{known}",
+            "Pass --index-url URL, set PYPI_PUBLISH_INDEX_URL, or put `index-url` under [tool.pypi-publish] in "
             "pyproject.toml.",
         )
     ]

@@ -109,11 +109,11 @@ def _check_answer(url: IndexUrl, probe: http.Probe) -> Generator[Diagnosis, None
         yield _INDEX.ok("is-an-index", "It asks for a password.")
         return Reached(answers=True)
     if status == HTTPStatus.OK and is_project_list(response):
-        yield _INDEX.note("is-an-index", "It shows its packages to everybody.")
+        yield _INDEX.note("is-an-index", "It can be read without an account.")
         return Reached(answers=True, is_open=True)
     if response.is_redirect:
         target = urljoin(url.simple, response.headers["Location"])
-        yield _INDEX.problem("is-an-index", f"{url.simple} redirects to {target}.", "Use that place as the index URL.")
+        yield _INDEX.problem("is-an-index", f"{url.simple} redirects to {target}.", "Use that URL as the index URL.")
     elif status in {HTTPStatus.OK, HTTPStatus.NOT_FOUND}:
         found = "a page that lists no packages" if status == HTTPStatus.OK else "nothing"
         yield _INDEX.problem(
@@ -131,7 +131,7 @@ def _check_answer(url: IndexUrl, probe: http.Probe) -> Generator[Diagnosis, None
         yield _INDEX.problem(
             "is-an-index",
             f"{url} answered {status}: {error_text(response)}",
-            "Try again in a minute; if it stays so, the index's log says more.",
+            "Try again in a minute; if it still fails, look at the index's log.",
         )
     return Reached(answers=False)
 

@@ -29,12 +29,12 @@ def check_keyring(url: IndexUrl, accepted: Accepted | None) -> Iterator[Diagnosi
         finding = _KEYRING.problem if needed else _KEYRING.note
         yield finding("backend", "There is no keyring that can hold a password.", keyring.NO_BACKEND_HINT)
         return
-    yield _KEYRING.ok("backend", f"Passwords are kept in {holders[0]}.")
+    yield _KEYRING.ok("backend", f"Passwords are saved in {holders[0]}.")
     if keyring.keeps_plain_text(holders[0]):
         yield _KEYRING.note(
             "plain-text",
             f"{holders[0]} keeps passwords unencrypted, so anyone who can read its file has them.",
-            "Where there is a desktop, use its keyring; else protect the file like a private key.",
+            "On a desktop, use its keyring; elsewhere, protect the file like a private key.",
         )
     if accepted is not None and accepted.credentials.source == "keyring":
         yield from _check_command(url, accepted)
@@ -46,7 +46,7 @@ def _check_command(url: IndexUrl, accepted: Accepted) -> Iterator[Diagnosis]:
     if command is None:
         yield _KEYRING.warning(
             "command",
-            "There is no `keyring` command on the PATH, which uv and other environments' pip run.",
+            "There is no `keyring` command on the PATH for uv, and for pip in other environments.",
             INSTALL_WITH_KEYRING,
         )
         return
@@ -68,7 +68,7 @@ def _check_command(url: IndexUrl, accepted: Accepted) -> Iterator[Diagnosis]:
         yield _KEYRING.problem(
             "command",
             f"{command} has another password, of {answer[0]}.",
-            "Run `pypi-publish login` again; if that does not help, it looks into another keyring.",
+            "Run `pypi-publish login` again; if that does not help, it uses another keyring.",
         )
     else:
         yield _KEYRING.ok("command", f"{command} finds the password too, as pip and uv ask for it.")
@@ -80,14 +80,14 @@ def _missing(command: Path, with_the_name: Outcome) -> Diagnosis:
     if _read(with_the_name) is None:
         return _KEYRING.problem(
             "command",
-            f"{command} does not find the password that this program finds: {with_the_name.last_line}.",
+            f"{command} does not find the password that pypi-publish finds: {with_the_name.last_line}.",
             f"It is in another environment, with other backends: {INSTALL_WITH_KEYRING}.",
         )
     return _KEYRING.warning(
         "command",
-        f"{command} finds the password only for tools that give the user name.",
-        f"It lacks our plug-in: {INSTALL_WITH_KEYRING}, and no PYTHON_KEYRING_BACKEND "
-        "or keyringrc.cfg that names one backend. Or put the name into the tools' index URLs.",
+        f"{command} finds the password only for tools that send the user name.",
+        f"It lacks the plug-in of pypi-publish: {INSTALL_WITH_KEYRING}, and don't name a single backend in "
+        "PYTHON_KEYRING_BACKEND or keyringrc.cfg. Or put the user name into the tools' index URLs.",
     )
 
 
@@ -96,9 +96,9 @@ def _check_plug_in(command: Sequence[str | Path]) -> Iterator[Diagnosis]:
     if _read(run_program(command, time_limit=_TIME_LIMIT)) is None:
         yield _KEYRING.note(
             "plug-in",
-            "The `keyring` command lacks our plug-in, so it knows the index by the names alone that `login` stored.",
-            f"That is enough for pip, uv, poetry and twine. For others: {INSTALL_WITH_KEYRING}, and no "
-            "PYTHON_KEYRING_BACKEND that names a single backend.",
+            "The `keyring` command lacks the plug-in of pypi-publish, so it finds only what `login` saved.",
+            f"That is enough for pip, uv, poetry and twine. For other tools: {INSTALL_WITH_KEYRING}, and don't name a "
+            "single backend in PYTHON_KEYRING_BACKEND.",
         )
 
 

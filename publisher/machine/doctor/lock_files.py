@@ -30,13 +30,13 @@ def check_lock_files(folder: Path, url: IndexUrl, accepted: Accepted | None) -> 
             try:
                 elsewhere = Counter(host for link in urls_in(path) if (host := _host(link)) not in {"", url.host})
             except (OSError, ValueError, TypeError, AttributeError, KeyError):
-                continue  # the tool that it belongs to says what is wrong with it
+                continue  # its own tool reports the error
             if elsewhere:
                 hosts = ", ".join(sorted(elsewhere))
                 yield _TOOLS.warning(
                     "lock-file",
-                    f"{path.name} names {hosts} {elsewhere.total():,} times: these files are installed past this "
-                    "index, without its cache and cooldown.",
+                    f"{path.name} names {hosts} {elsewhere.total():,} times: these files bypass this index, its "
+                    "cache and its cooldown.",
                     remedy,
                 )
 

@@ -30,7 +30,7 @@ def check_project(folder: Path, url: IndexUrl | None) -> Iterator[Diagnosis]:
     if source.name and not backend:
         yield _CONFIGURATION.warning(
             "build-system",
-            f"{FILENAME} names no build backend, so the project is built with whatever setuptools is newest.",
+            f"{FILENAME} names no build backend, so the newest setuptools builds the project.",
             "Add a [build-system] table, for example with hatchling.",
         )
     yield from _check_index(named, url)
@@ -42,8 +42,8 @@ def _check_index(named: IndexUrl | None, url: IndexUrl | None) -> Iterator[Diagn
     if named.password is not None:
         yield _CONFIGURATION.problem(
             "secret",
-            f"`index-url` in {FILENAME} holds a password, and everybody who reads the repository reads it.",
-            "Take it out of the file and of the repository's history, and change it with `pypi-publish passwd`.",
+            f"`index-url` in {FILENAME} holds a password, which everyone with access to the repository can read.",
+            "Remove it from the file and from the repository's history, and change it with `pypi-publish passwd`.",
         )
     if url is not None and named.root != url.root:
         yield _CONFIGURATION.note(

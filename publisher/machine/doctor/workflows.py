@@ -29,7 +29,7 @@ def check_workflows(folder: Path, url: IndexUrl, project: str | None) -> Iterato
     for name in found:
         yield _CREDENTIALS.note(
             "workflow-secret",
-            f"{name} publishes with a stored password, and {url} can do without: it trusts CI jobs by their identity.",
+            f"{name} publishes with a stored password; {url} supports trusted publishing, which needs none.",
             f"`pypi-publish trust add github {repository} --workflow {name} --project {project or 'PROJECT'}`, then "
             "replace username and password in the workflow by the permission `id-token: write`.",
         )

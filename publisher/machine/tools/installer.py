@@ -186,9 +186,11 @@ def report_trial(tool: InstalledTool, candidate: Candidate, trial: Trial) -> Dia
     """Judge a trial download."""
     check, failure = f"{tool.name}-trial", trial.failure(candidate)
     if failure is None:
-        return REPORT.ok(check, f"{tool} gets {candidate.name} {trial.version} from here.")
+        return REPORT.ok(check, f"{tool} gets {candidate.name} {trial.version} from this index.")
     if trial.version is not None and "another index" in failure:
-        return REPORT.problem(check, f"{tool} {failure}.", f"Install nothing before: {how_to_configure(tool.name)}")
+        return REPORT.problem(
+            check, f"{tool} {failure}.", f"Before you install anything: {how_to_configure(tool.name)}"
+        )
     return REPORT.problem(check, f"{tool} {failure}", trial.hint)
 
 

@@ -29,7 +29,7 @@ class Netrc(Tool):
         if setup.password is None or not setup.username:
             raise ConfigurationError(
                 "A netrc file holds the password itself, so that every program of yours can read it.",
-                hint="--embed-credentials says that this is what you want; with keyring you don't need it.",
+                hint="Pass --embed-credentials to write it anyway; with keyring you don't need it.",
             )
         credentials = Credentials(setup.username, setup.password, "netrc")
         path = self.paths(machine, scope)[0]

@@ -171,7 +171,7 @@ def _source(setup: Setup, packages: Sequence[str]) -> dict[str, Any]:
 def _put_into_project(text: str | None, setup: Setup) -> str:
     if not setup.proxies_public and not setup.packages:
         raise ConfigurationError(
-            "pdm needs the names of the packages on the index, and they are unknown.",
-            hint="Name them, or a pattern: --package 'acme-*'.",
+            "pdm needs the names of the packages on the index.",
+            hint="Pass them, or a pattern: --package 'acme-*'.",
         )
     return put_tables(text, "pdm", arrays={"tool.pdm.source": _source(setup, setup.packages)})

@@ -69,7 +69,8 @@ class Pip(Installer):
         if scope == "site":
             if not machine.environment.get("VIRTUAL_ENV"):
                 raise ConfigurationError(
-                    "No virtual environment is active (VIRTUAL_ENV is not set).", hint="Activate it, or --scope user."
+                    "No virtual environment is active (VIRTUAL_ENV is not set).",
+                    hint="Activate one, or pass --scope user.",
                 )
             return [Path(machine.environment["VIRTUAL_ENV"]) / name]
         if scope == "global":

@@ -92,7 +92,9 @@ class Pypirc(Tool):
         has_password = any(option == "password" for _, option, _, _, _ in found.options)
         if has_password and not examined.machine.is_windows and path.stat().st_mode & 0o077:
             yield REPORT.warning(
-                "pypirc-mode", f"{path} holds passwords, and others on this machine can read it.", f"chmod 600 {path}"
+                "pypirc-mode",
+                f"{path} contains passwords, and others on this machine can read it.",
+                f"chmod 600 {path}",
             )
         return None
 
@@ -111,7 +113,9 @@ def _report_place(tool: InstalledTool | None, own: Sequence[str], path: Path) ->
     elif own:
         yield REPORT.ok("twine", f"flit and hatch know this index as {own[0]!r}, from {path}.")
     elif tool is not None:
-        yield REPORT.note("twine", f"{tool} knows this index by its URL alone.", how_to_configure("pypirc"))
+        yield REPORT.note(
+            "twine", f"{tool} has no name for this index in .pypirc: pass its URL.", how_to_configure("pypirc")
+        )
 
 
 def _report_default(tool: InstalledTool, own: Sequence[str], examined: Examined) -> Iterator[Diagnosis]:
@@ -125,6 +129,6 @@ def _report_default(tool: InstalledTool, own: Sequence[str], examined: Examined)
     named = f"-r {own[0]}" if own else f"--repository-url {examined.setup.url}"
     yield REPORT.note(
         "twine-leak",
-        f"{tool} uploads to {place} when it is started without `{named}`.",
-        'The classifier "Private :: Do Not Upload" in a project keeps the public index from taking it.',
+        f"{tool} uploads to {place} unless you pass `{named}`.",
+        'The classifier "Private :: Do Not Upload" in a project makes the public index refuse it.',
     )

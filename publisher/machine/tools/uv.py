@@ -319,5 +319,7 @@ def _put_into_project(text: str | None, setup: Setup) -> str:
     sources = {name: {"index": setup.name} for name in setup.packages if canonicalize_name(name) not in known}
     tables: dict[str, Mapping[str, Any]] = {"tool.uv.sources": sources} if sources else {}
     if through_others := needed_through_others(standard_dependencies(document), setup.private_dependencies):
-        tables["dependency-groups"] = {setup.group: through_others}  # sources are heeded for what a project names
+        tables["dependency-groups"] = {
+            setup.group: through_others
+        }  # uv uses a source only for names that the project lists
     return put_tables(text, "uv", arrays={"tool.uv.index": index}, tables=tables)

@@ -1,1 +1,1 @@
-"""Accounts and who sends a request."""
+"""Accounts, and the identity behind a request."""

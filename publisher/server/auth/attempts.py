@@ -78,7 +78,7 @@ class Attempts:
             raise
 
     def failed(self, lane: Lane) -> float:
-        """Count a failed attempt and return how many seconds late it is to be answered."""
+        """Count a failed attempt and return the seconds by which to delay its answer."""
         failures = self.failures(lane) + 1
         self._note(lane, failures)
         return self._delay(failures - 1)

@@ -49,7 +49,7 @@ class _Proof:
 
 
 class _Hashing:
-    """Threads that hash, and the turns of those who wait for one."""
+    """Threads that hash passwords, and the queue for them."""
 
     def __init__(self, threads: int, limits: Limits) -> None:
         self.threads = ThreadPoolExecutor(threads, "passwords")
@@ -131,7 +131,7 @@ class Authenticator:
         now, stamp = time.monotonic(), self._storage.news.stamp
         if now >= self._next_look or stamp != self._stamp:
             self._stamp = stamp
-            with suppress(StorageError):  # what is known stays in use while the storage does not answer
+            with suppress(StorageError):  # known values stay in use while the storage does not answer
                 self._version = self._storage.known_version(self.users.key)
             self._next_look = now + LOOK_SHARE * (time.monotonic() - now)
         return self._accounts is not None and self._accounts.version == self._version

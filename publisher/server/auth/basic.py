@@ -22,7 +22,7 @@ def parse_basic(header: bytes) -> tuple[str, str]:
     try:
         decoded = text.decode("utf-8")
     except UnicodeDecodeError:
-        decoded = text.decode("latin-1")  # what clients sent before RFC 7617
+        decoded = text.decode("latin-1")  # as clients sent it before RFC 7617
     username, _, password = decoded.partition(":")
     return username, password
 

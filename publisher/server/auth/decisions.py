@@ -1,4 +1,4 @@
-"""Decisions of a moment ago: what was allowed is allowed again at once, until anything that it rested on changes."""
+"""Recent decisions: an allowed request is allowed again at once, until anything it depends on changes."""
 
 import hashlib
 import os
@@ -29,7 +29,7 @@ class Generation:
         return self._changes + self._news.stamp
 
     def advance(self) -> None:
-        """Have every decision made anew."""
+        """Forget all decisions."""
         self._changes += 1
 
 

@@ -1,4 +1,4 @@
-"""Refusals: who asks is not known, not proven, can't be found out now, or lacks a right."""
+"""Refusals: the sender is unknown, unproven, impossible to look up now, or lacks a right."""
 
 from publisher.server.auth.principal import Principal, PrincipalKind, Right
 from publisher.server.settings import CLIENT_NAME

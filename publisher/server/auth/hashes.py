@@ -12,7 +12,7 @@ COST = 12
 
 
 class Scheme(enum.StrEnum):
-    """The kind of an entry; everything that is none of the first is a locked account."""
+    """The kind of an entry; all but the known kinds are locked accounts."""
 
     BCRYPT = "bcrypt"
     APR1 = "apr1"

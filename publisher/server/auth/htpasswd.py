@@ -75,9 +75,7 @@ class Users:
             if self._starts_without and not self._had_accounts:
                 return LoadedAccounts(parse(b""), None, 0.0)
             self._warn_once("is missing")
-            raise AccountsUnavailableError(
-                "The index has no file with accounts just now; tell its administrator."
-            ) from None
+            raise AccountsUnavailableError("The index's accounts file is missing; tell its administrator.") from None
         except StorageError as error:
             self._warn_once(f"can't be used: {error.message}")
             raise AccountsUnavailableError from error
@@ -217,9 +215,9 @@ def create_file(path: Path) -> None:
             with suppress(ChangedError):
                 files.replace(path.name, b"", None)
     except OSError as error:
-        raise ConfigurationError(f"The htpasswd file {path} can't be made: {error.strerror or error}.") from error
+        raise ConfigurationError(f"The htpasswd file {path} can't be created: {error.strerror or error}.") from error
     except StorageError as error:
-        raise ConfigurationError(f"The htpasswd file {path} can't be made: {error.message}") from error
+        raise ConfigurationError(f"The htpasswd file {path} can't be created: {error.message}") from error
 
 
 __all__ = ["Change", "InvalidAccountError", "LoadedAccounts", "Users", "create_file"]

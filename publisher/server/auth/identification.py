@@ -65,7 +65,7 @@ class Identification:
             return self._access.principal(await self._authenticator.authenticate(header, address))
         verifier = next((each for each in self._verifiers if token.startswith(each.prefix)), None)
         if verifier is None:
-            raise CredentialsRefusedError("The token is not one of this index.")
+            raise CredentialsRefusedError("Not a token of this index.")
         found = await verifier.verify(token)
         if len(header) <= LIMITS.credentials:  # one with more has blanks, and could have other ones each time
             if len(self._tokens) >= REMEMBERED_TOKENS:

@@ -133,7 +133,7 @@ class Principal:
         return self.kind is PrincipalKind.ACCOUNT
 
     def as_record(self) -> Mapping[str, object]:
-        """Return who it is, for the audit trail; never a secret."""
+        """Return the identity for the audit trail; never a secret."""
         found: dict[str, object] = {"user": self.name, "kind": self.kind.value}
         if self.token is not None:
             found["token"] = self.token

@@ -17,8 +17,8 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 class JsonKind(Enum):
     """Kinds of values, by their words in messages."""
 
-    TEXT = "a text"
-    TEXTS = "a list of texts"
+    TEXT = "a string"
+    TEXTS = "a list of strings"
     FLAG = "true or false"
     NUMBER = "a number"
     TABLE = "an object"

@@ -106,7 +106,7 @@ class SupervisorLog:
         try:
             if select.select([], [self._descriptor], [], 0)[1]:
                 os.write(self._descriptor, _as_bytes([self._lines.popleft()]))
-        except OSError:  # a log that can't be written has no other place to say so
+        except OSError:  # there is no other place to report that the log can't be written
             return True
         finally:
             release(self._lock)

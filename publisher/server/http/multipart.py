@@ -123,7 +123,7 @@ class FormParser:
         self._size = 0
         if self._to_sink:
             if self.has_content:
-                raise HttpError(400, "The form has two files; upload each in a request of its own.")
+                raise HttpError(400, "The form has two files; upload each in its own request.")
             if not filename:
                 raise HttpError(400, "The part 'content' has no file name.")
             self.has_content = True

@@ -34,7 +34,7 @@ class CheckResult:
 
 
 def check_folder(source: FolderPackages, *, read_files: bool) -> CheckResult:
-    """Check a package folder, whose records are made anew where they are missing."""
+    """Check a package folder, and rebuild its missing records."""
     result = CheckResult()
     for project in _projects(source, result):
         if read_files:

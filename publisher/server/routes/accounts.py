@@ -69,7 +69,7 @@ class AccountRoutes:
         if found.get("service"):
             change = await self._change(lambda users, files: users.add_service(files, username))
         elif "password" not in found:
-            raise HttpError(422, "The JSON object needs the key 'password' with a text.")
+            raise HttpError(422, "The JSON object needs the key 'password' with a string.")
         else:
             change = await self._set_password(username, found["password"])
         if change is Change.CREATED:
@@ -127,14 +127,14 @@ class AccountRoutes:
         return json_response({"username": principal.name, "rights": _activities(principal), "grants": grants, **about})
 
     async def change_password(self, request: Request, _rest: str = "") -> Response:
-        """Change the password of the user who asks, proven by the one in use."""
+        """Change the sender's password, proven by the current one."""
         username = _user(request)
         change = await self._set_password(username, request.json["password"], new_name=False)
         await self._record(request, "password-changed", account=username)
         return json_response({"username": username, "status": change.value})
 
     async def set_own_password(self, request: Request, username: str, password: str) -> None:
-        """Change the password of a user who has just proven the one in use; raise HttpError 422 for a bad one."""
+        """Change the password of a user who has just proven the current one; raise HttpError 422 for a bad one."""
         await self._set_password(username, password, new_name=False)
         account = Principal(username, PrincipalKind.ACCOUNT, account=username)
         await self._audit.record(AuditEvent("password-changed", account, request.client))

@@ -199,7 +199,7 @@ class Authorization:
 
     async def confirm_upload(self, request: Request, project: str) -> bool:
         """
-        Decide anew about an upload that has arrived, as `require_upload` does.
+        Decide again about an upload that has arrived, as `require_upload` does.
 
         Meanwhile its sender may have lost the right, the token or the account, and someone else may have made the
         project.
@@ -331,7 +331,7 @@ def _of_session(request: Request) -> Principal:
 
 
 def _bears_token(request: Request) -> bool:
-    """Tell whether a request has a bearer token that is none of those that stand for accounts: the administrator's."""
+    """Tell whether a request has a bearer token that does not stand for an account: the administrator's."""
     header = request.headers.get(b"authorization", b"")
     return header[:7].lower() == b"bearer " and not header[7:].strip().startswith(b"pypi-publish")
 

@@ -1,4 +1,4 @@
-"""The index's own client: who may change it here, and the lines that install it from here."""
+"""The index's own client: the accounts that may change it, and the lines that install it."""
 
 from publisher.server.auth.principal import Principal, Right
 from publisher.server.http.messages import HttpError, Request

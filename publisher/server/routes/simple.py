@@ -105,7 +105,7 @@ class SimplePages:
             last = self._pages.get(key)
             if last is None or self._catalog.unavailable_reason is not None:
                 raise
-            return last.answer(request)  # its volume is busy for now: what was right before is better than nothing
+            return last.answer(request)  # its volume is busy: the last page is better than none
         page = self._recall(key, project.revision)
         if page is None:
             make = project_json if kind == JSON else project_html

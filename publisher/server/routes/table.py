@@ -240,7 +240,7 @@ def _trust_routes(to: Handlers) -> list[Route]:
         Route("-/trust/*", DELETE, Access.MANAGER, to.trust.remove),
         Route("_/oidc/audience", READ, Access.OPEN, to.oidc.audience),
         Route("_/oidc/mint-token", POST, Access.OPEN, to.oidc.mint),
-        Route("_/oidc/github/mint-token", POST, Access.OPEN, to.oidc.mint),  # what older clients call
+        Route("_/oidc/github/mint-token", POST, Access.OPEN, to.oidc.mint),  # older clients call it
         Route("_/oidc/burn-token", POST, Access.OPEN, to.oidc.burn),
         Route("-/tokens", READ, Access.MANAGER, to.tokens.list),
         Route("-/tokens", POST, Access.MANAGER, to.tokens.create, body=NEW_TOKEN),

@@ -63,7 +63,7 @@ def check_form(form: FormParser, distribution: DistName) -> None:
 
 
 def signature_of(form: FormParser) -> bytes | None:
-    """Return the signature that a form brings, None for none; raise HttpError 413 for one that is none."""
+    """Return the signature in a form, or None; raise HttpError 413 for one that is too long."""
     text = form.text("gpg_signature")
     if len(text) > LIMITS.signature:
         raise HttpError(413, f"The signature is longer than {LIMITS.signature} bytes.")

@@ -109,7 +109,7 @@ class UploadRoutes:
         length = _length(request)
         limit = self._settings.limits.upload_size
         if length is not None and length > limit + 16 * 2**20:
-            raise HttpError(413, f"The file is larger than the {limit} bytes that this index takes.")
+            raise HttpError(413, f"The file is larger than the {limit} bytes that this index accepts.")
         if request.header(b"content-type").partition(";")[0].strip().lower() == "application/x-www-form-urlencoded":
             return await self._answer_short_form(request)
         await self._changes.require_available()
@@ -227,7 +227,7 @@ class UploadRoutes:
         if await self._upstream.needs_claim(name):
             raise HttpError(
                 403,
-                f"The public project {name} was installed through this index, so that name may not be published here. "
+                f"The public project {name} was installed through this index, so that name can't be published here. "
                 f"An admin can allow it: pypi-publish projects claim {name}",
             )
 

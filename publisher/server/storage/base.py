@@ -186,7 +186,7 @@ class Storage(Protocol):
         """
 
     async def claim_once(self, name: str, value: str, seconds: float) -> str:
-        """Claim a name with a value, for at least so many seconds; return the value of the first who claimed it."""
+        """Claim a name with a value, for at least so many seconds; return the value of the first claim."""
 
     async def start(self) -> None:
         """Prepare for the first request."""

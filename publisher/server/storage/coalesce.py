@@ -9,7 +9,7 @@ _Result = TypeVar("_Result")
 
 
 class Coalesced(Generic[_Result]):
-    """Work that serves everybody who asked before it began; those who ask later get the next run."""
+    """Work whose run serves all requests made before it began; later ones get the next run."""
 
     def __init__(self, work: Callable[[], Awaitable[_Result]]) -> None:
         self._work = work

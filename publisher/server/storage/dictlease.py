@@ -95,7 +95,7 @@ class DictLeases:
         finally:
             if lease.kept_until is None:
                 await self._give_back(lease, local)
-            else:  # what was written under it is not durable yet: no other writer may write until it is
+            else:  # its changes are not durable yet: no other writer may write until they are
                 self._ending.add(task := asyncio.create_task(self._give_back(lease, local)))
                 task.add_done_callback(self._ending.discard)
 
@@ -111,7 +111,7 @@ class DictLeases:
             self._local = {key: lock for key, lock in self._local.items() if lock.locked()}
 
     async def _take(self, lease: "DictLease", deadline: float) -> int:
-        """Create the first entry that is to be had, and return its number."""
+        """Create the first free entry, and return its number."""
         number = int(await self._entries.get(f"lease/{lease.name}") or 0)
         seen: Any = None
         seen_at = time.monotonic()

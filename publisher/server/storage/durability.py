@@ -13,7 +13,7 @@ def write_failure(error: OSError) -> StorageError:
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return StorageFullError("The index has no space left; nothing was stored. Tell its administrator.")
     if is_read_only(error):
-        return StorageReadOnlyError("The index's package folder can only be read; nothing was stored.")
+        return StorageReadOnlyError("The index's package folder is read-only; nothing was stored.")
     _log.error("cannot write: %s", error)
     return StorageWriteError("The index can't write to its package folder; nothing was stored. Tell its administrator.")
 

@@ -172,7 +172,7 @@ class FileClaims:
         self._cleaned = float("-inf")
 
     async def claim(self, name: str, value: str, seconds: float) -> str:
-        """Claim a name for so many seconds; return the value of the first who claimed it."""
+        """Claim a name for so many seconds; return the value of the first claim."""
         files, marker = self._files(), hashlib.sha256(name.encode()).hexdigest()
         async with self._locks.hold(f"once {marker}", LEASE_PATIENCE):
             with suppress(AbsentError):
@@ -216,7 +216,7 @@ def make_folder(path: Path, root: Path) -> None:
 
 
 def missing_folders(path: Path, root: Path) -> list[Path]:
-    """Make a folder as `make_folder` does, and return the folders that are to be synced for it."""
+    """Make a folder as `make_folder` does, and return the folders to sync for it."""
     if path.is_dir():
         return []
     if path == root:

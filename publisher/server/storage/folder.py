@@ -185,7 +185,7 @@ class FolderFiles:
         return [line for line in found if line]
 
     def _read_new(self, key: str, seen: dict[str, int]) -> bytes:
-        """Return the lines that were not seen of a file; all of them when it was written anew."""
+        """Return the lines that were not seen of a file; all of them if it was rewritten."""
         start = seen.get(key, 0)
         data = self.read(key, max(start - 1, 0))
         if start and not data.startswith(b"\n"):
@@ -247,7 +247,7 @@ class FolderFiles:
     def _beside(self, final: Path, content: bytes | Path) -> Iterator[Path]:
         """Yield a complete and synced file on the disk of another; remains of it are removed in the end."""
         if isinstance(content, Path) and content.stat().st_dev == final.parent.stat().st_dev:
-            yield content  # written and synced by its owner, who removes it
+            yield content  # its owner writes, syncs and removes it
             return
         copies = self.root / COPIES
         make_folder(copies, self.root)

@@ -9,7 +9,7 @@ from publisher.files.atomic import sync_directory
 
 class GroupSync:
     """
-    Syncs paths before it returns to those who asked.
+    Syncs paths, many callers with one call of the system.
 
     Who comes while another thread syncs waits for its end, and is served together with all others who wait: a folder
     that many files came to is synced once for all of them.

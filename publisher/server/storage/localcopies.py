@@ -26,7 +26,7 @@ InThread = Callable[[Callable[[], Any]], Awaitable[Any]]
 
 
 class LocalCopies:
-    """One copy of each file, made once for all who ask for it at a time; the longest unused go first."""
+    """One copy of each file, made once for simultaneous requests; the least recently used are removed first."""
 
     def __init__(self, storage: Storage, in_thread: InThread, limit: int = COPIED_BYTES) -> None:
         self._storage = storage

@@ -65,7 +65,7 @@ class Catalog:
         with suppress(OSError):  # a folder that can only be read is served without records
             await self.workers.run(lambda: self.dot_folder.mkdir(exist_ok=True))
         await self._storage.start()
-        if not self._storage.shared:  # whose files are read after a reload only
+        if not self._storage.shared:  # its files are read only after a reload
             await self._snapshots.restore()
         await self._watch.rescan()
         await self.owned.start(self._contents.projects)
@@ -159,7 +159,7 @@ class Catalog:
         await self._watch.rescan()
 
     async def reread(self) -> None:
-        """Read all folders anew, whatever their times say."""
+        """Read all folders again, regardless of their times."""
         self._watch.distrust()
         await self._watch.rescan()
 
@@ -172,7 +172,7 @@ class Catalog:
             raise StorageUnavailableError
 
     async def find(self, name: str) -> Project | None:
-        """Return a project by its normalized name; before there is none, the folder is looked at."""
+        """Return a project by its normalized name; look at the folder before returning None."""
         await self.refresh()
         if self.project(name) is None:
             await self.look()

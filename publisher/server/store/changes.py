@@ -106,7 +106,7 @@ class ReleaseChanges:
                     existing = await self._existing(guessed.project, filename, metadata, since)
             if existing is None:
                 raise StorageUnavailableError
-            async with self._storage.writing(lease, since):  # what could not be made durable before is now
+            async with self._storage.writing(lease, since):  # includes earlier changes that could not be made durable
                 return existing
 
     def _stored_spelling(self, name: str, filename: str) -> str:
@@ -195,7 +195,7 @@ class ReleaseChanges:
             if error.settled is not None:
                 for each in held:
                     each.keep_until(error.settled)
-            # states and deletions are not taken back: they are what was wanted, and the next commit carries them
+            # states and deletions are not undone: they were intended, and the next commit includes them
             error.message += " It holds here, but may be lost. Look, and ask for it again if it is."
             raise
         finally:
@@ -224,7 +224,7 @@ class ReleaseChanges:
         deleted = self._records.state(files, upload.project).deleted if not self._settings.overwrite else ()
         if any(identity(each) == identity(upload.filename) for each in deleted):
             raise FileExistsConflictError(
-                f"File already exists: {upload.filename} was deleted from this index, and its name is not given again. "
+                f"File already exists: {upload.filename} was deleted from this index, and its name stays reserved. "
                 "Publish under a new version.",
             )
 

@@ -80,7 +80,7 @@ class FolderContents:
         gone = list(self._vanished_uploads(number, listings))
         for directory, came, went in differences(self.listings, listings):
             gone += [(directory, filename) for filename in went]
-            # what was there when the scan read the directory may be gone now
+            # a file that the scan found may be gone now
             removed = (
                 {each for each in came if number <= self._removed.get((directory, each), 0)} if self._removed else ()
             )
@@ -95,7 +95,7 @@ class FolderContents:
         return True
 
     def restore(self, snapshot: Snapshot) -> None:
-        """Begin with what an earlier process knew; the first scan brings it up to date."""
+        """Begin with the state of an earlier process; the first scan updates it."""
         for directory, places in snapshot.places.items():
             for name, filenames in places.items():
                 project = self.projects.get(name)
@@ -108,7 +108,7 @@ class FolderContents:
         self.unnoted |= self.projects.keys()
 
     def to_save(self) -> list[Project] | None:
-        """Return the projects for a snapshot; None while memory has what no scan has seen."""
+        """Return the projects for a snapshot; None while memory has changes that no scan has seen."""
         if self._removed or self._withheld or self._unlisted_uploads:
             return None
         return list(self.projects.values())

@@ -21,5 +21,5 @@ class FileTooLargeError(StoreError):
     """A file is larger than the index accepts; ``limit`` is in bytes."""
 
     def __init__(self, limit: int) -> None:
-        super().__init__(f"The file is larger than the {limit} bytes that this index takes.")
+        super().__init__(f"The file is larger than the {limit} bytes that this index accepts.")
         self.limit = limit

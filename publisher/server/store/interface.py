@@ -91,10 +91,10 @@ class PackageCatalog(Protocol):
         """Look for changes of other writers."""
 
     async def reread(self) -> None:
-        """Look at everything anew."""
+        """Scan everything again."""
 
     async def find(self, name: str) -> Project | None:
-        """Return a project by its normalized name; before there is none, it is looked for."""
+        """Return a project by its normalized name; look for it before returning None."""
 
     async def find_before_change(self, name: str, since: float | None = None) -> Project | None:
         """Return a project as it is once the changes of others, where there are any, were brought in."""

@@ -136,7 +136,7 @@ class OwnedNames:
             if new:
                 files = await both.enter_async_context(self._packages.writing())
                 works.append(partial(files.append, NAMES, state_lines(None, new)))
-                if self._packages.shared:  # whose changes are durable at the end of the block
+                if self._packages.shared:  # its changes are durable at the end of the block
                     await self._workers.run(works.pop())
                     await both.aclose()
             if unlisted and self._state is not None:

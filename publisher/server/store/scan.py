@@ -175,7 +175,7 @@ def _read_tree(path: str, known: Listings, above: frozenset[_Identity]) -> Itera
             continue  # it went away between the two looks
         except PermissionError:
             if below in known:
-                raise  # what was listed must not vanish
+                raise  # a listed file must not vanish
             _warn_unreadable(below)  # lost+found, say, which every ext4 disk has
 
 

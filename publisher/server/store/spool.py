@@ -139,7 +139,7 @@ class Spool:
             await writing
 
     def _store(self, block: memoryview) -> None:
-        """Write and hash a block, and let go of it, so that its memory may grow again."""
+        """Write and hash a block, and release it, so that its buffer may grow again."""
         descriptor = self._open_descriptor()
         with block:
             written = 0

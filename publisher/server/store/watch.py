@@ -104,7 +104,7 @@ class FolderWatch:
         self._next_check = 0.0
 
     async def rescan(self) -> None:
-        """Read the folders that changed; many who ask at a time share one scan."""
+        """Read the folders that changed; simultaneous callers share one scan."""
         await self._rescan()
 
     async def look(self, since: float | None = None) -> None:

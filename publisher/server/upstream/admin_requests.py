@@ -67,5 +67,5 @@ def _pinned(found: Mapping[str, Any]) -> PinnedPackage:
 def _text(found: Mapping[str, Any], key: str, default: str | None = None) -> str:
     value = found.get(key, default)
     if not isinstance(value, str) or len(value) > LIMITS.upstream.admin_text:
-        raise InvalidRequestError(f"The JSON object needs the key {key!r} with a text.")
+        raise InvalidRequestError(f"The JSON object needs the key {key!r} with a string.")
     return value

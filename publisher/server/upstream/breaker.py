@@ -67,7 +67,7 @@ class CircuitBreakers:
         """Return the breaker of a URL that may be asked; raise NotAskedError for one that may not."""
         breaker = self.of(url)
         if not breaker.allows():
-            raise NotAskedError(f"Upstream is not asked for a moment: {breaker.last_failure}")
+            raise NotAskedError(f"Upstream is paused after failures: {breaker.last_failure}")
         return breaker
 
 

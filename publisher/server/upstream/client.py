@@ -61,7 +61,7 @@ class FileReply:
             async for chunk in self._response.content.iter_any():
                 yield chunk
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise UpstreamUnavailableError(f"Upstream broke off: {_reason(error)}.") from error
+            raise UpstreamUnavailableError(f"The connection to upstream failed: {_reason(error)}.") from error
 
 
 class PublicResolver(aiohttp.ThreadedResolver):
@@ -121,7 +121,7 @@ class UpstreamClient:
             try:
                 body, packed = await self._body(response)
             except (aiohttp.ClientError, TimeoutError, OSError, zlib.error) as error:
-                raise UpstreamUnavailableError(f"Upstream broke off: {_reason(error)}.") from error
+                raise UpstreamUnavailableError(f"The connection to upstream failed: {_reason(error)}.") from error
             found = _MAX_AGE.search(response.headers.get("Cache-Control", ""))
             max_age = int(found[1]) if found else None
             return PageReply(200, str(response.url), body, response.headers.get("ETag", ""), max_age, packed)
@@ -174,7 +174,7 @@ class UpstreamClient:
                 raise UpstreamUnavailableError(f"Upstream's page is larger than {limit} bytes.")
             parts.append(part)
         if decompress and not decompress.eof:
-            raise UpstreamUnavailableError("Upstream's page is cut short.")
+            raise UpstreamUnavailableError("Upstream's page is incomplete.")
         return b"".join(parts), b"".join(packed) if decompress else None
 
     async def _session_for(self, source: UpstreamSource, url: str) -> aiohttp.ClientSession:
@@ -290,7 +290,7 @@ def _tls() -> ssl.SSLContext:
 def _reason(error: Any) -> str:
     if isinstance(error, TimeoutError | asyncio.TimeoutError):
         return "it did not answer in time"
-    if isinstance(error, aiohttp.ClientHttpProxyError):  # whose text has the proxy's URL, with its password
+    if isinstance(error, aiohttp.ClientHttpProxyError):  # its text has the proxy's URL, with the password
         return f"the proxy answered {error.status}"
     text = error.message if isinstance(error, aiohttp.ClientResponseError) else str(error)
     text = _TLS_OBJECT.sub("", mask_urls(text)) or type(error).__name__

@@ -46,7 +46,7 @@ def upstream_settings(choices: UpstreamChoices, environment: Mapping[str, str]) 
         return None
     if choices.fallback_url is not None:
         raise ConfigurationError(
-            "--upstream and --fallback-url exclude each other.",
+            "--upstream and --fallback-url can't be combined.",
             hint="--upstream passes packages on and caches them; --fallback-url redirects. Choose one.",
         )
     policy = read_policy(choices.policy) if choices.policy is not None else PolicyFile()

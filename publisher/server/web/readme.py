@@ -39,7 +39,7 @@ def _kind(content_type: str) -> tuple[str, str]:
 
 def _markdown(text: str, variant: str) -> str | None:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it says so where comrak is missing
+        warnings.simplefilter("ignore")  # it warns if comrak is missing
         from readme_renderer import markdown  # noqa: PLC0415, TID251 - a door to readme_renderer; imported by few
 
         names = {name.lower(): name for name in ("GFM", "CommonMark")}

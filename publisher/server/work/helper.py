@@ -20,7 +20,7 @@ _NICE = 10
 
 def main() -> None:
     """Answer until there was no request for a while, or the index is gone."""
-    for number in (signal.SIGINT, signal.SIGTERM):  # they are for the index, whose end is that of the requests
+    for number in (signal.SIGINT, signal.SIGTERM):  # the index handles them, and ends its helpers
         signal.signal(number, signal.SIG_IGN)
     _limit()
     waiting = select.poll()

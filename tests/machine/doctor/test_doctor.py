@@ -100,7 +100,7 @@ def test_the_only_login_names_the_index(logged_in: RunningIndex) -> None:
 
 
 def test_no_index_is_named() -> None:
-    _expect(_doctor(), 2, "named", DiagnosisLevel.PROBLEM, "No index is named", "--index-url")
+    _expect(_doctor(), 2, "named", DiagnosisLevel.PROBLEM, "No index URL is set", "--index-url")
 
 
 def test_the_url_is_none() -> None:
@@ -110,7 +110,7 @@ def test_the_url_is_none() -> None:
 def test_the_url_holds_a_password(logged_in: RunningIndex) -> None:
     url = logged_in.url.replace("://", "://hopper:hidden-secret@")
     done = _doctor("--index-url", url)
-    _expect(done, 4, "named", DiagnosisLevel.WARNING, "holds a password", logged_in.url)
+    _expect(done, 4, "named", DiagnosisLevel.WARNING, "contains a password", logged_in.url)
     assert "hidden-secret" not in done.everything
 
 
@@ -248,7 +248,7 @@ def test_an_open_index_needs_no_credentials() -> None:
     page = Answer(200, b'<a href="acme/">acme</a>', {"Content-Type": "text/html"})
     with answering(lambda request: page if request.path == "/simple/" else Answer(404)) as url:
         done = _doctor("--index-url", url)
-    _expect(done, 4, "found", DiagnosisLevel.NOTE, "shows its packages without")
+    _expect(done, 4, "found", DiagnosisLevel.NOTE, "can be read without")
     _expect(done, 4, "healthy", DiagnosisLevel.NOTE, "not an index of pypi-publish")
     _expect(done, 4, "backend", DiagnosisLevel.PROBLEM, "no keyring that can hold a password")
 
@@ -288,7 +288,7 @@ def test_the_password_was_changed_elsewhere(logged_in: RunningIndex) -> None:
 
 def test_a_password_without_a_user(index: RunningIndex, keyring_chain: Path) -> None:
     done = _doctor(env={"PYPI_PUBLISH_PASSWORD": "x"})
-    _expect(done, 4, "found", DiagnosisLevel.PROBLEM, "PYPI_PUBLISH_PASSWORD is set, and no user name is")
+    _expect(done, 4, "found", DiagnosisLevel.PROBLEM, "PYPI_PUBLISH_PASSWORD is set, but no user name")
     assert index.url
     assert not keyring_chain.exists()
 
@@ -320,8 +320,8 @@ def test_netrc_is_broken(logged_in: RunningIndex) -> None:
 @pytest.mark.parametrize(
     ("rights", "verdict", "words"),
     [
-        (["list"], DiagnosisLevel.PROBLEM, "and not download"),
-        (["download", "list"], DiagnosisLevel.NOTE, "install, and not publish"),
+        (["list"], DiagnosisLevel.PROBLEM, "but not download"),
+        (["download", "list"], DiagnosisLevel.NOTE, "install, but not publish"),
     ],
 )
 def test_rights_that_are_missing(keyring_file: Path, rights: list[str], verdict: DiagnosisLevel, words: str) -> None:
@@ -409,7 +409,7 @@ def test_a_keyring_without_the_plug_in_needs_the_name(logged_in: RunningIndex, t
     script = f"#!{sys.executable}\nimport keyring, keyring.cli, keyrings.alt.file as alternative\n"
     script += "keyring.set_keyring(alternative.PlaintextKeyring())\nkeyring.cli.main()\n"
     done = _doctor(env=_path_with(tmp_path / "bin", script))
-    _expect(done, 4, "command", DiagnosisLevel.WARNING, "only for tools that give the user name", "plug-in")
+    _expect(done, 4, "command", DiagnosisLevel.WARNING, "only for tools that send the user name", "plug-in")
     assert logged_in.url
 
 
@@ -421,7 +421,7 @@ def test_a_keyring_without_the_plug_in_knows_the_stored_names_alone(
     script = f'#!/bin/sh\nPYPI_PUBLISH_DEMO_KEYRING="{keyring_file}" exec "{sys.executable}" -m keyring "$@"\n'
     done = _doctor(env=_path_with(tmp_path / "bin", script))
     _expect(done, 0, "command", DiagnosisLevel.OK, "finds the password too")
-    _expect(done, 0, "plug-in", DiagnosisLevel.NOTE, "lacks our plug-in", "PYTHON_KEYRING_BACKEND")
+    _expect(done, 0, "plug-in", DiagnosisLevel.NOTE, "lacks the plug-in", "PYTHON_KEYRING_BACKEND")
 
 
 _PROJECTS: dict[str, tuple[str, DiagnosisLevel, str, str]] = {
@@ -437,7 +437,7 @@ _PROJECTS: dict[str, tuple[str, DiagnosisLevel, str, str]] = {
         "[build-system]\nrequires=[]\n[tool.pypi-publish]\nindex-url = 'https://a:hidden@acme.invalid/'\n",
         DiagnosisLevel.PROBLEM,
         "secret",
-        "everybody who reads the repository",
+        "everyone with access to the repository",
     ),
     "no backend": (
         "[project]\nname = 'acme'\nversion = '1'\n",

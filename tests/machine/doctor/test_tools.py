@@ -147,7 +147,7 @@ def test_poetry_and_pdm_are_tried_in_a_project(
     for tool, name in ((Poetry(), "poetry"), (Pdm(), "pdm")):
         findings, known = _examine(tool, tmp_path, own_index.url, CANDIDATE)
         assert known is True
-        assert "gets widgets 1.1.0 from here" in _told(findings, f"{name}-trial"), findings
+        assert "gets widgets 1.1.0 from this index" in _told(findings, f"{name}-trial"), findings
         assert not _told(findings, f"{name}-leak")
 
 
@@ -295,7 +295,7 @@ def test_a_uv_that_only_projects_configure(own_index: RunningIndex, tmp_path: Pa
     findings, known = _examine(Uv(), tmp_path, own_index.url, CANDIDATE)
     assert known is True
     assert "from each project that names it" in _told(findings, "uv")
-    assert "gets widgets 1.1.0 from here" in _told(findings, "uv-trial")
+    assert "gets widgets 1.1.0 from this index" in _told(findings, "uv-trial")
     assert keyring_chain.exists()
 
 
@@ -351,7 +351,7 @@ def test_pdm_that_is_pointed_here_for_all_projects(tmp_path: Path, monkeypatch: 
 
 def test_pypirc_is_read_as_twine_reads_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _stand_in(tmp_path, "twine", "echo 'twine version 7.0.0 (keyring: 25.7.0)'", monkeypatch)
-    assert "by its URL alone" in _told(_examine(Pypirc(), tmp_path)[0], "twine")
+    assert "has no name for this index" in _told(_examine(Pypirc(), tmp_path)[0], "twine")
     file = _home(".pypirc", f"[acme]\nrepository = {ACME}legacy/\nusername = ada\npassword = x\n", 0o644)
     findings, _ = _examine(Pypirc(), tmp_path)
     assert "twine 7.0.0 knows this index as 'acme', and so do flit and hatch" in _told(findings, "twine")
@@ -366,11 +366,9 @@ def test_twines_default_index_is_reported(tmp_path: Path, monkeypatch: pytest.Mo
     def told() -> str:
         return _told(_examine(Pypirc(), tmp_path)[0], "twine-leak")
 
-    assert (
-        f"note: twine 7.0.0 uploads to the public index when it is started without `--repository-url {ACME}`" in told()
-    )
+    assert f"note: twine 7.0.0 uploads to the public index unless you pass `--repository-url {ACME}`" in told()
     _home(".pypirc", f"[acme]\nrepository = {ACME}\n")
-    assert "the public index when it is started without `-r acme`" in told()
+    assert "the public index unless you pass `-r acme`" in told()
     monkeypatch.setenv("TWINE_REPOSITORY", "other")
     assert "uploads to 'other' when" in told()
     monkeypatch.setenv("TWINE_REPOSITORY", "acme")

@@ -53,7 +53,7 @@ def names(client: Client) -> list[str]:
         ("[users.ada\n", 1, "not valid TOML"),
         ('x = 1\n[user.ada]\n"*" = "reader"\n', 1, "unknown table 'x'"),
         ('\n[users.ada]\n"ac me" = "reader"\n', 3, "not a project name or pattern"),
-        ('[groups.web]\nmembers = "ada"\n', 2, "a list of texts"),
+        ('[groups.web]\nmembers = "ada"\n', 2, "a list of strings"),
         ('[groups.web]\nmember = ["ada"]\n', 2, "unknown key 'member'"),
         ('[anonymous]\nprojects = ["a", "b/c"]\n', 2, "not a project name"),
         ('[users]\nada = "admin"\n', 2, "must be a table"),

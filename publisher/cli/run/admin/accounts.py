@@ -101,7 +101,7 @@ def _open(place: AccountsArgs) -> Iterator[AccountEditor]:
     named = place.admin_url or project_config([Path()]).index_url
     if not named:
         raise ConfigurationError(
-            "No index is named.", hint="Give --admin-url URL, set PYPI_PUBLISH_ADMIN_URL, or give --htpasswd FILE."
+            "No index URL is set.", hint="Pass --admin-url URL, set PYPI_PUBLISH_ADMIN_URL, or pass --htpasswd FILE."
         )
     index = admin_url(named)
     admin = AccountAdmin(index, find_token(index, os.environ))
@@ -123,13 +123,13 @@ def _accounts_in(path: Path) -> AccountEditor:
 
 def _new_password(username: str, *, generate: bool, password_stdin: bool) -> Secret:
     if generate and password_stdin:
-        raise click.UsageError("--generate and --password-stdin exclude each other.")
+        raise click.UsageError("--generate and --password-stdin can't be combined.")
     if generate:
         return generate_password()
     if password_stdin:
         return read_secret("--password-stdin")
     if not can_ask():
-        raise click.UsageError("There is no terminal to ask for the password on: give --generate or --password-stdin.")
+        raise click.UsageError("There is no terminal to ask for the password: pass --generate or --password-stdin.")
     return Secret(
         click.prompt(f"New password of {username}", hide_input=True, confirmation_prompt="The same again", err=True)
     )

@@ -21,7 +21,7 @@ def require_bucket_url(url: str) -> str:
         raise click.BadParameter(f"{url!r}: expected s3://BUCKET/PREFIX, gs://... or az://....", param_hint="--storage")
     if find_spec("obstore") is None:
         raise ConfigurationError(
-            "What reads buckets is not installed.", hint=f"uv tool install {own_requirement('server,bucket')}"
+            "The library for buckets is not installed.", hint=f"uv tool install {own_requirement('server,bucket')}"
         )
     return url.rstrip("/")
 
@@ -35,13 +35,13 @@ def require_nothing_else(args: ServeArgs) -> bool:
     given = click.get_current_context().get_parameter_source
     default = click.core.ParameterSource.DEFAULT
     if given("root") is not default:
-        raise click.UsageError("--root and --storage name two places for the packages: give one of them.")
+        raise click.UsageError("--root and --storage can't be combined: both name the place of the packages.")
     if given("htpasswd") is default:
         return False
     if not args.htpasswd.is_file():
         raise click.UsageError(
-            f"With --storage, accounts are in the bucket. --htpasswd can name a file that is only read, and "
-            f"{args.htpasswd} is none."
+            f"With --storage, --htpasswd must name an existing file, which is only read: "
+            f"{args.htpasswd} does not exist."
         )
     return True
 

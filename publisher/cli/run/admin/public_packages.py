@@ -138,7 +138,7 @@ def _open(place: PublicPackagesArgs, *, cache_alone: bool = False) -> Iterator[P
     named = place.admin_url or project_config([Path()]).index_url
     if not named:
         raise ConfigurationError(
-            "No index is named.", hint="Give --admin-url URL, set PYPI_PUBLISH_ADMIN_URL, or give --root DIR."
+            "No index URL is set.", hint="Pass --admin-url URL, set PYPI_PUBLISH_ADMIN_URL, or pass --root DIR."
         )
     index = admin_url(named)
     client = PublicPackagesClient(index, find_token(index, os.environ))

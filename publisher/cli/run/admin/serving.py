@@ -105,7 +105,9 @@ def _settings(args: ServeArgs, rights: frozenset[Activity]) -> ServerSettings:
         try:
             root.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise ConfigurationError(f"The package folder {root} can't be made: {error.strerror or error}.") from error
+            raise ConfigurationError(
+                f"The package folder {root} can't be created: {error.strerror or error}."
+            ) from error
     if rights:
         if not args.htpasswd.exists():
             current_output().say(

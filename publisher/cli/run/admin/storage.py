@@ -27,7 +27,7 @@ def confirm_loss(place: StorageArgs) -> None:
         finally:
             admin.close()
     else:
-        raise ConfigurationError("No index is named.", hint="Give --root DIR, or --admin-url URL of a running index.")
+        raise ConfigurationError("No index URL is set.", hint="Pass --root DIR, or --admin-url URL of a running index.")
     output = current_output()
     output.say(f"The loss is confirmed; {names} names stay owned by the index.")
     if output.as_json:

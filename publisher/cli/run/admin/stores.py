@@ -46,7 +46,7 @@ def copy_store(source: Place, target: Place) -> None:
         result = copy_index(_source(source), _target(target), output.line)
     except (StorageError, OSError) as error:
         raise IndexUnavailableError(
-            f"The copy stopped: {error}", hint="Run the command again; it goes on where it was."
+            f"The copy stopped: {error}", hint="Run the command again; it continues."
         ) from error
     output.say(f"Copied {result.copied} files to {target[0]}; {result.present} were there already.")
     if result.accounts is None:
@@ -109,7 +109,7 @@ def _target(place: Place) -> "BucketTarget | FolderPackages":
     try:
         Path(place[0]).mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigurationError(f"The folder {place[0]} can't be made: {error.strerror or error}.") from error
+        raise ConfigurationError(f"The folder {place[0]} can't be created: {error.strerror or error}.") from error
     return _folder(place)
 
 
@@ -126,5 +126,5 @@ def _require_server() -> None:
         )
     if find_spec("obstore") is None:
         raise ConfigurationError(
-            "What reads buckets is not installed.", hint=f"uv tool install {own_requirement('server,bucket')}"
+            "The library for buckets is not installed.", hint=f"uv tool install {own_requirement('server,bucket')}"
         )

@@ -76,7 +76,7 @@ def opened(place: PublicPackagesArgs) -> Iterator[PublicPackagesHere]:
         )
     )
     if settings is None:
-        raise ConfigurationError("No upstream is named.", hint="Give --upstream public, as for serve.")
+        raise ConfigurationError("No upstream is set.", hint="Pass --upstream public, as for serve.")
     with asyncio.Runner() as runner:
         start, stop, requests, credentials = runner.run(_parts(place, settings))
         runner.run(start())

@@ -18,7 +18,7 @@ from publisher.server.storage.base import Files, Storage
 from publisher.server.storage.errors import AbsentError, ChangedError
 
 NEW_FILE = """\
-# Who may do what on this index. Changes hold within seconds; an invalid file leaves the last valid one in force.
+# Rights on this index. Changes take effect within seconds; an invalid file leaves the last valid one in force.
 
 [everyone]
 # Every account has this role, as on an index without this file: narrow it once people have roles of their own.

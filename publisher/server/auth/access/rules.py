@@ -156,7 +156,7 @@ class _Reader:
     def _texts(self, place: Place) -> list[str]:
         found = self._value(place) or []
         if not isinstance(found, list) or not all(isinstance(each, str) for each in found):
-            raise self._error(place, f"{place[-1]!r} must be a list of texts")
+            raise self._error(place, f"{place[-1]!r} must be a list of strings")
         return found
 
     def _error(self, place: Place, problem: str) -> InvalidAccessError:

@@ -1,4 +1,4 @@
-"""Failed logins, in sum: one event a minute for each account and address."""
+"""Failed logins, counted: one event a minute for each account and address."""
 
 import asyncio
 import logging

@@ -93,7 +93,7 @@ class Exchange:
             try:
                 publisher.check(claims)
             except ClaimMismatchError as error:
-                if publisher.kind != "oidc":  # whose rules may name what is no business of the sender
+                if publisher.kind != "oidc":  # rules of other kinds may contain secrets
                     reasons.append(f"{publisher.name}: {error}")
                 continue
             if publisher.voucher is None or await self._parts.vouchers.principal(publisher.voucher) is not None:

@@ -33,7 +33,7 @@ class PublicKey:
 
 @dataclass(frozen=True)
 class UnverifiedJwt:
-    """The parts of a token that say whom to ask for the key; nothing of it is proven."""
+    """The unverified parts of a token that select the issuer and the key."""
 
     key_id: str
     algorithm: str

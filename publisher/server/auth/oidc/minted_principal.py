@@ -1,4 +1,4 @@
-"""The sender of a request with a minted token: the rights of its publishers, within those of the ones who vouch."""
+"""The sender of a request with a minted token: the rights of its publishers, within those of the vouching accounts."""
 
 from collections.abc import Collection
 from dataclasses import dataclass

@@ -60,7 +60,7 @@ class SessionKeys:
         return await self._copy.get(_RECENT)
 
     async def signing_key(self) -> SessionKey:
-        """Return the key that signs, which is made where there is none, or an old one; durable when this returns."""
+        """Return the key that signs, durable; create it first if there is none or an old one."""
         state = await self.state()
         if not state.keys or time.time() - state.keys[0].made > KEY_AGE:
             state = await self._change(_with_new_key)

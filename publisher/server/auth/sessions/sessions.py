@@ -1,4 +1,4 @@
-"""Sessions: a signed statement of who signed in and when, which ends with the password, the account, or on request."""
+"""Sessions: a signed account and sign-in time; a session ends with the password, the account, or on request."""
 
 import base64
 import binascii

@@ -37,5 +37,5 @@ class JsonPage:
         """Answer below ``pypi/``, where nothing else is."""
         name, _, below = rest.partition("/")
         if below.rstrip("/") != "json":
-            raise HttpError(404, "Below /pypi/ this index has /pypi/NAME/json alone.")
+            raise HttpError(404, "Below /pypi/ this index has only /pypi/NAME/json.")
         return await self.answer(request, name)

@@ -1,4 +1,4 @@
-"""pypiserver, mounted behind our routes with our store as its backend; who may ask was decided in front of it."""
+"""pypiserver, mounted behind our routes with our store as its backend; requests are authorized before they reach it."""
 
 import argparse
 import asyncio

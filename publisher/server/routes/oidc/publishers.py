@@ -1,4 +1,4 @@
-"""Administration of trusted publishers at ``/-/trust``, by admins and by those who manage the projects."""
+"""Administration of trusted publishers at ``/-/trust``, by admins and by accounts that manage the projects."""
 
 from typing import Any
 

@@ -63,7 +63,7 @@ class PublicAdminRoutes:
         except InvalidRequestError as error:
             raise HttpError(422, str(error)) from error
         except UnknownRequestError:
-            raise HttpError(404, "There is no such request about public packages.") from None
+            raise HttpError(404, "Unknown request about public packages.") from None
 
 
 def event_of(path: str, done: Mapping[str, Any], who: Principal, address: str = "") -> AuditEvent | None:

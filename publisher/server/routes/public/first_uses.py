@@ -22,7 +22,7 @@ class FirstUses:
         self._recording: asyncio.Task[None] | None = None
 
     def note(self, request: Request, project: str, upstream: str) -> None:
-        """Note who was the first to be passed on a public project; it is written a few seconds later."""
+        """Note the account that first got a public project; the record is written a few seconds later."""
         event = AuditEvent(
             "public-project-used", principal_of(request), request.client, project, details={"upstream": upstream}
         )

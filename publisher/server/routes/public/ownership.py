@@ -17,7 +17,7 @@ TRUSTED_SHARED = 1.0
 
 
 class CatalogOwnership:
-    """Finds out who owns a name, and remembers for a moment that it is not this index."""
+    """Finds out whether this index owns a name, and remembers for a moment that it does not."""
 
     def __init__(self, settings: ServerSettings, catalog: PackageCatalog) -> None:
         self._reserved = settings.never_public

@@ -91,7 +91,7 @@ class PublicRoutes:
                     return await self._stored(request, path, found, opened)
                 opened = await self._upstream.open(found)
         if isinstance(opened, StoredPublicFile):
-            raise HttpError(503, "The file left the cache just now; try again.", [(b"retry-after", b"1")])
+            raise HttpError(503, "The file was just removed from the cache; try again.", [(b"retry-after", b"1")])
         if isinstance(opened, bytes):
             headers = _headers(key_of(found.file), content_type(filename))
             if len(opened) > self._upstream.settings.limits.kept_file:

@@ -1,4 +1,4 @@
-"""The facts of projects that authorization needs: who maintains them, and which names are public."""
+"""The facts of projects that authorization needs: their maintainers, and the public names."""
 
 from publisher.server.routes.public.ownership import CatalogOwnership
 from publisher.server.store.interface import PackageCatalog

@@ -1,4 +1,4 @@
-"""Oversight of changes: who may make one, and its entry in the audit trail before it is acknowledged."""
+"""Oversight of changes: the right to make one, and its entry in the audit trail before it is acknowledged."""
 
 from typing import Any
 

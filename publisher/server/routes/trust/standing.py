@@ -74,5 +74,5 @@ class Standing:
 
 
 def vouched_by(publisher: Publisher) -> str:
-    """Return the words for who vouches for a publisher."""
+    """Return the words for the account that vouches for a publisher."""
     return publisher.voucher if publisher.voucher is not None else ADMIN_TOKEN.name

@@ -102,10 +102,10 @@ class TokenRoutes:
         return json_response({"name": name, "owner": owner, "status": "revoked"})
 
     async def _owner(self, principal: Principal, named: str) -> str:
-        """Return whose token is to be made; raise HttpError 403 for one that the sender may not make."""
+        """Return the owner of a new token; raise HttpError 403 if the sender may not create it."""
         if not named or named == principal.name:
             if principal.kind is PrincipalKind.ADMIN_TOKEN:
-                raise HttpError(422, "Name the service account that is to own the token: --for NAME.")
+                raise HttpError(422, "Name the service account that will own the token: --for NAME.")
             return principal.name
         if not principal.may(Right.ADMIN):
             raise HttpError(403, "Only an admin creates tokens for service accounts.")

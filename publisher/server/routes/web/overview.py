@@ -154,7 +154,7 @@ class Overviews:
             needed = dependency(text)
             if needed is not None:
                 place = self._dependents.setdefault(needed.normalized, {})
-                if entry.name not in place or not needed.extra:  # what is always needed says more than an extra
+                if entry.name not in place or not needed.extra:  # a requirement without an extra is more important
                     place[entry.name] = Dependent(entry.name, entry.version, needed.specifier, needed.extra)
         self.generation += 1
 

@@ -49,7 +49,7 @@ class Site:
         self, request: Request, template: str, key: Hashable, values: Callable[[], Values], status: int = 200
     ) -> Response:
         """
-        Return a page; it is made anew when its ``key`` is another one than before.
+        Return a page; it is rendered again when its ``key`` has changed.
 
         ``values`` is called in a thread, and so is the template.
         """

@@ -194,7 +194,7 @@ class Objects:
         try:
             with _writing():
                 result = obstore.put(self._store, path, data, mode=mode, attributes=cast("Any", {_WRITER: token}))
-        except (ExistsError, ChangedError) as error:  # maybe by ours, whose answer was lost before it was sent again
+        except (ExistsError, ChangedError) as error:  # maybe by our own request, sent again after its answer was lost
             found = self._own(key, token)
             if found is None:
                 raise ChangedError from error

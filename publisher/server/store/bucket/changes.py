@@ -187,7 +187,7 @@ class BucketChanges:
                 )
         elif not self._overwrite and any(identity(each) == identity(filename) for each in record.deleted):
             raise FileExistsConflictError(
-                f"File already exists: {filename} was deleted from this index, and its name is not given again. "
+                f"File already exists: {filename} was deleted from this index, and its name stays reserved. "
                 "Publish under a new version.",
             )
         return None

@@ -17,7 +17,7 @@ COPIES = 4
 
 
 class BucketCopies:
-    """Makes a copy for each who needs one, a few at a time, and removes it afterwards."""
+    """Makes a copy for each use, a few at a time, and removes it afterwards."""
 
     def __init__(self, objects: Objects, workers: Workers) -> None:
         self._objects = objects

@@ -90,7 +90,7 @@ class BucketOwnedNames:
             return None
         listed = await self._listed(self._state)
         names = {name for name, _ in await self._workers.run(lambda: list(self._records.versions()))}
-        for name in listed.names - names:  # an empty record is what makes a name owned here
+        for name in listed.names - names:  # an empty record makes the index own the name
             await self._records.change(name, lambda _: True)
         await self._append(self._state, self._identifier, names | listed.names)
         self._checked = float("-inf")

@@ -88,7 +88,7 @@ def write_snapshot(path: Path, data: bytes) -> None:
 
 def read_snapshot(path: Path) -> Snapshot | None:
     """
-    Return a snapshot, None where there is none that is whole.
+    Return a complete snapshot, or None.
 
     Its directories are compared by their identity and the time of their last change, which no program can set. A
     directory that differs is marked as too recent to trust, so that it is read again.

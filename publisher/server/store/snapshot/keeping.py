@@ -16,7 +16,7 @@ LEAST = 10_000
 
 
 class SnapshotKeeper:
-    """Writes what is known once all of it has records, in the background."""
+    """Writes a snapshot in the background once every project has a record."""
 
     def __init__(self, path: Path, contents: FolderContents, workers: Workers) -> None:
         self._path = path

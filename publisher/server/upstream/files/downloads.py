@@ -1,4 +1,4 @@
-"""Downloads from upstream: one for everybody who asks, readable while it runs, stored when its digests are right."""
+"""Downloads from upstream: one for all requests, readable while it runs, stored when its digests are right."""
 
 import asyncio
 import os

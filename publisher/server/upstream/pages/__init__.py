@@ -1,1 +1,1 @@
-"""Public projects' pages: read, kept, refreshed, and written anew."""
+"""Public projects' pages: read, cached, refreshed, and rendered."""

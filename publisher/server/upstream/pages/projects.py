@@ -104,7 +104,7 @@ class ProjectPages:
         await self._ask(name, source)
 
     async def _ask(self, name: str, source: UpstreamSource) -> None:
-        """Ask upstream together with everybody who asks now."""
+        """Share one request to upstream with all current callers."""
         flight = self._flights.get(name) or self._start(name, source)
         try:
             async with asyncio.timeout(self._limits.first_page):
@@ -116,7 +116,7 @@ class ProjectPages:
             raise UpstreamUnavailableError(f"Upstream's answer for {name} could not be kept.")
 
     async def parsed(self, name: str, source: UpstreamSource) -> tuple[PageState, ParsedPage]:
-        """Return a page as upstream sent it; one whose stored body is damaged is fetched anew; raises as `get`."""
+        """Return a page as upstream sent it; if its stored body is damaged, fetch it again; raises as `get`."""
         state = await self.get(name, source)
         found = await self._parsed(state)
         if found is None:
@@ -325,7 +325,7 @@ class ProjectPages:
             self._bound_unsaved(state)
 
     def _bound_unsaved(self, state: PageState) -> None:
-        """Drop the oldest bodies that could not be stored; their pages are fetched anew."""
+        """Drop the oldest bodies that could not be stored; their pages are fetched again."""
         self._unsaved[state.name] = state
         self._unsaved.move_to_end(state.name)
         while len(self._unsaved) > 1 and self._unsaved_size() > self._limits.unsaved_pages:

@@ -205,4 +205,4 @@ def _matches(specifiers: SpecifierSet | None, text: str, version: str) -> bool:
     try:
         return specifiers is not None and Version(version) in specifiers
     except InvalidVersion:
-        return not text.startswith("==") or text == f"=={version}"  # what is no version is in every range
+        return not text.startswith("==") or text == f"=={version}"  # an invalid version is in every range

@@ -37,7 +37,7 @@ class Allowance:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A public name that may be published here: who allowed it, when, and the public project that it hides."""
+    """A public name that may be published here: its admin, the time, and the public project that it hides."""
 
     name: str
     hides: str

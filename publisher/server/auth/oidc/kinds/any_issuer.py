@@ -23,7 +23,7 @@ def check_settings(given: Mapping[str, Any]) -> dict[str, Any]:
     for name in rules:
         setting({"claim": name}, "claim", r"[\w.:/-]+")
         if name in _RESERVED:
-            raise InvalidPublisherError(f"The claim {name} is checked in any case.")
+            raise InvalidPublisherError(f"The claim {name} is always checked.")
         found[name] = setting(rules, name)
         if not found[name].strip("*"):
             raise InvalidPublisherError(f"The rule for the claim {name} matches every value.")

@@ -35,7 +35,7 @@ class ReleaseForms:
         name, _, version = rest.partition("/")
         if place != "projects" or not is_name(name) or name != normalize(name):
             raise HttpError(404, "This index has no such page.")
-        await self._api.get(request, f"{name}/json")  # which refuses those who may not read it
+        await self._api.get(request, f"{name}/json")  # refuses accounts that may not read it
         project = await self._site.catalog.find(name)
         releases = await self._site.releases.of(project) if project is not None else []
         release = next((each for each in releases if same_version(each.version, version)), None)
