@@ -202,9 +202,9 @@ def test_an_index_that_drips_ends(part: str, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(http, "TIMEOUT", (5.0, 0.1))
     monkeypatch.setattr(waiting, "_AGAIN_AFTER", 0.05)
     with dripping(part) as url, closing(http.IndexSession(url)) as session:
-        with pytest.raises(IndexUnavailableError, match="did not end its answer"):
+        with pytest.raises(IndexUnavailableError, match="did not finish its answer"):
             session.get(url)
-        with pytest.raises(IndexUnavailableError, match="did not end its answer"):
+        with pytest.raises(IndexUnavailableError, match="did not finish its answer"):
             session.probe(url, "*/*")
 
 

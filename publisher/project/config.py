@@ -49,11 +49,11 @@ def _switches(value: Any) -> bool:
 
 
 _KEYS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
-    "index-url": (_text, "a text"),
-    "username": (_text, "a text"),
+    "index-url": (_text, "a string"),
+    "username": (_text, "a string"),
     "require-tag": (_flag, "true or false"),
     "skip-existing": (_flag, "true or false"),
-    "tag-prefix": (_text, "a text"),
+    "tag-prefix": (_text, "a string"),
     "trusted-publishing": (_mode, "auto, always or never"),
     "packages": (_texts, "a list of folders and patterns"),
     "check": (_switches, "a table with `ignore`, a table of codes and reasons"),
@@ -65,7 +65,7 @@ def read_project_config(project: Path) -> ProjectConfig:
     Return the configuration in a project's pyproject.toml; an empty one without file or table.
 
     Raises ConfigurationError when the file can't be read or is not valid TOML, when the table has an unknown key or a
-    value of the wrong type, and when it holds a password.
+    value of the wrong type, and when it contains a password.
     """
     path = project / FILENAME
     table = read_pyproject(project).get("tool", {})
@@ -83,7 +83,7 @@ def read_project_config(project: Path) -> ProjectConfig:
 def _check_key(path: Path, key: str, value: Any) -> None:
     if key == "password":
         raise ConfigurationError(
-            f"{path}: [{TABLE}] holds a password, which everyone with access to the repository can read.",
+            f"{path}: [{TABLE}] contains a password, which everyone with access to the repository can read.",
             hint="Remove it, change it on the index, and use `pypi-publish login` or PYPI_PUBLISH_PASSWORD.",
             path=path,
         )

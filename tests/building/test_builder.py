@@ -73,7 +73,7 @@ def test_a_folder_without_a_project_is_told(tmp_path: Path) -> None:
 def test_an_output_folder_that_can_not_be_written_loses_nothing(tmp_path: Path) -> None:
     project = make_project(tmp_path / "project")
     (tmp_path / "out").touch()
-    with pytest.raises(BuildFailedError, match="could not be put into"):
+    with pytest.raises(BuildFailedError, match="could not be moved to"):
         build_project(project, tmp_path / "out", QUICK)
 
 

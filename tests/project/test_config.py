@@ -26,9 +26,9 @@ def test_no_table_and_no_file_say_nothing(tmp_path: Path) -> None:
     ("table", "message"),
     [
         ('index_url = "https://a.example/"', "unknown key 'index_url'"),
-        ("index-url = 1", "must be a text"),
+        ("index-url = 1", "must be a string"),
         ('skip-existing = "yes"', "must be true or false"),
-        ('password = "secret"', "holds a password"),
+        ('password = "secret"', "contains a password"),
     ],
 )
 def test_a_wrong_table_is_refused(tmp_path: Path, table: str, message: str) -> None:

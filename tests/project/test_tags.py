@@ -48,7 +48,7 @@ def test_a_prefix_stands_before_the_version(tag: str) -> None:
 
 @pytest.mark.parametrize("tag", ["v1.2.3", "1.2.3", "release-", "release-next", "acme-release-1.2.3"])
 def test_a_tag_without_the_prefix_is_refused(tag: str) -> None:
-    with pytest.raises(CheckFailedError, match="behind the prefix 'release-'"):
+    with pytest.raises(CheckFailedError, match="after the prefix 'release-'"):
         parse_tag(tag, "release-")
 
 

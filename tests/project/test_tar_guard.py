@@ -116,9 +116,7 @@ HEADS: dict[str, bytes] = {
 
 @pytest.mark.parametrize("case", HEADS)
 @pytest.mark.parametrize("make", [make_wheel, make_sdist])
-def test_metadata_with_too_many_fields_is_refused(
-    tmp_path: Path, case: str, make: Callable[..., Path]
-) -> None:
+def test_metadata_with_too_many_fields_is_refused(tmp_path: Path, case: str, make: Callable[..., Path]) -> None:
     data = b"Metadata-Version: 2.1\nName: evil\nVersion: 1.0\n" + HEADS[case] + b"\nDescription"
     assert "too many fields" in refuse(make(tmp_path, "evil", metadata_bytes=data))
 

@@ -42,7 +42,7 @@ def _check_index(named: IndexUrl | None, url: IndexUrl | None) -> Iterator[Diagn
     if named.password is not None:
         yield _CONFIGURATION.problem(
             "secret",
-            f"`index-url` in {FILENAME} holds a password, which everyone with access to the repository can read.",
+            f"`index-url` in {FILENAME} contains a password, which everyone with access to the repository can read.",
             "Remove it from the file and from the repository's history, and change it with `pypi-publish passwd`.",
         )
     if url is not None and named.root != url.root:

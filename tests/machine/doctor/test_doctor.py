@@ -431,7 +431,7 @@ _PROJECTS: dict[str, tuple[str, DiagnosisLevel, str, str]] = {
         "[tool.pypi-publish]\npassword = 'x'\n",
         DiagnosisLevel.PROBLEM,
         "configuration",
-        "holds a password",
+        "contains a password",
     ),
     "a password in the URL": (
         "[build-system]\nrequires=[]\n[tool.pypi-publish]\nindex-url = 'https://a:hidden@acme.invalid/'\n",

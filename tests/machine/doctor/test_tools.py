@@ -355,7 +355,7 @@ def test_pypirc_is_read_as_twine_reads_it(tmp_path: Path, monkeypatch: pytest.Mo
     file = _home(".pypirc", f"[acme]\nrepository = {ACME}legacy/\nusername = ada\npassword = x\n", 0o644)
     findings, _ = _examine(Pypirc(), tmp_path)
     assert "twine 7.0.0 knows this index as 'acme', and so do flit and hatch" in _told(findings, "twine")
-    assert f"warning: {file} holds passwords" in _told(findings, "pypirc-mode")
+    assert f"warning: {file} contains passwords" in _told(findings, "pypirc-mode")
     file.write_text("[acme]\nrepository\n")
     assert "problem: " in _told(_examine(Pypirc(), tmp_path)[0], "pypirc")
 
@@ -370,11 +370,11 @@ def test_twines_default_index_is_reported(tmp_path: Path, monkeypatch: pytest.Mo
     _home(".pypirc", f"[acme]\nrepository = {ACME}\n")
     assert "the public index unless you pass `-r acme`" in told()
     monkeypatch.setenv("TWINE_REPOSITORY", "other")
-    assert "uploads to 'other' when" in told()
+    assert "uploads to 'other' unless" in told()
     monkeypatch.setenv("TWINE_REPOSITORY", "acme")
     assert not told()
     monkeypatch.setenv("TWINE_REPOSITORY_URL", OTHER.replace("://", "://ada:hidden@"))
-    assert "uploads to https://ada:****@other.example/simple/ when" in told()
+    assert "uploads to https://ada:****@other.example/simple/ unless" in told()
     monkeypatch.setenv("TWINE_REPOSITORY_URL", ACME)
     assert not told()
 

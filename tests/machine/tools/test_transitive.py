@@ -84,6 +84,6 @@ def test_unanswered_questions_are_reported(person: Person, index: RunningIndex) 
     index.stop()
     options = ("--scope", "project", "--beside-public", "--package", "acme-widgets")
     done = person.config("uv", *options)
-    assert "can't be asked which of its packages need others" in done.stderr
+    assert "find out which packages of the index depend on each other" in done.stderr
     assert 'acme-widgets = { index = "private" }' in done.stdout
     assert "dependency-groups" not in done.stdout
