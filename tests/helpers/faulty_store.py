@@ -1,9 +1,12 @@
 """A way to an object store on which requests are refused, or their answers lost, as a test orders."""
 
 import http.client
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
+from email.utils import formatdate, parsedate_to_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
@@ -14,6 +17,8 @@ ERRORS = {
     "RequestTimeTooSkewed": (403, "The difference between the request time and the current time is too large."),
     "InvalidAccessKeyId": (403, "The access key does not exist."),
 }
+
+_TIME = re.compile(rb"<LastModified>([^<]+)</LastModified>")
 
 
 class FaultyStore:
@@ -31,6 +36,8 @@ class FaultyStore:
         """The methods and paths of all requests."""
         self.refused: list[str] = []
         """The paths of those that got an error."""
+        self.ahead = 0.0
+        """Seconds by which the store's clock is ahead of ours."""
         self.cut = False
         """Whether every connection breaks."""
         self.url = ""
@@ -71,13 +78,23 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self.send_response_only(answer.status)
         for name, value in answer.getheaders():
-            if name.lower() not in {"connection", "transfer-encoding", "content-length"}:
+            if name.lower() in {"date", "last-modified"}:
+                self.send_header(name, self._on_its_clock(value))
+            elif name.lower() not in {"connection", "transfer-encoding", "content-length"}:
                 self.send_header(name, value)
+        data = _TIME.sub(self._time_on_its_clock, data)
         length = answer.getheader("Content-Length") if self.command == "HEAD" else str(len(data))
         if length is not None:
             self.send_header("Content-Length", length)
         self.end_headers()
         self.wfile.write(data)
+
+    def _on_its_clock(self, text: str) -> str:
+        return formatdate(parsedate_to_datetime(text).timestamp() + self.store.ahead, usegmt=True)
+
+    def _time_on_its_clock(self, found: re.Match[bytes]) -> bytes:
+        time = datetime.fromisoformat(found[1].decode()) + timedelta(seconds=self.store.ahead)
+        return f"<LastModified>{time.isoformat()}</LastModified>".encode()
 
     def _refuse(self, code: str) -> None:
         status, text = ERRORS[code]

@@ -1,7 +1,8 @@
 """A store that is busy, loses answers, has another clock or is gone: no answer of the index is wrong."""
 
 import asyncio
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,7 +14,10 @@ from publisher.server.storage.bucket.opening import open_storages_in
 from publisher.server.storage.errors import StorageError, StorageUnavailableError
 from publisher.server.store.bucket.catalog import BucketCatalog
 from publisher.server.store.bucket.changes import BucketChanges
+from publisher.server.store.bucket.cleaning import Cleaning
+from publisher.server.store.bucket.leftovers import KEPT_SECONDS, read_state
 from publisher.server.store.metadata import read_metadata
+from publisher.server.store.projects import StoredFile
 from tests.helpers.bucket_index import new_index
 from tests.helpers.dists import make_wheel
 from tests.helpers.faulty_store import FaultyStore, faulty_way
@@ -36,6 +40,12 @@ def _index() -> tuple[BucketCatalog, BucketChanges, str]:
     storage, _ = open_storages_in(url)
     catalog = BucketCatalog(settings, storage)
     return catalog, BucketChanges(settings, catalog, storage), url
+
+
+async def _files(catalog: BucketCatalog, name: str) -> Mapping[str, StoredFile]:
+    project = await catalog.find(name)
+    assert project is not None
+    return await catalog.files(project)
 
 
 @pytest.mark.parametrize("code", ["SlowDown", *(pytest.param(code, marks=WIDE) for code in ERRORS_OF_A_BUSY_STORE)])
@@ -64,9 +74,7 @@ def test_an_upload_whose_answers_get_lost_is_stored_once_or_said_to_be_uncertain
         way.lose = 0
         await changes.upload(wheel, wheel.name, read_metadata(wheel, wheel.name))
         again = BucketCatalog(ServerSettings((), bucket=url), open_storages_in(url)[0])
-        project = await again.find("acme")
-        assert project is not None
-        assert list(await again.files(project)) == [wheel.name]
+        assert list(await _files(again, "acme")) == [wheel.name]
 
     asyncio.run(run())
 
@@ -89,6 +97,43 @@ def test_a_clock_that_is_wrong_is_no_empty_index(
 
     asyncio.run(run())
     assert "RequestTimeTooSkewed" in caplog.text
+
+
+@pytest.mark.wide
+def test_a_store_that_stays_busy_is_no_empty_index(way: FaultyStore, caplog: pytest.LogCaptureFixture) -> None:
+    async def run() -> None:
+        catalog, _, _ = _index()
+        way.refuse += ["SlowDown"] * 100
+        with pytest.raises(StorageUnavailableError):
+            await catalog.find("acme")
+
+    asyncio.run(run())
+    assert "SlowDown" in caplog.text
+
+
+@pytest.mark.parametrize("ahead", [-3 * KEPT_SECONDS, pytest.param(3 * KEPT_SECONDS, marks=WIDE)])
+def test_a_store_whose_clock_is_wrong_is_served_and_cleaned_by_that_clock(
+    way: FaultyStore, tmp_path: Path, ahead: float
+) -> None:
+    async def run() -> None:
+        way.ahead = ahead
+        catalog, changes, url = _index()
+        wheel = make_wheel(tmp_path, "acme")
+        await changes.upload(wheel, wheel.name, read_metadata(wheel, wheel.name))
+        storage, _ = open_storages_in(url)
+        unlisted = f"files/acme/{storage.identity.identifier[:12]}-1/acme-2.0.tar.gz"
+        storage.objects.create(unlisted, b"left behind")
+        cleaning = Cleaning(storage, catalog.workers)
+        assert await cleaning.clean() == []
+        async with storage.lease("a lease"):  # whose time is nobody's clock
+            await changes.yank("acme", "1.0", "broken", None)
+        assert [file.yanked for file in (await _files(catalog, "acme")).values()] == ["broken"]
+        assert await cleaning.clean() == []
+        assert storage.objects.read(unlisted) is not None
+        noted = read_state(storage.objects).unlisted[unlisted]
+        assert abs(noted - time.time() - ahead) < KEPT_SECONDS  # by the store's clock
+
+    asyncio.run(run())
 
 
 def test_a_page_is_not_served_from_memory_for_long_when_the_store_is_gone(way: FaultyStore, tmp_path: Path) -> None:
