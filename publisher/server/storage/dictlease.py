@@ -10,6 +10,7 @@ from typing import Any
 
 from publisher.server.storage.errors import LeaseLostError, StorageUnavailableError
 from publisher.server.storage.notices import SharedDict
+from publisher.server.storage.turns import LocalTurns
 
 LEASE_SECONDS = 30.0
 """Seconds after which a lease that its holder does not renew is taken over."""
@@ -69,19 +70,14 @@ class DictLeases:
     def __init__(self, entries: SharedDict, seconds: float = LEASE_SECONDS) -> None:
         self._entries = entries
         self._seconds = seconds
-        self._local: dict[str, asyncio.Lock] = {}
+        self._turns = LocalTurns()
         self._ending: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
     async def hold(self, name: str, value: str, patience: float) -> AsyncIterator[DictLease]:
         """Hold a lease; raise StorageUnavailableError when that takes longer than ``patience`` seconds."""
         deadline = time.monotonic() + patience
-        local = self._local.setdefault(name, asyncio.Lock())
-        try:
-            async with asyncio.timeout(patience):
-                await local.acquire()
-        except TimeoutError:
-            raise StorageUnavailableError from None
+        turn = await self._turns.take(name, patience)
         lease = DictLease(self._entries, name, value)
         try:
             try:
@@ -94,21 +90,19 @@ class DictLeases:
             yield lease
         finally:
             if lease.kept_until is None:
-                await self._give_back(lease, local)
+                await self._give_back(lease, turn)
             else:  # its changes are not durable yet: no other writer may write until they are
-                self._ending.add(task := asyncio.create_task(self._give_back(lease, local)))
+                self._ending.add(task := asyncio.create_task(self._give_back(lease, turn)))
                 task.add_done_callback(self._ending.discard)
 
-    async def _give_back(self, lease: "DictLease", local: asyncio.Lock) -> None:
+    async def _give_back(self, lease: "DictLease", turn: asyncio.Lock) -> None:
         if lease.kept_until is not None:
             await asyncio.wait([lease.kept_until])
         if lease.renewing is not None:
             lease.renewing.cancel()
             with suppress(Exception):  # it ends on its own then
                 await self._put(lease, -1)
-        local.release()
-        if len(self._local) > 1000:
-            self._local = {key: lock for key, lock in self._local.items() if lock.locked()}
+        turn.release()
 
     async def _take(self, lease: "DictLease", deadline: float) -> int:
         """Create the first free entry, and return its number."""

@@ -17,6 +17,7 @@ from publisher.files.atomic import sync_directory
 from publisher.server.storage.base import LEASE_PATIENCE, Files
 from publisher.server.storage.errors import AbsentError, StorageError, StorageUnavailableError
 from publisher.server.storage.json_text import parse_json
+from publisher.server.storage.turns import LocalTurns
 
 _PAUSE = 0.01
 _LONGEST_PAUSE = 0.1
@@ -58,20 +59,12 @@ class FileLocks:
         self._folder = folder
         self._ranges = sys.platform == "linux" and sys.maxsize > 2**32
         self._ranges_path = str(folder / "ranges")
-        self._local: dict[str, asyncio.Lock] = {}
+        self._turns = LocalTurns()
 
     @asynccontextmanager
     async def hold(self, name: str, patience: float) -> AsyncIterator[None]:
         """Hold a lock; raise StorageUnavailableError when it is not free in time, OSError when it can't be made."""
-        local = self._local.setdefault(name, asyncio.Lock())
-        if local.locked():
-            try:
-                async with asyncio.timeout(patience):
-                    await local.acquire()
-            except TimeoutError:
-                raise StorageUnavailableError from None
-        else:
-            await local.acquire()
+        turn = await self._turns.take(name, patience)
         try:
             pause, deadline = _PAUSE, time.monotonic() + patience
             while (held := self._try(name)) is None:
@@ -84,9 +77,7 @@ class FileLocks:
             finally:
                 held.free()
         finally:
-            local.release()
-            if len(self._local) > 1000:
-                self._local = {name: lock for name, lock in self._local.items() if lock.locked()}
+            turn.release()
 
     @contextmanager
     def hold_in_thread(self, name: str) -> Iterator[None]:

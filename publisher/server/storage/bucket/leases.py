@@ -19,6 +19,7 @@ from publisher.server.storage.errors import (
     StorageUnavailableError,
 )
 from publisher.server.storage.json_text import parse_json
+from publisher.server.storage.turns import LocalTurns
 
 LEASE_SECONDS = 30.0
 """Seconds after which a lease that its holder does not renew is taken over."""
@@ -78,18 +79,13 @@ class BucketLeases:
     def __init__(self, objects: Objects, seconds: float = LEASE_SECONDS) -> None:
         self._objects = objects
         self._seconds = seconds
-        self._local: dict[str, asyncio.Lock] = {}
+        self._turns = LocalTurns()
 
     @asynccontextmanager
     async def hold(self, name: str, value: str, patience: float) -> AsyncIterator[BucketLease]:
         """Hold a lease; raise StorageUnavailableError when that takes longer than ``patience`` seconds."""
         deadline = time.monotonic() + patience
-        local = self._local.setdefault(name, asyncio.Lock())
-        try:
-            async with asyncio.timeout(patience):
-                await local.acquire()
-        except TimeoutError:
-            raise StorageUnavailableError from None
+        turn = await self._turns.take(name, patience)
         try:
             lease = await self._take(f"leases/{sha256(name.encode()).hexdigest()[:32]}", value, deadline)
             lease.renewing = asyncio.create_task(self._renew(lease))
@@ -98,9 +94,7 @@ class BucketLeases:
             finally:
                 await asyncio.shield(self._give_back(lease))
         finally:
-            local.release()
-            if len(self._local) > 1000:
-                self._local = {key: lock for key, lock in self._local.items() if lock.locked()}
+            turn.release()
 
     async def _take(self, key: str, value: str, deadline: float) -> BucketLease:
         """Take a lease that is free, or was not renewed for long."""

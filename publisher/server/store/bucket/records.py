@@ -12,6 +12,7 @@ from publisher.server.storage.bucket.files import BucketFiles
 from publisher.server.storage.bucket.objects import e_tag_of
 from publisher.server.storage.bucket.storage import BucketStorage
 from publisher.server.storage.errors import AbsentError, ChangedError, StorageUnavailableError
+from publisher.server.storage.turns import LocalTurns
 from publisher.server.store.bucket.record import ProjectRecord, RecordEditor, parse_record
 from publisher.server.work.workers import Workers
 
@@ -38,7 +39,7 @@ class ProjectRecords:
     def __init__(self, storage: BucketStorage, workers: Workers) -> None:
         self._files = storage.files()
         self._workers = workers
-        self._turns: dict[str, asyncio.Lock] = {}
+        self._turns = LocalTurns()
 
     def read(self, name: str, unless: str | None = None) -> ReadRecord | None:
         """
@@ -65,18 +66,18 @@ class ProjectRecords:
 
         Raises StorageUnavailableError when it can't be read or written; the change may have been made then.
         """
-        async with self._turns.setdefault(name, asyncio.Lock()):
+        turn = await self._turns.take(name, CHANGE_PATIENCE)
+        try:
             deadline = time.monotonic() + CHANGE_PATIENCE
             while True:
                 found = await self._workers.run(lambda: _attempt(self._files, name, change))
                 if found is not None:
-                    break
+                    return found
                 if time.monotonic() > deadline:
                     raise StorageUnavailableError("Too many others change this project just now. Send it again.")
                 await asyncio.sleep(random.uniform(0.005, 0.1))  # noqa: S311 - so that two writers part
-        if len(self._turns) > 1000:
-            self._turns = {each: turn for each, turn in self._turns.items() if turn.locked()}
-        return found
+        finally:
+            turn.release()
 
 
 class BucketMaintainers:
