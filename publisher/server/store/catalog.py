@@ -18,7 +18,7 @@ from publisher.server.store.contents import FolderContents, file_count
 from publisher.server.store.loading import MetadataLoader, is_as_recorded
 from publisher.server.store.metadata import FileMetadata
 from publisher.server.store.owned_names import OwnedNames, StateLog
-from publisher.server.store.projects import Project, StoredFile
+from publisher.server.store.projects import Project, StoredFile, by_identity
 from publisher.server.store.recording import BackgroundRecorder
 from publisher.server.store.records import Records
 from publisher.server.store.snapshot.keeping import SnapshotKeeper
@@ -208,6 +208,14 @@ class Catalog:
             project.loading = in_background(self._verify(project))
         return project.files
 
+    async def spellings(self, project: Project, filename: str) -> list[str]:
+        """Return the names of a project's files that have the identity of a name; many are parsed in a thread."""
+        while project.must_be_parsed:
+            if project.parsing is None or project.parsing.done():
+                project.parsing = asyncio.create_task(self._parse(project))
+            await asyncio.shield(project.parsing)
+        return project.spellings(filename)
+
     async def peek(self, project: Project) -> Mapping[str, StoredFile]:
         """Return the files of a project, and keep them only where they had to be read: for looks at many projects."""
         if project.files is None:
@@ -325,6 +333,12 @@ class Catalog:
     def own_change(self, directory: str) -> AbstractContextManager[None]:
         """Note how a directory is left by a change of this process; one thread at a time."""
         return self._watch.own_changes.change(directory, self._contents.listings)
+
+    async def _parse(self, project: Project) -> None:
+        names = list(project.places)
+        found = await self.workers.run(lambda: by_identity(names))
+        if project.must_be_parsed:
+            project.take_spellings(names, found)
 
     async def _load(self, project: Project) -> None:
         revision, places = project.revision, dict(project.places)

@@ -120,10 +120,12 @@ class ReleaseChanges:
         if project is None:
             return None
         files = (await self._catalog.files(project)).values()
-        if project.state is not None and not project.state.yanked:
+        yanked = {file.version for file in files if file.yanked is not None}  # few, in any project
+        same = {each for each in yanked if same_version(each, version)}
+        if not same:
             return None
-        reasons = [file.yanked for file in files if same_version(file.version, version)]
-        return None if not reasons or None in reasons else reasons[0]
+        reasons = [file.yanked for file in files if file.version in same or same_version(file.version, version)]
+        return None if None in reasons else reasons[0]
 
     async def yank(self, name: str, version: str, reason: str, user: str | None) -> list[str]:
         """Yank the files of a release (PEP 592) and return their names; raise UnknownReleaseError for none."""
@@ -205,7 +207,7 @@ class ReleaseChanges:
         """Return the file of that identity when it has the same bytes; None when the identity is free."""
         project = await self._catalog.find_before_change(name, since)
         stored = await self._catalog.files(project) if project is not None else {}
-        spellings = project.spellings(filename) if project is not None else []
+        spellings = await self._catalog.spellings(project, filename) if project is not None else []
         file = stored.get(filename) or next((stored[each] for each in spellings if each in stored), None)
         if file is not None:
             digest = await self._digest(file)

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import time
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,6 +12,9 @@ from publisher.server.store.metadata import FileMetadata, ReleaseState
 
 VERIFY_AFTER = 2.0
 """Seconds after which the sizes and times of a project's files are compared with its record again."""
+
+FEW = 200
+"""Files whose names are parsed at once, in less than three milliseconds; those of more are parsed in a thread."""
 
 _revisions = itertools.count(1)
 
@@ -45,6 +49,7 @@ class Project:
     """
     verified: float = 0.0
     loading: asyncio.Task[None] | None = None
+    parsing: asyncio.Task[None] | None = None
     _spellings: dict[Identity, list[str]] | None = None
     """The names of the files of each identity, once an upload asked for one: else most are never needed."""
 
@@ -62,12 +67,23 @@ class Project:
         if self._spellings is not None:
             self._spellings[identity(filename)].remove(filename)
 
+    @property
+    def must_be_parsed(self) -> bool:
+        """Whether the names of its files are so many, and not parsed yet, that `spellings` would take long."""
+        return self._spellings is None and len(self.places) > FEW
+
+    def take_spellings(self, parsed: Sequence[str], found: dict[Identity, list[str]]) -> None:
+        """Take over names that were parsed in a thread; files may have come and gone meanwhile."""
+        self._spellings = found
+        for gone in set(parsed).difference(self.places):
+            found[identity(gone)].remove(gone)
+        for new in self.places.keys() - set(parsed):
+            found.setdefault(identity(new), []).append(new)
+
     def spellings(self, filename: str) -> list[str]:
         """Return the names of the files that have the identity of a name."""
         if self._spellings is None:
-            self._spellings = {}
-            for each in self.places:
-                self._spellings.setdefault(identity(each), []).append(each)
+            self._spellings = by_identity(self.places)
         return self._spellings.get(identity(filename), [])
 
     def replace_files(self, files: dict[str, StoredFile]) -> None:
@@ -85,3 +101,11 @@ class Project:
         self.files = None
         self.state = None
         self.revision = next(_revisions)
+
+
+def by_identity(filenames: Iterable[str]) -> dict[Identity, list[str]]:
+    """Return the names of each identity; may run in any thread."""
+    found: dict[Identity, list[str]] = {}
+    for each in filenames:
+        found.setdefault(identity(each), []).append(each)
+    return found
