@@ -36,14 +36,14 @@ SEED = 8
 class Costs:
     """What was measured: seconds of processor time, megabytes, and requests to the store."""
 
-    page: float = 36e-6
-    metadata: float = 33e-6
-    file: float = 49e-6
-    upload: float = 4.3e-3
+    page: float = 19e-6
+    metadata: float = 18e-6
+    file: float = 47e-6
+    upload: float = 4.0e-3
     first_page: float = 1.2e-3
-    base_memory: float = 39.0
-    memory_a_file: float = 237e-6
-    memory_a_loaded_project: float = 15e-3
+    base_memory: float = 41.0
+    memory_a_file: float = 213e-6
+    memory_a_loaded_project: float = 10.6e-3
     store_gets_a_look: int = 2
     store_requests_an_upload: tuple[int, int] = 2, 3
 
@@ -93,9 +93,9 @@ class Prices:
 
 COSTS, LOAD, PRICES = Costs(), Load(), Prices()
 SIZES = (
-    Size(10_000, 41, 56, 0.4),
-    Size(100_000, 63, 213, 0.7),
-    Size(1_000_000, 276, 1776, 3.5),
+    Size(10_000, 42, 57, 0.5),
+    Size(100_000, 63, 206, 0.8),
+    Size(1_000_000, 254, 1313, 4.5),
 )
 FILES_EACH = 10
 """Files of each project of an index that is measured."""
@@ -239,6 +239,7 @@ def measure(files: int) -> tuple[Costs, list[Size]]:
             page = _seconds_each(index, "simple/project0/")
             small = _seconds_each(index, "packages/project0-1.0-py3-none-any.whl")
             large = _seconds_each(index, "packages/large-1.0.tar.gz")
+        print(page, small, large, flush=True)  # removing a million files takes minutes
     _, less, most = measured
     a_file = (most.listed - less.listed) / (most.files - less.files)
     costs = Costs(
