@@ -164,7 +164,7 @@ class Upstream:
         if as_json and not root_path:
             early = await self.context.parsing(parsed.size, lambda: self.renderings.render(parsed, source))
             if early is not None:
-                self.renderings.keep(name, state.facts.digest, early)
+                self.renderings.keep(name, state.facts.digest, early.for_disk())
                 return state, early.page, early.basis
         revision = self.revision(name)
         decide = self.policy.decide(parsed.listing)

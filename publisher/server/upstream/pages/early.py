@@ -1,6 +1,7 @@
 """Pages rendered before anybody asks: in the thread that parsed them, or at an earlier run of this index."""
 
 from dataclasses import replace
+from functools import partial
 
 from publisher.server.settings import UpstreamSource
 from publisher.server.upstream.context import UpstreamContext
@@ -56,12 +57,11 @@ class EarlyRenderings:
         revision, basis = self.revision(name), _basis(digest, self._policy.fingerprint(name))
         return self._store.load(name, basis, self._context.clock(), revision)
 
-    def keep(self, name: str, digest: str, early: RenderedEarly) -> None:
-        """Store a page that was rendered from the body of ``digest``, in a quiet moment."""
-        if digest and early.rules:
-            stored = replace(early, page=replace(early.page, plain=b""))
+    def keep(self, name: str, digest: str, early: RenderedEarly | None) -> None:
+        """Store a page `for_disk` that was rendered from the body of ``digest``, in a quiet moment."""
+        if early is not None and digest:
             basis = _basis(digest, early.rules)
-            self._behind.add(len(early.page.zipped), lambda: self._store.save(name, basis, early.made, stored))
+            self._behind.add(len(early.page.zipped), partial(self._store.save, name, basis, early))
 
     async def stop(self) -> None:
         """Store what waits."""

@@ -307,10 +307,11 @@ class ProjectPages:
         self._listings.keep(name, state.revision, packed)
         if early is not None:
             self._keep_early(state, early)
-        task = self._saving[name] = asyncio.create_task(self._save(state, reply, early))
+        for_disk = early.for_disk() if early is not None else None
+        task = self._saving[name] = asyncio.create_task(self._save(state, reply, for_disk))
         task.add_done_callback(lambda _: self._saving.pop(name, None))
 
-    async def _save(self, state: PageState, reply: PageReply, early: RenderedEarly | None) -> None:
+    async def _save(self, state: PageState, reply: PageReply, for_disk: RenderedEarly | None) -> None:
         """Store a page that is answered already; one that can't be stored stays in memory."""
         facts, confirmed = state.facts, state.confirmed
         try:
@@ -318,8 +319,7 @@ class ProjectPages:
                 lambda: self._store.save(state.name, facts, reply.body, confirmed, reply.packed)
             )
             state.body = None
-            if early is not None:
-                self._renderings.keep(state.name, state.facts.digest, early)
+            self._renderings.keep(state.name, state.facts.digest, for_disk)
         except OSError as error:
             _log.warning("can't write the page of %s to the cache of public packages: %s", state.name, error)
             self._bound_unsaved(state)

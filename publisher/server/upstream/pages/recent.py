@@ -2,7 +2,7 @@
 
 import marshal
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from publisher.limits import UpstreamLimits
 from publisher.server.upstream.pages.listing import ListedFile, Listing
@@ -84,6 +84,10 @@ class RenderedEarly:
     next: Listing | None
     rules: str = ""
     made: float = 0.0
+
+    def for_disk(self) -> "RenderedEarly | None":
+        """Return what is worth storing, without the plain page, which would wait in memory; None where nothing is."""
+        return replace(self, page=replace(self.page, plain=b"")) if self.rules else None
 
 
 class EarlyPages:

@@ -40,12 +40,12 @@ class RenderingStore:
                 return RenderedEarly(page, revision, _listing(name, facts["next"]))
         return None
 
-    def save(self, name: str, basis: str, made: float, early: RenderedEarly) -> None:
+    def save(self, name: str, basis: str, early: RenderedEarly) -> None:
         """Store a zipped page; raises OSError."""
         page, following = early.page, early.next
         facts = {
             "basis": basis,
-            "made": made,
+            "made": early.made,
             "until": page.until if math.isfinite(page.until) else None,
             "files": page.files,
             "tag": page.tag,
