@@ -61,7 +61,7 @@ def set_role_(name: str, role: str, *, project: str, place: TrustPlaceArgs) -> N
 
     The role is written to access.toml.
     """
-    from publisher.cli.run.admin.access import set_role
+    from publisher.cli.run.admin.roles import set_role
 
     set_role(place, name, role, project)
 

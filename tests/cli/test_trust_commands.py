@@ -68,6 +68,18 @@ def test_an_admin_gives_roles_and_reads_the_trail(own_index: RunningIndex, tmp_p
     assert "tokens: images" in removed.stderr
 
 
+def test_a_role_that_takes_nothing_away_says_so(own_index: RunningIndex, tmp_path: Path) -> None:
+    given = pypi_publish("users", "set-role", "bob", "reader", env=ADMIN)
+    assert "bob is reader of *, but [everyone] still makes every account maintainer of *." in given.stderr
+    assert "access.toml" in given.stderr
+    assert pypi_publish("upload", make_wheel(tmp_path, "acme")).code == 0
+    own_index.htpasswd.with_name("access.toml").write_text('[everyone]\n"*" = "reader"\n')
+    kept = pypi_publish("users", "set-role", USER, "reader", env=ADMIN)
+    assert "ada is reader of *, but ada still maintains acme." in kept.stderr
+    assert "projects owners NAME --remove ada" in kept.stderr
+    assert "but" not in pypi_publish("users", "set-role", "bob", "reader", env=ADMIN).stderr
+
+
 def test_rotating_needs_an_account_and_ends_the_old_password(own_index: RunningIndex) -> None:
     assert pypi_publish("users", "rotate", "nobody", "--generate", env=ADMIN).code == 1
     new = pypi_publish("users", "rotate", USER, "--generate", env=ADMIN).stdout.strip()

@@ -218,3 +218,25 @@ def test_an_account_that_is_removed_leaves_no_roles(own: OwnIndex, tmp_path: Pat
     ended = Admin(index.url).request("DELETE", "users/bob").json()["ended"]
     assert len(ended["roles"]) == 2
     assert not parse_rules(access_file(index).read_text()).grants_of("bob")
+
+
+def test_setting_a_role_names_the_rules_that_give_more(own: OwnIndex, tmp_path: Path) -> None:
+    index, ada = own.start()
+    assert ada.upload(make_wheel(tmp_path, "acme")).status_code == 200
+    admin = Admin(index.url)
+
+    def wider(name: str, role: str, project: str = "*") -> list[tuple[str, str | None, str]]:
+        answer = admin.request("PUT", "-/roles", json={"name": name, "role": role, "project": project})
+        return [(each["rule"], each["role"], each["project"]) for each in answer.json()["wider"]]
+
+    everyone = ("[everyone]", "maintainer", "*")
+    assert wider("kim", "reader", "acme-*") == [everyone]
+    assert wider("@web", "reader") == [everyone]
+    assert wider("kim", "none", "acme-*") == [everyone]
+    assert wider("kim", "maintainer") == []
+    rules = 'everyone={"*"="reader"}\n[users.kim]\n"shop-*"=["read","manage"]\n[groups.web]\nmembers=["kim"]\n'
+    write_access(index, rules + '[groups.web.projects]\n"web-*"="publisher"\n')
+    assert wider("kim", "reader") == [("[users.kim]", None, "shop-*"), ("[groups.web]", "publisher", "web-*")]
+    assert wider("kim", "reader", "web-shop") == [("[groups.web]", "publisher", "web-*")]
+    assert wider("kim", "reader", "docs") == []
+    assert wider("ada", "reader") == [("record", None, "acme")]

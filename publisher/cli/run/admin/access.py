@@ -55,16 +55,6 @@ def revoke_token(place: TrustPlaceArgs, name: str) -> None:
     output.say(f"The token {found['name']!r} of {found['owner']} is revoked, everywhere within seconds.")
 
 
-def set_role(place: TrustPlaceArgs, name: str, role: str, project: str) -> None:
-    """Give a user or group a role."""
-    with connected(place, as_admin=True) as index:
-        found = index.ask("PUT", "-/roles", {"name": name, "role": role, "project": project})
-    output = current_output()
-    if output.as_json:
-        output.result(json.dumps(found, indent=2))
-    output.say(f"{name} has no role on {project} any more." if role == "none" else f"{name} is {role} of {project}.")
-
-
 def show_owners(place: TrustPlaceArgs, project: str, *, add: str | None, remove: str | None) -> None:
     """Print the maintainers of a project, after adding or removing one."""
     with connected(place, as_admin=True) as index:

@@ -1,7 +1,7 @@
 """Changes to `access.toml` that keep its other lines: roles given, and removed with their account."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 
 from publisher.errors import ConfigurationError
@@ -14,6 +14,8 @@ from publisher.server.auth.access.rules import (
     parse_rights,
     parse_rules,
 )
+from publisher.server.auth.access.wider import WiderRule, wider_rules
+from publisher.server.auth.principal import Right
 from publisher.server.storage.base import Files, Storage
 from publisher.server.storage.errors import AbsentError, ChangedError
 
@@ -38,23 +40,26 @@ class RoleChanges:
         self._storage = storage
         self._access = access
 
-    async def set_role(self, name: str, role: str, project: str) -> None:
+    async def set_role(self, name: str, role: str, project: str, maintained: Collection[str] = ()) -> list[WiderRule]:
         """
         Give a user, or a group (``@web``), a role on a project pattern; ``none`` takes it away.
 
-        Raises InvalidRoleError when that can't be written or would not be valid.
+        Returns the rules that give more than that still; ``maintained`` are the projects that records leave the user.
+        Raises InvalidRoleError when the role can't be written or would not be valid.
         """
+        rights: frozenset[Right] = frozenset()
         try:
             pattern = parse_pattern(project)
             if role != "none":
-                parse_rights([role])
+                rights = parse_rights([role])
         except ValueError as error:
             raise InvalidRoleError(f"{error}.") from error
         table = ["groups", name[1:], "projects"] if name.startswith("@") else ["users", name]
         if role == "none":
-            await self._change(lambda text: _without(text, table, pattern))
+            text = await self._change(lambda text: _without(text, table, pattern))
         else:
-            await self._change(lambda text: set_keys(text or NEW_FILE, table, {pattern: role}))
+            text = await self._change(lambda text: set_keys(text or NEW_FILE, table, {pattern: role}))
+        return wider_rules(parse_rules(text), name, pattern, rights, maintained) if text else []
 
     async def remove_account(self, username: str) -> Sequence[str]:
         """Remove an account's roles and its memberships, and return which there were; the file may be missing."""
@@ -77,8 +82,10 @@ class RoleChanges:
             await self._change(change)
         return removed
 
-    async def _change(self, change: Callable[[str], str]) -> None:
-        def work(files: Files) -> None:
+    async def _change(self, change: Callable[[str], str]) -> str:
+        """Change the file, and return its text then."""
+
+        def work(files: Files) -> str:
             while True:
                 try:
                     version: str | None = files.stat(FILE).version
@@ -87,15 +94,16 @@ class RoleChanges:
                     version, before = None, ""
                 after = _checked(change, before)
                 if after == before:
-                    return
+                    return after
                 with suppress(ChangedError):  # an editor was faster: its change is kept
                     files.replace(FILE, after.encode(), version)
-                    return
+                    return after
 
         async with self._storage.lease("access") as lease, self._storage.writing(lease) as files:
-            await asyncio.to_thread(work, files)
+            text = await asyncio.to_thread(work, files)
         self._access.forget()
         await self._access.bring_up_to_date()
+        return text
 
 
 def _checked(change: Callable[[str], str], before: str) -> str:

@@ -45,11 +45,13 @@ class RoleRoutes:
         name, role, project = request.json["name"], request.json["role"], request.json.get("project", "*")
         try:
             check_name(name.removeprefix("@"))
-            await self._roles.set_role(name, role, project)
+            maintained = frozenset() if name.startswith("@") else await self._maintainers.projects_of(name)
+            wider = await self._roles.set_role(name, role, project, sorted(maintained))
         except (InvalidAccountError, InvalidRoleError) as error:
             raise HttpError(422, str(error)) from error
         await self._oversight.record(request, "role-set", account=name, role=role, pattern=project)
-        return json_response({"name": name, "role": role, "project": project})
+        rules = [rule.as_json() for rule in wider]
+        return json_response({"name": name, "role": role, "project": project, "wider": rules})
 
     async def owners(self, _request: Request, path: str) -> Response:
         """List the maintainers in a project's record."""
