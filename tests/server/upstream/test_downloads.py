@@ -199,7 +199,7 @@ def test_upstream_breaks_off(fake: FakeUpstream, tmp_path: Path) -> None:
 
     async def scenario() -> None:
         async with passing_on(settings_for(fake, tmp_path)) as upstream:
-            with pytest.raises(UpstreamUnavailableError, match="broke off"):
+            with pytest.raises(UpstreamUnavailableError, match="connection to upstream failed"):
                 await read(upstream, file.path)
 
     asyncio.run(scenario())
