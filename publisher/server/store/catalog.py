@@ -383,8 +383,8 @@ class Catalog:
             return
         places = dict(project.places)
         async with self._storage.reading() as storage:
-            recorded = await self.workers.run(lambda: self._loader.recall(storage, name, places))
-        if recorded is None:
+            is_recorded = await self.workers.run(lambda: self._loader.is_recorded(storage, name, places))
+        if not is_recorded:
             await self.files(project)
 
 

@@ -35,6 +35,18 @@ class MetadataLoader:
         """Read no further, in the middle of a file too: earlier records stay."""
         self._stopped = True
 
+    def is_recorded(self, storage: Files, name: str, places: Mapping[str, str]) -> bool:
+        """
+        Tell whether every file of a project has a valid record.
+
+        It makes no `Path`, which would have Python keep the names of all files in a table of its own.
+        """
+        recorded = self._records.load(storage, name)
+        return all(
+            filename in recorded and _is_right(recorded[filename], f"{directory}{os.sep}{filename}")
+            for filename, directory in places.items()
+        )
+
     def recall(self, storage: Files, name: str, places: Mapping[str, str]) -> LoadedFiles | None:
         """Return as `load` does where every file has a valid record, without opening any; else None."""
         recorded = self._records.load(storage, name)
@@ -42,7 +54,7 @@ class MetadataLoader:
         state = self._records.state(storage, name)
         for filename, directory in places.items():
             found = recorded.get(filename)
-            if found is None or not _is_right(found, Path(directory, filename)):
+            if found is None or not _is_right(found, f"{directory}{os.sep}{filename}"):
                 return None
             files[filename] = self.stored(filename, directory, found, state.yanked.get(filename))
         return files, state
@@ -112,7 +124,7 @@ def is_as_recorded(file: StoredFile) -> bool:
     return _is_right(file.metadata, file.path)
 
 
-def _is_right(metadata: FileMetadata, path: Path) -> bool:
+def _is_right(metadata: FileMetadata, path: Path | str) -> bool:
     try:
         status = os.stat(path)  # noqa: PTH116 - for every file of a project
     except OSError:
