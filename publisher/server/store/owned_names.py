@@ -157,7 +157,7 @@ class OwnedNames:
     async def _claim_copied(self) -> None:
         names = set(self._unclaimed)
         await self.claim(names)
-        self._unclaimed -= names
+        self._unclaimed = self._unclaimed - names
 
     async def require_identity(self) -> None:
         """Return while the package storage is the one that this index had; raise StorageUnavailableError otherwise."""
@@ -239,7 +239,7 @@ class OwnedNames:
         if self.lost_reason is None:
             await self.claim(names)
             self._compared = True
-            self._unclaimed -= names
+            self._unclaimed = self._unclaimed - names  # emptied in place, a set keeps its size
 
     async def _make(self, identifier: str, names: frozenset[str] | set[str], lease: Lease) -> NamesLedger:
         """Make the ledger of an index that had none in either storage; one that was begun is completed."""
