@@ -317,7 +317,7 @@ class IndexApp:
             _log.exception("unexpected failure while answering %s %s", request.method, ascii(request.path))
             if not status:
                 failure = HttpError(500, "The index failed unexpectedly; its log says why.")
-                sent = await error_response(request, failure).send(request, watched)
+                sent = await (await self._unexpected(request, failure)).send(request, watched)
         self._access_log.log(request, status, sent, started)
 
     async def _answer(self, request: Request) -> Answer:
@@ -342,6 +342,14 @@ class IndexApp:
         if is_browser(request) and (route.is_page or error.status != 401):
             return await self._pages.refuse(request, error)
         return error_response(request, error)
+
+    async def _unexpected(self, request: Request, error: HttpError) -> Response:
+        """Return the answer to a failure that nothing foresaw; it is text where even the page of errors fails."""
+        try:
+            return await self._failure(request, error)
+        except Exception:  # noqa: BLE001 - it may be what failed before: a template, or the route table
+            _log.exception("unexpected failure while making the page of an error")
+            return error_response(request, error)
 
 
 def create_app(settings: ServerSettings, log_format: LogFormat = "text") -> IndexApp:

@@ -10,6 +10,7 @@ _PHRASES = {
     401: "Sign in to see this page",
     403: "Not allowed",
     404: "Not found",
+    500: "Something went wrong here",
     503: "Not available just now",
 }
 
