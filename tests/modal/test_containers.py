@@ -389,3 +389,25 @@ def test_nothing_but_what_serving_needs_is_imported(platform: Platform, server: 
         timeout=60,
     )
     assert done.stdout.strip() == "[]", done.stdout + done.stderr
+
+
+@pytest.mark.wide
+def test_of_two_first_uploaders_in_two_containers_one_maintains_the_project(platform: Platform, tmp_path: Path) -> None:
+    people = [ANN, ("bob", "correct horse")]
+    users = HtpasswdFile(str(tmp_path / "htpasswd"), new=True, default_scheme="apr_md5_crypt")
+    for person in people:
+        users.set_password(*person)
+    platform.commit_to("pypiserver-credentials", ".htpasswd", users.to_string())
+    containers = [platform.start("server"), platform.start("server")]
+    for number in range(3):
+        wheels = [make_wheel(tmp_path, f"raced_{number}", version) for version in ("1.0", "2.0")]
+        with ThreadPoolExecutor(2) as pool:
+            statuses = pool.map(lambda each: _upload(*each).status_code, zip(containers, wheels, people, strict=True))
+        assert list(statuses) == [200, 200]
+
+        def known(number: int = number) -> list[list[str]]:
+            answers = [_get(container, f"-/owners/raced-{number}") for container in containers]
+            return [answer.json()["maintainers"] for answer in answers]
+
+        _wait_for(lambda known=known: known()[0] == known()[1] != [])  # type: ignore[misc]
+        assert known()[0] in (["ann"], ["bob"])

@@ -46,7 +46,7 @@ class IncomingFile:
     yanked: str | None = None
     signature: bytes | None = None
     maintainer: str | None = None
-    """The account that maintains the project from now on, for the first file of one."""
+    """The account that maintains the project from now on, if this is its first file."""
 
 
 class ReleaseChanges:
@@ -242,15 +242,23 @@ class ReleaseChanges:
         """Store a file under its lease; raise ExistsError when its name is taken after all."""
         directory = str(self._root)
         await self._catalog.owned.claim({upload.project})
-        try:
-            async with self._storage.writing(lease, since) as files:
-                stored = await self._catalog.in_thread(lambda: self._place(files, upload))
-        except NotDurableError as error:
-            if error.settled is not None and not self._settings.overwrite:
-                self._catalog.withhold(directory, upload.filename)
-                error.settled.add_done_callback(lambda _: self._catalog.release(directory, upload.filename))
-            error.message += " It may or may not be stored. Send it again."
-            raise
+        async with AsyncExitStack() as held:
+            states = []
+            if upload.maintainer is not None:  # first files of a project are stored one after another
+                states.append(await held.enter_async_context(self._storage.lease(state_lease(upload.project))))
+                since = time.monotonic()
+            try:
+                async with self._storage.writing(lease, since) as files:
+                    stored = await self._catalog.in_thread(lambda: self._place(files, upload))
+            except NotDurableError as error:
+                if error.settled is not None:
+                    for each in states:
+                        each.keep_until(error.settled)
+                    if not self._settings.overwrite:
+                        self._catalog.withhold(directory, upload.filename)
+                        error.settled.add_done_callback(lambda _: self._catalog.release(directory, upload.filename))
+                error.message += " It may or may not be stored. Send it again."
+                raise
         added = self._catalog.add_upload(directory, upload.filename, stored)
         if upload.yanked is not None or upload.maintainer is not None:
             self._catalog.forget_state(upload.project)
@@ -267,7 +275,7 @@ class ReleaseChanges:
         if upload.yanked is not None:
             details = {"reason": upload.yanked, "at": now_text()}
             self._records.mark(files, (upload.project, upload.filename), "yanked", details)
-        if upload.maintainer is not None:
+        if upload.maintainer is not None and self._is_first(files, upload.project):
             details = {"by": upload.maintainer, "at": now_text()}
             self._records.add_maintainer(files, upload.project, upload.maintainer, details)
         stored = self._replace(files, upload) if self._settings.overwrite else self._create(files, upload)
@@ -275,6 +283,16 @@ class ReleaseChanges:
             with self._catalog.own_change(str(self._root)):
                 put(files, upload.filename + SIGNATURE, upload.signature)
         return stored
+
+    def _is_first(self, files: Files, project: str) -> bool:
+        """
+        Tell whether a project has no file yet, under its lease.
+
+        The folder is listed only where the project has a maintainer: an upload may have ended after its mark.
+        """
+        if not self._records.maintainers(files, project):
+            return True
+        return all(each is None or each.project != project for each in map(guess, files.list("")))
 
     def _create(self, files: Files, upload: IncomingFile) -> FileMetadata:
         stored = upload.metadata

@@ -59,6 +59,26 @@ def _keys(url: str, folder: str) -> list[str]:
     return [key for key, _ in open_bucket(url).walk(folder)]
 
 
+def test_of_two_first_uploaders_one_maintains_the_project(url: str, tmp_path: Path) -> None:
+    async def run() -> None:
+        processes = {"ada": _process(url), "bob": _process(url)}
+        for number in range(5):
+            wheels = [make_wheel(tmp_path, f"raced{number}", version) for version in ("1.0", "2.0")]
+            await asyncio.gather(
+                *(
+                    process.changes.upload(wheel, wheel.name, read_metadata(wheel, wheel.name), maintainer=account)
+                    for (account, process), wheel in zip(processes.items(), wheels, strict=True)
+                )
+            )
+            found = open_bucket(url).read(record_key(f"raced{number}"))
+            assert found is not None
+            record = parse_record(f"raced{number}", found.data)
+            assert sorted(record.files) == [wheel.name for wheel in wheels]
+            assert list(record.maintainers) in (["ada"], ["bob"])
+
+    asyncio.run(run())
+
+
 def test_of_two_processes_one_wins_a_name_and_nothing_is_left_of_the_other(url: str, tmp_path: Path) -> None:
     async def run() -> None:
         processes = [_process(url), _process(url)]
