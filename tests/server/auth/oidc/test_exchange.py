@@ -735,7 +735,7 @@ Change = Callable[[dict[str, Any]], object]
         ({"kind": "oidc", "issuer": "https://gitlab.com", "settings": {"claims": {"sub": "x"}}}, "kind of its own"),
         ({"kind": "oidc", "issuer": "https://ci.acme.example", "settings": {}}, "claim"),
         ({"kind": "oidc", "issuer": "https://ci.acme.example", "settings": {"claims": {"sub": "*"}}}, "every value"),
-        ({"kind": "oidc", "issuer": "https://ci.acme.example", "settings": {"claims": {"aud": "x"}}}, "any case"),
+        ({"kind": "oidc", "issuer": "https://ci.acme.example", "settings": {"claims": {"aud": "x"}}}, "always checked"),
     ],
 )
 def test_publishers_that_are_not_valid(index: Index, values: dict[str, Any], says: str) -> None:
