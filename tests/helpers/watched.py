@@ -3,6 +3,7 @@
 import asyncio
 import mmap
 import os
+import re
 import struct
 import time
 from contextlib import suppress
@@ -53,12 +54,13 @@ class WatchedIndex(RunningIndex):
         return float(used) / os.sysconf("SC_CLK_TCK")
 
     def memory(self) -> int:
-        """Return the resident memory of the index and its processes in MB."""
-        pages = 0
+        """Return the memory of the index and its processes in MB; pages that they share count once."""
+        kilobytes = 0
         for pid in (self.process.pid, *self._children()):
             with suppress(FileNotFoundError, ProcessLookupError):
-                pages += int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-        return pages * os.sysconf("SC_PAGE_SIZE") // 2**20
+                rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+                kilobytes += int(re.search(r"^Pss: +(\d+) kB", rollup, re.MULTILINE)[1])  # type: ignore[index]
+        return kilobytes // 2**10
 
     def _children(self) -> list[int]:
         found = []
