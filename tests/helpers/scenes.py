@@ -43,6 +43,12 @@ SCENES = (
         variables=ADMIN,
     ),
     Scene(
+        ("docs/how-to/accounts-and-roles.md",),
+        before="mkdir packages && cp INDEX_ROOT/*-1.1.0-*.whl packages\n"
+        "pypi-publish users add ada --htpasswd .htpasswd",
+        after="grep -q web- access.toml",
+    ),
+    Scene(
         ("docs/how-to/back-up-the-index.md",),
         before="mkdir -p srv/packages && cp INDEX_ROOT/*-1.1.0-*.whl srv/packages\n"
         "pypi-publish users add ada --htpasswd srv/.htpasswd",
