@@ -91,6 +91,7 @@ COMMANDS := pypi-publish keyring
 
 install:
 	@test -n "$(PYTHON)" || { echo 'No Python 3.11 or newer found: install one, or name it: make PYTHON=/path/to/python3 install' >&2; exit 1; }
+	@echo 'Installing pypi-publish, which can take a minute or two ...'
 	@if command -v uv >/dev/null; then \
 		uv tool install --quiet --force --python "$(PYTHON)" --constraints requirements/server.txt \
 			--with-executables-from keyring '.[server]' || exit 1; \

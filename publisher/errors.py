@@ -90,8 +90,9 @@ class IndexUnavailableError(PublishError):
 
 
 class NotOfferedError(IndexUnavailableError):
-    """The index can be reached and has no way to do this."""
+    """The index can be reached and has no way to do this, so repeating the command changes nothing."""
 
+    exit_code = 2
     title = "Not offered by the index"
 
 
@@ -120,5 +121,6 @@ class StoppedError(PublishError):
 
 
 HOW_TO_LOG_IN = (
-    "Run `pypi-publish login`, which stores them in keyring; in CI set PYPI_PUBLISH_USERNAME and PYPI_PUBLISH_PASSWORD."
+    "Run `pypi-publish login`, which stores them in keyring; without a keyring, `pypi-publish config netrc --write "
+    "--embed-credentials`; in CI set PYPI_PUBLISH_USERNAME and PYPI_PUBLISH_PASSWORD."
 )

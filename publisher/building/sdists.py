@@ -6,7 +6,7 @@ import io
 import tarfile
 import zipfile
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from publisher.errors import BuildFailedError
 
@@ -42,11 +42,26 @@ def unpack_sdist(sdist: Path, target: Path) -> Path:
             with tarfile.open(sdist) as archive:
                 _extract(archive, target)
     except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError) as error:
+        if (environment := _environment_in(sdist)) is not None:
+            raise BuildFailedError(
+                f"The backend's sdist {sdist.name} contains the virtual environment {environment}.",
+                hint=f"Move {environment} out of the project, or add it to .gitignore.",
+            ) from error
         raise BuildFailedError(f"The backend's sdist {sdist.name} can't be unpacked: {error}") from error
     folders = list(target.iterdir())
     if len(folders) != 1 or not folders[0].is_dir():
         raise BuildFailedError(f"The backend's sdist {sdist.name} does not hold exactly one folder.")
     return folders[0]
+
+
+def _environment_in(sdist: Path) -> str | None:
+    """Return the folder of a virtual environment in an sdist, below the sdist's own one; None without any."""
+    try:
+        with tarfile.open(sdist) as archive:
+            names = [PurePosixPath(name) for name in archive.getnames()]
+    except (tarfile.TarError, EOFError, OSError):
+        return None
+    return next((str(PurePosixPath(*name.parts[1:-1])) for name in names if name.name == "pyvenv.cfg"), None)
 
 
 def _header_time(sdist: Path) -> int:

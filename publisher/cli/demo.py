@@ -18,7 +18,7 @@ def command(project: Path | None) -> None:
     """
     Publish a package to an index on this machine and install it.
 
-    Everything happens in a temporary folder, with a keyring of its own; nothing is left behind.
+    Everything happens in a temporary folder, with a keyring of its own; only a cache is left.
     """
     from publisher.cli.run.demo import show_demo
 

@@ -9,7 +9,7 @@ from publisher.cli.options.verbosity import json_option, output_options
 
 @click.group("projects")
 def command() -> None:
-    """Administer the names of an index."""
+    """Claim names; show and change maintainers."""
 
 
 @command.command("claim")
@@ -19,7 +19,7 @@ def command() -> None:
 @output_options
 def claim(name: str, *, place: PublicPackagesArgs) -> None:
     """
-    Publish a name here that also exists publicly.
+    Allow uploads under a name that exists on the public index.
 
     Prints the public project that it hides.
     """

@@ -12,7 +12,7 @@ _ACCOUNTS = click.Path(dir_okay=False, path_type=Path)
 
 @click.group("storage")
 def command() -> None:
-    """Administer the storage of an index."""
+    """Check, copy and create storage; confirm a loss."""
 
 
 @command.command("create")

@@ -128,7 +128,7 @@ def oidc(  # noqa: PLR0913 - one argument for each option
 @json_option
 @output_options
 def list_(place: TrustPlaceArgs) -> None:
-    """List trusted publishers, one per line, with the account that vouches for each."""
+    """List trusted publishers, and which account added each."""
     from publisher.cli.run.admin.trust import list_publishers
 
     list_publishers(place)

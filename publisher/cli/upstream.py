@@ -11,7 +11,7 @@ from publisher.cli.options.verbosity import json_option, output_options
 @click.group("upstream")
 def command() -> None:
     """
-    Administer the public packages that an index passes on.
+    Administer the public packages that this index serves.
 
     Needs the administrator's token in PYPI_PUBLISH_ADMIN_TOKEN or keyring, or --root DIR on the index's own machine.
     """

@@ -12,7 +12,8 @@ def command() -> None:
     """
     Administer the accounts of an index.
 
-    Needs the administrator's token, which the index has as AUTH_TOKEN, in PYPI_PUBLISH_ADMIN_TOKEN or in keyring.
+    Needs AUTH_TOKEN in PYPI_PUBLISH_ADMIN_TOKEN or keyring, or --htpasswd FILE on the index's machine. An admin's
+    password is enough for `set-role`.
     """
 
 
@@ -42,7 +43,7 @@ def add(username: str, *, generate: bool, password_stdin: bool, service: bool, p
 @json_option
 @output_options
 def rotate(username: str, *, generate: bool, password_stdin: bool, place: AccountsArgs) -> None:
-    """Give an existing account a new password; the old one ends at once."""
+    """Set a new password; the old one ends at once."""
     from publisher.cli.run.admin.accounts import rotate_password
 
     rotate_password(place, username, generate=generate, password_stdin=password_stdin)

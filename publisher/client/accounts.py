@@ -31,6 +31,17 @@ def admin_url(text: str) -> IndexUrl:
     return index
 
 
+def admin_token_hint(refusal: str) -> str:
+    """Return the next step after an index refused the administrator's token, by the index's words."""
+    if "has no administrator's token" in refusal:
+        return (
+            "Start the index with AUTH_TOKEN in its environment (`openssl rand -hex 32` makes one), and set "
+            f"{TOKEN_VARIABLE} to the same value here; on the index's own machine, --htpasswd FILE or --root DIR need "
+            "no token."
+        )
+    return f"{TOKEN_VARIABLE} must be the same as the index's AUTH_TOKEN."
+
+
 class AccountAdmin:
     """
     A connection to one index's account API.
@@ -87,7 +98,7 @@ class AccountAdmin:
         if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
             raise CredentialsError(
                 f"{self._url} refused the administrator's token: {text}",
-                hint=f"{TOKEN_VARIABLE} must be the same as the index's AUTH_TOKEN.",
+                hint=admin_token_hint(text),
             )
         if status == HTTPStatus.UNPROCESSABLE_ENTITY:
             raise ConfigurationError(f"{self._url} refused the account: {text}")

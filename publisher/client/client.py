@@ -139,7 +139,9 @@ class IndexClient:
                 version = str(more["version"]) if "version" in more else None
                 seconds = more.get("cooldown")
                 cooldown = float(seconds) if isinstance(seconds, int | float) else None
-                return Account(username, tuple(map(str, rights)), version, more.get("passes-on") is True, cooldown)
+                grants = tuple(each for each in _list(more.get("grants")) if isinstance(each, dict))
+                passes_on = more.get("passes-on") is True
+                return Account(username, tuple(map(str, rights)), version, passes_on, cooldown, grants)
         if response.status_code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN} or response.status_code >= 500:
             expect_success(response, self.url, self.credentials)
         return self._whoami_of_another_index()
@@ -179,3 +181,7 @@ def _wheel_version(file: RemoteFile) -> Version | None:
     except InvalidDistributionError:
         return None
     return parsed.version if parsed.kind is Kind.WHEEL and not file.yanked else None
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []

@@ -3,8 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from publisher.project.display import human_age
+
+SHOWN_GRANTS = 5
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,17 @@ class Account:
     cooldown: float | None = None
     """The age in seconds that public files must have; None where the index passes on none from a cache of its own."""
 
+    grants: Sequence[Mapping[str, Any]] = ()
+    """The roles and rights by project pattern, in the words of `access.toml`; none where it gives none."""
+
+    @property
+    def described_rights(self) -> str:
+        """The roles and rights, else the activities, as a phrase."""
+        if self.grants:
+            more = f"; and {len(self.grants) - SHOWN_GRANTS} more" if len(self.grants) > SHOWN_GRANTS else ""
+            return "; ".join(map(_described, self.grants[:SHOWN_GRANTS])) + more
+        return "not reported by this index" if self.rights is None else ", ".join(self.rights) or "none"
+
     @property
     def public_packages(self) -> str:
         """The public packages that installers get from the index, as a sentence."""
@@ -47,3 +61,10 @@ class Account:
             return "Public packages are passed on by redirects, so this URL is the only one that installers need."
         when = f" once they are {human_age(self.cooldown)} old" if self.cooldown else ""
         return f"Public packages are passed on{when}, so this URL is the only one that installers need."
+
+
+def _described(grant: Mapping[str, Any]) -> str:
+    """Return the role or the rights on a project pattern as a phrase."""
+    rights = ", ".join(map(str, grant.get("rights") or ())) or "no rights"
+    role = grant.get("role")
+    return f"{role} of {grant.get('projects')} ({rights})" if role else f"{rights} on {grant.get('projects')}"

@@ -5,7 +5,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
-from publisher.client.accounts import TOKEN_VARIABLE
+from publisher.client.accounts import admin_token_hint
 from publisher.client.answers import error_text
 from publisher.client.http import BearerAuth, IndexSession, Response, parse_json
 from publisher.client.url import IndexUrl
@@ -51,7 +51,7 @@ class PublicPackagesClient:
         if status == HTTPStatus.UNAUTHORIZED or (status == HTTPStatus.FORBIDDEN and "AUTH_TOKEN" in text):
             raise CredentialsError(
                 f"{self._url} refused the administrator's token: {text}",
-                hint=f"{TOKEN_VARIABLE} must be the same as the index's AUTH_TOKEN.",
+                hint=admin_token_hint(text),
             )
         if status == HTTPStatus.UNPROCESSABLE_ENTITY:
             raise ConfigurationError(f"{self._url} refused the request: {text}")

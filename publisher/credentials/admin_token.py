@@ -30,8 +30,9 @@ def find_token(url: IndexUrl, environment: Mapping[str, str]) -> Secret:
     if found is None:
         raise CredentialsError(
             f"There is no administrator's token for {url}.",
-            hint=f"Set {TOKEN_VARIABLE} to the index's AUTH_TOKEN, or store it: "
-            f"`keyring set {keyring_service(url)} {KEYRING_USER}`.",
+            hint=f"Set {TOKEN_VARIABLE} to the AUTH_TOKEN with which the index was started, or store it: "
+            f"`keyring set {keyring_service(url)} {KEYRING_USER}`. If it was started without one, administer it on its "
+            "own machine, with --htpasswd FILE or --root DIR.",
         )
     return found[1]
 

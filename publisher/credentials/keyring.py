@@ -19,10 +19,9 @@ _PLAIN_TEXT = ("plaintext", "the demo's own")
 """Parts of the names of backends that keep passwords unencrypted."""
 
 NO_BACKEND_HINT = (
-    "In CI, set PYPI_PUBLISH_USERNAME and PYPI_PUBLISH_PASSWORD instead. On a headless machine, install "
-    "keyrings.alt beside pypi-publish, or name a backend in PYTHON_KEYRING_BACKEND (`keyring --list-backends` "
-    "lists the installed ones); or keep the password in netrc: `pypi-publish config netrc --write "
-    "--embed-credentials`."
+    "Without a desktop, keep the password in netrc: `pypi-publish config netrc --write --embed-credentials --username "
+    "NAME`. In CI, set PYPI_PUBLISH_USERNAME and PYPI_PUBLISH_PASSWORD instead. Or install keyrings.alt beside "
+    "pypi-publish, or name a backend in PYTHON_KEYRING_BACKEND (`keyring --list-backends` lists the installed ones)."
 )
 _BROKEN_HINT = (
     "Unlock it, or set PYPI_PUBLISH_USERNAME and PYPI_PUBLISH_PASSWORD. `keyring --list-backends` lists the installed "
@@ -113,6 +112,12 @@ def holders() -> list[str]:
     return [name for name in _ask(look) if not name.startswith(_EMPTY)]
 
 
+def require_holder() -> None:
+    """Return when some backend can save a password; raise CredentialsError before anybody types one in vain."""
+    if not holders():
+        raise CredentialsError("No keyring on this machine can save the password.", hint=NO_BACKEND_HINT)
+
+
 def keeps_plain_text(holder: str) -> bool:
     """Return whether the backend of that name keeps passwords unencrypted."""
     return any(sign in holder.lower() for sign in _PLAIN_TEXT)
@@ -122,8 +127,11 @@ def _ask(work: Callable[[ModuleType], Result]) -> Result:
     """Do something with keyring, whose backends may wait, print and raise whatever they like."""
     with _alone, _stdout_kept_clean():
         try:
+            keyring = call_patiently(_load, "keyring to start", "keyring does not start.", _BROKEN_HINT)
+            if keyring.get_keyring().name.startswith(_EMPTY):
+                return work(keyring)  # nothing to unlock
             return call_patiently(
-                lambda: work(_import()),
+                lambda: work(keyring),
                 "the keyring, which may have to be unlocked",
                 "The keyring does not answer: it may be locked, without a person to unlock it.",
                 _BROKEN_HINT,
@@ -135,11 +143,12 @@ def _ask(work: Callable[[ModuleType], Result]) -> Result:
             raise CredentialsError(f"The keyring failed: {reason}.", hint=_BROKEN_HINT) from error
 
 
-def _import() -> ModuleType:
-    """Import keyring, which starts its backends."""
+def _load() -> ModuleType:
+    """Import keyring, and have it choose its backend."""
     import keyring  # noqa: PLC0415, TID251 - the only door to keyring, opened when it is needed
     import keyring.errors  # noqa: PLC0415, TID251
 
+    keyring.get_keyring()
     return keyring
 
 

@@ -10,8 +10,9 @@ from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from publisher.client.url import IndexUrl
-from publisher.project.distributions import DistName, Distribution
+from publisher.project.distributions import DistName, Distribution, Kind
 from publisher.project.install_lines import install_lines
+from publisher.project.own_install import OWN_NAME
 
 
 class State(enum.StrEnum):
@@ -89,6 +90,12 @@ class Report:
 
     def install_lines(self, release: Release) -> list[str]:
         """Return the lines that install a release from this index, the best first."""
+        if release.name == OWN_NAME:  # never by its bare name, which anyone may register on the public index
+            wheels = [each.url for each in self.files if each.release == release and each.file.kind is Kind.WHEEL]
+            source = next(filter(None, wheels), None)
+            if source is None:
+                return [f"# {self.url.root} shows the lines that install it"]
+            return [f"uv tool install --with-executables-from keyring '{OWN_NAME} @ {source}'"]
         requirement = f"{release.name}=={release.version}"
         return install_lines(self.url.simple, requirement, dependencies=release.dependencies)
 

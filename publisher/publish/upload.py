@@ -10,6 +10,7 @@ from publisher.errors import ConflictError, CredentialsError, IndexUnavailableEr
 from publisher.project.dependencies import find_dependencies
 from publisher.project.distributions import Distribution
 from publisher.project.install_lines import required_names
+from publisher.project.own_install import OWN_NAME
 from publisher.project.tags import check_tag
 from publisher.publish.events import Observer, SerializedObserver
 from publisher.publish.options import PublishOptions
@@ -46,7 +47,7 @@ def publish_files(
         states = dict(plan.states)
         if plan.to_send and not options.dry_run:
             states |= _send_all(plan, FileSender(index, SerializedObserver(observer)), options)
-        urls = _locate(plan, index) if options.locate else {}
+        urls = _locate(plan, index) if options.locate or _has_own_client(plan) else {}
     files = [_report_file(upload, states, urls) for upload in plan.uploads]
     return Report(target.url, files, options.dry_run)
 
@@ -130,6 +131,11 @@ def _confirm(upload: Upload, sender: FileSender) -> None:
             f"{sender.index.url} has {filename} with other contents than the uploaded file.",
             hint="Delete the file on the index, or raise the version, and publish again.",
         )
+
+
+def _has_own_client(plan: Plan) -> bool:
+    """Tell whether this program itself is published, which is installed by its wheel's URL."""
+    return any(upload.distribution.name == OWN_NAME for upload in plan.uploads)
 
 
 def _locate(plan: Plan, index: IndexClient) -> dict[str, str]:

@@ -55,6 +55,16 @@ def test_nothing_is_written_outside_of_the_target(tmp_path: Path, name: str, kin
     assert not list(tmp_path.rglob("outside"))
 
 
+def test_a_virtual_environment_in_an_sdist_is_named(tmp_path: Path) -> None:
+    members = {
+        "a-1/try-it/pyvenv.cfg": (tarfile.REGTYPE, ""),
+        "a-1/try-it/bin/python3": (tarfile.SYMTYPE, "/usr/bin/python3"),
+    }
+    with pytest.raises(BuildFailedError, match=r"contains the virtual environment try-it\.") as caught:
+        unpack_sdist(_sdist(tmp_path / "a-1.tar.gz", **members), tmp_path / "target")
+    assert caught.value.hint == "Move try-it out of the project, or add it to .gitignore."
+
+
 def test_a_zip_file_is_unpacked_and_more_than_one_folder_is_told(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a-1.zip", "w") as archive:
         archive.writestr("a-1/PKG-INFO", "")

@@ -150,3 +150,21 @@ def test_an_option_wins_over_the_environment_and_a_variable_may_hold_several() -
 def test_arguments_are_frozen() -> None:
     with pytest.raises(AttributeError):
         BuildArgs().sdist = True  # type: ignore[misc]  # that is the point
+
+
+def _groups(name: str, command: click.Command) -> Iterator[tuple[str, click.Group]]:
+    if isinstance(command, click.Group):
+        yield name, command
+        context = click.Context(command)
+        for each in command.list_commands(context):
+            found = command.get_command(context, each)
+            assert found is not None
+            yield from _groups(f"{name} {each}".strip(), found)
+
+
+@pytest.mark.parametrize("words", [name for name, _ in _groups("", group)])
+def test_no_line_about_a_command_is_cut_off(words: str) -> None:
+    shown = CliRunner().invoke(group, [*words.split(), "--help"], terminal_width=80).output
+    commands = shown.partition("Commands:")[2] if words else shown.partition("Publish:")[2]
+    assert len(commands.splitlines()) > 2
+    assert not [line for line in commands.splitlines() if line.endswith("...")]

@@ -1,5 +1,6 @@
 """`token`, `audit`, `users`, `projects` and `login --token` as people type them."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -78,6 +79,35 @@ def test_a_role_that_takes_nothing_away_says_so(own_index: RunningIndex, tmp_pat
     assert "ada is reader of *, but ada still maintains acme." in kept.stderr
     assert "projects owners NAME --remove ada" in kept.stderr
     assert "but" not in pypi_publish("users", "set-role", "bob", "reader", env=ADMIN).stderr
+
+
+def test_the_admin_token_reads_and_changes_owners_and_a_typed_account_comes_before_it(
+    own_index: RunningIndex, tmp_path: Path
+) -> None:
+    assert pypi_publish("upload", make_wheel(tmp_path, "acme")).code == 0
+    owners = pypi_publish("projects", "owners", "acme", env=ADMIN)
+    assert owners.stdout.split() == [USER], owners.stderr
+    assert pypi_publish("audit", "--username", USER, env=ADMIN).code == 4
+    assert own_index.url
+
+
+def test_a_refusal_names_who_may_help(own_index: RunningIndex) -> None:
+    refused = pypi_publish("users", "set-role", USER, "admin")
+    assert (refused.code, "Ask an admin of the index" in refused.stderr) == (4, True)
+    assert "--username" not in refused.stderr
+    wrong = pypi_publish("audit", env={"PYPI_PUBLISH_ADMIN_TOKEN": "wrong"})
+    assert "must be the same as the index's AUTH_TOKEN" in " ".join(wrong.stderr.split())
+    unknown = pypi_publish("trust", "list", env=ADMIN)
+    assert unknown.code == 2
+    assert unknown.stderr.count("--public-url") == 1
+    assert own_index.url
+
+
+def test_the_trail_prints_the_end_of_a_token_as_a_date(own_index: RunningIndex) -> None:
+    assert pypi_publish("token", "create", "--name", "ci", "--can", "read", "--expires", "90d").code == 0
+    line = pypi_publish("audit", env=ADMIN).stdout
+    assert re.search(r"expires=\d{4}-\d\d-\d\d(\s|$)", line), line
+    assert own_index.url
 
 
 def test_rotating_needs_an_account_and_ends_the_old_password(own_index: RunningIndex) -> None:

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from passlib.apache import HtpasswdFile
 
-from publisher.client.accounts import admin_url
+from publisher.client.accounts import admin_token_hint, admin_url
 from publisher.client.url import parse_index_url
 from publisher.credentials.admin_token import keyring_service
+from publisher.server.auth.errors import NoAdminTokenError
 from tests.helpers.index import ADMIN_TOKEN, RunningIndex
 from tests.helpers.tool import pypi_publish
 
@@ -144,3 +145,16 @@ def test_the_registration_endpoint_names_its_index() -> None:
         "https://acme--pypiserver-server.modal.run/"
     )
     assert admin_url("https://pypi.acme.example/simple/").root == "https://pypi.acme.example/"
+
+
+def test_an_index_without_a_token_is_told_from_a_wrong_one() -> None:
+    none = admin_token_hint(NoAdminTokenError().message)
+    assert "Start the index with AUTH_TOKEN" in none
+    assert "--htpasswd FILE" in none
+    assert admin_token_hint("The administrator's token is wrong.").startswith("PYPI_PUBLISH_ADMIN_TOKEN must be")
+
+
+def test_a_missing_token_names_the_way_without_one(index: RunningIndex) -> None:
+    done = pypi_publish("users", "list", "--admin-url", index.url)
+    assert done.code == 4
+    assert "If it was started without one" in " ".join(done.stderr.split())

@@ -20,7 +20,7 @@ def _log_in(password: str = PASSWORD) -> Result:
 def test_login_proves_stores_and_logout_removes(index: RunningIndex, keyring_file: Path, tmp_path: Path) -> None:
     done = _log_in()
     assert done.code == 0, done.stderr
-    assert "Rights: download, list, update" in done.stderr
+    assert "Rights: maintainer of * (create, manage, publish, read)" in done.stderr
     assert PASSWORD not in done.everything
 
     who = pypi_publish("whoami", "--json")
@@ -28,6 +28,7 @@ def test_login_proves_stores_and_logout_removes(index: RunningIndex, keyring_fil
         "username": USER,
         "index-url": index.url,
         "rights": ["download", "list", "update"],
+        "grants": [{"rights": ["create", "manage", "publish", "read"], "projects": "*", "role": "maintainer"}],
         "source": "keyring",
         "passes-on": False,
         "cooldown": None,
@@ -38,6 +39,14 @@ def test_login_proves_stores_and_logout_removes(index: RunningIndex, keyring_fil
     assert "ada" not in keyring_file.read_text().replace("{}", "")
     assert pypi_publish("whoami").code == 4
     assert "There was no password" in pypi_publish("logout").stderr
+
+
+def test_login_asks_for_no_password_that_nothing_can_save(index: RunningIndex, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
+    assert index.url
+    shown, code = typed(["login", "--username", USER, "--no-configure"], [])
+    assert (code, "Password" in shown) == (4, False), shown
+    assert "keep the password in netrc" in " ".join(shown.split())
 
 
 def test_a_refused_password_is_not_stored(index: RunningIndex, keyring_file: Path) -> None:

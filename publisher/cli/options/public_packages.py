@@ -51,7 +51,7 @@ public_packages_options = gather(
         default="",
         envvar="PYPI_INDEX_UPSTREAM",
         show_envvar=True,
-        help="Without a URL: as for serve.",
+        help="With --root: as for serve.",
     ),
     click.option(
         "--upstream-cache",
@@ -59,7 +59,7 @@ public_packages_options = gather(
         type=FOLDER,
         envvar="PYPI_INDEX_UPSTREAM_CACHE",
         show_envvar=True,
-        help="Without a URL: as for serve.",
+        help="With --root: as for serve.",
     ),
     click.option(
         "--upstream-policy",
@@ -67,7 +67,7 @@ public_packages_options = gather(
         type=FILE,
         envvar="PYPI_INDEX_UPSTREAM_POLICY",
         show_envvar=True,
-        help="Without a URL: as for serve.",
+        help="With --root: as for serve.",
     ),
     click.option(
         "--cooldown",
@@ -75,7 +75,7 @@ public_packages_options = gather(
         default="",
         envvar="PYPI_INDEX_COOLDOWN",
         show_envvar=True,
-        help="Without a URL: as for serve.",
+        help="With --root: as for serve.",
     ),
 )
 """Add the place of the public packages; the command receives ``place: PublicPackagesArgs``."""

@@ -43,7 +43,7 @@ publish_options = gather(
         default=None,
         envvar="PYPI_PUBLISH_SKIP_EXISTING",
         show_envvar=True,
-        help="Skip files whose names are already on the index, even if contents differ.",
+        help="Skip files whose names are already on the index, even if contents differ.  [key: skip-existing]",
     ),
     click.option(
         "--trusted-publishing",

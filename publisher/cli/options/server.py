@@ -97,17 +97,22 @@ serve_options = gather(
         "--storage", metavar="URL", help="Bucket of the packages and accounts: s3://BUCKET/PREFIX, gs:// or az://."
     ),
     _option("--no-signed-urls", is_flag=True, help="Pass large files of a bucket through the index."),
-    _option("--signed-from", metavar="MB", type=click.IntRange(0), help="Size of files that a bucket serves itself."),
+    _option(
+        "--signed-from",
+        metavar="MB",
+        type=click.IntRange(0),
+        help="Files from this size are downloaded directly from the bucket.",
+    ),
     _option(
         "-a",
         "--authenticate",
-        metavar="RIGHTS",
-        help="Comma-separated rights that need an account; '.' for none.",
+        metavar="ACTIVITIES",
+        help="Comma-separated activities that need an account; '.' for none.",
     ),
     _option("--overwrite", is_flag=True, help="Let an upload replace a file of the same name."),
     _option("--fallback-url", metavar="URL", help="Index to redirect installers to for unknown names."),
-    _option("--upstream", metavar="URL", help="Index to pass public packages on from; 'public' for the public one."),
-    _option("--cooldown", metavar="AGE", help="Age that a public file must have, for example 3d."),
+    _option("--upstream", metavar="URL", help="Public index to fetch packages from; 'public' is the public index."),
+    _option("--cooldown", metavar="AGE", help="Hide public files younger than this, for example 3d."),
     _option(
         "--upstream-cache",
         metavar="DIR",

@@ -31,7 +31,7 @@ place_options = gather(
     TrustPlaceArgs,
     "place",
     index_url_option,
-    username_option("Account that asks.  [default: PYPI_PUBLISH_ADMIN_TOKEN, else the last login]"),
+    username_option("Act as this account, not with the admin token."),
 )
 """Add the index and the account; the command receives ``place: TrustPlaceArgs``."""
 

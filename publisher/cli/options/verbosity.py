@@ -25,7 +25,7 @@ def output_options(command: Command) -> Command:
             count=True,
             expose_value=False,
             callback=_set_verbosity,
-            help="Show the build's own output; -vv also shows tracebacks.",
+            help="Show more; -vv shows tracebacks.",
         ),
         click.option(
             "-q", "--quiet", count=True, expose_value=False, callback=_set_verbosity, help="Print errors only."

@@ -16,7 +16,7 @@ from publisher.client.models import Account
 from publisher.client.url import IndexUrl
 from publisher.credentials import login as sessions
 from publisher.credentials.chain import Target
-from publisher.credentials.keyring import keeps_plain_text
+from publisher.credentials.keyring import keeps_plain_text, require_holder
 from publisher.credentials.login import Exchange, Login
 from publisher.credentials.machine_token import machine_token
 from publisher.errors import ConfigurationError, CredentialsError, RefusedCredentialsError
@@ -38,6 +38,7 @@ TYPED_ATTEMPTS = 3
 def log_in(args: TargetArgs, *, configure: bool | None, as_token: bool = False) -> None:
     """Check a password with the index, save it in keyring, and configure tools; None asks first, on a terminal."""
     args = named_target(args)
+    require_holder()
     if can_ask() and not args.index_url and not project_config([]).index_url:
         args = replace(args, index_url=click.prompt("Index URL", err=True))
     target = resolve_target(args, project_config([Path()]))
@@ -48,7 +49,7 @@ def log_in(args: TargetArgs, *, configure: bool | None, as_token: bool = False) 
     plainly = ", unencrypted" if keeps_plain_text(login.keyring) else ""
     output.say(f"Logged in to {target.url} as {login.account.username}; the {secret} is in {login.keyring}{plainly}.")
     if login.account.rights is not None:
-        output.say(f"Rights: {', '.join(login.account.rights) or 'none'}")
+        output.say(f"Rights: {login.account.described_rights}")
     if login.account.passes_on:
         output.say(login.account.public_packages)
     if configure or (configure is None and can_ask()):
@@ -139,6 +140,7 @@ def show_account(args: TargetArgs) -> None:
             "username": account.username,
             "index-url": target.url.root,
             "rights": account.rights,
+            "grants": account.grants,
             "source": source,
             "passes-on": account.passes_on,
             "cooldown": account.cooldown,
@@ -146,9 +148,8 @@ def show_account(args: TargetArgs) -> None:
         output.result(json.dumps(payload, indent=2))
         return
     output.result(account.username)
-    rights = "not reported by this index" if account.rights is None else ", ".join(account.rights) or "none"
     output.say(f"Index:       {target.url}")
-    output.say(f"Rights:      {rights}")
+    output.say(f"Rights:      {account.described_rights}")
     output.say(f"Credentials: from {source}")
     if account.version is not None:
         output.say(account.public_packages)

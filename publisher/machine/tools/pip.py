@@ -46,8 +46,7 @@ _SEVERAL = (
     "site), and name the index where it is needed (`pip install --index-url`)."
 )
 _KEYRING = (
-    "The password comes from keyring, which has to be on the path: `uv tool install --with-executables-from keyring "
-    "pypi-publish` brings it along."
+    f"The password comes from keyring, which has to be on the path. This brings it along: {INSTALL_WITH_KEYRING}."
 )
 
 

@@ -57,7 +57,10 @@ class RightMissingError(AuthError):
 
     def __init__(self, principal: Principal, right: Right, project: str | None) -> None:
         place = f"on {project}" if project else "on this index" if right is Right.ADMIN else "on any project"
-        who = principal.name if principal.kind is PrincipalKind.ACCOUNT else f"the token of {principal.name}"
+        who = {
+            PrincipalKind.ACCOUNT: principal.name,
+            PrincipalKind.ADMIN_TOKEN: "AUTH_TOKEN, which administers accounts and rights and uses no project,",
+        }.get(principal.kind, f"the token of {principal.name}")
         super().__init__(f"{who} lacks the right '{right}' {place}.{_remedy(principal, right, project)}")
 
 

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import publisher
 from publisher.limits import LIMITS
+from publisher.server.auth.access.rules import role_name
 from publisher.server.auth.audit.trail import AuditEvent, AuditTrail
 from publisher.server.auth.authenticator import Authenticator
 from publisher.server.auth.errors import InvalidAccountError
@@ -116,7 +117,8 @@ class AccountRoutes:
     async def whoami(self, request: Request, _rest: str = "") -> Response:
         """Tell a user's name and rights."""
         principal = principal_of(request)
-        grants = await self._granted(principal) if self._granted is not None else []
+        granted = await self._granted(principal) if self._granted is not None else []
+        grants = [{**grant, "role": role_name(grant["rights"])} for grant in granted]
         about: dict[str, Any] = {
             "index": "pypi-publish",
             "version": publisher.__version__,

@@ -74,6 +74,7 @@ UPLOAD = Need(Right.PUBLISH, Activity.UPDATE)
 
 MANAGE = Need(Right.MANAGE, Activity.UPDATE, _first_part)
 OWN = Need(Right.MANAGE, Activity.UPDATE, _first_part, or_admin=True)
+SEE_OWNERS = Need(Right.READ, Activity.LIST, _first_part, or_admin=True)
 READ = frozenset({"GET", "HEAD"})
 POST = frozenset({"POST"})
 PUT = frozenset({"PUT"})
@@ -246,7 +247,7 @@ def _trust_routes(to: Handlers) -> list[Route]:
         Route("-/tokens", POST, Access.MANAGER, to.tokens.create, body=NEW_TOKEN),
         Route("-/tokens/*", DELETE, Access.MANAGER, to.tokens.revoke),
         Route("-/roles", PUT, Access.ADMIN, to.roles.set_role, body=NEW_ROLE),
-        Route("-/owners/*", READ, LIST, to.roles.owners),
+        Route("-/owners/*", READ, SEE_OWNERS, to.roles.owners),
         Route("-/owners/*", PUT, OWN, to.roles.change_owners, body=NEW_OWNERS),
         Route("-/audit", READ, Access.ADMIN, to.audit.show),
     ]

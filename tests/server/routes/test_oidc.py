@@ -214,14 +214,16 @@ def test_a_list_says_who_vouches_and_by_what_right(
     assert (by_ada["registered_by"], by_ada["registered"] > 0) == ("ada", True)
     assert [each["name"] for each in listed(url, auth=("ada", "correct horse"))] == [by_token["name"], by_ada["name"]]
     job = Client(url, ("__token__", mint(url, issuer)))
-    assert job.get("whoami").json()["grants"] == [{"rights": ["publish", "read"], "projects": "acme-widgets"}]
+    assert job.get("whoami").json()["grants"] == [
+        {"rights": ["publish", "read"], "projects": "acme-widgets", "role": "publisher"}
+    ]
     assert (
         requests.put(f"{url}-/owners/acme-widgets", json={"remove": "ada"}, headers=ADMIN, timeout=30).status_code
         == 200
     )
     (lost,) = (each for each in listed(url, headers=ADMIN) if each["vouched-by"] == "ada")
     assert lost["standing"] == {"acme-widgets": ""}
-    assert job.get("whoami").json()["grants"] == [{"rights": [], "projects": "acme-widgets"}]
+    assert job.get("whoami").json()["grants"] == [{"rights": [], "projects": "acme-widgets", "role": None}]
     assert job.upload(make_wheel(tmp_path, "acme_widgets", "2.0")).status_code == 403
 
 

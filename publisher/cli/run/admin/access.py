@@ -109,7 +109,14 @@ def _line(event: dict[str, Any]) -> str:
     """Return an event as one line: time, sender, deed, and whatever else is recorded."""
     known = {"v", "at", "user", "kind", "token", "what", "project", "from"}
     who = f"{event.get('user', '')}/{event['token']}" if "token" in event else str(event.get("user", ""))
-    rest = " ".join(f"{key}={json.dumps(value)}" for key, value in event.items() if key not in known)
+    rest = " ".join(f"{key}={_value(key, value)}" for key, value in event.items() if key not in known)
     return "  ".join(
         filter(None, [str(event.get("at")), who, str(event.get("what")), event.get("project"), event.get("from"), rest])
     )
+
+
+def _value(key: str, value: object) -> str:
+    """Return a detail of an event: the end of a token as a date, everything else as JSON."""
+    if key == "expires" and isinstance(value, int | float):
+        return f"{datetime.fromtimestamp(value, UTC):%Y-%m-%d}"
+    return json.dumps(value)

@@ -4,6 +4,9 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import click
+from click.core import ParameterSource
+
 from publisher.cli.options.target import TargetArgs
 from publisher.cli.options.trust import TrustPlaceArgs
 from publisher.cli.run.resolve import project_config, resolve_target
@@ -23,6 +26,8 @@ def connected(
     target = resolve_target(TargetArgs(place.index_url, place.username), project_config([]), or_login=True)
     auth: BasicAuth | BearerAuth | None = None
     has_token = bool(os.environ.get(TOKEN_VARIABLE))
+    if place.username is not None and _is_typed("username"):
+        as_admin = has_token = False
     if (as_admin and has_token) or (place.username is None and (as_admin or has_token)):
         try:
             auth = BearerAuth(find_token(target.url, os.environ))
@@ -36,3 +41,9 @@ def connected(
         yield client
     finally:
         client.close()
+
+
+def _is_typed(option: str) -> bool:
+    """Tell whether an option is on the command line: the account in the environment is there for publishing."""
+    context = click.get_current_context(silent=True)
+    return context is not None and context.get_parameter_source(option) is ParameterSource.COMMANDLINE

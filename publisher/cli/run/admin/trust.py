@@ -19,7 +19,9 @@ _OWN_WORKFLOW = ".github/workflows/publish.yaml"
 
 _HINTS = AccessHints(
     refused=f"Use an account that manages the project, or the index's AUTH_TOKEN in {TOKEN_VARIABLE}.",
-    not_offered="It needs an index of pypi-publish with --public-url.",
+    lacks_right=f"Use an account that manages the project, or the index's AUTH_TOKEN in {TOKEN_VARIABLE}.",
+    not_offered="Ask the index's administrator to restart it so; until then, jobs publish with a token "
+    "(`pypi-publish token create`).",
     unknown="`pypi-publish trust list` shows the names.",
 )
 

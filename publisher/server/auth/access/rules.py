@@ -3,7 +3,7 @@
 import re
 import tomllib
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +21,11 @@ ROLES: Mapping[str, frozenset[Right]] = {
 
 _PATTERN = re.compile(r"[a-z0-9*]([a-z0-9*-]*[a-z0-9*])?")
 _TABLES = {"users", "groups", "everyone", "anonymous"}
+
+
+def role_name(rights: Collection[Right]) -> str | None:
+    """Return the name of the role that has exactly these rights, None without one."""
+    return next((name for name, known in ROLES.items() if known == set(rights)), None)
 
 
 class InvalidAccessError(ValueError):

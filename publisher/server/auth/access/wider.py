@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from publisher.server.auth.access.rules import ROLES, AccessRules, composed
+from publisher.server.auth.access.rules import AccessRules, composed, role_name
 from publisher.server.auth.principal import MAINTAINER_RIGHTS, Grant, Right
 from publisher.server.names.filenames import is_reserved
 
@@ -20,7 +20,7 @@ class WiderRule:
 
     def as_json(self) -> dict[str, object]:
         """Return it for an answer, with the name of the role that has these rights, if any."""
-        role = next((name for name, rights in ROLES.items() if rights == self.rights), None)
+        role = role_name(self.rights)
         return {"rule": self.place, "role": role, "rights": sorted(self.rights), "project": self.pattern}
 
 
