@@ -265,7 +265,7 @@ async def register_user(
     """
     Create an account (201), or change its password (200); the answer's `status` is created, changed or unchanged.
 
-    Needs the administrator's token as `Authorization: Bearer TOKEN`. 422 says which rule the name or password breaks.
+    Needs the admin token as `Authorization: Bearer TOKEN`. 422 says which rule the name or password breaks.
     """
     from publisher.server.http.messages import Request as IndexRequest
 

@@ -50,12 +50,19 @@ SCENES = (
     ),
     Scene(
         ("docs/how-to/back-up-the-index.md",),
-        before="mkdir -p srv/packages && cp INDEX_ROOT/*-1.1.0-*.whl srv/packages\n"
-        "pypi-publish users add ada --htpasswd srv/.htpasswd",
-        serves="pypi-publish serve --root srv/packages --htpasswd srv/.htpasswd",
-        after="ls -a backup/packages/.pypi-publish backup/.htpasswd.state",
+        before="mkdir -p cron srv/packages && cp INDEX_ROOT/*-1.1.0-*.whl srv/packages\n"
+        "pypi-publish users add ada --htpasswd srv/htpasswd",
+        serves="pypi-publish serve --root srv/packages --htpasswd srv/htpasswd",
+        after="ls -a backup/packages/.pypi-publish backup/htpasswd.state",
         needs=("rsync",),
-        words={"/srv/": "srv/", "/backup/": "backup/", "/var/lib/pypi-publish/": ""},
+        words={
+            "/etc/cron.daily": "cron",
+            "/var/lib/pypi-index": "srv",
+            "/var/lib/pypi-publish/": "",
+            "/backup": "backup",
+            "/tmp/restored": "restored",
+            "pypi:pypi": "$(id -u)",
+        },
         variables=ADMIN,
     ),
     Scene(
@@ -107,7 +114,7 @@ SCENES = (
         ("docs/how-to/public-packages.md",),
         before="mkdir -p srv/pypi/packages && cp INDEX_ROOT/*-1.1.0-*.whl srv/pypi/packages\n"
         "pypi-publish users add ada --htpasswd srv/pypi/htpasswd\n"
-        "python3 -m venv .venv\necho requests==2.40.1 > requirements.txt",
+        "echo requests==2.40.1 > requirements.txt",
         words={
             "/srv/": "srv/",
             "/var/cache/pypi": "cache",
