@@ -70,6 +70,16 @@ def test_nulls_that_uv_rejects_are_left_out() -> None:
     nulls = dict.fromkeys(("size", "upload-time", "yanked", "requires-python", "provenance"))
     kept = parse_page(json_page(entry(**nulls)), URL, "foo").page["files"][0]
     assert {key for key in nulls if key in kept} == {"requires-python", "provenance"}
+    for one in nulls:  # beside keys that have a value, and beside none
+        kept = parse_page(json_page(entry(**{one: None})), URL, "foo").page["files"][0]
+        assert (one in kept) is (one in {"requires-python", "provenance"})
+
+
+def test_names_have_up_to_255_characters() -> None:
+    for letters, listed in ((238, True), (239, False)):
+        name = f"foo-1.0-py3-none-{'x' * (letters - 4)}.whl"
+        assert (len(name) <= 255) is listed
+        assert (name in parse_page(json_page(entry(filename=name)), URL, "foo").listing.files) is listed
 
 
 @pytest.mark.parametrize("time", [None, "yesterday", "2024-01-01T00:00:00", 5])

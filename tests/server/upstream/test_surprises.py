@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import json
+import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -114,6 +115,28 @@ def test_a_public_upstream_leads_to_no_address_of_this_network(
 )
 def test_public_addresses(address: str, public: bool) -> None:  # noqa: FBT001 - a column of the table
     assert addresses.is_public_address(address) is public
+
+
+@pytest.mark.parametrize(
+    ("found", "public"),
+    [
+        (["93.184.215.14", "2606:2800:21f:cb07::1"], True),
+        (["93.184.215.14", "10.0.0.1"], False),
+        (["127.0.0.1"], False),
+        ([], True),
+    ],
+)
+def test_a_host_is_public_when_all_of_its_addresses_are(found: list[str], public: bool) -> None:  # noqa: FBT001
+    async def scenario() -> bool:
+        async def getaddrinfo(*_: object, **__: object) -> list[tuple[object, ...]]:
+            if not found:
+                raise socket.gaierror
+            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 0)) for address in found]
+
+        asyncio.get_running_loop().getaddrinfo = getaddrinfo  # type: ignore[method-assign,assignment]
+        return await addresses.is_public_host("public.example")
+
+    assert asyncio.run(scenario()) is public
 
 
 @pytest.mark.parametrize("size", [1000, 2 * MEGABYTE])
