@@ -188,6 +188,12 @@ def test_every_page_is_linked_from_the_overview() -> None:
         assert f"({page.relative_to(ROOT / 'docs').as_posix()})" in overview, page.name
 
 
+def test_the_overview_calls_every_page_by_its_title() -> None:
+    overview = (ROOT / "docs/README.md").read_text("utf-8")
+    for name, target in re.findall(r"^- \[([^\]]+)\]\(([^)]+)\)", overview, re.MULTILINE):
+        assert f"# {name}\n" in (ROOT / "docs" / target).read_text("utf-8"), target
+
+
 def test_every_test_that_the_docs_name_exists() -> None:
     page = (ROOT / "docs/reference/protocols.md").read_text("utf-8")
     named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", page)
