@@ -15,15 +15,17 @@ def test_one_holder_of_a_name_at_a_time() -> None:
 
         async def hold(name: str) -> None:
             nonlocal inside, most
-            turn = await turns.take(name, 10)
+            turn = await turns.take(name, 1000)
             inside, most = inside + 1, max(most, inside + 1)
-            await turns.take(f"another of {inside}", 10)  # which is forgotten at once
-            gc.collect()
+            await turns.take(f"another of {inside}", 1000)  # which is forgotten at once
             await asyncio.sleep(0)
             inside -= 1
             turn.release()
 
-        await asyncio.gather(*(hold("a name") for _ in range(50)))
+        waiting = asyncio.gather(*(hold("a name") for _ in range(50)))
+        await asyncio.sleep(0)
+        gc.collect()
+        await waiting
         assert (inside, most) == (0, 1)
 
     asyncio.run(run())
