@@ -134,7 +134,6 @@ SCENES = (
     Scene(("docs/how-to/publish-from-ci.md",), before=COMMIT, projects=WIDGETS, variables={**HERE, "TAG": "v1.3.0"}),
     Scene(("docs/how-to/tokens.md",), agrees=True, variables={**HERE, "TOKEN": "a-token"}),
     Scene(("docs/how-to/run-the-index.md",)),
-    Scene(("docs/how-to/run-the-index-on-modal.md",), agrees=True, variables={**HERE, **ADMIN}),
     Scene(("docs/how-to/serve-the-client.md",), wide=True, before="pypi-publish users add ada --htpasswd .htpasswd"),
     Scene(("docs/how-to/set-up-a-machine.md",), logged_in=False, agrees=True),
     Scene(
