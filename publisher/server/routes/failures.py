@@ -18,7 +18,13 @@ from publisher.server.storage.errors import (
     StorageUnavailableError,
     StorageWriteError,
 )
-from publisher.server.store.errors import FileExistsConflictError, FileTooLargeError, StoreError, UnknownReleaseError
+from publisher.server.store.errors import (
+    FileExistsConflictError,
+    FileTooLargeError,
+    ProjectExistsError,
+    StoreError,
+    UnknownReleaseError,
+)
 from publisher.server.upstream.errors import (
     NotUpstreamError,
     UpstreamError,
@@ -42,6 +48,7 @@ _STATUS: dict[type[DomainError], int] = {
     AccountsUnavailableError: 503,
     BusyError: 503,
     FileExistsConflictError: 409,
+    ProjectExistsError: 409,
     UnknownReleaseError: 404,
     FileTooLargeError: 413,
     StorageUnavailableError: 503,

@@ -22,8 +22,9 @@ from publisher.server.routes.trust.oversight import Oversight
 from publisher.server.routes.upload_checks import check_filename, check_form, is_legacy, signature_of
 from publisher.server.settings import ServerSettings
 from publisher.server.storage.durability import write_failure
+from publisher.server.store.errors import ProjectExistsError
 from publisher.server.store.interface import PackageCatalog, PackageChanges
-from publisher.server.store.metadata import FileMetadata
+from publisher.server.store.metadata import FileMetadata, NewProject
 from publisher.server.store.spool import Spool, clean_up, digest_of
 from publisher.server.upstream.service import Upstream
 from publisher.server.work.inspection import Checkpoint, InspectionPool
@@ -183,17 +184,32 @@ class UploadRoutes:
         is_new_project = await self._oversight.authorization.confirm_upload(request, sink.project)
         principal = principal_of(request)
         origin = principal.origin.as_record() if principal.origin is not None else None
-        maintainer = principal.account if is_new_project else None
-        metadata = replace(metadata, origin=origin)
-        await self._changes.upload(
-            spool.content, sink.filename, metadata, signature_of(form), maintainer, parts=spool.copy
-        )
-        if maintainer is not None:
-            self._oversight.authorization.forget_project(sink.project)
+        new_project = NewProject(principal.account) if is_new_project else None
+        await self._store(request, sink, spool, replace(metadata, origin=origin), signature_of(form), new_project)
         details = {"file": sink.filename, "sha256": digests["sha256"]}
         await self._oversight.record(request, "upload", sink.project, **details)
         stored = (b"x-checksum-sha256", digests["sha256"].encode())  # by which our client knows that it was this index
         return Response(200, b"", [(b"content-type", TEXT_TYPE), stored])
+
+    async def _store(  # noqa: PLR0913, PLR0917 - what makes up an upload
+        self,
+        request: Request,
+        sink: _Sink,
+        spool: Spool,
+        metadata: FileMetadata,
+        signature: bytes | None,
+        new_project: NewProject | None,
+    ) -> None:
+        """Store a file; raise an AuthError where its project is new no longer, and its sender may not publish to it."""
+        upload = partial(self._changes.upload, spool.content, sink.filename, metadata, signature)
+        try:
+            await upload(new_project, spool.copy)
+        except ProjectExistsError:
+            self._oversight.authorization.forget_project(sink.project)
+            await self._oversight.authorization.require_right(request, Right.PUBLISH, sink.project)
+            await upload()
+        if new_project is not None:
+            self._oversight.authorization.forget_project(sink.project)
 
     async def _require_right(self, request: Request, project: str) -> bool:
         """Return whether a file is the first of its project; raise an AuthError where its sender may not publish it."""

@@ -24,8 +24,8 @@ from publisher.server.storage.errors import (
     StorageUnavailableError,
 )
 from publisher.server.store.catalog import Catalog
-from publisher.server.store.errors import FileExistsConflictError, UnknownReleaseError
-from publisher.server.store.metadata import FileMetadata, now_text, time_text
+from publisher.server.store.errors import FileExistsConflictError, ProjectExistsError, UnknownReleaseError
+from publisher.server.store.metadata import FileMetadata, NewProject, now_text, time_text
 from publisher.server.store.projects import StoredFile
 from publisher.server.store.records import state_lease
 from publisher.server.store.spool import SpoolCopy, digest_file
@@ -45,8 +45,8 @@ class IncomingFile:
     metadata: FileMetadata
     yanked: str | None = None
     signature: bytes | None = None
-    maintainer: str | None = None
-    """The account that maintains the project from now on, if this is its first file."""
+    new_project: NewProject | None = None
+    """Where it is to be the first file of its project."""
 
 
 class ReleaseChanges:
@@ -77,7 +77,7 @@ class ReleaseChanges:
         filename: str,
         metadata: FileMetadata,
         signature: bytes | None = None,
-        maintainer: str | None = None,
+        new_project: NewProject | None = None,
         parts: SpoolCopy | None = None,  # noqa: ARG002 - there are none
     ) -> StoredFile:
         """
@@ -86,18 +86,18 @@ class ReleaseChanges:
         The same bytes under the same identity are success, and change nothing. A file of a yanked release is
         yanked too.
 
-        Raises FileExistsConflictError when the identity is taken by other bytes or was deleted, and StorageError when
-        it can't be stored.
+        Raises FileExistsConflictError when the identity is taken by other bytes or was deleted, ProjectExistsError when
+        it was to be the first of a ``new_project`` and is not, and StorageError when it can't be stored.
         """
         guessed = guess(filename)
         assert guessed is not None, "an upload's name was parsed"  # noqa: S101 - for the type checker
-        async with self._storage.lease(_lease_of(filename), metadata.sha256) as lease:
+        async with self._storage.lease(file_lease(filename), metadata.sha256) as lease:
             since = time.monotonic()
             existing = await self._existing(guessed.project, filename, metadata, since)
             if existing is None:
                 stored_name = self._stored_spelling(guessed.project, filename)
                 yanked = await self._yank_reason(*guessed)
-                upload = IncomingFile(content, stored_name, guessed.project, metadata, yanked, signature, maintainer)
+                upload = IncomingFile(content, stored_name, guessed.project, metadata, yanked, signature, new_project)
                 try:
                     return await self._store(lease, since, upload)
                 except ExistsError:  # it was copied into the folder meanwhile
@@ -174,7 +174,7 @@ class ReleaseChanges:
         async with AsyncExitStack() as leases:
             held = [
                 await leases.enter_async_context(self._storage.lease(each))
-                for each in sorted({_lease_of(filename) for filename in filenames})
+                for each in sorted({file_lease(filename) for filename in filenames})
             ]
             gone = [(directory, each) for each, directories in places.items() for directory in directories]
             await self._change(name, work, held, gone)
@@ -241,12 +241,14 @@ class ReleaseChanges:
     async def _store(self, lease: Lease, since: float, upload: IncomingFile) -> StoredFile:
         """Store a file under its lease; raise ExistsError when its name is taken after all."""
         directory = str(self._root)
-        await self._catalog.owned.claim({upload.project})
         async with AsyncExitStack() as held:
             states = []
-            if upload.maintainer is not None:  # first files of a project are stored one after another
+            if upload.new_project is not None:  # first files of a project are stored one after another
                 states.append(await held.enter_async_context(self._storage.lease(state_lease(upload.project))))
                 since = time.monotonic()
+                if await self._catalog.find_before_change(upload.project, since) is not None:
+                    raise ProjectExistsError(upload.project)
+            await self._catalog.owned.claim({upload.project})  # from here on the project exists for other uploads
             try:
                 async with self._storage.writing(lease, since) as files:
                     stored = await self._catalog.in_thread(lambda: self._place(files, upload))
@@ -259,8 +261,8 @@ class ReleaseChanges:
                         error.settled.add_done_callback(lambda _: self._catalog.release(directory, upload.filename))
                 error.message += " It may or may not be stored. Send it again."
                 raise
-        added = self._catalog.add_upload(directory, upload.filename, stored)
-        if upload.yanked is not None or upload.maintainer is not None:
+            added = self._catalog.add_upload(directory, upload.filename, stored)
+        if upload.yanked is not None or upload.new_project is not None:
             self._catalog.forget_state(upload.project)
         return added
 
@@ -275,24 +277,20 @@ class ReleaseChanges:
         if upload.yanked is not None:
             details = {"reason": upload.yanked, "at": now_text()}
             self._records.mark(files, (upload.project, upload.filename), "yanked", details)
-        if upload.maintainer is not None and self._is_first(files, upload.project):
-            details = {"by": upload.maintainer, "at": now_text()}
-            self._records.add_maintainer(files, upload.project, upload.maintainer, details)
+        if upload.new_project is not None:
+            self._begin_project(files, upload.project, upload.new_project.maintainer)
         stored = self._replace(files, upload) if self._settings.overwrite else self._create(files, upload)
         if upload.signature is not None:
             with self._catalog.own_change(str(self._root)):
                 put(files, upload.filename + SIGNATURE, upload.signature)
         return stored
 
-    def _is_first(self, files: Files, project: str) -> bool:
-        """
-        Tell whether a project has no file yet, under its lease.
-
-        The folder is listed only where the project has a maintainer: an upload may have ended after its mark.
-        """
-        if not self._records.maintainers(files, project):
-            return True
-        return all(each is None or each.project != project for each in map(guess, files.list("")))
+    def _begin_project(self, files: Files, project: str, maintainer: str | None) -> None:
+        """Record the maintainer of a project that has no files, under its lease; raise ProjectExistsError if it had."""
+        if self._records.state(files, project).deleted:
+            raise ProjectExistsError(project)
+        if maintainer is not None:
+            self._records.add_maintainer(files, project, maintainer, {"by": maintainer, "at": now_text()})
 
     def _create(self, files: Files, upload: IncomingFile) -> FileMetadata:
         stored = upload.metadata
@@ -340,7 +338,7 @@ class ReleaseChanges:
         return sorted(filenames)
 
 
-def _lease_of(filename: str) -> str:
+def file_lease(filename: str) -> str:
     """Return the lease of a file's identity, the same text for equal identities in every process."""
     return "file " + " ".join(map(_text, identity(filename)))
 

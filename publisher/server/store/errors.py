@@ -13,6 +13,13 @@ class FileExistsConflictError(StoreError):
     """The identity of a file is taken by other bytes, or was deleted and stays reserved."""
 
 
+class ProjectExistsError(StoreError):
+    """A file was to be the first of its project, and another one was stored meanwhile."""
+
+    def __init__(self, project: str) -> None:
+        super().__init__(f"{project} was published by another upload at the same moment. Send the file again.")
+
+
 class UnknownReleaseError(StoreError):
     """The index has no such release, or no such file in it."""
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from publisher.server.storage.base import Files
-from publisher.server.store.metadata import FileMetadata
+from publisher.server.store.metadata import FileMetadata, NewProject
 from publisher.server.store.projects import Project, StoredFile
 from publisher.server.store.spool import SpoolCopy
 from publisher.server.work.workers import Workers
@@ -143,14 +143,14 @@ class PackageChanges(Protocol):
         filename: str,
         metadata: FileMetadata,
         signature: bytes | None = None,
-        maintainer: str | None = None,
+        new_project: NewProject | None = None,
         parts: SpoolCopy | None = None,
     ) -> StoredFile:
         """
         Add a complete, checked file, in memory or on this machine, to the index; ``parts`` are from `begin_upload`.
 
-        Raises FileExistsConflictError when its identity is taken by other bytes or was deleted, and StorageError when
-        it can't be stored.
+        Raises FileExistsConflictError when its identity is taken by other bytes or was deleted, ProjectExistsError when
+        it was to be the first of a ``new_project`` and is not, and StorageError when it can't be stored.
         """
 
     async def yank(self, name: str, version: str, reason: str, user: str | None) -> list[str]:

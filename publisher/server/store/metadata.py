@@ -61,6 +61,13 @@ def read_metadata(path: Path, filename: str, checkpoint: Checkpoint = no_checkpo
     return replace(found, requires_python=distribution.requires_python, metadata_sha256=metadata)
 
 
+@dataclass(frozen=True, slots=True)
+class NewProject:
+    """The project that a file is to be the first of, and the account that maintains it from then on, if any."""
+
+    maintainer: str | None = None
+
+
 def now_text() -> str:
     """Return the time as the simple API writes it (PEP 700)."""
     return time_text(time.time_ns())

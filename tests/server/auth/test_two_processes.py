@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from threading import Barrier
 from typing import TypeVar
@@ -12,6 +13,7 @@ from tests.helpers.dists import make_wheel
 from tests.helpers.http import Client
 from tests.helpers.index import RunningIndex
 from tests.helpers.issuer import github_claims, running_issuer
+from tests.helpers.trust import create_token, with_token
 from tests.helpers.trusted import trust, trusting_index
 
 ROUNDS = 8
@@ -66,12 +68,28 @@ def test_one_of_two_first_uploaders_maintains_a_new_project(
 ) -> None:
     clients = {user: Client(index.url, (user, PASSWORD)) for user, index in zip(("ada", "bob"), both, strict=True)}
 
-    def upload(client: Client, wheel: Path) -> Callable[[], int]:
-        return lambda: client.upload(wheel).status_code
-
     for number in range(ROUNDS):
         wheels = [make_wheel(tmp_path, f"raced_{number}", version) for version in ("1.0", "2.0")]
         pairs = zip(clients.values(), wheels, strict=True)
-        assert at_once(*[upload(client, wheel) for client, wheel in pairs]) == [200, 200]
+        assert at_once(*[partial(_status, *each) for each in pairs]) == [200, 200]
     records = [each.parent.name for each in both[0].root.rglob("*.maintainer") if each.parent.name.startswith("raced-")]
     assert sorted(records) == [f"raced-{number}" for number in range(ROUNDS)]
+
+
+def test_who_may_only_create_adds_nothing_to_a_project_that_another_account_began(
+    both: tuple[RunningIndex, RunningIndex], tmp_path: Path
+) -> None:
+    ada, bob = Client(both[0].url, ("ada", PASSWORD)), Client(both[1].url, ("bob", PASSWORD))
+    for number in range(ROUNDS):
+        project = f"begun-{number}"
+        creator = with_token(both[1].url, create_token(bob, project, ["create"], [project]))
+        first, second = (make_wheel(tmp_path, f"begun_{number}", version) for version in ("1.0", "2.0"))
+        statuses = at_once(*[partial(_status, *each) for each in ((ada, first), (creator, second))])
+        assert statuses in ([200, 200], [200, 403])
+        began = statuses == [200, 200]  # where it came first, what it may
+        assert ada.get(f"-/owners/{project}").json()["maintainers"] == (["bob"] if began else ["ada"])
+        assert (both[0].root / second.name).exists() == began
+
+
+def _status(client: Client, wheel: Path) -> int:
+    return client.upload(wheel).status_code

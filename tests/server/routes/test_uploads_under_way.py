@@ -1,5 +1,6 @@
 """Rights that change while an upload is under way: what counts is what holds when its last byte has arrived."""
 
+import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -8,11 +9,15 @@ from pathlib import Path
 import pytest
 import requests
 
+from publisher.server.storage.errors import StorageUnavailableError
+from publisher.server.storage.folder import FolderStorage
+from publisher.server.store.changes import file_lease
+from publisher.server.store.records import state_lease
 from tests.helpers.dists import make_wheel
 from tests.helpers.http import Client, sha256
 from tests.helpers.index import RunningIndex
 from tests.helpers.trust import Admin, create_token, with_token, write_access
-from tests.helpers.waiting import eventually
+from tests.helpers.waiting import PATIENCE, eventually
 from tests.server.conftest import PASSWORD, OwnIndex
 
 BOUNDARY = "x" * 20
@@ -127,3 +132,35 @@ def test_nothing_changes_meanwhile(index: tuple[RunningIndex, Client], tmp_path:
     upload = SlowUpload(running.url, ("bob", PASSWORD), make_wheel(tmp_path, "acme", "2.0"))
     assert upload.finish().status_code == 200
     assert len(ada.filenames("acme")) == 2
+
+
+def test_of_projects_that_begin_at_the_same_moment_too(index: tuple[RunningIndex, Client], tmp_path: Path) -> None:
+    """The last look is under the lease that first files take: nothing comes between it and the file."""
+    running, ada = index
+    write_access(running, '[users.ada]\n"*" = "admin"\n[users.bob]\n"*" = ["create"]\n')
+    bob = Client(running.url, ("bob", PASSWORD))
+    assert eventually(lambda: rights_of(bob) == ["create"])
+    wheel = make_wheel(tmp_path, "wanted", "6.6")
+
+    async def race() -> requests.Response:
+        storage = FolderStorage(running.root, needs_dot_folder=True)
+        async with storage.lease(state_lease("wanted")), asyncio.timeout(PATIENCE):
+            upload = asyncio.create_task(asyncio.to_thread(bob.upload, wheel))
+            while not await _is_held(storage, file_lease(wheel.name)):  # noqa: ASYNC110 - no event tells
+                await asyncio.sleep(0.005)
+            make_wheel(running.root, "wanted")  # after bob's right was confirmed
+        return await upload
+
+    refused = asyncio.run(race())
+    assert (refused.status_code, "'publish' on wanted" in refused.text) == (403, True)
+    assert ada.filenames("wanted") == ["wanted-1.0-py3-none-any.whl"]
+    assert not (running.root / wheel.name).exists()
+    assert ada.upload(wheel).status_code == 200
+
+
+async def _is_held(storage: FolderStorage, lease: str) -> bool:
+    try:
+        async with storage.lease(lease, patience=0):
+            return False
+    except StorageUnavailableError:
+        return True

@@ -17,8 +17,8 @@ from publisher.server.store.bucket.catalog import BucketCatalog
 from publisher.server.store.bucket.changes import BucketChanges
 from publisher.server.store.bucket.record import FORMAT, ProjectRecord, parse_record
 from publisher.server.store.bucket.records import record_key
-from publisher.server.store.errors import FileExistsConflictError
-from publisher.server.store.metadata import FileMetadata, read_metadata
+from publisher.server.store.errors import FileExistsConflictError, ProjectExistsError
+from publisher.server.store.metadata import FileMetadata, NewProject, read_metadata
 from publisher.server.store.owned_names import StateLog
 from tests.helpers.bucket_index import new_index
 from tests.helpers.dists import make_wheel
@@ -59,22 +59,28 @@ def _keys(url: str, folder: str) -> list[str]:
     return [key for key, _ in open_bucket(url).walk(folder)]
 
 
-def test_of_two_first_uploaders_one_maintains_the_project(url: str, tmp_path: Path) -> None:
+def test_of_two_first_uploaders_one_begins_the_project(url: str, tmp_path: Path) -> None:
     async def run() -> None:
         processes = {"ada": _process(url), "bob": _process(url)}
         for number in range(5):
             wheels = [make_wheel(tmp_path, f"raced{number}", version) for version in ("1.0", "2.0")]
-            await asyncio.gather(
-                *(
-                    process.changes.upload(wheel, wheel.name, read_metadata(wheel, wheel.name), maintainer=account)
-                    for (account, process), wheel in zip(processes.items(), wheels, strict=True)
-                )
-            )
+
+            async def upload(account: str, wheel: Path) -> str:
+                found, begun = read_metadata(wheel, wheel.name), NewProject(account)
+                try:
+                    await processes[account].changes.upload(wheel, wheel.name, found, new_project=begun)
+                except ProjectExistsError:
+                    return "late"
+                return account
+
+            first, last = sorted(await asyncio.gather(*map(upload, processes, wheels)))
+            assert (first in processes, last) == (True, "late")
             found = open_bucket(url).read(record_key(f"raced{number}"))
             assert found is not None
             record = parse_record(f"raced{number}", found.data)
-            assert sorted(record.files) == [wheel.name for wheel in wheels]
-            assert list(record.maintainers) in (["ada"], ["bob"])
+            assert list(record.files) == [wheels[list(processes).index(first)].name]
+            assert list(record.maintainers) == [first]
+            assert len(_keys(url, f"files/raced{number}/")) == len(list(record.keys()))
 
     asyncio.run(run())
 

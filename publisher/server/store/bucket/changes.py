@@ -19,8 +19,8 @@ from publisher.server.storage.errors import StorageError
 from publisher.server.store.bucket.catalog import BucketCatalog
 from publisher.server.store.bucket.incoming import ATTRIBUTES, IncomingParts, IncomingUploads, is_large
 from publisher.server.store.bucket.record import METADATA, ProjectRecord, RecordEditor, keys_of, upload_key
-from publisher.server.store.errors import FileExistsConflictError, StoreError, UnknownReleaseError
-from publisher.server.store.metadata import FileMetadata, now_text
+from publisher.server.store.errors import FileExistsConflictError, ProjectExistsError, StoreError, UnknownReleaseError
+from publisher.server.store.metadata import FileMetadata, NewProject, now_text
 from publisher.server.store.projects import StoredFile
 from publisher.server.store.spool import SpoolCopy
 
@@ -63,7 +63,7 @@ class BucketChanges:
         filename: str,
         metadata: FileMetadata,
         signature: bytes | None = None,
-        maintainer: str | None = None,
+        new_project: NewProject | None = None,
         parts: SpoolCopy | None = None,
     ) -> StoredFile:
         """
@@ -72,8 +72,9 @@ class BucketChanges:
         The same bytes under the same identity are success, and change nothing. A file of a yanked release is
         yanked too. ``parts`` of the content are there already.
 
-        Raises FileExistsConflictError when the identity is taken by other bytes or was deleted, and StorageError when
-        it can't be stored, or when that is not known.
+        Raises FileExistsConflictError when the identity is taken by other bytes or was deleted, ProjectExistsError when
+        it was to be the first of a ``new_project`` and is not, and StorageError when it can't be stored, or when that
+        is not known.
         """
         guessed = guess(filename)
         assert guessed is not None, "an upload's name was parsed"  # noqa: S101 - for the type checker
@@ -89,9 +90,9 @@ class BucketChanges:
             replaced.clear()
             if self._taken_name(record, filename, metadata.sha256) is not None:
                 return False
+            if new_project is not None:
+                _begin_project(record, new_project.maintainer)
             replaced.extend(self._list(record, filename, upload, metadata, signature))
-            if record.serial == 1 and maintainer is not None:
-                record.add_maintainer(maintainer, {"by": maintainer, "at": now_text()})
             return True
 
         await self._catalog.in_thread(lambda: self._store_extras(keys[0], content, filename, metadata, signature))
@@ -239,6 +240,14 @@ def _spelling(record: ProjectRecord, filename: str) -> str | None:
         return filename
     wanted = identity(filename)
     return next((each for each in record.files if identity(each) == wanted), None)
+
+
+def _begin_project(record: RecordEditor, maintainer: str | None) -> None:
+    """Record the maintainer of a project that has no files; raise ProjectExistsError if it had."""
+    if record.files or record.deleted:
+        raise ProjectExistsError(record.name)
+    if maintainer is not None:
+        record.add_maintainer(maintainer, {"by": maintainer, "at": now_text()})
 
 
 def _release(record: ProjectRecord, name: str, version: str) -> list[str]:
