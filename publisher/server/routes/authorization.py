@@ -185,6 +185,16 @@ class Authorization:
         """Return when a request may change a project by its normalized name; raise an AuthError otherwise."""
         await self._require_need(request, Need(right, Activity.UPDATE), project)
 
+    async def may_change(self, request: Request, project: str) -> bool:
+        """Tell whether a known sender may manage a project now, for pages that offer it."""
+        if principal_of(request) is ANONYMOUS:
+            return False
+        try:
+            await self.require_right(request, Right.MANAGE, project)
+        except AuthError:
+            return False
+        return True
+
     async def require_upload(self, request: Request, project: str) -> bool:
         """
         Return whether a file is the first one of its project.

@@ -51,7 +51,7 @@ class PublisherRoutes:
         self._audit = audit
 
     async def list(self, request: Request, _rest: str = "") -> Response:
-        """Name the publishers of the projects that the sender manages."""
+        """Name the publishers of the projects that the sender manages, and whether it may add some."""
         sender = principal_of(request)
         found = [
             each
@@ -59,7 +59,9 @@ class PublisherRoutes:
             if all([await self._manages(sender, project) for project in each.projects])
         ]
         publishers = [await self._shown(each) for each in found]
-        return json_response({"audience": self._required().audience, "publishers": publishers})
+        return json_response(
+            {"audience": self._required().audience, "publishers": publishers, "may-add": await self._may_add(sender)}
+        )
 
     async def add(self, request: Request, _rest: str = "") -> Response:
         """Register a publisher, for which the sender vouches from then on, or the account that an admin names."""
@@ -125,6 +127,14 @@ class PublisherRoutes:
             return True
         maintainers = await self._maintainers.of(project)
         return self._access.has_roles and sender.may(Right.MANAGE, project, maintainers)
+
+    async def _may_add(self, sender: Principal) -> bool:
+        """Tell whether there may be a project that the sender can vouch for."""
+        if sender.may(Right.ADMIN):
+            return True
+        if not self._access.has_roles:
+            return False
+        return sender.may(Right.MANAGE) or bool(await self._maintainers.projects_of(sender.account or ""))
 
     async def _record(self, what: str, request: Request, publisher: Publisher) -> None:
         details = {

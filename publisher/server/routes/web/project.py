@@ -71,6 +71,7 @@ class ProjectPage:
         page = _page(release, asked.get("page", [""])[0], named)
         subject = _Subject(project, releases, release, details, file, page, asked.get("versions") == ["all"])
         scope = await self._site.authorization.read_scope(request)
+        manages = await self._site.authorization.may_change(request, name)
         key = (
             name,
             version,
@@ -80,9 +81,12 @@ class ProjectPage:
             subject.all_versions,
             self._site.overviews.generation,
             scope.key,
+            manages,
         )
         template = "release.html" if version else "project.html"
-        return await self._site.page(request, template, key, lambda: self._values(request, subject, scope))
+        return await self._site.page(
+            request, template, key, lambda: {**self._values(request, subject, scope), "manages": manages}
+        )
 
     def _values(self, request: Request, subject: _Subject, scope: ReadScope) -> dict[str, Any]:
         name, release, fields = subject.project.name, subject.release, subject.details.fields

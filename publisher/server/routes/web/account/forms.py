@@ -2,10 +2,12 @@
 
 import secrets
 from collections.abc import Mapping
+from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
 from publisher.server.auth.sessions.sessions import Session, Sessions
 from publisher.server.http.messages import HttpError, Request
+from publisher.server.routes.failures import DomainError, http_error
 from publisher.server.routes.web.account.cookies import FORM_COOKIE, read_cookie, write_cookie
 
 PLACE = "-/account/"
@@ -13,6 +15,29 @@ PLACE = "-/account/"
 
 TOKEN = "token"  # noqa: S105 - a field's name
 _FIELDS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A form that was refused, which its page shows again as it was filled in, with the reason."""
+
+    form: str
+    fields: Mapping[str, str]
+    problem: str
+    status: int = 422
+
+    @property
+    def key(self) -> str:
+        """The path of the form below the account, and the name of the thing that it is about, if it is in a list."""
+        return f"{self.form} {self.fields.get('name', '')}" if "/" in self.form else self.form
+
+
+def refusal(form: str, fields: Mapping[str, str], error: HttpError | DomainError) -> Refusal:
+    """Return the refusal of a form; raise the error again where it needs another page than the form's."""
+    answer = http_error(error)
+    if answer.status == 401 or answer.status >= 500:
+        raise error
+    return Refusal(form, fields, answer.message, answer.status)
 
 
 class OwnForms:

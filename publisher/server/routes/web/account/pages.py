@@ -2,21 +2,23 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
 from publisher.server.auth.errors import CredentialsRefusedError
 from publisher.server.auth.sessions.sessions import Session, Sessions
 from publisher.server.http.forwarding import place_of
 from publisher.server.http.messages import Headers, HttpError, Request, Response
 from publisher.server.routes.accounts import AccountRoutes
+from publisher.server.routes.failures import DOMAIN_ERRORS
 from publisher.server.routes.web.account.api_calls import ApiCalls
 from publisher.server.routes.web.account.cookies import no_session_cookie, session_cookie, session_of
-from publisher.server.routes.web.account.forms import PLACE, OwnForms
+from publisher.server.routes.web.account.forms import PLACE, OwnForms, Refusal, refusal
 from publisher.server.routes.web.account.publishers import PublisherForms
 from publisher.server.routes.web.account.releases import ReleaseForms
 from publisher.server.routes.web.account.tokens import TokenForms
 from publisher.server.routes.web.site import Site
 
+Act = Callable[[Request, Mapping[str, str]], Awaitable[str]]
 Action = Callable[[Request, Session, Mapping[str, str]], Awaitable[Response]]
 
 
@@ -37,12 +39,12 @@ class AccountPages:
             "sign-out-everywhere": self._sign_out_everywhere,
             "password": self._change_password,
             "tokens": self._create_token,
-            "tokens/revoke": self._done(self._tokens.revoke, "revoked"),
-            "trust": self._done(self._publishers.add, "trusted"),
-            "trust/remove": self._done(self._publishers.remove, "distrusted"),
-            "yank": self._done(self._releases.yank, "yanked"),
-            "unyank": self._done(self._releases.unyank, "unyanked"),
-            "delete": self._done(self._releases.delete, "deleted"),
+            "tokens/revoke": self._done("tokens/revoke", self._tokens.revoke, "revoked"),
+            "trust": self._done("trust", self._publishers.add, "trusted"),
+            "trust/remove": self._done("trust/remove", self._publishers.remove, "distrusted"),
+            "yank": self._done_to_release("yank", self._releases.yank, "yanked"),
+            "unyank": self._done_to_release("unyank", self._releases.unyank, "unyanked"),
+            "delete": self._done_to_release("delete", self._releases.delete, "deleted"),
         }
 
     async def show(self, request: Request, path: str = "") -> Response:
@@ -56,12 +58,7 @@ class AccountPages:
             return _go(request, f"{PLACE}sign-in?{urlencode({'next': request.path})}")
         if not path:
             return await self._account_page(request, session)
-        values = await self._releases.values(request, path)
-        return await self._site.fresh_page(
-            request,
-            "manage.html",
-            {**values, "token": await self._forms.token(session), "done": _query(request, "done")},
-        )
+        return await self._release_page(request, session, path)
 
     async def act(self, request: Request, path: str) -> Response:
         """Follow a form."""
@@ -104,33 +101,46 @@ class AccountPages:
         return _go(request, "", [no_session_cookie(request)])
 
     async def _change_password(self, request: Request, session: Session, fields: Mapping[str, str]) -> Response:
+        def refused(problem: str) -> Awaitable[Response]:
+            return self._account_page(request, session, Refusal("password", {}, problem))
+
         new = fields.get("new", "")
         if new != fields.get("again", ""):
-            problem = "The two new passwords are not the same."
-            return await self._account_page(request, session, problem=problem, status=422)
+            return await refused("The two new passwords are not the same.")
         try:
             await self._sessions.verify(session.username, fields.get("password", ""), place_of(request.client))
             await self._accounts.set_own_password(request, session.username, new)
         except CredentialsRefusedError:
-            problem = "The password that you have now is another one."
-            return await self._account_page(request, session, problem=problem, status=422)
+            return await refused("The password that you have now is another one.")
         except HttpError as error:
             if error.status != 422:
                 raise
-            return await self._account_page(request, session, problem=error.message, status=422)
+            return await refused(error.message)
         cookie = await self._sessions.go_on(session)
         return _go(request, f"{PLACE}?{urlencode({'done': 'password'})}", [session_cookie(request, cookie)])
 
-    def _done(self, act: Callable[[Request, Mapping[str, str]], Awaitable[str]], what: str) -> Action:
+    def _done(self, form: str, act: Act, what: str) -> Action:
         """Return an action that goes back to a page, which says that it was done, or why it was not."""
 
         async def action(request: Request, session: Session, fields: Mapping[str, str]) -> Response:
             try:
                 place = await act(request, fields)
-            except HttpError as error:
-                if error.status != 422:
-                    raise
-                return await self._account_page(request, session, problem=error.message, status=422)
+            except (HttpError, *DOMAIN_ERRORS) as error:
+                return await self._account_page(request, session, refusal(form, fields, error))
+            return _go(request, f"{place}?{urlencode({'done': what})}")
+
+        return action
+
+    def _done_to_release(self, form: str, act: Act, what: str) -> Action:
+        """Return an action as `_done` does, whose form is on the page of a release."""
+
+        async def action(request: Request, session: Session, fields: Mapping[str, str]) -> Response:
+            page = self._releases.place(fields)
+            try:
+                place = await act(request, fields)
+            except (HttpError, *DOMAIN_ERRORS) as error:
+                refused = refusal(form, fields, error)
+                return await self._release_page(request, session, unquote(page.removeprefix(PLACE)), refused)
             return _go(request, f"{place}?{urlencode({'done': what})}")
 
         return action
@@ -138,27 +148,36 @@ class AccountPages:
     async def _create_token(self, request: Request, session: Session, fields: Mapping[str, str]) -> Response:
         try:
             new = await self._tokens.create(request, fields)
-        except HttpError as error:
-            if error.status != 422:
-                raise
-            return await self._account_page(request, session, problem=error.message, status=422)
+        except (HttpError, *DOMAIN_ERRORS) as error:
+            return await self._account_page(request, session, refusal("tokens", fields, error))
         return await self._account_page(request, session, new_token=new)
 
+    async def _release_page(
+        self, request: Request, session: Session, path: str, refused: Refusal | None = None
+    ) -> Response:
+        values: dict[str, Any] = {
+            **await self._releases.values(request, path),
+            "token": await self._forms.token(session),
+            "done": _query(request, "done"),
+            "refused": refused,
+        }
+        return await self._site.fresh_page(request, "manage.html", values, refused.status if refused else 200)
+
     async def _account_page(
-        self, request: Request, session: Session, *, problem: str = "", status: int = 200, new_token: str = ""
+        self, request: Request, session: Session, refused: Refusal | None = None, *, new_token: str = ""
     ) -> Response:
         about = await self._api.get(request, "whoami")  # with the projects that name the account as maintainer
         values: dict[str, Any] = {
             "token": await self._forms.token(session),
             "grants": [(grant["rights"], grant["projects"]) for grant in (about or {}).get("grants", [])],
-            "problem": problem,
+            "refused": refused,
             "done": _query(request, "done"),
             "new_token": new_token,
             "tokens": await self._tokens.all(request),
-            "publishers": await self._publishers.all(request),
+            "trust": await self._publishers.all(request),
             "projects": await self._releases.own_projects(request, session.username),
         }
-        return await self._site.fresh_page(request, "account.html", values, status)
+        return await self._site.fresh_page(request, "account.html", values, refused.status if refused else 200)
 
 
 def _query(request: Request, name: str) -> str:

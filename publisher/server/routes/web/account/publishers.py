@@ -1,6 +1,7 @@
 """The forms for trusted publishers: which repository may publish a project from CI, with no password."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
@@ -10,13 +11,21 @@ from publisher.server.routes.web.account.api_calls import ApiCalls
 from publisher.server.routes.web.account.forms import PLACE
 
 
+@dataclass(frozen=True, slots=True)
+class OwnPublishers:
+    """The publishers of an account's projects, and whether it may add some."""
+
+    publishers: Sequence[Mapping[str, Any]]
+    may_add: bool
+
+
 class PublisherForms:
     """Adds, lists and removes publishers as ``pypi-publish trust`` does; others than GitHub's are added there."""
 
     def __init__(self, api: ApiCalls) -> None:
         self._api = api
 
-    async def all(self, request: Request) -> list[Mapping[str, Any]] | None:
+    async def all(self, request: Request) -> OwnPublishers | None:
         """Return the publishers of the account's projects, None where this index has no trusted publishing."""
         try:
             found = await self._api.get(request, "-/trust")
@@ -24,10 +33,11 @@ class PublisherForms:
             return None
         if found is None:
             return None
-        return [
+        publishers = [
             {**each, "lost": [project for project, by in each["standing"].items() if not by]}
-            for each in found.get("publishers", [])
+            for each in found["publishers"]
         ]
+        return OwnPublishers(publishers, found["may-add"])
 
     async def add(self, request: Request, fields: Mapping[str, str]) -> str:
         """Trust a workflow of a repository on GitHub."""
