@@ -18,7 +18,7 @@ from publisher.server.storage.bucket.objects import open_bucket
 from publisher.server.storage.folder import FolderStorage
 from publisher.server.store.catalog import Catalog
 from publisher.server.store.changes import ReleaseChanges
-from publisher.server.store.metadata import FileMetadata, read_metadata
+from publisher.server.store.metadata import FileMetadata, NewProject, read_metadata
 from publisher.server.store.owned_names import StateLog
 from tests.helpers.bucket_index import new_index
 from tests.helpers.dists import make_sdist, make_wheel
@@ -42,8 +42,10 @@ async def _publish(root: Path, files: Path) -> None:
     catalog = Catalog(settings, packages, StateLog(accounts, "htpasswd.state"))
     await catalog.start()
     changes = ReleaseChanges(settings, catalog, packages)
-    for path in (make_wheel(files, "acme"), make_sdist(files, "acme"), make_wheel(files, "acme", "2.0")):
-        await changes.upload(path.read_bytes(), path.name, _metadata(path), b"signed", "ada")
+    first, *more = make_wheel(files, "acme"), make_sdist(files, "acme"), make_wheel(files, "acme", "2.0")
+    await changes.upload(first.read_bytes(), first.name, _metadata(first), b"signed", NewProject("ada"))
+    for path in more:
+        await changes.upload(path.read_bytes(), path.name, _metadata(path), b"signed")
     other = make_wheel(files, "gone")
     await changes.upload(other.read_bytes(), other.name, _metadata(other))
     await changes.yank("acme", "1.0", "broken", "ada")
