@@ -51,6 +51,27 @@ def test_a_token_allows_only_its_grants(index: tuple[RunningIndex, Client], tmp_
     assert token.get("whoami").json()["username"] == USER
 
 
+def test_a_token_that_reads_installs_and_changes_nothing(index: tuple[RunningIndex, Client], tmp_path: Path) -> None:
+    """For installers, containers and bots, with the requests that pip and uv make."""
+    _, ada = index
+    wheel = make_wheel(tmp_path, "acme")
+    assert ada.upload(wheel).status_code == 200
+    token = with_token(ada.url, create_token(ada, "installer", ["read"]))
+    pip = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html; q=0.1, text/html; q=0.01"
+    uv = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.01"
+    for accept in (pip, uv):
+        assert token.get("simple/acme/", {"Accept": accept}).json()["files"][0]["filename"] == wheel.name
+    assert token.get(f"packages/{wheel.name}").content == wheel.read_bytes()
+    assert token.get(f"packages/{wheel.name}.metadata").status_code == 200
+    assert token.get(f"packages/{wheel.name}", {"Range": "bytes=0-9"}).status_code == 206
+    for name in ("acme", "acme_new"):
+        refused = token.upload(make_wheel(tmp_path, name, "2.0"))
+        assert (refused.status_code, "the token of ada lacks the right" in refused.text) == (403, True)
+    for method, path in (("PUT", "projects/acme/1.0/yanked"), ("DELETE", "projects/acme/1.0")):
+        assert token.request(method, path).status_code == 403
+    assert ada.filenames("acme") == [wheel.name]
+
+
 def test_a_token_creates_only_the_one_name_that_it_was_granted(
     index: tuple[RunningIndex, Client], tmp_path: Path
 ) -> None:

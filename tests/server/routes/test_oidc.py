@@ -1,5 +1,8 @@
 """Trusted publishing over HTTP: the exchange, uploads with minted tokens, and the administration of publishers."""
 
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -77,6 +80,25 @@ def test_the_audience_is_the_configured_host(served: tuple[str, IndexApp]) -> No
     for headers in ({}, {"Host": "evil.example"}, {"X-Forwarded-Host": "evil.example"}):
         answer = requests.get(f"{served[0]}_/oidc/audience", headers=headers, timeout=30)
         assert (answer.status_code, answer.json()) == (200, {"audience": AUDIENCE})
+
+
+def test_a_token_is_minted_and_burnt_without_a_look_at_the_packages(
+    served: tuple[str, IndexApp], issuer: Issuer, tmp_path: Path
+) -> None:
+    """A container that has just started, or whose packages are lost, answers from what lies with the accounts."""
+    assert trust(served[0], issuer).status_code == 201
+    shutil.rmtree(tmp_path / "packages")
+    assert requests.get(f"{served[0]}_/oidc/audience", timeout=30).json() == {"audience": AUDIENCE}
+    token = mint(served[0], issuer)
+    assert post(served[0], "_/oidc/burn-token", {"token": token}).status_code == 202
+
+
+def test_nothing_heavy_is_imported_for_the_exchange() -> None:
+    heavy = {"pypiserver", "passlib", "twine", "keyring", "requests", "jinja2", "readme_renderer", "obstore", "build"}
+    modules = "publisher.server.app, publisher.server.routes.oidc.exchange, publisher.server.auth.oidc.jose"
+    code = f"import sys, {modules}; print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
 
 
 def test_a_job_publishes_and_burns_its_token(served: tuple[str, IndexApp], issuer: Issuer, tmp_path: Path) -> None:

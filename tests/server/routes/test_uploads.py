@@ -29,6 +29,16 @@ def test_an_upload_is_listed_at_once(client: Client, tmp_path: Path, to: str) ->
     assert client.filenames(name) == [wheel.name]
 
 
+def test_attestations_are_accepted_and_ignored(client: Client, tmp_path: Path) -> None:
+    wheel = make_wheel(tmp_path, "attested")
+    statement = '[{"version": 1, "verification_material": {}, "envelope": {"statement": "e30=", "signature": "x"}}]'
+    fields = [(":action", "file_upload"), ("sha256_digest", sha256(wheel)), ("attestations", statement)]
+    assert client.upload(wheel, fields=fields).status_code == 200
+    (listed,) = client.page("attested")["files"]
+    assert listed["hashes"] == {"sha256": sha256(wheel)}
+    assert not listed.get("provenance")
+
+
 def test_the_slashless_legacy_url_is_redirected_with_its_method(client: Client) -> None:
     response = client.request("POST", "legacy")
     assert (response.status_code, response.headers["Location"]) == (308, f"{client.url}legacy/")
