@@ -11,7 +11,7 @@ def command(serve: ServeArgs) -> None:
     """
     Run the index on this machine.
 
-    The environment variable AUTH_TOKEN holds the administrator's token, which opens the account API. Without it,
+    The environment variable AUTH_TOKEN holds the admin token, which opens the account API. Without it,
     accounts come from the htpasswd file alone.
     """
     from publisher.cli.run.index import run_index

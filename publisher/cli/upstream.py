@@ -13,7 +13,7 @@ def command() -> None:
     """
     Administer the public packages that this index serves.
 
-    Needs the administrator's token in PYPI_PUBLISH_ADMIN_TOKEN or keyring, or --root DIR on the index's own machine.
+    Needs the admin token in PYPI_PUBLISH_ADMIN_TOKEN or keyring, or --root DIR on the index's own machine.
     """
 
 

@@ -28,7 +28,7 @@ class AccessHints:
 
 class AccessClient:
     """
-    A connection with an account's password, or with the administrator's token.
+    A connection with an account's password, or with the admin token.
 
     `ask` raises CredentialsError when the index refuses that, ConfigurationError for values that are not valid,
     PublishError for something unknown, NotOfferedError where the index has nothing of the kind, and

@@ -1,4 +1,4 @@
-"""Administering the accounts of an index through its account API, with the administrator's token."""
+"""Administering the accounts of an index through its account API, with the admin token."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -32,8 +32,8 @@ def admin_url(text: str) -> IndexUrl:
 
 
 def admin_token_hint(refusal: str) -> str:
-    """Return the next step after an index refused the administrator's token, by the index's words."""
-    if "has no administrator's token" in refusal:
+    """Return the next step after an index refused the admin token, by the index's words."""
+    if "has no admin token" in refusal:
         return (
             "Start the index with AUTH_TOKEN in its environment (`openssl rand -hex 32` makes one), and set "
             f"{TOKEN_VARIABLE} to the same value here; on the index's own machine, --htpasswd FILE or --root DIR need "
@@ -97,7 +97,7 @@ class AccountAdmin:
         status, text = response.status_code, error_text(response)
         if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
             raise CredentialsError(
-                f"{self._url} refused the administrator's token: {text}",
+                f"{self._url} refused the admin token: {text}",
                 hint=admin_token_hint(text),
             )
         if status == HTTPStatus.UNPROCESSABLE_ENTITY:

@@ -1,4 +1,4 @@
-"""Administering the public packages that an index passes on, with the administrator's token."""
+"""Administering the public packages that an index passes on, with the admin token."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -50,7 +50,7 @@ class PublicPackagesClient:
         status, text = response.status_code, error_text(response)
         if status == HTTPStatus.UNAUTHORIZED or (status == HTTPStatus.FORBIDDEN and "AUTH_TOKEN" in text):
             raise CredentialsError(
-                f"{self._url} refused the administrator's token: {text}",
+                f"{self._url} refused the admin token: {text}",
                 hint=admin_token_hint(text),
             )
         if status == HTTPStatus.UNPROCESSABLE_ENTITY:

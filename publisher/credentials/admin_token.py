@@ -1,4 +1,4 @@
-"""The administrator's token of an index: where it is kept, and the passwords that it is used to hand out."""
+"""The admin token of an index: where it is kept, and the passwords that it is used to hand out."""
 
 import secrets
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ def keyring_service(url: IndexUrl) -> str:
 
 def find_token(url: IndexUrl, environment: Mapping[str, str]) -> Secret:
     """
-    Return the administrator's token from the environment or keyring.
+    Return the admin token from the environment or keyring.
 
     Raises CredentialsError when it is in neither.
     """
@@ -29,7 +29,7 @@ def find_token(url: IndexUrl, environment: Mapping[str, str]) -> Secret:
     found = keyring.find([keyring_service(url)], KEYRING_USER)
     if found is None:
         raise CredentialsError(
-            f"There is no administrator's token for {url}.",
+            f"There is no admin token for {url}.",
             hint=f"Set {TOKEN_VARIABLE} to the AUTH_TOKEN with which the index was started, or store it: "
             f"`keyring set {keyring_service(url)} {KEYRING_USER}`. If it was started without one, administer it on its "
             "own machine, with --htpasswd FILE or --root DIR.",

@@ -186,7 +186,8 @@ def test_a_full_disk_behind_the_output_is_named() -> None:
     assert "Unexpected" not in done.stderr
 
 
-def test_ctrl_c_at_a_prompt_is_130() -> None:
+def test_ctrl_c_at_a_prompt_is_130(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "publisher.machine.demo_keyring.DemoKeyring")
     shown, code = _on_terminal(["login"], interrupt_at=b"Index URL")
     assert code == 130
     assert "Interrupted." in shown

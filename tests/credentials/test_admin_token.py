@@ -151,7 +151,7 @@ def test_an_index_without_a_token_is_told_from_a_wrong_one() -> None:
     none = admin_token_hint(NoAdminTokenError().message)
     assert "Start the index with AUTH_TOKEN" in none
     assert "--htpasswd FILE" in none
-    assert admin_token_hint("The administrator's token is wrong.").startswith("PYPI_PUBLISH_ADMIN_TOKEN must be")
+    assert admin_token_hint("The admin token is wrong.").startswith("PYPI_PUBLISH_ADMIN_TOKEN must be")
 
 
 def test_a_missing_token_names_the_way_without_one(index: RunningIndex) -> None:

@@ -22,7 +22,7 @@ class StorageArgs:
 storage_options = gather(
     StorageArgs,
     "place",
-    admin_url_option("A running index; needs the administrator's token."),
+    admin_url_option("A running index; needs the admin token."),
     click.option(
         "--root",
         metavar="DIR",

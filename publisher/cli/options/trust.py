@@ -10,7 +10,7 @@ from publisher.cli.options.places import index_url_option, username_option
 
 @dataclass(frozen=True)
 class TrustPlaceArgs:
-    """The index, and the account that vouches; None for the administrator's token, else the account that logged in."""
+    """The index, and the account that vouches; None for the admin token, else the account that logged in."""
 
     index_url: str | None = None
     username: str | None = None

@@ -191,18 +191,18 @@ class Authenticator:
             self._version = (await self._bring_in()).version
 
     async def require_admin(self, header: bytes | None, address: str) -> None:
-        """Return when a header bears the administrator's token; raise an AuthError or BusyError otherwise."""
+        """Return when a header bears the admin token; raise an AuthError or BusyError otherwise."""
         if not self._settings.admin_token:
             raise NoAdminTokenError
         token = parse_bearer(header or b"")
         if token is None:
-            raise AdminTokenRefusedError("The administrator's token is missing: send 'Authorization: Bearer TOKEN'.")
+            raise AdminTokenRefusedError("The admin token is missing: send 'Authorization: Bearer TOKEN'.")
         if hmac.compare_digest(token, self._settings.admin_token.reveal().encode()):
             return
         lane = ("", address)
         async with self._attempts.one_at_a_time(lane):
             await asyncio.sleep(self._attempts.failed(lane))
-        raise AdminTokenRefusedError("The administrator's token is wrong.")
+        raise AdminTokenRefusedError("The admin token is wrong.")
 
     async def _attempt(self, digest: bytes, username: str, password: str, address: str) -> str:
         """Verify a pair in its lane; one that was proven before does not wait for those that guess."""

@@ -24,14 +24,14 @@ class MissingCredentialsError(CredentialsRefusedError):
 
 
 class AdminTokenRefusedError(AuthError):
-    """The administrator's token is missing or wrong."""
+    """The admin token is missing or wrong."""
 
 
 class NoAdminTokenError(AuthError):
-    """The index has no administrator's token."""
+    """The index has no admin token."""
 
     def __init__(self) -> None:
-        super().__init__("This index has no administrator's token (AUTH_TOKEN): accounts can't be changed here.")
+        super().__init__("This index has no admin token (AUTH_TOKEN): accounts can't be changed here.")
 
 
 class AccountsUnavailableError(AuthError):

@@ -83,7 +83,7 @@ class Identification:
         return None
 
     async def require_admin(self, header: bytes | None, address: str) -> None:
-        """Return when a header bears the administrator's token; raise an AuthError or BusyError otherwise."""
+        """Return when a header bears the admin token; raise an AuthError or BusyError otherwise."""
         try:
             await self._authenticator.require_admin(header, address)
         except AdminTokenRefusedError:

@@ -124,7 +124,7 @@ class Principal:
 
     @cached_property
     def username(self) -> str | None:
-        """The name for logs and answers, None for anonymous requests and the administrator's token."""
+        """The name for logs and answers, None for anonymous requests and the admin token."""
         return None if self.kind in {PrincipalKind.ANONYMOUS, PrincipalKind.ADMIN_TOKEN} else self.name
 
     @property

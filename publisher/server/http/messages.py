@@ -154,7 +154,7 @@ class Request:
 
     @property
     def username(self) -> str | None:
-        """The user, once authorized; None for anonymous requests and the administrator's token."""
+        """The user, once authorized; None for anonymous requests and the admin token."""
         principal = self.principal
         return principal.username if principal is not None else None
 

@@ -28,7 +28,7 @@ class Access(enum.Enum):
     Access to routes that concern no project.
 
     ``ACCOUNT`` is for everybody who proved who they are, ``PERSON`` for accounts with their password, ``ADMIN`` for
-    the administrator's token and for accounts that are admins. ``MANAGER`` is for that token and for accounts with
+    the admin token and for accounts that are admins. ``MANAGER`` is for that token and for accounts with
     their password, whose rights the handler looks at.
     """
 

@@ -1,4 +1,4 @@
-"""The connection of commands that administer a running index: with an account, or with the administrator's token."""
+"""The connection of commands that administer a running index: with an account, or with the admin token."""
 
 import os
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ from publisher.errors import CredentialsError
 def connected(
     place: TrustPlaceArgs, *, as_admin: bool = False, hints: AccessHints | None = None
 ) -> Iterator[AccessClient]:
-    """Yield a connection with an account, or with the administrator's token where that is wanted and there is one."""
+    """Yield a connection with an account, or with the admin token where that is wanted and there is one."""
     target = resolve_target(TargetArgs(place.index_url, place.username), project_config([]), or_login=True)
     auth: BasicAuth | BearerAuth | None = None
     has_token = bool(os.environ.get(TOKEN_VARIABLE))

@@ -8,7 +8,7 @@ from publisher.server.auth.principal import Grant, Principal, Right
 
 @dataclass(frozen=True)
 class PublisherPart:
-    """The grants that one publisher gives, and the account that vouches for it; None for the administrator's token."""
+    """The grants that one publisher gives, and the account that vouches for it; None for the admin token."""
 
     grants: tuple[Grant, ...]
     voucher: Principal | None

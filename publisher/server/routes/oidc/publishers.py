@@ -97,7 +97,7 @@ class PublisherRoutes:
         return self._publishing
 
     async def _voucher(self, publishing: TrustedPublishing, sender: Principal, named: str) -> str | None:
-        """Return the account that will vouch, None for the administrator's token; raise HttpError for a wrong one."""
+        """Return the account that will vouch, None for the admin token; raise HttpError for a wrong one."""
         if not named or named == sender.account:
             return sender.account
         if not sender.may(Right.ADMIN):

@@ -59,7 +59,7 @@ class RoleRoutes:
         return json_response({"project": project, "maintainers": sorted(await self._maintainers.of(project))})
 
     async def change_owners(self, request: Request, path: str) -> Response:
-        """Add or remove a maintainer, with a password or the administrator's token."""
+        """Add or remove a maintainer, with a password or the admin token."""
         principal = principal_of(request)
         if not principal.is_person and principal.kind is not PrincipalKind.ADMIN_TOKEN:
             raise PasswordNeededError

@@ -1,4 +1,4 @@
-"""API tokens over HTTP: creating, listing and revoking them, with a password or the administrator's token."""
+"""API tokens over HTTP: creating, listing and revoking them, with a password or the admin token."""
 
 import time
 from collections.abc import Mapping
