@@ -6,7 +6,6 @@ from dataclasses import fields
 from publisher.credentials.trusted import PERMISSIONS
 from publisher.errors import (
     HOW_TO_LOG_IN,
-    ConflictError,
     NoCredentialsError,
     PublishError,
     RefusedCredentialsError,
@@ -34,10 +33,8 @@ def workflow_hint(error: PublishError, event: Event) -> str | None:
         )
     if error.hint is None:
         return None
-    hint = _VERBOSE.sub("`verbose: true`", _OPTION.sub(_as_input, error.hint)).replace(
-        "Pass the input", "Set the input"
-    )
-    return f"{hint}\nIn a workflow that is `skip-existing: true`." if _lacks_skip(error, hint) else hint
+    hint = _VERBOSE.sub("`verbose: true`", _OPTION.sub(_as_input, error.hint))
+    return hint.replace("Pass the input", "Set the input")
 
 
 def missing_credentials_hint(event: Event) -> str:
@@ -66,7 +63,3 @@ def _as_input(option: re.Match[str]) -> str:
     if kind is None:
         return option[0]
     return f"`{option[1]}: true`" if kind in {bool, bool | None} else f"the input `{option[1]}`"
-
-
-def _lacks_skip(error: PublishError, hint: str) -> bool:
-    return isinstance(error, ConflictError) and "skip-existing" not in hint

@@ -14,6 +14,7 @@ from publisher.github.provenance import ActionRef
 from publisher.github.workflow import PATH, Workflow
 from publisher.project.config import TABLE
 from publisher.project.pyproject import FILENAME, Source, describes_project, read_source
+from publisher.project.workspace import is_for_publishing, workspace_projects
 
 HOOKS = ("pypi-publish-check", "pypi-publish-version")
 
@@ -22,15 +23,17 @@ _NO_PROJECTS = frozenset({"build", "dist", "node_modules", "site-packages", "tes
 
 @dataclass(frozen=True)
 class Repository:
-    """A git repository's root, and the projects in it that are published."""
+    """A git repository's root, the projects in it that are published, and the root of their workspace if it has one."""
 
     root: Path
     sources: Sequence[Source]
+    workspace: Path | None = None
 
     @property
     def folders(self) -> list[str]:
-        """The projects' folders below the root, in POSIX form."""
-        return [source.folder.relative_to(self.root).as_posix() for source in self.sources]
+        """The folders to publish, below the root, in POSIX form: a workspace's root stands for its projects."""
+        folders = [self.workspace] if self.workspace else [source.folder for source in self.sources]
+        return [folder.relative_to(self.root).as_posix() for folder in folders]
 
 
 @dataclass(frozen=True)
@@ -56,13 +59,14 @@ def find_repository(folder: Path) -> Repository:
     root = next((place for place in (folder, *folder.parents) if (place / ".git").exists()), None)
     if root is None:
         raise ConfigurationError(f"{folder} is not in a git repository.", hint="Create one first: `git init`.")
-    sources = [read_source(project) for project in _projects(folder)]
+    members = workspace_projects(folder)
+    sources = [read_source(project) for project in members or _projects(folder)]
     if not sources:
         raise ConfigurationError(
             f"There is no Python project in {folder} or below.",
             hint="A project has a pyproject.toml with a [project] or [build-system] table.",
         )
-    return Repository(root, sources)
+    return Repository(root, sources, folder if members else None)
 
 
 def draft_files(repository: Repository, options: InitOptions) -> list[FileChange]:
@@ -73,7 +77,13 @@ def draft_files(repository: Repository, options: InitOptions) -> list[FileChange
     """
     assert options.action is not None  # noqa: S101 - for the type checker: the command sees to it
     workflow = Workflow(
-        options.action, options.version, options.environment, repository.folders, options.tag_prefix, options.secrets
+        options.action,
+        options.version,
+        options.environment,
+        repository.folders,
+        has_several_projects=len(repository.sources) > 1,
+        tag_prefix=options.tag_prefix,
+        secrets=options.secrets,
     )
     path = repository.root / PATH
     drafts = [FileChange(path, read_text(path), workflow.render())]
@@ -96,7 +106,8 @@ def _tables(repository: Repository) -> list[Path]:
 
 def _projects(folder: Path) -> Iterator[Path]:
     if describes_project(folder):
-        yield folder
+        if is_for_publishing(folder):
+            yield folder
         return
     for below in sorted(os.scandir(folder), key=lambda entry: entry.name):
         if below.is_dir(follow_symlinks=False) and not _is_foreign(Path(below)):

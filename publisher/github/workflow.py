@@ -47,7 +47,7 @@ jobs:
       - uses: {checkout}
         with:
           persist-credentials: false
-          fetch-depth: 0 # builds are stamped with the time of the last commit
+          fetch-depth: 0 # all of it: versions come from tags, and projects that did not change are skipped
       - name: Publish to the private index
         uses: {repository}/github-actions/publish@{commit}{version}
 {inputs}"""
@@ -63,14 +63,15 @@ class Workflow:
     """
     The values that differ between the workflows of repositories.
 
-    ``version`` is the action's, where it is known; folders are relative to the root, in POSIX form; ``tag_prefix`` is
-    the text that the project's tags have before the version.
+    ``version`` is the action's, where it is known; folders are relative to the root, in POSIX form, and one of them may
+    stand for several projects; ``tag_prefix`` is the text that the project's tags have before the version.
     """
 
     action: ActionRef
     version: str | None
     environment: str
     folders: Sequence[str]
+    has_several_projects: bool = False
     tag_prefix: str | None = None
     secrets: bool = False
     """Whether an account is handed to the action, for an index without trusted publishing."""
@@ -83,7 +84,7 @@ class Workflow:
             prefix = _PATTERN_SIGN.sub(r"\\\g<0>", self.tag_prefix)
             return [f"{prefix}{form}" for form in every]
         named = [f"*{separator}{form}" for separator in "-/@" for form in every]
-        return every if len(self.folders) == 1 else [*every, *named]
+        return [*every, *named] if self.has_several_projects else every
 
     def render(self) -> str:
         """

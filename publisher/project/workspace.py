@@ -32,7 +32,7 @@ def find_projects(folders: Iterable[Path]) -> list[Path]:
 
     Raises ConfigurationError when a pattern finds no project, or nothing is left.
     """
-    return list(dict.fromkeys(project for folder in folders for project in _projects_of(folder)))
+    return list(dict.fromkeys(project for folder in folders for project in workspace_projects(folder) or [folder]))
 
 
 def uv_members(folder: Path) -> list[Path] | None:
@@ -48,16 +48,21 @@ def uv_members(folder: Path) -> list[Path] | None:
     return None
 
 
-def _projects_of(folder: Path) -> list[Path]:
+def workspace_projects(folder: Path) -> list[Path] | None:
+    """
+    Return the projects to publish of the workspace whose root a folder is; None for a folder that is no such root.
+
+    Raises ConfigurationError as `find_projects` does.
+    """
     members = _members_of(folder)
     if members is None:
-        return [folder]
+        return None
     excluded = set(_matches(folder, members.exclude))
     found = [
         project
         for pattern in members.patterns
         for project in _found(folder, pattern, members.said_by)
-        if project not in excluded and _is_for_publishing(project)
+        if project not in excluded and is_for_publishing(project)
     ]
     if not found:
         raise ConfigurationError(f"{members.said_by} in {folder / FILENAME} contains no project to publish.")
@@ -117,7 +122,8 @@ def _is_virtual(tools: Any) -> bool:
     return False
 
 
-def _is_for_publishing(project: Path) -> bool:
+def is_for_publishing(project: Path) -> bool:
+    """Return whether neither a project's classifiers nor its ``[tool.uv]`` keep it from being published."""
     match read_pyproject(project):
         case {"project": {"classifiers": [*classifiers]}} if NOT_FOR_PUBLISHING in classifiers:
             return False

@@ -19,6 +19,9 @@ CONFLICT_HINT = (
     "build differs (not every backend builds the same bytes twice), --skip-existing keeps the index's file."
 )
 
+RESERVED_HINT = "The index does not list this file, but its name stays reserved: raise the version and publish that."
+"""The remedy for a name that the index refuses without showing a file, such as the name of a deleted one."""
+
 
 class Upload:
     """A distribution to upload; its SHA-256 digest, in hexadecimal, is computed when it is first needed."""

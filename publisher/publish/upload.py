@@ -14,7 +14,7 @@ from publisher.project.own_install import OWN_NAME
 from publisher.project.tags import check_tag
 from publisher.publish.events import Observer, SerializedObserver
 from publisher.publish.options import PublishOptions
-from publisher.publish.plan import CONFLICT_HINT, Plan, Upload, has_same_contents, make_plan
+from publisher.publish.plan import CONFLICT_HINT, RESERVED_HINT, Plan, Upload, has_same_contents, make_plan
 from publisher.publish.prefetch import IndexPrefetch
 from publisher.publish.report import FileReport, Release, Report, State
 from publisher.publish.scheduler import UploadScheduler
@@ -97,13 +97,14 @@ def _send(sender: FileSender, upload: Upload, *, skip_existing: bool) -> State:
     try:
         is_proven = sender.send(upload)
     except (ConflictError, IndexUnavailableError) as error:
-        existing = _find(upload, sender.index)
+        files = _find_files(upload, sender.index)
+        existing = files.get(upload.distribution.filename) if files else None
         if existing is not None and has_same_contents(upload, existing):
             return State.ALREADY_THERE if isinstance(error, ConflictError) else State.UPLOADED
         if isinstance(error, ConflictError):
             if skip_existing:
                 return State.SKIPPED
-            error.hint = CONFLICT_HINT
+            error.hint = CONFLICT_HINT if existing or files is None else RESERVED_HINT
         raise
     if not is_proven:
         _confirm(upload, sender)
@@ -144,8 +145,9 @@ def _locate(plan: Plan, index: IndexClient) -> dict[str, str]:
     return {file.filename: file.url for project in projects for file in index.files(project).values()}
 
 
-def _find(upload: Upload, index: IndexClient) -> RemoteFile | None:
+def _find_files(upload: Upload, index: IndexClient) -> Mapping[str, RemoteFile] | None:
+    """Return the index's files of an upload's project; None if it does not answer."""
     try:
-        return index.files(upload.distribution.name).get(upload.distribution.filename)
+        return index.files(upload.distribution.name)
     except PublishError:
         return None  # the first error is the one to report

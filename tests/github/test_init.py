@@ -486,3 +486,37 @@ def test_files_are_written_all_or_none_and_through_links(tmp_path: Path) -> None
         write_changes([FileChange(target, "new", "newer"), FileChange(tmp_path / "file" / "below", None, "text")])
     assert target.read_text() == "new"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "file", "link", "target"]
+
+
+@pytest.mark.parametrize(
+    "root",
+    [
+        '[tool.pypi-publish]\npackages = ["packages/*", "!packages/playground"]\n',
+        '[tool.uv.workspace]\nmembers = ["packages/*"]\nexclude = ["packages/playground"]\n',
+    ],
+)
+@pytest.mark.parametrize("place", [".", "python"])
+def test_a_root_that_names_its_projects_stands_for_them(repository: Path, root: str, place: str) -> None:
+    workspace = repository / place
+    for name in ("a", "b", "playground"):
+        make_project(workspace / "packages" / name, name)
+    (workspace / "pyproject.toml").write_text(root)
+    done = _init(workspace, "--yes")
+    assert done.code == 0, done.stderr
+    workflow = yaml.safe_load((repository / WORKFLOW).read_text())
+    inputs = workflow["jobs"]["publish"]["steps"][1].get("with", {})
+    assert inputs == ({} if place == "." else {"package-dir": place})
+    assert "*-v[0-9]+.[0-9]+*" in workflow[True]["push"]["tags"]
+    assert "--project a --project b" in done.stderr
+    assert "--project playground" not in done.stderr
+
+
+def test_a_project_that_is_not_for_publishing_is_left_out(repository: Path) -> None:
+    make_project(repository / "a", "a")
+    private = make_project(repository / "b", "b") / "pyproject.toml"
+    private.write_text(
+        private.read_text().replace("[project]\n", '[project]\nclassifiers = ["Private :: Do Not Upload"]\n')
+    )
+    assert _init(repository, "--yes").code == 0
+    step = yaml.safe_load((repository / WORKFLOW).read_text())["jobs"]["publish"]["steps"][1]
+    assert step["with"]["package-dir"] == "a"

@@ -34,6 +34,8 @@ def test_deleting_asks_and_keeps_the_name_reserved(index: RunningIndex, tmp_path
     assert (gone.code, "has no project deletable" in gone.stderr) == (2, True)
     again = pypi_publish("upload", wheel)
     assert (again.code, "was deleted" in again.stderr) == (5, True)
+    assert "raise the version" in again.stderr
+    assert "--skip-existing" not in again.stderr  # there is no file of the index to keep
     assert not list(index.root.glob("deletable*"))
 
 
