@@ -5,7 +5,10 @@ import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from publisher.server.auth.audit.days import FOLDER, days_of
+from publisher.server.auth.audit.query import AuditQuery
 from publisher.server.auth.audit.trail import AuditEvent, AuditTrail
 from publisher.server.auth.principal import ANONYMOUS
 from publisher.server.storage.folder import FolderStorage
@@ -78,3 +81,9 @@ def test_events_are_removed_by_age(tmp_path: Path) -> None:
     assert list(storage.files().lines(old)) == []
     assert list(storage.files().lines(kept)) == [b"{}"]
     assert days_of(storage.files())[-1] == today
+
+
+@pytest.mark.parametrize(("project", "found"), [("acme", True), ("gears", True), ("acme-gears", False)])
+def test_tokens_and_publishers_are_events_of_each_project_that_they_name(project: str, *, found: bool) -> None:
+    event = {"what": "token-created", "user": "ada", "projects": ["acme", "gears"]}
+    assert AuditQuery(project).matches(event) == found
