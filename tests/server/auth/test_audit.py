@@ -50,7 +50,8 @@ def test_every_change_is_on_record_with_its_sender_and_no_secret(own: OwnIndex, 
     assert (upload["file"], upload["sha256"]) == (wheel.name, sha256(wheel))
     failed = {each["account"]: each["count"] for each in events if each["what"] == "logins-failed"}
     assert failed == {"ada": 1, "(no account)": 1, "AUTH_TOKEN": 1}
-    assert [each["what"] for each in admin.events("?project=Acme&user=ada")] == ["upload", "yank", "unyank", "delete"]
+    of_acme = [each["what"] for each in admin.events("?project=Acme&user=ada")]
+    assert of_acme == ["token-created", "upload", "yank", "unyank", "delete"]
     assert admin.events("?user=bob")[0]["what"] == "account-created"
     assert eventually(lambda: admin.events("?since=0.0") == [])
     everything = json.dumps(events) + index.log.read_text()
