@@ -35,6 +35,7 @@ STEPS = """\
 PROJECT = '[project]\nname = "x"\nversion = "1"\nrequires-python = ">=3.11"\ndependencies = ["acme-widgets"]\n'
 
 
+@pytest.mark.wide
 def test_every_installer_of_a_job_installs_from_the_index(act: Act, index: RunningIndex, tmp_path: Path) -> None:
     make_wheel(index.root)
     repository = tmp_path / "repository"

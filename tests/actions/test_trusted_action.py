@@ -61,6 +61,7 @@ def _repository(folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.wide
 def test_the_workflow_of_init_publishes_without_a_secret(
     act: Act, trusting: RunningIndex, issuer: Issuer, tmp_path: Path
 ) -> None:

@@ -116,7 +116,7 @@ def test_the_folders_of_an_index_are_administered_without_a_server(fake: FakeUps
 
 def test_an_index_without_an_upstream_says_so(tmp_path: Path) -> None:
     running = RunningIndex.start(tmp_path / "plain", "-a", "update")
-    done = command("upstream", "list", index=running, code=6)
+    done = command("upstream", "list", index=running, code=2)
     assert "serve --upstream public" in done.stderr
     running.stop()
 

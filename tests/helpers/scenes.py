@@ -34,7 +34,7 @@ SCENES = (
         agrees=True,
         projects={"path/to/project": ("acme-widgets", "1.3.0")},
     ),
-    Scene(("docs/tutorial/publish-your-first-package.md",), has=(), logged_in=False),
+    Scene(("docs/tutorial/publish-your-first-package.md",), wide=True, has=(), logged_in=False),
     Scene(
         ("docs/tutorial/private-index-on-modal.md",),
         before=f"{CLONE} && cd pypi-publish",

@@ -34,7 +34,12 @@ LOOKS: list[tuple[int, Literal["light", "dark"]]] = [
 ]
 
 
-@pytest.mark.parametrize("page", PAGES)
+SLOW = ("many releases", "pre-release")
+
+
+@pytest.mark.parametrize(
+    "page", [pytest.param(page, marks=[pytest.mark.wide] if page in SLOW else []) for page in PAGES]
+)
 def test_pages_fit_every_window_and_are_accessible(browser: Browser, shown: RunningIndex, page: str) -> None:
     with visit(browser) as guest:
         status = guest.open(shown.url + PAGES[page])
