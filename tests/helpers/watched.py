@@ -18,6 +18,8 @@ VARIABLE = "WATCHED_INDEX"
 """Names the file that the watched index writes to."""
 
 TICK = 0.002
+IDLE = 36 * 2**10
+"""Kilobytes of a process that reads archives, before it has read any."""
 _RECORD = struct.Struct("dQ")
 
 
@@ -54,12 +56,15 @@ class WatchedIndex(RunningIndex):
         return float(used) / os.sysconf("SC_CLK_TCK")
 
     def memory(self) -> int:
-        """Return the memory of the index and its processes in MB; pages that they share count once."""
-        kilobytes = 0
-        for pid in (self.process.pid, *self._children()):
+        """
+        Return the memory of the index in MB, and of its processes the part beyond what an idle one takes.
+
+        There are at most two, they start at any moment, and stay for a while. Pages that are shared count once.
+        """
+        kilobytes = _kilobytes(self.process.pid)
+        for pid in self._children():
             with suppress(FileNotFoundError, ProcessLookupError):
-                rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
-                kilobytes += int(re.search(r"^Pss: +(\d+) kB", rollup, re.MULTILINE)[1])  # type: ignore[index]
+                kilobytes += max(0, _kilobytes(pid) - IDLE)
         return kilobytes // 2**10
 
     def _children(self) -> list[int]:
@@ -69,6 +74,11 @@ class WatchedIndex(RunningIndex):
                 if _stat(int(path.name))[1] == str(self.process.pid):
                     found.append(int(path.name))
         return found
+
+
+def _kilobytes(pid: int) -> int:
+    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    return int(re.search(r"^Pss: +(\d+) kB", rollup, re.MULTILINE)[1])  # type: ignore[index]
 
 
 def _stat(pid: int) -> list[str]:

@@ -181,12 +181,12 @@ def pages(it: Attacked) -> None:
 
 
 ARCHIVES = {
-    "fields that pages take apart": Attack(pages, 4, 60),
+    "fields that pages take apart": Attack(pages, 4, 30),
     "metadata of many fields": Attack(many_fields, 1, 30),
     "metadata of many equal fields": Attack(lambda it: head(it, "Classifier: x\n" * 40_000), 1, 30),
     "a head of megabytes": Attack(lambda it: head(it, "Summary: x\n" + " y\n" * 700_000), 1, 40),
     "a description of megabytes": Attack(lambda it: head(it, "", "x" * 30 * MEGABYTE), 1, 60),
-    "the costliest page": Attack(costly_page, 3, 60),
+    "the costliest page": Attack(costly_page, 3, 30),
     "requirements and specifiers": Attack(requirements, 1, 60),
     "thousands of tags in a name": Attack(tags, 1, 10),
     "numbers of many digits": Attack(numbers, 1, 30),
