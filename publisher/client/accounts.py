@@ -80,9 +80,10 @@ class AccountAdmin:
         """Return the names of all accounts, sorted."""
         return sorted(self._ask("GET", "users")["users"])
 
-    def confirm_loss(self) -> int:
-        """Confirm that packages of the index are lost, and return how many names it still owns."""
-        return int(self._ask("POST", "-/storage/confirm-loss")["names"])
+    def confirm_loss(self) -> tuple[int, bool]:
+        """Confirm that packages of the index are lost; return how many names it owns, and whether any were lost."""
+        found = self._ask("POST", "-/storage/confirm-loss")
+        return int(found["names"]), found["status"] == "confirmed"
 
     def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         url = self._url.endpoint(path)

@@ -10,11 +10,12 @@ from publisher.server.settings import ServerSettings
 from publisher.server.storage.errors import StorageError
 from publisher.server.storages import open_storages
 from publisher.server.store.catalog import Catalog
+from publisher.server.store.ledger import Confirmation
 
 
-async def confirm_loss_of(root: Path, htpasswd: Path, state: Path | None, who: Principal) -> int:
+async def confirm_loss_of(root: Path, htpasswd: Path, state: Path | None, who: Principal) -> Confirmation:
     """
-    Make package folder and list agree, write that to the audit trail, and return how many names stay owned.
+    Make package folder and list agree, and write that to the audit trail, unless nothing is lost.
 
     Raises ConfigurationError when that fails.
     """
@@ -23,12 +24,15 @@ async def confirm_loss_of(root: Path, htpasswd: Path, state: Path | None, who: P
     catalog = Catalog(settings, storages.packages, storages.state)
     try:
         await catalog.rescan()
-        names = await catalog.confirm_loss() or 0
-        await AuditTrail(storages.credentials).record(AuditEvent("loss-confirmed", who, details={"names": names}))
+        found = await catalog.confirm_loss()
+        assert found is not None  # noqa: S101 - the list lies beside the accounts
+        if found.lost:
+            event = AuditEvent("loss-confirmed", who, details={"names": found.names})
+            await AuditTrail(storages.credentials).record(event)
     except StorageError as error:
         raise ConfigurationError(f"The loss can't be confirmed: {error.message}") from error
     except AccountsUnavailableError as error:
         raise ConfigurationError(f"The loss is confirmed, but not in the audit trail: {error.message}") from error
     finally:
         catalog.close()
-    return names
+    return found

@@ -3,6 +3,7 @@
 import getpass
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,10 @@ def test_public_packages_and_losses_that_are_settled_in_the_folders(tmp_path: Pa
         ):
             done = pypi_publish(*words, *place)
             assert done.code == 0, done.stderr
-    assert pypi_publish("storage", "confirm-loss", *here).code == 0
+    for expected in ("nothing-lost", "confirmed"):
+        done = pypi_publish("storage", "confirm-loss", *here, "--json")
+        assert (done.code, json.loads(done.stdout)["status"]) == (0, expected), done.stderr
+        shutil.rmtree(tmp_path / "packages/.pypi-publish")
     found = [each for each in events(tmp_path) if not each["what"].startswith("account")]
     assert [each["what"] for each in found] == [
         "upstream-allow",
@@ -110,8 +114,12 @@ def test_a_confirmed_loss_of_a_running_index_is_on_record(tmp_path: Path) -> Non
     index = RunningIndex.start(tmp_path)
     index.add_user("ada", PASSWORD)
     assert Client(index.url, ("ada", PASSWORD)).upload(make_wheel(tmp_path)).status_code == 200
+    index.stop()
+    shutil.rmtree(index.root / ".pypi-publish")
+    index = RunningIndex.start(tmp_path)
     admin = Admin(index.url)
-    assert admin.request("POST", "-/storage/confirm-loss").status_code == 200
+    answers = [admin.request("POST", "-/storage/confirm-loss").json() for _ in range(2)]
+    assert answers == [{"status": "confirmed", "names": 1}, {"status": "nothing-lost", "names": 1}]
     (event,) = (each for each in admin.events() if each["what"] == "loss-confirmed")
     assert (event["user"], event["kind"], event["names"]) == ("AUTH_TOKEN", "admin_token", 1)
     index.kill()

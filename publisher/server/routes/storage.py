@@ -21,9 +21,10 @@ class StorageRoutes:
 
     async def confirm_loss(self, request: Request, _rest: str = "") -> Response:
         """Accept the package storage as it is, and keep every name that was ever owned."""
-        names = await self._catalog.confirm_loss()
-        if names is None:
+        found = await self._catalog.confirm_loss()
+        if found is None:
             raise HttpError(409, "This index keeps no list of owned names; start it with an accounts file or --state.")
-        _log.warning("a loss of packages was confirmed; %d names stay owned", names)
-        await self._oversight.record(request, "loss-confirmed", names=names)
-        return json_response({"status": "confirmed", "names": names})
+        if found.lost:
+            _log.warning("a loss of packages was confirmed; %d names stay owned", found.names)
+            await self._oversight.record(request, "loss-confirmed", names=found.names)
+        return json_response({"status": "confirmed" if found.lost else "nothing-lost", "names": found.names})

@@ -15,6 +15,7 @@ from publisher.server.storage.base import Storage
 from publisher.server.storage.errors import StorageError, StorageUnavailableError
 from publisher.server.storage.folder import DOT_FOLDER
 from publisher.server.store.contents import FolderContents, file_count
+from publisher.server.store.ledger import Confirmation
 from publisher.server.store.loading import MetadataLoader, is_as_recorded
 from publisher.server.store.metadata import FileMetadata
 from publisher.server.store.owned_names import OwnedNames, StateLog
@@ -240,10 +241,9 @@ class Catalog:
         """Tell whether a name has, or ever had, files on this index."""
         return await self.owned.was_published(name, self._contents)
 
-    async def confirm_loss(self) -> int | None:
-        """Accept the folder as it is; return how many names stay owned, None without a list of them."""
-        names = await self.owned.confirm_loss(self._contents.projects)
-        return len(names) if names is not None else None
+    async def confirm_loss(self) -> Confirmation | None:
+        """Accept the folder as it is, where packages are lost; None without a list of owned names."""
+        return await self.owned.confirm_loss(self._contents.projects)
 
     async def require_identity(self) -> None:
         """

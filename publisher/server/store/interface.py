@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from publisher.server.storage.base import Files
+from publisher.server.store.ledger import Confirmation
 from publisher.server.store.metadata import FileMetadata, NewProject
 from publisher.server.store.projects import Project, StoredFile
 from publisher.server.store.spool import SpoolCopy
@@ -114,8 +115,8 @@ class PackageCatalog(Protocol):
     async def was_published(self, name: str) -> bool:
         """Tell whether a name has, or ever had, files on this index."""
 
-    async def confirm_loss(self) -> int | None:
-        """Accept the packages as they are; return how many names stay owned, None where there is not a list of them."""
+    async def confirm_loss(self) -> Confirmation | None:
+        """Accept the packages as they are, where any are lost; None where there is no list of owned names."""
 
     async def read_failure(self) -> str | None:
         """Return why the packages can't be served, None when they can."""

@@ -37,6 +37,14 @@ def read_packages_ledger(files: Files) -> NamesLedger:
     return NamesLedger(identity[0], frozenset(_names(files.lines(NAMES))), complete=identity[1])
 
 
+@dataclass(frozen=True)
+class Confirmation:
+    """How many names the index owns, and whether it had lost packages until a person confirmed that."""
+
+    names: int
+    lost: bool
+
+
 class NewNames:
     """Reads the names that came to the package storage since the last look; may run in several threads at a time."""
 

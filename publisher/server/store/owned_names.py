@@ -16,6 +16,7 @@ from publisher.server.store.contents import FolderContents
 from publisher.server.store.ledger import (
     IDENTITY,
     NAMES,
+    Confirmation,
     NamesLedger,
     NewNames,
     create_identity,
@@ -184,9 +185,9 @@ class OwnedNames:
         except StorageError as error:
             _log.warning("the lists of owned names can't be compared: %s", error)
 
-    async def confirm_loss(self, listed: Collection[str]) -> frozenset[str] | None:
+    async def confirm_loss(self, listed: Collection[str]) -> Confirmation | None:
         """
-        Make both storages agree on a new identifier and on every name that either of them has; return the names.
+        Make both storages agree on a new identifier and on every name that either of them has, unless they agree.
 
         A server that still runs on the lost disk has another index from then on. None without a list beside accounts.
         """
@@ -198,11 +199,13 @@ class OwnedNames:
             known = await self._read(state.storage, lambda files: read_state_ledger(files, state.log))
             await self._packages.refresh()
             found = await self._read(self._packages, self._packages_ledger)
-            await self._make(new_identifier(), known.names | found.names | set(listed), lease)
+            lost = disagreement(found, known) is not None
+            if lost:
+                await self._make(new_identifier(), known.names | found.names | set(listed), lease)
             await self._compare(listed, lease)
         if self.lost_reason is not None or self._identifier is None:
             raise StorageUnavailableError
-        return frozenset(self._names)
+        return Confirmation(len(self._names), lost)
 
     async def remake(self) -> None:
         """Write identifier and names again, whose folder was removed while the packages stayed."""

@@ -18,6 +18,7 @@ from publisher.server.store.bucket.changes import BucketChanges
 from publisher.server.store.bucket.record import FORMAT, ProjectRecord, parse_record
 from publisher.server.store.bucket.records import record_key
 from publisher.server.store.errors import FileExistsConflictError, ProjectExistsError
+from publisher.server.store.ledger import Confirmation
 from publisher.server.store.metadata import FileMetadata, NewProject, read_metadata
 from publisher.server.store.owned_names import StateLog
 from tests.helpers.bucket_index import new_index
@@ -200,7 +201,8 @@ def test_names_outside_the_bucket_show_that_it_has_lost_some(url: str, tmp_path:
         await again.catalog.start()
         with pytest.raises(StorageUnavailableError):
             await again.catalog.find("other")
-        assert await again.catalog.confirm_loss() == 1
+        assert await again.catalog.confirm_loss() == Confirmation(1, lost=True)
+        assert await again.catalog.confirm_loss() == Confirmation(1, lost=False)
         assert await again.catalog.was_published("acme")
         assert not await again.catalog.was_published("other")
         assert await _filenames(again, "acme") == []

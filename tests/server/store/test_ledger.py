@@ -48,6 +48,20 @@ def test_an_empty_mount_point_passes_nothing_on_until_the_loss_is_confirmed(own:
     assert client.upload(later).status_code == 200
 
 
+def test_confirming_a_loss_changes_nothing_while_nothing_is_lost(own: OwnIndex, tmp_path: Path) -> None:
+    _published(own, tmp_path)
+    folder = tmp_path / "index"
+    lists = (
+        folder / "htpasswd.state",
+        *(folder / "packages/.pypi-publish" / name for name in ("identity", "names.jsonl")),
+    )
+    before = [path.read_bytes() for path in lists]
+    place = ("--root", str(folder / "packages"), "--htpasswd", str(folder / "htpasswd"))
+    done = run(["pypi-publish", "storage", "confirm-loss", *place])
+    assert "Nothing is lost; the index owns 2 names." in done.everything
+    assert [path.read_bytes() for path in lists] == before
+
+
 def test_an_admin_confirms_a_loss_over_the_network(own: OwnIndex, tmp_path: Path) -> None:
     later = _published(own, tmp_path)
     shutil.rmtree(tmp_path / "index/packages")

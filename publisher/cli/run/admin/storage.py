@@ -16,25 +16,25 @@ from publisher.project.own_install import own_requirement
 
 
 def confirm_loss(place: StorageArgs) -> None:
-    """Confirm a loss of packages and report how many names stay owned."""
+    """Confirm a loss of packages, if there is one, and report how many names the index owns."""
     if place.root is not None:
-        names = _confirm_here(place, place.root)
+        names, lost = _confirm_here(place, place.root)
     elif place.admin_url:
         index = admin_url(place.admin_url)
         admin = AccountAdmin(index, find_token(index, os.environ))
         try:
-            names = admin.confirm_loss()
+            names, lost = admin.confirm_loss()
         finally:
             admin.close()
     else:
         raise ConfigurationError("No index URL is set.", hint="Pass --root DIR, or --admin-url URL of a running index.")
     output = current_output()
-    output.say(f"The loss is confirmed; {names} names stay owned by the index.")
+    output.say(f"{'The loss is confirmed' if lost else 'Nothing is lost'}; the index owns {names} names.")
     if output.as_json:
-        click.echo(json.dumps({"status": "confirmed", "names": names}, indent=2))
+        click.echo(json.dumps({"status": "confirmed" if lost else "nothing-lost", "names": names}, indent=2))
 
 
-def _confirm_here(place: StorageArgs, root: Path) -> int:
+def _confirm_here(place: StorageArgs, root: Path) -> tuple[int, bool]:
     try:
         from publisher.cli.run.admin.local_audit import local_sender  # needs the extra [server], as the next
         from publisher.server.confirming import confirm_loss_of
@@ -42,4 +42,5 @@ def _confirm_here(place: StorageArgs, root: Path) -> int:
         raise ConfigurationError(
             "The index is not installed.", hint=f"uv tool install {own_requirement('server')}"
         ) from error
-    return asyncio.run(confirm_loss_of(root, place.htpasswd, place.state, local_sender()))
+    found = asyncio.run(confirm_loss_of(root, place.htpasswd, place.state, local_sender()))
+    return found.names, found.lost

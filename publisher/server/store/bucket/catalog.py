@@ -20,6 +20,7 @@ from publisher.server.store.bucket.listing import ProjectListing
 from publisher.server.store.bucket.owned import BucketOwnedNames
 from publisher.server.store.bucket.probe import WriteProbe
 from publisher.server.store.bucket.records import BucketMaintainers, ProjectRecords, ReadRecord
+from publisher.server.store.ledger import Confirmation
 from publisher.server.store.owned_names import StateLog
 from publisher.server.store.projects import Project, StoredFile
 from publisher.server.store.spool import spool_folder
@@ -197,8 +198,8 @@ class BucketCatalog:
         """Tell whether a name has, or ever had, files on this index."""
         return await self.owned.was_published(name)
 
-    async def confirm_loss(self) -> int | None:
-        """Accept the bucket as it is."""
+    async def confirm_loss(self) -> Confirmation | None:
+        """Accept the bucket as it is, where packages are lost."""
         return await self.owned.confirm_loss()
 
     async def require_identity(self) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from publisher.server.names.filenames import is_reserved
 from publisher.server.storage.errors import AbsentError, StorageError, StorageUnavailableError
 from publisher.server.store.bucket.records import ProjectRecords
-from publisher.server.store.ledger import NamesLedger, disagreement, read_state_ledger, state_lines
+from publisher.server.store.ledger import Confirmation, NamesLedger, disagreement, read_state_ledger, state_lines
 from publisher.server.store.owned_names import RECHECK, StateLog
 from publisher.server.work.workers import Workers
 
@@ -84,18 +84,20 @@ class BucketOwnedNames:
         if self._state is not None and name not in self._in_state:
             await self._append(self._state, None, {name})
 
-    async def confirm_loss(self) -> int | None:
-        """Accept the bucket as it is; return how many names stay owned, None without a list."""
+    async def confirm_loss(self) -> Confirmation | None:
+        """Accept the bucket as it is, where names are lost; None without a list of owned names."""
         if self._state is None:
             return None
         listed = await self._listed(self._state)
-        names = {name for name, _ in await self._workers.run(lambda: list(self._records.versions()))}
+        names = frozenset({name for name, _ in await self._workers.run(lambda: list(self._records.versions()))})
+        lost = disagreement(NamesLedger(self._identifier, names), listed) is not None
         for name in listed.names - names:  # an empty record makes the index own the name
             await self._records.change(name, lambda _: True)
-        await self._append(self._state, self._identifier, names | listed.names)
+        if lost:
+            await self._append(self._state, self._identifier, names | listed.names)
         self._checked = float("-inf")
         await self.recheck()
-        return len(names | listed.names)
+        return Confirmation(len(names | listed.names), lost)
 
     async def _listed(self, state: StateLog) -> NamesLedger:
         await state.storage.refresh()
