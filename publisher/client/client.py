@@ -21,6 +21,7 @@ from publisher.errors import (
     IndexUnavailableError,
     InvalidDistributionError,
     NotOfferedError,
+    PublishError,
 )
 from publisher.project.distributions import Kind, parse_filename, parse_metadata
 from publisher.secret import Credentials, Secret
@@ -145,6 +146,15 @@ class IndexClient:
         if response.status_code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN} or response.status_code >= 500:
             expect_success(response, self.url, self.credentials)
         return self._whoami_of_another_index()
+
+    def passes_on(self) -> bool:
+        """Tell whether the index says that it serves public packages too; False where it can't be asked."""
+        try:
+            response = self._session.get(self.url.endpoint("whoami"), {"Accept": "application/json"})
+            found = parse_json(response) if response.ok else None
+        except PublishError:
+            return False
+        return isinstance(found, dict) and found.get("passes-on") is True
 
     def _whoami_of_another_index(self) -> Account:
         """Check the credentials against the list of projects, the page that every index protects if it protects any."""

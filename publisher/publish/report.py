@@ -67,6 +67,8 @@ class Report:
     url: IndexUrl
     files: Sequence[FileReport]
     dry_run: bool = False
+    passes_on: bool = False
+    """Whether the index is known to serve public packages too."""
 
     @property
     def is_complete(self) -> bool:
@@ -97,7 +99,9 @@ class Report:
                 return [f"# {self.url.root} shows the lines that install it"]
             return [f"uv tool install --with-executables-from keyring '{OWN_NAME} @ {source}'"]
         requirement = f"{release.name}=={release.version}"
-        return install_lines(self.url.simple, requirement, dependencies=release.dependencies)
+        return install_lines(
+            self.url.simple, requirement, dependencies=release.dependencies, proxies_public=self.passes_on
+        )
 
     def as_json(self) -> dict[str, Any]:
         """Return the report as ``--json`` prints it; other programs rely on the keys."""

@@ -48,8 +48,9 @@ def publish_files(
         if plan.to_send and not options.dry_run:
             states |= _send_all(plan, FileSender(index, SerializedObserver(observer)), options)
         urls = _locate(plan, index) if options.locate or _has_own_client(plan) else {}
-    files = [_report_file(upload, states, urls) for upload in plan.uploads]
-    return Report(target.url, files, options.dry_run)
+        files = [_report_file(upload, states, urls) for upload in plan.uploads]
+        passes_on = any(file.release.dependencies for file in files) and index.passes_on()
+    return Report(target.url, files, options.dry_run, passes_on)
 
 
 def _report_file(upload: Upload, states: Mapping[str, State], urls: Mapping[str, str]) -> FileReport:

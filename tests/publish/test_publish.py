@@ -82,6 +82,22 @@ def test_the_table_names_files_sizes_states_page_and_install_line(index: Running
     assert f"pip install --index-url {index.url}simple/ shown==1.0" in result.stderr
 
 
+@pytest.mark.usefixtures("index")
+def test_pip_comes_first_where_the_index_serves_public_packages_too(tmp_path: Path) -> None:
+    described = metadata("needing", "1.0", "Requires-Dist: six\n")
+    wheel = make_wheel(tmp_path, "needing", metadata_bytes=described)
+    alone = pypi_publish("upload", wheel, "--json")
+    assert alone.json["projects"][0]["install"].startswith("pypi-publish config uv"), alone.stderr
+    cache = str(tmp_path / "cache")
+    own = RunningIndex.start(tmp_path / "own", "--upstream", "http://127.0.0.1:9/simple/", "--upstream-cache", cache)
+    try:
+        own.add_user(USER, PASSWORD)
+        both = pypi_publish("upload", wheel, "--index-url", own.url, "--json")
+        assert both.json["projects"][0]["install"] == f"pip install --index-url {own.url}simple/ needing==1.0"
+    finally:
+        own.stop()
+
+
 def test_a_dry_run_sends_nothing(index: RunningIndex, tmp_path: Path) -> None:
     result = pypi_publish("upload", make_wheel(tmp_path, "dry"), "--dry-run", "--json")
     assert (result.code, _statuses(result.json), result.json["dry-run"]) == (0, ["would-upload"], True)
