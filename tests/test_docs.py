@@ -14,9 +14,12 @@ from benchmarks import scale
 from docs import sentences
 from publisher import errors
 from publisher.cli.main import group
+from publisher.files.toml import set_keys
 from publisher.machine.diagnosis import Area, DiagnosisLevel
 from publisher.project.config import _KEYS
 from publisher.server.app import create_app
+from publisher.server.auth.access.changes import NEW_FILE
+from publisher.server.auth.access.rules import parse_rules
 from publisher.server.settings import ServerSettings
 from tests.machine.tools import test_confusion
 
@@ -215,6 +218,14 @@ def test_the_tables_of_dependency_confusion_are_what_is_tried() -> None:
         for state, results in cells.items():
             expected = test_confusion.PRIVATE if state == test_confusion.STATES[0] else "error"
             assert [result.strip() for result in results] == [expected] * len(tools), state
+
+
+def test_the_members_of_a_group_can_be_added_after_its_role() -> None:
+    page = (ROOT / "docs/how-to/accounts-and-roles.md").read_text("utf-8")
+    (members,) = re.findall(r"^```toml\n(\[groups\..*?)^```$", page, re.MULTILINE | re.DOTALL)
+    written = set_keys(NEW_FILE, ["groups", "web", "projects"], {"web-*": "maintainer"})
+    grants = parse_rules(f"{written}\n{members}").grants_of("bob")
+    assert "web-*" in {grant.pattern for grant in grants}
 
 
 def test_contributors_are_sent_to_places_that_exist() -> None:

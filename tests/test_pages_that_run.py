@@ -115,6 +115,7 @@ def _words(scene: Scene, desk: Desk, surroundings: Surroundings) -> dict[str, st
         **{f"https://{host}": url.rstrip("/") for host in HOSTS},
         **dict.fromkeys(HOSTS, "127.0.0.1"),
         "8080": str(desk.port),
+        "8081": str(desk.port),  # a desk stops its index before it starts another
         "URL": url,
         "NAME": USER,
         "TAG": f"v{RELEASE}",

@@ -17,9 +17,13 @@ from publisher.github.provenance import find_action_ref
 _OWN_WORKFLOW = ".github/workflows/publish.yaml"
 """The workflow of this project that others call."""
 
+_WHO_MAY = (
+    f"Use an account whose role manages the project, or the index's AUTH_TOKEN in {TOKEN_VARIABLE}; "
+    "without roles, only AUTH_TOKEN can do this."
+)
 _HINTS = AccessHints(
-    refused=f"Use an account that manages the project, or the index's AUTH_TOKEN in {TOKEN_VARIABLE}.",
-    lacks_right=f"Use an account that manages the project, or the index's AUTH_TOKEN in {TOKEN_VARIABLE}.",
+    refused=_WHO_MAY,
+    lacks_right=_WHO_MAY,
     not_offered="Ask the index's administrator to restart it so; until then, jobs publish with a token "
     "(`pypi-publish token create`).",
     unknown="`pypi-publish trust list` shows the names.",
