@@ -12,6 +12,13 @@ from publisher.client.url import IndexUrl
 from publisher.errors import ConfigurationError, CredentialsError, IndexUnavailableError, NotOfferedError
 from publisher.secret import Secret
 
+CHANGE_PATIENCE = 1830.0
+"""
+Seconds without a byte after a command.
+
+The index answers when it has fetched every file of a package, and gives up after half an hour.
+"""
+
 
 class PublicPackagesClient:
     """
@@ -23,23 +30,25 @@ class PublicPackagesClient:
 
     def __init__(self, url: IndexUrl, token: Secret) -> None:
         self._url = url
-        self._session = IndexSession(url.root, BearerAuth(token))
+        self._reads = IndexSession(url.root, BearerAuth(token))
+        self._changes = IndexSession(url.root, BearerAuth(token), patience=CHANGE_PATIENCE)
 
     def close(self) -> None:
         """Close the connections."""
-        self._session.close()
+        self._reads.close()
+        self._changes.close()
 
     def show(self, path: str) -> dict[str, Any]:
         """Return the index's answer for ``projects`` or ``why/NAME/VERSION``."""
-        return self._ask("GET", path, None)
+        return self._ask(self._reads, "GET", path, None)
 
     def change(self, path: str, values: Mapping[str, Any]) -> dict[str, Any]:
         """Have the index run the command that the path names."""
-        return self._ask("POST", path, values)
+        return self._ask(self._changes, "POST", path, values)
 
-    def _ask(self, method: str, path: str, values: Mapping[str, Any] | None) -> dict[str, Any]:
+    def _ask(self, session: IndexSession, method: str, path: str, values: Mapping[str, Any] | None) -> dict[str, Any]:
         url = self._url.endpoint(f"-/upstream/{quote(path)}")
-        response = self._session.request(method, url, json=values, headers={"Accept": "application/json"})
+        response = session.request(method, url, json=values, headers={"Accept": "application/json"})
         self._expect_success(response)
         found = parse_json(response)
         if not isinstance(found, dict):

@@ -58,8 +58,13 @@ class PublicAdminRoutes:
 
     async def _answer(self, work: Awaitable[Any]) -> Response:
         try:
-            async with asyncio.timeout(LIMITS.upstream.admin_patience):
+            async with asyncio.timeout(LIMITS.upstream.admin_patience) as limit:
                 return json_response(await work)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            minutes = LIMITS.upstream.admin_patience / 60
+            raise HttpError(503, f"Not finished within {minutes:.0f} minutes: send the request again.") from None
         except InvalidRequestError as error:
             raise HttpError(422, str(error)) from error
         except UnknownRequestError:
