@@ -37,7 +37,8 @@ _UMASK = 0o022
 
 
 _TOOLS = ("PIP_", "UV_", "TWINE_", "POETRY_", "PDM_", "HATCH_INDEX_", "FLIT_")
-_SECRET_ENDINGS = ("PASSWORD", "TOKEN", "INDEX", "INDEX_URL", "FIND_LINKS", "USERNAME", "AUTH")
+_SECRET_PARTS = ("PASSWORD", "TOKEN")  # POETRY_PYPI_TOKEN_ACME has the name of the repository behind it
+_SECRET_ENDINGS = ("INDEX", "URL", "FIND_LINKS", "USERNAME", "AUTH")  # a URL can contain a password
 
 
 def hook_variables() -> dict[str, str]:
@@ -49,11 +50,9 @@ def hook_variables() -> dict[str, str]:
 
 def _is_secret(name: str) -> bool:
     name = name.upper()
-    if name.startswith("ACTIONS_ID_TOKEN_REQUEST_") or name.endswith(
-        "_ID_TOKEN"
-    ):  # with these, a backend could publish
-        return True
-    return name.startswith(_TOOLS) and name.endswith(_SECRET_ENDINGS)
+    if name.startswith("ACTIONS_ID_TOKEN_REQUEST_") or name.endswith("_ID_TOKEN"):
+        return True  # with these, a backend could publish
+    return name.startswith(_TOOLS) and (name.endswith(_SECRET_ENDINGS) or any(part in name for part in _SECRET_PARTS))
 
 
 def ignore_output(_: bytes) -> None:

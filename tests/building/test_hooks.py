@@ -11,8 +11,26 @@ from pathlib import Path
 
 import pytest
 
-from publisher.building.hooks import CAN_FORK, ForkingHookRunner, HookRunner, SubprocessHookRunner, open_runner
+from publisher.building.hooks import (
+    CAN_FORK,
+    ForkingHookRunner,
+    HookRunner,
+    SubprocessHookRunner,
+    hook_variables,
+    open_runner,
+)
+from publisher.machine.configure import TOOLS
 from tests.helpers.waiting import eventually, is_running
+
+PASSWORD_VARIABLES = {
+    "pip": ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS"),
+    "uv": ("UV_INDEX", "UV_DEFAULT_INDEX", "UV_INDEX_ACME_PASSWORD", "UV_PUBLISH_TOKEN", "UV_PUBLISH_URL"),
+    "poetry": ("POETRY_HTTP_BASIC_ACME_PASSWORD", "POETRY_PYPI_TOKEN_ACME", "POETRY_REPOSITORIES_ACME_URL"),
+    "pdm": ("PDM_PUBLISH_PASSWORD", "PDM_PYPI_URL", "PDM_PYPI_PASSWORD"),
+    "pypirc": ("TWINE_PASSWORD", "TWINE_REPOSITORY_URL", "FLIT_PASSWORD", "FLIT_INDEX_URL", "HATCH_INDEX_AUTH"),
+    "netrc": (),
+}
+"""The variables that a tool reads a password from, alone or in a URL."""
 
 needs_fork = pytest.mark.skipif(not CAN_FORK, reason="this system starts an interpreter for each hook")
 
@@ -154,3 +172,11 @@ def test_a_system_that_can_not_fork_starts_interpreters(monkeypatch: pytest.Monk
     monkeypatch.setattr("publisher.building.hooks.CAN_FORK", False)
     with closing(open_runner(sys.executable, os.environ)) as runner:
         assert isinstance(runner, SubprocessHookRunner)
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_a_build_backend_sees_no_password_of_a_tool(tool: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = PASSWORD_VARIABLES[tool]
+    for name in names:
+        monkeypatch.setenv(name, "secret")
+    assert not {*names} & {*hook_variables()}

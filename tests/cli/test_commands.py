@@ -11,12 +11,14 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from publisher.cli.config import command as configure
 from publisher.cli.group import COMMANDS, UNLISTED
 from publisher.cli.main import group
 from publisher.cli.options.building import BuildArgs
 from publisher.cli.options.gather import gather
 from publisher.cli.options.server import ServeArgs, serve_options
 from publisher.cli.options.target import TargetArgs
+from publisher.machine.configure import TOOLS
 
 CLI = Path(__file__).parents[2] / "publisher" / "cli"
 NAMES = [*(name for names in COMMANDS.values() for name in names), *UNLISTED]
@@ -168,3 +170,11 @@ def test_no_line_about_a_command_is_cut_off(words: str) -> None:
     commands = shown.partition("Commands:")[2] if words else shown.partition("Publish:")[2]
     assert len(commands.splitlines()) > 2
     assert not [line for line in commands.splitlines() if line.endswith("...")]
+
+
+def test_config_offers_every_tool() -> None:
+    tool = next(param for param in configure.params if param.name == "tool")
+    assert isinstance(tool.type, click.Choice)
+    assert [*tool.type.choices] == [*TOOLS]
+    assert configure.help is not None
+    assert all(name in configure.help for name in TOOLS)
