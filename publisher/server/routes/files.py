@@ -3,7 +3,6 @@
 import errno
 import hashlib
 import os
-from collections import OrderedDict
 from dataclasses import dataclass
 from email.utils import formatdate
 from functools import partial
@@ -13,6 +12,7 @@ from stat import S_ISREG
 from publisher.errors import InvalidDistributionError
 from publisher.limits import Limits
 from publisher.server.http.inspecting import inspect
+from publisher.server.http.memory import Memory
 from publisher.server.http.messages import Headers, HttpError, Request, Response
 from publisher.server.routes.sending import IMMUTABLE, CopiedFile, LargeFile, content_type, open_file, ranged
 from publisher.server.storage.base import Storage
@@ -45,8 +45,7 @@ class FileRoutes:
         self._storage = storage
         self._inspection = inspection
         self._copies = LocalCopies(storage, catalog.in_thread)
-        self._kept: OrderedDict[str, _Kept] = OrderedDict()
-        self._kept_size = 0
+        self._kept: Memory[str, _Kept] = Memory(limits.file_memory, lambda kept: len(kept.response.body))
 
     async def answer(self, request: Request, url_path: str) -> Response | LargeFile | CopiedFile:
         """Return a file, a part of it, or the metadata of a wheel; HttpError 404 where the index has no such file."""
@@ -110,7 +109,7 @@ class FileRoutes:
                     return CopiedFile(self._copies, path, stamp_of(status), headers, self._catalog.in_thread)
                 return LargeFile(file, status.st_size, headers, self._catalog.in_thread)
             response = Response(200, body, headers)
-            self._keep(url_path, _Kept(stamp_of(status), response))
+            self._kept.keep(url_path, _Kept(stamp_of(status), response))
         return ranged(request, response)
 
     async def _metadata(self, request: Request, path: str, url_path: str) -> Response:
@@ -124,7 +123,7 @@ class FileRoutes:
                     etag = f'"{hashlib.sha256(body).hexdigest()}"'.encode()
                     headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"etag", etag), *IMMUTABLE]
                     kept = _Kept(stamp_of(status), Response(200, body, headers))
-                    self._keep(url_path, kept)
+                    self._kept.keep(url_path, kept)
             except InvalidDistributionError:
                 raise HttpError(
                     404, f"The wheel {url_path.removesuffix(METADATA_SUFFIX)} has no metadata that can be read."
@@ -135,14 +134,6 @@ class FileRoutes:
 
     def _read_metadata(self, path: Path, checkpoint: Checkpoint) -> str:
         return self._inspection.helpers.read(read_wheel_metadata, path, checkpoint=checkpoint)
-
-    def _keep(self, key: str, kept: _Kept) -> None:
-        old = self._kept.pop(key, None)
-        self._kept[key] = kept
-        self._kept_size += len(kept.response.body) - (len(old.response.body) if old else 0)
-        while self._kept_size > self._limits.file_memory and len(self._kept) > 1:
-            _, dropped = self._kept.popitem(last=False)
-            self._kept_size -= len(dropped.response.body)
 
 
 def _headers(name: str, status: os.stat_result) -> Headers:

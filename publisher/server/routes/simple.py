@@ -1,10 +1,10 @@
 """The simple API: all projects, and the files of each, in JSON and HTML (PEP 503, 592, 629, 658, 691, 700, 714)."""
 
-from collections import OrderedDict
 from contextlib import suppress
 from urllib.parse import quote
 
 from publisher.limits import LIMITS
+from publisher.server.http.memory import Memory
 from publisher.server.http.messages import HttpError, Request, Response, redirect
 from publisher.server.names.filenames import is_name, normalize
 from publisher.server.routes.authorization import Authorization
@@ -35,8 +35,7 @@ class SimplePages:
         self._settings = settings
         self._catalog = catalog
         self._public = public
-        self._pages: OrderedDict[tuple[str, str, str], Page] = OrderedDict()
-        self._size = 0
+        self._pages: Memory[tuple[str, str, str], Page] = Memory(settings.limits.page_memory, lambda page: page.size)
         self._order = NameOrder()
 
     async def answer(self, request: Request, name: str) -> Response:
@@ -86,7 +85,7 @@ class SimplePages:
                 lambda: make_page(make(scope.only(self._order.sorted(names))), kind, revision)
             )
             if scope.is_everything:
-                self._keep(key, page)
+                self._pages.keep(key, page)
         return page.answer(request)
 
     async def _project(self, request: Request, name: str, kind: str) -> Response:
@@ -111,7 +110,7 @@ class SimplePages:
             make = project_json if kind == JSON else project_html
             revision = project.revision
             page = await self._catalog.in_thread(lambda: make_page(make(name, ordered(files), prefix), kind, revision))
-            self._keep(key, page)
+            self._pages.keep(key, page)
         return page.answer(request)
 
     async def _unknown(self, name: str, *, own_alone: bool) -> Response:
@@ -127,14 +126,6 @@ class SimplePages:
     def _recall(self, key: tuple[str, str, str], revision: int) -> Page | None:
         page = self._pages.get(key)
         return page if page is not None and page.revision == revision else None
-
-    def _keep(self, key: tuple[str, str, str], page: Page) -> None:
-        old = self._pages.pop(key, None)
-        self._pages[key] = page
-        self._size += page.size - (old.size if old else 0)
-        while self._size > self._settings.limits.page_memory and len(self._pages) > 1:
-            _, dropped = self._pages.popitem(last=False)
-            self._size -= dropped.size
 
 
 def _wants_own_alone(request: Request) -> bool:

@@ -1,10 +1,11 @@
-"""What clients send again is remembered; headers of 60 kB, each another one, take no memory."""
+"""Clients' repeated texts are remembered, headers of 60 kB are not, and values stay within a number of bytes."""
 
 import tracemalloc
 from collections.abc import Callable
 
 import pytest
 
+from publisher.server.http.memory import Memory
 from publisher.server.http.negotiation import GZIP_ACCEPTED, best_type, is_unmodified
 from publisher.server.http.remembering import ByHeader, remembered
 from publisher.server.routes.page_memory import PAGE_TYPES
@@ -55,3 +56,31 @@ def test_results_by_header_are_remembered_up_to_a_number() -> None:
     assert calls == ["a", "b"]
     assert loud[b"c"] == "C"
     assert len(loud) <= 2
+
+
+def test_values_used_last_are_kept_within_a_number_of_bytes() -> None:
+    memory: Memory[str, bytes] = Memory(10, len)
+    memory.keep("a", b"....")
+    memory.keep("b", b"......")  # exactly the limit
+    assert memory.get("a") == b"...."
+    memory.keep("c", b".")
+    assert [memory.get(key) for key in "abc"] == [b"....", None, b"."]
+    memory.keep("d", b".....")  # there is room again for what was dropped
+    assert [memory.get(key) for key in "acd"] == [b"....", b".", b"....."]
+
+
+def test_a_value_in_place_of_another_is_counted_alone() -> None:
+    memory: Memory[str, bytes] = Memory(10, len)
+    for _ in range(3):
+        memory.keep("a", b"....")
+    memory.keep("b", b"......")
+    assert [memory.get(key) for key in "ab"] == [b"....", b"......"]
+
+
+def test_a_value_larger_than_the_memory_is_kept_alone() -> None:
+    memory: Memory[str, bytes] = Memory(10, len)
+    memory.keep("a", b".")
+    memory.keep("b", b"." * 11)
+    assert [memory.get(key) for key in "ab"] == [None, b"." * 11]
+    memory.keep("c", b".")
+    assert [memory.get(key) for key in "bc"] == [None, b"."]

@@ -1,10 +1,10 @@
 """The index's own files where they are in a bucket: small ones through the index, large ones from the store itself."""
 
-from collections import OrderedDict
 from collections.abc import Mapping
 from datetime import datetime
 from email.utils import formatdate
 
+from publisher.server.http.memory import Memory
 from publisher.server.http.messages import Headers, HttpError, Request, Response
 from publisher.server.names.filenames import SIGNATURE, guess
 from publisher.server.routes.bucket.signed_urls import SignedUrls
@@ -23,13 +23,11 @@ class BucketFileRoutes:
 
     def __init__(self, settings: ServerSettings, catalog: BucketCatalog, storage: BucketStorage) -> None:
         self._signed_from = settings.signed_from
-        self._memory = settings.limits.file_memory
         self._catalog = catalog
         self._objects = storage.objects
         self._signed = SignedUrls(storage.objects)
-        self._kept: OrderedDict[str, Response] = OrderedDict()
+        self._kept: Memory[str, Response] = Memory(settings.limits.file_memory, lambda kept: len(kept.body))
         """Small files by their keys, under which there are never other bytes."""
-        self._kept_size = 0
 
     async def answer(self, request: Request, url_path: str) -> Response | StreamedFile:
         """Return a file, a part of it, a redirect to it, or the metadata of a wheel; HttpError 404 for none."""
@@ -100,11 +98,7 @@ class BucketFileRoutes:
             raise StorageUnavailableError("A file that is listed is missing in the bucket.") from error
         assert found is not None, "it was read without a condition"  # noqa: S101 - for the type checker
         response = Response(200, found.data, headers)
-        self._kept[key] = response
-        self._kept_size += len(found.data)
-        while self._kept_size > self._memory and len(self._kept) > 1:
-            _, dropped = self._kept.popitem(last=False)
-            self._kept_size -= len(dropped.body)
+        self._kept.keep(key, response)
         return response
 
 

@@ -2,12 +2,11 @@
 
 import asyncio
 import hashlib
-from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from contextlib import suppress
 from functools import partial
-from typing import Generic, TypeVar
 
+from publisher.server.http.memory import Memory
 from publisher.server.http.messages import ClientGoneError, Headers, HttpError, Request, Response, Send
 from publisher.server.http.negotiation import GZIP_ACCEPTED
 from publisher.server.routes.page_memory import JSON, Page, make_page_in_one_form
@@ -27,8 +26,6 @@ from publisher.server.upstream.pages.gzips import compress
 from publisher.server.upstream.pages.render import ZIPPED_FROM
 from publisher.server.upstream.service import Basis, FoundFile, PublicPage, Upstream
 
-_Kept = TypeVar("_Kept")
-
 
 class PublicRoutes:
     """Answers for public packages; those in memory are used while everything that they depend on holds."""
@@ -37,8 +34,8 @@ class PublicRoutes:
         self._first_uses = first_uses
         limits = upstream.settings.limits
         self._upstream = upstream
-        self._pages: _Memory[tuple[Basis, Page]] = _Memory(limits.page_memory, lambda kept: kept[1].size)
-        self._files: _Memory[tuple[Basis, Response]] = _Memory(limits.file_memory, lambda kept: len(kept[1].body))
+        self._pages: Memory[Hashable, tuple[Basis, Page]] = Memory(limits.page_memory, lambda kept: kept[1].size)
+        self._files: Memory[str, tuple[Basis, Response]] = Memory(limits.file_memory, lambda kept: len(kept[1].body))
 
     async def page(self, request: Request, name: str, kind: str) -> Response:
         """Return a public project's page; raises UpstreamError and StorageUnavailableError."""
@@ -161,27 +158,6 @@ class JoinedDownload:
         elif end is None or offset < end:
             raise ClientGoneError
         return offset - first
-
-
-class _Memory(Generic[_Kept]):
-    """The newest values, within a number of bytes."""
-
-    def __init__(self, limit: int, size_of: Callable[[_Kept], int]) -> None:
-        self._limit = limit
-        self._size_of = size_of
-        self._kept: OrderedDict[Hashable, _Kept] = OrderedDict()
-        self._size = 0
-
-    def get(self, key: Hashable) -> _Kept | None:
-        return self._kept.get(key)
-
-    def keep(self, key: Hashable, value: _Kept) -> None:
-        old = self._kept.pop(key, None)
-        self._kept[key] = value
-        self._size += self._size_of(value) - (self._size_of(old) if old is not None else 0)
-        while self._size > self._limit and len(self._kept) > 1:
-            _, dropped = self._kept.popitem(last=False)
-            self._size -= self._size_of(dropped)
 
 
 def _page_key(request: Request, name: str, kind: str) -> Hashable:

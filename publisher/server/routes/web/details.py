@@ -1,12 +1,12 @@
 """The details of files for their pages: metadata, README, contents; read once for each digest, and kept."""
 
 import asyncio
-from collections import OrderedDict
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from publisher.errors import InvalidDistributionError
 from publisher.limits import LIMITS
+from publisher.server.http.memory import Memory
 from publisher.server.routes.web.page_records import POOL_KEY, FileDetails, PageRecords
 from publisher.server.storage.base import Storage
 from publisher.server.storage.errors import StorageUnavailableError
@@ -32,8 +32,9 @@ class DetailsReader:
         self._storage = storage
         self._pool = pool
         self._records = PageRecords(catalog, storage, pool)
-        self._remembered: OrderedDict[str, tuple[FileDetails, int]] = OrderedDict()
-        self._size = 0
+        self._remembered: Memory[str, tuple[FileDetails, int]] = Memory(
+            LIMITS.pages.details_memory, lambda remembered: remembered[1]
+        )
         self._running: dict[str, asyncio.Task[FileDetails]] = {}
 
     async def details(self, file: StoredFile) -> FileDetails:
@@ -41,7 +42,6 @@ class DetailsReader:
         digest = file.metadata.sha256
         known = self._remembered.get(digest)
         if known is not None:
-            self._remembered.move_to_end(digest)
             return known[0]
         task = self._running.get(digest)
         if task is None:
@@ -87,11 +87,7 @@ class DetailsReader:
         return FileDetails(members=members, **read), description
 
     def _remember(self, file: StoredFile, found: FileDetails, size: int) -> FileDetails:
-        self._remembered[file.metadata.sha256] = found, size
-        self._size += size
-        while self._size > LIMITS.pages.details_memory and len(self._remembered) > 1:
-            _, (_, dropped) = self._remembered.popitem(last=False)
-            self._size -= dropped
+        self._remembered.keep(file.metadata.sha256, (found, size))
         return found
 
 

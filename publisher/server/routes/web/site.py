@@ -1,12 +1,12 @@
 """The base of all pages: the catalog behind them, and finished pages, kept until something changes."""
 
-from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from publisher.limits import LIMITS
 from publisher.server.auth.sessions.sessions import Sessions
+from publisher.server.http.memory import Memory
 from publisher.server.http.messages import Headers, Request, Response
 from publisher.server.routes.authorization import Authorization
 from publisher.server.routes.web.account.cookies import renewed_cookie, session_cookie, session_of
@@ -42,8 +42,9 @@ class Site:
         self.overviews = Overviews(catalog, SummaryReader(catalog, storage, pool))
         self.releases = ReleaseViews(catalog)
         self.details = DetailsReader(catalog, storage, pool)
-        self._made: OrderedDict[Hashable, tuple[bytes, bytes]] = OrderedDict()
-        self._size = 0
+        self._made: Memory[Hashable, tuple[bytes, bytes]] = Memory(
+            LIMITS.pages.made_memory, lambda made: sum(map(len, made))
+        )
 
     async def page(
         self, request: Request, template: str, key: Hashable, values: Callable[[], Values], status: int = 200
@@ -58,9 +59,7 @@ class Site:
         made = self._made.get(whole)
         if made is None:
             made = await self.catalog.in_thread(lambda: make_body(template, {**base, **values()}))
-            self._keep(whole, made)
-        else:
-            self._made.move_to_end(whole)
+            self._made.keep(whole, made)
         response = page_response(request, *made, status)
         renewed = await self._renewed(request)
         return replace(response, headers=[*response.headers, *renewed]) if renewed else response
@@ -96,11 +95,3 @@ class Site:
         """End background work."""
         self.overviews.stop()
         self.details.stop()
-
-    def _keep(self, key: Hashable, made: tuple[bytes, bytes]) -> None:
-        old = self._made.pop(key, None)
-        self._made[key] = made
-        self._size += sum(map(len, made)) - (sum(map(len, old)) if old else 0)
-        while self._size > LIMITS.pages.made_memory and len(self._made) > 1:
-            _, dropped = self._made.popitem(last=False)
-            self._size -= sum(map(len, dropped))
