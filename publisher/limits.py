@@ -219,6 +219,7 @@ class Limits:
     accounts_file: int = 64 * MEGABYTE
     # pypiserver's routes
     legacy_requests: int = 4
+    legacy_requests_each: int = 1
     waiting_legacy_requests: int = 64
     legacy_patience: float = 10.0
     # memory, log

@@ -44,6 +44,7 @@ from publisher.server.routes.failures import DOMAIN_ERRORS, http_error
 from publisher.server.routes.health import HealthRoute
 from publisher.server.routes.legacy.json_page import JsonPage
 from publisher.server.routes.legacy.mounted import PypiserverRoutes
+from publisher.server.routes.legacy.name_search import NameSearch
 from publisher.server.routes.oidc.exchange import OidcRoutes
 from publisher.server.routes.oidc.publishers import PublisherRoutes
 from publisher.server.routes.public.admin import PublicAdminRoutes
@@ -256,6 +257,7 @@ class IndexApp:
             public_admin=PublicAdminRoutes(self.admin_requests(), self._audit),
             pypiserver=PypiserverRoutes(settings, catalog, self._changes, self._authorization),
             releases=ReleaseRoutes(self._changes, self._oversight),
+            search=NameSearch(settings, catalog, self._authorization),
             simple=SimplePages(settings, catalog, public, self._authorization),
             roles=RoleRoutes(self._role_changes, self._maintainers, catalog, self._authenticator, self._oversight),
             storage=StorageRoutes(catalog, self._oversight),

@@ -23,7 +23,7 @@ from publisher.server.uvicorn_protocol import IndexProtocol, missing_internals
 if sys.platform != "win32":  # which has no such limits
     import resource
 
-_TURN = 0.001
+_TURN = 0.0002
 """Seconds for which a thread computes while others want to."""
 
 _log = logging.getLogger(__name__)
@@ -130,10 +130,10 @@ def give_back_large_blocks() -> None:
 
 def favor_requests() -> None:
     """
-    Have threads that compute give way after a millisecond.
+    Have threads that compute give way after a fifth of a millisecond.
 
-    Python's default is five, which the event loop waits for each of them in turn: a page of half a millisecond took ten
-    while four threads searched.
+    Python's default is five milliseconds, which the event loop waits for each of them in turn: a page of half a
+    millisecond took ten while four threads searched.
     """
     sys.setswitchinterval(_TURN)
 

@@ -18,6 +18,7 @@ from publisher.server.routes.files import METADATA_SUFFIX
 from publisher.server.routes.health import HealthRoute
 from publisher.server.routes.legacy.json_page import JsonPage
 from publisher.server.routes.legacy.mounted import MountedAnswer, PypiserverRoutes
+from publisher.server.routes.legacy.name_search import NameSearch
 from publisher.server.routes.legacy.redirects import to_legacy, to_simple, without_icon
 from publisher.server.routes.oidc.exchange import OidcRoutes
 from publisher.server.routes.oidc.publishers import NEW_PUBLISHER, PublisherRoutes
@@ -184,6 +185,7 @@ class Handlers:
     public_admin: PublicAdminRoutes
     pypiserver: PypiserverRoutes
     releases: ReleaseRoutes
+    search: NameSearch
     roles: RoleRoutes
     simple: SimplePages
     storage: StorageRoutes
@@ -205,6 +207,7 @@ def index_routes(to: Handlers) -> list[Route]:
         Route("", POST, UPLOAD, to.uploads.answer),
         Route("legacy", READ | POST, Access.OPEN, to_legacy),
         Route("legacy/", POST, UPLOAD, to.uploads.answer),
+        Route("RPC2", POST, LIST_ALL, to.search.answer),
         Route("simple", READ, LIST_ALL, to_simple),
         Route("+simple", READ, LIST_ALL, to_simple),
         Route("simple/", READ, LIST_ALL, to.simple.answer, to.simple.from_memory),

@@ -26,12 +26,18 @@ def unfinished_calls(it: Attacked) -> None:
 
 
 def many_calls(it: Attacked) -> None:
-    """Calls that pypiserver answers with a look at every file."""
+    """Searches, each of which looks at every name."""
     body = b"<methodCall><methodName>search</methodName><params><param><value><string>quiet</string></value></param>"
     body += b"</params></methodCall>"
     head = b"POST /RPC2 HTTP/1.1\r\nHost: x\r\nContent-Type: text/xml\r\nContent-Length: %d\r\n" % len(body)
     for _ in range(60):
         it.connect(head + AUTHORIZATION + b"\r\n" + body)
+
+
+def many_lists(it: Attacked) -> None:
+    """Lists of all files, which pypiserver makes anew for each request."""
+    for _ in range(60):
+        it.connect(b"GET /packages/ HTTP/1.1\r\nHost: x\r\n" + AUTHORIZATION + b"\r\n")
 
 
 def wrong_passwords(it: Attacked) -> None:
@@ -61,6 +67,7 @@ QUEUES = {
     "many uploads at once": Attack(many_uploads, 2, 250),
     "unfinished calls": Attack(unfinished_calls, 2, 60),
     "many calls at once": Attack(many_calls, 2, 60),
+    "many lists at once": Attack(many_lists, 2, 60),
     "wrong passwords": Attack(wrong_passwords, 2, 30),
     "passwords of unknown users": Attack(wrong_users, 3, 30),
     "wrong tokens of admins": Attack(wrong_tokens, 1, 20),

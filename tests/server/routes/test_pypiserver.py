@@ -4,12 +4,16 @@ import asyncio
 import importlib
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
+from xmlrpc.client import ServerProxy
 
 import pytest
 
 from publisher.server.app import create_app
 from publisher.server.settings import ServerSettings
+from tests.helpers.dists import make_wheel
 from tests.helpers.http import Client
+from tests.server.conftest import PASSWORD, USER, OwnIndex
 
 
 @pytest.mark.filterwarnings("ignore:'cgi' is deprecated:DeprecationWarning")
@@ -42,6 +46,10 @@ def test_pypiservers_private_configuration_takes_our_backend(tmp_path: Path, mon
     "body",
     [
         b"<methodCall/>",
+        b"<?xml version='1.0' encoding='unheard-of'?><methodCall/>",
+        b"<methodCall><methodName>list_packages</methodName></methodCall>",
+        b"<methodCall><methodName>search</methodName><string>a</string>" + b"<a/>" * 100 + b"</methodCall>",
+        b"<!DOCTYPE a [<!ENTITY b 'c'>]><methodCall><methodName>search</methodName><string>&b;</string></methodCall>",
         b"<methodCall><methodName/></methodCall>",
         b"<methodCall><methodName><b/></methodName></methodCall>",
         b"<methodCall><methodName>search</methodName></methodCall>",
@@ -52,3 +60,19 @@ def test_pypiservers_private_configuration_takes_our_backend(tmp_path: Path, mon
 )
 def test_an_invalid_call_is_refused(client: Client, body: bytes) -> None:
     assert client.request("POST", "RPC2", data=body).status_code == 400
+
+
+def test_a_search_finds_the_newest_versions_of_at_most_a_hundred_projects(own: OwnIndex) -> None:
+    index, _ = own.start()
+    wheel = make_wheel(index.root, "found_0", "1.9")
+    for number in range(120):
+        for version in ("1.9", "1.10"):
+            (index.root / wheel.name.replace("_0-1.9", f"_{number}-{version}")).write_bytes(wheel.read_bytes())
+    make_wheel(index.root, "other")
+    server = ServerProxy(index.url.replace("http://", f"http://{USER}:{quote(PASSWORD)}@") + "RPC2")
+    with server:
+        found: Any = server.search({"name": ["Found_1"], "summary": ["Found_1"]}, "or")
+        several: Any = server.search({"name": ["found"]})
+    assert {(each["name"], each["version"]) for each in found} >= {("found-1", "1.10"), ("found-119", "1.10")}
+    assert {each["name"] for each in found} == {f"found-{n}" for n in range(120) if str(n).startswith("1")}
+    assert (len(several), {each["version"] for each in several}) == (100, {"1.10"})

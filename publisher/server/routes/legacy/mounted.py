@@ -29,6 +29,7 @@ class PypiserverRoutes:
             "requests",
             running=limits.legacy_requests,
             waiting=limits.waiting_legacy_requests,
+            each=limits.legacy_requests_each,
             patience=limits.legacy_patience,
         )
 

@@ -2,14 +2,13 @@
 
 import argparse
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import pypiserver  # noqa: TID251 - the only door to pypiserver
 from a2wsgi import WSGIMiddleware  # noqa: TID251 - the only door to a2wsgi
 from pypiserver.backend import Backend  # noqa: TID251
-from pypiserver.bottle_wrapper import HTTPError  # noqa: TID251
 from pypiserver.config import Config, RunConfig  # noqa: TID251
 from pypiserver.core import PkgFile  # noqa: TID251
 
@@ -112,25 +111,6 @@ class _Config(RunConfig):  # type: ignore[misc]  # pypiserver has no types
         return self._given_backend
 
 
-class _CallCheck:
-    """Plug-in of pypiserver's routes: an XML-RPC call without a method's name or a search's text is a 400."""
-
-    name, api = "call-check", 2
-
-    def apply(self, callback: Callable[..., Any], route: Any) -> Callable[..., Any]:
-        """Return the callback of a route."""
-        if route.rule != "/RPC2":
-            return callback
-
-        def answer(*arguments: Any, **options: Any) -> Any:
-            try:
-                return callback(*arguments, **options)
-            except (IndexError, AttributeError) as error:  # pypiserver takes the elements of a call for granted
-                raise HTTPError(400, "This is not an XML-RPC call of a known method.") from error
-
-        return answer
-
-
 def mount(settings: ServerSettings, catalog: PackageCatalog, changes: PackageChanges, workers: int) -> Any:
     """Return pypiserver's application as an ASGI application."""
     backend = StoreBackend(argparse.Namespace(hash_algo="sha256"), catalog, changes, asyncio.get_running_loop())
@@ -146,6 +126,4 @@ def mount(settings: ServerSettings, catalog: PackageCatalog, changes: PackageCha
         "overwrite": settings.overwrite,
     }
     config = _Config(backend, **{**defaults, **overrides})
-    app = pypiserver.app_from_config(config)
-    app.install(_CallCheck())
-    return WSGIMiddleware(app, workers=workers)
+    return WSGIMiddleware(pypiserver.app_from_config(config), workers=workers)
