@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from publisher.checks import contents
-from publisher.checks.engine import check_files
+from publisher.checks.engine import check_files, enforce_files
 from publisher.checks.rules import RULES
+from publisher.checks.violations import Enforcement
+from publisher.errors import CheckFailedError
 from publisher.project.distributions import read_distribution
 from tests.helpers.dists import make_sdist, make_wheel
 from tests.helpers.projects import make_project
@@ -95,6 +97,17 @@ def test_files_that_break_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, co
     found = [*check_files([read_distribution(path) for path in files])]
     assert code in {finding.rule.code for finding in found}, found
     assert all(finding.path.name in {path.name for path in files} for finding in found)
+
+
+@pytest.mark.parametrize("code", CASES)
+def test_publishing_does_what_the_rule_says(tmp_path: Path, code: str) -> None:
+    distributions = [read_distribution(path) for path in CASES[code](tmp_path)]
+    if RULES[code].enforcement is Enforcement.ERROR:
+        with pytest.raises(CheckFailedError, match=code):
+            enforce_files(distributions)
+        return
+    warned = {finding.rule.code for finding in enforce_files(distributions)}
+    assert (code in warned) == (RULES[code].enforcement is Enforcement.WARNING)
 
 
 def test_files_missing_from_the_wheel_are_reported(tmp_path: Path) -> None:
