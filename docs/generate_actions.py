@@ -23,7 +23,8 @@ _INTRODUCTION = """\
 The inputs and outputs of the two actions. Other pages show how to [publish](../how-to/publish-from-github.md) and
 [install](../how-to/install-in-ci.md) with them.
 
-All inputs are strings. Flags accept `true`, `yes`, `on` and `1`, or `false`, `no`, `off` and `0`, in any case.
+All inputs are strings. Flags accept `true`, `yes`, `on` and `1`, or `false`, `no`, `off` and `0`, in upper or lower
+case.
 """
 
 

@@ -156,6 +156,26 @@ def test_every_route_of_the_index_is_explained(tmp_path: Path) -> None:
         assert re.search(rf"[ `]/{re.escape(shown)}", page), path
 
 
+def test_every_change_in_the_audit_trail_is_explained() -> None:
+    page = (ROOT / "docs/reference/access.md").read_text("utf-8")
+    calls = [
+        node
+        for path in ROOT.glob("publisher/server/**/*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func).rpartition(".")[2] in {"AuditEvent", "record", "_record"}
+    ]
+    names = {str(each.value) for call in calls for each in call.args[:2] if isinstance(each, ast.Constant)}
+    assert {"upload", "logins-failed", "publisher-added", "account-removed", "token-burnt"} <= names
+    keys = {keyword.arg for call in calls for keyword in call.keywords if _is_recorded_by_oversight(call)} - {None}
+    assert {"token_name", "pattern"} <= keys
+    assert not {name for name in names | keys if f"`{name}`" not in page}
+
+
+def _is_recorded_by_oversight(call: ast.Call) -> bool:
+    return ast.unparse(call.func).endswith("oversight.record")
+
+
 def test_every_option_of_pypiserver_has_its_line() -> None:
     page = (ROOT / "docs/how-to/move-from-pypiserver.md").read_text("utf-8")
     shown = subprocess.run(

@@ -1,6 +1,6 @@
 """The readers of the docs: which pages each follows, and in which situation."""
 
-from tests.helpers.desk import Scene
+from tests.helpers.desk import TOOLS, Scene
 
 WEB = "https://acme--pypiserver-server.modal.run"
 CLONE = "git clone -q https://github.com/OWNER/REPOSITORY pypi-publish"
@@ -130,6 +130,14 @@ SCENES = (
         f"{COMMIT} && git tag v2026.11 && git update-ref refs/remotes/origin/main HEAD\n"
         "mkdir ~/work && cp -r . ~/work/monorepo",
         projects={"packages/a": ("acme-a", "1.0"), "packages/b": ("acme-b", "1.0")},
+    ),
+    Scene(
+        ("docs/how-to/publish-by-hand.md",),
+        before=f"{SAVED}\n{COMMIT}",
+        has=(*TOOLS, "twine"),
+        logged_in=False,
+        projects={".": ("acme-by-hand", "1.0")},
+        variables=HERE,
     ),
     Scene(("docs/how-to/publish-from-ci.md",), before=COMMIT, projects=WIDGETS, variables={**HERE, "TAG": "v1.3.0"}),
     Scene(("docs/how-to/tokens.md",), agrees=True, variables={**HERE, "TOKEN": "a-token"}),

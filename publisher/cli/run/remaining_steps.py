@@ -16,7 +16,7 @@ Written. The steps that remain:
        git clone --mirror URL-OF-THIS-PROJECT copy.git
        git -C copy.git push --mirror https://github.com/{action}.git
      If it is private: its Settings, Actions, General, Access.
-  2. Create the environment, which only tags may use:
+  2. Create the environment, and allow only tags in its Settings (Deployment branches and tags):
        gh api --method PUT repos/{{owner}}/{{repo}}/environments/{environment} --silent
 {credentials}
   {commit_step}
