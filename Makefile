@@ -2,11 +2,11 @@
 # Both need git, make and Python 3.11 or newer, and install everything else into .venv.
 
 .DEFAULT_GOAL := help
-# if set, each command in .venv would compile every module that it imports, every time
+# if set, Python would compile every module again at each start
 unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help demo test test-wide test-campaign test-mutants test-all test-essential bench install uninstall deploy lint check docs lock clean
 
-PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+PYTHON ?= $(shell for p in python3 python3.15 python3.14 python3.13 python3.12 python3.11 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 VENV := .venv
 PYTEST_ARGS ?= -n 4
@@ -24,7 +24,7 @@ help:
 	@echo 'make uninstall  remove them'
 	@echo 'make deploy     deploy the index to Modal (first: .venv/bin/modal token new, or MODAL_TOKEN_ID and MODAL_TOKEN_SECRET)'
 	@echo 'make lint       check formatting, lint rules, types and workflows'
-	@echo 'make check      run what CI runs on Linux (installs missing Debian packages with sudo)'
+	@echo 'make check      run lint and all tests as CI does (installs missing Debian packages with sudo)'
 	@echo 'make bench      compare with uv, twine, nginx, pypiserver and others (40 minutes)'
 	@echo 'make docs       regenerate the references of the command line, the actions and the checks'
 	@echo 'make lock       pin the dependencies again (requirements/*.txt)'
