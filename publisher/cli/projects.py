@@ -39,7 +39,7 @@ def owners(name: str, *, add: str | None, remove: str | None, place: TrustPlaceA
     """
     Print or change the maintainers of a project.
 
-    The first publisher maintains it, and those added since.
+    Maintainers are the first publisher and the accounts added since.
     """
     from publisher.cli.run.admin.access import show_owners
 

@@ -56,7 +56,7 @@ def create(  # noqa: PLR0913 - one argument for each option
 @output_options
 def list_(*, place: TrustPlaceArgs) -> None:
     """
-    List your tokens with rights, end and last use.
+    List your tokens with rights, expiry and last use.
 
     Admins see all tokens.
     """

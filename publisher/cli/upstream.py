@@ -49,7 +49,7 @@ def why(requirement: str, *, place: PublicPackagesArgs) -> None:
 @json_option
 @output_options
 def allow(requirement: str, *, until: str | None, reason: str | None, remove: bool, place: PublicPackagesArgs) -> None:
-    """Pass a project or version on before its cooldown ends."""
+    """Serve a project or version before its cooldown ends."""
     from publisher.cli.run.admin.public_packages import allow_early
 
     allow_early(place, requirement, until=until, reason=reason, remove=remove)

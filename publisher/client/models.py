@@ -56,7 +56,7 @@ class Account:
     def public_packages(self) -> str:
         """The public packages that installers get from the index, as a sentence."""
         if not self.passes_on:
-            return "Public packages are not passed on."
+            return "This index serves no public packages."
         if self.cooldown is None:
             return "Public packages are passed on by redirects, so this URL is the only one that installers need."
         when = f" once they are {human_age(self.cooldown)} old" if self.cooldown else ""

@@ -157,7 +157,7 @@ def _how_to_register(environment: Mapping[str, str]) -> str:
     repository = environment.get("GITHUB_REPOSITORY")
     if repository:
         file = environment.get("GITHUB_WORKFLOW_REF", "").partition("@")[0].rpartition("/")[2] or "FILE.yml"
-        words = f"github {repository} --workflow {file} --project NAME"
+        words = f"github {repository} --workflow {file} --project NAME --environment ENVIRONMENT"
         for option, variable in (
             ("--repository-id", "GITHUB_REPOSITORY_ID"),
             ("--owner-id", "GITHUB_REPOSITORY_OWNER_ID"),
@@ -165,7 +165,7 @@ def _how_to_register(environment: Mapping[str, str]) -> str:
             if number := environment.get(variable):
                 words += f" {option} {number}"
     elif project := environment.get("CI_PROJECT_PATH"):
-        words = f"gitlab {project} --project NAME"
+        words = f"gitlab {project} --project NAME --environment ENVIRONMENT"
     else:
         words = "oidc --issuer URL --claim sub=PATTERN --project NAME"
     return f"Who manages the project registers it: `pypi-publish trust add {words}`."

@@ -107,10 +107,12 @@ def test_the_folders_of_an_index_are_administered_without_a_server(fake: FakeUps
     place = ("--upstream", f"{fake.url}simple/", "--upstream-cache", str(tmp_path / "cache"))
     root = ("--root", str(tmp_path / "packages"), "--htpasswd", str(tmp_path / "htpasswd"))
     (tmp_path / "packages").mkdir()
+    why = ("upstream", "why", "local", *root, *place, "--cooldown", "3d")
+    assert command(*why).stdout.count("local-1.0-") == 1
     allow = ("allow", "local", "--until", "2100-01-01", "--reason", "a fix")
     command("upstream", *allow, *root, *place)
     command("upstream", "refresh", "local", *root, *place)
-    assert "passed on" in command("upstream", "why", "local", *root, *place, "--cooldown", "3d").stdout
+    assert "passed on" in command(*why).stdout
     assert "local" in command("upstream", "remove", "local", *root, *place).stderr
 
 

@@ -112,6 +112,7 @@ def test_without_a_publisher_other_credentials_are_looked_for(
     assert poor.code == 4
     assert poor.everything.count("No trusted publishing:") == 1
     assert "pypi-publish trust add github acme/widgets --workflow publish.yml" in poor.everything
+    assert "--environment ENVIRONMENT" in poor.everything
     assert "--repository-id 1001 --owner-id 42" in poor.everything
     netrc = tmp_path / "netrc"
     netrc.write_text('machine 127.0.0.1 login ada password "correct horse"\n')

@@ -107,7 +107,8 @@ RULES = (
         Severity.WARNING,
         "The file has at most 100 MB",
         "Public indexes refuse larger ones, and every installation has to wait.",
-        "List its contents: `python -m zipfile -l FILE`.",
+        "List its contents (`python -m zipfile -l FILE.whl`, `tar -tzf FILE.tar.gz`), and leave out what does not "
+        "belong.",
     ),
     Rule(
         "PP715",

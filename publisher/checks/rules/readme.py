@@ -28,7 +28,7 @@ RULES = (
         "PP404",
         Severity.ERROR,
         "The README renders",
-        "Public indexes refuse reStructuredText that does not render; this one would show its source.",
+        "Public indexes refuse reStructuredText that does not render; your index would show its source.",
         "Correct the line that the message names. Indexes do not know Sphinx's directives.",
         publish=Enforcement.WARNING,
     ),

@@ -50,8 +50,13 @@ def explain(place: PublicPackagesArgs, requirement: str) -> None:
     with _open(place) as packages:
         found = packages.show(f"why/{name}/{version}" if version else f"why/{name}")
     current_output().say(found["reason"])
-    lines = [f"{file['filename']}  {'passed on' if file['passed-on'] else file['reason']}" for file in found["files"]]
-    _print(found, lines)
+    _print(found, [_explained(file) for file in found["files"]])
+
+
+def _explained(file: Mapping[str, Any]) -> str:
+    """Return a line about a file; most reasons begin with its name."""
+    reason = "passed on" if file["passed-on"] else str(file["reason"])
+    return reason if reason.startswith(file["filename"]) else f"{file['filename']}  {reason}"
 
 
 def allow_early(
