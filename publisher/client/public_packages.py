@@ -68,5 +68,10 @@ class PublicPackagesClient:
             raise NotOfferedError(
                 f"{self._url}: {text}", hint="`pypi-publish serve --upstream public` passes public packages on."
             )
+        if status == HTTPStatus.SEE_OTHER:
+            raise IndexUnavailableError(
+                f"{self._url} took longer than its platform allows.",
+                hint="It may have finished anyway: run the same command again, which is safe.",
+            )
         if not response.ok or response.is_redirect:
             raise IndexUnavailableError(f"{self._url} answered {status}: {text}")

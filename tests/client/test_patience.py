@@ -15,6 +15,7 @@ from publisher.client.url import parse_index_url
 from publisher.errors import IndexUnavailableError
 from publisher.limits import LIMITS
 from publisher.secret import Secret
+from tests.helpers.answering import Answer, answering
 
 
 class _Slow(BaseHTTPRequestHandler):
@@ -68,3 +69,15 @@ def test_an_index_that_fetches_public_packages_is_waited_for(slow_url: str, monk
 
 def test_the_client_waits_longer_than_the_index_works() -> None:
     assert LIMITS.upstream.admin_patience < CHANGE_PATIENCE
+
+
+def test_a_platform_that_ends_the_wait_is_named_with_the_next_step() -> None:
+    answer = Answer(303, headers={"Location": "/?call=1"})
+    with (
+        answering(lambda _: answer) as url,
+        closing(PublicPackagesClient(parse_index_url(url), Secret("x"))) as client,
+        pytest.raises(IndexUnavailableError, match="than its platform allows") as caught,
+    ):
+        client.change("warm", {"name": "torch"})
+    assert caught.value.hint is not None
+    assert "run the same command again" in caught.value.hint
