@@ -12,6 +12,7 @@ import click
 import pytest
 import requests
 import trustme
+from packaging.version import Version
 
 from publisher.cli.main import group
 from tests.conftest import ROOT
@@ -124,3 +125,21 @@ def test_settings_are_options_of_serve(name: str) -> None:
     given = set(re.findall(r"PYPI_INDEX_[A-Z_]+", (DEPLOYMENTS / name).read_text()))
     assert given
     assert given <= known
+
+
+@pytest.mark.parametrize("name", ["deployments/Containerfile", "docs/how-to/run-as-a-service.md"])
+def test_images_are_built_with_a_valid_version(name: str, tmp_path: Path) -> None:
+    (command,) = set(re.findall(r"VERSION=\$\((.+?)\)", (ROOT / name).read_text()))
+    git = ["git", "-c", "user.name=Ada", "-c", "user.email=ada@example.com"]
+
+    def version() -> str:
+        done = subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=True)
+        return str(Version(done.stdout.strip()))
+
+    subprocess.run([*git, "init", "-q"], cwd=tmp_path, check=True)
+    subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "Begin"], cwd=tmp_path, check=True)
+    assert version() == "0.0"
+    subprocess.run([*git, "tag", "v1.2.3"], cwd=tmp_path, check=True)
+    assert version() == "1.2.3"
+    subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "Go on"], cwd=tmp_path, check=True)
+    assert version() == "0.0"
