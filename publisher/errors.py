@@ -10,9 +10,8 @@ class PublishError(Exception):
     """
     A failure, reported in one message: the cause, then the remedy.
 
-    ``message`` names the failure and its cause; ``hint`` is the next step, or None when there is none beyond the
-    message already says; ``path`` is the project's file that has to be fixed, where one is known, and ``line``
-    the line in it, counted from 1.
+    ``message`` names the failure and its cause; ``hint`` is the next step, or None if the message already says it;
+    ``path`` is the project's file to fix, if known, and ``line`` the line in it, counted from 1.
     """
 
     exit_code: ClassVar[int] = 1

@@ -51,7 +51,7 @@ class DistributionLimits:
             metadata=min(self.metadata, 256 * KILOBYTE),
             metadata_fields=min(self.metadata_fields, 300),
             metadata_head=min(self.metadata_head, 32 * KILOBYTE),
-            tar_file=256 * KILOBYTE,  # it may be that of 13,000 files after each other
+            tar_file=256 * KILOBYTE,  # tar compresses well: this can hold 13,000 files
             tar_stream=4 * MEGABYTE,
         )
 

@@ -11,7 +11,7 @@ SHOWN_AFTER = 2.0
 """Seconds until a wait is reported."""
 
 _AGAIN_AFTER = 1.0
-"""Seconds until a wait that goes on after its limit is ended once more, because it began anew meanwhile."""
+"""Seconds between calls of ``give_up`` while a wait goes on after its limit; a retry may have started a new one."""
 
 Report = Callable[[str], None]
 """Receives the name of a slow program or server, from another thread; the command line prints it."""

@@ -2,8 +2,9 @@
 The bytecode of packages in build environments, kept for the environments of later runs.
 
 An environment is new in every run, and its first imports would compile the backend again each time. A compiled module
-depends on its source and on the interpreter, so it is kept by the digest of the source. The wheel's RECORD says which
-may be known without a look at each; that it tells the truth is made sure of, for there are wheels that were edited.
+depends on its source and on the interpreter, so it is kept by the digest of the source. The wheel's RECORD gives the
+digests, so that only known modules are read; they are then hashed, because some wheels were edited after their RECORD
+was written.
 """
 
 import hashlib

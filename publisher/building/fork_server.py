@@ -2,7 +2,7 @@
 The program that runs a build backend's hooks, each in a process forked from one that has imported the backend.
 
 It is run by the interpreter of an isolated environment, so it imports the standard library and nothing else, and takes
-itself off the import path. Usage: ``hook_server.py DESCRIPTOR``, the number of an inherited socket, over which requests
+itself off the import path. Usage: ``fork_server.py DESCRIPTOR``, the number of an inherited socket, over which requests
 and answers go as lines of JSON:
 
 - ``{"modules": [NAME, ...]}`` imports modules, and is not answered.

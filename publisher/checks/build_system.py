@@ -65,7 +65,7 @@ def _check_build_requirements(document: Document, *, is_local: bool) -> Iterator
             named = f"the backend {table['build-backend']!r} is in {backend.package}, which requires does not list"
             yield document.violation("PP505", ("build-system", "build-backend"), named)
         else:
-            unnamed = f"without build-backend it is {backend.package}, which requires does not list"
+            unnamed = f"without build-backend, the backend is {backend.package}, which requires does not list"
             yield document.violation("PP505", ("build-system", "requires"), unnamed)
 
 

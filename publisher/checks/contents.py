@@ -48,7 +48,7 @@ def check_contents(distributions: Iterable[Distribution], folder: Path | None = 
         report = reporter(distribution)
         size = distribution.path.stat().st_size
         if size > SIZE_LIMIT:
-            yield report("PP714", f"it has {human_size(size)}")
+            yield report("PP714", f"the file is {human_size(size)}")
         names = _names(distribution)
         yield from _find_secrets(names, report)
         if distribution.kind is Kind.WHEEL:
@@ -148,4 +148,4 @@ def _missing(
             tests = _TESTS & set(PurePosixPath(name).parts[1:-1]) or PurePosixPath(name).name.startswith("test_")
             if is_module and tests:
                 continue  # leaving tests out of a package is a choice
-            yield report("PP705" if is_module else "PP706", f"{place} is not in it")
+            yield report("PP705" if is_module else "PP706", f"the wheel lacks {place}")

@@ -75,7 +75,7 @@ def _check_keys(document: Document) -> Iterator[Violation]:
             code = "PP111" if close or is_refused else "PP120"
             yield document.violation(code, ("project", key), f"[project] has the unknown key {key!r}{hint}")
         elif key in document.dynamic:
-            yield document.violation("PP109", ("project", key), f"{key!r} is given, and dynamic too")
+            yield document.violation("PP109", ("project", key), f"{key!r} is both given and listed as dynamic")
     for place, key in document.items("project", "dynamic"):
         if key not in KEYS - {"name", "dynamic"}:
             close = get_close_matches(key, KEYS - {"name"}, n=1)
@@ -103,7 +103,7 @@ def _check_version(document: Document) -> Iterator[Violation]:
     place = ("project", "version")
     if text is None:
         if "version" not in document.dynamic:
-            yield document.violation("PP105", ("project",), "[project] has no version, and does not call it dynamic")
+            yield document.violation("PP105", ("project",), "[project] has no version and does not list it as dynamic")
         return
     try:
         version = Version(text)

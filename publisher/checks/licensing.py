@@ -89,7 +89,7 @@ def _check_pythons(document: Document) -> Iterator[Violation]:
         found = _PYTHON.fullmatch(text)
         # some release of that Python is enough
         if found and not any(supported.contains(f"{found[1]}.{patch}") for patch in (0, 1, 5, 10, 99)):
-            yield document.violation("PP311", place, f"{text!r} is named, and requires-python is {str(supported)!r}")
+            yield document.violation("PP311", place, f"{text!r} is listed, but requires-python is {str(supported)!r}")
 
 
 def check_license(document: Document) -> Iterator[Violation]:

@@ -77,11 +77,11 @@ def _check_description(fields: RawMetadata, report: Report) -> Iterator[Violatio
     """Render the description as the public index does; only reStructuredText can fail to render."""
     text = fields.get("description", "").strip()
     if not text or text == "UNKNOWN":  # older setuptools wrote that for none
-        yield report("PP716", "it has no description")
+        yield report("PP716", "the metadata has no description")
         return
     declared = fields.get("description_content_type")
     if not declared:
-        yield report("PP718", "its description has no content type")
+        yield report("PP718", "the description has no content type")
     content_type = EmailMessage()
     content_type["content-type"] = declared or _RST
     if content_type.get_content_type() in {"text/plain", "text/markdown"}:
@@ -94,7 +94,7 @@ def _check_description(fields: RawMetadata, report: Report) -> Iterator[Violatio
 @cache  # the wheel's description is the sdist's
 def render_rst(text: str) -> Sequence[tuple[int | None, str]]:
     """Return why reStructuredText does not render, each reason with its line; nothing when it does."""
-    import readme_renderer.rst  # noqa: PLC0415, TID251 - the only door to readme_renderer; docutils takes its time
+    import readme_renderer.rst  # noqa: PLC0415, TID251 - a door to readme_renderer; docutils takes its time
 
     complaints = io.StringIO()
     try:

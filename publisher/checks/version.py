@@ -22,7 +22,7 @@ from publisher.errors import (
 from publisher.project.distributions import parse_filename
 from publisher.project.git import last_change
 from publisher.project.pyproject import Source
-from publisher.project.tags import Tag, select_sources
+from publisher.project.tags import Tag, select_sources, version_mismatch
 from publisher.project.toml_positions import Lines, Place
 
 FilesOf = Mapping[str, RemoteFile]
@@ -67,8 +67,7 @@ def check_tags(source: Source, tags: Iterable[Tag]) -> Iterator[Violation]:
         try:
             select_sources(tag, [source])
         except CheckFailedError:
-            message = f"the version is {source.version}, the tag {tag.text!r} says {tag.version}"
-            yield _violation("PP603", source, message)
+            yield _violation("PP603", source, version_mismatch(source.version, tag))
 
 
 def check_published(source: Source, published: Published) -> Iterator[Violation]:
@@ -83,14 +82,14 @@ def check_published(source: Source, published: Published) -> Iterator[Violation]
     same = [file for file, version in there if version == source.version]
     if same:
         if not _is_what_was_published(source.folder, same):
-            message = f"{source.name} {source.version} is on the index already, and the project was changed since"
+            message = f"{source.name} {source.version} is already on the index, but the project has changed since"
             yield _violation("PP601", source, message)
         return
     versions = [version for _, version in there]
     finals = [version for version in versions if not version.is_prerelease]
     newest = max(versions if source.version.is_prerelease else finals, default=None)
     if newest is not None and source.version < newest:
-        yield _violation("PP602", source, f"the version is {source.version}, and the index has {newest}")
+        yield _violation("PP602", source, f"the version is {source.version}, but the index has {newest}")
 
 
 def _is_what_was_published(folder: Path, files: Iterable[RemoteFile]) -> bool:

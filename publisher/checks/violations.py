@@ -40,7 +40,7 @@ class Rule:
     fixable: bool = False
     """Whether ``--fix`` fixes it."""
     publish: Enforcement | None = None
-    """Levels in which `publish` differs from `check`."""
+    """The consequence for `publish` if it differs from the default of the severity; None for the default."""
 
     @property
     def enforcement(self) -> Enforcement:

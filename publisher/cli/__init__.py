@@ -1,1 +1,1 @@
-"""Words: click options, prompts and printing; the deeds are in the rest of the package."""
+"""The command line: click options, prompts and output; the work is in the other rooms."""

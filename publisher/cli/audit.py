@@ -10,7 +10,7 @@ from publisher.cli.options.verbosity import json_option, output_options
 @click.command("audit")
 @click.option("--project", metavar="NAME", help="Events of this project only.")
 @click.option("--user", metavar="NAME", help="Events by this account or about it only.")
-@click.option("--since", metavar="AGE", type=duration, help="Events of the last 7d, for example.")
+@click.option("--since", metavar="AGE", type=duration, help="Events since this long ago, for example 7d.")
 @place_options
 @json_option
 @output_options

@@ -26,7 +26,7 @@ def command(
     Check projects and files without publishing them.
 
     FILE is a wheel or an sdist; SRC is a project folder, which is built in a temporary folder unless --out-dir names
-    one. Any other file stands for its project, as pre-commit passes it.
+    one. Any other file means the project that contains it, for pre-commit.
 
     Every finding has a code, which --explain explains.
     """

@@ -21,7 +21,7 @@ def command(folder: Path, *, target: TargetArgs, init: InitArgs) -> None:
     Set up a GitHub repository to publish on every tag.
 
     Writes a workflow, [tool.pypi-publish] in pyproject.toml, and the pre-commit hooks; shows each change first, and
-    lists the steps that remain. FOLDER is a project, or contains several.
+    lists the remaining steps. FOLDER is a project, or contains several.
     """
     from publisher.cli.run.repository import set_up_repository
 

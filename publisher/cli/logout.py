@@ -13,8 +13,8 @@ def command(target: TargetArgs) -> None:
     """
     Remove your password for an index from keyring, and the index from your tools' files.
 
-    These are the lines that `login` and `pypi-publish config` put there, in your own files; a project's files stay as
-    they are.
+    Only lines that `login` and `pypi-publish config` wrote to your own files are removed; project files are not
+    changed.
     """
     from publisher.cli.run.session import log_out
 

@@ -19,8 +19,7 @@ def command(*, new_password_stdin: bool, no_keyring: bool, target: TargetArgs) -
     """
     Change your own password on an index and in keyring.
 
-    The current password comes from where every command finds it. Keyring is tried first: if it can't save a password,
-    nothing is changed.
+    The current password is looked up as for any other command. If keyring can't save the new one, nothing is changed.
     """
     from publisher.cli.run.password import change_own_password
 

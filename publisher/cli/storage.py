@@ -40,8 +40,8 @@ def copy(*, source: str, target: str, from_htpasswd: Path | None, to_htpasswd: P
     """
     Copy an index between folders and buckets.
 
-    FROM and TO are package folders, or URLs of buckets. An interrupted copy goes on where it was: run the command
-    again. A bucket is served only when its copy is complete.
+    FROM and TO are package folders, or URLs of buckets. Run the command again to continue an
+    interrupted copy. A bucket is served only when its copy is complete.
     """
     from publisher.cli.run.admin.stores import copy_store
 

@@ -12,7 +12,7 @@ def command() -> None:
     """
     Create, list and revoke API tokens of your account.
 
-    Needs your account's password: no token creates tokens. Every client sends one as the password of `__token__`.
+    Needs your account's password: no token creates tokens. Clients use a token as the password of the user `__token__`.
     """
 
 

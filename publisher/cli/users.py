@@ -43,7 +43,7 @@ def add(username: str, *, generate: bool, password_stdin: bool, service: bool, p
 @json_option
 @output_options
 def rotate(username: str, *, generate: bool, password_stdin: bool, place: AccountsArgs) -> None:
-    """Set a new password; the old one ends at once."""
+    """Set a new password; the old one stops working at once."""
     from publisher.cli.run.admin.accounts import rotate_password
 
     rotate_password(place, username, generate=generate, password_stdin=password_stdin)

@@ -9,7 +9,7 @@ from publisher.cli.options.verbosity import json_option, output_options
 @click.command("yank")
 @click.argument("project")
 @click.argument("version")
-@click.option("--reason", default="", metavar="TEXT", help="Reason, which installers show.")
+@click.option("--reason", default="", metavar="TEXT", help="Reason for installers to show.")
 @target_options
 @json_option
 @output_options

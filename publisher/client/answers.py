@@ -92,7 +92,7 @@ def _forbidden(response: Response, url: IndexUrl, credentials: Credentials | Non
             f"{url} refused the credentials of {credentials.username!r} (from {credentials.source}): {text}",
             hint="Run `pypi-publish login` to save the right ones, or ask the index's administrator for an account.",
         )
-    hint = "Ask the index's administrator: the credentials were accepted, so other ones of this user change nothing."
+    hint = "Ask the index's administrator for the right. The credentials were accepted, so another password won't help."
     if is_web_page(response):
         hint = "Ask the index's administrator for the right; a firewall in front of the index may have refused it, too."
     return ForbiddenError(f"{url} does not allow {credentials.username!r} to do this: {text}", hint=hint)

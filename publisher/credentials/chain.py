@@ -64,9 +64,9 @@ def find_credentials(target: Target) -> Credentials:
     if found is None and target.prompt is not None:
         found = target.prompt(username)
     if found is None:
-        who = f" of {username}" if username else ""
+        place = f"{username} on {index}" if username else index
         reason = f"\n{trusted.reason}" if trusted is not None and trusted.explains else ""
-        raise NoCredentialsError(f"No credentials{who} for {index}.{reason}", hint=HOW_TO_LOG_IN)
+        raise NoCredentialsError(f"No credentials for {place}.{reason}", hint=HOW_TO_LOG_IN)
     return found
 
 

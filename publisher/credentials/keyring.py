@@ -133,7 +133,7 @@ def _ask(work: Callable[[ModuleType], Result]) -> Result:
             return call_patiently(
                 lambda: work(keyring),
                 "the keyring, which may have to be unlocked",
-                "The keyring does not answer: it may be locked, without a person to unlock it.",
+                "The keyring does not answer. It may be locked, and there is no terminal to ask you to unlock it.",
                 _BROKEN_HINT,
             )
         except (CredentialsError, KeyboardInterrupt):
@@ -145,7 +145,7 @@ def _ask(work: Callable[[ModuleType], Result]) -> Result:
 
 def _load() -> ModuleType:
     """Import keyring, and have it choose its backend."""
-    import keyring  # noqa: PLC0415, TID251 - the only door to keyring, opened when it is needed
+    import keyring  # noqa: PLC0415, TID251 - a door to keyring, opened when it is needed
     import keyring.errors  # noqa: PLC0415, TID251
 
     keyring.get_keyring()

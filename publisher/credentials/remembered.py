@@ -35,8 +35,8 @@ def find_login(name: str, username: str | None) -> RememberedLogin | None:
     """
     Return the login at the index that a program means by a URL or by a bare host; None without a login there.
 
-    The user is the one named, or else the last one. A host with several indexes means none of them, unless the user's
-    name tells which: a password must not reach another index than its own.
+    The user is the one named, or else the last one. If a host has several indexes, the user name must decide between
+    them: a password must not reach another index than its own.
     """
     found = [login for login in _remembered() if login.url.is_meant_by(name)]
     if "://" in name:

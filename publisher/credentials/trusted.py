@@ -145,7 +145,7 @@ def is_github(environment: Mapping[str, str]) -> bool:
 
 def _missing_token(url: IndexUrl, environment: Mapping[str, str]) -> str:
     if is_github(environment):
-        return f"This job may not request an ID token. Add this to the job:\n{PERMISSIONS}"
+        return f"This job can't request an ID token. Add this to the job:\n{PERMISSIONS}"
     name = token_variable(url.audience)
     if environment.get("GITLAB_CI"):
         return f"This job has no ID token. Add this to it:\n  id_tokens:\n    {name}:\n      aud: {url.audience}"
@@ -168,4 +168,4 @@ def _how_to_register(environment: Mapping[str, str]) -> str:
         words = f"gitlab {project} --project NAME --environment ENVIRONMENT"
     else:
         words = "oidc --issuer URL --claim sub=PATTERN --project NAME"
-    return f"Who manages the project registers it: `pypi-publish trust add {words}`."
+    return f"Ask a maintainer of the project to register it: `pypi-publish trust add {words}`."

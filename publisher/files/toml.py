@@ -109,10 +109,10 @@ def put_tables(  # noqa: PLR0913 - one argument for each kind of addition
     tables: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> str:
     """
-    Return a TOML text with more in it, each addition between marks of an owner (see `publisher.files.managed_blocks`).
+    Return a TOML text with additions, each between an owner's marks (see `publisher.files.managed_blocks`).
 
-    ``keys`` stand at the top, and a key of that name that is there already, or that ``hidden`` names, is kept as a
-    comment. ``arrays`` get one element each (``tool.uv.index``), ``tables`` more keys (``tool.uv.sources``).
+    ``keys`` go at the top; existing keys of these names, and those in ``hidden``, are commented out. ``arrays`` get
+    one element each (``tool.uv.index``), ``tables`` more keys (``tool.uv.sources``).
 
     Raises ConfigurationError when the text is not valid TOML, or is written in a way that can't be added to by whole
     lines.

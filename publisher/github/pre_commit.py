@@ -38,7 +38,7 @@ def add_hooks(text: str | None, repository: str, revision: str, version: str | N
         return text
     place = _REPOS.search(text)
     if place is None:
-        raise _by_hand("`repos:` has no line of its own")
+        raise _by_hand("`repos:` is not on a line of its own")
     following = _TOP_LEVEL.search(text, place.end())
     section = _COMMENTS_ABOVE.sub("", text[: following.start()]) if following else text
     end = len(section.rstrip())
@@ -48,7 +48,7 @@ def add_hooks(text: str | None, repository: str, revision: str, version: str | N
     after = f"{text[:end]}{newline}{entry}{text[end:].removeprefix(newline)}"
     added = {"repo": repository, "rev": revision, "hooks": [{"id": hook} for hook in hooks]}
     if _parse(after) != {**before, "repos": [*before["repos"], added]}:
-        raise _by_hand("its `repos` are written in a way of their own")
+        raise _by_hand("its `repos` list is in an unusual format")
     return after
 
 
@@ -62,7 +62,7 @@ def _add_stages(text: str) -> str:
     newline = "\r\n" if "\r\n" in text else "\n"
     after = f"{text[:start]}{_STAGES_LINE}{newline}{text[start:]}"
     if _parse(after) != {**before, _STAGES_KEY: list(STAGES)}:
-        raise _by_hand(f"it has no place for `{_STAGES_KEY}`")
+        raise _by_hand(f"`{_STAGES_KEY}` can't be inserted")
     return after
 
 

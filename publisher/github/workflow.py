@@ -32,13 +32,13 @@ permissions: {{}}
 
 concurrency:
   group: publish-${{{{ github.ref }}}}
-  cancel-in-progress: false # half a release is never cancelled
+  cancel-in-progress: false # half a release is never canceled
 
 jobs:
   publish:
     name: Publish
     runs-on: ubuntu-24.04
-    environment: {environment} # reviewers and secrets of it are for this job alone
+    environment: {environment} # its reviewers and secrets apply to this job only
     timeout-minutes: 30
     permissions:
       contents: read # the checkout

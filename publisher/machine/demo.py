@@ -103,19 +103,19 @@ class _Demo:
         """Do the steps that need a running index."""
         with self.step("Register a user over HTTP"):
             self.register()
-        with self.step("Log in: the index accepts the password, a keyring of the demo's own keeps it"):
+        with self.step("Log in: check the password with the index, and save it in the demo's own keyring"):
             self.tool("login", "--username", USER, "--password-stdin", given=self._password.reveal() + "\n")
         source = project or self.write_sample()
         out_dir = self._folder / "dist"
         with self.step(f"Build, check and publish {project or 'a sample project'}"):
             report = json.loads(self.tool("publish", str(source), "--out-dir", str(out_dir), "--json"))
-        with self.step("Publish once more: everything is there already"):
+        with self.step("Publish again: nothing is left to upload"):
             again = ["upload", *(file["path"] for file in report["files"])] if project else ["publish", str(source)]
             states = {file["status"] for file in json.loads(self.tool(*again, "--json"))["files"]}
             if states != {"already-there"}:
                 raise DemoFailedError(f"The files should all be there already; they are {', '.join(sorted(states))}.")
         release = report["projects"][0]
-        with self.step("Install it from the index into a fresh environment, pip taking the password from keyring"):
+        with self.step("Install it from the index into a fresh environment; pip finds the password in keyring"):
             python = self.install(release, dependencies_elsewhere=project is not None)
         with self.step("Run what was installed"):
             self.use(python, release, sample=project is None)

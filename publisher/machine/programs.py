@@ -39,7 +39,7 @@ class Outcome:
         """The last line that is no advice, which is where programs say why they failed."""
         lines = [line.strip() for line in (self.stderr or self.stdout).splitlines() if line.strip()]
         grave = [line for line in lines if not line.startswith(_ADVICE)]
-        said = (grave or lines or ["it said nothing"])[-1]
+        said = (grave or lines or ["no output"])[-1]
         said = next((said.removeprefix(sign).strip() for sign in _SIGNS if said.startswith(sign)), said)
         return mask_urls(said)  # some programs repeat the URL
 

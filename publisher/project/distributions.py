@@ -247,7 +247,9 @@ def _agreeing_fields(file: DistName, metadata: bytes, limits: DistributionLimits
     if (
         not fields["name"].isascii() or canonicalize_name(fields["name"]) != file.name
     ):  # the Kelvin sign's lower case is k
-        raise InvalidDistributionError(f"its metadata is that of {fields['name']!r}, not of {file.name!r}")
+        raise InvalidDistributionError(
+            f"its metadata names the project {fields['name']!r}, its file name {file.name!r}"
+        )
     if not same_version(fields["version"].replace("_", "-"), file.version):
         raise InvalidDistributionError(f"its metadata has the version {fields['version']!r}, not {str(file.version)!r}")
     return fields

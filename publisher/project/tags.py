@@ -55,6 +55,11 @@ def parse_tag(text: str, prefix: str | None = None) -> Tag:
     raise CheckFailedError(f"The tag {tag!r} does not name a version.", hint=f"Tags have the form {FORMS}.")
 
 
+def version_mismatch(version: Version | None, tag: Tag) -> str:
+    """Return the reason why a tag is not for a version."""
+    return f"the version is {version}, but the tag {tag.text!r} names {tag.version}"
+
+
 def select_sources(tag: Tag, sources: Sequence[Source]) -> list[Source]:
     """
     Return the projects that a tag is for: the one that it names, else all of them.
@@ -71,7 +76,7 @@ def select_sources(tag: Tag, sources: Sequence[Source]) -> list[Source]:
     for source in chosen:
         if source.version not in {None, tag.version}:
             raise CheckFailedError(
-                f"{source.file}: PP603 the version is {source.version}, the tag {tag.text!r} says {tag.version}.",
+                f"{source.file}: PP603 {version_mismatch(source.version, tag)}.",
                 hint=_WRONG_VERSION_HINT,
                 path=source.file,
             )
@@ -97,11 +102,11 @@ def check_tag(tag: Tag, distributions: Iterable[Distribution], hint: str | None 
     Raises CheckFailedError, with every file that is not, and with a ``hint`` that fits better than the usual one.
     """
     wrong = [
-        f"{distribution.filename}: PP603 the version is {distribution.version}, the tag {tag.text!r} says {tag.version}"
+        f"{distribution.filename}: PP603 {version_mismatch(distribution.version, tag)}"
         for distribution in distributions
         if distribution.version != tag.version
     ] + [
-        f"{distribution.filename}: PP603 the project is {distribution.name}, the tag {tag.text!r} says {tag.name}"
+        f"{distribution.filename}: PP603 the project is {distribution.name}, but the tag {tag.text!r} names {tag.name}"
         for distribution in distributions
         if tag.name not in {None, distribution.name}
     ]
@@ -112,6 +117,6 @@ def check_tag(tag: Tag, distributions: Iterable[Distribution], hint: str | None 
 def _nothing_of_that_name(tag: Tag, names: Iterable[str | None]) -> CheckFailedError:
     known = ", ".join(sorted({name for name in names if name})) or "of no known name"
     return CheckFailedError(
-        f"The tag {tag.text!r} is for the project {tag.name}, and the projects here are {known}.",
+        f"The tag {tag.text!r} is for the project {tag.name}, but the projects here are {known}.",
         hint=f"Tags have the form {FORMS}, with the name in pyproject.toml. Nothing was published.",
     )

@@ -24,9 +24,8 @@ def find_settled(sources: Sequence[Source], url: IndexUrl, kinds: Collection[Kin
     """
     Return the projects that may be published as they are, each with the time after which that happened.
 
-    Taken for changed are those whose name or version is not written in pyproject.toml, and that have changes which are
-    not committed. A project alone is taken for changed unless it was published from here: asking the index first would
-    only delay its build.
+    A project counts as changed if pyproject.toml lacks its name or version, or if it has uncommitted changes. A single
+    project counts as changed unless it was published from here: asking the index first would only delay its build.
     """
     named = [source for source in sources if source.name and source.version]
     if len(sources) == 1:
@@ -38,10 +37,10 @@ def find_unchanged(
     settled: Mapping[Source, datetime], kinds: Collection[Kind], prefetch: IndexPrefetch, prompt: Prompt | None
 ) -> dict[Source, list[FileReport]]:
     """
-    Return those of the projects whose version is on the index with every kind of file, since after the given times.
+    Return the projects whose version is on the index with every kind of file, uploaded after the given times.
 
-    With each come its files, as the index tells them. Taken for changed are those whose files the index does not date.
-    The index is asked only when there is a reason to.
+    Each comes with its files, as the index lists them. A project whose files have no upload time counts as changed. The
+    index is asked only if there are settled projects.
 
     Raises CredentialsError and IndexUnavailableError.
     """

@@ -69,7 +69,7 @@ def _send_all(plan: Plan, sender: FileSender, options: PublishOptions) -> dict[s
     except PublishError as error:
         progress = _describe_progress(plan.to_send, scheduler.done)
         if sender.unanswered:
-            unanswered = f"{', '.join(sender.unanswered)} may be stored; the same command finds out."
+            unanswered = f"{', '.join(sender.unanswered)} may be stored; run the same command again to find out."
             progress = f"{progress}\n{unanswered}" if progress else unanswered
         if not progress and isinstance(error, StoppedError):
             error.message = "Interrupted: nothing was published."
@@ -88,9 +88,7 @@ def _describe_progress(uploads: Sequence[Upload], done: Mapping[str, State]) -> 
     rest = [name for name in files if name not in done]
     if not rest:
         return f"All files were uploaded before that: {', '.join(sent)}."
-    return (
-        f"{', '.join(sent)} went up before that; running the same command again finishes the rest ({', '.join(rest)})."
-    )
+    return f"Uploaded before that: {', '.join(sent)}. Run the same command again to upload the rest: {', '.join(rest)}."
 
 
 def _send(sender: FileSender, upload: Upload, *, skip_existing: bool) -> State:
@@ -122,10 +120,10 @@ def _confirm(upload: Upload, sender: FileSender) -> None:
     try:
         existing = sender.index.files(upload.distribution.name).get(filename)
     except CredentialsError as error:
-        sender.accept(upload, f"{filename}: stored or not, the index does not show it: {error.message}")
+        sender.accept(upload, f"can't confirm that {filename} is stored: {error.message}")
         return
     if existing is None:
-        sender.accept(upload, f"{filename}: the index accepted it, and does not list it yet")
+        sender.accept(upload, f"{filename}: the index accepted it but does not list it yet")
     elif has_same_contents(upload, existing):
         sender.accept(upload)
     else:

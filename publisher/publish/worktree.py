@@ -86,10 +86,10 @@ def version_advice(worktrees: Sequence[Worktree], tag: Tag | None) -> str | None
         return f"{start}, which sees uncommitted changes: {_few(changed)}. Commit or discard them."
     named = None if tag is None else commit_of(folder, f"refs/tags/{tag.text}")
     if named is not None and named != commit_of(folder, "HEAD"):
-        return f"{start}, and the checked-out commit is not the tag's. Check out the tag."
+        return f"{start}, but the checked-out commit is not the tag's. Check out the tag."
     if is_shallow(folder) or (tag is not None and named is None):
-        return f"{start}, which has not the tags here: check out with `fetch-depth: 0` and `fetch-tags: true`."
-    return f"{start}. Tag the commit to release, and set the version's source up for the tag's form."
+        return f"{start}, which doesn't have the tags here: check out with `fetch-depth: 0` and `fetch-tags: true`."
+    return f"{start}. Tag the commit to release, and configure the backend's version source for that form of tag."
 
 
 def _contents(distribution: Distribution) -> Iterator[str]:

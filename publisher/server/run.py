@@ -110,7 +110,7 @@ def allow_open_files() -> None:
         return
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
-        with suppress(ValueError, OSError):  # macOS names no limit and has one all the same
+        with suppress(ValueError, OSError):  # macOS reports no limit but has one
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 

@@ -1,8 +1,8 @@
 """
 The HTTP protocol of the index: uvicorn's, with answers from memory, files sent by the kernel, and bounds on clients.
 
-The parts of uvicorn that it uses beyond the documented is listed in `missing_internals`; where that is not as expected,
-uvicorn serves without it.
+It uses undocumented parts of uvicorn, which `missing_internals` checks; if any is missing, uvicorn's own protocol
+serves instead.
 """
 
 import asyncio

@@ -54,7 +54,7 @@ def test_a_release_and_the_same_tag_again(act: Act, index: RunningIndex, tmp_pat
     assert second.code == 0, second.log
     assert [second.outputs[name] for name in ("published", "uploaded", "skipped-count")] == ["false", "0", "2"]
     assert second.statuses == {WHEEL: "already-there", SDIST: "already-there"}
-    assert second.summary.startswith("### ✅ Nothing new: acme-widgets 1.0 is on the index already")
+    assert second.summary.startswith("### ✅ Nothing new: acme-widgets 1.0 is already on the index")
 
 
 @pytest.mark.wide
@@ -65,7 +65,7 @@ def test_the_tag_of_another_version(act: Act, index: RunningIndex, tmp_path: Pat
     assert run.code != 0
     (annotation,) = run.annotations
     assert "title=Check failed,file=pyproject.toml::" in annotation
-    assert "the version is 1.0, the tag 'v1.1' says 1.1" in annotation
+    assert "the version is 1.0, but the tag 'v1.1' names 1.1" in annotation
     assert "move the tag to that commit" in annotation
     assert "### ❌ Check failed" in run.summary
     assert _published(index) == []
@@ -163,7 +163,7 @@ def test_a_pull_request_publishes_nothing_and_a_fork_has_no_secrets(
     poor = act.run(repository, "pull_request", ref="refs/pull/3/merge", payload=fork, secrets={})
     assert poor.code == 0, poor.log
     assert not poor.annotations
-    assert "This run has no credentials, so the index was not asked" in poor.log
+    assert "not compared with the index" in poor.log
     assert poor.summary.startswith("### 🔍 Dry run: built and checked")
     assert (poor.outputs["published"], poor.outputs["files"]) == ("false", "[]")
     (repository / "README.md").unlink()

@@ -129,8 +129,8 @@ def test_files_missing_from_the_wheel_are_reported(tmp_path: Path) -> None:
         file.write("include-package-data = false\n")
     done = pypi_publish("check", "--only", "build", cwd=project)
     assert done.code == 7, done.everything
-    assert f"PP705 {name}/inner/turn.py is not in it" in done.stderr
-    assert f"PP706 {name}/table.csv is not in it" in done.stderr
+    assert f"PP705 the wheel lacks {name}/inner/turn.py" in done.stderr
+    assert f"PP706 the wheel lacks {name}/table.csv" in done.stderr
     assert "pycache" not in done.stderr
     assert "test_turn" not in done.stderr
 

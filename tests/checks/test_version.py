@@ -83,14 +83,14 @@ def test_a_published_version_with_other_contents(index: RunningIndex, project: P
     (project / "README.md").write_text("# Other widgets\n")
     done = _check(project, index)
     assert done.code == 7, done.everything
-    assert f"pyproject.toml:6: PP601 {_name(tmp_path)} 1.0 is on the index already" in done.stderr
+    assert f"pyproject.toml:6: PP601 {_name(tmp_path)} 1.0 is already on the index" in done.stderr
 
 
 def test_a_version_that_is_lower(index: RunningIndex, project: Path, tmp_path: Path) -> None:
     _upload(index, tmp_path, "1.1")
     done = _check(project, index)
     assert done.code == 7, done.everything
-    assert "pyproject.toml:6: PP602 the version is 1.0, and the index has 1.1" in done.stderr
+    assert "pyproject.toml:6: PP602 the version is 1.0, but the index has 1.1" in done.stderr
     with (project / "pyproject.toml").open("a") as file:
         file.write('[tool.pypi-publish.check]\nignore = { PP602 = "maintenance of 1.0" }\n')
     assert _check(project, index).code == 0
@@ -98,7 +98,9 @@ def test_a_version_that_is_lower(index: RunningIndex, project: Path, tmp_path: P
 
 def test_a_tag_of_another_version(index: RunningIndex, project: Path, tmp_path: Path) -> None:
     done = _check(project, index, "--tag", "v1.1")
-    assert (done.code, "PP603 the version is 1.0, the tag 'v1.1' says 1.1" in done.stderr) == (7, True), done.everything
+    assert (done.code, "PP603 the version is 1.0, but the tag 'v1.1' names 1.1" in done.stderr) == (7, True), (
+        done.everything
+    )
     assert _check(project, index, "--tag", "v1.0").code == 0
     assert _check(project, index, "--tag", f"{_name(tmp_path)}-v1.0").code == 0
     assert _check(project, index, "--tag", "another-project-v9").code == 0

@@ -66,7 +66,7 @@ def test_an_admin_gives_roles_and_reads_the_trail(own_index: RunningIndex, tmp_p
     assert [each["what"] for each in events] == ["upload", "owner-added"]
     assert "token-created" in pypi_publish("audit", "--user", USER).stdout
     removed = pypi_publish("users", "remove", "build", env=ADMIN)
-    assert "tokens: images" in removed.stderr
+    assert "tokens images" in removed.stderr
 
 
 def test_a_role_that_takes_nothing_away_says_so(own_index: RunningIndex, tmp_path: Path) -> None:
@@ -137,8 +137,8 @@ def test_an_account_that_is_removed_from_its_file_leaves_no_token_and_no_role(ow
     assert with_token(own_index.url, token).get("simple/").status_code == 200
     removed = pypi_publish("users", "remove", USER, *here)
     assert removed.code == 0, removed.stderr
-    assert "tokens: laptop" in removed.stderr
-    assert "roles: admin on *" in removed.stderr
+    assert "tokens laptop" in removed.stderr
+    assert "roles admin on *" in removed.stderr
     own_index.add_user(USER, PASSWORD)  # another person, by the same name
     assert Client(own_index.url, (USER, PASSWORD)).get("simple/").status_code == 200
     assert eventually(lambda: with_token(own_index.url, token).get("simple/").status_code == 401)  # after 5 s at most

@@ -107,8 +107,12 @@ def test_a_person_is_asked_twice(admin: RunningIndex) -> None:
     tool = [sys.executable, "-m", "publisher.cli.main", "users", "add", "hopper"]
     process = subprocess.Popen(["sh", "-c", shell, "sh", *tool], start_new_session=True)
     shown = b""
-    answers = [(b"New password of hopper: ", NEW), (b"The same again: ", "other"), (b"New password of hopper: ", NEW)]
-    answers.append((b"The same again: ", NEW))
+    answers = [
+        (b"New password of hopper: ", NEW),
+        (b"Repeat the new password: ", "other"),
+        (b"New password of hopper: ", NEW),
+    ]
+    answers.append((b"Repeat the new password: ", NEW))
     with os.fdopen(controller, "r+b", buffering=0) as screen:
         for prompt, answer in answers:
             seen = b""

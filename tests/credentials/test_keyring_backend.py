@@ -86,7 +86,7 @@ def test_entries_of_other_programs_stay(logged_in: RunningIndex) -> None:
 
 
 def test_after_logout_nothing_is_found(logged_in: RunningIndex, keyring_chain: Path) -> None:
-    assert "is removed" in pypi_publish("logout").stderr
+    assert "Removed the password" in pypi_publish("logout").stderr
     assert _ask((logged_in.url, None), (logged_in.url, "hopper"), (f"{logged_in.url}simple/", "hopper")) == [None] * 3
     assert "hopper" not in keyring_chain.read_text()
 

@@ -35,10 +35,10 @@ def test_login_proves_stores_and_logout_removes(index: RunningIndex, keyring_fil
     }
     assert pypi_publish("upload", make_wheel(tmp_path, "by_keyring")).code == 0
 
-    assert "is removed" in pypi_publish("logout").stderr
+    assert "Removed the password" in pypi_publish("logout").stderr
     assert "ada" not in keyring_file.read_text().replace("{}", "")
     assert pypi_publish("whoami").code == 4
-    assert "There was no password" in pypi_publish("logout").stderr
+    assert "No password" in pypi_publish("logout").stderr
 
 
 def test_login_asks_for_no_password_that_nothing_can_save(index: RunningIndex, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -68,7 +68,10 @@ def test_a_script_gives_both_passwords(index: RunningIndex, keyring_file: Path, 
 
 
 def test_on_a_terminal_the_new_one_is_asked_twice(index: RunningIndex, keyring_file: Path, person: str) -> None:
-    twice = [("New password of", NEW), ("Once more", "a typo")], [("New password of", NEW), ("Once more", NEW)]
+    twice = (
+        [("New password of", NEW), ("Repeat the new password", "a typo")],
+        [("New password of", NEW), ("Repeat the new password", NEW)],
+    )
     shown, code = typed(["passwd"], [*twice[0], *twice[1]])
     assert code == 0, shown
     assert "do not match" in shown

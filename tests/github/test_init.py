@@ -215,7 +215,7 @@ def test_a_workflow_of_somebodys_own_is_replaced_with_force_only(repository: Pat
     (repository / WORKFLOW).write_text("mine\n")
     done = _init(repository, "--yes")
     assert done.code == 0
-    assert "differs and is not changed" in done.stderr
+    assert "differs and was not changed" in done.stderr
     assert (repository / WORKFLOW).read_text() == "mine\n"
     assert (repository / ".pre-commit-config.yaml").exists()
     assert _init(repository, "--force").code == 0
@@ -257,7 +257,7 @@ def test_a_workflow_of_somebodys_own_has_a_question_of_its_own(
     _init(repository, "--yes")
     (repository / WORKFLOW).write_text("mine\n")
     shown = _init_on_a_terminal(repository, "--action", ACTION, typed=f"y\n{answer}")
-    assert b"which differs?" in shown
+    assert b"differs. Replace it?" in shown
     assert ((repository / WORKFLOW).read_text() != "mine\n") == replaced
 
 
@@ -266,8 +266,8 @@ def test_yes_asks_nothing_on_a_terminal_either(repository: Path) -> None:
     _init(repository, "--yes")
     (repository / WORKFLOW).write_text("mine\n")
     shown = _init_on_a_terminal(repository, "--action", ACTION, "--yes", typed="y\n")
-    assert b"which differs?" not in shown
-    assert b"differs and is not changed" in shown
+    assert b"differs. Replace it?" not in shown
+    assert b"differs and was not changed" in shown
     assert b"Nothing was written." in shown
     assert (repository / WORKFLOW).read_text() == "mine\n"
 
@@ -451,7 +451,7 @@ def test_a_wrong_answer_is_explained_and_asked_for_again(repository: Path) -> No
     assert shown.count(b"Index URL:") == 3
     assert shown.count(b"Publish action, OWNER/REPOSITORY@COMMIT:") == 2
     assert b"Invalid index URL" in shown
-    assert b"`git rev-parse HEAD` prints the commit" in shown
+    assert b"`git rev-parse HEAD` prints the 40 digits" in shown
     assert (repository / WORKFLOW).exists()
 
 

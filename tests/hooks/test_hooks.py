@@ -69,14 +69,14 @@ def test_a_push_is_held_back(repository: Repository, index: RunningIndex, tmp_pa
 
     lower = repository.git("push", "origin", "HEAD:main")
     assert lower.code != 0
-    assert "PP602 the version is 1.0, and the index has 1.5" in lower.everything
+    assert "PP602 the version is 1.0, but the index has 1.5" in lower.everything
 
     repository.change("pyproject.toml", 'version = "1.0"', 'version = "1.6"')
     assert repository.git("commit", "--all", "--message", "1.6").code == 0
     repository.git("tag", "v1.7")
     wrong = repository.git("push", "origin", "HEAD:main", "v1.7")
     assert wrong.code != 0
-    assert "PP603 the version is 1.6, the tag 'v1.7' says 1.7" in wrong.everything
+    assert "PP603 the version is 1.6, but the tag 'v1.7' names 1.7" in wrong.everything
 
     repository.git("tag", "--delete", "v1.7")
     repository.git("tag", "v1.6")
@@ -111,7 +111,7 @@ def test_the_build_check_runs_by_hand(repository: Repository) -> None:
     repository.git("add", "--all")
     failed = repository.hooks(*stage)
     assert failed.code != 0
-    assert f"PP705 src/{package.name}/inner/module.py is not in it" in failed.everything
+    assert f"PP705 the wheel lacks src/{package.name}/inner/module.py" in failed.everything
 
 
 @pytest.mark.parametrize("hook", HOOKS)

@@ -75,7 +75,7 @@ def test_login_sets_up_pip_where_the_index_passes_public_names_on(tmp_path: Path
     finally:
         own.stop()
     assert done.code == 0, done.stderr
-    assert f"{own.url} is taken out of {pip_conf}" in done.stderr
+    assert f"Removed {own.url} from {pip_conf}" in done.stderr
     backups = {name for name in _files() if name.endswith(".before-pypi-publish")}
     assert {name: text for name, text in _files().items() if name not in backups} == before
 
@@ -99,9 +99,9 @@ def test_logout_takes_out_its_own_index_alone(index: RunningIndex) -> None:
     assert done.code == 0, done.stderr
     _log_in()
     before = _files()
-    assert "taken out" not in pypi_publish("logout", cwd=Path.home()).stderr
+    assert "Removed http" not in pypi_publish("logout", cwd=Path.home()).stderr
     assert _files() == before
-    assert "is taken out of" in pypi_publish("logout", "--index-url", other, cwd=Path.home()).stderr
+    assert f"Removed {other}" in pypi_publish("logout", "--index-url", other, cwd=Path.home()).stderr
     assert not _files()
     assert index.url
 
@@ -139,7 +139,7 @@ def test_a_failure_at_logout_does_not_stop_other_removals(index: RunningIndex, m
     pypirc.write_bytes(b"\xff")
     done = pypi_publish("logout", cwd=Path.home())
     assert (done.code, netrc.exists()) == (0, False), done.stderr
-    assert f"The password of {USER} for {index.url} is removed from keyring" in done.stderr
+    assert f"Removed the password of {USER} for {index.url} from keyring" in done.stderr
     assert f"{pypirc} can't be read" in done.stderr
     embed()
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "there.is.NoSuchKeyring")

@@ -57,7 +57,7 @@ def test_files_of_another_version_or_project_are_refused(tmp_path: Path) -> None
     check_tag(parse_tag("v1.0"), [wheel])
     check_tag(parse_tag("v1.0.0"), [wheel])
     check_tag(parse_tag("acme_widgets-v1.0"), [wheel])
-    with pytest.raises(CheckFailedError, match=r"version is 1\.0, the tag 'v1\.1' says 1\.1"):
+    with pytest.raises(CheckFailedError, match=r"version is 1\.0, but the tag 'v1\.1' names 1\.1"):
         check_tag(parse_tag("v1.1"), [wheel])
     with pytest.raises(CheckFailedError, match="the project is acme-widgets"):
         check_tag(parse_tag("other-v1.0"), [wheel])
@@ -83,12 +83,12 @@ def test_a_tag_chooses_its_projects(tag: str, sources: list[Source], chosen: lis
 
 
 def test_a_tag_without_a_project_is_told_the_names() -> None:
-    with pytest.raises(CheckFailedError, match="for the project other, and the projects here are acme-gadgets, acme-w"):
+    with pytest.raises(CheckFailedError, match="for the project other, but the projects here are acme-gadgets, acme-w"):
         select_sources(parse_tag("other-v1.0"), [WIDGETS, GADGETS])
 
 
 def test_a_known_version_is_compared_before_the_build() -> None:
-    with pytest.raises(CheckFailedError, match=r"the version is 2\.0, the tag 'v1\.0' says 1\.0") as raised:
+    with pytest.raises(CheckFailedError, match=r"the version is 2\.0, but the tag 'v1\.0' names 1\.0") as raised:
         select_sources(parse_tag("v1.0"), [WIDGETS, GADGETS])
     assert raised.value.path == Path("gadgets/pyproject.toml")
 

@@ -74,9 +74,7 @@ def test_a_doubtful_success_is_one_when_the_index_lists_the_file(tmp_path: Path)
         assert (done.code, "warning" in done.stderr) == (0, False)
 
 
-@pytest.mark.parametrize(
-    ("after", "words"), [(UNKNOWN, "does not list it yet"), (Answer(403), "the index does not show it")]
-)
+@pytest.mark.parametrize(("after", "words"), [(UNKNOWN, "does not list it yet"), (Answer(403), "can't confirm that")])
 def test_an_index_that_lists_late_or_shows_nothing_is_a_warning(tmp_path: Path, after: Answer, words: str) -> None:
     with _uploaded(_Index(SIGN_IN, after=after), make_wheel(tmp_path)) as done:
         assert done.code == 0

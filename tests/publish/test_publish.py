@@ -379,4 +379,4 @@ def test_a_failure_in_the_middle_lists_uploaded_files(scripted: type[_Scripted],
     scripted.answers += [(200, {}, b""), (400, {"Content-Type": "text/plain"}, b"no")]
     result = pypi_publish("upload", make_wheel(tmp_path), make_sdist(tmp_path))
     assert result.code == 7
-    assert "acme_widgets-1.0-py3-none-any.whl went up before that" in result.stderr
+    assert "Uploaded before that: acme_widgets-1.0-py3-none-any.whl" in result.stderr

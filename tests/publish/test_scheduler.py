@@ -224,8 +224,8 @@ def test_ctrl_c_ends_the_run_and_lists_published_files(slow: ThreadingHTTPServer
         process.send_signal(signal.SIGINT)
         _, told = process.communicate(timeout=20)
     assert process.returncode == 130
-    assert f"{wheel.name} went up before that" in told
-    assert f"finishes the rest ({sdist.name})" in told
+    assert f"Uploaded before that: {wheel.name}" in told
+    assert f"to upload the rest: {sdist.name}." in told
     assert "retrying" not in told
     assert (f"{sdist.name} may be stored" in " ".join(told.split())) is (size == 0)
     assert "Traceback" not in told

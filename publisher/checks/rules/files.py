@@ -90,8 +90,8 @@ RULES = (
         Severity.WARNING,
         "Modules can be imported from their place",
         "Files at the top of the wheel that are not modules, folders without modules, and names that are not "
-        "identifiers are installed and can't be used.",
-        "Move it into a package.",
+        "identifiers are installed but can't be used.",
+        "Move them into a package.",
     ),
     Rule(
         "PP713",
@@ -129,8 +129,7 @@ RULES = (
         "PP717",
         Severity.ERROR,
         "The metadata follows its specification",
-        "Public indexes refuse the file today; those that have carried it for years, this index and installers accept "
-        "it.",
+        "Public indexes refuse new files like this; this index and installers accept them.",
         "Correct the field in `pyproject.toml`, or update the build backend.",
         publish=Enforcement.WARNING,
     ),

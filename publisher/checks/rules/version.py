@@ -37,6 +37,6 @@ RULES = (
         Severity.NOTE,
         "The version is known before the build",
         "A version that a plug-in finds is compared with the pushed tag only.",
-        "Nothing, or write it in `[project]`.",
+        "Nothing to do; or write the version in `[project]`.",
     ),
 )

@@ -12,7 +12,7 @@ from publisher.publish.report import Release, Report, State
 WORDS = {
     State.UPLOADED: ("uploaded", "green"),
     State.ALREADY_THERE: ("already there", "blue"),
-    State.SKIPPED: ("left as it is on the index", "yellow"),
+    State.SKIPPED: ("skipped", "yellow"),
     State.WOULD_UPLOAD: ("would be uploaded", "cyan"),
     State.UNCHANGED: ("unchanged, not built", "blue"),
 }

@@ -54,7 +54,7 @@ def _heading(report: Report) -> str:
         return f"🔍 Dry run, nothing was sent: {releases}"
     if any(file.state is State.UPLOADED for file in report.files):
         return f"✅ Published {releases}"
-    return f"✅ Nothing new: {releases} is on the index already"
+    return f"✅ Nothing new: {releases} is already on the index"
 
 
 def _same(values: Iterable[str]) -> str:

@@ -35,7 +35,7 @@ public_packages_options = gather(
         default=Path(".htpasswd"),
         envvar="PYPI_INDEX_HTPASSWD",
         show_envvar=True,
-        help="With --root: as for serve.",
+        help="With --root: accounts file.",
     ),
     click.option(
         "--state",
@@ -43,7 +43,7 @@ public_packages_options = gather(
         type=FILE,
         envvar="PYPI_INDEX_STATE",
         show_envvar=True,
-        help="With --root: as for serve.",
+        help="With --root: list of owned names, if not beside the accounts.",
     ),
     click.option(
         "--upstream",
@@ -51,7 +51,7 @@ public_packages_options = gather(
         default="",
         envvar="PYPI_INDEX_UPSTREAM",
         show_envvar=True,
-        help="With --root: as for serve.",
+        help="With --root: public index to fetch packages from.",
     ),
     click.option(
         "--upstream-cache",
@@ -59,7 +59,7 @@ public_packages_options = gather(
         type=FOLDER,
         envvar="PYPI_INDEX_UPSTREAM_CACHE",
         show_envvar=True,
-        help="With --root: as for serve.",
+        help="With --root: folder for public files.",
     ),
     click.option(
         "--upstream-policy",
@@ -67,7 +67,7 @@ public_packages_options = gather(
         type=FILE,
         envvar="PYPI_INDEX_UPSTREAM_POLICY",
         show_envvar=True,
-        help="With --root: as for serve.",
+        help="With --root: upstreams by name, and denied versions, in TOML.",
     ),
     click.option(
         "--cooldown",
@@ -75,7 +75,7 @@ public_packages_options = gather(
         default="",
         envvar="PYPI_INDEX_COOLDOWN",
         show_envvar=True,
-        help="With --root: as for serve.",
+        help="With --root: hide public files younger than this.",
     ),
 )
 """Add the place of the public packages; the command receives ``place: PublicPackagesArgs``."""

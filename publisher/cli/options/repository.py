@@ -40,7 +40,7 @@ init_options = gather(
     click.option("--secrets", is_flag=True, help="Use an account's secrets, for an index without trusted publishing."),
     click.option("--hooks/--no-hooks", default=True, show_default=True, help="Add the pre-commit hooks."),
     click.option("--dry-run", is_flag=True, help="Show what would be written."),
-    click.option("--yes", is_flag=True, help="Write without asking; keep a workflow that differs."),
+    click.option("--yes", is_flag=True, help="Write without asking, except over a workflow that differs."),
     click.option("--force", is_flag=True, help="Replace a workflow that differs, too."),
 )
 """Add the options of `init`; the command receives ``init: InitArgs``."""

@@ -71,7 +71,7 @@ serve_options = gather(
     _option(
         "--workers",
         metavar="N|auto",
-        help="Processes that serve together; auto for one each core.",
+        help="Number of processes; auto for one per core.",
     ),
     _option(
         "--root",
@@ -101,7 +101,7 @@ serve_options = gather(
         "--signed-from",
         metavar="MB",
         type=click.IntRange(0),
-        help="Files from this size are downloaded directly from the bucket.",
+        help="Size from which files are downloaded directly from the bucket.",
     ),
     _option(
         "-a",

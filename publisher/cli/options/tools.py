@@ -45,7 +45,7 @@ config_options = gather(
     click.option(
         "--only-index/--beside-public",
         default=None,
-        help="Install public packages through this index, too, or beside it.  [default: ask the index]",
+        help="Use the index for public packages too, or only beside the public index.  [default: ask the index]",
     ),
     click.option("--embed-credentials", is_flag=True, help="Write the password to the file, readable only by you."),
     click.option("--env", "as_variables", is_flag=True, help="Print `export` lines for a CI job."),

@@ -39,14 +39,14 @@ project_option = click.option(
     "--project", "projects", metavar="NAME", multiple=True, required=True, help="Project to publish; can be repeated."
 )
 create_option = click.option(
-    "--create", is_flag=True, help="Let the publisher create the project once; needs the right admin."
+    "--create", is_flag=True, help="Let the publisher create the project once; needs the right 'admin'."
 )
 voucher_option = click.option(
     "--for",
     "voucher",
     metavar="ACCOUNT",
     default="",
-    help="Account that vouches and whose removal ends it; for admins.  [default: you]",
+    help="Account that vouches for the publisher, which ends with it; for admins.  [default: you]",
 )
 environment_option = click.option("--environment", metavar="NAME", default="", help="Environment that jobs must use.")
 ref_option = click.option(

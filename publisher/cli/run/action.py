@@ -75,7 +75,7 @@ def configure_step() -> None:
         runner.add_summary(f"### Installing from {target.url}\n\n{account.public_packages}\n")
     if inputs.only_index and account.version is not None and not account.passes_on:
         output.warn(
-            f"{target.url} does not pass public packages on, so the following steps find none with pip, uv and pdm. "
+            f"{target.url} does not pass public packages on, so pip, uv and pdm can't find them in later steps. "
             "With `only-index: false`, public packages come from the public index, and uv, poetry and pdm take yours "
             "from the index that the project names (`pypi-publish config uv --scope project --write`); for pip, start "
             "the index with --upstream public."
@@ -156,11 +156,8 @@ def _rehearse(inputs: Inputs) -> None:
     output = current_output()
     assert output.runner is not None  # noqa: S101 - for the type checker: `_begin` sees to it
     output.runner.set_outputs({"published": "false", "uploaded": "0", "skipped-count": "0", "files": "[]"})
-    output.runner.add_summary("### 🔍 Dry run: built and checked, and not compared with the index\n")
-    output.say(
-        "This run has no credentials, so the index was not asked: the files were built and checked, and not compared "
-        "with what is published."
-    )
+    output.runner.add_summary("### 🔍 Dry run: built and checked, not compared with the index\n")
+    output.say("This run has no credentials, so the files were built and checked but not compared with the index.")
 
 
 def _publish_with_build_index(

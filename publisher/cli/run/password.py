@@ -1,10 +1,8 @@
 """Changing the password of one's own account."""
 
-import click
-
 from publisher.cli.display.output import current_output
 from publisher.cli.options.target import TargetArgs
-from publisher.cli.run.prompts import can_ask, read_secret
+from publisher.cli.run.prompts import ask_new_password, can_ask, read_secret
 from publisher.cli.run.resolve import project_config, resolve_target
 from publisher.credentials.password import change_password
 from publisher.errors import CredentialsError
@@ -36,5 +34,4 @@ def _ask(username: str) -> Secret:
             "There is no new password, and no terminal to ask for it.",
             hint="Pass --new-password-stdin: `printf '%s\\n' \"$NEW\" | pypi-publish passwd --new-password-stdin`.",
         )
-    text = click.prompt(f"New password of {username}", hide_input=True, confirmation_prompt="Once more", err=True)
-    return Secret(text)
+    return ask_new_password(username)

@@ -35,11 +35,17 @@ def ask(index: IndexUrl, username: str | None) -> Credentials:
     return Credentials(name, Secret(click.prompt("Password", hide_input=True, err=True)), source="prompt")
 
 
+def ask_new_password(username: str) -> Secret:
+    """Ask for a new password until it is typed twice alike."""
+    repeat = "Repeat the new password"
+    return Secret(click.prompt(f"New password of {username}", hide_input=True, confirmation_prompt=repeat, err=True))
+
+
 def read_secret(option: str) -> Secret:
     """Return the next line of stdin, which an option requires; raise UsageError if there is none."""
     text = sys.stdin.buffer.readline().decode("utf-8", "surrogateescape").rstrip("\r\n")
     if not text:
-        raise click.UsageError(f"{option} was given, and stdin is empty.")
+        raise click.UsageError(f"{option} was given, but stdin is empty.")
     return Secret(text)
 
 

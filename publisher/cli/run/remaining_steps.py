@@ -9,13 +9,13 @@ from publisher.github.provenance import ActionRef
 from publisher.github.workflow import PATH
 
 _STEPS = """\
-Written. The steps that remain:
+Written. Remaining steps:
 
   1. Let GitHub find the action: {action} must exist there, at commit
      {commit}. If you have no copy yet:
        git clone --mirror URL-OF-THIS-PROJECT copy.git
        git -C copy.git push --mirror https://github.com/{action}.git
-     If it is private: its Settings, Actions, General, Access.
+     If it is private, allow access to it: Settings > Actions > General > Access.
   2. Create the environment, and allow only tags in its Settings (Deployment branches and tags):
        gh api --method PUT repos/{{owner}}/{{repo}}/environments/{environment} --silent
 {credentials}
@@ -26,7 +26,7 @@ Written. The steps that remain:
 
 def remaining_steps(repository: Repository, action: ActionRef, options: InitOptions) -> str:
     """Return the steps, with the commands to paste."""
-    install = "; everybody who commits then runs\n       pre-commit install --install-hooks" if options.hooks else "."
+    install = "; then everyone who commits runs\n       pre-commit install --install-hooks" if options.hooks else "."
     return _STEPS.format(
         action=action.repository,
         commit=action.commit,

@@ -58,7 +58,7 @@ def _index_url(given: str | None, config: ProjectConfig) -> IndexUrl:
     """Return the index that the option, the tables or a person names; GitHub must be able to reach it."""
     if given or config.index_url or not can_ask():
         return _reachable(resolve_index(given, config))
-    current_output().say("The URL of your index, as GitHub reaches it; an admin of the index knows it.")
+    current_output().say("Enter the URL of your index as GitHub can reach it; an admin of the index knows it.")
     return ask_until_valid("Index URL", lambda text: _reachable(parse_index_url(text)))
 
 
@@ -85,8 +85,8 @@ def _ask_for_action() -> ActionRef:
             hint="Pass --action OWNER/REPOSITORY@COMMIT of your copy of this project on GitHub.",
         )
     current_output().say(
-        "The workflow uses the publish action from your copy of this project on GitHub, at a commit, "
-        "which never moves. In that copy, `git rev-parse HEAD` prints the commit's 40 digits."
+        "The workflow uses the publish action from your copy of this project on GitHub, pinned to a commit. "
+        "In that copy, `git rev-parse HEAD` prints the 40 digits of the commit."
     )
     return ask_until_valid("Publish action, OWNER/REPOSITORY@COMMIT", parse_action_ref)
 
@@ -106,8 +106,8 @@ def _agreed(changes: Sequence[FileChange], *, yes: bool, force: bool) -> list[Fi
     agreed = []
     for draft in changes:
         replaces = draft.before is not None and draft.path.as_posix().endswith(PATH)
-        if not replaces or force or (not yes and click.confirm(f"Replace {PATH}, which differs?", err=True)):
+        if not replaces or force or (not yes and click.confirm(f"{PATH} differs. Replace it?", err=True)):
             agreed.append(draft)
         else:
-            current_output().warn(f"{PATH} differs and is not changed; pass --force to replace it.")
+            current_output().warn(f"{PATH} differs and was not changed; pass --force to replace it.")
     return agreed

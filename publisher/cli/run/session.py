@@ -107,10 +107,10 @@ def log_out(args: TargetArgs) -> None:
     finally:  # a keyring that fails is no reason to leave a password in a file
         _remove_from_files(index)
     if username is None:
-        current_output().say(f"There was no password for {index} in keyring.")
+        current_output().say(f"No password for {index} in keyring.")
     else:
         current_output().say(
-            f"The password of {username} for {index} is removed from keyring. The account itself stays."
+            f"Removed the password of {username} for {index} from keyring. The account itself is unchanged."
         )
 
 
@@ -125,9 +125,9 @@ def _remove_from_files(index: IndexUrl) -> None:
             output.warn(f"{tool.name} is not changed. {error.message}")
             continue
         for draft in drafts:
-            output.say(f"{index} is taken out of {draft.path}.")
+            output.say(f"Removed {index} from {draft.path}.")
     for path in files_with_passwords(index, machine):
-        output.warn(f"{path} has a password for {index} that pypi-publish did not write: remove it yourself.")
+        output.warn(f"{path} has a password for {index} that pypi-publish did not write; remove it yourself.")
 
 
 def show_account(args: TargetArgs) -> None:

@@ -67,8 +67,8 @@ def _check_command(url: IndexUrl, accepted: Accepted) -> Iterator[Diagnosis]:
     elif answer != (accepted.credentials.username, accepted.credentials.password.reveal()):
         yield _KEYRING.problem(
             "command",
-            f"{command} has another password, of {answer[0]}.",
-            "Run `pypi-publish login` again; if that does not help, it uses another keyring.",
+            f"{command} returns a different password, for {answer[0]}.",
+            "Run `pypi-publish login` again. If that doesn't help, the `keyring` command uses another keyring.",
         )
     else:
         yield _KEYRING.ok("command", f"{command} finds the password too, as pip and uv ask for it.")

@@ -1,4 +1,4 @@
-"""The check of the folder's lock files: do they install from the index, or past it."""
+"""The check that the folder's lock files install from the index."""
 
 import json
 import re

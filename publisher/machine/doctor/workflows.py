@@ -1,4 +1,4 @@
-"""The check of the folder's workflows on GitHub: do they store a password that the index could do without."""
+"""The check that the folder's GitHub workflows store no password that the index makes unnecessary."""
 
 import re
 from collections.abc import Iterator

@@ -76,11 +76,11 @@ class Trial:
     def failure(self, candidate: Candidate) -> str | None:
         """Return why the package was not downloaded from the index; None when it was."""
         if self.outcome.code is None:
-            return f"does not get {candidate.name} in time"
+            return f"timed out downloading {candidate.name}"
         if self.version is not None and not any(same_version(self.version, known) for known in candidate.versions):
             return f"takes {candidate.name} {self.version} from another index; this one has {candidate.newest}"
         if self.outcome.code != 0 or self.version is None:
-            return f"does not get {candidate.name}: {self.reason or self.outcome.last_line}"
+            return f"can't download {candidate.name}: {self.reason or self.outcome.last_line}"
         return None
 
 
@@ -146,7 +146,9 @@ class Installer(Tool):
             yield REPORT.note(tool.name, f"{tool} does not use this index: {words}.", self.remedy(examined))
         yield from report_passwords(tool, asked)
         if own and (risk := self.risk(asked, examined)) is not None:
-            yield REPORT.warning(f"{tool.name}-leak", f"{tool} can be misled: {risk}.", how_to_configure(self.name))
+            yield REPORT.warning(
+                f"{tool.name}-leak", f"{tool} could install a stranger's package: {risk}.", how_to_configure(self.name)
+            )
         if own and examined.candidate is not None:
             trial = self.try_download(tool, asked, examined, examined.candidate)
             yield report_trial(tool, examined.candidate, trial)

@@ -58,8 +58,7 @@ class Pdm(Installer):
             return [FileEdit(path, lambda text: _put_into_project(text, setup))]
         if not setup.proxies_public:
             raise ConfigurationError(
-                "pdm's own file can only name the one index that everything comes from, and this one does not pass "
-                "public names on.",
+                "pdm's user file can only set one index for everything, but this one does not pass public packages on.",
                 hint="Set up each project: `pypi-publish config pdm --scope project --write`.",
             )
         said = {"url": setup.url.simple, **({"username": setup.username} if setup.username else {})}

@@ -253,7 +253,7 @@ def _judge(tool: InstalledTool, outcome: Outcome, version: str | None) -> Trial:
         reason = f"it crashes ({outcome.last_line})"
         return Trial(outcome, version, f"Update it: `{tool.program.parent / 'python'} -m pip install -U pip`.", reason)
     if not any(sign in outcome.stderr for sign in _REFUSED):
-        return Trial(outcome, version, "`pip -v download` says more.")
+        return Trial(outcome, version, "Run `pip -v download` for details.")
     if _keyring_for(tool) is None and shutil.which("keyring"):
         hint = (
             f"The only `keyring` on the PATH is in pip's own environment, where keyring-provider = subprocess ignores "

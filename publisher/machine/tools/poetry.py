@@ -72,10 +72,11 @@ class Poetry(Installer):
         """Explain where packages come from."""
         if setup.proxies_public:
             return ["poetry has the private index as its primary source, which passes public names on."]
-        note = "The source is explicit: poetry takes from it only what names it. Add packages with "
-        return [
-            f"{note}`poetry add --source {setup.name} NAME`; one that is added without comes from the public index."
-        ]
+        note = (
+            "The source is explicit: poetry uses it only for packages that name it. Add them with "
+            f"`poetry add --source {setup.name} NAME`; without `--source`, a package comes from the public index."
+        )
+        return [note]
 
     def read(self, machine: Machine) -> Sequence[ConfiguredIndex]:
         """Return the sources of the project."""

@@ -21,7 +21,7 @@ class Setup:
     """
     An index under the name that it has in files, and its user.
 
-    ``password`` is there only when it is to stand in the file. ``proxies_public``: the index sends installers to the
+    ``password`` is set only if it is to be written to the file. ``proxies_public``: the index sends installers to the
     public one for names that it does not own, so that it can be the only one. ``packages`` are the names that are on
     it, and ``private_dependencies`` those that each of them requires of the same index.
     """
@@ -91,7 +91,7 @@ class ConfiguredIndex:
 
     @property
     def holds_secret(self) -> bool:
-        """Whether the password stands where the index is named."""
+        """Whether a password is written beside or in the URL."""
         return self.secret_beside or self.password_in_url
 
     def __str__(self) -> str:
@@ -105,7 +105,7 @@ class Tool(ABC):
     command: ClassVar[str]
     """Its program; empty where several programs share a file."""
     scopes: ClassVar[Sequence[str]]
-    """The places that its configuration may stand in, the usual one first."""
+    """The scopes of its configuration, the usual one first."""
 
     @abstractmethod
     def edits(self, setup: Setup, machine: Machine, scope: str) -> Sequence[FileEdit]:

@@ -106,7 +106,9 @@ class Uv(Installer):
                 "`pypi-publish config uv --scope project --write`."
             )
         if scope == "project":
-            notes.append("Everybody who works on it runs `pypi-publish config uv --write` once, for the credentials.")
+            notes.append(
+                "Everyone who works on it must run `pypi-publish config uv --write` once, for the credentials."
+            )
         return notes
 
     def read(self, machine: Machine) -> Sequence[ConfiguredIndex]:

@@ -10,7 +10,7 @@ from publisher.server.auth.hashes import STAND_IN, Scheme, scheme_of
 
 _BOM = b"\xef\xbb\xbf"
 _NO_ACCOUNTS = b"# no accounts"
-"""Stands in a file whose last account was removed: an empty one looks like one that is being rewritten."""
+"""Written to a file whose last account was removed, because an empty file looks like one that is being rewritten."""
 
 
 SERVICE = "*service*"

@@ -59,7 +59,7 @@ class RightMissingError(AuthError):
         place = f"on {project}" if project else "on this index" if right is Right.ADMIN else "on any project"
         who = {
             PrincipalKind.ACCOUNT: principal.name,
-            PrincipalKind.ADMIN_TOKEN: "AUTH_TOKEN, which administers accounts and rights and uses no project,",
+            PrincipalKind.ADMIN_TOKEN: "AUTH_TOKEN, which only administers accounts and rights,",
         }.get(principal.kind, f"the token of {principal.name}")
         super().__init__(f"{who} lacks the right '{right}' {place}.{_remedy(principal, right, project)}")
 
@@ -68,7 +68,7 @@ def _remedy(principal: Principal, right: Right, project: str | None) -> str:
     """Return an admin's remedy for a missing right."""
     if project == CLIENT_NAME and right is not Right.READ:
         name = principal.account or "NAME"
-        reserved = " This name is reserved for the index's own client; its admin names who may publish it:"
+        reserved = " This name is reserved for the index's own client; an admin can allow an account:"
         return f"{reserved} serve --client-uploader {name}."
     if principal.kind is not PrincipalKind.ACCOUNT or right is Right.ADMIN:
         return ""

@@ -97,7 +97,7 @@ class Forwarding:
             self._told = True
             names = ", ".join(sorted(name.decode() for name in forwarded))
             _log.warning(
-                "%s sends %s, which do not count: if that is your proxy, start the index with --trusted-proxy %s",
+                "ignoring headers from %s: %s; if that is your proxy, start the index with --trusted-proxy %s",
                 peer,
                 names[:200],
                 peer,

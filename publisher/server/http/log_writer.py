@@ -66,7 +66,9 @@ class LogWriter:
         lines = [self._lines.popleft() for _ in range(min(len(self._lines), 100))]
         dropped, self._dropped = self._dropped, 0
         if dropped:
-            lines.append(f"{dropped} lines of the log were dropped: it was not read, or could not be written")
+            lines.append(
+                f"{dropped} lines of the log were dropped: its reader was too slow, or it could not be written"
+            )
         rest = _as_bytes(lines)
         try:
             with held(self._lock) if self._lock is not None else nullcontext():

@@ -20,7 +20,7 @@ def require_client_uploader(project: str, principal: Principal) -> None:
         raise HttpError(
             403,
             f"The name {CLIENT_NAME} is reserved for this index's own client. "
-            f"Its admin names who may publish it: serve --client-uploader {principal.account or 'NAME'}.",
+            f"Its admin can allow an account: serve --client-uploader {principal.account or 'NAME'}.",
         )
 
 

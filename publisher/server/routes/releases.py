@@ -23,7 +23,9 @@ class ReleaseRoutes:
         """Yank a release: ``NAME/VERSION/yanked``."""
         name, version, rest = _parts(path)
         if rest != "yanked":
-            raise HttpError(405, "A release can be deleted here, and yanked at .../yanked.", [(b"allow", b"DELETE")])
+            raise HttpError(
+                405, "Send DELETE to delete the release, or PUT to .../yanked to yank it.", [(b"allow", b"DELETE")]
+            )
         require_client_uploader(name, principal_of(request))
         reason = request.json.get("reason", "")
         if len(reason) > LIMITS.yank_reason or not reason.isprintable():

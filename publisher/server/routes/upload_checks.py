@@ -23,7 +23,7 @@ def check_filename(filename: str, *, accept_legacy: bool) -> str:
     if not _PLAIN.fullmatch(filename):
         raise HttpError(
             400,
-            f"The file name {filename[:200]!r} has other characters than ASCII letters, digits and . _ + ! -",
+            f"The file name {filename[:200]!r} contains characters other than ASCII letters, digits and . _ + ! -",
         )
     if len(filename) > LIMITS.upload_name:
         raise HttpError(400, f"The file name is longer than {LIMITS.upload_name} bytes.")
@@ -36,7 +36,9 @@ def check_filename(filename: str, *, accept_legacy: bool) -> str:
         assert guessed is not None, "a legacy name has a project"  # noqa: S101 - for the type checker
         return guessed.project
     if guessed is None or guessed.project != name:
-        raise HttpError(400, f"The file name {filename!r} is ambiguous; write it with '_' for '-' as PEP 625 says.")
+        raise HttpError(
+            400, f"The file name {filename!r} is ambiguous; replace '-' with '_' in the project name (PEP 625)."
+        )
     return name
 
 
@@ -57,9 +59,7 @@ def check_form(form: FormParser, distribution: DistName) -> None:
             400, f"The form says the version is {version[:200]!r}, the file says {str(distribution.version)!r}."
         )
     if kind and kind != distribution.kind.value:
-        raise HttpError(
-            400, f"The form says the file is a {kind[:40]!r}; by its name it is a {distribution.kind.value!r}."
-        )
+        raise HttpError(400, f"The form says the file is a {kind[:40]!r}; its name says {distribution.kind.value!r}.")
 
 
 def signature_of(form: FormParser) -> bytes | None:

@@ -260,7 +260,7 @@ class UploadRoutes:
             if not _HEXADECIMAL.fullmatch(given) or given.lower() != found:
                 raise HttpError(
                     400,
-                    f"The digest supplied does not match: {field} is {given[:130]!r}, what arrived has {found}. "
+                    f"The digest supplied does not match: {field} is {given[:130]!r}, the received file has {found}. "
                     "Send it again.",
                 )
 

@@ -10,7 +10,7 @@ from typing import Protocol
 from publisher.server.siblings.locks import held
 
 RING = 2**20
-"""Bytes of messages that are kept: who has heard none of the last so many has to look at everything."""
+"""Bytes of messages kept; a process that has missed more re-reads everything."""
 
 _HEAD = 16
 """Bytes of two numbers: the stamp, and how many bytes all messages have had."""

@@ -11,8 +11,8 @@ class GroupSync:
     """
     Syncs paths, many callers with one call of the system.
 
-    Who comes while another thread syncs waits for its end, and is served together with all others who wait: a folder
-    that many files came to is synced once for all of them.
+    Callers that arrive during a sync wait for its end, and the next sync serves them all: a folder that many files were
+    added to is synced once for all of them.
     """
 
     def __init__(self) -> None:

@@ -58,11 +58,11 @@ class ScanResult(enum.Enum):
 
 class OwnChanges:
     """
-    The times that directories were left with by this process, where no other process had changed them before.
+    Directory times after this process's own uploads, if no other process had changed the directories before.
 
-    An upload changes the folder, and reading it anew before the next one would cost more the fuller it is. Another
-    process's change is missed where the clock of the file system ticks too slowly to tell it from ours, and by uploads
-    only: a request for a page compares with the last scan.
+    Without them, each upload would make the next one re-read the whole folder. If the file system's clock ticks too
+    slowly to tell another process's change from ours, uploads miss that change; requests for pages don't, because they
+    compare with the last scan.
     """
 
     def __init__(self) -> None:

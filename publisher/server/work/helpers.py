@@ -144,7 +144,7 @@ class _Helper:
 def _result(answer: bytes) -> Any:
     """Return a result, or raise the function's exception."""
     if not answer:
-        raise InvalidDistributionError("reading it takes more than this index gives a file")
+        raise InvalidDistributionError("reading it takes more time or memory than this index allows")
     found = json.loads(answer)
     if "refused" in found:
         raise InvalidDistributionError(found["refused"])

@@ -107,4 +107,4 @@ async def _first_of(running: "asyncio.Future[Any]", gone: Gone) -> None:
 
 
 def _ending() -> BusyError:
-    return BusyError("The index ends before it has read the file; send it again in a moment.", 5)
+    return BusyError("The index is stopping; send the file again in a moment.", 5)

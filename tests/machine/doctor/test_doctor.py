@@ -380,7 +380,7 @@ _ELSEWHERE: dict[str, tuple[str | None, DiagnosisLevel, str]] = {
     "finds another": (
         '#!/bin/sh\necho \'{"username": "eve", "password": "x"}\'\n',
         DiagnosisLevel.PROBLEM,
-        "password, of eve",
+        "password, for eve",
     ),
     "is another program": ("#!/bin/sh\necho hello\n", DiagnosisLevel.PROBLEM, "does not find the password"),
 }

@@ -101,7 +101,7 @@ def test_a_helper_has_low_priority_and_no_secrets_and_is_used_again(
     [
         ("refuse", InvalidDistributionError, "evil is refused"),
         ("memory", InvalidDistributionError, "more memory"),
-        ("die", InvalidDistributionError, "more than this index gives a file"),
+        ("die", InvalidDistributionError, "more time or memory than this index allows"),
         ("missing", FileNotFoundError, "No such file"),
     ],
 )

@@ -25,7 +25,7 @@ def create_token(  # noqa: PLR0913 - one argument for each option
     with connected(place, as_admin=owner is not None) as index:
         found = index.ask("POST", "-/tokens", body)
     output = current_output()
-    output.say(f"The token {name!r} of {found['owner']} is shown once: {_granted(found)}, {_end(found['expires'])}.")
+    output.say(f"Token {name!r} of {found['owner']}, shown only once: {_granted(found)}, {_end(found['expires'])}.")
     output.result(json.dumps(found, indent=2) if output.as_json else str(found["token"]))
 
 
@@ -98,11 +98,11 @@ def _withheld(token: dict[str, Any]) -> str:
         for grant in token["grants"]
         if (missing := sorted({*grant["rights"]} - {*now.get(grant["project"], [])}))
     ]
-    return f"  without {'; '.join(lost)}, which {token['owner']} lacks now" if lost else ""
+    return f"  ({token['owner']} no longer has: {'; '.join(lost)})" if lost else ""
 
 
 def _end(expires: float | None) -> str:
-    return "without end" if expires is None else f"until {datetime.fromtimestamp(expires, UTC):%Y-%m-%d}"
+    return "never expires" if expires is None else f"until {datetime.fromtimestamp(expires, UTC):%Y-%m-%d}"
 
 
 def _line(event: dict[str, Any]) -> str:

@@ -11,7 +11,7 @@ import click
 
 from publisher.cli.display.output import current_output
 from publisher.cli.options.accounts import AccountsArgs
-from publisher.cli.run.prompts import can_ask, read_secret
+from publisher.cli.run.prompts import ask_new_password, can_ask, read_secret
 from publisher.cli.run.resolve import project_config
 from publisher.client.accounts import AccountAdmin, admin_url
 from publisher.credentials.admin_token import find_token, generate_password
@@ -77,7 +77,7 @@ def remove_account(place: AccountsArgs, username: str) -> None:
     output = current_output()
     output.say(f"The account {username!r} is removed.")
     for kind, names in ended.items():
-        output.say(f"Ended with it: {kind}: {', '.join(names)}")
+        output.say(f"Also removed: {kind} {', '.join(names)}")
     if output.as_json:
         output.result(json.dumps({"username": username, "status": "removed", "ended": ended}, indent=2))
 
@@ -130,6 +130,4 @@ def _new_password(username: str, *, generate: bool, password_stdin: bool) -> Sec
         return read_secret("--password-stdin")
     if not can_ask():
         raise click.UsageError("There is no terminal to ask for the password: pass --generate or --password-stdin.")
-    return Secret(
-        click.prompt(f"New password of {username}", hide_input=True, confirmation_prompt="The same again", err=True)
-    )
+    return ask_new_password(username)

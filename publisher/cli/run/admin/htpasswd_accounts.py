@@ -69,7 +69,7 @@ class HtpasswdAccounts:
             return asyncio.run(self._end(username))
         except (AuthError, StorageError, InvalidRoleError) as error:
             raise PublishError(
-                f"{username} is removed, but not all its tokens, roles and publishers are: {error}",
+                f"Removed {username}, but not all of its tokens, roles and publishers: {error}",
                 hint="Remove them before you give that name to another account.",
             ) from error
 

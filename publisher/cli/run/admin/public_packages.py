@@ -81,10 +81,10 @@ def allow_early(
 def list_claims(place: PublicPackagesArgs) -> None:
     """Print the private names that exist publicly."""
     output = current_output()
-    output.say("Sending your private names upstream to look for them, except those that a reserved pattern covers.")
+    output.say("Asking upstream for your private names, except reserved ones.")
     with _open(place) as packages:
         found = packages.change("claims", {})
-    output.say(f"{found['asked']} names asked, {len(found['claims'])} exist publicly.")
+    output.say(f"Asked for {found['asked']} names; {len(found['claims'])} of them exist publicly.")
     _print(found, [f"{each['name']}  {each['hides']}" for each in found["claims"]])
 
 
@@ -122,7 +122,7 @@ def refresh_page(place: PublicPackagesArgs, name: str) -> None:
     """Ask upstream for a page."""
     with _open(place) as packages:
         found = packages.change("refresh", {"name": name})
-    current_output().say(f"{found['name']} has {found['files']} files upstream, confirmed {found['confirmed']}.")
+    current_output().say(f"{found['name']} has {found['files']} files upstream; page checked at {found['confirmed']}.")
     _print(found, [])
 
 

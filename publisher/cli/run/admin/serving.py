@@ -111,8 +111,7 @@ def _settings(args: ServeArgs, rights: frozenset[Activity]) -> ServerSettings:
     if rights:
         if not args.htpasswd.exists():
             current_output().say(
-                f"There are no accounts yet: {args.htpasswd} is made. Add one with `pypi-publish users add` or "
-                "`htpasswd -B`."
+                f"Creating {args.htpasswd} without accounts. Add one with `pypi-publish users add` or `htpasswd -B`."
             )
         create_file(args.htpasswd)
     return replace(

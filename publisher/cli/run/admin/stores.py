@@ -48,7 +48,7 @@ def copy_store(source: Place, target: Place) -> None:
         raise IndexUnavailableError(
             f"The copy stopped: {error}", hint="Run the command again; it continues."
         ) from error
-    output.say(f"Copied {result.copied} files to {target[0]}; {result.present} were there already.")
+    output.say(f"Copied {result.copied} files to {target[0]}; {result.present} were already there.")
     if result.accounts is None:
         output.say("Accounts were not copied: name their file with --from-htpasswd or --to-htpasswd.")
     if output.as_json:
@@ -69,12 +69,12 @@ def check_store(text: str, *, read_files: bool, remove_unlisted: bool) -> None:
         else:
             result = check_bucket(found, read_files=read_files, remove_unlisted=remove_unlisted)
     except (StorageError, OSError) as error:
-        raise IndexUnavailableError(f"The store can't be read: {error}") from error
+        raise IndexUnavailableError(f"The storage can't be read: {error}") from error
     output = current_output()
     for words, keys in (
-        ("not the index's, and left alone", result.foreign),
-        ("listed by no record", result.unlisted),
-        ("listed by no record for a day, and removed", result.removed),
+        ("not part of the index; left alone", result.foreign),
+        ("not listed in any record", result.unlisted),
+        ("not listed in any record for a day; removed", result.removed),
     ):
         for key in keys[:_SHOWN]:
             output.say(f"{key}: {words}")
@@ -85,7 +85,7 @@ def check_store(text: str, *, read_files: bool, remove_unlisted: bool) -> None:
     if result.problems:
         shown = "; ".join(result.problems[:_SHOWN])
         raise CheckFailedError(f"{len(result.problems)} problems in {text}: {shown}")
-    output.say(f"{text}: {result.files} files of {result.projects} projects are there.")
+    output.say(f"{text}: all {result.files} files of {result.projects} projects are present.")
 
 
 def _source(place: Place) -> "BucketSource | FolderPackages":

@@ -54,8 +54,8 @@ def add_github(  # noqa: PLR0913, PLR0917 - one argument for each thing that is 
     _warn_without_environment(trust)
     if len(_given(pins)) < len(pins):
         output.say(
-            "The first job decides which repository of this name is meant. To decide now, add its numbers: "
-            f"`gh api repos/{repository} --jq '\"--repository-id \\(.id) --owner-id \\(.owner.id)\"'` prints them."
+            "The first job that publishes pins the repository's and owner's numbers. To pin them now, add the options "
+            f"printed by `gh api repos/{repository} --jq '\"--repository-id \\(.id) --owner-id \\(.owner.id)\"'`."
         )
 
 
@@ -137,8 +137,8 @@ def _add(place: TrustPlaceArgs, trust: TrustArgs, described: Mapping[str, Any]) 
 def _warn_without_environment(trust: TrustArgs) -> None:
     if not trust.environment:
         current_output().warn(
-            f"Without --environment, everybody who may push a ref like {trust.ref} there may publish "
-            f"{' '.join(trust.projects)}. An environment with required reviewers asks a person first."
+            f"Without --environment, everyone who can push a ref like {trust.ref} there can publish "
+            f"{' '.join(trust.projects)}. With an environment that has required reviewers, someone must approve first."
         )
 
 
@@ -155,7 +155,7 @@ def _standing(publisher: Mapping[str, Any]) -> str:
     voucher, standing = publisher["vouched-by"], publisher["standing"]
     lost = [project for project, by in standing.items() if not by]
     if lost:
-        return f"{voucher} vouched, and lacks 'manage' on {' '.join(lost)}: jobs are refused"
+        return f"vouched for by {voucher}, who lacks 'manage' on {' '.join(lost)}: jobs are refused"
     return f"vouched for by {voucher} ({', '.join(sorted(set(standing.values())))})"
 
 

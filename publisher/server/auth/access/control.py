@@ -152,7 +152,7 @@ class AccessControl:
         """Fall back to the copy at a start."""
         exists, rules = await self._load_copy()
         if rules is not None:
-            message = "%s %s; the copy of its last valid rules decides who may read, and changes are refused"
+            message = "%s %s; reading follows the copy of the last valid rules, and changes are refused"
             _log.error(message, FILE, found.problem)
             self._put_in_force(rules, read_only=True)
         elif exists or found.text is not None:

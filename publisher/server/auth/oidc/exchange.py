@@ -78,7 +78,7 @@ class Exchange:
             )
         key = await self._keys.key(unverified.issuer, unverified.key_id)
         if key.algorithm != unverified.algorithm:
-            raise InvalidJwtError("Its algorithm is not that of its key.")
+            raise InvalidJwtError("Its algorithm does not match its key.")
         claims = verify(token, key, issuer=unverified.issuer, audience=self._parts.audience)
         if claims["exp"] > time.time() + _LONGEST_LIFE:
             raise InvalidJwtError("It is valid for more than a day.")

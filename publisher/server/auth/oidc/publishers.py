@@ -83,12 +83,13 @@ class Publisher:
     def check(self, claims: Mapping[str, Any]) -> None:
         """Return when a verified token's claims are this publisher's; raise ClaimMismatchError otherwise."""
         if claim(claims, "iss") != self.issuer:
-            raise ClaimMismatchError("The token is of another issuer.")
+            raise ClaimMismatchError("The token comes from another issuer.")
         KINDS[self.kind].check_claims(self.settings, claims)
         for name, pinned in self.pins.items():
             if claim(claims, name) != pinned:
                 raise ClaimMismatchError(
-                    f"The claim {name} is {claim(claims, name)}, not {pinned}: this is another one of the same name."
+                    f"The claim {name} is {claim(claims, name)}, not {pinned}: this repository or owner only has the "
+                    "same name."
                 )
 
     def pinned_by(self, claims: Mapping[str, Any]) -> "Publisher":

@@ -64,7 +64,7 @@ class TrustedPublishing:
         return await self.registry.add(create_publisher(values, voucher))
 
     async def is_known_issuer(self, issuer: str) -> bool:
-        """Tell whether an issuer is one of those that this index asks for keys already, or that everybody uses."""
+        """Return whether the index already fetches keys from an issuer, or it is GitHub's or GitLab's own."""
         everybodys = {kind.issuer for kind in KINDS.values()}
         return issuer in everybodys or any(each.issuer == issuer for each in await self.registry.all())
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import pypiserver  # noqa: TID251 - the only door to pypiserver
+import pypiserver  # noqa: TID251 - a door to pypiserver
 from a2wsgi import WSGIMiddleware  # noqa: TID251 - the only door to a2wsgi
 from pypiserver.backend import Backend  # noqa: TID251
 from pypiserver.config import Config, RunConfig  # noqa: TID251

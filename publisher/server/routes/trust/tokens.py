@@ -73,7 +73,7 @@ class TokenRoutes:
 
     async def list(self, request: Request, _rest: str = "") -> Response:
         """
-        List the sender's tokens, an admin's answer has everybody's; never a token's text.
+        List the sender's tokens, or all tokens for an admin; never their text.
 
         ``rights-now`` are the rights that the owner of each has now, too.
         """

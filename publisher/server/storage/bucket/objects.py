@@ -67,8 +67,8 @@ class Objects:
     """
     The objects below a prefix, by their keys; every method blocks, except the one that streams.
 
-    AbsentError means that the store has no such object now. It says so, too, where the whole bucket is gone: only who
-    has looked for the index's identifier afterwards knows that the object is absent.
+    AbsentError means that the store has no such object now. The store says so, too, when the whole bucket is gone:
+    callers must check the index's identifier before they trust it.
     """
 
     def __init__(self, store: "ObjectStore", folder: str = "") -> None:
@@ -300,9 +300,9 @@ def _writing() -> Iterator[None]:
     except (PreconditionError, FileNotFoundError) as error:  # replacing an absent object, or in an absent bucket
         raise ChangedError from error
     except (PermissionDeniedError, UnauthenticatedError) as error:
-        _log.error("the bucket refuses to be written: %s", _reason(error))
+        _log.error("the bucket refuses writes: %s", _reason(error))
         raise StorageWriteError(
-            "The index may not write to its bucket; nothing was stored. Tell its administrator."
+            "The index is not allowed to write to its bucket; nothing was stored. Tell its administrator."
         ) from error
     except BaseError as error:
         _log.warning("the bucket can't be written: %s", _reason(error))

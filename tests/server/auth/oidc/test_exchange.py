@@ -324,8 +324,8 @@ def test_a_token_is_exchanged_only_once(trusted: Index, issuer: Issuer, tmp_path
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"repository_id": "1002"}, "another one of the same name"),
-        ({"repository_owner_id": "43"}, "another one of the same name"),
+        ({"repository_id": "1002"}, "only has the same name"),
+        ({"repository_owner_id": "43"}, "only has the same name"),
         ({"repository_id": None}, "no claim repository_id"),
         ({"repository": "mallory/widgets"}, "No publisher"),
         ({"repository": "acme/widgets-fork"}, "No publisher"),
@@ -335,7 +335,7 @@ def test_a_token_is_exchanged_only_once(trusted: Index, issuer: Issuer, tmp_path
         ({"workflow_ref": "mallory/widgets/.github/workflows/publish.yml@refs/tags/v1.0"}, "workflow_ref"),
         ({"workflow_ref": f"{REPOSITORY}/.github/workflows/publish.yml@refs/heads/evil"}, "refs/heads/evil"),
         ({"workflow_ref": None}, "workflow_ref"),
-        ({"job_workflow_ref": "mallory/ci/.github/workflows/x.yml@refs/heads/main"}, "may not call"),
+        ({"job_workflow_ref": "mallory/ci/.github/workflows/x.yml@refs/heads/main"}, "not allowed to call"),
         ({"job_workflow_ref": None}, "job_workflow_ref"),
         ({"ref": "refs/heads/main"}, "ref"),
         ({"ref": "refs/pull/7/merge"}, "ref"),

@@ -58,7 +58,7 @@ def _refuse_pull_requests(claims: Mapping[str, Any]) -> None:
     if event.startswith("pull_request"):
         raise ClaimMismatchError(f"A job for the event {event} runs with other people's code.")
     if claim(claims, "ref").startswith("refs/pull/"):
-        raise ClaimMismatchError(f"The ref {claim(claims, 'ref')} is that of a pull request.")
+        raise ClaimMismatchError(f"The ref {claim(claims, 'ref')} belongs to a pull request.")
 
 
 def origin(claims: Mapping[str, Any]) -> Origin:
@@ -78,7 +78,7 @@ def _expect_workflow(claims: Mapping[str, Any], path: str) -> None:
     if (folded(owner), folded(name), file) != (folded(wanted[0]), folded(wanted[1]), wanted[2]):
         raise ClaimMismatchError(f"The claim workflow_ref is {found!r}, not {path!r}.")
     if at not in {claim(claims, "ref"), claims.get("sha")}:
-        raise ClaimMismatchError(f"The workflow is that of {at!r}, not of the ref that it runs for.")
+        raise ClaimMismatchError(f"The workflow file comes from {at!r}, but the job runs for another ref.")
 
 
 def _expect_called(claims: Mapping[str, Any], called: list[str]) -> None:
@@ -88,8 +88,8 @@ def _expect_called(claims: Mapping[str, Any], called: list[str]) -> None:
         return
     if not any(matches(each if "@" in each else f"{each}@*", found) for each in called):
         raise ClaimMismatchError(
-            f"The job is defined in {found!r}, a workflow that this publisher's may not call "
-            "(`trust add github --called-workflow` allows one)."
+            f"The job is defined in {found!r}, which the publisher's workflow is not allowed to call "
+            "(`trust add github --called-workflow` allows it)."
         )
 
 

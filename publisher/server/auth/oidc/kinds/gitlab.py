@@ -34,7 +34,7 @@ def check_claims(settings: Mapping[str, Any], claims: Mapping[str, Any]) -> None
     if not _same_file(found, path):
         raise ClaimMismatchError(f"The claim ci_config_ref_uri is {found!r}, not {path!r}.")
     if at not in {claim(claims, "ref_path"), claims.get("sha")}:
-        raise ClaimMismatchError(f"The configuration is that of {at!r}, not of the ref that it runs for.")
+        raise ClaimMismatchError(f"The configuration file comes from {at!r}, but the job runs for another ref.")
     _refuse_merge_requests(claims)
     expect_match(claims, "ref_path", settings["ref"])
     if settings["environment"]:
@@ -45,7 +45,7 @@ def _refuse_merge_requests(claims: Mapping[str, Any]) -> None:
     """Refuse pipelines of merge requests, whatever refs may publish: they run code that is not merged yet."""
     source = str(claims.get("pipeline_source", ""))
     if source in _NOT_MERGED or claim(claims, "ref_path").startswith("refs/merge-requests/"):
-        raise ClaimMismatchError(f"The pipeline is that of a merge request ({source or claim(claims, 'ref_path')}).")
+        raise ClaimMismatchError(f"The pipeline belongs to a merge request ({source or claim(claims, 'ref_path')}).")
 
 
 def origin(claims: Mapping[str, Any]) -> Origin:

@@ -106,12 +106,12 @@ class AccountPages:
 
         new = fields.get("new", "")
         if new != fields.get("again", ""):
-            return await refused("The two new passwords are not the same.")
+            return await refused("The new passwords don't match.")
         try:
             await self._sessions.verify(session.username, fields.get("password", ""), place_of(request.client))
             await self._accounts.set_own_password(request, session.username, new)
         except CredentialsRefusedError:
-            return await refused("The password that you have now is another one.")
+            return await refused("The current password is wrong.")
         except HttpError as error:
             if error.status != 422:
                 raise
