@@ -11,10 +11,12 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from publisher.building.installer import choose_installer
+from publisher.building.uv import read_uv_settings
 from tests.helpers.dists import make_wheel
 from tests.helpers.index import running_index
 from tests.helpers.tool import Result
@@ -258,3 +260,20 @@ def test_uv_is_chosen_where_both_or_none_know_an_index(monkeypatch: pytest.Monke
     assert choose_installer([tmp_path]) == "pip"
     monkeypatch.setenv("UV_INDEX", "http://127.0.0.1:9/")
     assert choose_installer([tmp_path]) == "uv"
+
+
+def test_on_windows_a_persons_settings_come_before_the_machines(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("publisher.building.uv.sys", SimpleNamespace(platform="win32"))
+    for name in ("UV_NO_CONFIG", "UV_CONFIG_FILE", "APPDATA"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PROGRAMDATA", str(tmp_path / "machine"))
+    for name in ("machine", "person"):
+        (tmp_path / name / "uv").mkdir(parents=True)
+        (tmp_path / name / "uv" / "uv.toml").write_text(f'index-url = "https://{name}.example/"\n')
+    assert "machine.example" in read_uv_settings(tmp_path).config
+    monkeypatch.setenv("APPDATA", str(tmp_path / "person"))
+    assert "person.example" in read_uv_settings(tmp_path).config
+    monkeypatch.delenv("PROGRAMDATA")
+    assert "person.example" in read_uv_settings(tmp_path).config

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from publisher.server.storage.coalesce import Coalesced
 from publisher.server.storage.errors import StorageUnavailableError
 from publisher.server.storage.sync import VolumeSync
 
@@ -115,3 +116,21 @@ def test_a_reload_gives_up_on_a_reader_that_takes_long() -> None:
         await sync.reload()
 
     asyncio.run(run())
+
+
+def test_work_that_began_in_the_same_moment_is_done_again() -> None:
+    async def run() -> int:
+        runs = 0
+
+        async def work() -> int:
+            nonlocal runs
+            runs += 1
+            return runs
+
+        coalesced = Coalesced(work)
+        await coalesced()
+        assert await coalesced(coalesced.began - 1) is None
+        assert await coalesced(coalesced.began) == 2  # a clock may stand still between two changes
+        return runs
+
+    assert asyncio.run(run()) == 2

@@ -11,9 +11,8 @@ def _set_verbosity(ctx: click.Context, param: click.Parameter, value: int) -> No
         ctx.ensure_object(Output).verbosity += -value if param.name == "quiet" else value
 
 
-def _set_json(ctx: click.Context, param: click.Parameter, value: bool) -> bool:  # noqa: ARG001, FBT001 - click's signature
+def _set_json(ctx: click.Context, param: click.Parameter, value: bool) -> None:  # noqa: ARG001, FBT001 - click's signature
     ctx.ensure_object(Output).as_json = value
-    return value
 
 
 def output_options(command: Command) -> Command:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from publisher.server.auth.tokens.format import PREFIX, identifier_of, new_token
+from publisher.server.auth.tokens.records import TokenRecord
 from tests.helpers.dists import make_wheel
 from tests.helpers.http import Client
 from tests.helpers.index import RunningIndex
@@ -28,6 +29,10 @@ def test_a_token_has_a_prefix_a_checksum_and_room_in_every_credential_store() ->
     changed = text[:30] + ("a" if text[30] != "a" else "b") + text[31:]
     for wrong in (changed, text[:-1], text + "0", text.swapcase(), "", PREFIX, text.replace(PREFIX, "pypi-")):
         assert identifier_of(wrong) is None
+
+
+def test_a_log_of_a_record_has_no_hash() -> None:
+    assert "5f70bf18" not in repr(TokenRecord("1", "laptop", "ada", "5f70bf18", (), 0.0, "ada"))
 
 
 def test_a_token_allows_only_its_grants(index: tuple[RunningIndex, Client], tmp_path: Path) -> None:
