@@ -55,7 +55,7 @@ class Catalog:
         self._watch = FolderWatch(self.roots, self._contents, storage, self.workers)
         self._watch.after_scan = self._after_scan
         self._loader = MetadataLoader(self._contents, self.records)
-        self._hashing = Workers(settings.limits.hashing_threads, "hashing")
+        self._hashing = Workers(settings.limits.hashing_threads, "hashing", give_way=True)
         self._snapshots = SnapshotKeeper(self.dot_folder / "catalog", self._contents, self.workers)
         self._recorder = BackgroundRecorder(self._record, self._snapshots.save_soon)
         self.owned = OwnedNames(settings.never_public, storage, state, self.records, self.workers)

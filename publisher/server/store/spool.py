@@ -201,12 +201,12 @@ def digest_of(content: bytes | Path, algorithm: str, checkpoint: Checkpoint = no
 
 def digest_file(path: Path, algorithm: str, checkpoint: Checkpoint = no_checkpoint) -> str:
     """Return a file's digest in hexadecimal, for one that was asked for after the file had come."""
-    with path.open("rb") as file:
-        found = _new_hash(algorithm)
-        while block := file.read(BLOCK):
+    found, buffer = _new_hash(algorithm), memoryview(bytearray(BLOCK))  # one: new memory costs as much as hashing
+    with path.open("rb", buffering=0) as file:
+        while count := file.readinto(buffer):
             checkpoint()
-            found.update(block)
-        return found.hexdigest()
+            found.update(buffer[:count])
+    return found.hexdigest()
 
 
 def _new_hash(algorithm: str) -> Digest:
