@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import requests
 
-from benchmarks.serve import PASSWORD, USER, fill, our_index
+from benchmarks.serve import PASSWORD, USER, fill, our_index, settle
 from benchmarks.tables import heading, limit
 from tests.helpers.dists import make_wheel
 from tests.helpers.http import JSON, Client
@@ -78,6 +78,7 @@ def new_projects(work: Path, projects: int) -> None:
     root = work / "list"
     fill(root, projects, 1)
     with our_index(work / "ours-list", root) as index:
+        settle(index)
         client = Client(index.url, (USER, PASSWORD))
 
         def publish() -> None:
@@ -95,6 +96,7 @@ def writers(work: Path, files: int) -> None:
     root = work / "writers"
     fill(root, 1, files)
     with our_index(work / "ours-writers", root) as index:
+        settle(index)
 
         def write(writer: int) -> None:
             client = Client(index.url, (USER, PASSWORD))
