@@ -1,8 +1,8 @@
-"""Hiding the passwords in URLs that others print."""
+"""Secrets that hide themselves, and the passwords in URLs that others print."""
 
 import pytest
 
-from publisher.secret import mask_urls
+from publisher.secret import Secret, mask_urls
 
 
 @pytest.mark.parametrize(
@@ -20,3 +20,8 @@ from publisher.secret import mask_urls
 )
 def test_passwords_are_masked_and_nothing_else(text: str, masked: str) -> None:
     assert mask_urls(text) == masked
+
+
+def test_a_secret_shows_the_same_whatever_its_text_is() -> None:
+    assert {repr(Secret(text)) for text in ("a", "other", "")} == {"Secret('**********')"}
+    assert {f"{Secret(text)}" for text in ("a", "other", "")} == {"**********"}

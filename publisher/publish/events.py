@@ -123,8 +123,3 @@ class SerializedObserver(Observer):
         """Forward the event."""
         with self._lock:
             self._observer.warned(message)
-
-    def close(self) -> None:
-        """Forward the event."""
-        with self._lock:
-            self._observer.close()

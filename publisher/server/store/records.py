@@ -95,10 +95,6 @@ class Records:
             return False
         return True
 
-    def note_project(self, files: Files, project: str) -> None:
-        """Record that a project has files here, even if none of its metadata stays."""
-        files.append(_log_of(project), b"{}\n")
-
     def state(self, files: Files, project: str) -> ReleaseState:
         """Return which of a project's files are yanked or deleted."""
         found: dict[str, dict[str, str]] = {"yanked": {}, "deleted": {}}

@@ -195,3 +195,10 @@ def test_a_page_from_under_a_wrong_clock_is_asked_for_again(fake: FakeUpstream, 
             assert fake.count("page") == 2
 
     asyncio.run(scenario())
+
+
+def test_the_times_of_use_take_a_bounded_part_of_the_memory(tmp_path: Path) -> None:
+    store = blobs.BlobStore(tmp_path, 1000)
+    store._marked.update((str(number), 0.0) for number in range(100_001))
+    store.mark("new")
+    assert [*store._marked] == ["new"]

@@ -134,9 +134,10 @@ def test_denied_quarantined_and_malicious_files_are_withheld_at_any_age(fake: Fa
         fake.add(tmp_path, "foo", version)
         fake.add(tmp_path, "bar", version)
         fake.add(tmp_path, "evil", version)
+        fake.add(tmp_path, "worse", version)
     fake.page_extra["bar"] = {"project-status": {"status": "quarantined"}}
     blocked = tmp_path / "malicious.txt"
-    blocked.write_text("# from the security team\nevil==2.0  # steals tokens\n")
+    blocked.write_text("# from the security team\nevil==2.0  # steals tokens\nWorse\n")
     settings = settings_for(fake, tmp_path, denials=(Denial("foo", "<2", "too old"),), malicious=blocked)
 
     async def scenario() -> None:
@@ -144,6 +145,7 @@ def test_denied_quarantined_and_malicious_files_are_withheld_at_any_age(fake: Fa
             assert await filenames(upstream, "foo") == ["foo-2.0-py3-none-any.whl"]
             assert await filenames(upstream, "bar") == []
             assert await filenames(upstream, "evil") == ["evil-1.0-py3-none-any.whl"]
+            assert await filenames(upstream, "worse") == []
             with pytest.raises(WithheldError, match="too old"):
                 await find(upstream, fake.projects["foo"][0].path)
             with pytest.raises(WithheldError, match="steals tokens"):

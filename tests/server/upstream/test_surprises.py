@@ -15,6 +15,7 @@ import pytest
 from publisher.limits import MEGABYTE
 from publisher.server.settings import Activity
 from publisher.server.upstream import addresses, client
+from publisher.server.upstream.breaker import CircuitBreaker
 from publisher.server.upstream.errors import UpstreamUnavailableError
 from publisher.server.upstream.lock_files import read_pinned
 from publisher.server.upstream.pages.listing import parse_page
@@ -169,3 +170,18 @@ def test_private_packages_of_a_lock_file_are_not_asked_for_upstream(tmp_path: Pa
     assert [each.name for each in read_pinned(lock)] == ["friend"]
     lock.write_text(package("one", "packages") + package("friend", "packages/aa"))
     assert [each.name for each in read_pinned(lock)] == ["one", "friend"]
+
+
+def test_after_the_pause_one_request_at_a_time_finds_out_if_upstream_answers_again() -> None:
+    now = 100.0
+    breaker = CircuitBreaker(2, 30.0, lambda: now)
+    breaker.failed("refused")
+    assert breaker.allows()
+    breaker.failed("refused")
+    assert (breaker.allows(), breaker.is_open) == (False, True)
+    for _ in range(2):
+        now += 30
+        assert not breaker.is_open
+        assert [breaker.allows(), breaker.allows()] == [True, False]
+    breaker.succeeded()
+    assert [breaker.allows(), breaker.allows()] == [True, True]

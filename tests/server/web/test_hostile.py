@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser
 
+from publisher.server.web.describing import links
+from publisher.server.web.markup import embed
 from publisher.server.web.readme import render_readme
 from publisher.server.web.rendering import render_bounded
 from tests.helpers.browser import visit
@@ -169,3 +171,12 @@ def test_nothing_hostile_runs_in_a_browser(browser: Browser, own: OwnIndex) -> N
 
 def _expect_one_frame(found: Any) -> None:
     assert sorted(found) == ["FORM", "H1", "MAIN"]
+
+
+def test_the_end_of_a_readme_is_kept_when_its_last_reference_is_not_closed() -> None:
+    assert embed("<p>Research &amp") == "<p>Research &amp;"
+
+
+def test_a_link_whose_label_is_all_white_space_gets_one() -> None:
+    [link] = links({"project_urls": {" \n": "https://acme.example/"}})
+    assert (link.label, link.url) == ("Link", "https://acme.example/")
