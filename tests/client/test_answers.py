@@ -7,7 +7,9 @@ from email.utils import format_datetime
 import pytest
 
 from publisher.client.answers import error_text, expect_stored, retry_after
+from publisher.client.client import IndexClient
 from publisher.client.http import IndexSession, Response
+from publisher.client.models import Account
 from publisher.client.url import parse_index_url
 from publisher.errors import (
     HOW_TO_LOG_IN,
@@ -167,3 +169,18 @@ def test_a_403_as_a_web_page_may_be_a_firewalls() -> None:
     error = _refusal("<!doctype html><title>Access denied</title>", "text/html")
     assert "Access denied" in error.message
     assert "firewall" in (error.hint or "")
+
+
+def test_an_account_has_all_that_the_index_says_of_it() -> None:
+    body = (
+        b'{"username": "ada", "rights": ["publish"], "version": "1.2", "passes-on": true, "cooldown": 60,'
+        b' "grants": [{"project": "acme"}, "nonsense"]}'
+    )
+    given = Credentials("Ada", Secret("secret"), "a test")
+    with (
+        answering(lambda _: Answer(200, body, {"Content-Type": "application/json"})) as url,
+        closing(IndexClient(parse_index_url(url), given)) as client,
+    ):
+        assert client.whoami() == Account(
+            "ada", ("publish",), "1.2", passes_on=True, cooldown=60.0, grants=({"project": "acme"},)
+        )

@@ -201,4 +201,4 @@ def test_the_times_of_use_take_a_bounded_part_of_the_memory(tmp_path: Path) -> N
     store = blobs.BlobStore(tmp_path, 1000)
     store._marked.update((str(number), 0.0) for number in range(100_001))
     store.mark("new")
-    assert [*store._marked] == ["new"]
+    assert len(store._marked) == 1

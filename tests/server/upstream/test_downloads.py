@@ -2,14 +2,22 @@ import asyncio
 import hashlib
 import os
 import shutil
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from publisher.server.upstream.errors import NotUpstreamError, UpstreamUnavailableError, WrongContentError
+from publisher.server.upstream.errors import (
+    NotUpstreamError,
+    UpstreamError,
+    UpstreamUnavailableError,
+    WrongContentError,
+)
 from publisher.server.upstream.files.downloads import Download
-from tests.helpers.passing_on import find, page, passing_on, read, settings_for
+from publisher.server.upstream.files.flights import Flights, LocalFailureError
+from publisher.server.upstream.files.wanted import Wanted
+from tests.helpers.passing_on import QUICK, find, page, passing_on, read, settings_for
 from tests.helpers.upstream import FakeUpstream, PublicFile
 from tests.helpers.waiting import eventually_async
 
@@ -233,5 +241,30 @@ def test_a_file_without_a_digest_is_announced_with_that_of_its_first_bytes(
             else:
                 assert await read(upstream, path)  # whose digest the client checks
             assert not list((settings.cache / "files").rglob("url-*"))
+
+    asyncio.run(scenario())
+
+
+def test_failures_of_files_are_remembered_up_to_a_number_and_count_only_where_upstream_is_at_fault(
+    fake: FakeUpstream, tmp_path: Path
+) -> None:
+    settings = settings_for(fake, tmp_path, limits=replace(QUICK, remembered_files=2))
+
+    async def scenario() -> None:
+        async with passing_on(settings) as upstream:
+            flights, source = Flights(upstream.context), settings.sources[0]
+            breaker = upstream.context.breakers.of(fake.url)
+
+            def end(key: str, error: UpstreamError | None) -> None:
+                flights.ended(Wanted(source, fake.url, f"{key}-1.0.tar.gz", key, {}, None, 1000), error)
+
+            end("a", UpstreamUnavailableError("refused"))
+            end("b", UpstreamUnavailableError("refused again"))
+            end("c", LocalFailureError("the disk is full"))
+            assert breaker.last_failure == "refused again"
+            assert [flights.has_failed(key) for key in "abc"] == [True, True, False]
+            end("d", NotUpstreamError("no such file"))
+            assert not breaker.last_failure
+            assert [flights.has_failed(key) for key in "abd"] == [False, True, True]
 
     asyncio.run(scenario())

@@ -180,3 +180,8 @@ def test_the_end_of_a_readme_is_kept_when_its_last_reference_is_not_closed() -> 
 def test_a_link_whose_label_is_all_white_space_gets_one() -> None:
     [link] = links({"project_urls": {" \n": "https://acme.example/"}})
     assert (link.label, link.url) == ("Link", "https://acme.example/")
+
+
+def test_classes_that_color_code_are_kept_in_code_alone() -> None:
+    colored = '<pre tabindex="0"><span class="kn">import</span> <span class="nn">os</span></pre>'
+    assert embed(f'{colored}<p><span class="kn">import</span></p>') == f"{colored}<p><span>import</span></p>"
