@@ -346,3 +346,14 @@ def test_every_value_of_nested_tables_has_its_own_line() -> None:
     }  # fmt: skip
     assert {place: lines.of(place) for place in expected} == expected
     assert all(place in lines for place in _places(tomllib.loads(NESTED))[1:])
+
+
+def test_a_project_on_a_disk_that_fails_is_no_broken_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "pyproject.toml").write_text(GOOD["build"])
+
+    def fail(_: Path) -> None:
+        raise ConfigurationError("pyproject.toml can't be read: Input/output error.")
+
+    monkeypatch.setattr("publisher.checks.engine.read_pyproject", fail)
+    with pytest.raises(ConfigurationError, match="Input/output error"):
+        check_source(tmp_path)

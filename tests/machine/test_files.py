@@ -13,6 +13,7 @@ from publisher.files.ini import parse_ini
 from publisher.files.toml import read_toml
 from publisher.machine.configure import TOOLS, removal_changes, setup_changes
 from publisher.machine.paths import Machine
+from publisher.machine.tools.netrc import Netrc
 from publisher.machine.tools.tool import Setup
 from publisher.secret import Secret
 
@@ -312,3 +313,13 @@ def test_an_index_that_uv_already_has_gives_way_and_comes_back(machine: Machine)
     assert [index["url"] for index in settings["index"]] == ["https://ada@acme.example/simple/"]
     write_changes(removal_changes(TOOLS["uv"], machine, "user").values())
     assert path.read_text() == before
+
+
+@pytest.mark.parametrize(("username", "password"), [("ada", None), (None, Secret("s3cret")), (None, None)])
+def test_a_netrc_entry_needs_a_name_and_a_password(
+    machine: Machine, username: str | None, password: Secret | None
+) -> None:
+    setup = Setup(parse_index_url("https://acme.example/"), "acme", username, password)
+    with pytest.raises(ConfigurationError) as caught:
+        Netrc().edits(setup, machine, "user")
+    assert "--embed-credentials" in str(caught.value.hint)

@@ -5,9 +5,12 @@ import shutil
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
+from publisher.server.settings import UpstreamSource
 from publisher.server.upstream.errors import (
     NotUpstreamError,
     UpstreamError,
@@ -20,6 +23,9 @@ from publisher.server.upstream.files.wanted import Wanted
 from tests.helpers.passing_on import QUICK, find, page, passing_on, read, settings_for
 from tests.helpers.upstream import FakeUpstream, PublicFile
 from tests.helpers.waiting import eventually_async
+
+if TYPE_CHECKING:
+    from publisher.server.upstream.client import FileReply
 
 
 def big(fake: FakeUpstream, folder: Path, size: int = 3 * 2**20) -> PublicFile:
@@ -268,3 +274,15 @@ def test_failures_of_files_are_remembered_up_to_a_number_and_count_only_where_up
             assert [flights.has_failed(key) for key in "abd"] == [False, True, True]
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(("announced", "sent", "expected"), [(7, None, 7), (None, 7, 7), (7, 7, 7), (None, None, None)])
+def test_the_length_of_a_file_is_what_the_page_or_the_answer_says(
+    announced: int | None, sent: int | None, expected: int | None
+) -> None:
+    wanted = Wanted(UpstreamSource("https://acme.example/"), "", "a-1.0.tar.gz", "", {}, announced, 7)
+    reply = cast("FileReply", SimpleNamespace(status=200, length=sent))
+    assert wanted.length_in(reply) == expected
+    if expected is not None:
+        with pytest.raises(UpstreamUnavailableError, match="larger than the 6 bytes"):
+            replace(wanted, limit=6).length_in(reply)

@@ -185,3 +185,10 @@ def test_a_link_whose_label_is_all_white_space_gets_one() -> None:
 def test_classes_that_color_code_are_kept_in_code_alone() -> None:
     colored = '<pre tabindex="0"><span class="kn">import</span> <span class="nn">os</span></pre>'
     assert embed(f'{colored}<p><span class="kn">import</span></p>') == f"{colored}<p><span>import</span></p>"
+
+
+def test_a_link_leads_into_the_readme_or_outside_or_is_none() -> None:
+    assert embed('<a href="#usage">Usage</a>') == '<a href="#readme-usage">Usage</a>'
+    outside = "https://acme.example/?a=1"
+    assert embed(f'<a href="{outside}">Home</a>') == f'<a href="{outside}" rel="nofollow noreferrer">Home</a>'
+    assert embed('<a href="docs/usage.md">Usage</a>') == "Usage"
