@@ -106,13 +106,17 @@ def test_a_dry_run_sends_nothing(index: RunningIndex, tmp_path: Path) -> None:
 
 def test_a_conflict_stops_everything_before_the_first_byte(index: RunningIndex, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
-    assert pypi_publish("upload", make_sdist(tmp_path, "conflict")).code == 0
+    stored = make_sdist(tmp_path, "conflict")
+    assert pypi_publish("upload", stored).code == 0
+    there = hashlib.sha256(stored.read_bytes()).hexdigest()
     changed = make_sdist(tmp_path / "other", "conflict", members={"conflict-1.0/more": b"x"})
     new = make_wheel(tmp_path, "conflict")
 
     result = pypi_publish("upload", new, changed)
 
     assert result.code == 5
+    here = hashlib.sha256(changed.read_bytes()).hexdigest()
+    assert f"(sha256 {there[:12]}… there, {here[:12]}… here)" in " ".join(result.stderr.split())
     assert not (index.root / new.name).exists()
     skipped = pypi_publish("upload", new, changed, "--skip-existing", "--json")
     assert (skipped.code, _statuses(skipped.json)) == (0, ["uploaded", "skipped"])

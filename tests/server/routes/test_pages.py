@@ -31,6 +31,8 @@ Requires-Dist: elsewhere[speed]; sys_platform == "win32"
 Requires-Dist: painter; extra == "gui"
 """
 
+_INCOMPLETE = "the package's dependencies must be here too"
+
 
 def _text(page: str) -> str:
     """Return a page as people read it."""
@@ -103,6 +105,8 @@ def test_a_projects_page_shows_readme_facts_and_requirements(client: Client, tmp
     assert '<a href="/projects/rich-core/">rich-core</a>' in page
     assert "rich-core >=2,<3" in text
     assert 'elsewhere[speed] if sys_platform == "win32"' in text
+    assert "projects/elsewhere" not in page
+    assert _INCOMPLETE in text
     assert "with gui painter" in text
     assert "0.9 yanked 20" in text
     assert 'worse than "1.0"' in text
@@ -112,6 +116,9 @@ def test_a_projects_page_shows_readme_facts_and_requirements(client: Client, tmp
     used = client.get("projects/rich-core/").text
     assert "gizmo >=2,<3" in _text(used)
     assert "Used by 1" in _text(used)
+    whole = 'Provides-Extra: gui\nRequires-Dist: rich-core\nRequires-Dist: painter; extra == "gui"\n'
+    client.upload(make_wheel(tmp_path, "whole", metadata_bytes=metadata("whole", "1.0", whole)))
+    assert _INCOMPLETE not in _text(client.get("projects/whole/").text)
 
 
 def test_a_releases_page_shows_its_files_and_their_contents(client: Client, tmp_path: Path) -> None:
