@@ -119,6 +119,11 @@ class StoppedError(PublishError):
     title = "Stopped"
 
 
+HOW_TO_NAME_AN_INDEX = (
+    "Pass --index-url URL, set PYPI_PUBLISH_INDEX_URL, or put `index-url` under [tool.pypi-publish] in pyproject.toml."
+)
+"""The hint when no index URL is set."""
+
 HOW_TO_LOG_IN = (
     "Run `pypi-publish login`, which stores them in keyring; without a keyring, `pypi-publish config netrc --write "
     "--embed-credentials`; in CI set PYPI_PUBLISH_USERNAME and PYPI_PUBLISH_PASSWORD."

@@ -49,7 +49,7 @@ def test_each_sentence_has_a_line_of_its_own(page: Path) -> None:
     assert sentences.reflow(text) == text, "run `make docs`"
 
 
-def test_sentences_are_told_from_abbreviations_and_code() -> None:
+def test_sentences_are_distinguished_from_abbreviations_and_code() -> None:
     text = (
         "One `a. B` (e.g. This). Two [c](d. E) at 3.11. Three!\n\n1. first. Second.\n- item\n  goes on. **Bold.** End"
     )

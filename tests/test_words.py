@@ -29,6 +29,22 @@ def test_no_foreign_word_is_back() -> None:
     assert not [line for line in lines if line not in ALLOWED]
 
 
+def test_no_foreign_word_is_back_in_names_and_docstrings_of_tests() -> None:
+    found = []
+    for path in sorted((ROOT / "tests").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            match node:
+                case ast.FunctionDef(name=text) | ast.AsyncFunctionDef(name=text) | ast.ClassDef(name=text):
+                    text = text.replace("_", " ")
+                case ast.Expr(value=ast.Constant(value=str(text))):
+                    pass
+                case _:
+                    continue
+            if WORDS.search(text):
+                found.append(f"{path.relative_to(ROOT).as_posix()}:{node.lineno}: {text}")
+    assert not found
+
+
 def _docstrings() -> str:
     """Return all docstrings of the package, also those of attributes."""
     trees = (ast.parse(path.read_text("utf-8")) for path in (ROOT / "publisher").rglob("*.py"))

@@ -54,13 +54,13 @@ def test_a_machine_without_git_builds(tmp_path: Path, monkeypatch: pytest.Monkey
         ('[build-system]\nrequires = []\nbackend-path = ["missing"]\nbuild-backend = "b"\n', "missing"),
     ],
 )
-def test_a_broken_build_system_table_is_told(tmp_path: Path, pyproject: str, message: str) -> None:
+def test_a_broken_build_system_table_is_reported(tmp_path: Path, pyproject: str, message: str) -> None:
     (tmp_path / "pyproject.toml").write_text(pyproject)
     with pytest.raises(ConfigurationError, match=message):
         build_project(tmp_path, tmp_path / "out", QUICK)
 
 
-def test_a_folder_without_a_project_is_told(tmp_path: Path) -> None:
+def test_a_folder_without_a_project_is_reported(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="does not exist"):
         build_project(tmp_path / "missing", tmp_path / "out", QUICK)
     with pytest.raises(ConfigurationError, match=r"no pyproject\.toml"):

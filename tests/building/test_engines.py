@@ -92,7 +92,7 @@ def test_the_backend_sees_the_time_of_the_commit_and_no_secrets(
     assert "s3cret" not in caught.value.message + caught.value.output
 
 
-def test_a_backend_that_raises_is_told_with_its_output(tmp_path: Path) -> None:
+def test_a_backend_that_raises_is_reported_with_its_output(tmp_path: Path) -> None:
     statement = "print('working on it'); raise ValueError('the frobnicator is missing')"
     project = write_backend(tmp_path / "project", statement)
     with pytest.raises(BuildFailedError, match="ValueError: the frobnicator is missing") as caught:
@@ -109,7 +109,7 @@ def test_what_a_backend_prints_is_passed_on(tmp_path: Path) -> None:
     assert b"working on it" in output
 
 
-def test_a_requirement_that_can_not_be_installed_is_told(tmp_path: Path) -> None:
+def test_a_requirement_that_can_not_be_installed_is_reported(tmp_path: Path) -> None:
     project = make_project(tmp_path / "project", requires='["no-such-backend-anywhere"]')
     with pytest.raises(BuildFailedError, match="build requirements of the sdist") as caught:
         build_project(project, tmp_path / "out", UV)
@@ -132,7 +132,7 @@ def test_what_a_backend_asks_for_is_installed(tmp_path: Path) -> None:
         ('[build-system]\nrequires = []\nbuild-backend = "no_such"\n', "no_such"),
     ],
 )
-def test_a_table_that_is_wrong_is_told(tmp_path: Path, pyproject: str, message: str) -> None:
+def test_a_table_that_is_wrong_is_reported(tmp_path: Path, pyproject: str, message: str) -> None:
     (tmp_path / "pyproject.toml").write_text(pyproject)
     with pytest.raises((ConfigurationError, BuildFailedError), match=message):
         build_project(tmp_path, tmp_path / "out", UV)
@@ -160,7 +160,7 @@ def test_closing_ends_a_build_that_runs(tmp_path: Path) -> None:
     assert eventually(lambda: not is_running(int(started.read_text())))
 
 
-def test_uv_that_is_asked_for_and_missing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_uv_that_is_asked_for_and_missing_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("publisher.building.builder.find_uv", lambda: None)
     with pytest.raises(ConfigurationError, match="uv is not installed"):
         Builder(UV)

@@ -89,12 +89,12 @@ def test_every_hook_is_a_fresh_process(runner: HookRunner, tmp_path: Path) -> No
     assert len(set((tmp_path / "pids").read_text().split())) == 3
 
 
-def test_only_the_output_of_the_hook_that_fails_is_told(runner: HookRunner, tmp_path: Path) -> None:
+def test_only_the_output_of_the_hook_that_fails_is_reported(runner: HookRunner, tmp_path: Path) -> None:
     runner(_script(tmp_path, "print('all is well')"))
     assert _output(runner, [*_script(tmp_path, "raise SystemExit('not so well')")]) == "not so well\n"
 
 
-def test_what_a_hook_prints_is_told_while_it_runs(runner: HookRunner, tmp_path: Path) -> None:
+def test_what_a_hook_prints_is_reported_while_it_runs(runner: HookRunner, tmp_path: Path) -> None:
     told = bytearray()
     go_on = tmp_path / "go on"
 
@@ -114,7 +114,7 @@ def test_what_a_hook_registers_runs_at_its_end(runner: HookRunner, tmp_path: Pat
     assert done.exists()
 
 
-def test_a_hook_that_a_signal_ends_is_told_and_the_next_one_runs(runner: HookRunner, tmp_path: Path) -> None:
+def test_a_hook_that_a_signal_ends_is_reported_and_the_next_one_runs(runner: HookRunner, tmp_path: Path) -> None:
     with pytest.raises(subprocess.CalledProcessError) as caught:
         runner(_script(tmp_path, "import os; os.kill(os.getpid(), 9)"))
     assert caught.value.returncode == -signal.SIGKILL

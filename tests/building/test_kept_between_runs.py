@@ -50,7 +50,7 @@ def test_a_module_that_was_imported_once_is_not_compiled_again(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("edited", ["first", "second"])
-def test_a_record_that_does_not_tell_the_truth_misleads_nobody(tmp_path: Path, edited: str) -> None:
+def test_a_false_record_misleads_no_build(tmp_path: Path, edited: str) -> None:
     folders = {name: _installed(tmp_path / name) for name in ("first", "second")}
     (folders[edited] / "acme.py").write_text("VALUE = 43\n")
     _value(folders["first"])

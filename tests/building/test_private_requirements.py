@@ -241,7 +241,7 @@ build_editable = build_wheel
 """
 
 
-def test_a_requirement_that_only_pips_settings_have_is_told_with_the_way_out(
+def test_a_requirement_that_only_pips_settings_have_is_reported_with_the_way_out(
     tmp_path: Path, url: str, links: Path
 ) -> None:
     place = _place(tmp_path, Setting("pip", variables={"PIP_INDEX_URL": "URL"}), url, links)

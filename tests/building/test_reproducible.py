@@ -163,7 +163,7 @@ def test_rewriting_keeps_contents_links_and_permissions_to_execute(tmp_path: Pat
     assert sdist.read_bytes() == once
 
 
-def test_an_sdist_that_can_not_be_read_is_told(tmp_path: Path) -> None:
+def test_an_sdist_that_can_not_be_read_is_reported(tmp_path: Path) -> None:
     sdist = tmp_path / "a-1.tar.gz"
     sdist.write_bytes(b"\x1f\x8b\x08\x00\xff\xff\xff\xff")
     with pytest.raises(BuildFailedError, match="can't be read"):

@@ -65,7 +65,7 @@ def test_a_virtual_environment_in_an_sdist_is_named(tmp_path: Path) -> None:
     assert caught.value.hint == "Move try-it out of the project, or add it to .gitignore."
 
 
-def test_a_zip_file_is_unpacked_and_more_than_one_folder_is_told(tmp_path: Path) -> None:
+def test_a_zip_file_is_unpacked_and_more_than_one_folder_is_reported(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a-1.zip", "w") as archive:
         archive.writestr("a-1/PKG-INFO", "")
     assert unpack_sdist(tmp_path / "a-1.zip", tmp_path / "one").name == "a-1"

@@ -133,7 +133,7 @@ def test_without_an_index_it_says_so(project: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_a_refused_password_is_told(index: RunningIndex, project: Path) -> None:
+def test_a_refused_password_is_reported(index: RunningIndex, project: Path) -> None:
     done = _check(project, index, PYPI_PUBLISH_PASSWORD="wrong")
     assert (done.code, "PP604 skipped: " in done.stderr, "refused" in done.stderr) == (0, True, True), done.everything
 

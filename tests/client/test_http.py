@@ -213,7 +213,7 @@ def test_a_host_that_is_none_is_no_unexpected_failure(host: str) -> None:
     assert "can't be requested" in _failure(f"http://{host}/").message
 
 
-def test_cookies_stay_with_nobody() -> None:
+def test_cookies_are_not_kept() -> None:
     """Cookies know no ports, so that one from the index would reach another server on its host."""
     seen: list[str | None] = []
 

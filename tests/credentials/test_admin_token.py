@@ -72,13 +72,13 @@ def test_the_token_may_be_in_keyring(index: RunningIndex, keyring_file: Path) ->
     ("name", "password", "told"),
     [("a:b", NEW, "must not contain ':'"), ("short", "seven77", "at least 8"), ("long", "x" * 73, "at most 72 bytes")],
 )
-def test_the_rules_of_the_index_are_told(admin: RunningIndex, name: str, password: str, told: str) -> None:
+def test_the_rules_of_the_index_are_reported(admin: RunningIndex, name: str, password: str, told: str) -> None:
     refused = pypi_publish("users", "add", name, "--password-stdin", given=f"{password}\n")
     assert (refused.code, told in refused.stderr, password in refused.everything) == (2, True, False)
     assert admin.url
 
 
-def test_a_wrong_token_is_told(admin: RunningIndex) -> None:
+def test_a_wrong_token_is_reported(admin: RunningIndex) -> None:
     env = {"PYPI_PUBLISH_ADMIN_TOKEN": "wrong-token"}
     refused = pypi_publish("users", "list", env=env)
     assert (refused.code, "AUTH_TOKEN" in refused.stderr, "wrong-token" in refused.everything) == (4, True, False)
@@ -151,7 +151,7 @@ def test_the_registration_endpoint_names_its_index() -> None:
     assert admin_url("https://pypi.acme.example/simple/").root == "https://pypi.acme.example/"
 
 
-def test_an_index_without_a_token_is_told_from_a_wrong_one() -> None:
+def test_an_index_without_a_token_is_distinguished_from_a_wrong_one() -> None:
     none = admin_token_hint(NoAdminTokenError().message)
     assert "Start the index with AUTH_TOKEN" in none
     assert "--htpasswd FILE" in none

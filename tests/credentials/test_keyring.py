@@ -15,7 +15,7 @@ Result = TypeVar("Result")
 @pytest.mark.parametrize(
     ("name", "waits"), [("fail Keyring", False), ("null Keyring", False), ("SecretService Keyring", True)]
 )
-def test_nobody_waits_for_a_keyring_that_is_not_there(
+def test_no_command_waits_for_a_keyring_that_is_not_there(
     monkeypatch: pytest.MonkeyPatch, name: str, *, waits: bool
 ) -> None:
     waited: list[str] = []

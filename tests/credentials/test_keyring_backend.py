@@ -118,7 +118,7 @@ def test_it_stores_nothing_itself(index: RunningIndex, keyring_chain: Path) -> N
     assert not keyring_chain.exists()
 
 
-def test_a_keyring_that_keeps_nothing_is_told(index: RunningIndex) -> None:
+def test_a_keyring_that_keeps_nothing_is_reported(index: RunningIndex) -> None:
     env = {"PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring"}
     done = pypi_publish("login", "-u", USER, "--password-stdin", given="p:ä ß✓\n", env=env)
     assert (done.code, "No keyring on this machine" in done.stderr) == (4, True)
@@ -213,7 +213,7 @@ def test_which_names_mean_an_index(root: str, name: str, meant: bool) -> None:  
     assert parse_index_url(root).is_meant_by(name) is meant
 
 
-def test_a_host_with_two_indexes_is_told_apart_by_the_user_alone(keyring_chain: Path) -> None:
+def test_only_the_user_decides_between_two_indexes_of_a_host(keyring_chain: Path) -> None:
     for path, username in (("one", "ada"), ("two", "bob"), ("two/inner", "eve")):
         url = f"https://acme.example/{path}/"
         code = f"import keyring; keyring.set_password({url!r}, {username!r}, {path!r})"

@@ -78,7 +78,7 @@ def test_without_a_keyring_it_prints_a_remedy(index: RunningIndex) -> None:
     assert index.url
 
 
-def test_a_keyring_that_is_broken_is_told(index: RunningIndex, tmp_path: Path) -> None:
+def test_a_keyring_that_is_broken_is_reported(index: RunningIndex, tmp_path: Path) -> None:
     env = {"PYTHON_KEYRING_BACKEND": "no.such.Backend", "PYPI_PUBLISH_PASSWORD": "", "PYPI_PUBLISH_USERNAME": ""}
     result = pypi_publish("upload", make_wheel(tmp_path, "broken_keyring"), env=env)
     assert (result.code, "The keyring failed" in result.stderr) == (4, True)

@@ -1,4 +1,4 @@
-"""Changing one's own password: nobody is locked out, whatever fails in between."""
+"""Changing one's own password: a failure in between locks no one out."""
 
 import json
 from pathlib import Path
@@ -186,7 +186,7 @@ def _pass_on(url: str, request: Request) -> Answer:
     return Answer(found.status_code, found.content, {"Content-Type": found.headers["Content-Type"]})
 
 
-def test_an_index_without_accounts_of_ours_is_told(keyring_file: Path) -> None:
+def test_an_index_without_accounts_of_ours_is_reported(keyring_file: Path) -> None:
     def another_index(request: Request) -> Answer:
         if request.path == "/simple/":
             return Answer(200 if "Authorization" in request.headers else 401)

@@ -86,7 +86,7 @@ def test_one_project_gets_all_of_it(repository: Path) -> None:
     ["https://github.com/acme/widgets.git", "git@github.com:acme/widgets.git", "ssh://git@github.com/acme/widgets"],
 )
 @pytest.mark.parametrize("known", ["1001", ""])
-def test_the_index_is_told_whom_to_trust(repository: Path, tmp_path: Path, remote: str, known: str) -> None:
+def test_the_remaining_steps_register_the_workflow(repository: Path, tmp_path: Path, remote: str, known: str) -> None:
     make_project(repository)
     git(repository, "remote", "add", "origin", remote)
     gh = tmp_path / "bin" / "gh"
@@ -362,7 +362,7 @@ def test_a_table_is_added_and_the_rest_stays(before: str, after: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["tool = 3\n", "[tool]\npypi-publish = 1\n", "no toml", "tool = {a = 1}\n"])
-def test_a_table_that_cannot_be_added_is_told(text: str) -> None:
+def test_a_table_that_cannot_be_added_is_reported(text: str) -> None:
     with pytest.raises(ConfigurationError, match="can't be added"):
         set_keys(text, TABLE, {"index-url": "U"})
 
@@ -456,7 +456,7 @@ def test_a_wrong_answer_is_explained_and_asked_for_again(repository: Path) -> No
 
 
 @pytest.mark.parametrize("text", ["repos: [{repo: x, hooks: []}]\n", "repos: {}\n", "a: [\n", "- 1\n", "repos:\n"])
-def test_hooks_that_cannot_be_added_are_told(text: str) -> None:
+def test_hooks_that_cannot_be_added_are_reported(text: str) -> None:
     with pytest.raises(ConfigurationError, match="can't be added"):
         add_hooks(text, "R", "0a" * 20, "1", ["a"])
 

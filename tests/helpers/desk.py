@@ -23,7 +23,7 @@ done
 exec "$@"
 """
 ALONE = ("/usr/bin/unshare", "--mount", "/bin/bash", "-c", _OWN_VIEWS, "bash", *SHELL)
-"""A shell whose changes of the system's folders nobody else sees, and which are gone when it ends."""
+"""A shell whose changes of the system's folders are visible only to itself, and are gone when it ends."""
 _PROJECT = (
     '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n\n'
     '[project]\nname = "{name}"\nversion = "{version}"\n'

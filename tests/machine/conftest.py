@@ -1,4 +1,4 @@
-"""A person's machine: a home, a project, and a keyring that somebody logged in to."""
+"""A person's machine: a home, a project, and a keyring with a login."""
 
 import os
 import sys
@@ -27,7 +27,7 @@ def machine(tmp_path: Path) -> Machine:
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody at a machine who has logged in to an index; every tool runs as theirs."""
+    """A person at a machine who has logged in to an index; every tool runs as theirs."""
 
     machine: Machine
     environment: Mapping[str, str]

@@ -190,7 +190,7 @@ def test_a_link_is_followed(machine: Machine, tmp_path: Path) -> None:
     assert (tmp_path / "dotfiles").read_text() == "[global]\ntimeout = 3\n"
 
 
-def test_a_file_that_is_not_to_be_written_is_told(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_is_not_to_be_written_is_reported(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     path = TOOLS["pip"].paths(machine, "user")[0]
     path.parent.mkdir(parents=True)
     path.write_text("[global]\n")
@@ -257,7 +257,7 @@ def test_where_apple_keeps_pips_file_if_it_does(machine: Machine) -> None:
     assert TOOLS["pip"].paths(place, "user") == [folder / "pip.conf"]
 
 
-def test_no_active_environment_is_told(machine: Machine) -> None:
+def test_no_active_environment_is_reported(machine: Machine) -> None:
     with pytest.raises(ConfigurationError, match="No virtual environment is active"):
         TOOLS["pip"].paths(machine, "site")
 

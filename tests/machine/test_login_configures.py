@@ -15,7 +15,7 @@ from tests.helpers.tool import Result, pypi_publish
 
 @pytest.fixture(autouse=True)
 def _tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keyring_file: Path) -> None:
-    """Put pip, uv and twine on the path, which nobody starts, and a keyring of the test's own."""
+    """Put pip, uv and twine on the path, which are never started, and a keyring of the test's own."""
     assert not keyring_file.exists()
     (tmp_path / "bin").mkdir()
     for name in ("pip", "uv", "twine"):

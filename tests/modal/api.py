@@ -40,7 +40,7 @@ class Workspace:
         return self.url or f"https://acme--pypiserver-{function.replace('_', '-')}.modal.run"
 
     def layout(self) -> api_pb2.AppLayout:
-        """Return what a container is told of the app's objects."""
+        """Return the app's objects as a container sees them."""
         layout = api_pb2.AppLayout()
         for name, function_id in self.function_ids.items():
             layout.function_ids[name] = function_id

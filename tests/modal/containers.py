@@ -64,7 +64,7 @@ class Platform:
         return container
 
     def commit_to(self, volume: str, name: str, data: bytes) -> None:
-        """Put a file into a volume as somebody outside would."""
+        """Put a file into a volume from outside."""
         target = self.volumes[f"vo-{volume}"].store / name
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(data)

@@ -136,7 +136,7 @@ def test_the_workflow_publishes_the_client_with_no_secret(
     assert made == {"repository": "acme/index", "commit": git(checkout, "rev-parse", "HEAD")}
 
 
-def test_a_deployed_index_that_does_not_work_is_told_with_the_way_back(
+def test_a_deployed_index_that_does_not_work_is_reported_with_the_way_back(
     api: LoopbackModal, server_url: str, index: RunningIndex, checkout: Path
 ) -> None:
     api.workspace.url = index.url + "simple"  # answers, and is no index

@@ -1,4 +1,4 @@
-"""Requirements that nobody writes are invalid, and nothing else."""
+"""Only requirements that no project has are invalid."""
 
 import pytest
 from packaging.requirements import InvalidRequirement

@@ -68,7 +68,7 @@ def test_the_same_bytes_from_two_jobs_are_one_file(dist: Path) -> None:
 
 
 @pytest.mark.parametrize("named", ["dist/*.egg", "missing-1.0.tar.gz", "missing/*", "other"])
-def test_what_is_not_there_is_told_with_its_name(dist: Path, named: str) -> None:
+def test_what_is_not_there_is_reported_with_its_name(dist: Path, named: str) -> None:
     (dist.parent / "other").mkdir()
     with pytest.raises(ConfigurationError, match=named.replace("*", r"\*")) as caught:
         find_dist_files([dist.parent / named])

@@ -82,7 +82,7 @@ def test_a_tag_chooses_its_projects(tag: str, sources: list[Source], chosen: lis
     assert select_sources(parse_tag(tag), sources) == chosen
 
 
-def test_a_tag_without_a_project_is_told_the_names() -> None:
+def test_a_tag_without_a_project_is_reported_with_the_names() -> None:
     with pytest.raises(CheckFailedError, match="for the project other, but the projects here are acme-gadgets, acme-w"):
         select_sources(parse_tag("other-v1.0"), [WIDGETS, GADGETS])
 

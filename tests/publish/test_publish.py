@@ -174,7 +174,7 @@ def test_a_build_that_fails_shows_the_backends_output(tmp_path: Path) -> None:
         (["--no-such-option"], 2, "No such option"),
     ],
 )
-def test_wrong_usage_is_told(tmp_path: Path, arguments: list[str], code: int, message: str) -> None:
+def test_wrong_usage_is_reported(tmp_path: Path, arguments: list[str], code: int, message: str) -> None:
     result = pypi_publish(*arguments, cwd=tmp_path)
     assert result.code == code
     assert message in result.stderr
@@ -197,14 +197,14 @@ def test_the_help_names_every_command() -> None:
 
 
 @pytest.mark.usefixtures("index")
-def test_a_broken_pyproject_is_told(tmp_path: Path) -> None:
+def test_a_broken_pyproject_is_reported(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text("[project\n")
     result = pypi_publish(cwd=tmp_path)
     assert result.code == 2
     assert "is not valid TOML" in result.stderr
 
 
-def test_no_index_and_no_credentials_are_told(index: RunningIndex, tmp_path: Path) -> None:
+def test_no_index_and_no_credentials_are_reported(index: RunningIndex, tmp_path: Path) -> None:
     wheel = make_wheel(tmp_path, "unnamed")
     assert pypi_publish("upload", wheel, env={"PYPI_PUBLISH_INDEX_URL": ""}, cwd=tmp_path).code == 2
     nobody = pypi_publish("upload", wheel, env={"PYPI_PUBLISH_USERNAME": "", "PYPI_PUBLISH_PASSWORD": ""})
@@ -244,7 +244,7 @@ def test_netrc_is_read_after_keyring(index: RunningIndex, tmp_path: Path) -> Non
     assert index.url
 
 
-def test_a_closed_port_and_an_unknown_host_are_told(index: RunningIndex, tmp_path: Path) -> None:
+def test_a_closed_port_and_an_unknown_host_are_reported(index: RunningIndex, tmp_path: Path) -> None:
     with socket.socket() as reserved:
         reserved.bind(("127.0.0.1", 0))
         port = reserved.getsockname()[1]
@@ -257,14 +257,14 @@ def test_a_closed_port_and_an_unknown_host_are_told(index: RunningIndex, tmp_pat
     assert index.url
 
 
-def test_https_where_http_answers_is_told(index: RunningIndex, tmp_path: Path) -> None:
+def test_https_where_http_answers_is_reported(index: RunningIndex, tmp_path: Path) -> None:
     result = pypi_publish("upload", make_wheel(tmp_path), "--index-url", index.url.replace("http:", "https:"))
     assert result.code == 6
     assert "does not speak TLS" in result.stderr
 
 
 @pytest.mark.usefixtures("index")
-def test_http_where_https_answers_is_told(tmp_path: Path) -> None:
+def test_http_where_https_answers_is_reported(tmp_path: Path) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
     subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2"]
@@ -374,7 +374,7 @@ def test_messages_of_the_index_are_shown(  # noqa: PLR0917 - a table of cases
     assert message in result.stderr
 
 
-def test_the_message_of_a_json_error_is_told(scripted: type[_Scripted], tmp_path: Path) -> None:
+def test_the_message_of_a_json_error_is_reported(scripted: type[_Scripted], tmp_path: Path) -> None:
     scripted.answers.append((400, {"Content-Type": "application/json"}, b'{"message": "no such classifier"}'))
     assert "no such classifier" in pypi_publish("upload", make_wheel(tmp_path)).stderr
 

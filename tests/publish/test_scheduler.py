@@ -1,4 +1,4 @@
-"""Sending files: the form, the order, several at a time, and what is told when it stops."""
+"""Sending files: the form, the order, several at a time, and the report when it stops."""
 
 import email
 import hashlib

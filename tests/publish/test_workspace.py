@@ -88,7 +88,7 @@ def test_a_project_that_uv_does_not_build_is_left_out(repository: Path) -> None:
         ("packages = [1]", "a list of folders"),
     ],
 )
-def test_a_root_that_names_no_project_is_told(repository: Path, text: str, message: str) -> None:
+def test_a_root_that_names_no_project_is_reported(repository: Path, text: str, message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):
         _found(repository, f"[tool.pypi-publish]\n{text}\n")
 

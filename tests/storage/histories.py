@@ -1,4 +1,4 @@
-"""Random histories of an index with several writers and faults, checked against what its clients were told."""
+"""Random histories of an index with several writers and faults, checked against the answers that its clients got."""
 
 import asyncio
 import hashlib
@@ -32,8 +32,8 @@ OPERATIONS = 14
 
 
 @dataclass
-class Told:
-    """What clients were told: acknowledged digests by file, attempted and done deletions, yanks, accounts."""
+class Answers:
+    """Answers to clients: acknowledged digests by file, attempted and done deletions, yanks, accounts."""
 
     stored: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     touched: set[tuple[str, str]] = field(default_factory=set)
@@ -137,7 +137,7 @@ async def run_history(
     chance = random.Random(seed)
     world = world or (Volumes(place) if volume else Folders(place))
     place.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - once
-    told = Told()
+    told = Answers()
     servers = [world.server() for _ in range(writers)]
     all_servers = list(servers)
     for server in servers:
@@ -180,7 +180,7 @@ async def _settled(server: Server) -> None:
             await asyncio.wait([task], timeout=5)
 
 
-def _operation(server: Server, chance: random.Random, told: Told, temporary: Path) -> Any:
+def _operation(server: Server, chance: random.Random, told: Answers, temporary: Path) -> Any:
     name, version = chance.choice(NAMES), f"1.{chance.randrange(3)}"
     kind = chance.randrange(10)
     if kind < 5:
@@ -195,7 +195,7 @@ def _operation(server: Server, chance: random.Random, told: Told, temporary: Pat
     return _look(server, told, name)
 
 
-async def _upload(server: Server, told: Told, release: tuple[str, str], data: bytes, temporary: Path) -> None:
+async def _upload(server: Server, told: Answers, release: tuple[str, str], data: bytes, temporary: Path) -> None:
     name = release[0]
     filename = f"{name}-{release[1]}-py3-none-any.whl"
     digest = hashlib.sha256(data).hexdigest()
@@ -207,14 +207,14 @@ async def _upload(server: Server, told: Told, release: tuple[str, str], data: by
         told.published.add(name)
 
 
-async def _delete(server: Server, told: Told, name: str, version: str) -> None:
+async def _delete(server: Server, told: Answers, name: str, version: str) -> None:
     told.touched.add((name, version))
     with suppress(StorageError, StoreError):
         await server.changes.delete(name, version, None, "ada")
         told.deleted.add((name, version))
 
 
-async def _yank(server: Server, told: Told, name: str, version: str, *, yank: bool) -> None:
+async def _yank(server: Server, told: Answers, name: str, version: str, *, yank: bool) -> None:
     release = name, version
     told.running[release] += 1
     told.begun[release] += 1
@@ -230,15 +230,15 @@ async def _yank(server: Server, told: Told, name: str, version: str, *, yank: bo
     told.running[release] -= 1
 
 
-async def _register(server: Server, told: Told, username: str) -> None:
+async def _register(server: Server, told: Answers, username: str) -> None:
     with suppress(StorageError):
         async with server.credentials.lease("accounts") as lease, server.credentials.writing(lease) as files:
             server.users.set_password(files, username, "correct horse")
         told.accounts.add(username)
 
 
-async def _look(server: Server, told: Told, name: str) -> None:
-    """Ask as a client would: a published name is never somebody else's, and page and bytes agree."""
+async def _look(server: Server, told: Answers, name: str) -> None:
+    """Ask as a client would: a published name never belongs to another index, and page and bytes agree."""
     published = name in told.published
     with suppress(StorageError):
         project = await server.catalog.find(name)
@@ -248,7 +248,7 @@ async def _look(server: Server, told: Told, name: str) -> None:
             await _compare(server, told, name)
 
 
-async def _compare(server: Server, told: Told, name: str) -> None:
+async def _compare(server: Server, told: Answers, name: str) -> None:
     project = server.catalog.project(name)
     files = await server.catalog.files(project) if project is not None else {}
     for filename, file in files.items():
@@ -259,15 +259,15 @@ async def _compare(server: Server, told: Told, name: str) -> None:
                     told.faults.append(f"{filename}: the page has another digest than the bytes")
 
 
-async def _check(server: Server, told: Told) -> None:
-    """Compare what a server that starts now has with what clients were told; it can answer, for all is quiet."""
+async def _check(server: Server, told: Answers) -> None:
+    """Compare what a server that starts now has with the answers to clients; it can answer, for all is quiet."""
     try:
         await _compare_all(server, told)
     except StorageError as error:
         told.faults.append(f"no answer when all is quiet: {server.catalog.unavailable_reason or error.message}")
 
 
-async def _compare_all(server: Server, told: Told) -> None:
+async def _compare_all(server: Server, told: Answers) -> None:
     for filename, digests in told.stored.items():
         name, version = filename.split("-")[:2]
         if len(digests) > 1:

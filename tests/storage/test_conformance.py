@@ -77,7 +77,7 @@ def test_a_storage_is_recent_for_no_longer_than_it_declares(world: World) -> Non
     asyncio.run(run())
 
 
-def test_absent_is_told_from_what_could_not_be_found_out(world: World) -> None:
+def test_absent_is_distinguished_from_unknown(world: World) -> None:
     async def run() -> None:
         storage = world.writer()
         await _write(storage, "folder/file", b"x")

@@ -81,7 +81,7 @@ async def _change(server: Server, kind: str) -> None:
         await server.changes.unyank("acme", "1.0")
 
 
-def test_histories_of_three_processes_on_a_bucket_end_as_clients_were_told(
+def test_histories_of_three_processes_on_a_bucket_end_as_acknowledged(
     object_store: ObjectStore, tmp_path: Path
 ) -> None:
     # takes seconds: requests that the store refuses are sent again
@@ -95,7 +95,7 @@ def test_histories_of_three_processes_on_a_bucket_end_as_clients_were_told(
 
 
 @pytest.mark.parametrize("volume", [False, True], ids=["folder", "volume"])
-def test_histories_end_as_clients_were_told(tmp_path: Path, *, volume: bool) -> None:
+def test_histories_end_as_acknowledged(tmp_path: Path, *, volume: bool) -> None:
     # takes seconds: writers wait for dead holders' leases and for commits that fail
     logging.disable(logging.CRITICAL)
     try:

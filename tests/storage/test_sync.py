@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Calls:
-    """Commits and reloads that count, take a moment, and fail when told to."""
+    """Commits and reloads that count, take a moment, and fail on request."""
 
     def __init__(self) -> None:
         self.commits = self.reloads = 0
@@ -43,7 +43,7 @@ def _sync(calls: Calls, patience: float = 5.0) -> VolumeSync:
     return VolumeSync(calls.commit, calls.reload, patience=patience)
 
 
-def test_nobody_reads_while_it_works_and_it_waits_for_readers() -> None:
+def test_no_reader_enters_while_it_works_and_it_waits_for_readers() -> None:
     async def run() -> None:
         calls = Calls()
         sync = _sync(calls)
@@ -90,7 +90,7 @@ def test_a_failed_commit_is_reported_to_everybody_who_waited_for_it() -> None:
     asyncio.run(run())
 
 
-def test_a_reader_that_waits_too_long_is_told_to_come_again() -> None:
+def test_a_reader_that_waits_too_long_is_asked_to_come_again() -> None:
     async def run() -> None:
         calls = Calls()
         calls.takes = 0.3

@@ -56,7 +56,7 @@ def test_without_the_dictionary_nothing_is_known_or_written(containers: Containe
     asyncio.run(run())
 
 
-def test_nobody_reads_while_the_volume_looks_empty(containers: Containers) -> None:
+def test_no_request_reads_while_the_volume_looks_empty(containers: Containers) -> None:
     async def run() -> None:
         one, other = containers.writer(), containers.writer()
         await _write(one, "file", b"x")
@@ -96,7 +96,7 @@ def test_a_container_that_is_idle_does_nothing_and_one_that_is_current_does_not_
 
 
 @pytest.mark.parametrize("committed", [False, True])
-def test_after_a_writer_is_killed_nobody_takes_itself_for_current(containers: Containers, *, committed: bool) -> None:
+def test_after_a_writer_is_killed_no_container_is_current(containers: Containers, *, committed: bool) -> None:
     async def run() -> None:
         one, other = containers.writer(), containers.writer()
         await other.refresh()

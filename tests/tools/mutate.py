@@ -2,7 +2,7 @@
 
     python tests/tools/mutate.py --count 200 --seed 1 [publisher/server/auth ...]
 
-Run it in a clean checkout that nobody else works in: it changes files in place and puts them back.
+Run it in a clean checkout in which no other work is done: it changes files in place and puts them back.
 First the suite runs once with a mark at each place of the sample, so that each change meets the tests that run it, the
 quickest first; for a place that runs at import, the tests that import its module.
 Slow tests beyond two minutes are left out, so the score is a lower bound.

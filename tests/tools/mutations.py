@@ -75,17 +75,17 @@ def _replacements(node: ast.AST) -> Iterator[Replacement]:
         if field in {"annotation", "returns", "decorator_list", "type_params", "format_spec"}:
             continue
         for child in value if isinstance(value, list) else [value]:
-            if isinstance(child, ast.AST) and not _is_told(child):
+            if isinstance(child, ast.AST) and not _is_for_readers(child):
                 yield from _replacements(child)
 
 
-def _is_told(node: ast.AST) -> bool:
+def _is_for_readers(node: ast.AST) -> bool:
     """Tell whether a node is only read by people or by a type checker."""
     match node:
         case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)):
             return name in QUIET_CALLS or name.endswith(("Error", "Warning"))
         case ast.Expr(value=value):
-            return isinstance(value, ast.Constant) or _is_told(value)
+            return isinstance(value, ast.Constant) or _is_for_readers(value)
         case ast.Subscript(value=ast.Name(id=name)):
             return name in {"Literal", "Annotated", "Callable"}
         case ast.Assign(targets=[ast.Name(id=name)]):

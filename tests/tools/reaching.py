@@ -83,7 +83,7 @@ def can_be_marked(place: Mutation) -> bool:
 
 
 def reaching(places: Sequence[Mutation], options: Sequence[str], folder: Path, root: Path) -> "Reached":
-    """Run the suite once, in a checkout at ``root`` that nobody else uses; ``folder`` is for notes."""
+    """Run the suite once, in a checkout at ``root`` that is not used by others; ``folder`` is for notes."""
     by_file: dict[Path, list[tuple[int, Mutation]]] = defaultdict(list)
     for number, place in enumerate(places):
         if can_be_marked(place):

@@ -15,7 +15,7 @@ from publisher.client.url import IndexUrl, parse_index_url
 from publisher.credentials.chain import Target
 from publisher.credentials.remembered import remembered_logins
 from publisher.credentials.trusted import TrustedLogin, TrustedMode
-from publisher.errors import CheckFailedError, ConfigurationError
+from publisher.errors import HOW_TO_NAME_AN_INDEX, CheckFailedError, ConfigurationError
 from publisher.project.config import ProjectConfig, combine_configs, read_project_config
 from publisher.project.distributions import Kind
 from publisher.project.tags import FORMS, parse_tag
@@ -102,8 +102,7 @@ def resolve_index(index_url: str | None, config: ProjectConfig, *, or_login: boo
     known = f" You are logged in to {' and '.join(login.url.root for login in logins)}." if logins else ""
     raise ConfigurationError(
         f"No index URL is set.{known}",
-        hint="Pass --index-url URL, set PYPI_PUBLISH_INDEX_URL, or put `index-url` under [tool.pypi-publish] in "
-        "pyproject.toml.",
+        hint=HOW_TO_NAME_AN_INDEX,
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from publisher.client.url import IndexUrl, parse_index_url
 from publisher.credentials.chain import Target
 from publisher.credentials.remembered import remembered_logins
-from publisher.errors import ConfigurationError
+from publisher.errors import HOW_TO_NAME_AN_INDEX, ConfigurationError
 from publisher.machine.diagnosis import Area, Diagnosis, Reporter
 from publisher.machine.doctor.credentials import check_credentials
 from publisher.machine.doctor.index import Thresholds, check_index
@@ -87,12 +87,11 @@ def _find_login() -> tuple[IndexUrl | None, Sequence[Diagnosis]]:
     if len(found) == 1:
         index = found[0].url
         return index, [_CONFIGURATION.note("named", f"No index URL is set; {found[0].username} logged in to {index}.")]
-    known = f" You logged in to {' and '.join(login.url.root for login in found)}." if found else ""
+    known = f" You are logged in to {' and '.join(login.url.root for login in found)}." if found else ""
     return None, [
         _CONFIGURATION.problem(
             "named",
             f"No index URL is set.{known}",
-            "Pass --index-url URL, set PYPI_PUBLISH_INDEX_URL, or put `index-url` under [tool.pypi-publish] in "
-            "pyproject.toml.",
+            HOW_TO_NAME_AN_INDEX,
         )
     ]

@@ -215,20 +215,14 @@ class ReleaseChanges:
                 return file
             if self._settings.overwrite:
                 return None
-            raise FileExistsConflictError(
-                f"File already exists: {file.filename} is on this index with other contents "
-                f"(sha256 {digest}). Publish the change under a new version.",
-            )
+            raise FileExistsConflictError.by_other_contents(file.filename, digest)
         return None
 
     def _require_free(self, files: Files, upload: IncomingFile) -> None:
         """Raise FileExistsConflictError for the name of a file that was deleted, in any spelling."""
         deleted = self._records.state(files, upload.project).deleted if not self._settings.overwrite else ()
         if any(identity(each) == identity(upload.filename) for each in deleted):
-            raise FileExistsConflictError(
-                f"File already exists: {upload.filename} was deleted from this index, and its name stays reserved. "
-                "Publish under a new version.",
-            )
+            raise FileExistsConflictError.by_deletion(upload.filename)
 
     async def _digest(self, file: StoredFile) -> str:
         """Return the digest of a file as it is: two writers are possible, and its record may be of another one."""

@@ -170,12 +170,6 @@ class FolderContents:
             project.forget()
         return project
 
-    def _removed_since(self, directory: str, number: int) -> set[str]:
-        """Return the files that were there when a scan may have read their directory, and are not now."""
-        return {
-            filename for (place, filename), begun in self._removed.items() if place == directory and begun >= number
-        }
-
     def _insert_all(self, directory: str, filenames: Iterable[str]) -> None:
         """List files that a scan has found; wheels whose names begin alike are of one project, which is found once."""
         alike: dict[str, list[str]] = {}

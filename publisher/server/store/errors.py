@@ -1,5 +1,7 @@
 """Refusals of the store: the name is taken, there is no such release, the file is too large."""
 
+from typing import Self
+
 
 class StoreError(Exception):
     """The store refused a request; ``message`` is the sentence for the client."""
@@ -10,7 +12,27 @@ class StoreError(Exception):
 
 
 class FileExistsConflictError(StoreError):
-    """The identity of a file is taken by other bytes, or was deleted and stays reserved."""
+    """
+    The identity of a file is taken by other bytes, or was deleted and stays reserved.
+
+    The messages begin with "File already exists", by which twine and uv recognize the refusal.
+    """
+
+    @classmethod
+    def by_other_contents(cls, filename: str, sha256: str) -> Self:
+        """Return the refusal of a file whose name has other contents on the index."""
+        return cls(
+            f"File already exists: {filename} is on this index with other contents "
+            f"(sha256 {sha256}). Publish the change under a new version."
+        )
+
+    @classmethod
+    def by_deletion(cls, filename: str) -> Self:
+        """Return the refusal of a file whose name was deleted."""
+        return cls(
+            f"File already exists: {filename} was deleted from this index, and its name stays reserved. "
+            "Publish under a new version."
+        )
 
 
 class ProjectExistsError(StoreError):

@@ -253,7 +253,7 @@ def test_an_open_index_needs_no_credentials() -> None:
     _expect(done, 4, "backend", DiagnosisLevel.PROBLEM, "no keyring that can hold a password")
 
 
-def test_nobody_logged_in(index: RunningIndex, keyring_chain: Path) -> None:
+def test_no_login(index: RunningIndex, keyring_chain: Path) -> None:
     done = _doctor()
     _expect(done, 4, "found", DiagnosisLevel.PROBLEM, f"No credentials for {index.url}", "`pypi-publish login`")
     assert not keyring_chain.exists()

@@ -77,7 +77,7 @@ def _machine(folder: Path) -> Machine:
     return replace(this_machine(), folder=folder)
 
 
-def _told(findings: list[Diagnosis], check: str) -> str:
+def _shown(findings: list[Diagnosis], check: str) -> str:
     return " | ".join(f"{finding.verdict}: {finding.what}" for finding in findings if finding.check == check)
 
 
@@ -147,11 +147,11 @@ def test_poetry_and_pdm_are_tried_in_a_project(
     for tool, name in ((Poetry(), "poetry"), (Pdm(), "pdm")):
         findings, known = _examine(tool, tmp_path, own_index.url, CANDIDATE)
         assert known is True
-        assert "gets widgets 1.1.0 from this index" in _told(findings, f"{name}-trial"), findings
-        assert not _told(findings, f"{name}-leak")
+        assert "gets widgets 1.1.0 from this index" in _shown(findings, f"{name}-trial"), findings
+        assert not _shown(findings, f"{name}-leak")
 
 
-def test_pip_that_takes_a_strangers_package_is_told(own_index: RunningIndex, tmp_path: Path) -> None:
+def test_pip_that_takes_a_strangers_package_is_reported(own_index: RunningIndex, tmp_path: Path) -> None:
     # slow (pip starts four times)
     link = '<a href="widgets-99.0.0-py3-none-any.whl">widgets-99.0.0-py3-none-any.whl</a>'
 
@@ -168,11 +168,11 @@ def test_pip_that_takes_a_strangers_package_is_told(own_index: RunningIndex, tmp
         )
         findings, known = _examine(Pip(), tmp_path, own_index.url, CANDIDATE)
     assert known is True
-    assert str(file) in _told(findings, "pip")
-    assert f"this index or {public}simple/ has" in _told(findings, "pip-leak")
-    assert "problem: " in _told(findings, "pip-trial")
-    assert "takes widgets 99.0.0 from another index; this one has 1.1.0" in _told(findings, "pip-trial")
-    assert "has a password in a URL" in _told(findings, "pip-secret")
+    assert str(file) in _shown(findings, "pip")
+    assert f"this index or {public}simple/ has" in _shown(findings, "pip-leak")
+    assert "problem: " in _shown(findings, "pip-trial")
+    assert "takes widgets 99.0.0 from another index; this one has 1.1.0" in _shown(findings, "pip-trial")
+    assert "has a password in a URL" in _shown(findings, "pip-secret")
     assert quote(LATIN) not in repr(findings)
 
 
@@ -218,7 +218,7 @@ def test_pip_that_does_not_know_the_index(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("PIP_INDEX_URL", OTHER)
     findings, known = _examine(Pip(), tmp_path, ACME, CANDIDATE)
     assert known is False
-    assert _told(findings, "pip").endswith(f"does not use this index: it installs from {OTHER}.")
+    assert _shown(findings, "pip").endswith(f"does not use this index: it installs from {OTHER}.")
     assert [finding.verdict for finding in findings] == [DiagnosisLevel.NOTE]
 
 
@@ -245,8 +245,8 @@ def test_how_uv_can_be_misled(tmp_path: Path, case: str) -> None:
     file = _home(".config/uv/uv.toml", text)
     findings, known = _examine(Uv(), tmp_path)
     assert known is True
-    assert str(file) in _told(findings, "uv")
-    leak = _told(findings, "uv-leak")
+    assert str(file) in _shown(findings, "uv")
+    leak = _shown(findings, "uv-leak")
     assert (words in leak) if words else not leak, findings
 
 
@@ -258,21 +258,25 @@ def test_uv_reads_the_nearest_project_variables_and_nothing_else(
     _project(tmp_path, f'[[tool.uv.index]]\nurl = "{ACME}simple/"\nexplicit = true\n')
     _project(inner, "[project]\nname = 'inner'\n")  # says nothing to uv
     findings, known = _examine(Uv(), inner)
-    assert (known, str(tmp_path / "pyproject.toml") in _told(findings, "uv")) == (True, True)
+    assert (known, str(tmp_path / "pyproject.toml") in _shown(findings, "uv")) == (True, True)
     monkeypatch.setenv("UV_NO_CONFIG", "1")
     assert _examine(Uv(), inner)[1] is False
     monkeypatch.setenv("UV_INDEX", f"acme={ACME}simple/ {OTHER}")
     findings, known = _examine(Uv(), inner)
-    assert (known, "UV_INDEX" in _told(findings, "uv")) == (True, True)
+    assert (known, "UV_INDEX" in _shown(findings, "uv")) == (True, True)
     monkeypatch.setenv("UV_DEFAULT_INDEX", ACME.replace("://", "://ada:hidden@") + "simple/")
     findings, _ = _examine(Uv(), inner)
-    assert "UV_DEFAULT_INDEX has a password" in _told(findings, "uv-secret")
+    assert "UV_DEFAULT_INDEX has a password" in _shown(findings, "uv-secret")
     assert "hidden" not in repr(findings)
     monkeypatch.setenv("UV_CONFIG_FILE", str(tmp_path / "broken.toml"))
     monkeypatch.delenv("UV_NO_CONFIG")
     (tmp_path / "broken.toml").write_text("[[index\n")
     findings, known = _examine(Uv(), inner)
-    assert (known, "problem: " in _told(findings, "uv"), "unreadable configuration" in _told(findings, "uv")) == (
+    assert (
+        known,
+        "problem: " in _shown(findings, "uv"),
+        "unreadable configuration" in _shown(findings, "uv"),
+    ) == (
         False,
         True,
         True,
@@ -294,8 +298,8 @@ def test_a_uv_that_only_projects_configure(own_index: RunningIndex, tmp_path: Pa
     _home(".config/uv/uv.toml", 'keyring-provider = "subprocess"\n')
     findings, known = _examine(Uv(), tmp_path, own_index.url, CANDIDATE)
     assert known is True
-    assert "from each project that names it" in _told(findings, "uv")
-    assert "gets widgets 1.1.0 from this index" in _told(findings, "uv-trial")
+    assert "from each project that names it" in _shown(findings, "uv")
+    assert "gets widgets 1.1.0 from this index" in _shown(findings, "uv-trial")
     assert keyring_chain.exists()
 
 
@@ -318,8 +322,8 @@ def test_how_poetry_can_be_misled(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     text, words = _POETRY[case]
     _stand_in(tmp_path, "poetry", "echo 'Poetry (version 2.5.1)'", monkeypatch)
     findings, known = _examine(Poetry(), _project(tmp_path, text))
-    assert (known, "ok: poetry 2.5.1 uses this index" in _told(findings, "poetry")) == (True, True)
-    leak = _told(findings, "poetry-leak")
+    assert (known, "ok: poetry 2.5.1 uses this index" in _shown(findings, "poetry")) == (True, True)
+    leak = _shown(findings, "poetry-leak")
     assert (words in leak) if words else not leak, findings
 
 
@@ -336,7 +340,7 @@ def test_how_pdm_can_be_misled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
     _stand_in(tmp_path, "pdm", "echo 'PDM, version 2.29.3'", monkeypatch)
     findings, known = _examine(Pdm(), _project(tmp_path, text))
     assert known is True
-    leak = _told(findings, "pdm-leak")
+    leak = _shown(findings, "pdm-leak")
     assert (words in leak) if words else not leak, findings
 
 
@@ -346,43 +350,43 @@ def test_pdm_that_is_pointed_here_for_all_projects(tmp_path: Path, monkeypatch: 
     assert _examine(Pdm(), tmp_path)[1] is False
     assert run([str(CLIENTS / "pdm"), "config", "pypi.url", f"{ACME}simple/"]).code == 0
     findings, known = _examine(Pdm(), tmp_path)
-    assert (known, "from `pdm config pypi.url`" in _told(findings, "pdm")) == (True, True)
+    assert (known, "from `pdm config pypi.url`" in _shown(findings, "pdm")) == (True, True)
 
 
 def test_pypirc_is_read_as_twine_reads_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _stand_in(tmp_path, "twine", "echo 'twine version 7.0.0 (keyring: 25.7.0)'", monkeypatch)
-    assert "has no name for this index" in _told(_examine(Pypirc(), tmp_path)[0], "twine")
+    assert "has no name for this index" in _shown(_examine(Pypirc(), tmp_path)[0], "twine")
     file = _home(".pypirc", f"[acme]\nrepository = {ACME}legacy/\nusername = ada\npassword = x\n", 0o644)
     findings, _ = _examine(Pypirc(), tmp_path)
-    assert "twine 7.0.0 knows this index as 'acme', and so do flit and hatch" in _told(findings, "twine")
-    assert f"warning: {file} contains passwords" in _told(findings, "pypirc-mode")
+    assert "twine 7.0.0 knows this index as 'acme', and so do flit and hatch" in _shown(findings, "twine")
+    assert f"warning: {file} contains passwords" in _shown(findings, "pypirc-mode")
     file.write_text("[acme]\nrepository\n")
-    assert "problem: " in _told(_examine(Pypirc(), tmp_path)[0], "pypirc")
+    assert "problem: " in _shown(_examine(Pypirc(), tmp_path)[0], "pypirc")
 
 
 def test_twines_default_index_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _stand_in(tmp_path, "twine", "echo 'twine version 7.0.0 (keyring: 25.7.0)'", monkeypatch)
 
-    def told() -> str:
-        return _told(_examine(Pypirc(), tmp_path)[0], "twine-leak")
+    def noted() -> str:
+        return _shown(_examine(Pypirc(), tmp_path)[0], "twine-leak")
 
-    assert f"note: twine 7.0.0 uploads to the public index unless you pass `--repository-url {ACME}`" in told()
+    assert f"note: twine 7.0.0 uploads to the public index unless you pass `--repository-url {ACME}`" in noted()
     _home(".pypirc", f"[acme]\nrepository = {ACME}\n")
-    assert "the public index unless you pass `-r acme`" in told()
+    assert "the public index unless you pass `-r acme`" in noted()
     monkeypatch.setenv("TWINE_REPOSITORY", "other")
-    assert "uploads to 'other' unless" in told()
+    assert "uploads to 'other' unless" in noted()
     monkeypatch.setenv("TWINE_REPOSITORY", "acme")
-    assert not told()
+    assert not noted()
     monkeypatch.setenv("TWINE_REPOSITORY_URL", OTHER.replace("://", "://ada:hidden@"))
-    assert "uploads to https://ada:****@other.example/simple/ unless" in told()
+    assert "uploads to https://ada:****@other.example/simple/ unless" in noted()
     monkeypatch.setenv("TWINE_REPOSITORY_URL", ACME)
-    assert not told()
+    assert not noted()
 
 
 def test_a_tool_that_does_not_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _stand_in(tmp_path, "uv", "echo 'Traceback: no module' >&2; exit 1", monkeypatch)
     findings, known = _examine(Uv(), tmp_path)
-    assert (known, _told(findings, "uv")) == (None, "problem: uv does not start: Traceback: no module.")
+    assert (known, _shown(findings, "uv")) == (None, "problem: uv does not start: Traceback: no module.")
 
 
 @pytest.mark.parametrize(
@@ -406,7 +410,7 @@ def test_no_tool_knows_the_index(own_index: RunningIndex, tmp_path: Path, monkey
     monkeypatch.setenv("PATH", str(tmp_path))
     assert checked(index) == []
     _stand_in(tmp_path, "poetry", "echo 'Poetry (version 2.5.1)'", monkeypatch)
-    assert "warning: No tool on this machine uses the index." in _told(checked(index), "configured")
+    assert "warning: No tool on this machine uses the index." in _shown(checked(index), "configured")
 
 
 def test_an_index_without_wheels_is_not_tried(
@@ -419,6 +423,6 @@ def test_an_index_without_wheels_is_not_tried(
         findings = list(check_tools(parse_index_url(empty.url), _machine(tmp_path), _accepted()))
     finally:
         empty.stop()
-    assert _told(findings, "candidate") == "note: The index is empty, so no tool could be tried."
+    assert _shown(findings, "candidate") == "note: The index is empty, so no tool could be tried."
     refused = list(check_tools(parse_index_url(index.url), _machine(tmp_path), _accepted()))
-    assert "problem: " in _told(refused, "candidate")
+    assert "problem: " in _shown(refused, "candidate")

@@ -89,7 +89,7 @@ def front(private: RunningIndex) -> Iterator[Front]:
         yield front
 
 
-def _somebody(log_in: LogIn, private: RunningIndex, front: Front) -> Person:
+def _person(log_in: LogIn, private: RunningIndex, front: Front) -> Person:
     private.url, own = front.url, private.url
     person = log_in(private)
     private.url = own
@@ -118,7 +118,7 @@ def _judge(state: str, done: Result, resolved: Path) -> None:
 
 
 def test_pip(log_in: LogIn, private: RunningIndex, public: RunningIndex, front: Front, state: str) -> None:
-    person = _somebody(log_in, private, front)
+    person = _person(log_in, private, front)
     (person.machine.home / ".config" / "pip").mkdir(parents=True)
     conf = person.machine.home / ".config" / "pip" / "pip.conf"
     conf.write_text(f"[global]\nextra-index-url = {public.url}simple/\n[install]\nindex-url = {public.url}simple/\n")
@@ -139,7 +139,7 @@ def test_pip(log_in: LogIn, private: RunningIndex, public: RunningIndex, front: 
 
 
 def test_uv(log_in: LogIn, private: RunningIndex, public: RunningIndex, front: Front, state: str) -> None:
-    person = _somebody(log_in, private, front)
+    person = _person(log_in, private, front)
     person = replace(person, environment={**person.environment, "UV_HTTP_RETRIES": "0"})
     person.config("uv", "--write")
     person.config("uv", "--scope", "project", "--write")
@@ -149,7 +149,7 @@ def test_uv(log_in: LogIn, private: RunningIndex, public: RunningIndex, front: F
 
 
 def test_poetry(log_in: LogIn, private: RunningIndex, public: RunningIndex, front: Front, state: str) -> None:
-    person = _somebody(log_in, private, front)
+    person = _person(log_in, private, front)
     with (person.machine.folder / "pyproject.toml").open("a") as file:
         file.write("[tool.poetry]\npackage-mode = false\n")
     person.config("poetry", "--write")
@@ -165,7 +165,7 @@ def test_poetry(log_in: LogIn, private: RunningIndex, public: RunningIndex, fron
 
 
 def test_pdm(log_in: LogIn, private: RunningIndex, public: RunningIndex, front: Front, state: str) -> None:
-    person = _somebody(log_in, private, front)
+    person = _person(log_in, private, front)
     person.config("pdm", "--write")
     _turn(state, private, front)
     public_index = {} if 'name = "pypi"' in _project(person) else {"PDM_PYPI_URL": f"{public.url}simple/"}

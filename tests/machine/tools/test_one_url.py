@@ -62,7 +62,7 @@ def one_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OneUrl]:
 
 @pytest.fixture
 def person(log_in: LogIn, one_url: OneUrl) -> Person:
-    """Somebody who logged in and ran the one command."""
+    """A person who logged in and ran the one command."""
     person = log_in(one_url.index)
     (person.machine.folder / "pyproject.toml").write_text(f"{PROJECT}[tool.poetry]\npackage-mode = false\n")
     path = os.pathsep.join([str(BIN), str(CLIENTS), "/usr/bin", "/bin"])

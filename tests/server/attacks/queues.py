@@ -1,4 +1,4 @@
-"""Attacks on queues: whoever fills all places must leave one to the others."""
+"""Attacks on queues: a client that fills all places must leave one to the others."""
 
 import base64
 from pathlib import Path

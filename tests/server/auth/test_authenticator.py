@@ -285,14 +285,14 @@ def test_guesses_are_made_one_at_a_time_and_a_proven_pair_does_not_wait(
         await made.authenticate(basic("ada", PASSWORD), "here")
         blocked = asyncio.Event()
 
-        async def wait_until_told(_: float) -> None:
+        async def wait_until_released(_: float) -> None:
             nonlocal running, most
             running += 1
             most = max(most, running)
             await blocked.wait()
             running -= 1
 
-        monkeypatch.setattr(asyncio, "sleep", wait_until_told)
+        monkeypatch.setattr(asyncio, "sleep", wait_until_released)
         guesses = [asyncio.create_task(outcome(made.authenticate(basic("ada", f"{n}"), "here"))) for n in range(20)]
         while not running:
             await asyncio.wait(guesses, timeout=0.01)

@@ -57,7 +57,7 @@ def test_a_decision_holds_for_the_same_request_and_no_other() -> None:
     assert kept.recall(header=None) is None
 
 
-def test_a_decision_about_nobody_holds_for_nobody_else() -> None:
+def test_a_decision_about_no_account_holds_for_no_account() -> None:
     kept = Kept(header=None)
     assert kept.recall(header=None) is ANONYMOUS
     assert kept.recall(header=b"") is None

@@ -67,7 +67,7 @@ def test_names_that_would_pass_for_another_sender(name: str) -> None:
 
 
 def test_a_service_account_gets_no_password(own: OwnIndex) -> None:
-    """Whoever had that password would have its tokens, too."""
+    """The other account's password would give access to its tokens, too."""
     index, _ = own.start()
     admin = Admin(index.url)
     assert admin.request("POST", "register", json={"username": "bot", "service": True}).status_code == 201
@@ -130,7 +130,7 @@ def test_another_spelling_of_a_project_needs_the_same_right(own: OwnIndex, tmp_p
 
 
 def test_an_owner_is_an_account_that_exists(own: OwnIndex, tmp_path: Path) -> None:
-    """Else the right would wait for whoever gets that name."""
+    """Else the right would wait for the next account of that name."""
     index, ada = own.start()
     assert ada.upload(make_wheel(tmp_path, "acme")).status_code == 200
     missing = ada.request("PUT", "-/owners/acme", json={"add": "grace"})

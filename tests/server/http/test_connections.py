@@ -1,4 +1,4 @@
-"""Clients that are slow, silent or endless: each is let go, and nobody else notices."""
+"""Clients that are slow, silent or endless: each is closed without effect on other clients."""
 
 import base64
 import socket

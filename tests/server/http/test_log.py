@@ -1,4 +1,4 @@
-"""A log that nobody reads, or that can't be written, never stops the index."""
+"""A log that is never read, or can't be written, never stops the index."""
 
 import logging
 import os

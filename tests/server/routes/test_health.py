@@ -59,7 +59,7 @@ def test_the_revision_is_that_of_the_deployment(own: OwnIndex) -> None:
     assert Client(client.url, None).get("health").json() == {**WELL, "revision": "0123456789ab"}
 
 
-def test_accounts_that_can_not_be_read_are_told(own: OwnIndex) -> None:
+def test_accounts_that_can_not_be_read_are_reported(own: OwnIndex) -> None:
     index, client = own.start()
     index.htpasswd.unlink()
     told = client.get("health")

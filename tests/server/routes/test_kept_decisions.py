@@ -107,7 +107,7 @@ async def by_password(world: World) -> None:
     world.header = basic("bob")
 
 
-async def by_nobody(world: World) -> None:
+async def by_no_account(world: World) -> None:
     world.header = None
 
 
@@ -223,7 +223,7 @@ GIVING = {
 WAYS: list[tuple[Step, Step]] = [
     *((by_password, each) for each in (account_removed, password_changed, password_set, accounts_rewritten)),
     *((by_password, each) for each in (role_removed, roles_rewritten)),
-    *((each, index_closed) for each in (by_nobody, by_wrong_password, by_account_of_another_project)),
+    *((each, index_closed) for each in (by_no_account, by_wrong_password, by_account_of_another_project)),
     *((by_token, each) for each in (token_revoked, token_revoked_elsewhere, account_removed, accounts_rewritten)),
     *((by_token, each) for each in (role_removed, roles_rewritten)),
     (by_short_token, time_passes),

@@ -27,7 +27,7 @@ def test_the_clients_name_is_for_the_accounts_that_a_setting_names(own: OwnIndex
     assert grace.request("PUT", "projects/pypi-publish/1.0/yanked", json={}).status_code == 200
 
 
-def test_an_open_index_takes_the_client_from_nobody(own: OwnIndex, tmp_path: Path) -> None:
+def test_an_open_index_takes_the_client_from_no_one(own: OwnIndex, tmp_path: Path) -> None:
     index, _ = own.start("--authenticate", ".")
     assert Client(index.url, None).upload(make_wheel(tmp_path, NAME)).status_code == 403
 

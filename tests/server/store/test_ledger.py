@@ -1,4 +1,4 @@
-"""A lost disk is told from an empty one: the list of owned names beside the accounts is compared with the packages."""
+"""A lost disk is not an empty one: the list of owned names beside the accounts is compared with the packages."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""The time of an upload is the same text, whoever says it."""
+"""The time of an upload is the same text wherever it is given."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What an upstream may send that nobody expects, and questions that clients seldom ask."""
+"""Unexpected answers of an upstream, and rare requests of clients."""
 
 import asyncio
 import gzip

@@ -19,7 +19,7 @@ BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;
 
 
 class Person:
-    """Somebody with a browser: cookies are kept, and redirects are followed."""
+    """A person with a browser: cookies are kept, and redirects are followed."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -202,7 +202,7 @@ def test_pages_renew_the_cookie_of_a_session_that_is_used(own: OwnIndex) -> None
         assert "Set-Cookie" not in later.get(path).headers
 
 
-def test_made_up_cookies_are_nobody(own: OwnIndex) -> None:
+def test_made_up_cookies_sign_no_one_in(own: OwnIndex) -> None:
     index, _ = own.start()
     person = Person(index.url)
     person.sign_in()

@@ -1,4 +1,4 @@
-"""Reading what strangers sent: beside everything else, shared among accounts, and ended with whoever asked for it."""
+"""Reading what strangers sent: beside everything else, shared among accounts, and ended with the request for it."""
 
 import asyncio
 import socket

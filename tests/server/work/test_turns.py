@@ -10,7 +10,7 @@ from publisher.server.work.turns import BusyError, FairTurns
 
 
 class Jobs:
-    """Starts jobs that hold their turns until they are told to end, and lists which have begun."""
+    """Starts jobs that hold their turns until a test ends them, and lists which have begun."""
 
     def __init__(self, turns: FairTurns) -> None:
         self.turns = turns

@@ -11,12 +11,12 @@ import click
 
 from publisher.cli.display.output import current_output
 from publisher.cli.options.accounts import AccountsArgs
+from publisher.cli.run.admin.extras import require_server
 from publisher.cli.run.prompts import ask_new_password, can_ask, read_secret
 from publisher.cli.run.resolve import project_config
 from publisher.client.accounts import AccountAdmin, admin_url
 from publisher.credentials.admin_token import find_token, generate_password
 from publisher.errors import ConfigurationError, PublishError
-from publisher.project.own_install import own_requirement
 from publisher.secret import Secret
 
 
@@ -112,12 +112,9 @@ def _open(place: AccountsArgs) -> Iterator[AccountEditor]:
 
 
 def _accounts_in(path: Path) -> AccountEditor:
-    try:
-        from publisher.cli.run.admin.htpasswd_accounts import HtpasswdAccounts  # needs the extra [server]
-    except ModuleNotFoundError as error:
-        raise ConfigurationError(
-            "The index is not installed.", hint=f"uv tool install {own_requirement('server')}"
-        ) from error
+    require_server()
+    from publisher.cli.run.admin.htpasswd_accounts import HtpasswdAccounts  # needs the extra [server]
+
     return HtpasswdAccounts(path)
 
 

@@ -1,14 +1,12 @@
 """The settings of an index whose packages are in a bucket."""
 
-from importlib.util import find_spec
 from pathlib import Path
 
 import click
 
 from publisher.cli.options.server import ServeArgs
-from publisher.errors import ConfigurationError
+from publisher.cli.run.admin.extras import require_obstore
 from publisher.limits import MEGABYTE
-from publisher.project.own_install import own_requirement
 
 SCHEMES = ("s3://", "gs://", "az://")
 ACCOUNTS = Path(".htpasswd")
@@ -19,10 +17,7 @@ def require_bucket_url(url: str) -> str:
     """Return the URL of a bucket; raise BadParameter for another text, ConfigurationError without obstore."""
     if not url.startswith(SCHEMES):
         raise click.BadParameter(f"{url!r}: expected s3://BUCKET/PREFIX, gs://... or az://....", param_hint="--storage")
-    if find_spec("obstore") is None:
-        raise ConfigurationError(
-            "The library for buckets is not installed.", hint=f"uv tool install {own_requirement('server,bucket')}"
-        )
+    require_obstore()
     return url.rstrip("/")
 
 

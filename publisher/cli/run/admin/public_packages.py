@@ -12,12 +12,12 @@ import click
 
 from publisher.cli.display.output import current_output
 from publisher.cli.options.public_packages import PublicPackagesArgs
+from publisher.cli.run.admin.extras import require_server
 from publisher.cli.run.resolve import project_config
 from publisher.client.accounts import admin_url
 from publisher.client.public_packages import PublicPackagesClient
 from publisher.credentials.admin_token import find_token
 from publisher.errors import ConfigurationError, IndexUnavailableError
-from publisher.project.own_install import own_requirement
 
 
 class PublicPackages(Protocol):
@@ -155,12 +155,9 @@ def _open(place: PublicPackagesArgs, *, cache_alone: bool = False) -> Iterator[P
 
 def _here() -> ModuleType:
     """Return the module that opens folders of this machine; raise ConfigurationError without the extra ``[server]``."""
-    try:
-        from publisher.cli.run.admin import upstream_here  # needs the extra [server]
-    except ModuleNotFoundError as error:
-        raise ConfigurationError(
-            "The index is not installed.", hint=f"uv tool install {own_requirement('server')}"
-        ) from error
+    require_server()
+    from publisher.cli.run.admin import upstream_here  # needs the extra [server]
+
     return upstream_here
 
 

@@ -9,10 +9,10 @@ import click
 
 from publisher.cli.display.output import current_output
 from publisher.cli.options.storage import StorageArgs
+from publisher.cli.run.admin.extras import require_server
 from publisher.client.accounts import AccountAdmin, admin_url
 from publisher.credentials.admin_token import find_token
 from publisher.errors import ConfigurationError
-from publisher.project.own_install import own_requirement
 
 
 def confirm_loss(place: StorageArgs) -> None:
@@ -35,12 +35,9 @@ def confirm_loss(place: StorageArgs) -> None:
 
 
 def _confirm_here(place: StorageArgs, root: Path) -> tuple[int, bool]:
-    try:
-        from publisher.cli.run.admin.local_audit import local_sender  # needs the extra [server], as the next
-        from publisher.server.confirming import confirm_loss_of
-    except ModuleNotFoundError as error:
-        raise ConfigurationError(
-            "The index is not installed.", hint=f"uv tool install {own_requirement('server')}"
-        ) from error
+    require_server()
+    from publisher.cli.run.admin.local_audit import local_sender  # needs the extra [server], as the next
+    from publisher.server.confirming import confirm_loss_of
+
     found = asyncio.run(confirm_loss_of(root, place.htpasswd, place.state, local_sender()))
     return found.names, found.lost

@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import asdict
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,8 +9,8 @@ import click
 
 from publisher.cli.display.output import current_output
 from publisher.cli.run.admin.bucket_settings import SCHEMES, require_bucket_url
+from publisher.cli.run.admin.extras import require_obstore, require_server
 from publisher.errors import CheckFailedError, ConfigurationError, IndexUnavailableError
-from publisher.project.own_install import own_requirement
 
 if TYPE_CHECKING:
     from publisher.server.moving.buckets import BucketSource, BucketTarget
@@ -37,7 +36,8 @@ def create_index(url: str) -> None:
 
 def copy_store(source: Place, target: Place) -> None:
     """Copy an index, and report how much there was; raise IndexUnavailableError when a store fails."""
-    _require_server()
+    require_server()
+    require_obstore()
     from publisher.server.moving.copying import copy_index
     from publisher.server.storage.errors import StorageError
 
@@ -57,7 +57,8 @@ def copy_store(source: Place, target: Place) -> None:
 
 def check_store(text: str, *, read_files: bool, remove_unlisted: bool) -> None:
     """Check a store; raise CheckFailedError where files are missing or wrong."""
-    _require_server()
+    require_server()
+    require_obstore()
     from publisher.server.moving.checking import check_bucket, check_folder
     from publisher.server.moving.folders import FolderPackages
     from publisher.server.storage.errors import StorageError
@@ -117,14 +118,3 @@ def _folder(place: Place) -> "FolderPackages":
     from publisher.server.moving.folders import FolderPackages
 
     return FolderPackages(Path(place[0]), place[1])
-
-
-def _require_server() -> None:
-    if find_spec("pypiserver") is None:
-        raise ConfigurationError(
-            "The index is not installed.", hint=f"uv tool install {own_requirement('server,bucket')}"
-        )
-    if find_spec("obstore") is None:
-        raise ConfigurationError(
-            "The library for buckets is not installed.", hint=f"uv tool install {own_requirement('server,bucket')}"
-        )

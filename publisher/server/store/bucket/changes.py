@@ -182,15 +182,9 @@ class BucketChanges:
             if digest == sha256:
                 return found
             if not self._overwrite:
-                raise FileExistsConflictError(
-                    f"File already exists: {found} is on this index with other contents "
-                    f"(sha256 {digest}). Publish the change under a new version.",
-                )
+                raise FileExistsConflictError.by_other_contents(found, digest)
         elif not self._overwrite and any(identity(each) == identity(filename) for each in record.deleted):
-            raise FileExistsConflictError(
-                f"File already exists: {filename} was deleted from this index, and its name stays reserved. "
-                "Publish under a new version.",
-            )
+            raise FileExistsConflictError.by_deletion(filename)
         return None
 
     def _list(
