@@ -22,23 +22,23 @@ def check_readme(document: Document) -> Iterator[Violation]:
     """Check that the README can be shown."""
     if not document.project or "readme" in document.dynamic:
         return
-    said = document.project.get("readme")
+    readme = document.project.get("readme")
     place: Place = ("project", "readme")
-    match said:
+    match readme:
         case None:
             yield document.violation("PP406", ("project",), "[project] has no readme")
         case str():
-            yield from _check_file(document, place, said, None)
+            yield from _check_file(document, place, readme, None)
         case {"file": str(name)}:
-            yield from _check_file(document, (*place, "file"), name, said.get("content-type"))
+            yield from _check_file(document, (*place, "file"), name, readme.get("content-type"))
         case {"text": str(text)}:
-            if not said.get("content-type"):
+            if not readme.get("content-type"):
                 yield document.violation("PP402", place, "the README has no content-type")
-            yield from _check_text(document, None, place, text, _media_type(said))
+            yield from _check_text(document, None, place, text, _media_type(readme))
 
 
-def _media_type(said: Mapping[str, object]) -> str:
-    return str(said.get("content-type", "")).partition(";")[0].strip().lower()
+def _media_type(readme: Mapping[str, object]) -> str:
+    return str(readme.get("content-type", "")).partition(";")[0].strip().lower()
 
 
 def _check_file(document: Document, place: Place, name: str, content_type: object) -> Iterator[Violation]:

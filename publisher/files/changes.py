@@ -51,22 +51,22 @@ def read_text(path: Path) -> str | None:
         raise ConfigurationError(f"{path} can't be read: {error}.", path=path) from error
 
 
-def write_changes(drafts: Iterable[FileChange]) -> None:
+def write_changes(changes: Iterable[FileChange]) -> None:
     """
     Write files, each in one step, through links; all of them are on the disk before the first one takes its place.
 
     Raises ConfigurationError when a file can't be written; it is as it was then.
     """
-    changes = list(drafts)
+    pending = list(changes)
     with ExitStack() as stack:
-        for draft in changes:
-            if draft.after is not None:
-                stack.enter_context(_writing(draft.path))
-                _stage(stack, draft, draft.after)
-    for draft in changes:
-        if draft.after is None:
-            with _writing(draft.path):
-                draft.path.unlink(missing_ok=True)
+        for change in pending:
+            if change.after is not None:
+                stack.enter_context(_writing(change.path))
+                _stage(stack, change, change.after)
+    for change in pending:
+        if change.after is None:
+            with _writing(change.path):
+                change.path.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -77,27 +77,27 @@ def _writing(path: Path) -> Iterator[None]:
         raise ConfigurationError(f"{path} can't be written: {error.strerror or error}.", path=path) from error
 
 
-def _stage(stack: ExitStack, draft: FileChange, text: str) -> None:
+def _stage(stack: ExitStack, change: FileChange, text: str) -> None:
     """Write a file's new text beside it; it takes the file's place when the stack is closed."""
-    file = stack.enter_context(replacing(draft.path, mode=0o600 if draft.private else None, durable=True))
-    if read_text(draft.path) != draft.before:
-        raise ConfigurationError(f"{draft.path} was changed by another program.", hint="Run the command again.")
-    if draft.path.exists() and not os.access(draft.path, os.W_OK):
+    file = stack.enter_context(replacing(change.path, mode=0o600 if change.private else None, durable=True))
+    if read_text(change.path) != change.before:
+        raise ConfigurationError(f"{change.path} was changed by another program.", hint="Run the command again.")
+    if change.path.exists() and not os.access(change.path, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))  # replacing would succeed
     file.write(text.encode())
     file.flush()
     os.fsync(file.fileno())  # a full disk shows itself before any file is replaced
 
 
-def back_up(draft: FileChange) -> Path | None:
+def back_up(change: FileChange) -> Path | None:
     """
     Keep a file as it was before the first change, beside it, and return the copy; None where there is nothing to keep.
 
     Raises ConfigurationError when the copy can't be written.
     """
-    copy = draft.path.with_name(f"{draft.path.name}.before-pypi-publish")
-    if draft.before is None or copy.exists():
+    copy = change.path.with_name(f"{change.path.name}.before-pypi-publish")
+    if change.before is None or copy.exists():
         return None
     with _writing(copy):
-        shutil.copy2(draft.path, copy)
+        shutil.copy2(change.path, copy)
     return copy

@@ -73,14 +73,14 @@ def put_options(
     ]
     lines = split_lines(text or "")
     for section, values in sections.items():
-        said = [_line(option, value) for option, value in values.items()]
+        option_lines = [_line(option, value) for option, value in values.items()]
         header = found.headers.get(section)
         if header is None:
-            edits.append(LineEdit(len(lines), len(lines), [f"[{section}]", *said]))
+            edits.append(LineEdit(len(lines), len(lines), [f"[{section}]", *option_lines]))
         else:
             # behind the options that are there: indented ones would continue ours
             last = max([header + 1, *(end for name, _, _, _, end in found.options if name == section)])
-            edits.append(LineEdit(last, last, said))
+            edits.append(LineEdit(last, last, option_lines))
     result = insert_blocks(text, _joined(edits), owner)
     after = parse_ini(result, _normalize)
     for section, values in sections.items():

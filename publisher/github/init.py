@@ -69,7 +69,7 @@ def find_repository(folder: Path) -> Repository:
     return Repository(root, sources, folder if members else None)
 
 
-def draft_files(repository: Repository, options: InitOptions) -> list[FileChange]:
+def file_changes(repository: Repository, options: InitOptions) -> list[FileChange]:
     """
     Return the files to write; one that is right already does not change.
 
@@ -86,16 +86,16 @@ def draft_files(repository: Repository, options: InitOptions) -> list[FileChange
         secrets=options.secrets,
     )
     path = repository.root / PATH
-    drafts = [FileChange(path, read_text(path), workflow.render())]
+    changes = [FileChange(path, read_text(path), workflow.render())]
     for path in _tables(repository):
         table_before = read_text(path)
-        drafts.append(FileChange(path, table_before, set_keys(table_before or "", TABLE.split("."), options.keys)))
+        changes.append(FileChange(path, table_before, set_keys(table_before or "", TABLE.split("."), options.keys)))
     if options.hooks:
         path = repository.root / HOOKS_FILE
         before_hooks = read_text(path)
         after = add_hooks(before_hooks, options.action.url, options.action.commit, options.version, HOOKS)
-        drafts.append(FileChange(path, before_hooks, after))
-    return drafts
+        changes.append(FileChange(path, before_hooks, after))
+    return changes
 
 
 def _tables(repository: Repository) -> list[Path]:

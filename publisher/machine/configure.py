@@ -47,7 +47,7 @@ def unset_tools(setup: Setup, machine: Machine) -> list[Tool]:
 
 def _is_unset(tool: Tool, setup: Setup, machine: Machine) -> bool:
     try:
-        return any(draft.changes for draft in setup_changes(tool, setup, machine, PERSONAL).values())
+        return any(change.changes for change in setup_changes(tool, setup, machine, PERSONAL).values())
     except ConfigurationError:
         return False
 
@@ -78,37 +78,37 @@ def setup_changes(
     """
     Return the files to write so that a tool uses an index; one that is right already does not change.
 
-    They come on top of ``earlier`` drafts, which are in the result: several tools share a project's file.
+    They come on top of ``earlier`` changes, which are in the result: several tools share a project's file.
 
     Raises ConfigurationError when a file can't be read or added to.
     """
-    drafts = dict(earlier or {})
+    changes = dict(earlier or {})
     for edit in tool.edits(setup, machine, scope):
-        draft = _draft_of(edit.path, drafts)
+        change = _change_of(edit.path, changes)
         try:
-            after = edit.put(None if draft.after is None else remove_blocks(draft.after, tool.name))
+            after = edit.put(None if change.after is None else remove_blocks(change.after, tool.name))
         except ConfigurationError as error:
             raise ConfigurationError(f"{edit.path}: {error.message}", hint=error.hint, path=edit.path) from error
-        drafts[edit.path] = replace(draft, after=after, private=edit.holds_secret or draft.private)
-    return drafts
+        changes[edit.path] = replace(change, after=after, private=edit.holds_secret or change.private)
+    return changes
 
 
 def removal_changes(
     tool: Tool, machine: Machine, scope: str, earlier: Mapping[Path, FileChange] | None = None
 ) -> dict[Path, FileChange]:
     """Return the files to write or remove to undo `setup_changes` of a tool."""
-    drafts = dict(earlier or {})
+    changes = dict(earlier or {})
     for path in tool.paths(machine, scope):
-        draft = _draft_of(path, drafts)
-        if draft.after is not None:
-            drafts[path] = replace(draft, after=remove_blocks(draft.after, tool.name))
-    return drafts
+        change = _change_of(path, changes)
+        if change.after is not None:
+            changes[path] = replace(change, after=remove_blocks(change.after, tool.name))
+    return changes
 
 
-def _draft_of(path: Path, drafts: Mapping[Path, FileChange]) -> FileChange:
+def _change_of(path: Path, changes: Mapping[Path, FileChange]) -> FileChange:
     """Return the pending change of a file, or one that changes nothing."""
-    if path in drafts:
-        return drafts[path]
+    if path in changes:
+        return changes[path]
     text = read_text(path)
     return FileChange(path, text, text)
 
@@ -120,12 +120,12 @@ def forgetting_changes(tool: Tool, url: IndexUrl, machine: Machine) -> list[File
     Those are the ones at home and in the active virtual environment; a project's are its team's. Raises
     ConfigurationError when one can't be read.
     """
-    drafts = []
+    changes = []
     for path in _personal_files(tool, machine):
         text = read_text(path)
         if text is not None and _was_set_up(text, tool, url):
-            drafts.append(FileChange(path, text, remove_blocks(text, tool.name)))
-    return drafts
+            changes.append(FileChange(path, text, remove_blocks(text, tool.name)))
+    return changes
 
 
 def _personal_files(tool: Tool, machine: Machine) -> list[Path]:

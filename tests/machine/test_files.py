@@ -125,7 +125,7 @@ def test_a_file_is_added_to_and_given_back(
     )
     if setup.password is not None:
         assert path.stat().st_mode & 0o777 == 0o600
-    assert not any(draft.changes for draft in setup_changes(TOOLS[tool], setup, machine, scope).values())
+    assert not any(change.changes for change in setup_changes(TOOLS[tool], setup, machine, scope).values())
     write_changes(removal_changes(TOOLS[tool], machine, scope).values())
     assert (path.read_bytes() if path.exists() else None) == (None if text is None else text.encode())
 

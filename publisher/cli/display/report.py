@@ -31,7 +31,7 @@ def show_report(report: Report, output: Output) -> None:
     if not rows:
         output.say("There is nothing to publish.")
         return
-    for line in _table([(name, size, word) for name, size, word, _ in rows], [colour for *_, colour in rows]):
+    for line in _table([(name, size, word) for name, size, word, _ in rows], [color for *_, color in rows]):
         output.line(line)
     releases = report.releases or report.unchanged
     if len(releases) > SHOWN_IN_FULL:
@@ -54,11 +54,11 @@ def _count(releases: Sequence[Release]) -> str:
     return f"{len(projects)} projects"
 
 
-def _table(rows: Sequence[tuple[str, str, str]], colours: Sequence[str]) -> list[str]:
-    """Return aligned lines under a heading: names to the left, sizes to the right, states coloured."""
+def _table(rows: Sequence[tuple[str, str, str]], colors: Sequence[str]) -> list[str]:
+    """Return aligned lines under a heading: names to the left, sizes to the right, states colored."""
     heading = ("File", "Size", "State")
     name_width, size_width = (max(len(row[column]) for row in [heading, *rows]) for column in (0, 1))
     lines = [click.style(f"{heading[0]:<{name_width}}  {heading[1]:>{size_width}}  {heading[2]}", bold=True)]
-    for (name, size, state), colour in zip(rows, colours, strict=True):
-        lines.append(f"{name:<{name_width}}  {size:>{size_width}}  {click.style(state, fg=colour)}")
+    for (name, size, state), color in zip(rows, colors, strict=True):
+        lines.append(f"{name:<{name_width}}  {size:>{size_width}}  {click.style(state, fg=color)}")
     return lines

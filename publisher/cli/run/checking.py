@@ -66,15 +66,15 @@ def _default_kinds(target: TargetArgs, projects: Sequence[Path]) -> set[str]:
 
 
 def _fix(projects: Sequence[Path]) -> None:
-    drafts = []
+    changes = []
     for project in projects:
         text = read_text(project / FILENAME)
         if text is not None:
-            drafts.append(FileChange(project / FILENAME, text, fix(text, ignored_rules(read_toml(text)))))
-    write_changes(drafts)
-    for draft in drafts:
-        if draft.changes:
-            current_output().say(f"Fixed {draft.path}")
+            changes.append(FileChange(project / FILENAME, text, fix(text, ignored_rules(read_toml(text)))))
+    write_changes(changes)
+    for change in changes:
+        if change.changes:
+            current_output().say(f"Fixed {change.path}")
 
 
 def _check_version(projects: Sequence[Path], tag: str | None, args: TargetArgs) -> list[Violation]:

@@ -63,9 +63,9 @@ def _shown(findings: Iterator[Diagnosis], output: Output) -> Iterator[Diagnosis]
 
 
 def _lines(finding: Diagnosis) -> Iterator[str]:
-    sign, colour = _SIGNS[finding.verdict.value]
+    sign, color = _SIGNS[finding.verdict.value]
     first, *rest = wrap(finding.what, indent=4)
-    yield f"  {click.style(sign, fg=colour, bold=True)} {first}"
+    yield f"  {click.style(sign, fg=color, bold=True)} {first}"
     yield from (f"    {line}" for line in rest)
     if finding.remedy:
         first, *rest = wrap(finding.remedy, indent=6)

@@ -42,9 +42,9 @@ def _find(setup: Setup, credentials: Credentials, output: Output) -> Candidate |
 def _show(found: Sequence[FirstInstall], output: Output) -> None:
     width = max(len(each.tool) for each in found)
     for each in found:
-        sign, colour = ("✓", "green") if each.works else ("✗", "red") if each.failure else ("·", "cyan")
+        sign, color = ("✓", "green") if each.works else ("✗", "red") if each.failure else ("·", "cyan")
         words = each.failure or each.command or ""
-        output.line(f"  {click.style(sign, fg=colour, bold=True)} {each.tool:<{width}}  {words}")
+        output.line(f"  {click.style(sign, fg=color, bold=True)} {each.tool:<{width}}  {words}")
         if each.note:
             output.say(f"    {'':<{width}}  ({each.note})")
         if each.hint:

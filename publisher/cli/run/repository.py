@@ -17,7 +17,7 @@ from publisher.cli.run.resolve import resolve_index
 from publisher.client.url import IndexUrl, parse_index_url
 from publisher.errors import ConfigurationError, StoppedError
 from publisher.files.changes import FileChange, write_changes
-from publisher.github.init import InitOptions, Repository, draft_files, find_repository
+from publisher.github.init import InitOptions, Repository, file_changes, find_repository
 from publisher.github.provenance import ActionRef, find_action_ref, parse_action_ref
 from publisher.github.workflow import PATH
 from publisher.project.config import ProjectConfig, combine_configs, read_project_config
@@ -33,11 +33,11 @@ def set_up_repository(folder: Path, target: TargetArgs, args: InitArgs) -> None:
     action = parse_action_ref(args.action) if args.action else installed or _ask_for_action()
     version = f"v{__version__}" if action == installed else None
     options = InitOptions(keys, action, version, args.environment, args.hooks, config.tag_prefix, args.secrets)
-    drafts = draft_files(repository, options)
-    changes = [draft for draft in drafts if draft.changes]
+    files = file_changes(repository, options)
+    changes = [change for change in files if change.changes]
     output = current_output()
-    for draft in changes:
-        show_diff(draft.diff(repository.root), output)
+    for change in changes:
+        show_diff(change.diff(repository.root), output)
     if args.dry_run or not changes:
         output.say("This was a dry run: nothing was written." if changes else "Everything is in place already.")
         return
@@ -104,10 +104,10 @@ def _agreed(changes: Sequence[FileChange], *, yes: bool, force: bool) -> list[Fi
     if not (yes or force or click.confirm("Write this?", default=True, err=True)):
         raise StoppedError("Nothing was written.")
     agreed = []
-    for draft in changes:
-        replaces = draft.before is not None and draft.path.as_posix().endswith(PATH)
+    for change in changes:
+        replaces = change.before is not None and change.path.as_posix().endswith(PATH)
         if not replaces or force or (not yes and click.confirm(f"{PATH} differs. Replace it?", err=True)):
-            agreed.append(draft)
+            agreed.append(change)
         else:
             current_output().warn(f"{PATH} differs and was not changed; pass --force to replace it.")
     return agreed

@@ -119,13 +119,13 @@ def _remove_from_files(index: IndexUrl) -> None:
     machine, output = this_machine(), current_output()
     for tool in TOOLS.values():
         try:
-            drafts = forgetting_changes(tool, index, machine)
-            write_changes(drafts)
+            changes = forgetting_changes(tool, index, machine)
+            write_changes(changes)
         except ConfigurationError as error:
             output.warn(f"{tool.name} is not changed. {error.message}")
             continue
-        for draft in drafts:
-            output.say(f"Removed {index} from {draft.path}.")
+        for change in changes:
+            output.say(f"Removed {index} from {change.path}.")
     for path in files_with_passwords(index, machine):
         output.warn(f"{path} has a password for {index} that pypi-publish did not write; remove it yourself.")
 

@@ -127,39 +127,41 @@ def write_setup(
     scoped: Sequence[tuple[Tool, str]], setup: Setup, machine: Machine, *, skip: bool, dry_run: bool
 ) -> None:
     """Write the tools' settings; with ``skip``, one tool's failure does not stop the others."""
-    drafts: dict[Path, FileChange] = {}
+    changes: dict[Path, FileChange] = {}
     for tool, scope in scoped:
         try:
-            drafts = setup_changes(tool, setup, machine, scope, drafts)
+            changes = setup_changes(tool, setup, machine, scope, changes)
         except ConfigurationError as error:
             if not skip:
                 raise
             current_output().warn(f"{tool.name} is not changed. {error.message}")
         else:
             _note(tool, setup, scope)
-    _change(list(drafts.values()), machine, dry_run=dry_run)
+    _change(list(changes.values()), machine, dry_run=dry_run)
 
 
 def _remove(scoped: Sequence[tuple[Tool, str]], machine: Machine, *, dry_run: bool) -> None:
-    drafts: dict[Path, FileChange] = {}
+    changes: dict[Path, FileChange] = {}
     for tool, scope in scoped:
-        drafts = removal_changes(tool, machine, scope, drafts)
-    _change(list(drafts.values()), machine, dry_run=dry_run)
+        changes = removal_changes(tool, machine, scope, changes)
+    _change(list(changes.values()), machine, dry_run=dry_run)
 
 
-def _change(drafts: Sequence[FileChange], machine: Machine, *, dry_run: bool) -> None:
+def _change(files: Sequence[FileChange], machine: Machine, *, dry_run: bool) -> None:
     output = current_output()
-    changes = [draft for draft in drafts if draft.changes]
-    for draft in changes:
-        show_diff([_masked(line) for line in draft.diff(machine.folder)], output)
+    changes = [change for change in files if change.changes]
+    for change in changes:
+        show_diff([_masked(line) for line in change.diff(machine.folder)], output)
     if dry_run or not changes:
         output.say("This was a dry run: nothing was changed." if changes else "Everything is in place already.")
         return
-    copies = {draft.path: back_up(draft) for draft in changes if draft.after is not None and not _in_git(draft.path)}
+    copies = {
+        change.path: back_up(change) for change in changes if change.after is not None and not _in_git(change.path)
+    }
     write_changes(changes)
-    for draft in changes:
-        kept = f" (before: {copy})" if (copy := copies.get(draft.path)) else ""
-        output.say(f"{'Removed' if draft.after is None else 'Wrote'} {draft.path}{kept}")
+    for change in changes:
+        kept = f" (before: {copy})" if (copy := copies.get(change.path)) else ""
+        output.say(f"{'Removed' if change.after is None else 'Wrote'} {change.path}{kept}")
 
 
 def _masked(line: str) -> str:

@@ -61,10 +61,12 @@ class Pdm(Installer):
                 "pdm's user file can only set one index for everything, but this one does not pass public packages on.",
                 hint="Set up each project: `pypi-publish config pdm --scope project --write`.",
             )
-        said = {"url": setup.url.simple, **({"username": setup.username} if setup.username else {})}
+        values = {"url": setup.url.simple, **({"username": setup.username} if setup.username else {})}
         if setup.password is not None:
-            said["password"] = setup.password.reveal()
-        return [FileEdit(path, lambda text: put_tables(text, "pdm", tables={"pypi": said}), setup.password is not None)]
+            values["password"] = setup.password.reveal()
+        return [
+            FileEdit(path, lambda text: put_tables(text, "pdm", tables={"pypi": values}), setup.password is not None)
+        ]
 
     def variables(self, setup: Setup) -> Mapping[str, str]:
         """Return pdm's variables for the default index."""

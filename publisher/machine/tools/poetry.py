@@ -56,8 +56,8 @@ class Poetry(Installer):
         project, auth = self.paths(machine, scope)
         edits = [FileEdit(project, lambda text: _put_into_project(text, setup))]
         if setup.password is not None:
-            said = {"username": setup.username or "", "password": setup.password.reveal()}
-            tables = {f"http-basic.{setup.name}": said}
+            values = {"username": setup.username or "", "password": setup.password.reveal()}
+            tables = {f"http-basic.{setup.name}": values}
             edits.append(FileEdit(auth, lambda text: put_tables(text, "poetry", tables=tables), holds_secret=True))
         return edits
 
@@ -199,7 +199,9 @@ def _put_into_project(text: str | None, setup: Setup) -> str:
     own = {name: {"source": setup.name} for name in sorted(project_dependencies(document) & private - known.keys())}
     tables: dict[str, Mapping[str, Any]] = {"tool.poetry.dependencies": own} if own else {}
     sourced = {
-        name for name, said in poetry_dependencies(document).items() if isinstance(said, dict) and "source" in said
+        name
+        for name, values in poetry_dependencies(document).items()
+        if isinstance(values, dict) and "source" in values
     }
     # a source counts for the package wherever it is needed, as soon as the project names both in one place
     others = {*needed_through_others(direct, setup.private_dependencies), *(direct & private)} - own.keys() - sourced

@@ -41,11 +41,11 @@ class Pypirc(Tool):
         def put(text: str | None) -> str:
             listed = parse_ini(text or "").value("distutils", "index-servers")
             servers = ["pypi", "testpypi"] if listed is None else listed.split()
-            said = {"repository": setup.url.root, **({"username": setup.username} if setup.username else {})}
+            values = {"repository": setup.url.root, **({"username": setup.username} if setup.username else {})}
             if setup.password is not None:
-                said["password"] = setup.password.reveal()
+                values["password"] = setup.password.reveal()
             everyone = "".join(f"\n    {server}" for server in dict.fromkeys([*servers, setup.name]))
-            return put_options(text, "pypirc", {"distutils": {"index-servers": everyone}, setup.name: said})
+            return put_options(text, "pypirc", {"distutils": {"index-servers": everyone}, setup.name: values})
 
         return [FileEdit(path, put, setup.password is not None) for path in self.paths(machine, scope)]
 

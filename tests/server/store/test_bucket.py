@@ -211,9 +211,9 @@ def test_names_outside_the_bucket_show_that_it_has_lost_some(url: str, tmp_path:
 
 
 def test_fields_of_a_record_that_are_not_known_stay() -> None:
-    document = {"v": 1, "name": "acme", "serial": 4, "colour": "red", "files": {}}
+    document = {"v": 1, "name": "acme", "serial": 4, "color": "red", "files": {}}
     edited = parse_record("acme", json.dumps(document).encode()).edited()
     edited.add("acme-1.0-py3-none-any.whl", "upload", FileMetadata(1, 0, "00", "2026-01-01T00:00:00.000000Z"))
     written = json.loads(edited.to_bytes())
-    assert (written["serial"], written["colour"]) == (5, "red")
+    assert (written["serial"], written["color"]) == (5, "red")
     assert ProjectRecord("acme", written).key("acme-1.0-py3-none-any.whl").startswith("files/acme/upload/")
