@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 
 import pytest
 
@@ -91,3 +92,19 @@ def test_names_from_an_index_do_not_steer_the_terminal() -> None:
         with pytest.raises(IndexUnavailableError) as caught:
             client.projects()
         assert caught.value.message.isprintable()
+
+
+def test_the_properties_of_a_file_are_those_of_its_entry() -> None:
+    entry = {
+        "filename": "acme-1.0.tar.gz",
+        "url": "f/acme-1.0.tar.gz",
+        "hashes": {"sha256": "AB"},
+        "size": 7,
+        "yanked": "broken",
+        "upload-time": "2026-01-02T03:04:05Z",
+    }
+    body = json.dumps({"meta": {"api-version": "1.1"}, "name": "acme", "files": [entry]}).encode()
+    with _client(Answer(200, body, JSON)) as client:
+        file = client.files("acme")["acme-1.0.tar.gz"]
+    assert (file.size, file.hashes, file.yanked) == (7, {"sha256": "ab"}, True)
+    assert file.uploaded == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

@@ -226,3 +226,9 @@ def test_a_misspelled_condition_of_a_publisher_is_refused() -> None:
 
 def test_half_a_character_in_an_answer_is_escaped() -> None:
     assert json.loads(json_response({"who": "\ud800"}).body) == {"who": "\ud800"}
+
+
+def test_only_a_key_that_may_be_null_takes_it() -> None:
+    JsonBody({"voucher": JsonKey(JsonKind.TEXT, nullable=True)})._check({"voucher": None})
+    with pytest.raises(HttpError, match="token"):
+        FORMS._check({"token": None})

@@ -625,7 +625,11 @@ def test_keys_are_rotated_and_the_last_one_still_verifies(trusted: Index, issuer
     path = tmp_path / "credentials" / "trust" / "keys.json"
     assert path.stat().st_mode & 0o077 == 0
     kept = json.loads(path.read_text())
-    kept["keys"][0]["created"] -= 8 * 86400
+    kept["keys"][0]["created"] -= 6 * 86400
+    path.write_text(json.dumps(kept))
+    Index.open(tmp_path / "credentials").mint(issuer.token(github_claims(), AUDIENCE))
+    assert len(json.loads(path.read_text())["keys"]) == 1
+    kept["keys"][0]["created"] -= 2 * 86400
     path.write_text(json.dumps(kept))
     rotating = Index.open(tmp_path / "credentials")
     after = rotating.mint(issuer.token(github_claims(), AUDIENCE))
