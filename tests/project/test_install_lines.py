@@ -1,8 +1,11 @@
 """The printed lines install what they name, or say what they need."""
 
+import shlex
+
 import pytest
 
 from publisher.project.install_lines import install_lines, required_names
+from publisher.project.own_install import own_requirement
 
 SIMPLE = "https://acme.example/simple/"
 PIP = f"pip install --index-url {SIMPLE} acme==1"
@@ -25,3 +28,10 @@ def test_public_dependencies_need_uv_or_an_index_that_has_them() -> None:
 def test_extras_and_what_is_no_requirement_are_no_dependencies() -> None:
     texts = ["Six>=1", "rich; extra == 'tty'", "tomli; python_version < '3.11'", "== nonsense"]
     assert required_names(texts) == ["six", "tomli"]
+
+
+def test_the_requirement_of_this_program_is_one_word_of_a_shell() -> None:
+    assert [shlex.split(own_requirement(extra))[0].partition(" @ ")[0] for extra in ("", "server")] == [
+        "pypi-publish",
+        "pypi-publish[server]",
+    ]

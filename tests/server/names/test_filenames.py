@@ -4,7 +4,7 @@ import pytest
 
 from publisher.limits import LIMITS
 from publisher.server.names import filenames
-from publisher.server.names.filenames import guess, normalize
+from publisher.server.names.filenames import guess, is_name, normalize
 
 
 @pytest.mark.parametrize(
@@ -42,3 +42,9 @@ def test_names_that_no_project_can_have_are_not_kept() -> None:
     before = filenames._normalize.cache_info().currsize
     assert normalize("Long_" * LIMITS.project_name) == "long-" * LIMITS.project_name
     assert filenames._normalize.cache_info().currsize == before
+
+
+def test_a_name_may_be_as_long_as_the_limit() -> None:
+    longest = "a" * LIMITS.project_name
+    assert is_name(longest)
+    assert not is_name(f"{longest}a")
