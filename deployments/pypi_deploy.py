@@ -1,7 +1,7 @@
 """
 The index on Modal: its image, its volumes, and its two public functions.
 
-`modal deploy deployments/pypi_deploy.py` puts it there. Every knob is an environment variable ``PYPI_DEPLOY_...`` at
+`modal deploy deployments/pypi_deploy.py` puts it there. Every setting is an environment variable ``PYPI_DEPLOY_...`` at
 that time; docs/reference/modal.md lists them.
 """
 
@@ -40,7 +40,7 @@ COMMIT_TIMEOUT = 60
 
 
 @dataclass(frozen=True)
-class Knobs:
+class DeploySettings:
     """An operator's choices; the name of each in capitals after ``PYPI_DEPLOY_`` is its variable."""
 
     app: str = "pypiserver"
@@ -65,8 +65,8 @@ class Knobs:
     PREFIX = "PYPI_DEPLOY_"
 
     @classmethod
-    def read(cls, environment: Mapping[str, str]) -> Knobs:
-        """Return the knobs that an environment sets; raise ValueError for one that does not exist or can't be read."""
+    def read(cls, environment: Mapping[str, str]) -> DeploySettings:
+        """Return the settings of an environment; raise ValueError for one that does not exist or can't be read."""
         kinds: dict[str, tuple[str, Callable[[str], Any]]] = {
             cls.PREFIX + field.name.upper(): (field.name, type(getattr(cls, field.name))) for field in fields(cls)
         }
@@ -117,19 +117,19 @@ def is_left_out(file: Path) -> bool:
     return file.parts[0] != "server" or file.suffix == ".pyc" or any(part.startswith(".") for part in file.parts)
 
 
-knobs = Knobs.read(os.environ)
-app = modal.App(knobs.app)
-packages_volume = modal.Volume.from_name(knobs.data_volume, create_if_missing=True)
-credentials_volume = modal.Volume.from_name(knobs.credentials_volume, create_if_missing=True)
-leases = modal.Dict.from_name(f"{knobs.credentials_volume}-leases", create_if_missing=True)
-changes = modal.Dict.from_name(f"{knobs.credentials_volume}-changes", create_if_missing=True)
-secrets = [modal.Secret.from_name(knobs.secret, required_keys=["AUTH_TOKEN"])]
-if knobs.bucket_secret:
-    secrets.append(modal.Secret.from_name(knobs.bucket_secret))
+deployment = DeploySettings.read(os.environ)
+app = modal.App(deployment.app)
+packages_volume = modal.Volume.from_name(deployment.data_volume, create_if_missing=True)
+credentials_volume = modal.Volume.from_name(deployment.credentials_volume, create_if_missing=True)
+leases = modal.Dict.from_name(f"{deployment.credentials_volume}-leases", create_if_missing=True)
+changes = modal.Dict.from_name(f"{deployment.credentials_volume}-changes", create_if_missing=True)
+secrets = [modal.Secret.from_name(deployment.secret, required_keys=["AUTH_TOKEN"])]
+if deployment.bucket_secret:
+    secrets.append(modal.Secret.from_name(deployment.bucket_secret))
 image = (
     modal.Image.debian_slim(python_version="3.12")
     .pip_install_from_requirements(str(ROOT / "requirements" / "modal.txt"), extra_options="--require-hashes")
-    .env({**knobs.variables(), REVISION: revision(os.environ)})
+    .env({**deployment.variables(), REVISION: revision(os.environ)})
     .add_local_dir(SOURCES, "/root/publisher", ignore=is_left_out)
 )
 
@@ -189,16 +189,16 @@ def open_volume(volume: modal.Volume, folder: Path, name: str) -> VolumeStorage:
     image=image,
     volumes={str(PACKAGES): packages_volume, str(CREDENTIALS): credentials_volume},
     secrets=secrets,
-    min_containers=knobs.min_containers,
-    max_containers=knobs.max_containers,
-    scaledown_window=knobs.scaledown_window,
-    cpu=knobs.cpu,
-    memory=knobs.memory,
-    region=knobs.region.split(",") if knobs.region else None,
+    min_containers=deployment.min_containers,
+    max_containers=deployment.max_containers,
+    scaledown_window=deployment.scaledown_window,
+    cpu=deployment.cpu,
+    memory=deployment.memory,
+    region=deployment.region.split(",") if deployment.region else None,
     timeout=600,
 )
 @modal.concurrent(max_inputs=200, target_inputs=100)
-@modal.web_server(PORT, startup_timeout=60, custom_domains=knobs.domain.split(",") if knobs.domain else None)
+@modal.web_server(PORT, startup_timeout=60, custom_domains=deployment.domain.split(",") if deployment.domain else None)
 def server() -> None:
     """Serve the index in this process, which can commit and reload its volumes."""
     from publisher.secret import Secret
@@ -207,14 +207,15 @@ def server() -> None:
     from publisher.server.settings import ServerSettings
     from publisher.server.upstream.options import UpstreamChoices, upstream_settings
 
-    choices = UpstreamChoices(knobs.upstream, knobs.cooldown, PUBLIC_CACHE, fallback_url=knobs.fallback_url or None)
+    fallback_url = deployment.fallback_url or None
+    choices = UpstreamChoices(deployment.upstream, deployment.cooldown, PUBLIC_CACHE, fallback_url=fallback_url)
     settings = ServerSettings(
-        **(in_bucket() if knobs.bucket else on_volumes()),
+        **(in_bucket() if deployment.bucket else on_volumes()),
         admin_token=Secret(os.environ["AUTH_TOKEN"]),
-        fallback_url=knobs.fallback_url or None,
+        fallback_url=fallback_url,
         upstream=upstream_settings(choices, os.environ),
-        reserved=tuple(pattern.strip() for pattern in knobs.reserve.split(",") if pattern.strip()),
-        client_uploaders=tuple(filter(None, map(str.strip, knobs.client_uploaders.split(",")))),
+        reserved=tuple(pattern.strip() for pattern in deployment.reserve.split(",") if pattern.strip()),
+        client_uploaders=tuple(filter(None, map(str.strip, deployment.client_uploaders.split(",")))),
         public_url=public_url(),
         revision=os.environ.get(REVISION, ""),
         scheme="https",
@@ -235,13 +236,13 @@ def on_volumes() -> dict[str, Any]:
 
 def in_bucket() -> dict[str, Any]:
     """Return the settings of an index whose packages and accounts are in a bucket."""
-    return {"roots": (), "htpasswd": Path(".htpasswd"), "bucket": knobs.bucket}
+    return {"roots": (), "htpasswd": Path(".htpasswd"), "bucket": deployment.bucket}
 
 
 def public_url() -> str | None:
     """Return the URL of the index: the first custom domain, else the one that Modal gave the deployment."""
-    if knobs.domain:
-        return f"https://{knobs.domain.split(',')[0].strip()}/"
+    if deployment.domain:
+        return f"https://{deployment.domain.split(',')[0].strip()}/"
     with suppress(modal.exception.Error):  # outside a deployment, a function has no URL
         return server.get_web_url()
     return None
@@ -251,7 +252,7 @@ def public_url() -> str | None:
     image=image,
     volumes={str(CREDENTIALS): credentials_volume},
     secrets=secrets,
-    region=knobs.region.split(",") if knobs.region else None,
+    region=deployment.region.split(",") if deployment.region else None,
     max_containers=1,
     timeout=150,
 )
@@ -299,8 +300,8 @@ def _accounts() -> AccountRoutes:
         htpasswd=CREDENTIALS / ".htpasswd",
         admin_token=Secret(os.environ["AUTH_TOKEN"]),
     )
-    if knobs.bucket:
+    if deployment.bucket:
         from publisher.server.storage.bucket.opening import open_storages_in
 
-        return create_accounts(settings, open_storages_in(knobs.bucket)[1])
+        return create_accounts(settings, open_storages_in(deployment.bucket)[1])
     return create_accounts(settings, open_volume(credentials_volume, CREDENTIALS, "credentials"))

@@ -21,7 +21,7 @@ PATIENCE = float(os.environ.get("SMOKE_TEST_SECONDS", "120"))
 
 def main() -> int:
     """Print findings and return the number of faults."""
-    url = modal.Function.from_name(pypi_deploy.knobs.app, "server").get_web_url()
+    url = modal.Function.from_name(pypi_deploy.deployment.app, "server").get_web_url()
     if url is None:
         print("The function `server` has no URL.", file=sys.stderr)
         return 1

@@ -171,7 +171,7 @@ def test_a_missing_secret_is_named(api: LoopbackModal, deploy: Deploy) -> None:
     assert not api.asked("AppPublish")
 
 
-def test_the_knobs_reach_the_functions_and_their_containers(api: LoopbackModal, deploy: Deploy) -> None:
+def test_the_settings_reach_the_functions_and_their_containers(api: LoopbackModal, deploy: Deploy) -> None:
     done = deploy(
         {
             "PYPI_DEPLOY_APP": "pypiserver-staging",
@@ -203,7 +203,9 @@ def test_the_knobs_reach_the_functions_and_their_containers(api: LoopbackModal, 
         ("PYPI_DEPLOY_MAX_CONTAINERS", "many", "PYPI_DEPLOY_MAX_CONTAINERS must be a number, not 'many'"),
     ],
 )
-def test_a_mistaken_knob_is_refused(api: LoopbackModal, deploy: Deploy, variable: str, value: str, told: str) -> None:
+def test_a_mistaken_setting_is_refused(
+    api: LoopbackModal, deploy: Deploy, variable: str, value: str, told: str
+) -> None:
     done = deploy({variable: value})
     assert done.returncode != 0
     assert told in " ".join((done.stdout + done.stderr).replace("│", " ").split())
@@ -227,10 +229,10 @@ def test_the_file_imports_without_token_variables_or_fastapi() -> None:
     assert float(done.stdout) < 1 + (time.monotonic() - started) / 10  # a second, or slower on a busy machine
 
 
-def test_every_knob_is_documented_with_its_default() -> None:
+def test_every_setting_is_documented_with_its_default() -> None:
     code = (
         "import sys; sys.path.insert(0, 'deployments'); import pypi_deploy\n"
-        "for item in pypi_deploy.Knobs().variables().items(): print(*item)\n"
+        "for item in pypi_deploy.DeploySettings().variables().items(): print(*item)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     reference = (ROOT / "docs" / "reference" / "modal.md").read_text("utf-8")

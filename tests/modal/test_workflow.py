@@ -212,8 +212,10 @@ def test_the_workflow_is_careful() -> None:
     assert checkout["with"]["fetch-depth"] == 0  # a version without its tags is a wrong one
 
 
-def test_every_knob_can_be_set_for_the_workflow() -> None:
-    code = "import sys; sys.path.insert(0, 'deployments'); import pypi_deploy; print(*pypi_deploy.knobs.variables())"
+def test_every_setting_can_be_set_for_the_workflow() -> None:
+    code = (
+        "import sys; sys.path.insert(0, 'deployments'); import pypi_deploy; print(*pypi_deploy.deployment.variables())"
+    )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     environment = _workflow()["jobs"]["deploy"]["env"]
     assert set(done.stdout.split()) == {name for name in environment if name.startswith("PYPI_DEPLOY_")}
