@@ -35,8 +35,7 @@ def test_sighup_reads_accounts_and_folders_again(own: OwnIndex) -> None:
 def test_an_index_ends_with_its_terminal_unless_nohup_keeps_it(tmp_path: Path, *, ignored: bool) -> None:
     process, terminal = pty.fork()
     if process == 0:
-        if ignored:
-            signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+        signal.signal(signal.SIGHUP, signal.SIG_IGN if ignored else signal.SIG_DFL)  # these tests may run under nohup
         os.chdir(tmp_path)
         os.execv(sys.executable, [sys.executable, "-m", "publisher.cli.main", "serve", "--port", "0"])
     shown = b""
