@@ -21,6 +21,9 @@ CHECK_SHARE = 20
 INLINE_SCAN = 0.004
 """Seconds: a folder that is read faster than this is read at once, a slower one in a thread."""
 
+INLINE_ENTRIES = 4_000
+"""Files that such a folder has at most, however little of it the newest scan had to read."""
+
 KNOWN_PATIENCE = 5.0
 """Seconds that a known name waits for the changes of others, before it is answered from memory."""
 
@@ -43,6 +46,8 @@ class FolderWatch:
         self._next_check = 0.0
         self._next_scan = 0.0
         self._scan_cost = 0.0
+        """The seconds that the newest scan took which read anything."""
+        self._entries = 0
         self._scanning: asyncio.Task[None] | None = None
         self._distrusted = 0
         self._scanned_generation = 0
@@ -63,7 +68,7 @@ class FolderWatch:
         except OSError as error:
             self.lose(error)
             return True
-        cheap = found is ScanResult.CHANGED and self._scan_cost < INLINE_SCAN
+        cheap = found is ScanResult.CHANGED and self._is_read_fast()
         current = self.unavailable_reason is None if found is ScanResult.SAME else not cheap and now < self._next_scan
         if current:
             self._next_check = time.monotonic() + CHECK_SHARE * (time.monotonic() - now)
@@ -86,7 +91,7 @@ class FolderWatch:
         if self._storage.generation != self._scanned_generation:
             with suppress(StorageError):
                 await self.rescan()
-        elif self._scan_cost < INLINE_SCAN:
+        elif self._is_read_fast():
             number = self._begin()
             try:
                 scan = self._read()
@@ -162,9 +167,14 @@ class FolderWatch:
         same = self._storage.generation == self._scanned_generation
         return read_folders(self._roots, self.contents.listings, trust_times=same), time.monotonic() - started
 
+    def _is_read_fast(self) -> bool:
+        return self._scan_cost < INLINE_SCAN and self._entries <= INLINE_ENTRIES
+
     def _apply(self, number: int, listings: dict[str, DirectoryListing], cost: float) -> None:
+        was_read = any(self.contents.listings.get(path) is not listing for path, listing in listings.items())
         if self.contents.apply(number, listings):
-            self._scan_cost = cost
+            self._scan_cost = cost if was_read else self._scan_cost
+            self._entries = sum(len(listing.files) for listing in listings.values())
             self._next_scan = time.monotonic() + CHECK_SHARE * cost
             self.unavailable_reason = None
             self.after_scan()

@@ -1,12 +1,18 @@
-"""A folder that was lost stays lost until a scan that began afterwards finds it again."""
+"""The watch over the folders: a lost one stays lost until a later scan finds it, and none holds up the event loop."""
 
 import asyncio
+import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
+
+import pytest
 
 from publisher.server.storage.folder import FolderStorage
+from publisher.server.store import watch as module
 from publisher.server.store.contents import FolderContents
+from publisher.server.store.scan import read_folders
 from publisher.server.store.watch import FolderWatch
 from publisher.server.work.workers import Workers
 from tests.helpers.dists import make_wheel
@@ -59,3 +65,37 @@ async def _lose_it_during_a_scan(tmp_path: Path) -> None:
     await watch.rescan()
     assert not is_lost(watch)
     workers.close()
+
+
+@pytest.mark.parametrize(("most", "at_once"), [(2, False), (100, True)])
+def test_a_folder_of_many_files_is_read_in_a_thread_also_after_a_scan_that_read_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, most: int, at_once: bool
+) -> None:
+    threads: list[bool] = []
+
+    def reading(*arguments: Any, **options: Any) -> Any:
+        threads.append(threading.current_thread() is threading.main_thread())
+        return read_folders(*arguments, **options)
+
+    monkeypatch.setattr(module, "read_folders", reading)
+    monkeypatch.setattr(module, "INLINE_ENTRIES", most)
+    monkeypatch.setattr(module, "CHECK_SHARE", 0)
+    for version in ("1.0", "1.1", "1.2"):
+        make_wheel(tmp_path, "sound", version)
+    os.utime(tmp_path, (1_700_000_000, 1_700_000_000))
+
+    async def run() -> None:
+        contents, workers = FolderContents([tmp_path]), Workers(1)
+        watch = FolderWatch([tmp_path], contents, FolderStorage(tmp_path), workers)
+        for _ in range(2):  # the second one finds the time that it knows
+            await watch.rescan()
+        threads.clear()
+        make_wheel(tmp_path, "later")
+        await watch.refresh()
+        assert ("later" in contents.projects) is at_once
+        await watch.rescan()
+        assert "later" in contents.projects
+        workers.close()
+
+    asyncio.run(run())
+    assert threads[0] is at_once
