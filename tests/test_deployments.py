@@ -100,6 +100,15 @@ def test_behind_nginx_no_client_says_where_it_comes_from(proxied: tuple[str, Pat
     assert "/forged" not in page.text
 
 
+@pytest.mark.parametrize("path", ["deployments/Caddyfile", "deployments/compose.yaml", "docs/how-to/run-the-index.md"])
+def test_with_caddy_no_client_chooses_the_prefix(path: str) -> None:
+    # Caddy passes this header on unless it is told to replace or remove it
+    proxies = re.split(r"reverse[-_]proxy\b", (ROOT / path).read_text())[1:]
+    assert proxies
+    for proxy in proxies:
+        assert re.match(r"[^`]{1,150}?header[-_]up \W?X-Forwarded-Prefix", proxy), proxy[:200]
+
+
 def test_caddy_takes_its_file() -> None:
     command = [_needs("caddy"), "validate", "--adapter", "caddyfile", "--config", str(DEPLOYMENTS / "Caddyfile")]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)

@@ -86,6 +86,7 @@ def test_a_host_that_only_a_proxy_reaches_takes_the_last_address() -> None:
         ([("X-Forwarded-Prefix", "/outer, /inner/")], ("inside", "/outer/inner")),
         ([("X-Forwarded-Prefix", "/outer"), ("X-Forwarded-Prefix", "inner")], ("inside", "/outer/inner")),
         ([("X-Forwarded-Host", 'a"><script>')], ("inside", "")),
+        ([("X-Forwarded-Prefix", "/")], ("inside", "")),
         ([("X-Forwarded-Prefix", "/a b")], ("inside", "")),
         ([("X-Forwarded-Prefix", "/" + "a" * 1000)], ("inside", "")),
         ([("X-Forwarded-Host", "[::1]:8080")], ("[::1]:8080", "")),
