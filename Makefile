@@ -24,7 +24,7 @@ help:
 	@echo 'make uninstall  remove them'
 	@echo 'make deploy     deploy the index to Modal (first: .venv/bin/modal token new, or MODAL_TOKEN_ID and MODAL_TOKEN_SECRET)'
 	@echo 'make lint       check formatting, lint rules, types and workflows'
-	@echo 'make check      run lint and all tests as CI does (installs missing Debian packages with sudo)'
+	@echo 'make check      run lint and the tests as CI does (installs missing Debian packages with sudo)'
 	@echo 'make bench      compare with uv, twine, nginx, pypiserver and others (40 minutes)'
 	@echo 'make docs       regenerate the references of the command line, the actions and the checks'
 	@echo 'make lock       pin the dependencies again (requirements/*.txt)'
@@ -122,7 +122,7 @@ test-essential: $(READY) $(WHEELS)/.ready
 	@$(BIN)/python -m pytest -m essential $(PYTEST_ARGS)
 
 # each script compares with its peers in one run and prints ratios: benchmarks/README.md
-bench: $(READY)
+bench: $(READY) $(WHEELS)/.ready $(CLIENTS)/.ready
 	@rows=$$(mktemp) && for script in $(BENCHMARKS); do \
 		BENCHMARK_ROWS="$$rows" $(BIN)/python benchmarks/$$script.py || exit 1; done && \
 	$(BIN)/python benchmarks/tables.py "$$rows"; rm -f "$$rows"
