@@ -1,4 +1,4 @@
-"""The installer of build requirements: which one knows the indexes, and the settings that it sees."""
+"""The installer of build requirements: the choice between uv and pip, and the settings that pip gets."""
 
 import configparser
 import os

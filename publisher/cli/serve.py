@@ -12,7 +12,7 @@ def command(serve: ServeArgs) -> None:
     Run the index on this machine.
 
     The environment variable AUTH_TOKEN holds the admin token, which opens the account API. Without it,
-    accounts come from the htpasswd file alone.
+    only accounts with the role admin can use that API.
     """
     from publisher.cli.run.index import run_index
 

@@ -113,5 +113,6 @@ class AccountAdmin:
 
 _AGAIN = "Run the same command again: it is safe to repeat."
 _NO_API = (
-    "Give the root of an index of pypi-publish; the accounts of another one are in its htpasswd file (--htpasswd)."
+    "Give the root URL of an index that runs pypi-publish; for any other index, change its htpasswd file "
+    "(--htpasswd FILE)."
 )

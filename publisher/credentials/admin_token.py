@@ -1,4 +1,4 @@
-"""The admin token of an index: where it is kept, and the passwords that it is used to hand out."""
+"""The admin token of an index, found in the environment or keyring, and random passwords for new accounts."""
 
 import secrets
 from collections.abc import Mapping

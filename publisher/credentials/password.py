@@ -1,4 +1,4 @@
-"""Changing one's own password, on the index and in keyring, with one that works known at every moment."""
+"""Changing one's own password on the index and in keyring; a working one is known at every moment."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager

@@ -1,4 +1,4 @@
-"""The columns of a progress line that fit into a terminal: name, bar, time, rate, size, in the order of their use."""
+"""The columns of a progress line that fit into a terminal: name, bar, time, rate, size, the most useful first."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -46,7 +46,7 @@ voucher_option = click.option(
     "voucher",
     metavar="ACCOUNT",
     default="",
-    help="Account that vouches for the publisher, which ends with it; for admins.  [default: you]",
+    help="Account that vouches; removing it ends the publisher. For admins.  [default: you]",
 )
 environment_option = click.option("--environment", metavar="NAME", default="", help="Environment that jobs must use.")
 ref_option = click.option(

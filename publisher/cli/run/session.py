@@ -93,7 +93,7 @@ def _configure(index: IndexUrl, account: Account, *, ask_first: bool) -> None:
     setup = make_setup(index, account)
     tools = unset_tools(setup, machine)
     names = ", ".join(tool.name for tool in tools)
-    if tools and (not ask_first or click.confirm(f"Set up {names} for it?", default=True, err=True)):
+    if tools and (not ask_first or click.confirm(f"Configure {names} for {index}?", default=True, err=True)):
         write_setup([(tool, PERSONAL) for tool in tools], setup, machine, skip=True, dry_run=False)
 
 

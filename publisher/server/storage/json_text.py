@@ -1,4 +1,4 @@
-"""JSON that this program has written, read as a disk gives it back: damaged in any way."""
+"""JSON that this program has written: reading it raises ValueError for any damage by the disk."""
 
 import json
 from typing import Any

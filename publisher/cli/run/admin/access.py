@@ -67,7 +67,7 @@ def show_owners(place: TrustPlaceArgs, project: str, *, add: str | None, remove:
     for maintainer in found["maintainers"]:
         output.result(maintainer)
     if not found["maintainers"]:
-        output.say(f"The record of {found['project']} names no maintainers; roles in access.toml may.")
+        output.say(f"The record of {found['project']} names no maintainers; access.toml may still give accounts a role on it.")
 
 
 def show_audit(place: TrustPlaceArgs, *, project: str | None, user: str | None, since: float | None) -> None:

@@ -1,4 +1,4 @@
-"""Setting a role on a running index, and the rules that leave an account more."""
+"""Setting a role on a running index, and reporting the rules that give the account more rights than that."""
 
 import json
 from collections.abc import Mapping, Sequence
