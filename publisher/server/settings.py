@@ -70,7 +70,7 @@ class ServerSettings:
     Everything that `publisher.server.app.create_app` needs to know.
 
     ``roots`` are the package folders; uploads go to the first. ``authenticate`` names the activities that need an
-    account; the rest is open to everybody. ``admin_token`` opens the account API; without it the API refuses everybody.
+    account; the rest is open to everybody. ``admin_token`` opens the account API; without it only the role admin does.
     ``fallback_url`` is the index that unknown names are sent to, None for none; names that match ``reserved``
     (``acme-*``) never are. ``client_uploaders`` are the accounts that may change the index's own client,
     `pypi-publish`. ``scheme`` is that of the URL that clients use, where a proxy ends TLS without saying so. ``state``

@@ -67,7 +67,8 @@ def show_owners(place: TrustPlaceArgs, project: str, *, add: str | None, remove:
     for maintainer in found["maintainers"]:
         output.result(maintainer)
     if not found["maintainers"]:
-        output.say(f"The record of {found['project']} names no maintainers; access.toml may still give accounts a role on it.")
+        name = found["project"]
+        output.say(f"The record of {name} names no maintainers; access.toml may still give accounts a role on it.")
 
 
 def show_audit(place: TrustPlaceArgs, *, project: str | None, user: str | None, since: float | None) -> None:
