@@ -222,6 +222,8 @@ class Limits:
     legacy_requests_each: int = 1
     waiting_legacy_requests: int = 64
     legacy_patience: float = 10.0
+    search_elements: int = 100  # of a call of XML-RPC; pip's has fourteen
+    search_results: int = 100
     # memory, log
     page_memory: int = 64 * MEGABYTE
     file_memory: int = 32 * MEGABYTE

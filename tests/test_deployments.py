@@ -102,7 +102,7 @@ def test_behind_nginx_no_client_says_where_it_comes_from(proxied: tuple[str, Pat
 
 @pytest.mark.parametrize("path", ["deployments/Caddyfile", "deployments/compose.yaml", "docs/how-to/run-the-index.md"])
 def test_with_caddy_no_client_chooses_the_prefix(path: str) -> None:
-    # Caddy passes this header on unless it is told to replace or remove it
+    # Caddy passes this header on unless it is configured to replace or remove it
     proxies = re.split(r"reverse[-_]proxy\b", (ROOT / path).read_text())[1:]
     assert proxies
     for proxy in proxies:

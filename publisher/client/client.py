@@ -134,8 +134,8 @@ class IndexClient:
         Raises CredentialsError when it refuses them, or when it asks for no password and so can't check any;
         IndexUnavailableError when it fails, or when something else answers in its place.
         """
-        response = self._session.get(self.url.endpoint("whoami"), {"Accept": "application/json"})
-        match parse_json(response) if response.ok else None:
+        response, found = self._ask_whoami()
+        match found:
             case {"username": str(username), "rights": list(rights), **more}:
                 version = str(more["version"]) if "version" in more else None
                 seconds = more.get("cooldown")
@@ -150,11 +150,14 @@ class IndexClient:
     def passes_on(self) -> bool:
         """Tell whether the index says that it serves public packages too; False where it can't be asked."""
         try:
-            response = self._session.get(self.url.endpoint("whoami"), {"Accept": "application/json"})
-            found = parse_json(response) if response.ok else None
+            _, found = self._ask_whoami()
         except PublishError:
             return False
         return isinstance(found, dict) and found.get("passes-on") is True
+
+    def _ask_whoami(self) -> tuple[Response, object]:
+        response = self._session.get(self.url.endpoint("whoami"), {"Accept": "application/json"})
+        return response, parse_json(response) if response.ok else None
 
     def _whoami_of_another_index(self) -> Account:
         """Check the credentials against the list of projects, the page that every index protects if it protects any."""

@@ -133,7 +133,7 @@ def _ask(work: Callable[[ModuleType], Result]) -> Result:
             return call_patiently(
                 lambda: work(keyring),
                 "the keyring, which may have to be unlocked",
-                "The keyring does not answer. It may be locked, and there is no terminal to ask you to unlock it.",
+                "The keyring does not answer; it may be locked.",
                 _BROKEN_HINT,
             )
         except (CredentialsError, KeyboardInterrupt):

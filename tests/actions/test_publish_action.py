@@ -184,8 +184,8 @@ def test_a_branch_publishes_only_on_request(act: Act, index: RunningIndex, tmp_p
     assert _published(index) == []
 
     write_workflow(repository, index.url, "          require-tag: false", on="push: ")
-    told = act.run(repository, ref="refs/heads/main")
-    assert told.code == 0, told.log
+    result = act.run(repository, ref="refs/heads/main")
+    assert result.code == 0, result.log
     assert _published(index) == [WHEEL, SDIST]
 
 

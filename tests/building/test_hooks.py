@@ -71,8 +71,8 @@ def test_a_hook_gets_arguments_folder_variables_and_its_own_folder_to_import_fro
         "sys.exit(3)\n",
         "build_wheel",
     )
-    told = _output(runner, command, cwd=str(tmp_path), extra_environ={"MORE": "x"})
-    assert told == f"__main__ ['build_wheel'] {tmp_path} 42 x\nTrue []\n"
+    output = _output(runner, command, cwd=str(tmp_path), extra_environ={"MORE": "x"})
+    assert output == f"__main__ ['build_wheel'] {tmp_path} 42 x\nTrue []\n"
 
 
 def test_every_hook_is_a_fresh_process(runner: HookRunner, tmp_path: Path) -> None:
@@ -95,17 +95,17 @@ def test_only_the_output_of_the_hook_that_fails_is_reported(runner: HookRunner, 
 
 
 def test_what_a_hook_prints_is_reported_while_it_runs(runner: HookRunner, tmp_path: Path) -> None:
-    told = bytearray()
+    received = bytearray()
     go_on = tmp_path / "go on"
 
     def tell(text: bytes) -> None:
-        told.extend(text)
+        received.extend(text)
         go_on.touch()
 
     runner.on_output = tell
     text = f"import os, time\nprint('begun', flush=True)\nwhile not os.path.exists({str(go_on)!r}): time.sleep(0.01)\n"
     runner(_script(tmp_path, text + "print('done')\n"))
-    assert bytes(told) == b"begun\ndone\n"
+    assert bytes(received) == b"begun\ndone\n"
 
 
 def test_what_a_hook_registers_runs_at_its_end(runner: HookRunner, tmp_path: Path) -> None:

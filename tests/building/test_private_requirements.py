@@ -166,7 +166,7 @@ def _place(folder: Path, setting: Setting, url: str, links: Path) -> Place:
 def test_settings_of_uv_mean_what_they_mean_to_uv_build(
     tmp_path: Path, setting: Setting, url: str, links: Path
 ) -> None:
-    # slow (two builds each): every place where uv can be told of a private index
+    # slow (two builds each): every place that can name a private index to uv
     place = _place(tmp_path, setting, url, links)
     uv = str(Path(sys.executable).with_name("uv"))
     assert place.run([uv, "build", "--wheel", "--out-dir", str(tmp_path / "theirs")]) is setting.builds
@@ -180,7 +180,7 @@ def test_settings_of_uv_mean_what_they_mean_to_uv_build(
 def test_settings_of_pip_mean_what_they_mean_to_build_and_choose_pip(
     tmp_path: Path, setting: Setting, url: str, links: Path
 ) -> None:
-    # slow (two builds with pip each): every place where pip can be told of a private index
+    # slow (two builds with pip each): every place that can name a private index to pip
     place = _place(tmp_path, setting, url, links)
     assert place.run([sys.executable, "-m", "build", "--wheel", "--outdir", str(tmp_path / "theirs")]) is setting.builds
     built = place.build()

@@ -235,8 +235,8 @@ def test_the_command_tells_each_finding_and_fails(tmp_path: Path) -> None:
     make(tmp_path, CASES["PP301"][0], {})
     done = pypi_publish("check", "--only", "source", "--json", cwd=tmp_path)
     assert done.code == 7, done.everything
-    told = [line for line in done.stderr.splitlines() if line.startswith("pyproject.toml:")]
-    assert told == ["pyproject.toml:14: PP301 there is no classifier 'Typing :: Typd'; did you mean 'Typing :: Typed'?"]
+    text = [line for line in done.stderr.splitlines() if line.startswith("pyproject.toml:")]
+    assert text == ["pyproject.toml:14: PP301 there is no classifier 'Typing :: Typd'; did you mean 'Typing :: Typed'?"]
     assert [(each["code"], each["line"], each["severity"]) for each in json.loads(done.stdout)["findings"]] == [
         ("PP301", 14, "error")
     ]
@@ -257,8 +257,8 @@ def test_files_stand_for_their_project(tmp_path: Path) -> None:
     (tmp_path / "NOTES.md").write_text("of no project\n")
     names = ("two/README.md", "two/pyproject.toml", "one/LICENSE", "NOTES.md")
     done = pypi_publish("check", "--only", "source", *names, cwd=tmp_path)
-    told = [line for line in done.stderr.splitlines() if ": PP" in line]
-    assert told == [f"{Path('two/pyproject.toml')}:6: PP106 'one' is not a version"]
+    lines = [line for line in done.stderr.splitlines() if ": PP" in line]
+    assert lines == [f"{Path('two/pyproject.toml')}:6: PP106 'one' is not a version"]
 
 
 def test_a_project_in_the_data_of_tests_is_none(tmp_path: Path) -> None:

@@ -112,7 +112,7 @@ def test_a_tag_of_another_version(index: RunningIndex, project: Path, tmp_path: 
 )
 def test_the_tags_of_a_push_are_looked_at(index: RunningIndex, project: Path, ref: str, *, fails: bool) -> None:
     if ref != "refs/tags/v1.0":
-        _git(project, "tag", "v1.1")  # pushed beside the branch that the hook is told of
+        _git(project, "tag", "v1.1")  # pushed beside the branch that the hook gets
     _git(project, "tag", "v1.0")
     pushed = {"PRE_COMMIT_TO_REF": _git(project, "rev-parse", "HEAD"), "PRE_COMMIT_REMOTE_BRANCH": ref}
     done = _check(project, index, PRE_COMMIT_LOCAL_BRANCH=ref, **pushed)

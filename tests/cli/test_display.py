@@ -172,8 +172,8 @@ def test_a_reader_that_has_gone_ends_the_run_quietly(tmp_path: Path) -> None:
     os.close(reader)
     with subprocess.Popen([*COMMAND, "list"], stdout=writer, stderr=subprocess.PIPE) as process:
         os.close(writer)
-        _, told = process.communicate()
-    assert (process.returncode, told) == (0, b"")
+        _, errors = process.communicate()
+    assert (process.returncode, errors) == (0, b"")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has this device")

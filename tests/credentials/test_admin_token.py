@@ -69,12 +69,12 @@ def test_the_token_may_be_in_keyring(index: RunningIndex, keyring_file: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("name", "password", "told"),
+    ("name", "password", "message"),
     [("a:b", NEW, "must not contain ':'"), ("short", "seven77", "at least 8"), ("long", "x" * 73, "at most 72 bytes")],
 )
-def test_the_rules_of_the_index_are_reported(admin: RunningIndex, name: str, password: str, told: str) -> None:
+def test_the_rules_of_the_index_are_reported(admin: RunningIndex, name: str, password: str, message: str) -> None:
     refused = pypi_publish("users", "add", name, "--password-stdin", given=f"{password}\n")
-    assert (refused.code, told in refused.stderr, password in refused.everything) == (2, True, False)
+    assert (refused.code, message in refused.stderr, password in refused.everything) == (2, True, False)
     assert admin.url
 
 

@@ -184,11 +184,11 @@ def test_the_tag_to_push_is_that_of_a_project_with_a_name(repository: Path) -> N
 
 def test_an_environment_of_two_words_stays_one_in_the_lines_to_run(repository: Path) -> None:
     make_project(repository)
-    told = _init(repository, "--yes", "--environment", "our release").stderr
-    assert "/environments/our%20release --silent" in told
-    assert "--project acme-widgets --environment 'our release'" in told
-    told = _init(repository, "--force", "--secrets", "--environment", "our release").stderr
-    assert "gh secret set PYPI_PUBLISH_USERNAME --env 'our release'" in told
+    output = _init(repository, "--yes", "--environment", "our release").stderr
+    assert "/environments/our%20release --silent" in output
+    assert "--project acme-widgets --environment 'our release'" in output
+    output = _init(repository, "--force", "--secrets", "--environment", "our release").stderr
+    assert "gh secret set PYPI_PUBLISH_USERNAME --env 'our release'" in output
 
 
 def test_a_project_in_a_subfolder(repository: Path) -> None:

@@ -108,9 +108,9 @@ def test_what_the_registration_endpoint_refuses_tells_no_secret(platform: Platfo
     assert _get(registration, "").status_code == 405
     schema = requests.get(registration.url + "openapi.json", timeout=10)
     assert "writeOnly" in schema.text
-    told = schema.text + registration.log.read_text() + "".join(answer.text for answer in answers)
+    text = schema.text + registration.log.read_text() + "".join(answer.text for answer in answers)
     for secret in ("correct horse", "pass7!x", TOKEN):
-        assert secret not in told
+        assert secret not in text
     assert platform.committed("pypiserver-credentials") <= {".htpasswd.lock"}
 
 

@@ -197,18 +197,18 @@ def test_the_settings_reach_the_functions_and_their_containers(api: LoopbackModa
 
 
 @pytest.mark.parametrize(
-    ("variable", "value", "told"),
+    ("variable", "value", "message"),
     [
         ("PYPI_DEPLOY_MAX_CONTAINER", "3", "PYPI_DEPLOY_MAX_CONTAINER is not a setting of this deployment"),
         ("PYPI_DEPLOY_MAX_CONTAINERS", "many", "PYPI_DEPLOY_MAX_CONTAINERS must be a number, not 'many'"),
     ],
 )
 def test_a_mistaken_setting_is_refused(
-    api: LoopbackModal, deploy: Deploy, variable: str, value: str, told: str
+    api: LoopbackModal, deploy: Deploy, variable: str, value: str, message: str
 ) -> None:
     done = deploy({variable: value})
     assert done.returncode != 0
-    assert told in " ".join((done.stdout + done.stderr).replace("│", " ").split())
+    assert message in " ".join((done.stdout + done.stderr).replace("│", " ").split())
     assert not api.asked("AppCreate")
 
 

@@ -85,13 +85,13 @@ def test_the_workflow_tests_deploys_and_asks_the_index(
 ) -> None:
     api.workspace.url = index.url
     done = _act(checkout, server_url)
-    told = done.stdout + done.stderr
-    assert done.returncode == 0, told
-    assert told.index("THE TESTS RAN WITHOUT SECRETS") < told.index("Run Main Deploy")
-    assert f"ok: {index.url}health answered as revision " in told
-    assert f"ok: {index.url}simple/ answered 401" in told
+    log = done.stdout + done.stderr
+    assert done.returncode == 0, log
+    assert log.index("THE TESTS RAN WITHOUT SECRETS") < log.index("Run Main Deploy")
+    assert f"ok: {index.url}health answered as revision " in log
+    assert f"ok: {index.url}simple/ answered 401" in log
     assert [each.name for each in api.asked("AppPublish")] == ["pypiserver"]
-    assert "as-made-up" not in told
+    assert "as-made-up" not in log
     assert not any(index.root.glob("pypi_publish*"))  # it does not know which index
 
 
@@ -127,11 +127,11 @@ def test_the_workflow_publishes_the_client_with_no_secret(
         given |= {"PIP_NO_INDEX": "1", "UV_NO_INDEX": "1", **issuer.runner_variables}
         options = [option for name, value in given.items() for option in ("--env", f"{name}={value}")]
         done = _act(checkout, server_url, "--var", f"PYPI_PUBLISH_INDEX_URL={index.url}", *options)
-        told = done.stdout + done.stderr
-        assert done.returncode == 0, told
-        shown = re.sub(r"::add-mask::.*", "", told)
+        log = done.stdout + done.stderr
+        assert done.returncode == 0, log
+        shown = re.sub(r"::add-mask::.*", "", log)
         assert not [secret for secret in secrets_of(index, issuer) if secret in shown]
-    assert told.index("ok: ") < told.index("Run Main Publish the client")
+    assert log.index("ok: ") < log.index("Run Main Publish the client")
     (wheel,) = set(index.root.glob("pypi_publish-*.whl")) - {earlier}
     with zipfile.ZipFile(wheel) as archive:
         made = json.loads(archive.read("publisher/release.json"))
@@ -143,10 +143,10 @@ def test_a_deployed_index_that_does_not_work_is_reported_with_the_way_back(
 ) -> None:
     api.workspace.url = index.url + "simple"  # answers, and is no index
     done = _act(checkout, server_url)
-    told = done.stdout + done.stderr
+    log = done.stdout + done.stderr
     assert done.returncode != 0
-    assert "WRONG" in told
-    assert "modal app rollback pypiserver" in told
+    assert "WRONG" in log
+    assert "modal app rollback pypiserver" in log
 
 
 @pytest.mark.parametrize(

@@ -189,10 +189,10 @@ def test_flags_may_stand_before_the_command(tmp_path: Path) -> None:
 
 
 def test_the_help_names_every_command() -> None:
-    told = pypi_publish("--help").stdout
+    help_text = pypi_publish("--help").stdout
     for command in ("publish", "login", "serve", "demo", "yank"):
-        assert f"  {command}" in told
-    assert pypi_publish("-h").stdout == told
+        assert f"  {command}" in help_text
+    assert pypi_publish("-h").stdout == help_text
     assert pypi_publish("publish", "--help").stdout.startswith("Usage: pypi-publish publish [OPTIONS] [SRC]...")
 
 

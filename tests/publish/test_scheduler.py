@@ -49,8 +49,8 @@ def _parts(form: UploadForm) -> list[tuple[str, bytes]]:
 def test_the_form_holds_the_metadata_the_file_and_behind_it_the_digest(tmp_path: Path) -> None:
     more = "Keywords: a,b\nProject-URL: Source, https://acme.example/\nProject-URL: Docs, https://acme.example/d\n"
     path = make_wheel(tmp_path, metadata_bytes=metadata("acme_widgets", "1.0", more, description="Hello ✓\n"))
-    told: list[int] = []
-    form = UploadForm(read_distribution(path), told.append)
+    sizes: list[int] = []
+    form = UploadForm(read_distribution(path), sizes.append)
     parts = _parts(form)
     names = [name for name, _ in parts]
     assert names[:2] == [":action", "protocol_version"]
@@ -64,7 +64,7 @@ def test_the_form_holds_the_metadata_the_file_and_behind_it_the_digest(tmp_path:
         b"Docs, https://acme.example/d",
     ]
     assert "Hello ✓" in fields["description"].decode()
-    assert told[-1] == path.stat().st_size
+    assert sizes[-1] == path.stat().st_size
 
 
 def test_the_form_of_an_sdist_has_only_fields_of_its_metadata_version(tmp_path: Path) -> None:
@@ -222,13 +222,13 @@ def test_ctrl_c_ends_the_run_and_lists_published_files(slow: ThreadingHTTPServer
     with subprocess.Popen(command, env={**os.environ, **settings}, stderr=subprocess.PIPE, text=True) as process:
         assert handler.begun.wait(20)
         process.send_signal(signal.SIGINT)
-        _, told = process.communicate(timeout=20)
+        _, output = process.communicate(timeout=20)
     assert process.returncode == 130
-    assert f"Uploaded before that: {wheel.name}" in told
-    assert f"to upload the rest: {sdist.name}." in told
-    assert "retrying" not in told
-    assert (f"{sdist.name} may be stored" in " ".join(told.split())) is (size == 0)
-    assert "Traceback" not in told
+    assert f"Uploaded before that: {wheel.name}" in output
+    assert f"to upload the rest: {sdist.name}." in output
+    assert "retrying" not in output
+    assert (f"{sdist.name} may be stored" in " ".join(output.split())) is (size == 0)
+    assert "Traceback" not in output
 
 
 def test_ctrl_c_ends_a_build_and_its_processes(index: RunningIndex, tmp_path: Path) -> None:
@@ -239,9 +239,9 @@ def test_ctrl_c_ends_a_build_and_its_processes(index: RunningIndex, tmp_path: Pa
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert eventually(lambda: begun.exists() and bool(begun.read_text()))
         process.send_signal(signal.SIGINT)
-        _, told = process.communicate(timeout=20)
+        _, output = process.communicate(timeout=20)
     assert process.returncode == 130
-    assert "Interrupted while building: nothing was published." in told
+    assert "Interrupted while building: nothing was published." in output
     assert eventually(lambda: not is_running(int(begun.read_text())))
     assert not list(index.root.glob("acme_widgets*"))
 
@@ -351,5 +351,5 @@ def _imported(*arguments: str, said: str = "") -> set[str]:
 
 def test_an_interruption_after_the_last_file_leaves_nothing_to_finish(tmp_path: Path) -> None:
     upload = Upload(read_distribution(make_wheel(tmp_path)))
-    told = _describe_progress([upload], {upload.distribution.filename: State.UPLOADED})
-    assert told == f"All files were uploaded before that: {upload.distribution.filename}."
+    output = _describe_progress([upload], {upload.distribution.filename: State.UPLOADED})
+    assert output == f"All files were uploaded before that: {upload.distribution.filename}."

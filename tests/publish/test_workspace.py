@@ -241,7 +241,8 @@ def test_a_run_over_20_projects_that_is_killed_in_the_middle_is_finished_by_the_
     for number in range(20):  # large enough to be on their way for a moment
         (root / f"packages/p{number:02}/src/many_p{number:02}/data").write_bytes(os.urandom(500_000))
     commit(root, "2024-05-06T07:08:09Z")
-    with subprocess.Popen([sys.executable, "-m", "publisher.cli.main", "-q", str(root)]) as process:
+    temporary = {**os.environ, "TMPDIR": str(tmp_path)}  # a killed run can't remove its folders
+    with subprocess.Popen([sys.executable, "-m", "publisher.cli.main", "-q", str(root)], env=temporary) as process:
         assert eventually(lambda: len(list(own_index.root.glob("*.whl"))) >= 5, step=0.001, patience=120)
         process.send_signal(signal.SIGKILL)
     there = {path.name for path in own_index.root.glob("many_*")}

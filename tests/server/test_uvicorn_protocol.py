@@ -49,9 +49,9 @@ def test_another_uvicorn_serves_without_our_protocol(
         assert client.filenames("other") == ["other-1.0-py3-none-any.whl"]
         assert client.get(f"packages/{wheel.name}").content == wheel.read_bytes()
         assert client.upload(make_wheel(tmp_path, "other", members={"more": b""})).status_code == 409
-    told = [record.message for record in caplog.records if "without our protocol" in record.message]
-    assert len(told) == 1
-    assert "HttpToolsProtocol.on_body" in told[0]
+    warnings = [record.message for record in caplog.records if "without our protocol" in record.message]
+    assert len(warnings) == 1
+    assert "HttpToolsProtocol.on_body" in warnings[0]
 
 
 def test_a_python_without_an_end_of_threads_still_ends_the_server(
@@ -72,10 +72,10 @@ def test_this_python_has_an_end_of_threads() -> None:
 def test_a_refusal_tells_its_reason_in_the_first_line(tmp_path: Path) -> None:
     with serving(tmp_path) as (address, _):
         client = Client(f"http://{address[0]}:{address[1]}/", ("ada", "correct horse"))
-        assert client.upload(make_wheel(tmp_path, "told")).status_code == 200
-        refused = client.upload(make_wheel(tmp_path, "told", members={"more": b""}))
+        assert client.upload(make_wheel(tmp_path, "explained")).status_code == 200
+        refused = client.upload(make_wheel(tmp_path, "explained", members={"more": b""}))
     assert refused.status_code == 409
-    assert refused.reason.startswith("Conflict: File already exists: told-1.0")
+    assert refused.reason.startswith("Conflict: File already exists: explained-1.0")
     assert refused.text.startswith("File already exists")
     assert refused.headers["Content-Length"] == str(len(refused.content))
 

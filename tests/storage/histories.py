@@ -137,7 +137,7 @@ async def run_history(
     chance = random.Random(seed)
     world = world or (Volumes(place) if volume else Folders(place))
     place.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - once
-    told = Answers()
+    answers = Answers()
     servers = [world.server() for _ in range(writers)]
     all_servers = list(servers)
     for server in servers:
@@ -156,7 +156,7 @@ async def run_history(
             servers[at] = world.server()
             all_servers.append(servers[at])
             await servers[at].catalog.start()
-        work = _operation(servers[at], chance, told, place / f"upload-{number}")
+        work = _operation(servers[at], chance, answers, place / f"upload-{number}")
         running.append((servers[at], asyncio.create_task(work)))
         if chance.random() < 0.6:
             await asyncio.wait([task for _, task in running])
@@ -167,10 +167,10 @@ async def run_history(
     last = world.server()
     all_servers.append(last)
     await last.catalog.start()
-    await _check(last, told)
+    await _check(last, answers)
     for server in all_servers:
         await server.stop()
-    return told.faults
+    return answers.faults
 
 
 async def _settled(server: Server) -> None:
@@ -180,22 +180,22 @@ async def _settled(server: Server) -> None:
             await asyncio.wait([task], timeout=5)
 
 
-def _operation(server: Server, chance: random.Random, told: Answers, temporary: Path) -> Any:
+def _operation(server: Server, chance: random.Random, answers: Answers, temporary: Path) -> Any:
     name, version = chance.choice(NAMES), f"1.{chance.randrange(3)}"
     kind = chance.randrange(10)
     if kind < 5:
         data = chance.randbytes(1) if chance.random() < 0.5 else b"same"
-        return _upload(server, told, (name, version), data, temporary)
+        return _upload(server, answers, (name, version), data, temporary)
     if kind == 5:
-        return _delete(server, told, name, version)
+        return _delete(server, answers, name, version)
     if kind in {6, 7}:
-        return _yank(server, told, name, version, yank=kind == 6)
+        return _yank(server, answers, name, version, yank=kind == 6)
     if kind == 8:
-        return _register(server, told, f"user{chance.randrange(100)}")
-    return _look(server, told, name)
+        return _register(server, answers, f"user{chance.randrange(100)}")
+    return _look(server, answers, name)
 
 
-async def _upload(server: Server, told: Answers, release: tuple[str, str], data: bytes, temporary: Path) -> None:
+async def _upload(server: Server, answers: Answers, release: tuple[str, str], data: bytes, temporary: Path) -> None:
     name = release[0]
     filename = f"{name}-{release[1]}-py3-none-any.whl"
     digest = hashlib.sha256(data).hexdigest()
@@ -203,52 +203,52 @@ async def _upload(server: Server, told: Answers, release: tuple[str, str], data:
     with suppress(StorageError, StoreError):
         await server.changes.require_available()
         await server.changes.upload(temporary, filename, FileMetadata(len(data), 0, digest, "", uploader="ada"))
-        told.stored[filename].add(digest)
-        told.published.add(name)
+        answers.stored[filename].add(digest)
+        answers.published.add(name)
 
 
-async def _delete(server: Server, told: Answers, name: str, version: str) -> None:
-    told.touched.add((name, version))
+async def _delete(server: Server, answers: Answers, name: str, version: str) -> None:
+    answers.touched.add((name, version))
     with suppress(StorageError, StoreError):
         await server.changes.delete(name, version, None, "ada")
-        told.deleted.add((name, version))
+        answers.deleted.add((name, version))
 
 
-async def _yank(server: Server, told: Answers, name: str, version: str, *, yank: bool) -> None:
+async def _yank(server: Server, answers: Answers, name: str, version: str, *, yank: bool) -> None:
     release = name, version
-    told.running[release] += 1
-    told.begun[release] += 1
-    alone, begun = told.running[release] == 1, told.begun[release]
-    told.yanked[release] = None  # not known until the answer, nor after two at a time or a failure
+    answers.running[release] += 1
+    answers.begun[release] += 1
+    alone, begun = answers.running[release] == 1, answers.begun[release]
+    answers.yanked[release] = None  # not known until the answer, nor after two at a time or a failure
     with suppress(StorageError, StoreError):
         if yank:
             await server.changes.yank(name, version, "broken", "ada")
         else:
             await server.changes.unyank(name, version)
-        if alone and told.begun[release] == begun:
-            told.yanked[release] = yank
-    told.running[release] -= 1
+        if alone and answers.begun[release] == begun:
+            answers.yanked[release] = yank
+    answers.running[release] -= 1
 
 
-async def _register(server: Server, told: Answers, username: str) -> None:
+async def _register(server: Server, answers: Answers, username: str) -> None:
     with suppress(StorageError):
         async with server.credentials.lease("accounts") as lease, server.credentials.writing(lease) as files:
             server.users.set_password(files, username, "correct horse")
-        told.accounts.add(username)
+        answers.accounts.add(username)
 
 
-async def _look(server: Server, told: Answers, name: str) -> None:
+async def _look(server: Server, answers: Answers, name: str) -> None:
     """Ask as a client would: a published name never belongs to another index, and page and bytes agree."""
-    published = name in told.published
+    published = name in answers.published
     with suppress(StorageError):
         project = await server.catalog.find(name)
         if project is None and published and not await server.catalog.is_owned(name):
-            told.faults.append(f"{name} was passed on")
+            answers.faults.append(f"{name} was passed on")
         if project is not None:
-            await _compare(server, told, name)
+            await _compare(server, answers, name)
 
 
-async def _compare(server: Server, told: Answers, name: str) -> None:
+async def _compare(server: Server, answers: Answers, name: str) -> None:
     project = server.catalog.project(name)
     files = await server.catalog.files(project) if project is not None else {}
     for filename, file in files.items():
@@ -256,42 +256,42 @@ async def _compare(server: Server, told: Answers, name: str) -> None:
             with suppress(LookupError):
                 found = hashlib.sha256(storage.read(server.key_of(file))).hexdigest()
                 if found != file.metadata.sha256:
-                    told.faults.append(f"{filename}: the page has another digest than the bytes")
+                    answers.faults.append(f"{filename}: the page has another digest than the bytes")
 
 
-async def _check(server: Server, told: Answers) -> None:
+async def _check(server: Server, answers: Answers) -> None:
     """Compare what a server that starts now has with the answers to clients; it can answer, for all is quiet."""
     try:
-        await _compare_all(server, told)
+        await _compare_all(server, answers)
     except StorageError as error:
-        told.faults.append(f"no answer when all is quiet: {server.catalog.unavailable_reason or error.message}")
+        answers.faults.append(f"no answer when all is quiet: {server.catalog.unavailable_reason or error.message}")
 
 
-async def _compare_all(server: Server, told: Answers) -> None:
-    for filename, digests in told.stored.items():
+async def _compare_all(server: Server, answers: Answers) -> None:
+    for filename, digests in answers.stored.items():
         name, version = filename.split("-")[:2]
         if len(digests) > 1:
-            told.faults.append(f"{filename} was acknowledged with {len(digests)} contents")
+            answers.faults.append(f"{filename} was acknowledged with {len(digests)} contents")
         project = await server.catalog.find(name)
         files = await server.catalog.files(project) if project is not None else {}
         release = name, version
-        if release in told.deleted and filename in files:
-            told.faults.append(f"{filename} is back after it was deleted")
-        if release not in told.touched:
+        if release in answers.deleted and filename in files:
+            answers.faults.append(f"{filename} is back after it was deleted")
+        if release not in answers.touched:
             if filename not in files:
-                told.faults.append(f"{filename} was acknowledged and is lost")
+                answers.faults.append(f"{filename} was acknowledged and is lost")
             elif files[filename].metadata.sha256 not in digests:
-                told.faults.append(f"{filename} has other bytes than were acknowledged")
-            elif told.yanked.get(release) is not None and (files[filename].yanked is not None) != told.yanked[release]:
-                told.faults.append(f"{filename}: a yank or its undoing is lost")
-    for name in told.published:
-        await _compare(server, told, name)
+                answers.faults.append(f"{filename} has other bytes than were acknowledged")
+            elif answers.yanked.get(release) not in {None, files[filename].yanked is not None}:
+                answers.faults.append(f"{filename}: a yank or its undoing is lost")
+    for name in answers.published:
+        await _compare(server, answers, name)
         if not await server.catalog.is_owned(name):
-            told.faults.append(f"{name} is not owned")
+            answers.faults.append(f"{name} is not owned")
     await server.credentials.refresh()
     async with server.credentials.reading() as kept:
-        lost = told.accounts - set(server.users.names(kept))
-    told.faults += [f"the account {username} is lost" for username in lost]
+        lost = answers.accounts - set(server.users.names(kept))
+    answers.faults += [f"the account {username} is lost" for username in lost]
 
 
 async def with_cheap_passwords(work: Awaitable[list[str]]) -> list[str]:

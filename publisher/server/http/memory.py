@@ -1,4 +1,4 @@
-"""Values that are kept in memory up to a number of bytes."""
+"""A memory of values, limited in bytes."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
@@ -9,7 +9,7 @@ _Value = TypeVar("_Value")
 
 
 class Memory(Generic[_Key, _Value]):
-    """The values that were used last, within a number of bytes; a single one may be larger."""
+    """The most recently used values, up to a number of bytes; a single one may be larger."""
 
     def __init__(self, limit: int, size_of: Callable[[_Value], int]) -> None:
         self._limit = limit
@@ -18,14 +18,14 @@ class Memory(Generic[_Key, _Value]):
         self._size = 0
 
     def get(self, key: _Key) -> _Value | None:
-        """Return a value, which is the one that was used last then."""
+        """Return a value, and count it as used now."""
         value = self._kept.get(key)
         if value is not None:
             self._kept.move_to_end(key)
         return value
 
     def keep(self, key: _Key, value: _Value) -> None:
-        """Keep a value in place of the one before, and drop those that were used longest ago."""
+        """Keep a value, and drop those that were used longest ago when there are too many bytes."""
         old = self._kept.pop(key, None)
         self._kept[key] = value
         self._size += self._size_of(value) - (self._size_of(old) if old is not None else 0)

@@ -242,7 +242,7 @@ class Catalog:
         return await self.owned.was_published(name, self._contents)
 
     async def confirm_loss(self) -> Confirmation | None:
-        """Accept the folder as it is, where packages are lost; None without a list of owned names."""
+        """Accept a loss of packages, if there is one; return None without a list of owned names."""
         return await self.owned.confirm_loss(self._contents.projects)
 
     async def require_identity(self) -> None:

@@ -116,7 +116,7 @@ class PackageCatalog(Protocol):
         """Tell whether a name has, or ever had, files on this index."""
 
     async def confirm_loss(self) -> Confirmation | None:
-        """Accept the packages as they are, where any are lost; None where there is no list of owned names."""
+        """Accept a loss of packages, if there is one; return None without a list of owned names."""
 
     async def read_failure(self) -> str | None:
         """Return why the packages can't be served, None when they can."""

@@ -187,9 +187,9 @@ class OwnedNames:
 
     async def confirm_loss(self, listed: Collection[str]) -> Confirmation | None:
         """
-        Make both storages agree on a new identifier and on every name that either of them has, unless they agree.
+        Accept a loss: make both storages agree on a new identifier and on all their names, unless they agree already.
 
-        A server that still runs on the lost disk has another index from then on. None without a list beside accounts.
+        A server that still runs on the lost disk has another index from then on. Returns None without a list.
         """
         if self._state is None:
             return None

@@ -201,7 +201,7 @@ def digest_of(content: bytes | Path, algorithm: str, checkpoint: Checkpoint = no
 
 def digest_file(path: Path, algorithm: str, checkpoint: Checkpoint = no_checkpoint) -> str:
     """Return a file's digest in hexadecimal, for one that was asked for after the file had come."""
-    found, buffer = _new_hash(algorithm), memoryview(bytearray(BLOCK))  # one: new memory costs as much as hashing
+    found, buffer = _new_hash(algorithm), memoryview(bytearray(BLOCK))
     with path.open("rb", buffering=0) as file:
         while count := file.readinto(buffer):
             checkpoint()

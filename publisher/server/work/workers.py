@@ -15,7 +15,7 @@ _NICE = 10
 
 
 class Workers:
-    """A bounded pool of threads; those that ``give_way`` compute for long, and only when nothing else wants to."""
+    """A bounded pool of threads; with ``give_way``, they have a low priority, because they compute for long."""
 
     def __init__(self, threads: int | None = None, name: str = "store", *, give_way: bool = False) -> None:
         threads = threads or min(8, (os.cpu_count() or 1) + 4)
@@ -31,7 +31,7 @@ class Workers:
 
 
 def _lower_priority() -> None:
-    """Have this thread never take a core from the event loop, where the system has priorities of threads."""
+    """Lower the priority of this thread below that of the event loop; only Linux has priorities of threads."""
     if sys.platform == "linux":
         with suppress(OSError):  # a sandbox may forbid it
             os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))

@@ -30,7 +30,7 @@ from tests.helpers.tool import Result, pypi_publish
 ROOT = Path(__file__).parents[3]
 LATIN = "p:ä ß latin"  # the keyring command prints it, pip and twine send it
 
-_Told = dict[str, Any]
+_Json = dict[str, Any]
 
 
 @pytest.fixture(autouse=True)
@@ -46,17 +46,17 @@ def _doctor(*options: str, cwd: Path | None = None, env: dict[str, str] | None =
     return pypi_publish("doctor", "--json", *options, cwd=cwd or Path.home(), env=env)
 
 
-def _expect(result: Result, code: int, check: str, verdict: DiagnosisLevel, *words: str) -> _Told:
+def _expect(result: Result, code: int, check: str, verdict: DiagnosisLevel, *words: str) -> _Json:
     """Expect a finding with these words in what it says or in its remedy, and return it."""
     assert result.code == code, result.stderr
-    found: list[_Told] = [finding for finding in result.json["findings"] if finding["check"] == check]
-    told = [
+    found: list[_Json] = [finding for finding in result.json["findings"] if finding["check"] == check]
+    findings = [
         one for one in found if one["verdict"] == verdict and all(w in f"{one['what']} {one['remedy']}" for w in words)
     ]
-    assert told, (words, result.stderr)
-    assert verdict in {DiagnosisLevel.OK, DiagnosisLevel.NOTE} or told[0]["remedy"], "a trouble without a remedy"
+    assert findings, (words, result.stderr)
+    assert verdict in {DiagnosisLevel.OK, DiagnosisLevel.NOTE} or findings[0]["remedy"], "a trouble without a remedy"
     assert all(one["what"] in " ".join(result.stderr.split()) for one in found)
-    return told[0]
+    return findings[0]
 
 
 def _index_alone(url: str, **limits: Any) -> dict[str, str]:
@@ -327,7 +327,7 @@ def test_netrc_is_broken(logged_in: RunningIndex) -> None:
 def test_rights_that_are_missing(keyring_file: Path, rights: list[str], verdict: DiagnosisLevel, words: str) -> None:
     account = {"username": USER, "rights": rights, "index": "pypi-publish", "version": "9.9"}
 
-    pages: dict[str, _Told] = {"/whoami": account, "/simple/": {"projects": []}}
+    pages: dict[str, _Json] = {"/whoami": account, "/simple/": {"projects": []}}
 
     def answer(request: Request) -> Answer:
         if "Authorization" not in request.headers:

@@ -390,7 +390,7 @@ def test_a_tool_that_does_not_start(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize(
-    ("said", "told"),
+    ("output", "shown"),
     [
         ("error: 401 for https://ada:p%40ss@acme.example/simple/", "401 for https://ada:****@acme.example/simple/"),
         ("ERROR: https://:token@acme.example/ is down\nWARNING: a new release", "https://:****@acme.example/ is down"),
@@ -398,8 +398,8 @@ def test_a_tool_that_does_not_start(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         ("", "no output"),
     ],
 )
-def test_output_of_programs_is_shown_without_passwords(said: str, told: str) -> None:
-    assert Outcome(1, "", said).last_line == told
+def test_output_of_programs_is_shown_without_passwords(output: str, shown: str) -> None:
+    assert Outcome(1, "", output).last_line == shown
 
 
 def test_no_tool_knows_the_index(own_index: RunningIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,10 +42,9 @@ def test_pip_installs(person: Person) -> None:
     done = person.run(*PIP, "install", "--no-deps", "--target", "there", "acme-widgets")
     assert done.code == 0, done.everything
     assert (person.machine.folder / "there" / "acme_widgets").is_dir()
-    told = person.run(*PIP, "config", "debug").stdout
-    assert (
-        f"global.index-url: {person.environment['PYPI_PUBLISH_INDEX_URL']}simple/".replace("://", f"://{USER}@") in told
-    )
+    output = person.run(*PIP, "config", "debug").stdout
+    url = f"{person.environment['PYPI_PUBLISH_INDEX_URL']}simple/".replace("://", f"://{USER}@")
+    assert f"global.index-url: {url}" in output
     assert not person.secrets()
     person.config("pip", "--remove")
     assert "index-url" not in person.run(*PIP, "config", "list").stdout
@@ -131,19 +130,22 @@ def test_variables_for_a_job(person: Person) -> None:
     script = f'set -eu\n{lines}\nexec "$@"'
     given = {"PYPI_PUBLISH_USERNAME": USER, "PYPI_PUBLISH_PASSWORD": PASSWORD}
     done = person.run("/bin/sh", "-c", script, "sh", "/usr/bin/env", **given)
-    told = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
+    values = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
     assert (
-        told["POETRY_HTTP_BASIC_ACME_PASSWORD"] == told["UV_INDEX_ACME_PASSWORD"] == told["TWINE_PASSWORD"] == PASSWORD
+        values["POETRY_HTTP_BASIC_ACME_PASSWORD"]
+        == values["UV_INDEX_ACME_PASSWORD"]
+        == values["TWINE_PASSWORD"]
+        == PASSWORD
     )
-    assert told["PIP_INDEX_URL"] == f"{person.environment['PYPI_PUBLISH_INDEX_URL']}simple/"
+    assert values["PIP_INDEX_URL"] == f"{person.environment['PYPI_PUBLISH_INDEX_URL']}simple/"
 
 
 def test_all_tools_at_once(person: Person) -> None:
     path = os.pathsep.join([str(BIN), str(CLIENTS), "/usr/bin", "/bin"])
     somebody = Person(person.machine, {**person.environment, "PATH": path})
-    told = somebody.config("--all", "--write").stderr
-    assert "pip is not changed" in told
-    assert "does not pass public packages on, so pip would no longer install any" in told
+    output = somebody.config("--all", "--write").stderr
+    assert "pip is not changed" in output
+    assert "does not pass public packages on, so pip would no longer install any" in output
     written = {".config/uv/uv.toml", ".pypirc"}
     assert not (person.machine.home / ".config/pip").exists()
     assert all((person.machine.home / name).exists() for name in written)

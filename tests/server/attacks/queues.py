@@ -26,7 +26,7 @@ def unfinished_calls(it: Attacked) -> None:
 
 
 def many_calls(it: Attacked) -> None:
-    """Searches, each of which looks at every name."""
+    """Many searches at once; each looks at every name."""
     body = b"<methodCall><methodName>search</methodName><params><param><value><string>quiet</string></value></param>"
     body += b"</params></methodCall>"
     head = b"POST /RPC2 HTTP/1.1\r\nHost: x\r\nContent-Type: text/xml\r\nContent-Length: %d\r\n" % len(body)

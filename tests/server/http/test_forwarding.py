@@ -106,10 +106,10 @@ def test_an_untrusted_proxy_is_logged_once(caplog: pytest.LogCaptureFixture) -> 
     with caplog.at_level(logging.WARNING):
         for _ in range(3):
             forwarding.apply({"client": ("10.0.0.1", 1), "headers": [(b"x-forwarded-proto", b"https")]})
-    told = [record.message for record in caplog.records]
-    assert len(told) == 1
-    assert told[0].startswith("ignoring headers from 10.0.0.1: x-forwarded-proto;")
-    assert told[0].endswith("--trusted-proxy 10.0.0.1")
+    messages = [record.message for record in caplog.records]
+    assert len(messages) == 1
+    assert messages[0].startswith("ignoring headers from 10.0.0.1: x-forwarded-proto;")
+    assert messages[0].endswith("--trusted-proxy 10.0.0.1")
 
 
 @pytest.mark.parametrize(

@@ -57,8 +57,8 @@ def test_log_records_of_the_program_go_the_same_way(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(writer, "write", lines.append)
     monkeypatch.setattr(logging.getLogger(), "handlers", [])
     with logging_through(writer):
-        logging.getLogger("publisher.test").warning("told %s", "once")
-    assert lines == ["told once"]
+        logging.getLogger("publisher.test").warning("logged %s", "once")
+    assert lines == ["logged once"]
     assert not logging.getLogger().handlers
 
 

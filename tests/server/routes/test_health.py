@@ -62,9 +62,9 @@ def test_the_revision_is_that_of_the_deployment(own: OwnIndex) -> None:
 def test_accounts_that_can_not_be_read_are_reported(own: OwnIndex) -> None:
     index, client = own.start()
     index.htpasswd.unlink()
-    told = client.get("health")
-    assert told.status_code == 503
-    assert (told.json()["accounts"], told.json()["reading"]) == ("unavailable", "ok")
+    answer = client.get("health")
+    assert answer.status_code == 503
+    assert (answer.json()["accounts"], answer.json()["reading"]) == ("unavailable", "ok")
     line = "the index is not healthy: the accounts can't be read"
     assert eventually(lambda: line in index.log.read_text())
 
@@ -75,11 +75,11 @@ def test_reasons_are_for_those_who_have_an_account(own: OwnIndex) -> None:
     anonymous, stranger = Client(client.url, None), Client(client.url, ("ada", "wrong"))
     assert eventually(lambda: anonymous.get("health").status_code == 503)
     for asking in (anonymous, stranger):
-        told = asking.get("health")
-        found = told.json()
+        answer = asking.get("health")
+        found = answer.json()
         assert (found["status"], found["reading"], found["uploading"]) == ("unavailable",) * 3
         assert "reason" not in found
-        assert str(index.root) not in told.text
+        assert str(index.root) not in answer.text
         assert found["upstream"] == [{"status": "ok"}]
         assert asking.get("health", {"Accept": "text/plain"}).text == "unavailable"
     found = client.get("health").json()

@@ -33,8 +33,8 @@ def test_everything_that_upstream_says_is_passed_on(fake: FakeUpstream, tmp_path
             assert found["meta"] == {"api-version": "1.7", "_last-serial": 5}
             assert found["project-status"] == {"status": "archived"}
             assert "alternate-locations" not in found
-            told = fake.entry(file)
-            assert found["files"] == [{**told, "url": "/-/public/" + file.path.removeprefix("/packages/")}]
+            entry = fake.entry(file)
+            assert found["files"] == [{**entry, "url": "/-/public/" + file.path.removeprefix("/packages/")}]
             html = (await upstream.page("foo", "/pypi", as_json=False)).rendered.body.decode()
             assert 'data-yanked="broken"' in html
             assert f'href="/pypi/-/public/{file.path.removeprefix("/packages/")}#sha256={file.sha256}"' in html

@@ -15,12 +15,6 @@ from publisher.server.settings import ServerSettings
 from publisher.server.store.interface import PackageCatalog
 from publisher.server.work.turns import FairTurns
 
-MOST_ELEMENTS = 100
-"""Elements that a call may have; pip's has fourteen."""
-
-MOST_FOUND = 100
-"""Projects in an answer."""
-
 
 class NameSearch:
     """Answers ``POST /RPC2``."""
@@ -28,14 +22,14 @@ class NameSearch:
     def __init__(self, settings: ServerSettings, catalog: PackageCatalog, authorization: Authorization) -> None:
         self._catalog = catalog
         self._authorization = authorization
-        limits = settings.limits
+        self._limits = limits = settings.limits
         self._turns = FairTurns(
             "searches", running=1, waiting=limits.waiting_legacy_requests, patience=limits.legacy_patience
         )
 
     async def answer(self, request: Request, _rest: str = "") -> Response:
         """Return name and newest version of the projects whose names contain a text, at most a hundred."""
-        text = read_search(await request.body())
+        text = read_search(await request.body(), self._limits.search_elements)
         await self._catalog.refresh()
         scope = await self._authorization.read_scope(request)
         async with self._turns.turn(request.username or place_of(request.client)):
@@ -43,7 +37,7 @@ class NameSearch:
         return Response(200, body, [(b"content-type", b"text/xml"), (b"cache-control", b"no-store")])
 
     def _found(self, text: str, scope: ReadScope) -> bytes:
-        found = list(islice(self._entries(normalize(text), scope), MOST_FOUND))
+        found = list(islice(self._entries(normalize(text), scope), self._limits.search_results))
         return xmlrpc.client.dumps((found,), methodresponse=True).encode()
 
     def _entries(self, wanted: str, scope: ReadScope) -> Iterator[dict[str, Any]]:
@@ -56,14 +50,15 @@ class NameSearch:
                     yield {"name": name, "version": version, "summary": version, "_pypi_ordering": 0}
 
 
-def read_search(body: bytes) -> str:
+def read_search(body: bytes, most_elements: int) -> str:
     """
     Return the text that a call of the method ``search`` looks for: the first string in it.
 
-    Raises HttpError 400 for anything else, before it costs anything: for entities, and for more than a few elements.
+    Raises HttpError 400 for any other call, at the first declaration of a document type or the first element too many.
     """
-    reader = _CallReader()
+    reader = _CallReader(most_elements)
     parser = expat.ParserCreate()
+    parser.buffer_text = True
     parser.StartDoctypeDeclHandler = reader.refuse
     parser.StartElementHandler = reader.start
     parser.EndElementHandler = reader.end
@@ -81,7 +76,8 @@ def read_search(body: bytes) -> str:
 class _CallReader:
     """Keeps the text of the first element of each kind."""
 
-    def __init__(self) -> None:
+    def __init__(self, most_elements: int) -> None:
+        self._most_elements = most_elements
         self.found: dict[str, str] = {}
         self._elements = 0
         self._reading = ""
@@ -91,7 +87,7 @@ class _CallReader:
 
     def start(self, name: str, _attributes: object) -> None:
         self._elements += 1
-        if self._elements > MOST_ELEMENTS:
+        if self._elements > self._most_elements:
             raise ValueError
         self._reading = "" if name in self.found else name
         self.found.setdefault(name, "")

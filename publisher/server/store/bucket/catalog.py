@@ -199,7 +199,7 @@ class BucketCatalog:
         return await self.owned.was_published(name)
 
     async def confirm_loss(self) -> Confirmation | None:
-        """Accept the bucket as it is, where packages are lost."""
+        """Accept a loss of packages, if there is one; return None without a list of owned names."""
         return await self.owned.confirm_loss()
 
     async def require_identity(self) -> None:

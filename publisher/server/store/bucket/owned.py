@@ -85,7 +85,7 @@ class BucketOwnedNames:
             await self._append(self._state, None, {name})
 
     async def confirm_loss(self) -> Confirmation | None:
-        """Accept the bucket as it is, where names are lost; None without a list of owned names."""
+        """Accept a loss of packages, if there is one; return None without a list of owned names."""
         if self._state is None:
             return None
         listed = await self._listed(self._state)
