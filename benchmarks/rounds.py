@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.helpers.projects import ABSENT_INDEX
+
 BIN = Path(sys.executable).parent
 WHEELS = BIN.parent / "wheels"
 FOREIGN = ("UV_", "PIP_", "TWINE_", "PYTHON")  # settings of this machine: without bytecode Python starts half as fast
@@ -35,7 +37,7 @@ class Rounds:
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)},
             "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
-            "UV_NO_INDEX": "1",
+            "UV_DEFAULT_INDEX": ABSENT_INDEX,
             "UV_FIND_LINKS": str(WHEELS),
             "UV_NO_CONFIG": "1",
             "PIP_NO_INDEX": "1",

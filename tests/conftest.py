@@ -10,6 +10,7 @@ import pytest
 
 from tests.helpers.index import RunningIndex, running_index
 from tests.helpers.object_store import ObjectStore, running_store
+from tests.helpers.projects import ABSENT_INDEX
 from tests.helpers.secret_search import (  # noqa: F401 - fixtures of every test
     _secrets_are_known,
     _secrets_stay_secret,
@@ -64,7 +65,7 @@ def _own_surroundings(monkeypatch: pytest.MonkeyPatch, _folders: Iterator[Path],
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "PIP_NO_INDEX": "1",
         "PIP_FIND_LINKS": str(WHEELS),
-        "UV_NO_INDEX": "1",
+        "UV_DEFAULT_INDEX": ABSENT_INDEX,
         "UV_FIND_LINKS": str(WHEELS),
         "UV_NO_CONFIG": "1",
         "UV_CACHE_DIR": str(uv_cache),

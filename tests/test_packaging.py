@@ -9,7 +9,7 @@ import pytest
 
 from publisher.building.builder import BuildOptions, build_project
 from publisher.project.distributions import Kind
-from tests.helpers.projects import commit, git
+from tests.helpers.projects import ABSENT_INDEX, commit, git
 from tests.helpers.released import copy_checkout
 
 ROOT = Path(__file__).parents[1]
@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[1]
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
     """Build this project as it is (slow: a real build)."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("UV_NO_INDEX", "1")
+        patch.setenv("UV_DEFAULT_INDEX", ABSENT_INDEX)
         patch.setenv("UV_FIND_LINKS", str(ROOT / ".venv/wheels"))
         options = BuildOptions("uv", frozenset({Kind.WHEEL}))
         return zipfile.ZipFile(build_project(ROOT, tmp_path_factory.mktemp("out"), options)[0])

@@ -35,7 +35,7 @@ esac
 UV = """\
 #!/bin/sh
 case " $* " in
-*" --require-hashes "*) export UV_NO_INDEX=1 UV_FIND_LINKS="{wheels}" UV_CACHE_DIR="{cache}" ;;
+*" --require-hashes "*) export UV_DEFAULT_INDEX=file:///absent UV_FIND_LINKS="{wheels}" UV_CACHE_DIR="{cache}" ;;
 esac
 exec "{uv}" "$@"
 """

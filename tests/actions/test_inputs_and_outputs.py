@@ -122,7 +122,6 @@ def test_build_requirements_on_the_index(tmp_path: Path, offered: str) -> None:
             "INPUT_PASSWORD": PASSWORD,
             "INPUT_REQUIRE_TAG": "false",
             "INPUT_BUILD_INDEX": offered,
-            "UV_NO_INDEX": "false",
             "UV_DEFAULT_INDEX": f"{index.url}simple/",
         }
         done = pypi_publish("action", "publish", env=env)

@@ -253,7 +253,7 @@ def test_a_requirement_that_only_pips_settings_have_is_reported_with_the_way_out
 
 
 def test_uv_is_chosen_where_both_or_none_know_an_index(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in ("UV_FIND_LINKS", "UV_NO_INDEX", "PIP_FIND_LINKS", "PIP_NO_INDEX"):
+    for name in ("UV_FIND_LINKS", "UV_DEFAULT_INDEX", "PIP_FIND_LINKS", "PIP_NO_INDEX"):
         monkeypatch.delenv(name)
     assert choose_installer([tmp_path]) == "uv"
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/")

@@ -147,7 +147,7 @@ def test_pip_uv_and_twine_find_the_user_and_the_password(logged_in: RunningIndex
     twine = [sys.executable, "-m", "twine", "upload", "--non-interactive", "--repository-url"]
     _expect(run([*twine, logged_in.url, str(make_wheel(tmp_path, "by_root"))]))
     _expect(run([*twine, f"{logged_in.url}legacy/", str(make_wheel(tmp_path, "by_legacy"))]))
-    reachable = {"PIP_NO_INDEX": "0", "PIP_FIND_LINKS": "", "UV_NO_INDEX": "0", "UV_FIND_LINKS": ""}
+    reachable = {"PIP_NO_INDEX": "0", "PIP_FIND_LINKS": "", "UV_DEFAULT_INDEX": "", "UV_FIND_LINKS": ""}
     pip = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-cache-dir", "--index-url"]
     for provider in ("import", "subprocess"):
         env = {**reachable, "PIP_KEYRING_PROVIDER": provider}

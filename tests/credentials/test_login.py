@@ -108,7 +108,7 @@ def test_pip_uv_and_twine_find_what_login_stored(index: RunningIndex, keyring_fi
     assert done.code == 0, done.everything
 
     with_user = index.url.replace("://", f"://{user}@") + "simple/"
-    reachable = {"PIP_NO_INDEX": "0", "PIP_FIND_LINKS": "", "UV_NO_INDEX": "0", "UV_FIND_LINKS": ""}
+    reachable = {"PIP_NO_INDEX": "0", "PIP_FIND_LINKS": "", "UV_DEFAULT_INDEX": "", "UV_FIND_LINKS": ""}
     pip = [sys.executable, "-m", "pip", "download", "--no-deps", "--dest", str(tmp_path / "pip"), "found-by-all"]
     env = {**reachable, "PIP_INDEX_URL": with_user, "PIP_KEYRING_PROVIDER": "import"}
     done = run(pip, env=env)

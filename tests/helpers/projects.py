@@ -4,6 +4,9 @@ import os
 import subprocess
 from pathlib import Path
 
+ABSENT_INDEX = "file:///no-index/"
+"""An index without packages, for UV_DEFAULT_INDEX: uv has no variable that means ``--no-index``."""
+
 _BACKENDS = {
     "hatchling": ('["hatchling"]', "hatchling.build"),
     "setuptools": ('["setuptools"]', "setuptools.build_meta"),

@@ -151,7 +151,7 @@ def test_login_ends_with_commands_that_were_tried(
 ) -> None:
     # slow (pip and uv start several times)
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:/usr/bin:/bin")
-    for name in ("PIP_NO_INDEX", "PIP_FIND_LINKS", "UV_NO_INDEX", "UV_FIND_LINKS", "UV_NO_CONFIG"):
+    for name in ("PIP_NO_INDEX", "PIP_FIND_LINKS", "UV_DEFAULT_INDEX", "UV_FIND_LINKS", "UV_NO_CONFIG"):
         monkeypatch.delenv(name)
     own = RunningIndex.start(tmp_path / "own")
     own.add_user(USER, "simple password")
@@ -180,7 +180,7 @@ def test_tools_that_find_no_password_get_a_command_that_asks(
     (tmp_path / "bin" / "uv").unlink()
     (tmp_path / "bin" / "uv").symlink_to(Path(sys.executable).parent / "uv")
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/bin")
-    for name in ("PIP_NO_INDEX", "PIP_FIND_LINKS", "UV_NO_INDEX", "UV_FIND_LINKS", "UV_NO_CONFIG"):
+    for name in ("PIP_NO_INDEX", "PIP_FIND_LINKS", "UV_DEFAULT_INDEX", "UV_FIND_LINKS", "UV_NO_CONFIG"):
         monkeypatch.delenv(name)
     own = RunningIndex.start(tmp_path / "own")
     own.add_user(USER, "simple password")

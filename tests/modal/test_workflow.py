@@ -19,7 +19,7 @@ from tests.conftest import WHEELS
 from tests.helpers.dists import make_wheel
 from tests.helpers.index import ADMIN_TOKEN, RunningIndex
 from tests.helpers.issuer import github_claims, running_issuer
-from tests.helpers.projects import commit, git
+from tests.helpers.projects import ABSENT_INDEX, commit, git
 from tests.helpers.tool import pypi_publish
 from tests.helpers.trusted import secrets_of, trusting_index
 from tests.modal.api import LoopbackModal
@@ -124,7 +124,7 @@ def test_the_workflow_publishes_the_client_with_no_secret(
         trusted = pypi_publish(*words, "--issuer", issuer.url, env=admin)
         assert trusted.code == 0, trusted.stderr
         given = {name: str(WHEELS) for name in ("PIP_FIND_LINKS", "UV_FIND_LINKS")}
-        given |= {"PIP_NO_INDEX": "1", "UV_NO_INDEX": "1", **issuer.runner_variables}
+        given |= {"PIP_NO_INDEX": "1", "UV_DEFAULT_INDEX": ABSENT_INDEX, **issuer.runner_variables}
         options = [option for name, value in given.items() for option in ("--env", f"{name}={value}")]
         done = _act(checkout, server_url, "--var", f"PYPI_PUBLISH_INDEX_URL={index.url}", *options)
         log = done.stdout + done.stderr

@@ -221,7 +221,7 @@ def _with(tool: str, url: str, wheel: Path, job: dict[str, str], folder: Path) -
     """Publish a wheel with a tool, and return what it printed."""
     if tool == "uv":
         command = [str(Path(sys.executable).parent / "uv"), "publish", "--trusted-publishing", "always"]
-        done = run([*command, "--publish-url", f"{url}legacy/", str(wheel)], env={**job, "UV_NO_INDEX": ""})
+        done = run([*command, "--publish-url", f"{url}legacy/", str(wheel)], env={**job, "UV_DEFAULT_INDEX": ""})
     elif tool == "pdm":
         (folder / "dist").mkdir()
         wheel.rename(folder / "dist" / wheel.name)

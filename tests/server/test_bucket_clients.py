@@ -29,7 +29,7 @@ def url(object_store: ObjectStore, tmp_path: Path) -> Iterator[str]:  # noqa: AR
 
 
 def _run(*command: str | Path) -> None:
-    environment = {**os.environ, "PIP_NO_INDEX": "0", "PIP_FIND_LINKS": "", "UV_NO_INDEX": "0", "UV_FIND_LINKS": ""}
+    environment = {**os.environ, "PIP_NO_INDEX": "0", "PIP_FIND_LINKS": "", "UV_DEFAULT_INDEX": "", "UV_FIND_LINKS": ""}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 

@@ -31,7 +31,7 @@ def index_url(shared_index: RunningIndex) -> str:
 @pytest.fixture(autouse=True)
 def _index_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Let installers reach what the test names, and keep nothing from one test to another."""
-    for name in ("PIP_NO_INDEX", "PIP_FIND_LINKS", "UV_NO_INDEX", "UV_FIND_LINKS"):
+    for name in ("PIP_NO_INDEX", "PIP_FIND_LINKS", "UV_DEFAULT_INDEX", "UV_FIND_LINKS"):
         monkeypatch.delenv(name)
     monkeypatch.setenv("PIP_CACHE_DIR", str(tmp_path / "pip-cache"))
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv-cache"))

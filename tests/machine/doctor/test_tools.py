@@ -52,7 +52,9 @@ def own_index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningIndex
 
 @pytest.fixture(autouse=True)
 def _nothing_configured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in ("PIP_NO_INDEX", "PIP_FIND_LINKS", "UV_NO_INDEX", "UV_FIND_LINKS", "UV_NO_CONFIG", "PIP_CONFIG_FILE"):
+    for name in ("PIP_NO_INDEX", "PIP_FIND_LINKS", "PIP_CONFIG_FILE"):
+        monkeypatch.delenv(name)
+    for name in ("UV_DEFAULT_INDEX", "UV_FIND_LINKS", "UV_NO_CONFIG"):
         monkeypatch.delenv(name)
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv-cache"))
     monkeypatch.setenv("XDG_CONFIG_DIRS", str(tmp_path / "shared"))

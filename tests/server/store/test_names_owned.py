@@ -49,7 +49,7 @@ def hostile(tmp_path: Path) -> Iterator[str]:
 def _install(tool: str, url: str, name: str, target: Path) -> tuple[Result, set[str]]:
     """Install a name with a tool that knows this index alone; return what happened and the versions that came."""
     index = url.replace("://", f"://{USER}:{quote(PASSWORD)}@") + "simple/"
-    unset = {"PIP_NO_INDEX": "0", "PIP_FIND_LINKS": "", "UV_NO_INDEX": "0", "UV_FIND_LINKS": ""}
+    unset = {"PIP_NO_INDEX": "0", "PIP_FIND_LINKS": "", "UV_DEFAULT_INDEX": "", "UV_FIND_LINKS": ""}
     unset |= {"PIP_RETRIES": "0", "UV_HTTP_RETRIES": "0"}
     commands = {
         "pip": [sys.executable, "-m", "pip", "install", "--no-cache-dir", "--no-deps", "--index-url", index],

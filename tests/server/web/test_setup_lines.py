@@ -54,7 +54,7 @@ def _type(lines: str, folder: Path, **variables: str) -> None:
         "VIRTUAL_ENV": "",
         "PIP_NO_INDEX": "",
         "PIP_FIND_LINKS": "",
-        "UV_NO_INDEX": "",
+        "UV_DEFAULT_INDEX": "",
         "UV_FIND_LINKS": "",
         "UV_CACHE_DIR": str(home / "uv-cache"),
         **variables,
