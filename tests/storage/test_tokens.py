@@ -117,6 +117,18 @@ def test_a_role_that_is_given_or_taken_holds_elsewhere(world: World) -> None:
     _run(run())
 
 
+def test_roles_are_no_older_than_a_page_may_be(world: World) -> None:
+    async def run() -> None:
+        storage = world.writer()
+        access = AccessControl(storage, Path("htpasswd"))
+        began = time.monotonic()
+        await access.bring_up_to_date()
+        assert access.is_recent()
+        assert access.recent_until - began <= (storage.oldest_page + 0.5 if storage.shared else 5.5)
+
+    _run(run())
+
+
 def test_tokens_are_refused_when_the_list_of_revoked_ones_cannot_be_read_for_long(containers: Containers) -> None:
     async def run() -> None:
         storage = containers.writer()

@@ -98,6 +98,11 @@ class FreshCopy(Generic[_Parsed]):
         self._at, self._stamp = began, stamp
 
 
+def copy_times(storage: Storage) -> CopyTimes:
+    """Return times by which a copy is no older than the storage lets a page be."""
+    return CopyTimes(fresh=storage.oldest_page) if storage.shared else CopyTimes()
+
+
 def _contents(files: Files, key: str) -> bytes | None:
     try:
         return files.read(key)

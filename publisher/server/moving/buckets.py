@@ -1,5 +1,7 @@
 """The packages in a bucket as the source or the target of a copy."""
 
+import asyncio
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -8,16 +10,17 @@ from publisher.errors import InvalidDistributionError
 from publisher.project.distributions import read_distribution
 from publisher.server.moving.portable import PortableFile, PortableProject
 from publisher.server.names.filenames import SIGNATURE
-from publisher.server.storage.base import Files
+from publisher.server.storage.base import LEASE_PATIENCE, Files
 from publisher.server.storage.bucket.files import BucketFiles
 from publisher.server.storage.bucket.identity import begin_identity, finish_identity, open_identity
 from publisher.server.storage.bucket.objects import open_bucket
 from publisher.server.storage.bucket.opening import CREDENTIALS
+from publisher.server.storage.bucket.storage import BucketStorage
 from publisher.server.storage.errors import AbsentError
 from publisher.server.store.bucket.incoming import ATTRIBUTES
-from publisher.server.store.bucket.leftovers import Leftovers
+from publisher.server.store.bucket.leftovers import CLEANING, Leftovers
 from publisher.server.store.bucket.record import METADATA, ProjectRecord, upload_key
-from publisher.server.store.bucket.records import FOLDER, read_record, record_key
+from publisher.server.store.bucket.records import FOLDER, project_of, read_record, record_key
 
 HTPASSWD = ".htpasswd"
 
@@ -37,7 +40,9 @@ class BucketSource:
     def names(self) -> Iterator[str]:
         """Yield the names of all projects that were ever published."""
         for key, _ in self._files.walk(FOLDER):
-            yield key.removeprefix(f"{FOLDER}/").removesuffix(".json")
+            name = project_of(key)
+            if name is not None:
+                yield name
 
     def project(self, name: str) -> PortableProject:
         """Return a project."""
@@ -53,6 +58,15 @@ class BucketSource:
     def leftovers(self) -> Leftovers:
         """Return the finder of objects that no record lists."""
         return Leftovers(self.objects, self._files, self._identity.identifier)
+
+    def remove_leftovers(self) -> list[str]:
+        """Remove them as a running index does, also after a restore, and return their keys."""
+
+        async def run() -> list[str]:
+            async with BucketStorage(self.objects, self._identity).lease(CLEANING, patience=LEASE_PATIENCE):
+                return await asyncio.to_thread(self.leftovers().clean_checked)
+
+        return asyncio.run(run())
 
     def _file(self, record: ProjectRecord, filename: str) -> PortableFile:
         entry = record.files[filename]
@@ -94,7 +108,8 @@ class BucketTarget:
         self._objects.upload(key, path, ATTRIBUTES)
 
     def finish(self, project: PortableProject) -> None:
-        """Write the record of a project."""
+        """Write the record of a project, unless another attempt has completed the index, which may have changed it."""
+        self._identity.require(time.monotonic())
         record = ProjectRecord(project.name).edited()
         for file in project.files:
             more = {"folder": file.folder, "signature": True if file.signature is not None else None}

@@ -12,9 +12,9 @@ from publisher.server.storage.bucket.identity import KEY, UNFINISHED
 from publisher.server.storage.bucket.opening import CREDENTIALS
 from publisher.server.storage.errors import StorageError
 from publisher.server.storage.folder import DOT_FOLDER
-from publisher.server.store.bucket.leftovers import KEPT_SECONDS, STATE, Leftovers
+from publisher.server.store.bucket.leftovers import STATE, Leftovers
 from publisher.server.store.bucket.record import UPLOADS
-from publisher.server.store.bucket.records import FOLDER
+from publisher.server.store.bucket.records import FOLDER, project_of
 from publisher.server.store.spool import digest_file
 
 OURS = {KEY, UNFINISHED, STATE, CREDENTIALS, UPLOADS, FOLDER, DOT_FOLDER, "leases", "once"}
@@ -46,7 +46,7 @@ def check_bucket(source: BucketSource, *, read_files: bool, remove_unlisted: boo
     """
     Check the index in a bucket; remove the uploads that no record has listed for a day, where that is asked for.
 
-    After a restore that also lets the index clean its bucket again.
+    After a restore the day begins with that, and the index cleans its bucket again.
     """
     result = CheckResult()
     leftovers = source.leftovers()
@@ -61,26 +61,25 @@ def check_bucket(source: BucketSource, *, read_files: bool, remove_unlisted: boo
                 result.problems.append(f"{filename} has {stat.size} bytes, not {record.metadata(filename).size}")
         if read_files:
             result.problems += _wrong_digests(source, project)
+    if remove_unlisted:
+        result.removed = source.remove_leftovers()
     result.foreign = [name for name in _flat(source.objects.names("")) if name not in OURS]
-    _unlisted(leftovers, source, result, remove=remove_unlisted)
+    result.foreign += [key for key, _ in source.objects.walk(FOLDER) if project_of(key) is None]
+    result.foreign += [f"{UPLOADS}/{name}" for name in source.objects.names(UPLOADS)[1]]
+    for name in leftovers.projects():
+        _sort_unlisted(name, leftovers, source, result)
     return result
 
 
-def _unlisted(leftovers: Leftovers, source: BucketSource, result: CheckResult, *, remove: bool) -> None:
-    now = leftovers.store_time()
-    for name in leftovers.projects():
-        try:
-            record = leftovers.record(name)
-        except StorageError:
-            continue  # it is among the problems; nothing is known of its files
-        for key, stat in leftovers.of(name, record):
-            if remove and now - stat.modified_ns / 1e9 >= KEPT_SECONDS:
-                source.objects.remove(key)
-                result.removed.append(key)
-            else:
-                result.unlisted.append(key)
-    if remove:
-        leftovers.release()
+def _sort_unlisted(name: str, leftovers: Leftovers, source: BucketSource, result: CheckResult) -> None:
+    """Tell uploads that a project's record does not list from objects that the index has not written."""
+    try:
+        listed = set(leftovers.record(name).keys())
+    except StorageError:
+        return  # it is among the problems; nothing is known of its files
+    for key, _ in source.objects.walk(f"{UPLOADS}/{name}"):
+        if key not in listed:
+            (result.unlisted if leftovers.is_upload(key) else result.foreign).append(key)
 
 
 def _projects(source: PackageSource, result: CheckResult) -> Iterator[PortableProject]:

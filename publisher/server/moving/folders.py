@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote
 
+from publisher.errors import CheckFailedError
 from publisher.server.moving.portable import Details, PortableFile, PortableProject
 from publisher.server.names.filenames import SIGNATURE, guess
 from publisher.server.storage.base import Files
@@ -18,6 +19,7 @@ from publisher.server.store.ledger import NAMES, read_packages_ledger, state_lin
 from publisher.server.store.metadata import FileMetadata, read_metadata
 from publisher.server.store.records import MAINTAINER, Records
 from publisher.server.store.scan import read_folders
+from publisher.server.store.spool import digest_file
 
 
 class FolderPackages:
@@ -65,14 +67,24 @@ class FolderPackages:
     def add(self, project: PortableProject, file: PortableFile, path: Path) -> None:
         """Store a file and its metadata."""
         key = file.folder + file.filename
-        with suppress(ExistsError):
+        try:
             self.files.create(key, path)
+        except ExistsError:
+            self._require_same(key, file)
         if file.signature is not None:
             with suppress(ExistsError):
                 self.files.create(key + SIGNATURE, file.signature)
         stat = self.files.stat(key)
         metadata = replace(file.metadata, mtime_ns=stat.modified_ns)
         self._records.add(self.files, project.name, {file.filename: metadata}, durable=True)
+
+    def _require_same(self, key: str, file: PortableFile) -> None:
+        found = digest_file(self.root / key, "sha256")
+        if found != file.metadata.sha256:
+            raise CheckFailedError(
+                f"{self.root / key} exists with other contents: its sha256 is {found}, not {file.metadata.sha256}.",
+                hint="Copy to an empty folder, or move that file away; then copy again.",
+            )
 
     def finish(self, project: PortableProject) -> None:
         """Note the name of a project, its yanks, tombstones and maintainers."""

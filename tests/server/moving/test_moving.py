@@ -2,20 +2,26 @@
 
 import asyncio
 import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from publisher.errors import CheckFailedError, ConfigurationError, IndexUnavailableError
+from publisher.server.moving import buckets
 from publisher.server.moving.buckets import BucketSource, BucketTarget
 from publisher.server.moving.checking import check_bucket, check_folder
 from publisher.server.moving.copying import CopyResult, copy_index
 from publisher.server.moving.folders import FolderPackages
 from publisher.server.moving.portable import PackageSource, PackageTarget, PortableProject
 from publisher.server.settings import ServerSettings
-from publisher.server.storage.bucket.objects import open_bucket
+from publisher.server.storage.bucket.identity import open_identity
+from publisher.server.storage.bucket.objects import Objects, open_bucket
+from publisher.server.storage.bucket.storage import BucketStorage
+from publisher.server.storage.errors import StorageUnavailableError
 from publisher.server.storage.folder import FolderStorage
+from publisher.server.store.bucket import leftovers
 from publisher.server.store.catalog import Catalog
 from publisher.server.store.changes import ReleaseChanges
 from publisher.server.store.metadata import FileMetadata, NewProject, read_metadata
@@ -133,15 +139,141 @@ def test_a_check_finds_missing_damaged_unlisted_and_foreign_files(folder: Folder
     objects.overwrite(keys["acme-2.0-py3-none-any.whl"], bytes(size))
     upload = keys["acme-2.0-py3-none-any.whl"].split("/")[2]
     objects.overwrite(f"files/acme/{upload[:12]}-left/acme-3.0.tar.gz", b"left over")
-    objects.overwrite("files/acme/somebody-elses/acme-3.0.tar.gz", b"foreign")
+    foreign = [
+        "projects/below/acme.json",
+        "projects/notes.txt",
+        "files/loose",
+        "files/acme/somebody-elses/acme-3.0.tar.gz",
+    ]
+    for key in foreign:
+        objects.overwrite(key, b"foreign")
     objects.overwrite("backups/of/somebody", b"x")
     objects.overwrite("projects/broken.json", b"{")
     found = check_bucket(BucketSource(url), read_files=True, remove_unlisted=False)
     assert len([each for each in found.problems if "acme-1.0.tar.gz" in each]) == 2  # missing, and can't be read
     assert len([each for each in found.problems if "acme-2.0" in each]) == 1
     assert len([each for each in found.problems if "broken" in each]) == 1
-    assert found.foreign == ["backups"]
+    assert found.foreign == ["backups", *foreign]
     assert found.unlisted == [f"files/acme/{upload[:12]}-left/acme-3.0.tar.gz"]
+    assert found.removed == []
+    assert (found.projects, found.files) == (3, 4)
+    before = {key for key, _ in objects.walk("")}
+    check_bucket(BucketSource(url), read_files=False, remove_unlisted=True)
+    assert before - {key for key, _ in objects.walk("")} == set()  # it was not a day ago that they were first seen
+
+
+def test_a_check_removes_uploads_that_were_unlisted_for_a_day_and_no_foreign_object(
+    folder: FolderPackages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"s3://{BUCKET}/cleaned-{tmp_path.name}"
+    _copy(folder, BucketTarget(url))
+    objects = open_bucket(url)
+    upload = f"files/acme/{open_identity(objects, url).identifier[:12]}-left/acme-3.0.tar.gz"
+    for key in (upload, "files/acme/by-hand/acme-3.0.tar.gz"):
+        objects.create(key, b"x")
+    before = {key for key, _ in objects.walk("")}
+    monkeypatch.setattr(leftovers, "KEPT_SECONDS", 0)
+    assert check_bucket(BucketSource(url), read_files=False, remove_unlisted=False).removed == []
+    found = check_bucket(BucketSource(url), read_files=False, remove_unlisted=True)
+    assert (found.removed, found.unlisted, found.foreign) == ([upload], [], ["files/acme/by-hand/acme-3.0.tar.gz"])
+    assert before - {key for key, _ in objects.walk("")} == {upload}
+    assert found.problems == []
+
+
+def test_a_check_waits_for_a_cleaning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001
+    url, objects = new_index("ada", "correct horse")
+    monkeypatch.setattr(buckets, "LEASE_PATIENCE", 0.1)
+
+    async def run() -> None:
+        async with BucketStorage(objects, open_identity(objects, url)).lease(leftovers.CLEANING):
+            with pytest.raises(StorageUnavailableError):
+                await asyncio.to_thread(check_bucket, BucketSource(url), read_files=False, remove_unlisted=True)
+
+    asyncio.run(run())
+
+
+def test_objects_that_are_no_records_are_no_projects(folder: FolderPackages, tmp_path: Path) -> None:
+    url = f"s3://{BUCKET}/named-{tmp_path.name}"
+    _copy(folder, BucketTarget(url))
+    names = list(BucketSource(url).names())
+    objects = open_bucket(url)
+    for key in ("projects/notes.txt", "projects/.json", "projects/below/acme.json", "projects/acme"):
+        objects.create(key, b"x")
+    assert list(BucketSource(url).names()) == names == ["acme", "gone", "nested"]
+
+
+def test_a_copy_that_is_complete_is_not_begun_again(folder: FolderPackages, tmp_path: Path) -> None:
+    url = f"s3://{BUCKET}/complete-{tmp_path.name}"
+    late = BucketTarget(url)  # which another attempt outruns
+    _copy(folder, BucketTarget(url))
+    record = open_bucket(url).read("projects/acme.json")
+    assert record is not None
+    with pytest.raises(StorageUnavailableError):
+        late.finish(PortableProject("acme"))
+    objects = open_bucket(url)
+    objects.create("copying.json", _read(objects, "index.json"))  # as when the last attempt was killed at its end
+    with pytest.raises(ConfigurationError, match="already"):
+        BucketTarget(url)
+    assert [name for name in objects.names("")[1] if name.endswith(".json")] == ["index.json"]
+    assert _read(objects, "projects/acme.json") == record.data
+
+
+def _read(objects: Objects, key: str) -> bytes:
+    found = objects.read(key)
+    assert found is not None
+    return found.data
+
+
+def test_records_of_public_packages_are_copied(folder: FolderPackages, tmp_path: Path) -> None:
+    records = {"claims/rich": b"one", "claims/attrs": b"two", "allowed/rich": b"three"}
+    for name, data in records.items():
+        folder.files.create(f".pypi-publish/upstream/{name}", data)
+    url = f"s3://{BUCKET}/public-{tmp_path.name}"
+    _copy(folder, BucketTarget(url))
+    (tmp_path / "again").mkdir()
+    again = FolderPackages(tmp_path / "again")
+    _copy(BucketSource(url), again)
+    for files in (BucketSource(url).files, again.files):
+        assert {name: files.read(f".pypi-publish/upstream/{name}") for name in records} == records
+
+
+def test_everything_that_belongs_to_accounts_is_copied(folder: FolderPackages, tmp_path: Path) -> None:
+    files = folder.accounts
+    assert files is not None
+    written = {
+        **{name: name.encode() for name in ("htpasswd.access", "access.toml", "tokens/revoked")},
+        **{name: name.encode() for name in ("trust/publishers.json", "trust/keys.json", "sessions/keys.json")},
+    }
+    for name, data in written.items():
+        files.create(name, data)
+    for batch in (b"one\n", b"two\n"):
+        files.append("tokens.used", batch)
+    files.append("audit/2026-01-02", b"three\n")
+    url = f"s3://{BUCKET}/accounts-{tmp_path.name}"
+    assert _copy(folder, BucketTarget(url)).accounts == len(written) + 5  # with htpasswd, tokens.json, and three logs
+    copied = BucketSource(url).accounts
+    assert copied is not None
+    keys = {"htpasswd.access": ".htpasswd.access"}
+    assert {name: copied.read(keys.get(name, name)) for name in written} == written
+    assert copied.read(".htpasswd") == b"ada:hash\n"
+    assert list(copied.lines("tokens.used")) == [b"one", b"two"]
+    assert list(copied.lines("audit/2026-01-02")) == [b"three"]
+
+
+def test_a_file_with_other_contents_in_the_target_is_not_taken_for_the_copy(
+    folder: FolderPackages, tmp_path: Path
+) -> None:
+    (tmp_path / "target").mkdir()
+    target = FolderPackages(tmp_path / "target")
+    (target.root / "acme-1.0.tar.gz").write_bytes(b"another file")
+    with pytest.raises(CheckFailedError, match="exists with other contents") as refused:
+        _copy(folder, target)
+    assert "empty folder" in str(refused.value.hint)
+    assert (target.root / "acme-1.0.tar.gz").read_bytes() == b"another file"
+    shutil.copy(folder.root / "acme-1.0.tar.gz", target.root)
+    again = FolderPackages(target.root)
+    _copy(folder, again)
+    assert check_folder(FolderPackages(target.root), read_files=True).problems == []
 
 
 def test_an_index_is_copied_to_a_place_without_one(folder: FolderPackages) -> None:

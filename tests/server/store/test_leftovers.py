@@ -9,7 +9,7 @@ from publisher.server.storage.bucket.identity import open_identity
 from publisher.server.storage.bucket.objects import Objects
 from publisher.server.storage.errors import StorageUnavailableError
 from publisher.server.store.bucket.leftovers import KEPT_SECONDS, Leftovers, read_state
-from publisher.server.store.bucket.record import ProjectRecord
+from publisher.server.store.bucket.record import ProjectRecord, parse_record
 from publisher.server.store.bucket.records import record_key
 from publisher.server.store.metadata import FileMetadata
 from tests.helpers.bucket_index import new_index
@@ -100,14 +100,67 @@ def test_nothing_goes_after_a_restore_until_an_admin_has_looked(objects: Objects
         leftovers.ahead += 2 * KEPT_SECONDS
         assert leftovers.clean() == []
     assert read_state(objects).held
-    leftovers.release()
-    leftovers.clean()
-    leftovers.ahead += 2 * KEPT_SECONDS
+    assert leftovers.clean_checked() == []  # the day begins anew
+    leftovers.ahead += KEPT_SECONDS - 60
+    assert leftovers.clean_checked() == []
+    leftovers.ahead += 120
     assert leftovers.clean() == [second]
 
 
-def test_a_state_that_cannot_be_understood_stops_the_cleaning(objects: Objects, leftovers: Clock) -> None:
+def _change(objects: Objects, times: int) -> None:
+    """Change a record a number of times, and nothing of its files."""
+    record = parse_record("acme", _read(objects, record_key("acme")))
+    for _ in range(times):
+        record = record.edited()
+    objects.overwrite(record_key("acme"), record.to_bytes())
 
+
+def _read(objects: Objects, key: str) -> bytes:
+    found = objects.read(key)
+    assert found is not None
+    return found.data
+
+
+@pytest.mark.parametrize(
+    ("more", "held"), [(0, True), (1, True), (2, True), (15, True), (16, True), (17, True), (18, False)]
+)
+def test_a_restore_is_noticed_after_more_changes(objects: Objects, leftovers: Clock, more: int, *, held: bool) -> None:
+    _write_record(objects, 6, _key(objects, "first").split("/")[2])
+    before = _read(objects, record_key("acme"))
+    _change(objects, 2)
+    leftovers.clean()
+    objects.overwrite(record_key("acme"), before)  # whose number of changes is 6, and was 8
+    _change(objects, more)
+    leftovers.clean()
+    assert read_state(objects).held == held
+
+
+@pytest.mark.parametrize("times", [0, 1, 15, 16, 40])
+def test_changes_are_no_restore(objects: Objects, leftovers: Clock, times: int) -> None:
+    _write_record(objects, 1, _key(objects, "first").split("/")[2])
+    leftovers.clean()
+    _change(objects, times)
+    leftovers.clean()
+    assert not read_state(objects).held
+    assert read_state(objects).serials == {"acme": 1 + times}
+
+
+def test_a_record_of_an_older_version_is_no_restore(objects: Objects, leftovers: Clock) -> None:
+    _write_record(objects, 4, _key(objects, "first").split("/")[2])
+    document = json.loads(_read(objects, record_key("acme")))
+    del document["changes"]
+    objects.overwrite(record_key("acme"), json.dumps(document).encode())
+    leftovers.clean()
+    _change(objects, 3)
+    leftovers.clean()
+    assert not read_state(objects).held
+
+
+def test_a_state_that_cannot_be_understood_stops_the_cleaning(objects: Objects, leftovers: Clock) -> None:
     objects.overwrite("cleaning.json", b"{")
     with pytest.raises(StorageUnavailableError):
         leftovers.clean()
+    key = _key(objects, "left")
+    objects.overwrite(key, b"x")
+    assert leftovers.clean_checked() == []
+    assert list(read_state(objects).unlisted) == [key]

@@ -10,7 +10,7 @@ from pathlib import Path
 from publisher.server.auth.access.rules import AccessRules, InvalidAccessError, parse_rules
 from publisher.server.auth.decisions import Generation
 from publisher.server.auth.errors import AccessUnavailableError, AccountsUnavailableError
-from publisher.server.auth.fresh_copy import CopyTimes, FreshCopy
+from publisher.server.auth.fresh_copy import CopyTimes, FreshCopy, copy_times
 from publisher.server.auth.principal import WORKING_RIGHTS, Grant, Principal, PrincipalKind, Right
 from publisher.server.settings import CLIENT_NAME
 from publisher.server.storage.base import Storage, put
@@ -53,7 +53,7 @@ class AccessControl:
         self._uploaders = client_uploaders
         self._copy_key = f"{htpasswd.name}.access" if htpasswd is not None else None
         self._generation = generation or Generation()
-        self._file = FreshCopy(storage, FILE, _read_file, times, self._generation.advance)
+        self._file = FreshCopy(storage, FILE, _read_file, times or copy_times(storage), self._generation.advance)
         self._applied: _FileState | None = None if htpasswd is not None else _FileState()
         self._applying = asyncio.Lock()
         self._rules: AccessRules | None = None

@@ -105,7 +105,7 @@ def begin_identity(objects: Objects, url: str) -> BucketIdentity:
     """
     Return the identity of an index that is copied to a URL, begun now or by an earlier attempt.
 
-    Raises as `create_identity` does.
+    Raises as `create_identity` does. An attempt that ended in `finish_identity` was complete, and may be served.
     """
     with _as_failures(url):
         try:
@@ -114,6 +114,9 @@ def begin_identity(objects: Objects, url: str) -> BucketIdentity:
             identifier = uuid.uuid4().hex
             _require_empty(objects, url)
             objects.create(UNFINISHED, _identity(identifier))
+        if _has_index(objects):
+            objects.remove(UNFINISHED)
+            raise ConfigurationError(f"There is an index at {url} already.")
     return BucketIdentity(objects, identifier, UNFINISHED)
 
 
@@ -128,11 +131,17 @@ def _require_empty(objects: Objects, url: str) -> None:
     found = next(objects.walk(""), None)
     if found is None:
         return
+    if _has_index(objects):
+        raise ConfigurationError(f"There is an index at {url} already.")
+    raise ConfigurationError(f"{url} is not empty.", hint="Choose a prefix without objects below it.")
+
+
+def _has_index(objects: Objects) -> bool:
     try:
         read_identifier(objects)
     except AbsentError:
-        raise ConfigurationError(f"{url} is not empty.", hint="Choose a prefix without objects below it.") from None
-    raise ConfigurationError(f"There is an index at {url} already.")
+        return False
+    return True
 
 
 def _identity(identifier: str) -> bytes:

@@ -6,7 +6,7 @@ import random
 
 from publisher.server.storage.bucket.storage import BucketStorage
 from publisher.server.storage.errors import StorageError
-from publisher.server.store.bucket.leftovers import Leftovers
+from publisher.server.store.bucket.leftovers import CLEANING, Leftovers
 from publisher.server.work.workers import Workers
 
 EVERY = 6 * 3600.0
@@ -35,7 +35,7 @@ class Cleaning:
 
     async def clean(self) -> list[str]:
         """Clean now, unless another process does; return the removed keys."""
-        async with self._storage.lease("cleaning", patience=1.0):
+        async with self._storage.lease(CLEANING, patience=1.0):
             removed = await self._workers.run(self._leftovers.clean)
         for key in removed:
             _log.info("removed %s, which no record has listed for a day", key)

@@ -1,6 +1,7 @@
 """The record of a project in a bucket: a file exists when its project's record lists it."""
 
 import json
+import uuid
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from dataclasses import fields
@@ -22,6 +23,9 @@ METADATA = ".metadata"
 
 _METADATA_FIELDS = {field.name for field in fields(FileMetadata)}
 
+_CHANGES = 16
+"""The last changes whose identifiers a record keeps."""
+
 Details = Mapping[str, Any]
 
 
@@ -29,7 +33,7 @@ class ProjectRecord:
     """
     Files by name, the names of deleted ones, and maintainers; fields that this version does not know stay.
 
-    ``serial`` grows with every change.
+    ``serial`` grows with every change, and each of the last ones has an identifier.
     """
 
     def __init__(self, name: str, document: dict[str, Any] | None = None) -> None:
@@ -42,6 +46,12 @@ class ProjectRecord:
     def serial(self) -> int:
         """The number of changes so far."""
         return int(self._document["serial"])
+
+    def change(self, serial: int) -> str | None:
+        """Return the identifier of the change with a number, None where it is not known any more."""
+        known: list[str] = self._document.get("changes", [])
+        place = len(known) - 1 - (self.serial - serial)
+        return known[place] if 0 <= place < len(known) else None
 
     @property
     def files(self) -> Mapping[str, Details]:
@@ -100,6 +110,7 @@ class RecordEditor(ProjectRecord):
     def __init__(self, name: str, document: dict[str, Any]) -> None:
         super().__init__(name, document)
         self._document["serial"] = self.serial + 1
+        self._document["changes"] = [*self._document.get("changes", [])[1 - _CHANGES :], uuid.uuid4().hex[:8]]
 
     def add(self, filename: str, upload: str, metadata: FileMetadata, **more: Any) -> None:
         """List a file, whose bytes are there under an upload's identifier."""
@@ -144,6 +155,7 @@ def parse_record(name: str, data: bytes) -> ProjectRecord:
         document = parse_json(data)
         _require_format(name, document)
         record = ProjectRecord(name, document)
+        record.change(record.serial)
         for filename in record.files:
             record.metadata(filename)
             record.key(filename)

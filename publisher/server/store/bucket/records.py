@@ -56,8 +56,8 @@ class ProjectRecords:
     def versions(self) -> Iterator[tuple[str, str]]:
         """Yield the names of all projects that were ever published and the ETags of their records; blocks."""
         for key, stat in self._files.walk(FOLDER):
-            name = key.removeprefix(f"{FOLDER}/").removesuffix(".json")
-            if "/" not in name and key.endswith(".json"):
+            name = project_of(key)
+            if name is not None:
                 yield name, e_tag_of(stat.version)
 
     async def change(self, name: str, change: Change) -> ReadRecord:
@@ -120,6 +120,12 @@ class BucketMaintainers:
 def record_key(name: str) -> str:
     """Return the key of a project's record."""
     return f"{FOLDER}/{name}.json"
+
+
+def project_of(key: str) -> str | None:
+    """Return the name of the project that a key has the record of, None for another key."""
+    name = key.removeprefix(f"{FOLDER}/").removesuffix(".json")
+    return name if name and "/" not in name and key == record_key(name) else None
 
 
 def read_record(files: BucketFiles, name: str) -> ReadRecord:
