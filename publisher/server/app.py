@@ -38,7 +38,7 @@ from publisher.server.http.messages import (
     error_response,
 )
 from publisher.server.routes.accounts import AccountEnding, AccountRoutes
-from publisher.server.routes.authorization import Authorization
+from publisher.server.routes.authorization import Authorization, is_change
 from publisher.server.routes.browsers import is_browser, require_own_page, secured
 from publisher.server.routes.failures import DOMAIN_ERRORS, http_error
 from publisher.server.routes.health import HealthRoute
@@ -127,7 +127,7 @@ class IndexApp:
             settings, self._authenticator, accounts, self._audit, self._endings, self._standing.of_principal
         )
         site = Site(settings, self._catalog, packages, self._inspection, self._sessions, self._authorization)
-        self._pages = WebPages(site, self._sessions, self._accounts, ApiCalls(self._answer))
+        self._pages = WebPages(site, self._sessions, ApiCalls(self._answer))
         self.table = RouteTable(index_routes(self._handlers()))
         self._started: asyncio.Task[None] | None = None
 
@@ -185,6 +185,8 @@ class IndexApp:
         if self._publishing is not None:
             await self._publishing.stop()
         await self._failed_logins.stop()
+        with suppress(AccountsUnavailableError):
+            await self._audit.settle()
         await self._tokens.stop()
         await self._storages.packages.stop()
         await self._storages.credentials.stop()
@@ -251,7 +253,7 @@ class IndexApp:
                 catalog, self._authenticator, self.upstream, settings.revision, self._authorization.is_known
             ),
             json_page=JsonPage(catalog),
-            oidc=OidcRoutes(self._publishing, self._audit),
+            oidc=OidcRoutes(self._publishing, self._access, self._audit),
             pages=self._pages,
             public=public,
             public_admin=PublicAdminRoutes(self.admin_requests(), self._audit),
@@ -330,6 +332,8 @@ class IndexApp:
         if request.method not in route.methods:
             raise method_not_allowed(request, self.table.methods(path))
         require_own_page(request)
+        if is_change(request.method, route.right):
+            await self._audit.settle()
         if route.body is not None:
             request.json = await route.body.read(request)
         return await route.handler(request, rest)

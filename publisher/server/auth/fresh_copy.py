@@ -15,6 +15,9 @@ from publisher.server.storage.errors import AbsentError, StorageError
 _Parsed = TypeVar("_Parsed")
 _log = logging.getLogger(__name__)
 
+_MALFORMED = (ValueError, KeyError, TypeError, AttributeError)
+"""Failures of reading a record that is not JSON, or JSON of another form."""
+
 
 @dataclass(frozen=True)
 class CopyTimes:
@@ -72,7 +75,7 @@ class FreshCopy(Generic[_Parsed]):
             try:
                 async with asyncio.timeout(self._times.patience):
                     await self._read()
-            except (StorageError, TimeoutError, OSError, ValueError) as error:
+            except (StorageError, TimeoutError, OSError, *_MALFORMED) as error:
                 _log.warning("%s can't be read: %s", self._key, error)
         if self._known is None or time.monotonic() - self._at > self._times.usable:
             raise AccountsUnavailableError
@@ -101,6 +104,15 @@ class FreshCopy(Generic[_Parsed]):
 def copy_times(storage: Storage) -> CopyTimes:
     """Return times by which a copy is no older than the storage lets a page be."""
     return CopyTimes(fresh=storage.oldest_page) if storage.shared else CopyTimes()
+
+
+def parse_now(key: str, parse: Callable[[bytes | None], _Parsed], data: bytes | None) -> _Parsed:
+    """Return the contents of a file that is about to be changed; raise AccountsUnavailableError for damaged ones."""
+    try:
+        return parse(data)
+    except _MALFORMED as error:
+        _log.error("%s can't be changed, because it is damaged: %r", key, error)
+        raise AccountsUnavailableError from error
 
 
 def _contents(files: Files, key: str) -> bytes | None:

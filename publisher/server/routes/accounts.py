@@ -12,7 +12,7 @@ from publisher.server.auth.authenticator import Authenticator
 from publisher.server.auth.errors import InvalidAccountError
 from publisher.server.auth.htpasswd import Change, Users
 from publisher.server.auth.oidc.endings import publisher_endings
-from publisher.server.auth.principal import ADMIN_TOKEN, Principal, PrincipalKind, Right
+from publisher.server.auth.principal import ADMIN_TOKEN, Principal, Right
 from publisher.server.auth.tokens.changes import TokenChanges
 from publisher.server.http.json_body import JsonBody, JsonKey, JsonKind
 from publisher.server.http.messages import HttpError, Request, Response, error_response, json_response
@@ -91,6 +91,7 @@ class AccountRoutes:
         try:
             await self._authenticator.require_admin(request.headers.get(b"authorization"), request.client)
             request.principal = ADMIN_TOKEN
+            await self._audit.settle()
             request.json = await REGISTRATION.read(request)
             return await self.register(request)
         except (HttpError, *DOMAIN_ERRORS) as error:
@@ -134,12 +135,6 @@ class AccountRoutes:
         change = await self._set_password(username, request.json["password"], new_name=False)
         await self._record(request, "password-changed", account=username)
         return json_response({"username": username, "status": change.value})
-
-    async def set_own_password(self, request: Request, username: str, password: str) -> None:
-        """Change the password of a user who has just proven the current one; raise HttpError 422 for a bad one."""
-        await self._set_password(username, password, new_name=False)
-        account = Principal(username, PrincipalKind.ACCOUNT, account=username)
-        await self._audit.record(AuditEvent("password-changed", account, request.client))
 
     async def _record(self, request: Request, what: str, **details: Any) -> None:
         await self._audit.record(AuditEvent(what, principal_of(request), request.client, details=details))

@@ -322,6 +322,12 @@ class ReadScope:
         return [name for name in names if self.shows(name)]
 
 
+def is_change(method: str, need: Need | Access) -> bool:
+    """Tell whether a request of a method changes something; open routes change only what their handlers ask for."""
+    reads = isinstance(need, Need) and need.right is Right.READ
+    return method not in READING and need is not Access.OPEN and not reads
+
+
 def principal_of(request: Request) -> Principal:
     """Return the sender of a request, anonymous before it was authorized."""
     principal = request.principal

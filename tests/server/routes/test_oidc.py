@@ -1,5 +1,7 @@
 """Trusted publishing over HTTP: the exchange, uploads with minted tokens, and the administration of publishers."""
 
+import json
+import re
 import shutil
 import subprocess
 import sys
@@ -296,6 +298,65 @@ def test_a_new_account_vouches_for_nothing_that_an_old_one_of_its_name_did(
     assert Client(url, ("__token__", token)).get("simple/acme-widgets/").status_code == 401
     owners = requests.get(f"{url}-/owners/acme-widgets", auth=("ada", "another person"), timeout=30)
     assert owners.json()["maintainers"] == []
+
+
+def test_a_release_and_the_trail_name_the_job_and_no_secret(
+    served: tuple[str, IndexApp], issuer: Issuer, tmp_path: Path
+) -> None:
+    url, _ = served
+    assert trust(url, issuer, creates=True).status_code == 201
+    identity = issuer.token(github_claims(), AUDIENCE)
+    token = post(url, "_/oidc/mint-token", {"token": identity}).json()["token"]
+    assert Client(url, ("__token__", token)).upload(make_wheel(tmp_path, "acme_widgets")).status_code == 200
+    assert post(url, "_/oidc/burn-token", {"token": token}).status_code == 202
+    assert post(url, "_/oidc/burn-token", {"token": f"{token}x"}).status_code == 202  # which ends nothing
+    ada = Client(url, ("ada", "correct horse"))
+    shown = " ".join(re.sub(r"<[^>]+>", "", ada.get("projects/acme-widgets/1.0/").text).split())
+    assert f"from {REPOSITORY} at aaaaaaaaaaaa" in shown, shown[:600]
+    name = listed(url, headers=ADMIN)[0]["name"]
+    assert requests.delete(f"{url}-/trust/{name}", headers=ADMIN, timeout=30).status_code == 200
+    events = requests.get(f"{url}-/audit", headers=ADMIN, timeout=30).json()["events"]
+    assert [(each["what"], each["kind"]) for each in events] == [
+        ("publisher-added", "admin_token"),
+        ("token-minted", "minted"),
+        ("upload", "minted"),
+        ("token-burnt", "minted"),
+        ("publisher-removed", "admin_token"),
+    ]
+    for event in events[1:4]:
+        assert event["user"] == f"{REPOSITORY} (publish.yml)"
+        assert event["origin"] == {
+            "issuer": issuer.url,
+            "repository": REPOSITORY,
+            "commit": "a" * 40,
+            "run": "777",
+        }
+    assert (events[0]["publisher"], events[0]["projects"], events[0]["voucher"]) == (
+        name,
+        ["acme-widgets"],
+        "AUTH_TOKEN",
+    )
+    assert not [text for text in (token, identity, "admin-token") if text in json.dumps(events)]
+
+
+@pytest.mark.parametrize("publisher", ["trusted", "unknown"])
+def test_no_token_is_minted_while_the_copy_of_the_rules_decides(
+    served: tuple[str, IndexApp], issuer: Issuer, tmp_path: Path, publisher: str
+) -> None:
+    """It could change nothing, and the issuer's token would be used up for it; ending a token is always possible."""
+    url, app = served
+    if publisher == "trusted":
+        assert trust(url, issuer).status_code == 201
+        minted = mint(url, issuer)
+    (tmp_path / "htpasswd.access").write_text(json.dumps({"text": '[users.ada]\n"*" = "admin"\n'}))
+    (tmp_path / "access.toml").write_text("[users")
+    app._access._applied = None  # as at a start
+    app._access.forget()
+    answer = post(url, "_/oidc/mint-token", {"token": issuer.token(github_claims(), AUDIENCE)})
+    assert (answer.status_code, "access.toml" in answer.text) == (503, True)
+    if publisher == "trusted":
+        assert post(url, "_/oidc/burn-token", {"token": minted}).status_code == 202
+        assert requests.get(f"{url}simple/", auth=("__token__", minted), timeout=30).status_code == 401
 
 
 @pytest.mark.parametrize("who", ["ada", "AUTH_TOKEN"])

@@ -22,7 +22,7 @@ from publisher.server.auth.principal import (
     Right,
 )
 from publisher.server.http.messages import Request
-from publisher.server.routes.authorization import Access, Authorization, Need
+from publisher.server.routes.authorization import READING, Access, Authorization, Need, is_change
 from publisher.server.routes.table import Route
 from publisher.server.settings import Activity, ServerSettings
 from publisher.server.storage.folder import FolderStorage
@@ -164,15 +164,16 @@ def _decide(work: Awaitable[Any]) -> str:
     return asyncio.run(run())
 
 
-def _ask(route: Route, method: str, who: str, project: str) -> str:
+def _ask(route: Route, method: str, who: str, project: str, *, read_only: bool = False) -> str:
     header = b"Bearer AUTH_TOKEN" if who == "AUTH_TOKEN" else b"Basic " + who.encode()
     headers = [] if who == "anonymous" else [(b"authorization", header)]
     request = Request({"type": "http", "method": method, "path": "/", "headers": headers}, _no_body)
-    return _decide(_authorization().require(request, route.right, _rest(route.path, project)))
+    return _decide(_authorization(read_only=read_only).require(request, route.right, _rest(route.path, project)))
 
 
-def _authorization() -> Authorization:
+def _authorization(*, read_only: bool = False) -> Authorization:
     access: Any = AccessControl(FolderStorage(Path("nowhere")), None)
+    access.is_read_only = read_only
     everything: Any = frozenset(Activity)
     identification: Any = _Identification()
     sessions: Any = None
@@ -203,6 +204,22 @@ def test_every_cell_is_decided(route: Route, method: str, who: str) -> None:
         assert (outcome == "allowed") == _expected(route, who, project), (project, outcome)
         if outcome != "allowed":
             assert (outcome == "MissingCredentialsError") == (who == "anonymous"), outcome
+
+
+OPEN_TO_CHANGES = {"-/account/*", "_/oidc/mint-token", "_/oidc/github/mint-token", "_/oidc/burn-token", "legacy"}
+"""Routes that ask nothing themselves: forms ask by the routes they stand for, the others have their own tests."""
+
+
+@pytest.mark.parametrize(("route", "method"), [(route, method) for route in ROUTES for method in sorted(route.methods)])
+def test_every_change_waits_while_the_copy_of_the_rules_decides(route: Route, method: str) -> None:
+    outcomes = {_ask(route, method, who, OWN, read_only=True) for who in ("admin", "maintainer", "AUTH_TOKEN")}
+    reads = method in READING or (isinstance(route.right, Need) and route.right.right is Right.READ)
+    assert is_change(method, route.right) != (reads or route.path in OPEN_TO_CHANGES)
+    if is_change(method, route.right):
+        assert "allowed" not in outcomes
+        assert "AccessUnavailableError" in outcomes
+    else:
+        assert "AccessUnavailableError" not in outcomes
 
 
 def test_every_right_and_access_is_in_the_tables() -> None:

@@ -1,5 +1,6 @@
 """Forms that are refused: the page shows them again as they were filled in, with the reason beside them."""
 
+import json
 import re
 from html import unescape
 from html.parser import HTMLParser
@@ -11,6 +12,7 @@ import requests
 from tests.helpers.dists import make_wheel
 from tests.helpers.http import Client
 from tests.helpers.index import RunningIndex
+from tests.helpers.inside import serving_app
 from tests.helpers.trust import create_token, write_access
 from tests.helpers.waiting import eventually
 from tests.server.conftest import PASSWORD, USER, OwnIndex
@@ -142,3 +144,46 @@ def test_the_form_of_a_token_stays_as_it_was_filled_in(served: tuple[RunningInde
     refused = person.post("-/account/password", password)
     assert list(Forms(refused).alerts) == ["password"]
     assert not re.search("a new password|not it", refused.text)
+
+
+def test_no_form_changes_anything_while_the_copy_of_the_rules_decides(tmp_path: Path) -> None:
+    (tmp_path / "htpasswd.access").write_text(json.dumps({"text": f'[users.{USER}]\n"*" = "admin"\n'}))
+    with serving_app(tmp_path, {"public_url": "https://pypi.acme.example/"}) as (url, _):
+        before = (tmp_path / "htpasswd").read_text()
+        person = Person(url)
+        person.sign_in()
+        assert person.is_signed_in()
+        new = {"password": PASSWORD, "new": "another horse", "again": "another horse"}
+        for path, fields in (
+            ("password", new),
+            ("tokens", {"name": "ci", "can": "read", "projects": "", "days": ""}),
+            ("trust", TRUSTED),
+            ("delete", {"name": "acme", "version": "1.0", "typed": "acme"}),
+        ):
+            refused = person.post(f"-/account/{path}", fields)
+            assert (refused.status_code, "access.toml" in refused.text) == (503, True), path
+        assert (tmp_path / "htpasswd").read_text() == before
+        assert not (tmp_path / "tokens.json").exists()
+        person.post("-/account/sign-out-everywhere", {})
+        assert not person.is_signed_in()
+
+
+def test_a_password_that_is_changed_by_a_form_is_on_record(tmp_path: Path) -> None:
+    with serving_app(tmp_path) as (url, _):
+        person = Person(url)
+        person.sign_in()
+        for new, again, problem in (
+            ("another horse", "another house", "don&#39;t match"),
+            ("short", "short", "at least 8 characters"),
+        ):
+            refused = person.post("-/account/password", {"password": PASSWORD, "new": new, "again": again})
+            assert (refused.status_code, problem in refused.text) == (422, True), new
+        wrong = {"password": "wrong", "new": "another horse", "again": "another horse"}
+        assert "The current password is wrong." in person.post("-/account/password", wrong).text
+        done = person.post("-/account/password", {**wrong, "password": PASSWORD})
+        assert (done.status_code, person.is_signed_in()) == (200, True)
+        assert Client(url, (USER, "another horse")).get("simple/").status_code == 200
+        assert Client(url, (USER, PASSWORD)).get("simple/").status_code == 401
+    lines = [line for path in sorted((tmp_path / "audit").rglob("*")) for line in path.read_text().splitlines()]
+    changed = [event for event in map(json.loads, lines) if event["what"] == "password-changed"]
+    assert [(each["user"], each["kind"], each["account"]) for each in changed] == [(USER, "account", USER)]

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -17,6 +17,9 @@ from publisher.server.storage.errors import StorageError
 
 KEPT_DAYS = 400
 """Days after which events are removed, where no other number was given."""
+
+_MOST_WAITING = 10_000
+"""Maximum number of events that wait for a storage that can't be written; of more, the oldest are lost."""
 
 _log = logging.getLogger(__name__)
 
@@ -46,13 +49,19 @@ class AuditEvent:
 
 
 class AuditTrail:
-    """Writes events to the storage of the accounts; those that come at a time share one batch."""
+    """
+    Writes events to the storage of the accounts; those that come at a time share one batch.
+
+    Those that can't be written wait for the next time: a repeated request may find nothing left to change.
+    """
 
     def __init__(self, storage: Storage, kept_days: int = KEPT_DAYS) -> None:
         self._storage = storage
         self._kept_days = kept_days
         self._newest_day = ""
         self._waiting: list[tuple[datetime, AuditEvent]] = []
+        self._failed = False
+        """Whether events wait that could not be written."""
         self._write = Coalesced(self._write_batch)
 
     async def record(self, event: AuditEvent) -> None:
@@ -62,18 +71,41 @@ class AuditTrail:
         Raises AccountsUnavailableError when it can't be written: the change must not be acknowledged then.
         """
         self._waiting.append((datetime.now(UTC), event))
+        await self._flush("The change was made, but the audit trail can't be written just now; repeat the request.")
+
+    async def settle(self) -> None:
+        """
+        Write the events that could not be written before; call this before the next change is made.
+
+        Raises AccountsUnavailableError while that fails.
+        """
+        if self._failed:
+            await self._flush("The audit trail can't be written just now, so nothing can be changed; try again later.")
+
+    async def _flush(self, refusal: str) -> None:
         try:
             await self._write()
         except (StorageError, TimeoutError, OSError) as error:
             _log.exception("the audit trail can't be written")
-            raise AccountsUnavailableError(
-                "The change was made, but the audit trail can't be written just now; repeat the request."
-            ) from error
+            raise AccountsUnavailableError(refusal) from error
 
     async def _write_batch(self) -> None:
         batch, self._waiting = self._waiting, []
         if not batch:
             return
+        self._failed = True
+        try:
+            newest_day = await self._append(batch)
+        except BaseException:
+            self._waiting = [*batch, *self._waiting][-_MOST_WAITING:]
+            raise
+        self._failed = False
+        if newest_day != self._newest_day:  # once a day, and after a start
+            self._newest_day = newest_day
+            await self._remove_old()
+
+    async def _append(self, batch: Sequence[tuple[datetime, AuditEvent]]) -> str:
+        """Append events to the logs of their days, and return the newest day."""
         days: dict[str, bytes] = {}
         for at, event in batch:
             day = at.strftime("%Y-%m-%d")
@@ -82,9 +114,7 @@ class AuditTrail:
         async with self._storage.writing() as files:
             for day, lines in days.items():
                 await asyncio.to_thread(files.append, f"{FOLDER}/{day}", lines)
-        if max(days) != self._newest_day:  # once a day, and after a start
-            self._newest_day = max(days)
-            await self._remove_old()
+        return max(days)
 
     async def _remove_old(self) -> None:
         try:

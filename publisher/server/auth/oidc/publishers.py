@@ -139,7 +139,7 @@ def create_publisher(values: Mapping[str, Any], voucher: str | None, by: str = "
             f"Everyone runs {CLIENT_NAME}: its publisher needs an environment and the numbers of repository and owner."
         )
     return Publisher(
-        _name(values["kind"], issuer, settings, voucher, projects[0] if creates else ""),
+        _name(values["kind"], issuer, settings, voucher, projects[0] if creates or CLIENT_NAME in projects else ""),
         str(values["kind"]),
         issuer,
         settings,

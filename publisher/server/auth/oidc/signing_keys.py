@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from publisher.server.auth.fresh_copy import CopyTimes, FreshCopy
+from publisher.server.auth.fresh_copy import CopyTimes, FreshCopy, parse_now
 from publisher.server.storage.base import Files, Storage
 from publisher.server.storage.errors import AbsentError, ChangedError
 from publisher.server.storage.json_text import parse_json
@@ -72,9 +72,10 @@ class SigningKeys:
         while True:
             try:
                 version: str | None = files.stat(KEY).version
-                keys = _parse(files.read(KEY))
+                data: bytes | None = files.read(KEY)
             except AbsentError:
-                version, keys = None, ()
+                version, data = None, None
+            keys = parse_now(KEY, _parse, data)
             if keys and self._clock() - keys[-1].created < ROTATED_AFTER:
                 return keys
             new = SigningKey(secrets.token_hex(4), secrets.token_bytes(_BYTES), self._clock())

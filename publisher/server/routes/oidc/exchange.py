@@ -2,6 +2,7 @@
 
 import logging
 
+from publisher.server.auth.access.control import AccessControl
 from publisher.server.auth.audit.trail import AuditEvent, AuditTrail
 from publisher.server.auth.oidc.errors import MintingRefusedError, RefusalCode
 from publisher.server.auth.oidc.service import TrustedPublishing
@@ -19,8 +20,9 @@ _log = logging.getLogger(__name__)
 class OidcRoutes:
     """Answers ``/_/oidc/...``, which needs no account; 404 on an index that does not know its own URL."""
 
-    def __init__(self, publishing: TrustedPublishing | None, audit: AuditTrail) -> None:
+    def __init__(self, publishing: TrustedPublishing | None, access: AccessControl, audit: AuditTrail) -> None:
         self._publishing = publishing
+        self._access = access
         self._audit = audit
 
     async def audience(self, _request: Request, _rest: str = "") -> Response:
@@ -32,6 +34,8 @@ class OidcRoutes:
     async def mint(self, request: Request, _rest: str = "") -> Response:
         """Exchange an issuer's token for one of this index."""
         publishing = self._required()
+        await self._access.bring_up_to_date()
+        self._access.require_changes()  # before the issuer's token is used up for one that could change nothing
         try:
             minted = await publishing.mint(await _token(request))
         except MintingRefusedError as error:

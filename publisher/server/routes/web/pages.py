@@ -2,7 +2,6 @@
 
 from publisher.server.auth.sessions.sessions import Sessions
 from publisher.server.http.messages import HttpError, Request, Response
-from publisher.server.routes.accounts import AccountRoutes
 from publisher.server.routes.web.account.api_calls import ApiCalls
 from publisher.server.routes.web.account.pages import AccountPages
 from publisher.server.routes.web.errors import error_page
@@ -15,12 +14,12 @@ from publisher.server.routes.web.static import StaticRoutes
 class WebPages:
     """The handlers of the pages; nothing is read or imported for them before the first one is asked for."""
 
-    def __init__(self, site: Site, sessions: Sessions, accounts: AccountRoutes, api: ApiCalls) -> None:
+    def __init__(self, site: Site, sessions: Sessions, api: ApiCalls) -> None:
         self._site = site
         self._sessions = sessions
         self.home = HomePage(site)
         self.project = ProjectPage(site)
-        self.account = AccountPages(site, sessions, accounts, api)
+        self.account = AccountPages(site, sessions, api)
         self.static = StaticRoutes()
 
     async def refuse(self, request: Request, error: HttpError) -> Response:

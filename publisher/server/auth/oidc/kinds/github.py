@@ -77,7 +77,7 @@ def _expect_workflow(claims: Mapping[str, Any], path: str) -> None:
     wanted = _parts(path)
     if (folded(owner), folded(name), file) != (folded(wanted[0]), folded(wanted[1]), wanted[2]):
         raise ClaimMismatchError(f"The claim workflow_ref is {found!r}, not {path!r}.")
-    if at not in {claim(claims, "ref"), claims.get("sha")}:
+    if at != claim(claims, "ref") and at != claims.get("sha"):
         raise ClaimMismatchError(f"The workflow file comes from {at!r}, but the job runs for another ref.")
 
 

@@ -33,7 +33,7 @@ def check_claims(settings: Mapping[str, Any], claims: Mapping[str, Any]) -> None
     path = f"{urlsplit(claim(claims, 'iss')).netloc}/{settings['repository']}//{settings['workflow']}"
     if not _same_file(found, path):
         raise ClaimMismatchError(f"The claim ci_config_ref_uri is {found!r}, not {path!r}.")
-    if at not in {claim(claims, "ref_path"), claims.get("sha")}:
+    if at != claim(claims, "ref_path") and at != claims.get("sha"):
         raise ClaimMismatchError(f"The configuration file comes from {at!r}, but the job runs for another ref.")
     _refuse_merge_requests(claims)
     expect_match(claims, "ref_path", settings["ref"])

@@ -8,7 +8,6 @@ from publisher.server.auth.errors import CredentialsRefusedError
 from publisher.server.auth.sessions.sessions import Session, Sessions
 from publisher.server.http.forwarding import place_of
 from publisher.server.http.messages import Headers, HttpError, Request, Response
-from publisher.server.routes.accounts import AccountRoutes
 from publisher.server.routes.failures import DOMAIN_ERRORS
 from publisher.server.routes.web.account.api_calls import ApiCalls
 from publisher.server.routes.web.account.cookies import no_session_cookie, session_cookie, session_of
@@ -25,10 +24,9 @@ Action = Callable[[Request, Session, Mapping[str, str]], Awaitable[Response]]
 class AccountPages:
     """Answers below ``/-/account/``; its routes are open, and each asks for a session where it needs one."""
 
-    def __init__(self, site: Site, sessions: Sessions, accounts: AccountRoutes, api: ApiCalls) -> None:
+    def __init__(self, site: Site, sessions: Sessions, api: ApiCalls) -> None:
         self._site = site
         self._sessions = sessions
-        self._accounts = accounts
         self._api = api
         self._forms = OwnForms(sessions)
         self._tokens = TokenForms(api)
@@ -109,7 +107,7 @@ class AccountPages:
             return await refused("The new passwords don't match.")
         try:
             await self._sessions.verify(session.username, fields.get("password", ""), place_of(request.client))
-            await self._accounts.set_own_password(request, session.username, new)
+            await self._api.post(request, "password", {"password": new})
         except CredentialsRefusedError:
             return await refused("The current password is wrong.")
         except HttpError as error:
