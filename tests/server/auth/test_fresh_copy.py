@@ -211,7 +211,7 @@ def _create(storage: FolderStorage) -> Awaitable[object]:
 def test_a_damaged_file_is_a_503_and_stays_as_it_is(
     tmp_path: Path, file: str, change: Callable[[FolderStorage], Awaitable[object]], damage: bytes
 ) -> None:
-    """Neither an unexpected failure, nor a new file in place of the one that somebody may repair."""
+    """Neither an unexpected failure, nor a new file in place of the one that an admin may repair."""
     path = tmp_path / file
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(damage)
