@@ -4,7 +4,9 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 
+from publisher.client.access import AccessClient, AccessHints
 from publisher.client.client import IndexClient
+from publisher.client.http import BasicAuth
 from publisher.client.models import Account
 from publisher.client.url import IndexUrl
 from publisher.credentials import keyring, remembered
@@ -13,6 +15,9 @@ from publisher.secret import Credentials
 
 Exchange = Callable[[Credentials], Credentials]
 """Returns the credentials to store instead of verified ones: a token."""
+
+
+_NO_SESSIONS = "Run `pypi-publish logout` without --everywhere: no browser can be signed in there."
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,20 @@ def log_out(url: IndexUrl, username: str | None) -> str | None:
     forgotten = username is not None and keyring.forget(url.keyring_services, username)
     remembered.forget_username(url.root)
     return username if forgotten else None
+
+
+def end_sessions(target: Target) -> str:
+    """
+    Sign an account out of the index's pages in all browsers, and return the account's name.
+
+    Raises CredentialsError when there is no password or the index refuses it, NotOfferedError when it has no such
+    pages, IndexUnavailableError when it does not answer.
+    """
+    credentials = find_credentials(target)
+    hints = AccessHints(refused="Pass --username NAME: sessions need your password.", not_offered=_NO_SESSIONS)
+    auth = BasicAuth(credentials.username, credentials.password)
+    with closing(AccessClient(target.url, auth, hints)) as connection:
+        return str(connection.ask("DELETE", "-/sessions")["username"])
 
 
 def who_am_i(target: Target) -> tuple[Account, str]:

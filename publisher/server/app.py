@@ -59,6 +59,7 @@ from publisher.server.routes.table import Answer, Handlers, RouteTable, index_ro
 from publisher.server.routes.trust.audit import AuditRoutes
 from publisher.server.routes.trust.oversight import Oversight
 from publisher.server.routes.trust.roles import RoleRoutes
+from publisher.server.routes.trust.sessions import SessionRoutes
 from publisher.server.routes.trust.standing import Standing
 from publisher.server.routes.trust.tokens import TokenRoutes
 from publisher.server.routes.uploads import UploadRoutes
@@ -262,6 +263,7 @@ class IndexApp:
             search=NameSearch(settings, catalog, self._authorization),
             simple=SimplePages(settings, catalog, public, self._authorization),
             roles=RoleRoutes(self._role_changes, self._maintainers, catalog, self._authenticator, self._oversight),
+            sessions=SessionRoutes(self._sessions, self._oversight),
             storage=StorageRoutes(catalog, self._oversight),
             trust=PublisherRoutes(self._publishing, self._access, self._maintainers, self._audit),
             tokens=TokenRoutes(self._tokens, self._token_changes, self._authenticator, self._oversight, self._standing),

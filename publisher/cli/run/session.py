@@ -97,10 +97,14 @@ def _configure(index: IndexUrl, account: Account, *, ask_first: bool) -> None:
         write_setup([(tool, PERSONAL) for tool in tools], setup, machine, skip=True, dry_run=False)
 
 
-def log_out(args: TargetArgs) -> None:
-    """Remove the password from keyring and the index from the tools' files."""
+def log_out(args: TargetArgs, *, everywhere: bool) -> None:
+    """Remove the password from keyring and the index from the tools' files; ``everywhere`` ends browsers' sessions."""
     config = project_config([])
     args = named_target(args)
+    if everywhere:
+        target = resolve_target(args, config, or_login=True)
+        account = sessions.end_sessions(target)
+        current_output().say(f"Signed {account} out of the pages of {target.url} in all browsers.")
     index = resolve_index(args.index_url, config, or_login=True)
     try:
         username = sessions.log_out(index, args.username or index.username or config.username)

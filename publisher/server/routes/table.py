@@ -30,6 +30,7 @@ from publisher.server.routes.simple import SimplePages
 from publisher.server.routes.storage import CONFIRMATION, StorageRoutes
 from publisher.server.routes.trust.audit import AuditRoutes
 from publisher.server.routes.trust.roles import NEW_OWNERS, NEW_ROLE, RoleRoutes
+from publisher.server.routes.trust.sessions import SessionRoutes
 from publisher.server.routes.trust.tokens import NEW_TOKEN, TokenRoutes
 from publisher.server.routes.uploads import UploadRoutes
 from publisher.server.routes.web.pages import WebPages
@@ -187,6 +188,7 @@ class Handlers:
     releases: ReleaseRoutes
     search: NameSearch
     roles: RoleRoutes
+    sessions: SessionRoutes
     simple: SimplePages
     storage: StorageRoutes
     trust: PublisherRoutes
@@ -236,6 +238,7 @@ def _trust_routes(to: Handlers) -> list[Route]:
         Route("-/account/*", POST, Access.OPEN, to.pages.account.act, is_page=True),
         Route("whoami", READ, Access.ACCOUNT, to.accounts.whoami),
         Route("password", POST, Access.PERSON, to.accounts.change_password, body=NEW_PASSWORD),
+        Route("-/sessions", DELETE, Access.PERSON, to.sessions.end_all),
         Route("register", POST, Access.ADMIN, to.accounts.register, body=REGISTRATION),
         Route("users", READ, Access.ADMIN, to.accounts.list),
         Route("users/*", DELETE, Access.ADMIN, to.accounts.remove),

@@ -10,7 +10,7 @@ from tests.helpers.browser import Visit, visit
 from tests.helpers.dists import make_wheel
 from tests.helpers.http import Client
 from tests.helpers.index import RunningIndex
-from tests.helpers.tool import run
+from tests.helpers.tool import Result, run
 from tests.helpers.waiting import eventually
 from tests.server.conftest import PASSWORD, USER, OwnIndex
 
@@ -22,11 +22,11 @@ def _sign_in(page: Page, url: str, password: str = PASSWORD) -> None:
     page.get_by_role("button", name="Sign in").click()
 
 
-def _pip(index: RunningIndex, requirement: str, target: Path, user: str, password: str) -> int:
+def _pip(index: RunningIndex, requirement: str, target: Path, user: str, password: str) -> Result:
     url = index.url.replace("://", f"://{user}:{password.replace(' ', '%20')}@")
     pip = [sys.executable, "-m", "pip", "install", "--no-deps", "--no-cache-dir", "--disable-pip-version-check"]
     environment = {"PIP_NO_INDEX": "", "PIP_FIND_LINKS": ""}
-    return run([*pip, "--index-url", f"{url}simple/", "--target", str(target), requirement], env=environment).code
+    return run([*pip, "--index-url", f"{url}simple/", "--target", str(target), requirement], env=environment)
 
 
 def _is_fine(guest: Visit) -> None:
@@ -81,8 +81,12 @@ def test_yanking_and_deleting_a_release(browser: Browser, own: OwnIndex, tmp_pat
         expect(page.get_by_role("status")).to_contain_text("yanked")
         expect(page.get_by_text("<b>broken</b>")).to_be_visible()
         assert client.page("regretted")["files"][1]["yanked"] == "<b>broken</b>"
-        assert _pip(index, "regretted", tmp_path / "newest", USER, PASSWORD) == 0
+        newest = _pip(index, "regretted", tmp_path / "newest", USER, PASSWORD)
+        assert (newest.code, "yanked" in newest.everything) == (0, False)
         assert (tmp_path / "newest/regretted-1.0.dist-info").is_dir()
+        pinned = _pip(index, "regretted==1.1", tmp_path / "pinned", USER, PASSWORD)
+        assert pinned.code == 0
+        assert "Reason for being yanked: <b>broken</b>" in pinned.everything
         page.get_by_role("button", name="Undo the yank").click()
         expect(page.get_by_role("button", name="Yank 1.1")).to_be_visible()
         page.get_by_label("Type regretted to delete 1.1").fill("something else")
@@ -108,7 +112,7 @@ def test_a_token_is_made_used_and_revoked(browser: Browser, own: OwnIndex, tmp_p
         shown = page.get_by_text(re.compile("^pypi-publish_"))
         token = shown.inner_text()
         _is_fine(guest)
-        assert _pip(index, "with-token", tmp_path / "with", "__token__", token) == 0
+        assert _pip(index, "with-token", tmp_path / "with", "__token__", token).code == 0
         assert client.upload(make_wheel(tmp_path, "refused")).status_code == 200
         refused = Client(index.url, ("__token__", token)).upload(make_wheel(tmp_path, "with_token", "2.0"))
         assert refused.status_code == 403
@@ -118,7 +122,10 @@ def test_a_token_is_made_used_and_revoked(browser: Browser, own: OwnIndex, tmp_p
         page.get_by_label("Type laptop to revoke it").fill("laptop")
         page.get_by_role("button", name="Revoke").click()
         expect(page.get_by_role("status")).to_have_text("The token was revoked.")
-        assert _pip(index, "with-token", tmp_path / "without", "__token__", token) != 0
+        refused_pip = _pip(index, "with-token", tmp_path / "without", "__token__", token)
+        assert refused_pip.code != 0
+        assert "401" in refused_pip.everything
+        assert not (tmp_path / "without").exists()
 
 
 def test_a_publisher_is_trusted_and_removed(browser: Browser, own: OwnIndex, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import re
 import time
 from pathlib import Path
 
+import pytest
 import requests
 
 from publisher.server.auth.sessions import sessions
@@ -12,6 +13,8 @@ from publisher.server.auth.sessions.keys import SessionKey
 from publisher.server.auth.sessions.sessions import RENEWED_AFTER
 from tests.helpers.dists import make_wheel, metadata
 from tests.helpers.http import Client
+from tests.helpers.tool import pypi_publish
+from tests.helpers.trust import Admin, create_token
 from tests.helpers.waiting import eventually
 from tests.server.conftest import PASSWORD, USER, OwnIndex
 
@@ -142,6 +145,33 @@ def test_signing_out_everywhere_ends_other_browsers(own: OwnIndex) -> None:
     assert here.is_signed_in()
     here.post("-/account/sign-out", {})
     assert not here.is_signed_in()
+    (event,) = [each for each in Admin(index.url).events() if each["what"] == "sessions-ended"]
+    assert (event["user"], event["account"], event["from"]) == (USER, USER, "127.0.0.1")
+
+
+def test_a_command_signs_out_everywhere_with_the_password(own: OwnIndex, monkeypatch: pytest.MonkeyPatch) -> None:
+    index, ada = own.start()
+    index.add_user("grace", PASSWORD)
+    person, bystander = Person(index.url), Person(index.url)
+    person.sign_in()
+    bystander.sign_in(user="grace")
+    monkeypatch.setenv("PYPI_PUBLISH_INDEX_URL", index.url)
+    token = create_token(ada, "ci", ["publish", "manage"])
+    for username, password in (("__token__", token), (USER, "not it")):
+        refused = pypi_publish(
+            "logout",
+            "--everywhere",
+            env={"PYPI_PUBLISH_USERNAME": username, "PYPI_PUBLISH_PASSWORD": password},
+        )
+        assert (refused.code, "Removed" in refused.stderr) == (4, False), refused.stderr
+    assert Client(index.url, None).request("DELETE", "-/sessions").status_code == 401
+    assert person.is_signed_in()
+    given = {"PYPI_PUBLISH_USERNAME": USER, "PYPI_PUBLISH_PASSWORD": PASSWORD}
+    done = pypi_publish("logout", "--everywhere", env=given)
+    assert (done.code, f"Signed ada out of the pages of {index.url} in all browsers." in done.stderr) == (0, True)
+    assert not person.is_signed_in()
+    assert bystander.is_signed_in()
+    assert ada.get("whoami").status_code == 200
 
 
 def test_a_changed_password_ends_every_other_session(own: OwnIndex) -> None:

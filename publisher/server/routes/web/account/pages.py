@@ -94,8 +94,8 @@ class AccountPages:
     async def _sign_out(self, request: Request, _session: Session, _fields: Mapping[str, str]) -> Response:
         return _go(request, "", [no_session_cookie(request)])
 
-    async def _sign_out_everywhere(self, request: Request, session: Session, _fields: Mapping[str, str]) -> Response:
-        await self._sessions.end_all(session.username)
+    async def _sign_out_everywhere(self, request: Request, _session: Session, _fields: Mapping[str, str]) -> Response:
+        await self._api.delete(request, "-/sessions")
         return _go(request, "", [no_session_cookie(request)])
 
     async def _change_password(self, request: Request, session: Session, fields: Mapping[str, str]) -> Response:
