@@ -169,6 +169,34 @@ def test_nothing_hostile_runs_in_a_browser(browser: Browser, own: OwnIndex) -> N
         assert guest.complaints == []
 
 
+@pytest.mark.wide  # a release, a rendering and a view for each vector
+def test_no_vector_runs_in_a_browser_by_itself(browser: Browser, own: OwnIndex) -> None:
+    """In one README, one that is not closed would swallow the others."""
+    index, _ = own.start("--authenticate", "update")
+    index.root.mkdir(exist_ok=True)
+    hostile = [("text/markdown", vector) for vector in VECTORS]
+    hostile += [("text/x-rst", f".. {part.removeprefix('.. ')}") for part in RST.strip().split("\n\n.. ")]
+    for number, (kind, vector) in enumerate(hostile):
+        header = metadata(
+            "vectors", f"1.{number}", f"Description-Content-Type: {kind}\n", description=f"Top\n\n{vector}"
+        )
+        make_wheel(index.root, "vectors", f"1.{number}", metadata_bytes=header)
+    with visit(browser) as guest:
+        for number, (_, vector) in enumerate(hostile):
+            guest.open(f"{index.url}projects/vectors/1.{number}/")
+            page = guest.page
+            page.locator("details.older > summary").click()
+            readme = page.locator(".readme")
+            assert "Top" in readme.inner_text(), vector
+            assert readme.locator("a").count() == readme.locator("a[rel], a[href^='#readme-']").count()
+            readme.hover()
+            page.keyboard.press("Tab")
+            assert "run" not in page.title(), vector
+            assert guest.complaints == [], vector
+            _expect_one_frame(page.evaluate("[...document.querySelectorAll('h1, main, form')].map(e => e.tagName)"))
+        assert all(url.startswith(index.url) for url in guest.requested)
+
+
 def _expect_one_frame(found: Any) -> None:
     assert sorted(found) == ["FORM", "H1", "MAIN"]
 
