@@ -123,9 +123,7 @@ class Poetry(Installer):
         ]
         source = replace(examined.setup, name=names[0] if names else examined.setup.name)
         store = f"poetry config http-basic.{source.name} {shlex.quote(typed.credentials.username)}"
-        command = self.install_command(tool, asked, examined, typed.package).replace(
-            "poetry add", f"{store} && poetry add"
-        )
+        command = self.install_command(tool, asked, examined, typed.package)
         environment = {
             f"POETRY_HTTP_BASIC_{source.variable_name}_USERNAME": typed.credentials.username,
             f"POETRY_HTTP_BASIC_{source.variable_name}_PASSWORD": typed.credentials.password.reveal(),
