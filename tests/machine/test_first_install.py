@@ -138,7 +138,9 @@ def test_a_tool_that_finds_no_password_gets_the_first_other_command_that_works(
 
 
 @pytest.mark.usefixtures("programs")
-def test_where_no_command_works_the_first_failure_is_told(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_no_command_works_the_first_failure_is_reported(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (found,) = _try(machine, monkeypatch, MadeUp("a", {"": REFUSED, "first": REFUSED, "second": REFUSED}))
     failure = "made-up 2.3 can't download widgets: 401"
     assert found == FirstInstall("a", COMMAND, tried=True, failure=failure, hint="Log in.")
@@ -154,14 +156,14 @@ def test_a_stranger_s_package_is_no_matter_of_passwords(machine: Machine, monkey
 
 
 @pytest.mark.usefixtures("programs")
-def test_a_configuration_that_cannot_be_read_is_told(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_configuration_that_cannot_be_read_is_reported(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     error = ConfigurationError("It is broken.", hint="Fix it.")
     assert _try(machine, monkeypatch, MadeUp("a", {}, error)) == [
         FirstInstall("a", None, failure="It is broken.", hint="Fix it.")
     ]
 
 
-def test_a_tool_that_does_not_start_is_told(
+def test_a_tool_that_does_not_start_is_reported(
     machine: Machine, monkeypatch: pytest.MonkeyPatch, programs: StandIns
 ) -> None:
     program = programs.add("made-up", "echo broken >&2", "exit 1")

@@ -46,7 +46,7 @@ def test_this_machine_is_the_current_folder_of_the_person(monkeypatch: pytest.Mo
     assert (found.home, found.folder, found.environment["HOME"]) == (tmp_path, tmp_path, str(tmp_path))
 
 
-def test_a_person_without_a_home_is_told_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_person_without_a_home_gets_a_hint(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail() -> Path:
         raise RuntimeError("Could not determine home directory.")
 

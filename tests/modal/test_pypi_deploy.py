@@ -14,10 +14,11 @@ from typing import Any
 
 import pytest
 
-from publisher.errors import ConfigurationError
 from publisher.server import app, run
 from publisher.server.settings import ServerSettings
+from publisher.server.storage.bucket import opening
 from publisher.server.storage.errors import NotDurableError
+from publisher.server.storage.folder import FolderStorage
 from tests.modal.conftest import ROOT
 
 FILE = ROOT / "deployments" / "pypi_deploy.py"
@@ -480,6 +481,40 @@ def test_the_described_limits_of_an_account_are_the_ones_that_hold(registering: 
     assert [_register(registering, account)[0] for account in accounts] == [201, 201, 422, 422, 422]
 
 
-def test_accounts_of_a_bucket_are_opened_there(load: Load) -> None:
-    with pytest.raises(ConfigurationError, match="nonsense"):
-        load(bucket="nonsense")._accounts()
+def test_accounts_of_a_bucket_are_opened_there(load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = load(bucket="s3://acme/index")
+    opened = []
+
+    def open_storages(url: str) -> tuple[FolderStorage, FolderStorage]:
+        opened.append(url)
+        return FolderStorage(tmp_path / "packages"), FolderStorage(tmp_path / "accounts")
+
+    monkeypatch.setattr(opening, "open_storages_in", open_storages)
+    for name in ("packages", "accounts"):
+        (tmp_path / name).mkdir()
+    assert _register(file, {"username": "ada", "password": "correct horse"})[0] == 201
+    assert _register(file, {"username": "ada", "password": "correct horse"})[0] == 200
+    assert opened == ["s3://acme/index"]
+    assert (tmp_path / "accounts/.htpasswd").exists()
+    assert not list((tmp_path / "packages").iterdir())
+
+
+def test_the_two_volumes_announce_their_changes_apart(
+    file: Any, dicts: tuple[MadeUpDict, MadeUpDict], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("PACKAGES", "CREDENTIALS"):
+        monkeypatch.setattr(file, name, tmp_path / name)
+        (tmp_path / name).mkdir()
+    for name in ("packages_volume", "credentials_volume"):
+        monkeypatch.setattr(file, name, MadeUpVolume())
+
+    async def write() -> None:
+        settings = file.on_volumes()
+        assert settings["htpasswd"] == tmp_path / "CREDENTIALS/.htpasswd"
+        async with settings["packages_storage"].writing() as files:
+            await asyncio.to_thread(files.create, "a.txt", b"new")
+
+    asyncio.run(write())
+    (key,) = dicts[1].entries
+    assert key.startswith("changes/packages/")
+    assert (file.packages_volume.commit.calls, file.credentials_volume.commit.calls) == (1, 0)

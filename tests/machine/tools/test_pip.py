@@ -320,7 +320,7 @@ REFUSAL = "it found no password that the index accepts"
 @pytest.mark.parametrize(
     "error", ["EOFError", "ERROR: 401 Error, Credentials", "No matching distribution", "Credentials not correct"]
 )
-def test_a_refused_pip_is_told_to_ask_keyring(
+def test_a_refused_pip_gets_the_way_to_keyring(
     programs: StandIns, machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: str
 ) -> None:
     hint, reason = _hint(programs, machine, error)
