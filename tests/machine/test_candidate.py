@@ -61,7 +61,7 @@ def _find(
         (["a-2.0rc1-py3-none-any.whl", "a-1.0-py3-none-any.whl"], "2.0rc1", {"1.0", "2.0rc1"}),
         (["a-2.0-cp311-cp311-linux_x86_64.whl", "a-2.0-py3-none-any.whl"], "2.0", {"2.0"}),
         (["!a-2.0.tar.gz", "a-1.0-py3-none-any.whl"], "1.0", {"1.0"}),  # a yanked one counts for nothing
-        (["a-1.0-py3-none-any.whl", "a.exe", "a-x.tar.gz", "a-3.0.egg"], "1.0", {"1.0"}),
+        (["a-x.tar.gz", "a-3.0.egg", "a-1.0-py3-none-any.whl", "a.exe"], "1.0", {"1.0"}),
     ],
 )
 def test_a_project_with_a_newest_wheel_for_every_platform_is_taken(

@@ -66,6 +66,7 @@ def test_it_gets_input_folder_and_variables_and_none_of_ours(
 ) -> None:
     monkeypatch.setenv("PYPI_PUBLISH_PASSWORD", "hidden")
     monkeypatch.setenv("AUTH_TOKEN", "hidden")
+    monkeypatch.setenv("PYPI_PUBLISH_INDEX_URL", "https://acme.example/")
     monkeypatch.setenv("KEPT", "kept")
     monkeypatch.setenv("CHANGED", "before")
     program = programs.add("tool", "read line", 'echo "$line $PWD $KEPT $CHANGED $ADDED"', "export -p")

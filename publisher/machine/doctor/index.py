@@ -5,6 +5,7 @@ from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from http import HTTPStatus
+from ipaddress import ip_address
 from urllib.parse import urljoin
 
 from publisher.client import http
@@ -15,7 +16,6 @@ from publisher.errors import IndexUnavailableError
 from publisher.machine.diagnosis import Area, Diagnosis, Reporter
 
 _INDEX = Reporter(Area.INDEX)
-_LOOPBACK = ("localhost", "127.", "::1")
 
 
 @dataclass(frozen=True)
@@ -55,12 +55,19 @@ def check_index(url: IndexUrl, thresholds: Thresholds) -> Generator[Diagnosis, N
 
 
 def _check_scheme(url: IndexUrl) -> Iterator[Diagnosis]:
-    if url.root.startswith("http:") and not url.host.startswith(_LOOPBACK):
+    if url.root.startswith("http:") and not _is_this_machine(url.host):
         yield _INDEX.warning(
             "encrypted",
             f"{url} is plain HTTP: anyone on the network path can read the password and change the packages.",
             f"Use {url.root.replace('http:', 'https:', 1)}, or have the index served over TLS.",
         )
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
 
 
 def _check_speed(url: IndexUrl, first: http.Probe, again: http.Probe, thresholds: Thresholds) -> Iterator[Diagnosis]:
