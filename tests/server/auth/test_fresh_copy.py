@@ -91,7 +91,7 @@ def test_a_copy_is_used_for_five_seconds_and_read_again_then(copied: Copied, clo
     assert copied.copy.fresh_until == 1010.1
 
 
-def test_one_who_asks_for_a_younger_copy_gets_it(copied: Copied, clock: Clock) -> None:
+def test_a_younger_copy_can_be_asked_for(copied: Copied, clock: Clock) -> None:
     copied.write("second")
     clock.now = 1001.0
     assert copied.get(1.0) == "first"

@@ -22,7 +22,7 @@ from publisher.server.auth.oidc.errors import (
     MintingRefusedError,
 )
 from publisher.server.auth.oidc.issuers import IssuerKeys, KeyTimes
-from publisher.server.auth.oidc.jose import parse_keys
+from publisher.server.auth.oidc.jose import LEEWAY, parse_keys
 from publisher.server.auth.oidc.minted_tokens import MintedToken
 from publisher.server.auth.oidc.registry import PublisherRegistry
 from publisher.server.auth.oidc.service import TrustedPublishing
@@ -319,6 +319,42 @@ def test_a_token_is_exchanged_only_once(trusted: Index, issuer: Issuer, tmp_path
     assert sum(isinstance(each, MintedToken) for each in found) == 1
     refusals = [each for each in found if isinstance(each, MintingRefusedError)]
     assert [each.code.value for each in refusals] == ["invalid-reuse-token"] * 7
+
+
+@pytest.mark.parametrize("seconds", [-20, 1, 300])
+def test_a_token_that_is_valid_by_the_leeway_alone_is_exchanged_only_once_too(
+    trusted: Index, issuer: Issuer, seconds: int
+) -> None:
+    token = issuer.token(github_claims(exp=int(time.time() + seconds)), AUDIENCE)
+    trusted.mint(token)
+    assert trusted.refusal(token)[0] == "invalid-reuse-token"
+
+
+def test_a_used_token_is_remembered_until_no_clock_takes_it(
+    trusted: Index, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remembered: list[float] = []
+
+    async def claim_once(_storage: object, key: str, value: str, seconds: float) -> str:
+        assert key.startswith(f"jti {issuer.url} ")
+        remembered.append(seconds)
+        return value
+
+    monkeypatch.setattr(FolderStorage, "claim_once", claim_once)
+    trusted.mint(issuer.token(github_claims(exp=int(time.time() + 300)), AUDIENCE))
+    assert 300 + 2 * LEEWAY - 5 < remembered[0] <= 300 + 2 * LEEWAY
+
+
+@pytest.mark.parametrize("sha", [["a"], {"a": 1}, None, 7])
+def test_a_commit_that_is_no_text_is_no_ref(trusted: Index, issuer: Issuer, sha: object) -> None:
+    other = f"{REPOSITORY}/.github/workflows/publish.yml@refs/heads/evil"
+    code, _ = trusted.refusal(issuer.token(github_claims(sha=sha, workflow_ref=other), AUDIENCE))
+    assert code == "invalid-publisher"
+
+
+def test_the_workflow_file_may_be_named_at_the_commit(trusted: Index, issuer: Issuer) -> None:
+    at_commit = f"{REPOSITORY}/.github/workflows/publish.yml@{'a' * 40}"
+    trusted.mint(issuer.token(github_claims(workflow_ref=at_commit, job_workflow_ref=at_commit), AUDIENCE))
 
 
 @pytest.mark.parametrize(
@@ -696,6 +732,15 @@ def test_a_voucher_without_the_right_on_the_client_vouches_for_nothing(index: In
     index.trust(issuer, voucher="ada", **CLIENT)  # who has every working right, on patterns
     minted = index.mint(issuer.token(github_claims(environment="modal"), AUDIENCE))
     assert not minted.principal.may(Right.PUBLISH, "pypi-publish")
+
+
+def test_a_publisher_of_the_client_never_gets_another_project(index: Index, issuer: Issuer) -> None:
+    """The same job may publish other projects, by a publisher of their own."""
+    client = index.trust(issuer, voucher=None, **CLIENT)
+    other = index.trust(issuer, voucher=None, **{**CLIENT, "projects": ["acme-widgets"]})
+    assert index.trust(issuer, voucher=None, **CLIENT) == client
+    found = {each.name: each.projects for each in asyncio.run(index.publishing.registry.all())}
+    assert found == {client: ("pypi-publish",), other: ("acme-widgets",)}
 
 
 @pytest.mark.parametrize(
