@@ -19,8 +19,8 @@ def command(projects: tuple[Path, ...], *, jobs: int | None, build: BuildArgs) -
     """
     Build sdist and wheel of projects, check them, and print the files' paths.
 
-    SRC is a folder with a pyproject.toml, by default the current folder. The root of a workspace means all of
-    its projects.
+    SRC is a folder with a pyproject.toml, by default the current folder. For the root of a workspace, all
+    its projects are built.
     """
     from publisher.cli.run.publishing import build_projects
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from publisher.cli.options.building import BuildArgs, build_options
+from publisher.cli.options.building import BuildArgs, trial_build_options
 from publisher.cli.options.checks import CheckArgs, check_options
 from publisher.cli.options.publishing import jobs_option
 from publisher.cli.options.target import TargetArgs, target_options
@@ -15,7 +15,7 @@ from publisher.cli.options.verbosity import json_option, output_options
 @click.argument("sources", metavar="[SRC|FILE]...", nargs=-1, type=click.Path(path_type=Path))
 @check_options
 @target_options
-@build_options
+@trial_build_options
 @jobs_option
 @json_option
 @output_options
@@ -26,7 +26,7 @@ def command(
     Check projects and files without publishing them.
 
     FILE is a wheel or an sdist; SRC is a project folder, which is built in a temporary folder unless --out-dir names
-    one. Any other file means the project that contains it, for pre-commit.
+    one. For any other file, the project that contains it is checked (for pre-commit).
 
     Every finding has a code, which --explain explains.
     """

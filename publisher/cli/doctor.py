@@ -14,8 +14,8 @@ def command(target: TargetArgs) -> None:
     """
     Find problems between this machine, an index and your tools.
 
-    Nothing is changed. Every line has a verdict and, where something is wrong, a remedy. The exit code is 0 if
-    everything is in order, otherwise that of the first problem or, without problems, of the first warning.
+    Nothing is changed. Every line has a verdict and, where something is wrong, a remedy. The exit code is 0
+    without problems and warnings; otherwise it belongs to the first problem or, without problems, to the first warning.
     """
     from publisher.cli.run.diagnosis import diagnose
 

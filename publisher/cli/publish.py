@@ -31,9 +31,9 @@ def command(  # noqa: PLR0913 - one argument for each group of options
     """
     Build projects and upload the files that the index lacks.
 
-    SRC is a folder with a pyproject.toml, by default the current folder. The root of a workspace means all of
-    its projects. The built files are checked first; nothing is published if one of them fails a check or is on the
-    index with other contents. A tag that names a project selects that project.
+    SRC is a folder with a pyproject.toml, by default the current folder. For the root of a workspace, all
+    its projects are built. The built files are checked first; nothing is published if one of them fails a check or is
+    on the index with other contents. A tag that names a project selects that project.
     """
     from publisher.cli.run.publishing import publish_projects
 

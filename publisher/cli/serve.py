@@ -11,8 +11,8 @@ def command(serve: ServeArgs) -> None:
     """
     Run the index on this machine.
 
-    The environment variable AUTH_TOKEN holds the admin token, which opens the account API. Without it,
-    only accounts with the role admin can use that API.
+    Set the admin token in the environment variable AUTH_TOKEN. Without it, only accounts with the role admin can use
+    the account API.
     """
     from publisher.cli.run.index import run_index
 

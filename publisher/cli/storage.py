@@ -20,9 +20,9 @@ def command() -> None:
 @output_options
 def create(*, url: str) -> None:
     """
-    Make a new, empty index in a bucket.
+    Create an empty index in a bucket.
 
-    URL is s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or az://CONTAINER/PREFIX. Nothing may be there yet.
+    URL is s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or az://CONTAINER/PREFIX. The prefix must be empty.
     """
     from publisher.cli.run.admin.stores import create_index
 
@@ -71,9 +71,9 @@ def check(*, place: str, read_files: bool, remove_unlisted: bool) -> None:
 @output_options
 def confirm_loss(*, place: StorageArgs) -> None:
     """
-    Confirm a loss of packages, and serve the others.
+    Confirm a loss of packages, and serve the rest.
 
-    Every name that the index ever owned stays its own.
+    The index keeps every name that it ever owned.
     """
     from publisher.cli.run.admin.storage import confirm_loss as confirm
 

@@ -34,7 +34,7 @@ def list_(place: PublicPackagesArgs) -> None:
 @json_option
 @output_options
 def why(requirement: str, *, place: PublicPackagesArgs) -> None:
-    """Explain why files of a project are passed on or not."""
+    """Explain why a project's files are served or hidden."""
     from publisher.cli.run.admin.public_packages import explain
 
     explain(place, requirement)
@@ -43,7 +43,7 @@ def why(requirement: str, *, place: PublicPackagesArgs) -> None:
 @command.command("allow")
 @click.argument("requirement", metavar="NAME[==VERSION]")
 @click.option("--until", metavar="DATE", help="Last day of the exception, for example 2026-12-31.")
-@click.option("--reason", metavar="TEXT", help="Reason, for the audit log.")
+@click.option("--reason", metavar="TEXT", help="Reason, for the audit trail.")
 @click.option("--remove", is_flag=True, help="Remove the exception instead.")
 @public_packages_options
 @json_option

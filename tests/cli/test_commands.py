@@ -164,6 +164,15 @@ def _groups(name: str, command: click.Command) -> Iterator[tuple[str, click.Grou
             yield from _groups(f"{name} {each}".strip(), found)
 
 
+@pytest.mark.parametrize(
+    ("name", "default"),
+    [("build", "dist in each project"), ("publish", "dist in each project"), ("check", "a temporary folder")],
+)
+def test_help_names_the_folder_that_files_are_built_in(name: str, default: str) -> None:
+    shown = " ".join(CliRunner().invoke(group, [name, "--help"]).output.split())
+    assert f"Output folder. [default: {default}]" in shown
+
+
 @pytest.mark.parametrize("words", [name for name, _ in _groups("", group)])
 def test_no_line_about_a_command_is_cut_off(words: str) -> None:
     shown = CliRunner().invoke(group, [*words.split(), "--help"], terminal_width=80).output

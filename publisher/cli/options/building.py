@@ -1,8 +1,9 @@
 """Options for how projects are built."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import click
 
@@ -19,22 +20,29 @@ class BuildArgs:
     wheel: bool = False
 
 
-build_options = gather(
-    BuildArgs,
-    "build",
-    click.option(
-        "--out-dir",
-        type=click.Path(file_okay=False, path_type=Path),
-        help="Output folder.  [default: dist in each project]",
-    ),
-    click.option(
-        "--installer",
-        type=click.Choice(["auto", "uv", "pip"]),
-        default="auto",
-        show_default=True,
-        help="Installer of build requirements; auto prefers uv.",
-    ),
-    click.option("--sdist", is_flag=True, help="Build only the sdist."),
-    click.option("--wheel", is_flag=True, help="Build only the wheel, directly from the source folder."),
-)
+def _options(default_folder: str) -> Callable[[Any], Any]:
+    return gather(
+        BuildArgs,
+        "build",
+        click.option(
+            "--out-dir",
+            type=click.Path(file_okay=False, path_type=Path),
+            help=f"Output folder.  [default: {default_folder}]",
+        ),
+        click.option(
+            "--installer",
+            type=click.Choice(["auto", "uv", "pip"]),
+            default="auto",
+            show_default=True,
+            help="Installer of build requirements; auto prefers uv.",
+        ),
+        click.option("--sdist", is_flag=True, help="Build only the sdist."),
+        click.option("--wheel", is_flag=True, help="Build only the wheel, directly from the source folder."),
+    )
+
+
+build_options = _options("dist in each project")
 """Add how to build; the command receives ``build: BuildArgs``."""
+
+trial_build_options = _options("a temporary folder")
+"""Add how to build files that are only checked; the command receives ``build: BuildArgs``."""

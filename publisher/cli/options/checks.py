@@ -26,7 +26,7 @@ check_options = gather(
         type=click.Choice(["source", "version", "build"]),
         multiple=True,
         help="source: pyproject.toml and README, without a build; version: the version against index and tag; build: "
-        "the built files.  [default: all; version if an index is named]",
+        "the built files; can be repeated.  [default: all; version if an index is named]",
     ),
     click.option("--fix", is_flag=True, help="Apply safe automatic fixes to pyproject.toml."),
     click.option("--strict", is_flag=True, help="Treat warnings as errors; also fail if the index is unreachable."),

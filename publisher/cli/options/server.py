@@ -111,7 +111,7 @@ serve_options = gather(
     ),
     _option("--overwrite", is_flag=True, help="Let an upload replace a file of the same name."),
     _option("--fallback-url", metavar="URL", help="Index to redirect installers to for unknown names."),
-    _option("--upstream", metavar="URL", help="Public index to fetch packages from; 'public' is the public index."),
+    _option("--upstream", metavar="URL", help="Public index to fetch packages from; 'public' for PyPI."),
     _option("--cooldown", metavar="AGE", help="Hide public files younger than this, for example 3d."),
     _option(
         "--upstream-cache",
@@ -141,10 +141,10 @@ serve_options = gather(
         "--trusted-proxy",
         metavar="ADDRESS",
         multiple=True,
-        help="Proxy or network whose X-Forwarded-* headers count.",
+        help="Trusted proxy or network, for X-Forwarded-* headers.",
     ),
-    _option("--accept-legacy", is_flag=True, help="Accept eggs, .tar.bz2, .exe and .msi as pypiserver does."),
+    _option("--accept-legacy", is_flag=True, help="Accept eggs, .tar.bz2, .tgz, .exe and .msi, as pypiserver does."),
     _option("--revision", metavar="TEXT", help="Revision of the deployment, which /health reports."),
-    _option("--allow-plaintext", is_flag=True, help="Accept passwords that the accounts file has in clear text."),
+    _option("--allow-plaintext", is_flag=True, help="Accept clear-text passwords in the accounts file."),
 )
 """Add the options of `serve`; the command receives ``serve: ServeArgs``."""

@@ -40,12 +40,16 @@ config_options = gather(
     ),
     click.option("--name", metavar="NAME", help="Name of the index in the files.  [default: from its host]"),
     click.option(
-        "--package", "packages", multiple=True, metavar="NAME", help="Package on the index.  [default: all it lists]"
+        "--package",
+        "packages",
+        multiple=True,
+        metavar="NAME",
+        help="Private package to take from the index; can be repeated.  [default: all that the index lists]",
     ),
     click.option(
         "--only-index/--beside-public",
         default=None,
-        help="Use the index for public packages too, or only beside the public index.  [default: ask the index]",
+        help="Make the index the only one, or use it beside the public index.  [default: ask the index]",
     ),
     click.option("--embed-credentials", is_flag=True, help="Write the password to the file, readable only by you."),
     click.option("--env", "as_variables", is_flag=True, help="Print `export` lines for a CI job."),

@@ -31,7 +31,7 @@ place_options = gather(
     TrustPlaceArgs,
     "place",
     index_url_option,
-    username_option("Act as this account, not with the admin token."),
+    username_option("Account to use; on the command line, instead of the admin token."),
 )
 """Add the index and the account; the command receives ``place: TrustPlaceArgs``."""
 

@@ -1,4 +1,4 @@
-"""Facts that only the index knows: its packages, their dependencies, and whether it proxies public ones."""
+"""Facts that only the index knows: valid passwords, its packages and their dependencies, whether it proxies others."""
 
 from collections.abc import Sequence
 from contextlib import closing
@@ -8,13 +8,33 @@ from publisher.cli.display.output import current_output
 from publisher.cli.options.tools import ConfigArgs
 from publisher.client.client import IndexClient
 from publisher.credentials.chain import Target, find_credentials
-from publisher.errors import PublishError
+from publisher.credentials.login import prove
+from publisher.errors import PublishError, RefusedCredentialsError
 from publisher.files.changes import read_text
 from publisher.files.toml import read_toml
 from publisher.machine.paths import Machine
 from publisher.machine.tools.transitive import direct_dependencies, look_up_private_dependencies
 from publisher.project.pyproject import FILENAME
 from publisher.secret import Credentials
+
+
+def checked_credentials(target: Target) -> Credentials:
+    """
+    Return the credentials of an index after it has checked them; warn when it can't.
+
+    Raises RefusedCredentialsError when it refuses them, CredentialsError when there are none.
+    """
+    credentials = find_credentials(target)
+    try:
+        prove(target.url, credentials)
+    except RefusedCredentialsError as error:
+        raise RefusedCredentialsError(
+            f"{error.message} Nothing was written.",
+            hint="Pass the right password, or ask the index's administrator for an account.",
+        ) from error
+    except PublishError as error:
+        current_output().warn(f"The password of {credentials.username!r} was not checked. {error.message}")
+    return credentials
 
 
 def ask_facts(

@@ -12,7 +12,6 @@ from publisher.cli.options.target import TargetArgs
 from publisher.cli.options.tools import ConfigArgs
 from publisher.cli.run.prompts import can_ask
 from publisher.cli.run.resolve import project_config, resolve_target
-from publisher.credentials.chain import find_credentials
 from publisher.credentials.remembered import remembered_username
 from publisher.errors import ConfigurationError
 from publisher.files.changes import FileChange, back_up, write_changes
@@ -98,7 +97,11 @@ def _setup(args: ConfigArgs, target_args: TargetArgs, scopes: Sequence[str], mac
     """Return the index's place in the tools' configuration; ask the index for values that the options leave open."""
     target = resolve_target(target_args, project_config([]), or_login=True)
     username = target.username or target.url.username or remembered_username(target.url.root)
-    credentials = find_credentials(target) if args.embed_credentials else None
+    credentials = None
+    if args.embed_credentials:
+        from publisher.cli.run.asking import checked_credentials  # the HTTP client, only where the index is asked
+
+        credentials = checked_credentials(target)
     in_project = "project" in scopes
     proxies_public, packages, dependencies = bool(args.only_index), list(args.packages), dict[str, set[str]]()
     if args.only_index is None or (in_project and not args.only_index):

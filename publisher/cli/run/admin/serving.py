@@ -168,5 +168,7 @@ def _rights(text: str) -> frozenset[Activity]:
     unknown = names - set(Activity)
     if unknown or not names:
         known = ", ".join(Activity)
-        raise click.BadParameter(f"{text!r}: the rights are {known}, or '.' for none.", param_hint="--authenticate")
+        raise click.BadParameter(
+            f"{text!r}: expected activities among {known}, or '.' for none.", param_hint="--authenticate"
+        )
     return frozenset(Activity(name) for name in names)
