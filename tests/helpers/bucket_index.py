@@ -11,12 +11,12 @@ from publisher.server.storage.bucket.identity import create_identity
 from publisher.server.storage.bucket.objects import Objects, open_bucket
 from publisher.server.storage.bucket.opening import CREDENTIALS
 from tests.helpers.index import RunningIndex
-from tests.helpers.object_store import BUCKET
+from tests.helpers.object_store import STORE
 
 
 def new_index(username: str, password: str) -> tuple[str, Objects]:
     """Make an index with one account, and return its URL and its objects."""
-    url = f"s3://{BUCKET}/{uuid.uuid4().hex}"
+    url = f"{STORE}/{uuid.uuid4().hex}"
     objects = open_bucket(url)
     create_identity(objects, url)
     users = HtpasswdFile(default_scheme="apr_md5_crypt")  # which costs little

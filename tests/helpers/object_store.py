@@ -1,4 +1,4 @@
-"""A real object store on this machine: SeaweedFS in one process, with a bucket."""
+"""A real object store: SeaweedFS in one process on this machine, with a bucket, or the one that TEST_STORE names."""
 
 import json
 import os
@@ -18,6 +18,9 @@ import requests
 
 WEED = Path(sys.executable).parents[1] / "clients" / "bin" / "weed"
 BUCKET = "pkgs"
+OTHER_STORE = os.environ.get("TEST_STORE", "").rstrip("/")
+"""The URL of a bucket, whose variables are set: tests run over it that need no SeaweedFS (benchmarks/README.md)."""
+STORE = OTHER_STORE or f"s3://{BUCKET}"
 ACCESS_KEY, SECRET_KEY = "AK", "SK"  # of a store that only this machine reaches
 GRPC = 10_000
 """What each server of SeaweedFS adds to its port for the port of its other protocol."""
@@ -28,11 +31,13 @@ class ObjectStore:
     """The store's address, and the process that serves it."""
 
     endpoint: str
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | None = None
 
     @property
     def environment(self) -> dict[str, str]:
         """Return the variables by which the index finds the store."""
+        if OTHER_STORE:
+            return {}
         return {
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_REGION": "us-east-1",
@@ -45,26 +50,34 @@ class ObjectStore:
 @contextmanager
 def running_store(folder: Path) -> Iterator[ObjectStore]:
     """Run a store whose data lie in a folder, and make its bucket."""
+    if OTHER_STORE:
+        yield ObjectStore("")
+        return
     if sys.platform == "darwin" and platform.machine() == "x86_64":
         pytest.skip("SeaweedFS has no wheel for Intel Macs, so the tests over a bucket don't run here")
     folder.mkdir(parents=True, exist_ok=True)
-    identity = {
-        "name": "test",
-        "credentials": [{"accessKey": ACCESS_KEY, "secretKey": SECRET_KEY}],
-        "actions": ["Admin", "Read", "Write", "List"],
-    }
-    (folder / "s3.json").write_text(json.dumps({"identities": [identity]}))
+    write_identities(folder / "s3.json")
     for _ in range(5):
-        ports = _free_ports(4)
+        ports = free_ports(4)
         process = _start(folder, ports)
         try:
-            if _is_ready(process, ports[3]) and _make_bucket(ports[0]):
+            if _is_ready(process, ports[3]) and make_bucket(ports[0]):
                 yield ObjectStore(f"http://127.0.0.1:{ports[3]}", process)
                 return
         finally:
             process.kill()
             process.wait()
     raise RuntimeError(f"the store did not start: {(folder / 'log').read_text()[-3000:]}")
+
+
+def write_identities(path: Path) -> None:
+    """Write the accounts of a store."""
+    identity = {
+        "name": "test",
+        "credentials": [{"accessKey": ACCESS_KEY, "secretKey": SECRET_KEY}],
+        "actions": ["Admin", "Read", "Write", "List"],
+    }
+    path.write_text(json.dumps({"identities": [identity]}))
 
 
 def _start(folder: Path, ports: list[int]) -> "subprocess.Popen[bytes]":
@@ -91,7 +104,8 @@ def _is_ready(process: "subprocess.Popen[bytes]", port: int) -> bool:
     return False
 
 
-def _make_bucket(master: int) -> bool:
+def make_bucket(master: int) -> bool:
+    """Make the bucket, and return whether that worked in time."""
     deadline = time.monotonic() + 60
     command = [str(WEED), "shell", f"-master=127.0.0.1:{master}"]
     while time.monotonic() < deadline:
@@ -104,7 +118,8 @@ def _make_bucket(master: int) -> bool:
     return False
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
+    """Return ports that are free, with those of the other protocol."""
     found: list[int] = []
     while len(found) < count:
         port = random.Random(os.urandom(8)).randrange(20_000, 32_000)

@@ -1,4 +1,4 @@
-"""pip, uv and twine with three processes on one bucket, behind a load balancer."""
+"""pip, uv and twine with three processes on one bucket, behind nginx."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ from tests.helpers.bucket_index import new_index, serving_bucket
 from tests.helpers.dists import make_wheel
 from tests.helpers.http import Client
 from tests.helpers.object_store import ObjectStore
-from tests.helpers.round_robin import round_robin
+from tests.helpers.round_robin import behind_nginx
 from tests.server.conftest import PASSWORD, USER
 
 BIN = Path(sys.executable).parent
@@ -25,7 +25,7 @@ def url(object_store: ObjectStore, tmp_path: Path) -> Iterator[str]:  # noqa: AR
     bucket, _ = new_index(USER, PASSWORD)
     with ExitStack() as stack:
         indexes = [stack.enter_context(serving_bucket(tmp_path / str(number), bucket)) for number in range(3)]
-        yield stack.enter_context(round_robin([index.url for index in indexes]))
+        yield stack.enter_context(behind_nginx(tmp_path / "nginx", [index.url for index in indexes]))
 
 
 def _run(*command: str | Path) -> None:

@@ -12,7 +12,7 @@ from publisher.server.storage.bucket.objects import open_bucket
 from publisher.server.storage.bucket.storage import BucketStorage, BucketTimes
 from publisher.server.storage.folder import FolderStorage
 from publisher.server.storage.volume import VolumeStorage, VolumeTimes
-from tests.helpers.object_store import BUCKET
+from tests.helpers.object_store import STORE
 from tests.modal.volumes import Mount, Volume
 
 TIMES = VolumeTimes(patience=2.0, lease=0.6, longest_commit=0.5, recent=0.2, retry_commit=0.3)
@@ -128,7 +128,7 @@ class Bucket:
     """Processes on one prefix of a bucket, whose store is a real one."""
 
     def __init__(self, place: Path) -> None:  # noqa: ARG002 - as the other worlds
-        self.url = f"s3://{BUCKET}/{uuid.uuid4().hex}"
+        self.url = f"{STORE}/{uuid.uuid4().hex}"
         create_identity(open_bucket(self.url), self.url)
 
     def writer(self) -> BucketStorage:

@@ -23,6 +23,13 @@ class StorageUnavailableError(StorageError):
         super().__init__(message)
 
 
+class MissingFileError(StorageUnavailableError):
+    """A record lists the file, and the storage does not have it."""
+
+    def __init__(self) -> None:
+        super().__init__("A file that is listed is missing in the bucket.")
+
+
 class LeaseLostError(StorageUnavailableError):
     """Another writer has taken the lease over; changes under it must not be committed."""
 

@@ -28,7 +28,7 @@ from publisher.server.store.metadata import FileMetadata, NewProject, read_metad
 from publisher.server.store.owned_names import StateLog
 from tests.helpers.bucket_index import new_index
 from tests.helpers.dists import make_sdist, make_wheel
-from tests.helpers.object_store import BUCKET
+from tests.helpers.object_store import STORE
 
 pytestmark = pytest.mark.usefixtures("object_store")
 
@@ -88,7 +88,7 @@ def _everything(source: PackageSource) -> dict[str, PortableProject]:
 
 
 def test_an_index_goes_to_a_bucket_and_back_with_everything(folder: FolderPackages, tmp_path: Path) -> None:
-    url = f"s3://{BUCKET}/moved-{tmp_path.name}"
+    url = f"{STORE}/moved-{tmp_path.name}"
     assert _copy(folder, BucketTarget(url)).copied == 4
     bucket = BucketSource(url)
     expected = _everything(folder)
@@ -113,7 +113,7 @@ def test_an_index_goes_to_a_bucket_and_back_with_everything(folder: FolderPackag
 def test_a_copy_that_was_interrupted_goes_on_and_is_served_only_when_it_is_complete(
     folder: FolderPackages, tmp_path: Path
 ) -> None:
-    url = f"s3://{BUCKET}/resumed-{tmp_path.name}"
+    url = f"{STORE}/resumed-{tmp_path.name}"
     damaged = folder.root / "acme-2.0-py3-none-any.whl"
     original, times = damaged.read_bytes(), damaged.stat()
     damaged.write_bytes(bytes(len(original)))
@@ -130,7 +130,7 @@ def test_a_copy_that_was_interrupted_goes_on_and_is_served_only_when_it_is_compl
 
 
 def test_a_check_finds_missing_damaged_unlisted_and_foreign_files(folder: FolderPackages, tmp_path: Path) -> None:
-    url = f"s3://{BUCKET}/checked-{tmp_path.name}"
+    url = f"{STORE}/checked-{tmp_path.name}"
     _copy(folder, BucketTarget(url))
     objects = open_bucket(url)
     keys = {key.rpartition("/")[2]: key for key, _ in objects.walk("files")}
@@ -165,7 +165,7 @@ def test_a_check_finds_missing_damaged_unlisted_and_foreign_files(folder: Folder
 def test_a_check_removes_uploads_that_were_unlisted_for_a_day_and_no_foreign_object(
     folder: FolderPackages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    url = f"s3://{BUCKET}/cleaned-{tmp_path.name}"
+    url = f"{STORE}/cleaned-{tmp_path.name}"
     _copy(folder, BucketTarget(url))
     objects = open_bucket(url)
     upload = f"files/acme/{open_identity(objects, url).identifier[:12]}-left/acme-3.0.tar.gz"
@@ -193,7 +193,7 @@ def test_a_check_waits_for_a_cleaning(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_objects_that_are_no_records_are_no_projects(folder: FolderPackages, tmp_path: Path) -> None:
-    url = f"s3://{BUCKET}/named-{tmp_path.name}"
+    url = f"{STORE}/named-{tmp_path.name}"
     _copy(folder, BucketTarget(url))
     names = list(BucketSource(url).names())
     objects = open_bucket(url)
@@ -203,7 +203,7 @@ def test_objects_that_are_no_records_are_no_projects(folder: FolderPackages, tmp
 
 
 def test_a_copy_that_is_complete_is_not_begun_again(folder: FolderPackages, tmp_path: Path) -> None:
-    url = f"s3://{BUCKET}/complete-{tmp_path.name}"
+    url = f"{STORE}/complete-{tmp_path.name}"
     late = BucketTarget(url)  # which another attempt outruns
     _copy(folder, BucketTarget(url))
     record = open_bucket(url).read("projects/acme.json")
@@ -228,7 +228,7 @@ def test_records_of_public_packages_are_copied(folder: FolderPackages, tmp_path:
     records = {"claims/rich": b"one", "claims/attrs": b"two", "allowed/rich": b"three"}
     for name, data in records.items():
         folder.files.create(f".pypi-publish/upstream/{name}", data)
-    url = f"s3://{BUCKET}/public-{tmp_path.name}"
+    url = f"{STORE}/public-{tmp_path.name}"
     _copy(folder, BucketTarget(url))
     (tmp_path / "again").mkdir()
     again = FolderPackages(tmp_path / "again")
@@ -249,7 +249,7 @@ def test_everything_that_belongs_to_accounts_is_copied(folder: FolderPackages, t
     for batch in (b"one\n", b"two\n"):
         files.append("tokens.used", batch)
     files.append("audit/2026-01-02", b"three\n")
-    url = f"s3://{BUCKET}/accounts-{tmp_path.name}"
+    url = f"{STORE}/accounts-{tmp_path.name}"
     assert _copy(folder, BucketTarget(url)).accounts == len(written) + 5  # with htpasswd, tokens.json, and three logs
     copied = BucketSource(url).accounts
     assert copied is not None

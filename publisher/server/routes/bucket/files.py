@@ -13,7 +13,7 @@ from publisher.server.routes.files import METADATA_SUFFIX
 from publisher.server.routes.sending import IMMUTABLE, SMALL, content_type, ranged
 from publisher.server.settings import ServerSettings
 from publisher.server.storage.bucket.storage import BucketStorage
-from publisher.server.storage.errors import AbsentError, StorageUnavailableError
+from publisher.server.storage.errors import AbsentError, MissingFileError
 from publisher.server.store.bucket.catalog import BucketCatalog
 from publisher.server.store.projects import StoredFile
 
@@ -95,7 +95,7 @@ class BucketFileRoutes:
         except AbsentError as error:
             if key.endswith((METADATA_SUFFIX, SIGNATURE)):
                 raise HttpError(404, f"This index has no file {_file_of(key)}.") from error
-            raise StorageUnavailableError("A file that is listed is missing in the bucket.") from error
+            raise MissingFileError from error
         assert found is not None, "it was read without a condition"  # noqa: S101 - for the type checker
         response = Response(200, found.data, headers)
         self._kept.keep(key, response)

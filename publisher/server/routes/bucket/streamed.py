@@ -1,10 +1,12 @@
 """A large file of a bucket that passes through the index, a piece at a time."""
 
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from publisher.server.http.messages import Headers, Request, Send
 from publisher.server.routes.sending import begin, wanted
+from publisher.server.storage.errors import AbsentError, MissingFileError
 
 if TYPE_CHECKING:
     from publisher.server.storage.bucket.objects import Objects  # which brings obstore along
@@ -29,7 +31,7 @@ class StreamedFile:
             await begin(request, send, self._size, self._headers)
             return 0
         async with aclosing(self._objects.stream(self._key, first, end, PIECE)) as pieces:
-            piece = await anext(pieces)  # before the head, so that a failure is a 503
+            piece = await _first(pieces)  # before the head, so that a failure is a 503
             await begin(request, send, self._size, self._headers)
             sent = 0
             while sent < end - first:
@@ -38,3 +40,10 @@ class StreamedFile:
                 if sent < end - first:
                     piece = await anext(pieces)
         return sent
+
+
+async def _first(pieces: AsyncGenerator[bytes, None]) -> bytes:
+    try:
+        return await anext(pieces)
+    except AbsentError as error:
+        raise MissingFileError from error

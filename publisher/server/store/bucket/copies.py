@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from publisher.server.storage.bucket.objects import Objects
+from publisher.server.storage.errors import AbsentError, MissingFileError
 from publisher.server.work.workers import Workers
 
 COPIES = 4
@@ -31,7 +32,13 @@ class BucketCopies:
             folder = await self._workers.run(partial(mkdtemp, prefix="pypi-publish-"))
             try:
                 path = Path(folder, os.path.basename(key))  # noqa: PTH119 - a key
-                await self._workers.run(lambda: self._objects.download(key, path))
+                await self._workers.run(lambda: self._download(key, path))
                 yield path
             finally:
                 await self._workers.run(partial(shutil.rmtree, folder, ignore_errors=True))
+
+    def _download(self, key: str, path: Path) -> None:
+        try:
+            self._objects.download(key, path)
+        except AbsentError as error:
+            raise MissingFileError from error
