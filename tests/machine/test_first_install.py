@@ -190,3 +190,16 @@ def test_installers_of_this_machine_are_tried_in_their_order(machine: Machine, m
 def test_a_trial_that_was_not_made_does_not_work() -> None:
     made = FirstInstall("a", "x", tried=True)
     assert (made.works, replace(made, tried=False).works, replace(made, failure="no").works) == (True, False, False)
+
+
+@pytest.mark.usefixtures("programs")
+def test_an_interruption_stops_the_programs_of_all_trials(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Interrupted(MadeUp):
+        def asked(self, tool: InstalledTool, examined: Examined) -> Sequence[ConfiguredIndex]:
+            raise KeyboardInterrupt(tool, examined)
+
+    stopped = []
+    monkeypatch.setattr(first_install, "stop_programs", lambda: stopped.append(True))
+    with pytest.raises(KeyboardInterrupt):
+        _try(machine, monkeypatch, Interrupted("a", {}))
+    assert stopped == [True]

@@ -61,7 +61,7 @@ def test_its_files(machine: Machine, platform: str, environment: Mapping[str, st
     found = replace(machine, platform=platform, environment=environment)
     assert list(Pdm().paths(found, "user")) == [machine.home.parent / place]
     assert list(Pdm().paths(found, "project")) == [machine.folder / "pyproject.toml"]
-    assert list(Pdm.scopes) == ["project", "user"]
+    assert (Pdm.name, Pdm.command, list(Pdm.scopes)) == ("pdm", "pdm", ["project", "user"])
 
 
 def _put(setup: Setup, machine: Machine, scope: str) -> dict[str, Any]:

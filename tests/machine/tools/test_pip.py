@@ -142,6 +142,7 @@ def _asked(programs: StandIns, machine: Machine, listed: str, debug: str = "") -
         ("", [(PUBLIC, "its default")]),
         ("global.timeout='9'", [(PUBLIC, "its default")]),
         ("global.index-url='a'", [("a", "PIP_INDEX_URL")]),
+        ("install.index-url='b'\nglobal.index-url='a'", [("b", "PIP_INDEX_URL")]),
         ("global.index-url='a'\ninstall.index-url='b'\n:env:.index-url='c'", [("c", "PIP_INDEX_URL")]),
         (":env:.index-url='c'\ninstall.index-url='b'\nglobal.index-url='a'", [("c", "PIP_INDEX_URL")]),
         ("download.index-url='a'", [(PUBLIC, "its default")]),  # for another command

@@ -49,7 +49,7 @@ def _examined(machine: Machine, setup: Setup = BESIDE) -> Examined:
 def test_its_files(machine: Machine, platform: str, environment: Mapping[str, str], place: str) -> None:
     found = replace(machine, platform=platform, environment=environment)
     assert list(Poetry().paths(found, "project")) == [machine.folder / "pyproject.toml", machine.home.parent / place]
-    assert list(Poetry.scopes) == ["project"]
+    assert (Poetry.name, Poetry.command, list(Poetry.scopes)) == ("poetry", "poetry", ["project"])
 
 
 def test_credentials_are_written_beside_the_project_only_when_they_are_to_be(machine: Machine) -> None:

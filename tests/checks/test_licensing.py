@@ -1,0 +1,213 @@
+"""Classifiers and licenses: known, outdated and misplaced ones."""
+
+from pathlib import Path
+
+import pytest
+from trove_classifiers import deprecated_classifiers
+
+from publisher.checks.licensing import check_classifiers, check_license, in_order, replacements, spdx_name
+from tests.helpers.documents import findings, messages
+
+HATCHLING = '[build-system]\nbuild-backend = "hatchling.build"\n'
+POETRY = '[build-system]\nbuild-backend = "poetry.core.masonry.api"\n'
+
+
+def _classifiers(*texts: str, more: str = "", build: str = HATCHLING) -> list[str]:
+    return messages(check_classifiers, f"[project]\n{more}classifiers = {list(texts)}\n{build}")
+
+
+def test_good_classifiers_are_well() -> None:
+    texts = ["Environment :: Console", "private :: Do Not Upload", "Programming Language :: Python :: 3.9"]
+    assert _classifiers(*sorted(texts, key=str)) == []
+    assert _classifiers() == []
+    assert findings(check_classifiers, "") == []
+
+
+@pytest.mark.parametrize(
+    ("build", "code"),
+    [(HATCHLING, "PP301"), (POETRY, "PP314"), ("", "PP314"), ('[build-system]\nbuild-backend = "own"\n', "PP314")],
+)
+def test_an_unknown_classifier(build: str, code: str) -> None:
+    assert _classifiers("Typing :: Typd", build=build) == [
+        f"{code} there is no classifier 'Typing :: Typd'; did you mean 'Typing :: Typed'?"
+    ]
+    assert _classifiers("Qqq", build=build) == [f"{code} there is no classifier 'Qqq'"]
+
+
+def test_an_outdated_classifier_names_its_replacement() -> None:
+    assert _classifiers("Natural Language :: Ukranian") == [
+        "PP302 'Natural Language :: Ukranian' is outdated; it is now 'Natural Language :: Ukrainian'"
+    ]
+    assert replacements("Natural Language :: Ukranian") == ["Natural Language :: Ukrainian"]
+    assert replacements("Typing :: Typed") == []
+
+
+def test_an_outdated_classifier_without_a_replacement() -> None:
+    alone = next(text for text, others in deprecated_classifiers.items() if not others)
+    several = next((text for text, others in deprecated_classifiers.items() if len(others) > 1), None)
+    assert _classifiers(alone) == [f"PP302 {alone!r} is outdated, without a replacement"]
+    assert replacements(alone) == []
+    if several:
+        assert " or " in _classifiers(several)[0]
+
+
+def test_order_and_repetition() -> None:
+    first, second = "Environment :: Console", "Typing :: Typed"
+    assert _classifiers(first, second, second) == ["PP303 'Typing :: Typed' is listed twice"]
+    assert _classifiers(second, first) == ["PP304 the classifiers are not in order"]
+    text = f"[project]\nclassifiers = [\n  '{second}',\n  '{first}',\n  '{first}',\n]\n"
+    assert findings(check_classifiers, text) == [("PP303", 5), ("PP304", 2)]
+
+
+def test_numbers_are_ordered_by_value() -> None:
+    assert in_order(["b", "a 3.10", "a 3.9", "a", "a 3"]) == ["a", "a 3", "a 3.9", "a 3.10", "b"]
+    assert in_order(["x 10", "10", "x 9", "9"]) == ["9", "10", "x 9", "x 10"]
+
+
+@pytest.mark.parametrize(
+    ("python", "classifier", "agrees"),
+    [
+        (">=3.11", "3.11", True),
+        (">=3.11", "3.10", False),
+        (">=3.11.4", "3.11", True),
+        (">=3.11.1,<3.11.2", "3.11", True),
+        ("==3.11.5", "3.11", True),
+        ("==3.11.10", "3.11", True),
+        (">=3.11.50", "3.11", True),
+        ("==3.11.0", "3.11", True),
+        ("<3.12", "3.12", False),
+        ("", "2.7", True),
+        ("nonsense", "2.7", True),
+    ],
+)
+def test_pythons_agree(python: str, classifier: str, agrees: object) -> None:
+    found = _classifiers(f"Programming Language :: Python :: {classifier}", more=f'requires-python = "{python}"\n')
+    assert (found == []) is agrees
+    assert all(each.startswith("PP311 ") for each in found)
+
+
+def test_a_python_without_a_minor_version_is_not_compared() -> None:
+    assert _classifiers("Programming Language :: Python :: 2", more='requires-python = ">=3.11"\n') == []
+    assert _classifiers("Programming Language :: Python :: 2.7", more="requires-python = 3\n") == []
+
+
+def _license(text: str, folder: Path = Path("project")) -> list[str]:
+    return messages(check_license, f"[project]\n{text}\n", folder)
+
+
+@pytest.mark.parametrize(
+    ("license_", "expected"),
+    [
+        ("MIT", []),
+        ("Apache-2.0 OR MIT", []),
+        ("LicenseRef-Proprietary", []),
+        ("mit", ["PP306 SPDX writes 'mit' as 'MIT'"]),
+        ("MIT License", ["PP305 'MIT License' is not a license expression of SPDX"]),
+        ("Apache 2.0", ["PP305 'Apache 2.0' is not a license expression of SPDX; did you mean 'Apache-2.0'?"]),
+        ("MPL 2.0", ["PP305 'MPL 2.0' is not a license expression of SPDX; did you mean 'MPL-2.0'?"]),
+        ("The usual one", ["PP305 'The usual one' is not a license expression of SPDX"]),
+        ("GPL-3.0", ["PP313 SPDX has deprecated 'GPL-3.0'; use GPL-3.0-only or GPL-3.0-or-later"]),
+        ("GPL-2.0+", ["PP313 SPDX has deprecated 'GPL-2.0+'; use GPL-2.0-or-later"]),
+        (
+            "(MIT AND LGPL-2.1) OR Nunit",
+            [
+                "PP313 SPDX has deprecated 'LGPL-2.1'; use LGPL-2.1-only or LGPL-2.1-or-later",
+                "PP313 SPDX has deprecated 'Nunit'; use zlib-acknowledgement",
+            ],
+        ),
+        (
+            "GPL-2.0-with-GCC-exception",
+            ["PP313 SPDX has deprecated 'GPL-2.0-with-GCC-exception'; use GPL-2.0-only WITH the exception"],
+        ),
+        (
+            "GPL-3.0-with-autoconf-exception",
+            ["PP313 SPDX has deprecated 'GPL-3.0-with-autoconf-exception'; use GPL-3.0-only WITH the exception"],
+        ),
+    ],
+)
+def test_license_expressions(license_: str, expected: list[str]) -> None:
+    assert _license(f'license = "{license_}"') == expected
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            f"{family}{plus}"
+            for family in ("AGPL-1.0", "AGPL-3.0", "GFDL-1.1", "GFDL-1.2", "GFDL-1.3")
+            for plus in ("", "+")
+        ),
+        *(
+            f"{family}{plus}"
+            for family in ("GPL-1.0", "GPL-2.0", "GPL-3.0", "LGPL-2.0", "LGPL-3.0")
+            for plus in ("", "+")
+        ),
+        *(f"GPL-2.0-with-{name}-exception" for name in ("autoconf", "bison", "classpath", "font", "GCC")),
+        *("BSD-2-Clause-FreeBSD", "BSD-2-Clause-NetBSD", "bzip2-1.0.5", "eCos-2.0", "Net-SNMP", "StandardML-NJ"),
+        "wxWindows",
+    ],
+)
+def test_deprecated_identifiers(name: str) -> None:
+    (found,) = _license(f'license = "{name}"')
+    assert found.startswith(f"PP313 SPDX has deprecated {name!r}; use ")
+
+
+@pytest.mark.parametrize(
+    ("build", "code"),
+    [("", "PP307"), (HATCHLING, "PP312"), (POETRY, "PP312"), ('[build-system]\nbuild-backend="own"\n', "PP312")],
+)
+def test_license_classifiers_beside_an_expression(build: str, code: str) -> None:
+    text = "classifiers = ['Typing :: Typed', 'License :: OSI Approved :: MIT License']\n"
+    message = f"{code} 'License :: OSI Approved :: MIT License' is given beside the license expression"
+    assert messages(check_license, f'[project]\nlicense = "MIT"\n{text}{build}') == [message]
+    assert messages(check_license, f"[project]\n{text}{build}") == []
+
+
+@pytest.mark.parametrize(
+    ("table", "expected"),
+    [
+        ('{ text = "MIT" }', ["PP308 the license is a table, the older form; write 'MIT'"]),
+        ('{ text = "mit" }', ["PP308 the license is a table, the older form; write 'MIT'"]),
+        ('{ text = "All rights" }', ["PP308 the license is a table, the older form"]),
+        ('{ file = "LICENSE" }', ["PP308 the license is a table, the older form"]),
+        ('{ file = "ABSENT" }', ["PP308 the license is a table, the older form", "PP309 there is no file ABSENT"]),
+        ('{ file = "." }', ["PP308 the license is a table, the older form", "PP309 there is no file ."]),
+        ("{ file = 1 }", ["PP308 the license is a table, the older form"]),
+    ],
+)
+def test_licenses_of_the_older_form(tmp_path: Path, table: str, expected: list[str]) -> None:
+    (tmp_path / "LICENSE").touch()
+    assert _license(f"license = {table}", tmp_path) == expected
+
+
+@pytest.mark.parametrize(
+    ("pattern", "problem"),
+    [
+        ("LICENSE", None),
+        ("LIC*", None),
+        ("**/COPYING", None),
+        ("licenses", "matches no file"),  # a folder
+        ("NOTICE", "matches no file"),
+        ("/LICENSE", "is not a pattern below the project"),
+        ("../LICENSE", "is not a pattern below the project"),
+        ("licenses\\\\COPYING", "is not a pattern below the project"),
+        ("LICENSE..", "matches no file"),
+        ("", "is not a pattern"),
+    ],
+)
+def test_patterns_of_license_files(tmp_path: Path, pattern: str, problem: str | None) -> None:
+    (tmp_path / "LICENSE").touch()
+    (tmp_path / "licenses").mkdir()
+    (tmp_path / "licenses/COPYING").touch()
+    shown = repr(pattern.replace("\\\\", "\\"))
+    assert _license(f'license-files = ["{pattern}"]', tmp_path) == ([f"PP310 {shown} {problem}"] if problem else [])
+
+
+def test_spellings_of_spdx() -> None:
+    assert [spdx_name(text) for text in ("mit", "Apache-2.0", "nonsense one", None, 1)] == [
+        "MIT",
+        "Apache-2.0",
+        None,
+        None,
+        None,
+    ]
