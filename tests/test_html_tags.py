@@ -69,3 +69,42 @@ def test_html_parser_reads_usual_pages_alike() -> None:
 
     Reader().feed(page)
     assert [(tag.name, tag.attributes) for tag in start_tags(page)] == found
+
+
+@pytest.mark.parametrize(("steps", "page"), [(3, "<a>" * 3), (3, "<a x y>"), (4, "<a x><b y>"), (2, "< <")])
+def test_as_many_tags_and_attributes_as_are_allowed_are_read(
+    monkeypatch: pytest.MonkeyPatch, steps: int, page: str
+) -> None:
+    monkeypatch.setattr("publisher.html_tags.MOST_STEPS", steps)
+    list(start_tags(page))
+    with pytest.raises(ValueError, match="tags and attributes"):
+        list(start_tags(page + "<c>"))
+
+
+@pytest.mark.parametrize(
+    ("page", "names"),
+    [
+        ("<!--><b>--><i>", ["b", "i"]),
+        ("<!-- a > <b> --><i>", ["i"]),
+        ("<!doctype a><b>", ["b"]),
+        ("<?php a ?><b>", ["b"]),
+        ("</a x='<b>'><i>", ["i"]),
+        ("<<b>", ["b"]),
+        ("<", []),
+        ("<!", []),
+        ("a<b", []),
+        ("<b", []),
+        ("<b ", []),
+        ("<b></b><i>", ["b", "i"]),
+        ("<style><b></style><textarea><b></TEXTAREA><i>", ["style", "textarea", "i"]),
+        ("<script><b>", ["script"]),
+        ("<script></scripty><b>", ["script", "b"]),
+    ],
+)
+def test_only_start_tags_outside_of_texts_and_comments_count(page: str, names: list[str]) -> None:
+    assert [tag.name for tag in start_tags(page)] == names
+
+
+def test_the_text_of_an_element_ends_with_it_or_with_the_page() -> None:
+    assert [tag.text for tag in start_tags("<title>a</title><title>b")] == ["a", "b"]
+    assert [tag.text for tag in start_tags("<p>a</p>")] == [""]

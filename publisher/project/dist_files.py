@@ -45,7 +45,7 @@ def find_dist_files(paths: Iterable[Path]) -> list[Path]:
     found = [file for path in named for file in _expand(path)]
     if named and not found:
         raise ConfigurationError(
-            f"No wheel or sdist in {', '.join(map(str, named[:3]))}{' ...' if len(named) > 3 else ''}.",
+            f"No wheel or sdist in {', '.join(map(str, named[:3]))}{', ...' if len(named) > 3 else '.'}",
             hint=_NO_FILES_HINT,
         )
     return list(_unique(dict.fromkeys(path.absolute() for path in found)))

@@ -68,8 +68,9 @@ class TarGuard(io.RawIOBase):
             self._ended = True  # so does tarfile, at the first block of zeros
             return
         kind, size = header[156:157], _number(header[124:136])
-        if kind in b"\x000" and header[:100].partition(b"\0")[0].endswith(b"/"):
-            kind = b"5"  # a folder of old tar programs, which has no data
+        if size and kind in b"\x000" and header[:100].partition(b"\0")[0].endswith(b"/"):
+            # of old tar programs a folder, for which some versions of tarfile read data and others don't
+            raise InvalidDistributionError("the archive has a folder with contents")
         if kind in _EXTENDED:
             self._chained += 1
             limit = self._limits.global_headers - self._global if kind == b"g" else self._limits.extended_header

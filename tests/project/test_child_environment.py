@@ -14,7 +14,7 @@ from publisher.building.installer import pip_variables
 from publisher.building.uv import uv_variables
 from publisher.machine.programs import run_program
 from publisher.project import git
-from publisher.project.child_environment import OWN_SECRETS
+from publisher.project.child_environment import OWN_SECRETS, bare_environment, without_own_secrets
 from tests.helpers.projects import make_project
 
 
@@ -72,3 +72,15 @@ def test_the_environment_that_other_threads_read_is_never_changed_by_a_build(
     assert len(build_project(project, tmp_path / "dist", BuildOptions("pip"))) == 2
     monkeypatch.undo()
     assert not changes
+
+
+def test_a_secret_is_known_in_any_case_and_nothing_else_is_taken() -> None:
+    given = {"Auth_Token": "x", "pypi_publish_password": "x", "PYPI_PUBLISH_USERNAME": "ada", "PATH": "/bin"}
+    assert without_own_secrets(given) == {"PYPI_PUBLISH_USERNAME": "ada", "PATH": "/bin"}
+    assert len(given) == 4
+
+
+def test_a_bare_environment_has_only_what_python_needs() -> None:
+    needed = {"PATH": "/bin", "PYTHONPATH": "a", "PYTHONHOME": "b", "LD_LIBRARY_PATH": "c", "SYSTEMROOT": "d"}
+    assert bare_environment({**needed, "HOME": "/home/ada", "AUTH_TOKEN": "x"}) == needed
+    assert bare_environment({"PATH": "/bin"}) == {"PATH": "/bin"}

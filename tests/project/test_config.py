@@ -60,3 +60,99 @@ def test_a_named_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pyproject.toml")
     with pytest.raises(ConfigurationError, match="named pipe"):
         read_project_config(tmp_path)
+
+
+EVERY_KEY = """\
+[tool.pypi-publish]
+index-url = "https://a.example/"
+username = "ada"
+require-tag = true
+skip-existing = false
+tag-prefix = "release-"
+trusted-publishing = "never"
+packages = ["a", "b/*"]
+check = { ignore = { PP101 = "a reason" } }
+"""
+
+
+def test_every_key_reaches_its_field(tmp_path: Path) -> None:
+    assert _read(tmp_path, EVERY_KEY) == ProjectConfig(
+        index_url="https://a.example/",
+        username="ada",
+        require_tag=True,
+        skip_existing=False,
+        tag_prefix="release-",
+        trusted_publishing="never",
+        packages=("a", "b/*"),
+        check={"ignore": {"PP101": "a reason"}},
+    )
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ('index-url = ""', "'index-url' in .* must be a string, not ''"),
+        ('index-url = "  "', "must be a string"),
+        ("username = true", "must be a string"),
+        ("require-tag = 1", "must be true or false"),
+        ('tag-prefix = ["a"]', "must be a string"),
+        ('trusted-publishing = "sometimes"', "must be auto, always or never"),
+        ("packages = []", "a list of folders"),
+        ('packages = ["a", ""]', "a list of folders"),
+        ('packages = { a = "b" }', "a list of folders"),
+        ('check = "PP101"', "a table with `ignore`"),
+        ("check = { other = 1 }", "a table with `ignore`"),
+        ('check = { ignore = ["PP101"] }', "a table with `ignore`"),
+        ('password = ""', "contains a password"),
+    ],
+)
+def test_each_value_has_its_type(tmp_path: Path, table: str, message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message) as caught:
+        _read(tmp_path, f"[tool.pypi-publish]\n{table}\n")
+    assert caught.value.path == tmp_path / "pyproject.toml"
+
+
+@pytest.mark.parametrize("mode", ["auto", "always", "never"])
+def test_each_use_of_trusted_publishing_is_a_value(tmp_path: Path, mode: str) -> None:
+    assert _read(tmp_path, f'[tool.pypi-publish]\ntrusted-publishing = "{mode}"\n').trusted_publishing == mode
+
+
+def test_a_table_of_rules_may_be_empty(tmp_path: Path) -> None:
+    assert _read(tmp_path, "[tool.pypi-publish.check]\n").check == {}
+
+
+def test_another_value_in_the_place_of_the_table_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"\[tool\.pypi-publish\] must be a table") as caught:
+        _read(tmp_path, "[tool]\npypi-publish = 1\n")
+    assert caught.value.path == tmp_path / "pyproject.toml"
+    assert _read(tmp_path, "tool = 1\n") == ProjectConfig()
+
+
+def test_a_key_like_no_other_gets_the_list_of_keys(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        _read(tmp_path, "[tool.pypi-publish]\nzzz = 1\n")
+    hint = str(caught.value.hint)
+    assert hint.startswith("The keys are index-url, username, ")
+    assert "check" in hint
+    assert "password" not in hint
+
+
+def test_projects_that_agree_have_one_configuration_and_gaps_are_filled() -> None:
+    one = ProjectConfig(index_url="https://a.example/", skip_existing=False)
+    other = ProjectConfig(index_url="https://a.example/", username="ada")
+    fallback = ProjectConfig(index_url="https://b.example/", username="bob", skip_existing=True, require_tag=True)
+    assert combine_configs([one, other], fallback) == ProjectConfig(
+        index_url="https://a.example/", username="ada", skip_existing=False, require_tag=True
+    )
+
+
+def test_true_and_false_disagree() -> None:
+    with pytest.raises(ConfigurationError, match="disagree about 'skip-existing': False and True") as caught:
+        combine_configs([ProjectConfig(skip_existing=False), ProjectConfig(skip_existing=True)], ProjectConfig())
+    assert "separately" in str(caught.value.hint)
+
+
+def test_each_project_keeps_its_packages_and_rules_to_itself() -> None:
+    configs = [ProjectConfig(packages=("a",), check={"ignore": {}}), ProjectConfig(packages=("b",))]
+    combined = combine_configs(configs, ProjectConfig(packages=("c",), check={}))
+    assert (combined.packages, combined.check) == (None, None)

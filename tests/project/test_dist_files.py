@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from publisher.errors import ConfigurationError
-from publisher.project.dist_files import find_dist_files
+from publisher.errors import CheckFailedError, ConfigurationError
+from publisher.project.dist_files import dist_files_in, find_dist_files
 
 WHEEL, SDIST = "acme-1.0-py3-none-any.whl", "acme-1.0.tar.gz"
 
@@ -84,3 +84,57 @@ def test_a_name_with_magic_characters_that_exists_is_a_file(tmp_path: Path) -> N
     (tmp_path / "a[1]").mkdir()
     (tmp_path / "a[1]" / SDIST).write_text("x")
     assert _names(find_dist_files([tmp_path / "a[1]" / SDIST])) == [SDIST]
+
+
+def test_files_come_in_the_order_of_their_names_and_each_once(dist: Path) -> None:
+    found = find_dist_files([dist / SDIST, dist, dist / "*"])
+    assert [path.name for path in found] == [SDIST, WHEEL]
+    assert all(path.is_absolute() for path in found)
+    assert [path.name for path in dist_files_in(dist)] == [WHEEL, SDIST]
+
+
+def test_other_files_in_a_folder_and_folders_two_levels_below_are_not_looked_at(dist: Path) -> None:
+    (dist / "notes.txt").write_text("x")
+    (dist / "a-1.0.tar.gz").mkdir()
+    (dist / "one/two").mkdir(parents=True)
+    (dist / "one/two/b-1.0.tar.gz").write_text("x")
+    (dist / "one/c-1.0.zip").write_text("x")
+    assert [path.name for path in dist_files_in(dist)] == [WHEEL, SDIST, "c-1.0.zip"]
+
+
+def test_no_names_are_no_files_and_no_failure() -> None:
+    assert find_dist_files([]) == []
+
+
+@pytest.mark.parametrize(("count", "shown"), [(3, "e0, {}e1, {}e2."), (4, "e0, {}e1, {}e2, ...")])
+def test_three_empty_folders_are_named_and_more_are_hinted_at(tmp_path: Path, count: int, shown: str) -> None:
+    for number in range(count):
+        (tmp_path / f"e{number}").mkdir()
+    with pytest.raises(ConfigurationError) as caught:
+        find_dist_files([tmp_path / f"e{number}" for number in range(count)])
+    assert caught.value.message.endswith(shown.replace("{}", f"{tmp_path}/"))
+    assert "pypi-publish build" in str(caught.value.hint)
+
+
+def test_a_link_to_nothing_is_a_file_that_can_not_be_read(dist: Path) -> None:
+    (dist / "b-1.0.tar.gz").symlink_to("missing")
+    assert _names(find_dist_files([dist / "b-1.0.tar.gz"])) == ["b-1.0.tar.gz"]
+    (dist / "one").mkdir()
+    (dist / "one/b-1.0.tar.gz").write_text("x")
+    with pytest.raises(CheckFailedError, match=r"b-1\.0\.tar\.gz can't be read: No such file"):
+        find_dist_files([dist / "b-1.0.tar.gz", dist / "one/b-1.0.tar.gz"])
+
+
+def test_a_folder_that_can_not_be_read_is_reported(dist: Path) -> None:
+    with pytest.raises(CheckFailedError, match="missing can't be read: No such file"):
+        list(dist_files_in(dist / "missing"))
+
+
+@pytest.mark.parametrize(
+    "name", ["A.WHL.ASC", "x.crt", "x.minisig", "x.pem", "x.sig", "x.md5", "x.sha512", "sha512sums"]
+)
+def test_companions_are_known_in_any_case(dist: Path, name: str) -> None:
+    (dist / name).write_text("x")
+    assert find_dist_files([dist / WHEEL, dist / name]) == [dist / WHEEL]
+    with pytest.raises(ConfigurationError, match="No wheel or sdist in"):
+        find_dist_files([dist / name])

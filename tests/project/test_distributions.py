@@ -1,13 +1,15 @@
 import io
 import tarfile
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from packaging.version import Version
 
-from publisher.errors import InvalidDistributionError
-from publisher.limits import LIMITS
-from publisher.project.distributions import Kind, parse_filename, read_distribution
+from publisher.errors import InvalidDistributionError, OversizedDistributionError
+from publisher.limits import LIMITS, DistributionLimits
+from publisher.project.distributions import Kind, parse_filename, parse_metadata, read_distribution
 from tests.helpers.dists import make_sdist, make_wheel, metadata
 
 
@@ -171,3 +173,188 @@ def test_an_encrypted_member_is_refused(tmp_path: Path) -> None:
     path.write_bytes(data)
     with pytest.raises(InvalidDistributionError, match="encrypted"):
         read_distribution(path)
+
+
+WHEEL = "acme_widgets-1.0-py3-none-any.whl"
+
+
+def test_a_distribution_in_memory_has_only_its_name_as_path(tmp_path: Path) -> None:
+    found = read_distribution(make_wheel(tmp_path).read_bytes(), WHEEL)
+    assert (found.path, found.filename) == (Path(WHEEL), WHEEL)
+    assert repr(found).count("Metadata-Version") == 0
+
+
+def test_a_file_keeps_its_path_whatever_it_is_called(tmp_path: Path) -> None:
+    path = make_wheel(tmp_path).rename(tmp_path / "upload")
+    found = read_distribution(path, WHEEL)
+    assert (found.path, found.filename) == (path, WHEEL)
+
+
+def test_every_refusal_begins_with_the_name_and_keeps_its_class(tmp_path: Path) -> None:
+    path = make_wheel(tmp_path)
+    with pytest.raises(OversizedDistributionError, match=f"^{WHEEL}: "):
+        read_distribution(path, limits=replace(LIMITS.distributions, metadata=10))
+    with pytest.raises(InvalidDistributionError, match="is neither a wheel") as caught:
+        read_distribution(path.rename(tmp_path / "acme.exe"))
+    assert "dist/*.whl" in str(caught.value.hint)
+
+
+def test_the_longest_name_of_a_file_is_read_and_a_longer_one_is_not() -> None:
+    limit = LIMITS.distributions.filename
+    longest = f"{'a' * (limit - len('-1.0.tar.gz'))}-1.0.tar.gz"
+    assert parse_filename(longest).text == longest
+    with pytest.raises(InvalidDistributionError, match=f"is longer than {limit} bytes"):
+        parse_filename(f"a{longest}")
+    with pytest.raises(InvalidDistributionError, match="is longer than"):
+        parse_filename(f"ä{longest[1:]}")
+
+
+def test_as_many_tags_as_installers_know_are_read_and_more_are_not() -> None:
+    ten = ".".join(f"p{number}" for number in range(10))
+    assert parse_filename(f"a-1.0-{ten}-{ten}-{ten}.whl").version == Version("1.0")
+    with pytest.raises(InvalidDistributionError, match="more tags than installers know"):
+        parse_filename(f"a-1.0-{ten}.x-{ten}-{ten}.whl")
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "name", "version"),
+    [
+        ("Acme.Widgets-1.0-py3-none-any.whl", Kind.WHEEL, "acme-widgets", "1.0"),
+        ("acme-1.0-1build-py2.py3-none-any.whl", Kind.WHEEL, "acme", "1.0"),
+        ("acme-1.0+local.1-py3-none-any.whl", Kind.WHEEL, "acme", "1.0+local.1"),
+        ("acme-widgets-1.0.tar.gz", Kind.SDIST, "acme-widgets", "1.0"),
+        ("acme-1.0.zip", Kind.SDIST, "acme", "1.0"),
+    ],
+)
+def test_names_of_files_say_kind_name_and_version(text: str, kind: Kind, name: str, version: str) -> None:
+    found = parse_filename(text)
+    assert (found.kind, found.name, found.version) == (kind, name, Version(version))
+    assert kind.value == {Kind.WHEEL: "bdist_wheel", Kind.SDIST: "sdist"}[kind]
+
+
+def _metadata(count: int, *, line: bytes = b"X%d: a\n") -> bytes:
+    return b"".join(line % number if b"%d" in line else line for number in range(count)) + b"\ntext"
+
+
+@pytest.mark.parametrize(
+    ("limits", "within", "beyond"),
+    [
+        (replace(LIMITS.distributions, field_names=5), _metadata(5), _metadata(6)),
+        (
+            replace(LIMITS.distributions, metadata_fields=5),
+            _metadata(5, line=b"A: b\n"),
+            _metadata(6, line=b"A: b\n"),
+        ),
+        (replace(LIMITS.distributions, metadata_head=8), b"A: bcdef", b"A: bcdefg"),
+        (replace(LIMITS.distributions, metadata_head=8), b"A: bcd\n\n" + b"x" * 90, b"A: bcdefg\n\n"),
+    ],
+)  # fmt: skip
+def test_as_many_fields_as_are_allowed_are_read_and_more_are_not(
+    limits: DistributionLimits, within: bytes, beyond: bytes
+) -> None:
+    parse_metadata(within, limits)
+    with pytest.raises(OversizedDistributionError, match="too many fields"):
+        parse_metadata(beyond, limits)
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
+def test_lines_of_metadata_may_end_in_three_ways(end: bytes) -> None:
+    limits = replace(LIMITS.distributions, field_names=2)
+    parse_metadata(
+        b"A: b" + end + b"C: d" + end + b" folded: e" + end + b"\tmore: f" + end + end + b"G: h" + end, limits
+    )
+    with pytest.raises(OversizedDistributionError):
+        parse_metadata(b"A: b" + end + b"C: d" + end + b"E: f" + end + end, limits)
+
+
+@pytest.mark.parametrize("name", [b"Content-Type", b"content-type ", b"CONTENT-TYPE"])
+def test_a_field_that_is_for_mail_is_refused(name: bytes) -> None:
+    with pytest.raises(InvalidDistributionError, match="Content-Type, which is for mail"):
+        parse_metadata(b"Name: a\n" + name + b": multipart/mixed\n\n")
+    parse_metadata(b"Name: a\n\nContent-Type: in the description\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("Name: acme_widgets\nVersion: 1.0\n", "no valid Metadata-Version"),
+        ("Metadata-Version: 2.1\nVersion: 1.0\n", "no Name field, or several"),
+        ("Metadata-Version: 2.1\nName: acme_widgets\nName: acme_widgets\nVersion: 1.0\n", "no Name field, or several"),
+        ("Metadata-Version: 2.1\nName: acme_widgets\n", "no Version field, or several"),
+        ("Metadata-Version: 2.1\nName: acme_widgets\nVersion: 1.0\nVersion: 1.0\n", "no Version field, or several"),
+        ("Metadata-Version: 2.1\nName: other\nVersion: 1.0\n", "the project 'other', its file name 'acme-widgets'"),
+        ("Metadata-Version: 2.1\nName: acme_widgets\nVersion: 1.1\n", "has the version '1.1', not '1.0'"),
+    ],
+)  # fmt: skip
+def test_metadata_that_does_not_agree_is_refused_with_the_reason(tmp_path: Path, text: str, reason: str) -> None:
+    with pytest.raises(InvalidDistributionError, match=reason):
+        read_distribution(make_wheel(tmp_path, metadata_bytes=text.encode()))
+
+
+def test_the_kelvin_sign_is_no_k(tmp_path: Path) -> None:
+    path = make_wheel(tmp_path, "kit", metadata_bytes=metadata("\u212ait", "1.0"))
+    with pytest.raises(InvalidDistributionError, match="names the project"):
+        read_distribution(path)
+
+
+def test_versions_agree_however_they_are_written(tmp_path: Path) -> None:
+    path = make_wheel(tmp_path, version="1.0.0", metadata_bytes=metadata("Acme.Widgets", "1"))
+    assert read_distribution(path).version == Version("1")
+
+
+@pytest.mark.parametrize(
+    ("folder", "reason"),
+    [
+        ("other-1.0.dist-info", "for another name or version"),
+        ("acme_widgets-2.0.dist-info", "for another name or version"),
+        ("acme_widgets-1.0.dist-infos", "this one has none"),
+    ],
+)
+def test_the_folder_of_a_wheel_is_that_of_its_file_name(tmp_path: Path, folder: str, reason: str) -> None:
+    path = tmp_path / WHEEL
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in ("METADATA", "WHEEL", "RECORD"):
+            archive.writestr(f"{folder}/{name}", metadata("acme_widgets", "1.0"))
+    with pytest.raises(InvalidDistributionError, match=reason):
+        read_distribution(path)
+
+
+def test_two_folders_of_a_wheel_are_both_named(tmp_path: Path) -> None:
+    path = make_wheel(tmp_path, members={"b-1.0.dist-info/x": b"", "c.dist-info": b""})
+    with pytest.raises(
+        InvalidDistributionError, match=r"this one has acme_widgets-1\.0\.dist-info, b-1\.0\.dist-info$"
+    ):
+        read_distribution(path)
+
+
+@pytest.mark.parametrize(
+    ("count", "shown"), [(2, "a0, acme_widgets-1.0"), (3, "a0, a1, acme_widgets-1.0"), (5, "a0, a1, a2 and 2 more")]
+)
+def test_three_folders_of_an_sdist_are_named_and_more_are_counted(tmp_path: Path, count: int, shown: str) -> None:
+    members = {f"a{number}/file": b"" for number in range(count - 1)}
+    with pytest.raises(InvalidDistributionError, match=f"exactly one top-level folder, this one has {shown}$"):
+        read_distribution(make_sdist(tmp_path, members=members))
+
+
+@pytest.mark.parametrize("name", ["acme_widgets-1.0/other", "acme_widgets-1.0/below/PKG-INFO"])
+def test_an_sdist_without_metadata_at_its_top_is_refused(tmp_path: Path, name: str) -> None:
+    tar, packed = tmp_path / "acme_widgets-1.0.tar.gz", tmp_path / "acme_widgets-1.0.zip"
+    with tarfile.open(tar, "w:gz") as archive:
+        archive.addfile(tarfile.TarInfo(name))
+    with zipfile.ZipFile(packed, "w") as archive_of_zip:
+        archive_of_zip.writestr(name, b"")
+    for path in (tar, packed):
+        with pytest.raises(InvalidDistributionError, match=r"the sdist has no acme_widgets-1\.0/PKG-INFO"):
+            read_distribution(path)
+
+
+def test_an_empty_sdist_has_no_top_folder(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "acme-1.0.tar.gz", "w:gz"):
+        pass
+    with pytest.raises(InvalidDistributionError, match="this one has none"):
+        read_distribution(tmp_path / "acme-1.0.tar.gz")
+
+
+def test_fields_that_are_missing_have_defaults(tmp_path: Path) -> None:
+    found = read_distribution(make_wheel(tmp_path))
+    assert (found.display_name, found.requires_python) == ("acme_widgets", None)

@@ -5,7 +5,7 @@ import shlex
 import pytest
 
 from publisher.project.install_lines import install_lines, required_names
-from publisher.project.own_install import own_requirement
+from publisher.project.own_install import INSTALL_WITH_KEYRING, own_requirement
 
 SIMPLE = "https://acme.example/simple/"
 PIP = f"pip install --index-url {SIMPLE} acme==1"
@@ -35,3 +35,35 @@ def test_the_requirement_of_this_program_is_one_word_of_a_shell() -> None:
         "pypi-publish",
         "pypi-publish[server]",
     ]
+
+
+def test_an_index_without_public_packages_is_known_to_need_more_than_pip() -> None:
+    lines = install_lines(SIMPLE, "acme==1", dependencies=["six"], proxies_public=False)
+    assert lines == install_lines(SIMPLE, "acme==1", dependencies=["six"])
+    assert len(lines) == 3
+
+
+@pytest.mark.parametrize(
+    ("dependencies", "shown"),
+    [(["b", "a"], "(a, b):"), (["c", "b", "a"], "(a, b, c):"), (list("dcba"), "(a, b, c, ...):")],
+)
+def test_three_dependencies_are_named_and_more_are_hinted_at(dependencies: list[str], shown: str) -> None:
+    assert install_lines(SIMPLE, "acme==1", dependencies=dependencies)[1].endswith(shown)
+
+
+def test_unknown_dependencies_are_a_comment_between_the_lines() -> None:
+    pip, comment, uv = install_lines(SIMPLE, "acme", dependencies=None)
+    assert comment == "# if it needs public packages that this index lacks, in a project of uv:"
+    assert (pip.endswith(" acme"), uv.endswith("uv add acme")) == (True, True)
+
+
+def test_required_names_are_sorted_and_each_is_there_once() -> None:
+    assert required_names(["zeta", "Zope.Interface", "zeta>=2", "alpha"]) == ["alpha", "zeta", "zope-interface"]
+    assert required_names([]) == []
+
+
+@pytest.mark.parametrize(("extra", "requirement"), [("", "pypi-publish @ "), ("server", "pypi-publish[server] @ ")])
+def test_this_program_is_required_by_its_repository(extra: str, requirement: str) -> None:
+    (word,) = shlex.split(own_requirement(extra))
+    assert word == f"{requirement}git+https://github.com/OWNER/REPOSITORY@TAG"
+    assert own_requirement() in INSTALL_WITH_KEYRING

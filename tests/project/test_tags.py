@@ -125,3 +125,53 @@ def test_broken_toml_names_its_line(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError) as raised:
         read_source(tmp_path)
     assert (raised.value.path, raised.value.line) == (tmp_path / "pyproject.toml", 2)
+
+
+def test_a_prefix_that_is_empty_is_none() -> None:
+    assert parse_tag("acme-v1.0", "").name == "acme"
+
+
+def test_a_refused_tag_gets_the_forms_or_its_prefix() -> None:
+    with pytest.raises(CheckFailedError) as caught:
+        parse_tag("latest")
+    assert "name/v1.2.3" in str(caught.value.hint)
+    with pytest.raises(CheckFailedError) as caught:
+        parse_tag("latest", "release-")
+    assert str(caught.value.hint).startswith("Tag release-1.2.3, or change `tag-prefix`")
+
+
+def test_the_text_of_a_tag_is_kept_without_its_ref() -> None:
+    assert parse_tag(" refs/tags/v1.0\n").text == "v1.0"
+    assert parse_tag("refs/tags/release-1.0", "release-").text == "release-1.0"
+
+
+def test_every_wrong_file_is_named_and_a_better_hint_is_taken(tmp_path: Path) -> None:
+    files = [read_distribution(make_wheel(tmp_path, name)) for name in ("acme_widgets", "acme_gadgets")]
+    with pytest.raises(CheckFailedError) as caught:
+        check_tag(parse_tag("acme-widgets-v2.0"), files, "a better hint")
+    assert caught.value.message.splitlines() == [
+        "acme_widgets-1.0-py3-none-any.whl: PP603 the version is 1.0, but the tag 'acme-widgets-v2.0' names 2.0",
+        "acme_gadgets-1.0-py3-none-any.whl: PP603 the version is 1.0, but the tag 'acme-widgets-v2.0' names 2.0",
+        (
+            "acme_gadgets-1.0-py3-none-any.whl: PP603 the project is acme-gadgets, "
+            "but the tag 'acme-widgets-v2.0' names acme-widgets"
+        ),
+    ]
+    assert caught.value.hint == "a better hint"
+    with pytest.raises(CheckFailedError) as caught:
+        check_tag(parse_tag("v2.0"), files)
+    assert "Nothing was published" in str(caught.value.hint)
+
+
+def test_a_project_without_a_known_name_is_only_taken_where_no_other_has_the_name() -> None:
+    nameless = Source(Path("nameless"), None, Version("1.0"))
+    assert select_sources(parse_tag("acme-widgets-v1.0"), [nameless, WIDGETS]) == [WIDGETS]
+    assert select_sources(parse_tag("other-v1.0"), [nameless, WIDGETS]) == [nameless]
+    with pytest.raises(CheckFailedError, match=r"^nameless.pyproject\.toml: PP603 the version is 1\.0"):
+        select_sources(parse_tag("other-v2.0"), [nameless, WIDGETS])
+
+
+def test_no_project_at_all_is_reported_as_of_no_known_name() -> None:
+    with pytest.raises(CheckFailedError, match="but the projects here are of no known name") as caught:
+        select_sources(parse_tag("acme-v1.0"), [])
+    assert "with the name in pyproject.toml" in str(caught.value.hint)

@@ -6,14 +6,16 @@ import tarfile
 import time
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from publisher.errors import InvalidDistributionError
-from publisher.limits import LIMITS
+from publisher.limits import LIMITS, DistributionLimits
 from publisher.project.distributions import read_distribution
+from publisher.project.tar_guard import TarGuard
 from tests.helpers.dists import make_sdist, make_wheel, metadata
 
 PROCESSOR_TIME = 5.0
@@ -176,3 +178,107 @@ def test_work_on_an_archive_can_be_ended(tmp_path: Path) -> None:
     for path in (make_wheel(tmp_path, "evil"), make_sdist(tmp_path, "evil")):
         with pytest.raises(EndedError):
             read_distribution(path, checkpoint=end)
+
+
+def _read_within(limits: DistributionLimits, *parts: bytes) -> str:
+    return read_distribution(gzip.compress(b"".join(parts) + END, 1), "evil-1.0.tar.gz", limits=limits).name
+
+
+BOUNDS = {
+    "members": (3, PKG_INFO, member("evil-1.0/a") * 2, member("evil-1.0/b")),
+    "chained_headers": (2, member("x", record(b"a", b"b"), b"x") * 2 + PKG_INFO, b"", member("x", b"y", b"L")),
+    "extended_header": (10, member("x", b"10 aa=bbb\n", b"x") + PKG_INFO, b"", member("x", b"11 aa=bbbb\n", b"x")),
+    "global_headers": (20, member("x", b"10 aa=bbb\n", b"g") * 2 + PKG_INFO, b"", member("x", b"6 a=b\n", b"g")),
+}
+
+
+@pytest.mark.parametrize("name", BOUNDS)
+def test_as_much_as_is_allowed_is_read_and_one_more_is_not(name: str) -> None:
+    bound, *within, beyond = BOUNDS[name]
+    limits = replace(LIMITS.distributions, **{name: bound})
+    assert _read_within(limits, *within) == "evil"
+    with pytest.raises(InvalidDistributionError, match=r"more than 3 members|too large or too many"):
+        _read_within(limits, beyond, *within)
+
+
+def test_headers_in_a_row_are_counted_from_each_member() -> None:
+    limits = replace(LIMITS.distributions, chained_headers=1)
+    header = member("x", record(b"comment", b"b"), b"x")
+    assert _read_within(limits, header, PKG_INFO, header, member("evil-1.0/a")) == "evil"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"x aa=bbb\n",
+        b"8 aa=bbb\n",
+        b"12 aa=bbb\n",
+        b"5 aa=bbb\n",
+        b"10 aa=bbb\n6 a",
+        b"10 aabbbb\n",
+    ],
+)
+def test_a_pax_header_that_is_not_one_is_refused(header: bytes) -> None:
+    with pytest.raises(InvalidDistributionError, match="pax header that is not valid"):
+        _read_within(LIMITS.distributions, member("x", header, b"x"), PKG_INFO)
+
+
+def test_the_size_of_a_pax_header_is_for_the_next_member_alone() -> None:
+    size = b"%d" % len(metadata("evil", "1.0"))
+    header = member("x", record(b"size", size), b"x")
+    assert _read_within(LIMITS.distributions, header, PKG_INFO, member("evil-1.0/a", b"x")) == "evil"
+    with pytest.raises(InvalidDistributionError, match="sparse or an enormous file"):
+        _read_within(LIMITS.distributions, PKG_INFO, header, member("evil-1.0/a", b"x"))
+
+
+@pytest.mark.parametrize("value", [b"0" * 9 + b"133", b"x", b"-1", b"0" * 13])
+def test_a_size_in_a_pax_header_is_at_most_as_long_as_that_of_the_header(value: bytes) -> None:
+    header = member("x", record(b"size", value), b"x")
+    with pytest.raises(InvalidDistributionError, match="sparse or an enormous file"):
+        _read_within(LIMITS.distributions, header, PKG_INFO)
+
+
+@pytest.mark.parametrize("kind", [b"0", b"\0", b"7"])
+def test_kinds_of_files_are_read(kind: bytes) -> None:
+    assert _read_within(LIMITS.distributions, PKG_INFO, member("evil-1.0/a", b"x" * 600, kind), member("evil-1.0/b"))
+
+
+@pytest.mark.parametrize("kind", [b"0", b"\0", b"5"])
+def test_a_name_that_ends_like_a_folders_is_one_without_contents(kind: bytes) -> None:
+    assert _read_within(LIMITS.distributions, member("evil-1.0/folder/", b"", kind), PKG_INFO) == "evil"
+
+
+@pytest.mark.parametrize("kind", [b"0", b"\0"])
+def test_no_headers_hide_in_the_contents_of_a_folder(kind: bytes) -> None:
+    """Versions of `tarfile` differ in whether such a folder has contents, so headers in or behind them are unseen."""
+    cover = member("x", b"")[:124] + b"00007777777\0" + member("x", b"")[136:]
+    chain = member("x", record(b"a", b"b"), b"x") * 600
+    with pytest.raises(InvalidDistributionError, match="a folder with contents"):
+        _read_within(LIMITS.distributions, member("evil-1.0/folder/", cover, kind), chain, PKG_INFO)
+
+
+@pytest.mark.parametrize("first", [0o200, 0o377])
+def test_a_number_in_another_base_is_refused(first: int) -> None:
+    header = PKG_INFO[:124] + bytes([first]) + bytes(11) + PKG_INFO[136:]
+    with pytest.raises(InvalidDistributionError, match="too large for its format"):
+        _read_within(LIMITS.distributions, header)
+
+
+def test_bytes_behind_the_end_are_not_looked_at() -> None:
+    assert _read_within(LIMITS.distributions, PKG_INFO, END, b"x" * 2000) == "evil"
+
+
+def test_a_header_may_come_in_pieces() -> None:
+    class Drops(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            return super().read(min(size or 100, 100) if size != -1 else 100)
+
+    data = member("x", record(b"comment", b"c" * 700), b"x") + PKG_INFO + END
+    guard = TarGuard(Drops(data), replace(LIMITS.distributions, members=1))
+    read = b""
+    while piece := guard.read(512):
+        read += piece
+    assert read == data
+    guard = TarGuard(Drops(data), replace(LIMITS.distributions, members=0))
+    with pytest.raises(InvalidDistributionError, match="more than 0 members"):
+        list(iter(lambda: guard.read(512), b""))

@@ -1,0 +1,48 @@
+"""Bounds that are shared between processes, and the lighter ones for files that are read at once."""
+
+from dataclasses import fields, replace
+
+import pytest
+
+from publisher.limits import LIMITS, DistributionLimits, Limits
+
+
+def test_one_process_has_all_of_it() -> None:
+    assert LIMITS.divided(1) == LIMITS
+
+
+def test_several_processes_share_memory_and_work_and_nothing_else() -> None:
+    whole = replace(
+        LIMITS, page_memory=101, file_memory=50, inspections=8, hashing_threads=4, login_threads=4, parallel_uploads=16
+    )
+    each = whole.divided(4)
+    assert (each.page_memory, each.file_memory) == (25, 12)
+    assert (each.inspections, each.hashing_threads, each.login_threads) == (2, 1, 1)
+    changed = {field.name for field in fields(Limits) if getattr(each, field.name) != getattr(whole, field.name)}
+    assert changed == {"page_memory", "file_memory", "inspections", "hashing_threads", "login_threads"}
+
+
+def test_every_process_can_do_one_thing_at_a_time() -> None:
+    each = LIMITS.divided(1000)
+    assert (each.inspections, each.hashing_threads, each.login_threads) == (1, 1, 1)
+
+
+@pytest.mark.parametrize("field", fields(DistributionLimits), ids=lambda field: field.name)
+def test_light_bounds_are_never_wider(field: object) -> None:
+    name = field.name  # type: ignore[attr-defined]  # a field of a dataclass has no public type here
+    for limits in (DistributionLimits(), replace(DistributionLimits(), members=3, zip_directory=3, metadata=3)):
+        assert getattr(limits.light(), name) <= getattr(limits, name)
+
+
+def test_light_bounds_hold_for_archives_of_some_hundred_files() -> None:
+    light = DistributionLimits().light()
+    assert (light.members, light.metadata_fields) == (500, 300)
+    assert (light.zip_directory, light.metadata) == (128 * 1024, 256 * 1024)
+    assert (light.metadata_head, light.tar_file, light.tar_stream) == (32 * 1024, 256 * 1024, 4 * 2**20)
+
+
+def test_light_bounds_keep_narrower_ones_and_all_others() -> None:
+    narrow = DistributionLimits(members=7, zip_directory=8, metadata=9, metadata_fields=10, metadata_head=11)
+    light = narrow.light()
+    kept = {field.name for field in fields(light)} - {"tar_file", "tar_stream"}
+    assert all(getattr(light, name) == getattr(narrow, name) for name in kept)
