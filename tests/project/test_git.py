@@ -102,7 +102,7 @@ def test_equal_contents_have_one_hash_and_other_contents_another(repository: Pat
     assert tree_hash(repository / "one") != tree_hash(repository / "two")
 
 
-def test_uncommitted_files_are_relative_to_the_folder_and_told_apart(repository: Path) -> None:
+def test_uncommitted_files_are_relative_to_the_folder_and_distinguished(repository: Path) -> None:
     one = repository / "one"
     git(repository, "mv", "one/module.py", "one/renamed module.py")
     (one / "below").mkdir()

@@ -54,7 +54,7 @@ def test_folders_named_like_the_files_are_no_project(tmp_path: Path) -> None:
     assert not describes_project(tmp_path)
 
 
-def test_a_file_and_a_missing_folder_are_told_apart(tmp_path: Path) -> None:
+def test_a_file_and_a_missing_folder_are_distinguished(tmp_path: Path) -> None:
     (tmp_path / "file.whl").write_text("x")
     with pytest.raises(ConfigurationError, match=r"file\.whl is a file, not a folder") as caught:
         require_project(tmp_path / "file.whl")

@@ -59,7 +59,7 @@ def test_a_run_is_complete_when_the_index_has_all_files_as_they_are(
     assert report.as_json()["published"] is published
 
 
-def test_releases_are_told_apart_by_whether_they_were_built_and_each_is_there_once() -> None:
+def test_releases_are_distinguished_by_whether_they_were_built_and_each_is_there_once() -> None:
     files = [_file(ONE, State.UPLOADED), _file(TWO, State.UNCHANGED), _file(ONE_SDIST, State.SKIPPED)]
     report = Report(parse_index_url(INDEX), files)
     assert [file.file.text for file in report.handled] == [ONE, ONE_SDIST]
