@@ -165,7 +165,7 @@ def test_a_hook_of_another_repository_does_not_change_the_answers(
 
 
 def _replace_git(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
-    """Put another program in git's place, once git has told its variables."""
+    """Put another program in git's place, once git has said which variables it has."""
     repository_variables()
     folder.mkdir()
     (folder / "git").write_text(f"#!/bin/sh\n{script}\n")
