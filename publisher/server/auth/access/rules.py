@@ -63,7 +63,8 @@ def parse_rules(text: str) -> AccessRules:
     except tomllib.TOMLDecodeError as error:
         found = re.search(r"\(at line (\d+)", str(error))
         problem = re.sub(r" \(at .*", "", str(error))
-        raise InvalidAccessError(f"not valid TOML: {problem}", int(found[1]) if found else None) from error
+        line = int(found[1]) if found else len(text.splitlines())  # at the end of the document
+        raise InvalidAccessError(f"not valid TOML: {problem}", line) from error
     except RecursionError as error:
         raise InvalidAccessError("not valid TOML: nested too deeply", None) from error
     return _Reader(document, Lines(text)).rules()
