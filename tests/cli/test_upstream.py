@@ -65,6 +65,8 @@ def test_an_urgent_fix_is_let_through_and_explained(index: RunningIndex, fake: F
 
 def test_a_public_name_is_claimed(index: RunningIndex, fake: FakeUpstream, tmp_path: Path) -> None:
     fake.add(tmp_path, "taken")
+    said = f"taken may be published here; it hides {fake.url}simple/taken/."
+    assert said in command("projects", "claim", "Taken", index=index).stderr
     done = command("projects", "claim", "Taken", "--json", index=index)
     assert json.loads(done.stdout) == {"name": "taken", "hides": f"{fake.url}simple/taken/"}
     assert json.loads(command("projects", "claim", "nobodys", "--json", index=index).stdout)["hides"] == ""
@@ -78,6 +80,7 @@ def test_private_names_that_exist_publicly_are_listed_without_the_reserved_ones(
     (index.root / "acme_secret-1.0.tar.gz").write_bytes(b"")
     done = command("upstream", "claims", index=index)
     assert done.stdout == f"both  {fake.url}simple/both/\n"
+    assert done.stderr.startswith("Asking upstream for your private names, except reserved ones.")
     assert "/simple/acme-secret/" not in fake.requests
 
 

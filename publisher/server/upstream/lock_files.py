@@ -13,6 +13,7 @@ from packaging.utils import canonicalize_name
 from publisher.errors import ConfigurationError
 from publisher.server.upstream.pages.render import PREFIX
 
+_INCLUDED = re.compile(r"(?:-r|--requirement)[\s=]*(\S.*)")
 _HASH = re.compile(r"--hash[= ]\s*sha256:([0-9a-fA-F]{64})")
 
 
@@ -31,11 +32,16 @@ def read_pinned(path: Path) -> list[PinnedPackage]:
 
     Raises ConfigurationError for a file that can't be read, or a requirement without ``==``.
     """
+    return list(_read(path, frozenset()))
+
+
+def _read(path: Path, outer: frozenset[Path]) -> list[PinnedPackage]:
+    """Return the packages of a file that the ``outer`` ones lead to."""
     try:
         text = path.read_text("utf-8")
         if path.suffix == ".toml" or path.name == "uv.lock":
             return list(_locked(tomllib.loads(text)))
-        return list(_required(text))
+        return list(_required(text, path, outer | {path.resolve()}))
     except OSError as error:
         raise ConfigurationError(f"Can't read {path}: {error.strerror or error}") from error
     except (ValueError, InvalidRequirement) as error:
@@ -67,9 +73,14 @@ def _digest(file: Mapping[str, Any]) -> str:
     return digest if kind == "sha256" else ""
 
 
-def _required(text: str) -> Iterator[PinnedPackage]:
+def _required(text: str, path: Path, seen: frozenset[Path]) -> Iterator[PinnedPackage]:
     for line in text.replace("\\\n", " ").splitlines():
         plain = re.sub(r"(^|\s)#.*", "", line).strip()
+        if included := _INCLUDED.fullmatch(plain):
+            named = path.parent / included[1]
+            if named.resolve() not in seen:
+                yield from _read(named, seen)
+            continue
         if not plain or plain.startswith("-"):
             continue
         requirement = Requirement(plain.partition(" --")[0])

@@ -1,6 +1,7 @@
 """Every fault of pages, metadata and files, at every age of what is known: the answers, and the disk afterwards."""
 
 import hashlib
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ import pytest
 import requests
 
 from publisher.server.settings import Activity, UpstreamSettings
+from publisher.server.upstream.pages.page_store import PageStore
 from tests.helpers.http import JSON, Client
 from tests.helpers.inside import serving_app
 from tests.helpers.passing_on import QUICK, Clock, settings_for
@@ -61,7 +63,7 @@ def test_the_answers_and_the_disk_are_as_documented(fake: FakeUpstream, tmp_path
     settings = settings_for(fake, tmp_path, limits=limits)
     clock = Clock()
     observed: dict[str, dict[str, str]] = {kind: {} for kind in KINDS}
-    with _index(tmp_path / "one", settings, clock) as client:
+    with _index(tmp_path / "one", settings, clock, fake) as client:
         for kind in KINDS:
             for phase in PHASES[1:]:
                 _visit(client, kind, files[kind, phase])
@@ -73,10 +75,11 @@ def test_the_answers_and_the_disk_are_as_documented(fake: FakeUpstream, tmp_path
         for kind in KINDS:
             fake.faults = {kind.split()[-1]: fault}
             observed[kind]["stale"] = _observe(client, kind, files[kind, "stale"], settings.cache)
-    with _index(tmp_path / "two", settings, clock) as client:
+    with _index(tmp_path / "two", settings, clock, fake) as client:
         for kind in KINDS:
             fake.faults = {kind.split()[-1]: fault}
             observed[kind]["after restart"] = _observe(client, kind, files[kind, "after restart"], settings.cache)
+    _check_disk(settings.cache, fake)
     if observed["large file"]["never seen"] in {"cut, then 503, nothing", "503, nothing"} and fault == "truncated":
         observed["large file"]["never seen"] = EITHER
     rows = {(kind, fault): [observed[kind][phase] for phase in PHASES] for kind in KINDS}
@@ -95,13 +98,29 @@ def test_no_fault_stores_wrong_bytes_or_turns_a_failure_into_a_404() -> None:
             assert cells[0].endswith("nothing") or (kind, fault) == ("page", "wrong digest"), (kind, fault)
 
 
+def _check_disk(cache: Path, fake: FakeUpstream) -> None:
+    """Expect nothing but upstream's own bytes: no wrong ones under another key, no broken page, no leftovers."""
+    sent = {file.sha256: file for files in fake.projects.values() for file in files}
+    described = {hashlib.sha256(file.metadata or b"").hexdigest() for file in sent.values()}
+    for path in (cache / "files").rglob("*/*"):
+        assert path.name == hashlib.sha256(path.read_bytes()).hexdigest()
+        assert path.name in sent or path.name in described
+    pages = PageStore(cache)
+    for name in pages.names():
+        assert json.loads(pages.body(name) or b"") == fake.page(name)
+    assert list((cache / "tmp").iterdir()) == []
+    assert not list(cache.glob("digests/*"))
+
+
 @contextmanager
-def _index(folder: Path, settings: UpstreamSettings, clock: Clock) -> Iterator[Client]:
+def _index(folder: Path, settings: UpstreamSettings, clock: Clock, fake: FakeUpstream) -> Iterator[Client]:
     folder.mkdir()
     with serving_app(folder, {"upstream": settings, "authenticate": frozenset({Activity.UPDATE})}) as (url, app):
         assert app.upstream is not None
         app.upstream.clock = clock
         yield Client(url, None)
+        pages = app.upstream.pages
+        assert eventually(lambda: not any(map(pages.is_refreshing, fake.projects)))
 
 
 def _data(kind: str, phase: str) -> bytes:

@@ -5,6 +5,7 @@ import base64
 import json
 import ssl
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -118,6 +119,40 @@ def test_credentials_from_keyring_belong_to_the_upstreams_url(
         assert first.credentials is not None
         assert (first.credentials.username, first.credentials.password.reveal()) == ("ada", "secret")
         assert last.credentials is None
+
+
+@pytest.mark.parametrize(
+    ("cache", "root", "apart"),
+    [
+        ("packages/cache", "packages", False),
+        ("packages", "packages", False),
+        ("link/cache", "packages", False),
+        ("cache", "cache/packages", False),
+        ("packages-cache", "packages", True),
+        ("cache", "packages", True),
+    ],
+)
+def test_the_cache_is_apart_from_the_packages(
+    tmp_path: Path,
+    keyring_file: Path,
+    cache: str,
+    root: str,
+    apart: bool,  # noqa: FBT001
+) -> None:
+    keyring_file.write_text("{}")
+    (tmp_path / "packages").mkdir()
+    (tmp_path / "link").symlink_to("packages")
+    roots = (tmp_path / "other", tmp_path / root)
+    args = ServeArgs(root=roots, upstream="https://public.example/simple/", upstream_cache=tmp_path / cache)
+    if apart:
+        assert chosen_upstream(args) is not None
+    else:
+        with pytest.raises(ConfigurationError, match="must be apart") as caught:
+            chosen_upstream(args)
+        assert "--upstream-cache" in str(caught.value.hint)
+        assert not list((tmp_path / "packages").iterdir())
+        assert chosen_upstream(replace(args, upstream="")) is None
+        assert chosen_upstream(replace(args, storage="s3://bucket/")) is not None
 
 
 def test_a_proxy_is_used_except_for_hosts_in_no_proxy(

@@ -69,6 +69,7 @@ def opened(place: PublicPackagesArgs) -> Iterator[PublicPackagesHere]:
     """Open the folders of an index, or a cache alone."""
     settings = chosen_upstream(
         ServeArgs(
+            root=(place.root,) if place.root is not None else (),
             upstream=place.upstream,
             upstream_cache=place.upstream_cache,
             upstream_policy=place.upstream_policy,

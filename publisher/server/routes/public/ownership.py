@@ -45,8 +45,9 @@ class CatalogOwnership:
         begun = time.monotonic()
         project = await self._catalog.find(name)
         self._require_folder()
-        if project is not None or await self._catalog.is_owned(name):
-            self._require_folder()
+        owned = project is not None or await self._catalog.is_owned(name)
+        self._require_folder()
+        if owned:
             self._public.pop(name, None)
             return True
         self._public[name] = begun, self._catalog.revision

@@ -21,7 +21,8 @@ from publisher.server.routes.sending import (
 )
 from publisher.server.upstream.errors import UpstreamError
 from publisher.server.upstream.files.downloads import Download
-from publisher.server.upstream.files.public_files import METADATA_SUFFIX, StoredPublicFile, key_of
+from publisher.server.upstream.files.public_files import StoredPublicFile, key_of
+from publisher.server.upstream.files.wanted import METADATA_SUFFIX
 from publisher.server.upstream.pages.gzips import compress
 from publisher.server.upstream.pages.render import ZIPPED_FROM
 from publisher.server.upstream.service import Basis, FoundFile, PublicPage, Upstream

@@ -130,8 +130,9 @@ class BlobStore:
 
     def pin(self, set_name: str, keys: set[str]) -> None:
         """Protect files from eviction, as a part of a named set."""
-        with (self._pins / hashlib.sha256(set_name.encode()).hexdigest()[:16]).open("a", encoding="utf-8") as file:
-            file.write("".join(f"{key}\n" for key in sorted(keys)))
+        with (self._pins / hashlib.sha256(set_name.encode()).hexdigest()[:16]).open("a+", encoding="utf-8") as file:
+            file.seek(0)
+            file.write("".join(f"{key}\n" for key in sorted(keys - set(file.read().split()))))
 
     def pinned(self) -> set[str]:
         """Return the keys that must not be evicted."""

@@ -180,7 +180,9 @@ class Downloads:
         digests = wanted.digests()
         async with self._context.client.file(wanted.source, wanted.url) as reply:
             download.length = wanted.length_in(reply)
-            keep = await self._context.in_thread(lambda: self._blobs.has_room_for(download.length or 0))
+            keep = wanted.may_be_kept(reply) and await self._context.in_thread(
+                lambda: self._blobs.has_room_for(download.length or 0)
+            )
             await self._receive(download, reply, list(digests.values()))
         wanted.verify(download.written, download.length, digests)
         download.sha256 = digests["sha256"].hexdigest()

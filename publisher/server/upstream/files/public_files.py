@@ -14,11 +14,9 @@ from publisher.server.upstream.files.blobs import BlobStore
 from publisher.server.upstream.files.downloads import Download, Downloads
 from publisher.server.upstream.files.flights import Flights
 from publisher.server.upstream.files.small import SmallFiles
-from publisher.server.upstream.files.wanted import Wanted
+from publisher.server.upstream.files.wanted import METADATA_SUFFIX, Wanted
 from publisher.server.upstream.pages.learned import LearnedFacts
 from publisher.server.upstream.pages.listing import ListedFile
-
-METADATA_SUFFIX = ".metadata"
 
 
 @dataclass(frozen=True, slots=True)

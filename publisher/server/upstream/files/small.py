@@ -49,28 +49,30 @@ class SmallFiles:
         error: UpstreamError | None = LocalFailureError("The index is being stopped.")
         try:
             async with self._flights.flight(wanted):
-                body, sha256 = await self._fetch(wanted)
+                body, sha256, keep = await self._fetch(wanted)
             error = None
         except UpstreamError as failure:
             error = failure
             raise
         finally:
             self._flights.ended(wanted, error)
-            if error is not None:
+            if error is not None or not keep:
                 self._running.pop(wanted.key, None)
+        if not keep:
+            return body
         placed = self._behind.add(len(body), lambda: self._store(wanted, body, sha256))
         placed.add_done_callback(lambda _: self._running.pop(wanted.key, None))
         if self._behind.is_full:
             await asyncio.shield(placed)
         return body
 
-    async def _fetch(self, wanted: Wanted) -> tuple[bytes, str]:
-        """Return the bytes, and their SHA-256 digest."""
+    async def _fetch(self, wanted: Wanted) -> tuple[bytes, str, bool]:
+        """Return the bytes, their SHA-256 digest, and whether they are sure to be all."""
         parts: list[bytes] = []
         received = 0
         digests = wanted.digests()
         async with self._context.client.file(wanted.source, wanted.url) as reply:
-            length = wanted.length_in(reply)
+            length, keep = wanted.length_in(reply), wanted.may_be_kept(reply)
             async for chunk in reply.chunks():
                 if not received:
                     wanted.check_first(chunk)
@@ -80,7 +82,9 @@ class SmallFiles:
                     digest.update(chunk)
                 parts.append(chunk)
         wanted.verify(received, length, digests)
-        return b"".join(parts), digests["sha256"].hexdigest()
+        body = b"".join(parts)
+        wanted.check_metadata(body)
+        return body, digests["sha256"].hexdigest(), keep
 
     def _store(self, wanted: Wanted, body: bytes, sha256: str) -> None:
         """Store a file, which is answered from here until that is done; runs in a thread, raises OSError."""

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,15 @@ from publisher.server.upstream.errors import NotUpstreamError, UpstreamUnavailab
 OnStored = Callable[["Wanted", str], None]
 """Is called in a thread with the stored file and its SHA-256 digest."""
 
-_MAGIC = {".whl": b"PK", ".zip": b"PK", ".egg": b"PK", ".gz": b"\x1f\x8b", ".tgz": b"\x1f\x8b"}
+METADATA_SUFFIX = ".metadata"
+
+_MAGIC = {
+    **dict.fromkeys((".whl", ".zip", ".egg"), b"PK"),
+    **dict.fromkeys((".gz", ".tgz"), b"\x1f\x8b"),
+    ".bz2": b"BZh",
+    ".xz": b"\xfd7zXZ",
+}
+_HEADER = re.compile(rb"^Metadata-Version:", re.IGNORECASE | re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +54,18 @@ class Wanted:
 
     def check_first(self, first: bytes) -> None:
         """Raise WrongContentError for a body that is not an archive, where nothing else on the page could tell."""
-        magic = _MAGIC.get(os.path.splitext(self.filename)[1])  # noqa: PTH122 - a name, not a path
-        if magic is not None and not first.startswith(magic[: len(first)]):
+        magic = _MAGIC.get(os.path.splitext(self.filename)[1].lower(), b"")  # noqa: PTH122 - a name, not a path
+        if not first.startswith(magic[: len(first)]) or (not self.hashes and first.lstrip()[:1] == b"<"):
             raise WrongContentError(f"Upstream's {self.filename} is not an archive.")
+
+    def check_metadata(self, body: bytes) -> None:
+        """Raise WrongContentError for a body that is no metadata, where no digest could tell: a sign-in page, say."""
+        if not self.hashes and self.filename.endswith(METADATA_SUFFIX) and not _HEADER.search(body):
+            raise WrongContentError(f"Upstream's {self.filename} is not the metadata of a package.")
+
+    def may_be_kept(self, reply: FileReply) -> bool:
+        """Tell whether a cut answer would be noticed."""
+        return bool(self.hashes) or self.size is not None or reply.has_end
 
     def check_received(self, received: int, length: int | None) -> None:
         """Raise WrongContentError for more bytes than there should be."""

@@ -200,9 +200,9 @@ def _specifiers(text: str) -> SpecifierSet | None:
 
 
 def _matches(specifiers: SpecifierSet | None, text: str, version: str) -> bool:
-    if not text:
+    if not text or text == f"=={version}":  # also for a version that is not valid
         return True
     try:
         return specifiers is not None and Version(version) in specifiers
     except InvalidVersion:
-        return not text.startswith("==") or text == f"=={version}"  # an invalid version is in every range
+        return not text.startswith("==")  # an invalid version is in every range
