@@ -25,7 +25,7 @@ def translate_build_errors(kind: str, installer: Installer) -> Iterator[None]:
     try:
         yield
     except BuildSystemTableValidationError as error:
-        raise ConfigurationError(f"[build-system] in pyproject.toml is invalid: {error}.") from error
+        raise ConfigurationError(f"[build-system] in pyproject.toml is invalid: {error.args[0]}.") from error
     except BuildBackendException as error:
         output = _output_of(error.exception)
         raise BuildFailedError(

@@ -230,7 +230,9 @@ def _absolute(folder: Path, table: Mapping[str, Any]) -> dict[str, Any]:
         found[key] = [_place(folder, each) for each in value] if isinstance(value, list) else _place(folder, value)
     if isinstance(found.get("index"), list):
         tables = [index for index in found["index"] if isinstance(index, dict)]
-        found["index"] = [{**index, "url": _place(folder, index.get("url"))} for index in tables]
+        found["index"] = [
+            {**index, "url": _place(folder, index["url"])} if "url" in index else index for index in tables
+        ]
     return found
 
 
