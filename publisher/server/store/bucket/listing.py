@@ -68,11 +68,14 @@ class ProjectListing:
 
     def note(self, name: str, found: ReadRecord | None) -> None:
         """Take over a record that was read or written for another reason; None for a project that is gone."""
+        self._note(name, _listed(found) if found is not None else None)
+
+    def _note(self, name: str, found: ListedProject | None) -> None:
         listed = bool(self.filenames(name))
-        if found is None or found.version is None:
+        if found is None:
             self._known.pop(name, None)
         else:
-            self._known[name] = ListedProject(e_tag_of(found.version), tuple(found.record.files))
+            self._known[name] = found
         if listed != bool(self.filenames(name)):
             self.revision += 1
 
@@ -82,22 +85,31 @@ class ProjectListing:
         changed, gone = await self._workers.run(lambda: self._look(known))
         for name, found in changed.items():
             if self._known.get(name) == known.get(name):  # else it was read or written meanwhile
-                self.note(name, found)
+                self._note(name, found)
         for name in gone:
             if self._known.get(name) == known.get(name):
-                self.note(name, None)
+                self._note(name, None)
         self._cost = time.monotonic() - began
 
-    def _look(self, known: dict[str, ListedProject]) -> tuple[dict[str, ReadRecord | None], set[str]]:
-        """Return the records that are others than those known, and the names of those that are gone."""
+    def _look(self, known: dict[str, ListedProject]) -> tuple[dict[str, ListedProject | None], set[str]]:
+        """Return the projects whose records are others than those known, and the names of those that are gone."""
         versions = dict(self._records.versions())
         changed = [name for name, e_tag in versions.items() if name not in known or known[name].e_tag != e_tag]
         with ThreadPoolExecutor(_PARALLEL) as threads:
             read = dict(zip(changed, threads.map(self._record, changed), strict=True))
         return read, known.keys() - versions.keys()
 
-    def _record(self, name: str) -> ReadRecord | None:
+    def _record(self, name: str) -> ListedProject | None:
+        """Return what lists show of a record, which is much smaller than the record itself."""
         try:
-            return self._records.read(name)
+            found = self._records.read(name)
         except AbsentError:
             return None
+        return _listed(found) if found is not None else None
+
+
+def _listed(found: ReadRecord) -> ListedProject | None:
+    """Return what lists show of a record, None for a project that has none yet."""
+    if found.version is None:
+        return None
+    return ListedProject(e_tag_of(found.version), tuple(found.record.files))

@@ -12,9 +12,8 @@ from publisher.server.store.bucket.leftovers import KEPT_SECONDS, Leftovers, rea
 from publisher.server.store.bucket.record import ProjectRecord, parse_record
 from publisher.server.store.bucket.records import record_key
 from publisher.server.store.metadata import FileMetadata
-from tests.helpers.bucket_index import new_index
+from tests.helpers.memory_bucket import memory_index
 
-pytestmark = pytest.mark.usefixtures("object_store")
 NAME = "acme-1.0.tar.gz"
 
 
@@ -29,7 +28,7 @@ class Clock(Leftovers):
 
 @pytest.fixture
 def objects() -> Objects:
-    return new_index("ada", "correct horse")[1]
+    return memory_index().objects
 
 
 @pytest.fixture
