@@ -8,22 +8,32 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
+from tests.helpers.waiting import eventually
+
 PATIENCE = 60.0
 
 
 def typed(
     arguments: Sequence[str], conversation: Sequence[tuple[str, str]], env: Mapping[str, str] | None = None
 ) -> tuple[str, int]:
+    """Run `pypi-publish` on a terminal as `typed_in` does."""
+    return typed_in([sys.executable, "-m", "publisher.cli.main", *arguments], conversation, env)
+
+
+def typed_in(
+    command: Sequence[str], conversation: Sequence[tuple[str, str]], env: Mapping[str, str] | None = None
+) -> tuple[str, int]:
     """
-    Run `pypi-publish` on a terminal and type each answer when its question has been asked.
+    Run a command on a terminal and type each answer when its question has been asked.
 
     Return the terminal's output, and the exit code.
     """
     import pty  # noqa: PLC0415 - not on Windows
+    import termios  # noqa: PLC0415 - not on Windows
 
     ours, its = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-m", "publisher.cli.main", *arguments],
+        list(command),
         stdin=its,
         stdout=its,
         stderr=its,
@@ -41,11 +51,14 @@ def typed(
                 assert time.monotonic() < deadline, f"it does not ask {question!r}:\n{shown}"
                 shown += chunk
             seen = shown.index(question, seen) + len(question)
+            if "assword" in question:  # some programs ask first, and then drop everything that was typed before
+                assert eventually(lambda: not termios.tcgetattr(ours)[3] & termios.ECHO)
             os.write(ours, f"{answer}\n".encode())
         while chunk := _read(ours):
             assert time.monotonic() < deadline, f"it does not end:\n{shown}"
             shown += chunk
-        return shown.replace("\r\n", "\n"), process.wait(timeout=PATIENCE)
+        assert eventually(lambda: process.poll() is not None), f"it does not end:\n{shown}"
+        return shown.replace("\r\n", "\n"), process.wait()
     finally:
         process.kill()
         process.wait()

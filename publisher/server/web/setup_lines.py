@@ -1,20 +1,26 @@
 """The lines that make pip, uv, poetry and pdm install from this index."""
 
 import re
-from dataclasses import dataclass
+import shlex
+from dataclasses import dataclass, replace
 
 _PLAIN = re.compile(r"[^a-z0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
 class ToolLines:
-    """Lines to type or paste for one tool; ``file`` names the file that ``lines`` go to, if they are not typed."""
+    """
+    Lines to type or paste for one tool; ``file`` names the file that ``lines`` go to, if they are not typed.
+
+    ``login`` is typed first, once on each machine, and asks for a password.
+    """
 
     tool: str
     lines: str
     note: str = ""
     file: str = ""
     then: str = ""
+    login: str = ""
 
 
 def index_name(host: str) -> str:
@@ -64,4 +70,24 @@ def package_lines(  # noqa: PLR0913 - all of them are inserted
         uv,
         ToolLines("poetry", f"{source}\npoetry add --source {name} {requirement}"),
         ToolLines("pdm", pdm, file="pyproject.toml", then=f"pdm add {requirement}"),
+    ]
+
+
+def with_login(lines: list[ToolLines], name: str, base_url: str, username: str) -> list[ToolLines]:
+    """Return lines for an index that no one installs from without an account: how each tool gets the password."""
+    user = shlex.quote(username)
+    logins = {"uv": f"uv auth login --username {user} {base_url}", "poetry": f"poetry config http-basic.{name} {user}"}
+    asks = {
+        "pip": "pip asks for your user name and password.",
+        "pdm": "With -v, pdm asks for your user name and password.",
+    }
+    return [
+        replace(
+            each,
+            login=logins.get(each.tool, ""),
+            note=f"{asks.get(each.tool, '')} {each.note}".strip(),
+            lines=each.lines.replace("pdm add ", "pdm add -v "),
+            then=each.then.replace("pdm add ", "pdm add -v "),
+        )
+        for each in lines
     ]

@@ -68,7 +68,9 @@ class HomePage:
             "after": _address(wanted.query, page + 1),
             "passes_on": self._site.settings.passes_on,
             "cooldown": _cooldown(self._site.settings),
-            "tools": index_lines(simple_url, name, passes_on=self._site.settings.passes_on),
+            "tools": self._site.with_login(
+                request, index_lines(simple_url, name, passes_on=self._site.settings.passes_on)
+            ),
             "client": wheel,
             "client_lines": client_lines(request, wheel) if wheel is not None else ("", ""),
         }

@@ -26,7 +26,7 @@ from publisher.server.web.describing import (
     people,
     python_versions,
 )
-from publisher.server.web.setup_lines import index_name, package_lines
+from publisher.server.web.setup_lines import ToolLines, index_name, package_lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ class ProjectPage:
         newest = shown_first(subject.releases)
         needed = dependencies(fields)
         known = {each.normalized for each in needed if self._is_known(each.normalized, scope)}
-        pinned = release.version and (release is not newest or release.yanked is not None or release.is_prerelease)
+        complete = all(each.normalized in known or each.extra for each in needed)
         dependents = [each for each in self._site.overviews.dependents(name) if scope.shows(each.name)]
         files = release.files[(subject.page - 1) * LIMITS.pages.files : subject.page * LIMITS.pages.files]
         shown = len(subject.releases) if subject.all_versions else LIMITS.pages.versions
@@ -110,20 +110,27 @@ class ProjectPage:
             "dependents": dependents[: LIMITS.pages.dependents],
             "dependent_count": len(dependents),
             "waiting": self._site.overviews.waiting(scope.shows),
-            "tools": package_lines(
-                f"{request.base_url}simple/",
-                index_name(request.header(b"host")),
-                name,
-                f"{name}=={release.version}" if pinned else name,
-                passes_on=self._site.settings.passes_on,
-                complete=all(each.normalized in known or each.extra for each in needed),
-            ),
+            "tools": self._site.with_login(request, self._lines(request, subject, complete=complete)),
             "details": subject.details,
             "file": subject.file,
             "files": [(file, file_url(file, request.root_path)) for file in files],
             "page": subject.page,
             "pages": _pages(release),
         }
+
+    def _lines(self, request: Request, subject: _Subject, *, complete: bool) -> list[ToolLines]:
+        """Return the lines that install the release; it is named where installers would take another one."""
+        name, release = subject.project.name, subject.release
+        is_newest = release is shown_first(subject.releases)
+        pinned = release.version and (not is_newest or release.yanked is not None or release.is_prerelease)
+        return package_lines(
+            f"{request.base_url}simple/",
+            index_name(request.header(b"host")),
+            name,
+            f"{name}=={release.version}" if pinned else name,
+            passes_on=self._site.settings.passes_on,
+            complete=complete,
+        )
 
     def _is_known(self, name: str, scope: ReadScope) -> bool:
         return scope.shows(name) and self._site.catalog.project(name) is not None

@@ -15,9 +15,10 @@ from publisher.server.routes.web.overview import Overviews
 from publisher.server.routes.web.page import base_values, make_body, page_response
 from publisher.server.routes.web.releases import ReleaseViews
 from publisher.server.routes.web.summaries import SummaryReader
-from publisher.server.settings import ServerSettings
+from publisher.server.settings import Activity, ServerSettings
 from publisher.server.storage.base import Storage
 from publisher.server.store.interface import PackageCatalog
+from publisher.server.web.setup_lines import ToolLines, index_name, with_login
 from publisher.server.work.inspection import InspectionPool
 
 Values = Mapping[str, Any]
@@ -90,6 +91,13 @@ class Site:
             return []
         cookie = await renewed_cookie(request, self._sessions)
         return [session_cookie(request, cookie)] if cookie is not None else []
+
+    def with_login(self, request: Request, lines: list[ToolLines]) -> list[ToolLines]:
+        """Return the lines for tools, with the login of each where this index has no installations without one."""
+        if not self._sessions.is_possible or Activity.DOWNLOAD not in self.settings.authenticate:
+            return lines
+        name = index_name(request.header(b"host"))
+        return with_login(lines, name, request.base_url, request.username or "USER")
 
     def stop(self) -> None:
         """End background work."""
