@@ -190,3 +190,27 @@ def test_an_abort_breaks_the_connections() -> None:
     index = ScriptedIndex()
     FileSender(index, Steps()).abort()
     assert index.aborts == 1
+
+
+def test_the_bytes_that_went_up_are_reported(upload: Upload) -> None:
+    counts: list[int] = []
+
+    class Counting(Steps):
+        def sending(self, filename: str, size: int) -> Callable[[int], None]:
+            assert (filename, size) == (NAME, upload.size)
+            return counts.append
+
+    FileSender(ScriptedIndex([answer(200)]), Counting(), SOON).send(upload)
+    assert counts[-1] == upload.size
+
+
+def test_the_digest_is_that_of_the_bytes_that_were_sent(upload: Upload) -> None:
+    class Removed(ScriptedIndex):
+        def post(self, form: Iterable[bytes | memoryview], content_type: str) -> requests.Response:
+            response = super().post(form, content_type)
+            upload.distribution.path.unlink()
+            return response
+
+    index = Removed([answer(200)])
+    assert FileSender(index, Steps(), SOON).send(upload) is True
+    assert upload.sha256.encode() in index.posted[0]

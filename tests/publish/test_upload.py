@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from publisher.errors import CheckFailedError, ConflictError, CredentialsError, IndexUnavailableError
+from publisher.errors import CheckFailedError, ConflictError, CredentialsError, IndexUnavailableError, StoppedError
 from publisher.project.distributions import Distribution, read_distribution
 from publisher.project.tags import parse_tag
 from publisher.publish.options import PublishOptions
@@ -222,3 +222,13 @@ def test_progress_comes_below_the_remedy(wheel: Distribution, sdist: Distributio
     remedy, progress = str(caught.value.hint).splitlines()
     assert remedy.startswith("Check the index URL.")
     assert progress == f"Uploaded before that: {WHEEL}. Run the same command again to upload the rest: {SDIST}."
+
+
+def test_a_stopped_run_says_whether_anything_was_published(wheel: Distribution, sdist: Distribution) -> None:
+    stopped = StoppedError("The upload was stopped.")
+    with pytest.raises(StoppedError, match="The upload was stopped") as caught:
+        _publish([wheel, sdist], ScriptedIndex([answer(200), stopped]))
+    assert f"Uploaded before that: {WHEEL}" in str(caught.value.hint)
+    with pytest.raises(StoppedError, match="Interrupted: nothing was published") as caught:
+        _publish([wheel, sdist], ScriptedIndex([StoppedError("The upload was stopped.")]))
+    assert caught.value.hint is None
