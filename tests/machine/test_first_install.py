@@ -14,10 +14,11 @@ from publisher.machine.candidate import Candidate
 from publisher.machine.first_install import FirstInstall, try_installs
 from publisher.machine.paths import Machine
 from publisher.machine.programs import Outcome
-from publisher.machine.tools.installer import Examined, Fallback, InstalledTool, Installer, Trial, TypedCredentials
+from publisher.machine.tools.installer import Examined, Fallback, InstalledTool, Trial, TypedCredentials
 from publisher.machine.tools.netrc import Netrc
-from publisher.machine.tools.tool import ConfiguredIndex, FileEdit, Setup
+from publisher.machine.tools.tool import ConfiguredIndex, Setup
 from publisher.secret import Credentials, Secret
+from tests.helpers.installers import MadeUpInstaller
 from tests.helpers.stand_ins import StandIns
 
 ADA = Credentials("ada", Secret("correct"), "typed")
@@ -27,48 +28,14 @@ REFUSED = Trial(Outcome(1, "", "ERROR: 401"), None, "Log in.")
 STRANGER = Trial(Outcome(0, "", ""), "9.9", "Name the index.")
 
 
-class MadeUp(Installer):
-    """An installer whose trials end as the test says, by the variable MODE of their environment."""
-
-    command: ClassVar[str] = "made-up"
-    scopes: ClassVar[Sequence[str]] = ("user",)
-    unconfigured: ClassVar[str] = ""
+class MadeUp(MadeUpInstaller):
+    """An installer with two other commands, whose trials have the variable MODE."""
 
     def __init__(self, name: str, trials: Mapping[str, Trial], error: ConfigurationError | None = None) -> None:
+        super().__init__(trials, error)
         self.name = name  # type: ignore[misc]  # one class, several tools
-        self.trials = trials
-        self.error = error
         self.netrc: list[tuple[str, int]] = []
         self.places: list[Path] = []
-
-    def paths(self, machine: Machine, scope: str) -> Sequence[Path]:
-        raise NotImplementedError
-
-    def edits(self, setup: Setup, machine: Machine, scope: str) -> Sequence[FileEdit]:
-        raise NotImplementedError
-
-    def variables(self, setup: Setup) -> Mapping[str, str]:
-        raise NotImplementedError
-
-    def notes(self, setup: Setup, scope: str) -> Sequence[str]:
-        raise NotImplementedError
-
-    def read(self, machine: Machine) -> Sequence[ConfiguredIndex]:
-        raise NotImplementedError
-
-    def risk(self, asked: Sequence[ConfiguredIndex], examined: Examined) -> str | None:
-        raise NotImplementedError
-
-    def asked(self, tool: InstalledTool, examined: Examined) -> Sequence[ConfiguredIndex]:
-        if self.error is not None:
-            raise self.error
-        return [ConfiguredIndex(examined.setup.url.simple, f"{tool}")]
-
-    def install_command(
-        self, tool: InstalledTool, asked: Sequence[ConfiguredIndex], examined: Examined, name: str
-    ) -> str:
-        del examined
-        return f"{tool.name} get {name} from {asked[0]}"
 
     def fallbacks(
         self, tool: InstalledTool, asked: Sequence[ConfiguredIndex], examined: Examined, typed: TypedCredentials
@@ -78,13 +45,6 @@ class MadeUp(Installer):
         self.places.append(typed.netrc)
         assert typed.credentials == ADA
         return [Fallback(f"{mode} {typed.package}", {"MODE": mode}, f"note {mode}") for mode in ("first", "second")]
-
-    def try_download(
-        self, tool: InstalledTool, asked: Sequence[ConfiguredIndex], examined: Examined, candidate: Candidate
-    ) -> Trial:
-        del tool, asked
-        assert candidate == WIDGETS
-        return self.trials[examined.environment.get("MODE", "")]
 
 
 @pytest.fixture

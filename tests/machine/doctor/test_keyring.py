@@ -53,7 +53,8 @@ def test_a_keyring_that_fails_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr(keyring, "holders", fail)
     (found,) = check_keyring(URL, _accepted())
-    assert (found.verdict.value, found.what, found.remedy) == ("problem", "It is locked.", "Unlock it.")
+    assert (found.check, found.verdict.value) == ("backend", "problem")
+    assert (found.what, found.remedy) == ("It is locked.", "Unlock it.")
 
 
 @pytest.mark.parametrize("accepted", [None, _accepted("netrc")])
@@ -122,5 +123,6 @@ def test_a_command_that_needs_the_name_is_warned_of(programs: StandIns) -> None:
 
 def test_a_command_that_knows_no_modes_is_too_old(programs: StandIns) -> None:
     program = programs.add("keyring", "echo 'error: unrecognized arguments: --mode=creds' >&2; exit 2")
-    ((_, level, what),) = _check(_accepted())[1:]
+    ((check, level, what),) = _check(_accepted())[1:]
+    assert check == "command"
     assert (level, what) == ("problem", f"{program} is too old for pip, which needs 25.2.1 or newer.")

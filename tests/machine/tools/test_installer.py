@@ -5,13 +5,16 @@ from pathlib import Path
 import pytest
 
 from publisher.client.url import parse_index_url
+from publisher.errors import ConfigurationError
 from publisher.machine.candidate import Candidate
 from publisher.machine.paths import Machine
 from publisher.machine.programs import Outcome
 from publisher.machine.tools.installer import (
     Examined,
+    Fallback,
     InstalledTool,
     Trial,
+    TypedCredentials,
     find_tool,
     how_to_configure,
     owned,
@@ -19,7 +22,9 @@ from publisher.machine.tools.installer import (
     report_trial,
 )
 from publisher.machine.tools.tool import ConfiguredIndex, Setup
+from publisher.secret import Credentials, Secret
 from tests.helpers.findings import run_check
+from tests.helpers.installers import MadeUpInstaller
 from tests.helpers.stand_ins import StandIns
 
 URL = parse_index_url("https://acme.example/")
@@ -133,3 +138,64 @@ def test_the_indexes_that_are_the_examined_one(machine: Machine) -> None:
     examined = Examined(machine, Setup(URL, "acme"), None)
     assert owned(indexes, examined) == indexes[1:]
     assert dict(examined.environment) == {}
+    assert "hidden" not in repr(Examined(machine, Setup(URL, "acme"), None, {"PASSWORD": "hidden"}))
+    assert "hidden" not in repr(Fallback("x", {"PASSWORD": "hidden"}))
+
+
+GOT = _trial(0, "1.10")
+
+
+def _examine(
+    machine: Machine, tool: MadeUpInstaller, candidate: Candidate | None = WIDGETS
+) -> tuple[list[tuple[str, str]], bool | None]:
+    found, uses_it = run_check(tool.examine(Examined(machine, Setup(URL, "acme"), candidate)))
+    return [(each.check, each.verdict.value) for each in found], uses_it
+
+
+def test_an_absent_installer_uses_nothing(machine: Machine, programs: StandIns) -> None:
+    assert _examine(machine, MadeUpInstaller({})) == ([], None)
+    programs.add("made-up", "exit 1")
+    assert _examine(machine, MadeUpInstaller({})) == ([("made-up", "problem")], None)
+
+
+def test_an_installer_whose_configuration_cannot_be_read(machine: Machine, programs: StandIns) -> None:
+    programs.add("made-up", "echo 2.3")
+    tool = MadeUpInstaller({}, ConfigurationError("It is broken.", hint="Fix it."))
+    (found,), uses_it = run_check(tool.examine(Examined(machine, Setup(URL, "acme"), WIDGETS)))
+    assert uses_it is False
+    assert found.what == "made-up 2.3 has an unreadable configuration: It is broken."
+    assert (found.verdict.value, found.remedy) == ("problem", "Fix it.")
+
+
+def test_an_installer_of_the_index_is_tried(machine: Machine, programs: StandIns) -> None:
+    programs.add("made-up", "echo 2.3")
+    tool = MadeUpInstaller({"": GOT})
+    assert _examine(machine, tool) == ([("made-up", "ok"), ("made-up-trial", "ok")], True)
+    assert _examine(machine, tool, None) == ([("made-up", "ok")], True)
+    tool.leak = "it asks everyone"
+    found, _ = run_check(tool.examine(Examined(machine, Setup(URL, "acme"), None)))
+    assert [each.what for each in found] == [
+        "made-up 2.3 uses this index, from made-up 2.3.",
+        "made-up 2.3 could install a stranger's package: it asks everyone.",
+    ]
+    assert (found[1].check, found[1].verdict.value) == ("made-up-leak", "warning")
+    assert found[1].remedy == "`pypi-publish config made-up --write`"
+
+
+def test_an_installer_of_other_indexes_gets_a_remedy_and_no_trial(machine: Machine, programs: StandIns) -> None:
+    programs.add("made-up", "echo 2.3")
+    tool = MadeUpInstaller({})
+    tool.leak = "it asks everyone"
+    tool.indexes = [ConfiguredIndex("https://a.example/", ""), ConfiguredIndex("https://ada:x@b.example/", "file")]
+    found, uses_it = run_check(tool.examine(Examined(machine, Setup(URL, "acme"), WIDGETS)))
+    assert uses_it is False
+    assert [(each.check, each.verdict.value) for each in found] == [("made-up", "note"), ("made-up-secret", "warning")]
+    assert found[0].what == (
+        "made-up 2.3 does not use this index: it installs from https://a.example/ and https://ada:****@b.example/."
+    )
+    assert found[0].remedy == "`pypi-publish config made-up --write`"
+    tool.indexes = []
+    (found_,), _ = run_check(tool.examine(Examined(machine, Setup(URL, "acme"), WIDGETS)))
+    assert found_.what.endswith("it installs from no index.")
+    typed = TypedCredentials(Credentials("ada", Secret("x"), "typed"), Path("netrc"), "widgets")
+    assert list(tool.fallbacks(TOOL, [], Examined(machine, Setup(URL, "acme"), None), typed)) == []

@@ -56,6 +56,7 @@ def test_name_and_password_are_written_when_they_are_given(machine: Machine) -> 
     (edit,) = Pypirc().edits(replace(SETUP, password=Secret("correct")), machine, "user")
     assert edit.holds_secret
     assert parse_ini(edit.put(None)).value("acme", "password") == "correct"
+    assert (Pypirc.name, list(Pypirc.scopes)) == ("pypirc", ["user"])
     (edit,) = Pypirc().edits(replace(SETUP, username=None), machine, "user")
     assert parse_ini(edit.put(None)).value("acme", "username") is None
 
