@@ -1,5 +1,6 @@
 """The entry point of the command `pypi-publish`."""
 
+import gc
 import os
 import sys
 
@@ -10,6 +11,9 @@ from publisher.cli.display.output import wanted_color
 from publisher.cli.failures import exit_on_outer_failure
 from publisher.cli.group import PublishGroup
 from publisher.cli.streams import abandon_unwritable_streams, prepare_streams
+
+_NEW_OBJECTS = 50_000
+"""New objects after which Python looks for cycles of dead ones: importing modules makes many, and they stay."""
 
 
 @click.group(
@@ -24,6 +28,7 @@ def group() -> None:
 
 def main() -> None:
     """Run the command line and exit."""
+    gc.set_threshold(_NEW_OBJECTS)
     prepare_streams()
     try:
         with exit_on_outer_failure():
