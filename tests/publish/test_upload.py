@@ -226,9 +226,11 @@ def test_progress_comes_below_the_remedy(wheel: Distribution, sdist: Distributio
 
 def test_a_stopped_run_says_whether_anything_was_published(wheel: Distribution, sdist: Distribution) -> None:
     stopped = StoppedError("The upload was stopped.")
-    with pytest.raises(StoppedError, match="The upload was stopped") as caught:
+    with pytest.raises(StoppedError) as caught:
         _publish([wheel, sdist], ScriptedIndex([answer(200), stopped]))
+    assert caught.value.message == "The upload was stopped."
     assert f"Uploaded before that: {WHEEL}" in str(caught.value.hint)
-    with pytest.raises(StoppedError, match="Interrupted: nothing was published") as caught:
+    with pytest.raises(StoppedError) as caught:
         _publish([wheel, sdist], ScriptedIndex([StoppedError("The upload was stopped.")]))
+    assert caught.value.message == "Interrupted: nothing was published."
     assert caught.value.hint is None
