@@ -1,5 +1,6 @@
 """Members of archives, read within bounds: the last value that is allowed, and the first that is not."""
 
+import errno
 import gzip
 import io
 import tarfile
@@ -226,6 +227,15 @@ def test_other_bytes_are_no_archive(data: bytes) -> None:
         read_zip(data, _every)
     with pytest.raises(InvalidDistributionError, match="not a complete, readable gzipped tar file"):
         read_tar(data, lambda _: True)
+
+
+def test_a_disk_that_fails_is_not_blamed_on_the_file() -> None:
+    def fail() -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    for read in (lambda: read_zip(_zip(), _every, fail), lambda: read_tar(_tar(), lambda _: True, fail)):
+        with pytest.raises(OSError, match="Input/output error"):
+            read()
 
 
 def test_a_missing_file_is_not_called_an_invalid_one(tmp_path: Path) -> None:

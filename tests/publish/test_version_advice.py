@@ -152,7 +152,8 @@ def test_a_clone_without_history_is_advised_to_have_it(repository: Path, tmp_pat
 @pytest.mark.parametrize(
     ("message", "output", "advised"),
     [
-        ("failed", "LookupError: setuptools-scm was unable to detect version for x", True),
+        ("failed", "LookupError: it was unable to detect version for x", True),
+        ("failed", "raised by setuptools-scm", True),
         ("hatch-vcs failed", "", True),
         ("failed", "There are No Tags", True),
         ("failed", "setuptools_scm", True),
