@@ -67,6 +67,17 @@ def test_an_unlisted_upload_stays_a_day_from_when_it_was_first_seen(objects: Obj
     assert {key for key, _ in objects.walk("files")} == {listed, foreign, "files/loose"}
 
 
+def test_an_upload_that_was_written_just_now_stays_whatever_was_noted(objects: Objects, leftovers: Clock) -> None:
+    key = _key(objects, "left")
+    objects.overwrite(key, b"x")
+    leftovers.clean()
+    state = read_state(objects)
+    state.unlisted[key] -= 3 * KEPT_SECONDS
+    objects.overwrite("cleaning.json", state.to_bytes())
+    assert leftovers.clean() == []
+    assert read_state(objects).unlisted == state.unlisted
+
+
 def test_an_upload_that_is_listed_meanwhile_stays(objects: Objects, leftovers: Clock) -> None:
     key = _key(objects, "slow")
     objects.overwrite(key, b"x")
