@@ -11,8 +11,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 _CODE = re.compile(r"(`+).+?\1|\]\([^)]*\)|<[^>\s][^>]*>")
-_END = re.compile(r"(?<=[.!?])(?P<closing>[\"')\]*_]*)\s+(?=[\"'(\[*_]*[A-Z0-9\x00])")
-_ABBREVIATION = re.compile(r"(\b(e\.g|i\.e|vs|etc|no|cf)|(^|\s)\d+)\.$", re.IGNORECASE)
+_END = re.compile(
+    r"(?<=[.!?])(?P<closing>[\"')\]*_]*)\s+(?=[\"'(\[*_]*(?:[A-Z0-9\x00]|(?:keyring|pip|poetry|pdm|twine|uv)\b))"
+)
+_ABBREVIATION = re.compile(r"(\b(e\.g|i\.e|vs|etc|no|cf)|^\d+)\.$", re.IGNORECASE)
 _ITEM = re.compile(r"(?P<indent>\s*)(?P<marker>[-*]|\d+\.)\s+(?P<text>.*)")
 _APART = re.compile(r"\s*(#|\||```|~~~|<|---|\[[^\]]+\]: )|\s*$")
 

@@ -52,6 +52,8 @@ def test_each_sentence_has_a_line_of_its_own(page: Path) -> None:
 def test_sentences_are_distinguished_from_abbreviations_and_code() -> None:
     text = (
         "One `a. B` (e.g. This). Two [c](d. E) at 3.11. Three!\n\n1. first. Second.\n- item\n  goes on. **Bold.** End"
+        "\n\n"
+        "At most 16. `--workers 4` starts four. pip and uv go on. 600. Use it."
     )
     assert sentences.reflow(text).split("\n") == [
         "One `a. B` (e.g. This).",
@@ -63,6 +65,11 @@ def test_sentences_are_distinguished_from_abbreviations_and_code() -> None:
         "- item goes on.",
         "  **Bold.**",
         "  End",
+        "",
+        "At most 16.",
+        "`--workers 4` starts four.",
+        "pip and uv go on.",
+        "600. Use it.",
     ]
 
 

@@ -50,7 +50,7 @@ def test_an_urgent_fix_is_let_through_and_explained(index: RunningIndex, fake: F
     client = Client(index.url, None)
     assert client.filenames("urgent") == []
     refused = client.get("-/public/" + file.path.removeprefix("/packages/"))
-    assert (refused.status_code, "after 3 days, this one from 2999-" in refused.reason) == (403, True)
+    assert (refused.status_code, "the cooldown of 3 days hides it until 2999-" in refused.reason) == (403, True)
     assert "after 3 days" in command("upstream", "why", "urgent==1.0", index=index).stdout
     command("upstream", "allow", "urgent==1.0", index=index, code=2)
     until = ("--until", "2100-01-01", "--reason", "CVE-2026-1234")

@@ -115,7 +115,7 @@ def test_uv_locks_and_a_cold_index_without_its_cache_installs_the_lock_of_old_re
     lock.write_text(of_the_young)
     refused = person.run(*sync)
     assert refused.code != 0
-    assert "passes public files on after 3 days, this one from 2999-01-04" in " ".join(refused.everything.split())
+    assert "the cooldown of 3 days hides it until 2999-01-04" in " ".join(refused.everything.split())
 
 
 def test_poetry_locks_and_a_cold_index_installs_the_lock(person: Person, one_url: OneUrl) -> None:

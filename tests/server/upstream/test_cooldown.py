@@ -33,7 +33,7 @@ def test_a_young_file_is_hidden_refused_and_ripens_without_a_fetch(fake: FakeUps
             assert shown["versions"] == ["1.0"]
             first = await upstream.page("foo", "", as_json=True)
             assert upstream.is_right(first.basis)
-            with pytest.raises(WithheldError, match=r"after 3 days, this one from 20\d\d-\d\d-\d\d"):
+            with pytest.raises(WithheldError, match=r"cooldown of 3 days hides it until 20\d\d-\d\d-\d\d"):
                 await find(upstream, young.path)
             asked = len(fake.requests)
             clock.now += 2 * DAY + 1

@@ -187,8 +187,8 @@ def time_text(moment: float) -> str:
 
 def _too_young(file: ListedFile, born: float, cooldown: float, ripe: float) -> str:
     return (
-        f"{file.filename} is from {time_text(born)}; this index passes public files on after {human_age(cooldown)}, "
-        f"this one from {time_text(ripe)}."
+        f"{file.filename} was uploaded {time_text(born)}; the cooldown of {human_age(cooldown)} hides it until "
+        f"{time_text(ripe)}."
     )
 
 
