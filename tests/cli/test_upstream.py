@@ -51,7 +51,7 @@ def test_an_urgent_fix_is_let_through_and_explained(index: RunningIndex, fake: F
     assert client.filenames("urgent") == []
     refused = client.get("-/public/" + file.path.removeprefix("/packages/"))
     assert (refused.status_code, "the cooldown of 3 days hides it until 2999-" in refused.reason) == (403, True)
-    assert "after 3 days" in command("upstream", "why", "urgent==1.0", index=index).stdout
+    assert "cooldown of 3 days hides it" in command("upstream", "why", "urgent==1.0", index=index).stdout
     command("upstream", "allow", "urgent==1.0", index=index, code=2)
     until = ("--until", "2100-01-01", "--reason", "CVE-2026-1234")
     command("upstream", "allow", "urgent==1.0", *until, index=index)

@@ -21,7 +21,7 @@ RULES = (
         "PP503",
         Severity.ERROR,
         "The build requirements are valid",
-        "The build's environment can't be made.",
+        "The build environment can't be created.",
         "Write dependencies, as in `[project]`.",
     ),
     Rule(
@@ -57,7 +57,7 @@ RULES = (
         "PP508",
         Severity.ERROR,
         "Rules are turned off with a reason",
-        "Later, readers can't know whether the reason still holds.",
+        "Later, readers can't know whether the reason is still valid.",
         'Write it like `ignore = { PP304 = "grouped by topic" }`.',
         publish=Enforcement.WARNING,
     ),

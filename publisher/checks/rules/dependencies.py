@@ -50,7 +50,7 @@ RULES = (
         "PP207",
         Severity.ERROR,
         "Dependency groups don't include themselves",
-        "Tools refuse circles.",
+        "Tools refuse cycles.",
         "Remove one `include-group`.",
         publish=Enforcement.OFF,
     ),

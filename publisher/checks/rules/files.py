@@ -53,7 +53,7 @@ RULES = (
         "The wheel's folders are the project's own",
         "Top-level names like `tests`, `docs` or `src` are shared by all packages of an environment, which overwrite "
         "each other's files.",
-        "Tell the backend which packages to include.",
+        "List the packages to include in the backend's settings.",
     ),
     Rule(
         "PP708",
@@ -68,7 +68,7 @@ RULES = (
         Severity.ERROR,
         "The wheel is not empty",
         "It installs nothing.",
-        "Tell the backend where the packages are.",
+        "Set the packages' folder in the backend's settings.",
         publish=Enforcement.OFF,
     ),
     Rule(

@@ -83,7 +83,7 @@ RULES = (
         "PP311",
         Severity.WARNING,
         "Classifiers and `requires-python` agree",
-        "One of them says that a Python is supported, the other that it is not.",
+        "They disagree about a version of Python.",
         "Remove the classifier, or widen `requires-python`.",
     ),
     Rule(
@@ -98,7 +98,7 @@ RULES = (
         "PP313",
         Severity.WARNING,
         "The license's identifier is current",
-        "SPDX has deprecated it: `GPL-3.0` does not say whether later versions are allowed.",
+        "SPDX has deprecated it: `GPL-3.0` leaves open whether later versions are allowed.",
         "Use the identifier that the message shows.",
     ),
     Rule(

@@ -21,7 +21,7 @@ from tests.helpers.tool import Result
 from tests.machine.conftest import CLIENTS, PASSWORD, USER, LogIn, Person
 from tests.machine.tools.test_tools import BIN, PIP, PROJECT
 
-STATES = ("as it should be", "401", "404", "503", "deleted", "what it needs is deleted")
+STATES = ("as it should be", "401", "404", "503", "deleted", "dependency deleted")
 MODES = ("beside-public", "passes-on", "one-url")
 PRIVATE, STRANGE = "1.1.0", "99.0.0"
 METADATA = f"Metadata-Version: 2.4\nName: acme-widgets\nVersion: {PRIVATE}\nRequires-Dist: acme-core\n"
