@@ -86,7 +86,7 @@ def test_the_decision(rule: ProjectRules, file: ListedFile, expected: Verdict) -
 def test_a_reason_has_both_dates() -> None:
     reason = ProjectPolicy(rules(cooldown=1.5 * DAY), NOW).verdict(listed(uploaded=NOW - DAY)).reason
     assert "is from 1970-04-10 00:00 UTC" in reason
-    assert reason.endswith("this one from 1970-04-11 12:00 UTC.")
+    assert reason.endswith("hides it until 1970-04-11 12:00 UTC.")
 
 
 def policy(folder: Path, clock: Clock, **changes: Any) -> Policy:
