@@ -64,7 +64,7 @@ def test_why_names_the_reason_for_each_file(fake: FakeUpstream, tmp_path: Path) 
     found = {file["version"]: (file["filename"], file["passed-on"], file["cached"]) for file in whole["files"]}
     assert found == {"1.0": (old.filename, True, True), "2.0": (young.filename, False, False)}
     assert [file["version"] for file in one["files"]] == ["2.0"]
-    assert "after 1 day" in one["files"][0]["reason"]
+    assert "cooldown of 1 day" in one["files"][0]["reason"]
     assert none["files"] == []
 
 

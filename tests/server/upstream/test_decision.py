@@ -43,21 +43,21 @@ YOUNG = NOW - DAY
     [
         (rules(), listed(), Verdict("", HOLDS)),
         (rules(), listed(uploaded=NOW - 3 * DAY), Verdict("", HOLDS)),
-        (rules(), listed(uploaded=NOW - 3 * DAY + 1), Verdict("after 3 days", NOW + 1)),
-        (rules(), listed(uploaded=NOW + DAY), Verdict("after 3 days", NOW + 4 * DAY)),
+        (rules(), listed(uploaded=NOW - 3 * DAY + 1), Verdict("cooldown of 3 days", NOW + 1)),
+        (rules(), listed(uploaded=NOW + DAY), Verdict("cooldown of 3 days", NOW + 4 * DAY)),
         (rules(), listed(uploaded=None), Verdict("no upload time", HOLDS)),
         (rules(cooldown=0.0), listed(uploaded=None), Verdict("", HOLDS)),
         (rules(cooldown=0.0), listed(uploaded=NOW + DAY), Verdict("", HOLDS)),
         (rules(first_seen={}), listed(uploaded=None), Verdict("no upload time", HOLDS)),
-        (rules(first_seen={"foo-1.0.tar.gz": YOUNG}), listed(uploaded=None), Verdict("after 3 days", NOW + 2 * DAY)),
+        (rules(first_seen={"foo-1.0.tar.gz": YOUNG}), listed(uploaded=None), Verdict("cooldown of 3 days", NOW + 2 * DAY)),
         (rules(first_seen={"foo-1.0.tar.gz": NOW - 4 * DAY}), listed(uploaded=None), Verdict("", HOLDS)),
-        (rules(first_seen={"foo-1.0.tar.gz": 1.0}), listed(uploaded=YOUNG), Verdict("after 3 days", NOW + 2 * DAY)),
+        (rules(first_seen={"foo-1.0.tar.gz": 1.0}), listed(uploaded=YOUNG), Verdict("cooldown of 3 days", NOW + 2 * DAY)),
         (rules(allowances=(allowed(),)), listed(uploaded=YOUNG), Verdict("", NOW + DAY)),
         (rules(allowances=(allowed(until=NOW + 2 * DAY),)), listed(uploaded=YOUNG), Verdict("", HOLDS)),
         (rules(allowances=(allowed(), allowed(until=NOW + 9))), listed(uploaded=YOUNG), Verdict("", NOW + DAY)),
-        (rules(allowances=(allowed("2.0"),)), listed(uploaded=YOUNG), Verdict("after 3 days", NOW + 2 * DAY)),
+        (rules(allowances=(allowed("2.0"),)), listed(uploaded=YOUNG), Verdict("cooldown of 3 days", NOW + 2 * DAY)),
         (rules(allowances=(allowed("1"),)), listed(uploaded=YOUNG), Verdict("", NOW + DAY)),
-        (rules(allowances=(allowed(until=NOW),)), listed(uploaded=YOUNG), Verdict("after 3 days", NOW + 2 * DAY)),
+        (rules(allowances=(allowed(until=NOW),)), listed(uploaded=YOUNG), Verdict("cooldown of 3 days", NOW + 2 * DAY)),
         (rules(allowances=(allowed(),)), listed(uploaded=None), Verdict("", NOW + DAY)),
         (rules(status="quarantined", allowances=(allowed(),)), listed(), Verdict("quarantined", HOLDS)),
         (rules(status="archived"), listed(), Verdict("", HOLDS)),
@@ -85,7 +85,7 @@ def test_the_decision(rule: ProjectRules, file: ListedFile, expected: Verdict) -
 
 def test_a_reason_has_both_dates() -> None:
     reason = ProjectPolicy(rules(cooldown=1.5 * DAY), NOW).verdict(listed(uploaded=NOW - DAY)).reason
-    assert "is from 1970-04-10 00:00 UTC" in reason
+    assert "was uploaded 1970-04-10 00:00 UTC" in reason
     assert reason.endswith("hides it until 1970-04-11 12:00 UTC.")
 
 
