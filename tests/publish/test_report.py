@@ -155,3 +155,8 @@ def test_files_that_no_index_was_asked_about_have_a_report_too(tmp_path: Path) -
 def test_the_words_of_states_are_fixed_because_other_programs_read_them() -> None:
     words = ["uploaded", "already-there", "skipped", "would-upload", "unchanged"]
     assert [state.value for state in State] == words
+
+
+def test_a_run_sends_and_an_index_has_only_its_own_packages_unless_it_is_said_otherwise() -> None:
+    report = Report(parse_index_url(INDEX), [])
+    assert (report.as_json()["dry-run"], report.passes_on) == (False, False)

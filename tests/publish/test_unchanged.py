@@ -188,7 +188,9 @@ def test_builds_of_a_known_version_another_name_or_a_changed_folder_are_publishe
 ) -> None:
     read = Read(_file(WHEEL), _file(SDIST))
     sources = [_source(repository / "one", "1.0"), _source(repository / "one", None, "other")]
-    assert find_unchanged_builds(sources, built, _as_prefetch(read), None) == []
+    assert find_unchanged_builds(sources, built, _as_prefetch(Read()), None) == []
+    last = [*sources, _source(repository / "two", None)]
+    assert len(find_unchanged_builds(last, built, _as_prefetch(Read(_file(WHEEL), _file(SDIST))), None)) == 2
     (repository / "one/file").write_text("changed")
     assert find_unchanged_builds([_source(repository / "one", None)], built, _as_prefetch(read), None) == []
     assert read.prompts == []
