@@ -335,7 +335,7 @@ def test_the_failure_for_programs_has_message_and_remedy(capsys: pytest.CaptureF
 
 def test_with_vv_a_failure_shows_where_it_came_from(capsys: pytest.CaptureFixture[str]) -> None:
     with running(verbosity=2), pytest.raises(click.exceptions.Exit), exit_on_failure(click.get_current_context()):
-        raise BuildFailedError("x", output="\n".join(["shown", "already"]))
+        raise BuildFailedError("x", output="shown\nalready")
     shown = capsys.readouterr().err
     assert "Traceback" in shown
     assert "│ already" not in shown
