@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,27 @@ def test_events_that_come_at_a_time_share_a_batch(tmp_path: Path) -> None:
     assert [each["what"] for each in _events(tmp_path)] == [f"event-{number}" for number in range(9)]
 
 
+def test_old_logs_are_removed_at_the_first_event_of_a_process_and_of_a_day(tmp_path: Path) -> None:
+    storage = FolderStorage(tmp_path)
+    today = datetime.now(UTC).date()
+    old = f"audit/{today - timedelta(days=3)}"
+
+    async def record(audit: AuditTrail) -> list[bytes]:
+        storage.files().append(old, b"{}\n")
+        await audit.record(AuditEvent("x\u00fc", ANONYMOUS))
+        return list(storage.files().lines(old))
+
+    async def work() -> None:
+        audit = AuditTrail(storage, kept_days=2)
+        assert await record(audit) == []
+        assert await record(audit) == [b"{}"], "it was looked at today"
+        assert await record(AuditTrail(storage, kept_days=3)) == [b"{}"] * 2
+        assert await record(AuditTrail(storage, kept_days=2)) == []
+
+    asyncio.run(work())
+    assert "\u00fc".encode() in next(iter(storage.files().lines(f"audit/{today}")))
+
+
 def test_an_event_has_only_the_properties_that_it_was_given(tmp_path: Path) -> None:
     audit = AuditTrail(FolderStorage(tmp_path))
 
@@ -99,6 +121,7 @@ def test_an_event_has_only_the_properties_that_it_was_given(tmp_path: Path) -> N
 
     asyncio.run(work())
     bare, full = _events(tmp_path)
+    assert abs(datetime.strptime(full["at"], "%Y-%m-%dT%H:%M:%S%z") - datetime.now(UTC)) < timedelta(minutes=1)
     assert set(bare) == {"v", "at", "what", "user", "kind"}
     assert {name: full[name] for name in set(full) - set(bare)} == {
         "from": "127.0.0.1",

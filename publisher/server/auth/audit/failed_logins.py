@@ -48,8 +48,9 @@ class FailedLogins:
         await self._write()
 
     async def _later(self) -> None:
-        await asyncio.sleep(self._every)
-        await self._write()
+        while self._counts:  # more may come while the last ones are written
+            await asyncio.sleep(self._every)
+            await self._write()
 
     async def _write(self) -> None:
         counts, self._counts = self._counts, Counter()

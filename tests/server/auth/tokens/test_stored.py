@@ -1,6 +1,7 @@
 """Stored tokens in one process: verified, recalled, and refused as soon as something has ended them."""
 
 import asyncio
+import shutil
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -205,6 +206,25 @@ def test_each_use_is_recorded_once_a_day(run: Run) -> None:
         assert "".join(uses).count("\n") == 1
         assert await process.tokens.last_used() == {record.identifier: time.strftime("%Y-%m-%d", time.gmtime())}
         assert other
+
+    run(work)
+
+
+def test_a_token_that_is_only_recalled_has_its_day_recorded_too(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work(process: Process) -> None:
+        record, text = await process.create()
+        await process.tokens.verify(text)
+        await process.tokens.stop()
+        for path in process.folder.glob("tokens.used*"):
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+        tomorrow = (time.time() // 86400 + 1) * 86400
+        monkeypatch.setattr("publisher.server.auth.tokens.stored.time.time", lambda: tomorrow)
+        assert process.tokens.recall(text) is not None
+        await process.tokens.stop()
+        assert list(await process.tokens.last_used()) == [record.identifier]
 
     run(work)
 
