@@ -31,8 +31,6 @@ SIGNATURE = ".asc"
 
 _SDIST = ".tar.gz"
 
-_SDIST = ".tar.gz"
-
 _SEPARATORS = re.compile(r"[-_.]+")
 _LEGACY_VERSION = re.compile(r"-(?=v?\d)", re.IGNORECASE)
 _TWO_NUMBERS = re.compile(r"\d+-\d")
