@@ -30,11 +30,16 @@ def fake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeUpstream]:
 
 @pytest.fixture(scope="module")
 def index(fake: FakeUpstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningIndex]:
-    folder = tmp_path_factory.mktemp("index")
-    place = ("--upstream", f"{fake.url}simple/", "--upstream-cache", str(folder / "cache"), "-a", "update")
-    running = RunningIndex.start(folder, *place)
+    running = _start(tmp_path_factory.mktemp("index"), fake)
     yield running
     assert running.stop() == 0
+
+
+def _start(folder: Path, fake: FakeUpstream, port: str = "0") -> RunningIndex:
+    """Start an index, with an empty cache."""
+    cache = str(folder / f"cache-{port}")
+    place = ("--upstream", f"{fake.url}simple/", "--upstream-cache", cache, "-a", "update", "--port", port)
+    return RunningIndex.start(folder, *place)
 
 
 @pytest.fixture(autouse=True)
@@ -103,7 +108,8 @@ def test_an_exact_pin_takes_a_yanked_file(index: RunningIndex, tmp_path: Path) -
     assert "broken" in done.everything
 
 
-def test_pipenv_locks_and_installs(index: RunningIndex, tmp_path: Path) -> None:
+def test_pipenv_locks_and_a_cold_index_without_its_cache_installs_the_lock(fake: FakeUpstream, tmp_path: Path) -> None:
+    index = _start(tmp_path / "index", fake)
     (tmp_path / "Pipfile").write_text(
         f'[[source]]\nname = "private"\nurl = "{index.url}simple/"\nverify_ssl = false\n[packages]\nfriend = "*"\n'
     )
@@ -117,5 +123,10 @@ def test_pipenv_locks_and_installs(index: RunningIndex, tmp_path: Path) -> None:
     _expect(run([str(CLIENTS / "pipenv"), "lock"], cwd=tmp_path, env=env))
     lock = json.loads((tmp_path / "Pipfile.lock").read_text())
     assert lock["default"]["friend"]["version"] == "==2.0"
-    _expect(run([str(CLIENTS / "pipenv"), "sync"], cwd=tmp_path, env=env))
+    assert index.stop() == 0
+    index = _start(tmp_path / "index", fake, index.url.rpartition(":")[2].rstrip("/"))
+    try:
+        _expect(run([str(CLIENTS / "pipenv"), "sync"], cwd=tmp_path, env=env))
+    finally:
+        assert index.stop() == 0
     assert _installed(next(tmp_path.glob(".venv/lib/*/site-packages")))
