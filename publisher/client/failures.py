@@ -216,7 +216,8 @@ def _shown_proxy(url: str) -> str:
 
 
 def _proxy_variable(url: str) -> str:
-    """Return the variable, as the environment spells it, that names the proxy for a URL."""
+    """Return the variable, as the environment spells it, that names the proxy for a URL, or that could name one."""
     proxy = _proxy(url)
     spellings = [spelling for name in _PROXY_VARIABLES for spelling in (name.lower(), name)]
-    return next((name for name in spellings if os.environ.get(name) == proxy), "HTTPS_PROXY")
+    usual = "HTTP_PROXY" if url.startswith("http:") else "HTTPS_PROXY"
+    return next((name for name in spellings if proxy and os.environ.get(name) == proxy), usual)
