@@ -73,7 +73,7 @@ def expect_success(response: Response, url: IndexUrl, credentials: Credentials |
             hint="If the index has moved there, use that as the index URL. Behind a sign-in page of your network, "
             "sign in first.",
         )
-    if not response.ok:
+    if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
         pause = retry_after(response)
         when = f"in {pause:.0f} s, as the index asks" if pause else "in a minute"
         raise IndexUnavailableError(

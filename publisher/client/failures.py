@@ -31,7 +31,7 @@ def translate_failures(url: str) -> Iterator[None]:
     """Raise an IndexUnavailableError with cause and remedy for every way in which a request can get no answer."""
     try:
         yield
-    except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, UnicodeError) as error:
+    except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
         reason, hint = _explain(_Failure(error, url))
         raise IndexUnavailableError(f"No answer from {mask_urls(url)}: {reason}.", hint=hint) from error
 
@@ -162,6 +162,14 @@ def _refused(failure: _Failure) -> _Explanation | None:
     return "the connection was refused", "Check host and port of the index URL, and that the index is running."
 
 
+def _invalid_redirect(failure: _Failure) -> _Explanation | None:
+    """Explain a redirect that requests can't read, although it is not to follow it."""
+    known = requests.RequestException | urllib3.exceptions.HTTPError | OSError | UnicodeError
+    if isinstance(failure.error, known):
+        return None
+    return "it redirects to an address that is not valid", _CHECK_URL
+
+
 def _invalid_url(failure: _Failure) -> _Explanation | None:
     return ("this URL can't be requested", _CHECK_URL) if _is_about_a_url(failure) else None
 
@@ -181,6 +189,7 @@ _EXPLANATIONS: tuple[Callable[[_Failure], _Explanation | None], ...] = (
     _no_tls,
     _timeout,
     _refused,
+    _invalid_redirect,
     _invalid_url,
     _broken,
 )

@@ -240,13 +240,15 @@ def parse_json(response: Response) -> Any:
 
 
 def redirect_target(response: Response) -> str | None:
-    """Return the URL that an answer redirects to; None when it is not a redirect."""
+    """Return the URL that an answer redirects to; None when it is not a redirect to a valid one."""
     if not response.is_redirect:
         return None
     try:
-        return urljoin(response.url, response.headers["Location"])
+        target = urljoin(response.url, response.headers["Location"])
+        urlsplit(target)
     except ValueError:
         return None
+    return target
 
 
 def _refuse_downgrade(url: str, response: Response) -> None:

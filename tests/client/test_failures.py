@@ -61,6 +61,7 @@ def wrapped(error: Exception, kind: type[requests.RequestException] = requests.C
         (wrapped(ConnectionRefusedError()), "the connection was refused", "the index is running"),
         (requests.exceptions.InvalidURL("x"), "this URL can't be requested", "spelling of the index URL"),
         (requests.exceptions.InvalidSchema("x"), "this URL can't be requested", "spelling of the index URL"),
+        (ValueError("Invalid IPv6 URL"), "it redirects to an address that is not valid", "spelling of the index URL"),
         (UnicodeError("label too long"), "this URL can't be requested", "spelling of the index URL"),
         (ConnectionResetError(), "the connection broke off", "Check the network"),
         (urllib3.exceptions.ProtocolError("x"), "the connection broke off", "Check the network"),
