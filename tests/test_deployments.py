@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 import click
@@ -124,6 +125,13 @@ def test_systemd_takes_the_unit(tmp_path: Path) -> None:
     done = subprocess.run(verify, capture_output=True, text=True, check=False, timeout=60)
     complaints = [line for line in done.stderr.splitlines() if "pypi-index" in line]
     assert (done.returncode, complaints) == (0, [])
+
+
+@pytest.mark.parametrize("address", ["172.17.0.2", "172.31.0.2", "192.168.16.2"])
+def test_compose_trusts_a_proxy_in_each_address_pool_of_docker(address: str) -> None:
+    text = (ROOT / "deployments/compose.yaml").read_text("utf-8")
+    (networks,) = re.findall(r"PYPI_INDEX_TRUSTED_PROXY: ([^#\n]+)", text)
+    assert [network for network in networks.split() if ip_address(address) in ip_network(network)]
 
 
 @pytest.mark.parametrize("name", ["environment", "Containerfile", "compose.yaml"])
