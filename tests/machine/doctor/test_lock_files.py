@@ -53,3 +53,52 @@ def test_other_hosts_are_right_where_the_index_redirects(tmp_path: Path) -> None
     redirecting = Accepted(ACCEPTED.credentials, replace(ACCEPTED.account, cooldown=None))
     assert not list(check_lock_files(tmp_path, URL, redirecting))
     assert not list(check_lock_files(tmp_path, URL, None))
+
+
+def _found(folder: Path) -> list[tuple[str, str, str]]:
+    return [(each.check, each.verdict.value, each.what) for each in check_lock_files(folder, URL, ACCEPTED)]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "hosts"),
+    [
+        ("uv.lock", '[[package]]\nsource = { git = "x" }\nsdist = { url = "https://a.example/x" }\n', None),
+        (
+            "uv.lock",
+            (
+                '[[package]]\nsource = { registry = "x" }\nsdist = { url = "https://b.example/x" }\n'
+                'wheels = [{ url = "https://a.example/x" }, { url = "https://B.example/y" }, { path = "z" }]\n'
+            ),
+            "a.example, b.example 3",
+        ),
+        ("uv.lock", '[[package]]\nsource = { registry = "x" }\nsdist = { url = "wheels/x" }\n', None),
+        ("uv.lock", '[[package]]\nsource = { registry = "x" }\nsdist = { url = "https://[x" }\n', None),
+        ("pylock.toml", '[[packages]]\nsdist = { url = "https://a.example/x" }\n', "a.example 1"),
+        ("pylock.toml", '[[package]]\nsdist = { url = "https://a.example/x" }\n', None),
+        ("pylock-x.toml", '[[packages]]\nsdist = { url = "https://a.example/x" }\n', "a.example 1"),
+        ("poetry.lock", '[[package]]\n[package.source]\ntype = "git"\nurl = "https://a.example/x"\n', None),
+        ("poetry.lock", '[[package]]\n[package.source]\ntype = "legacy"\n', None),
+        (
+            "requirements-dev.txt",
+            " -i https://a.example/simple\n--extra-index-url=https://b.example/s\n",
+            "a.example, b.example 2",
+        ),
+        ("requirements.txt", "a==1 -i https://a.example/\n--index-urls https://a.example/\n", None),
+        ("requirements.in", "-i https://a.example/simple\n", None),
+    ],
+)
+def test_hosts_are_counted_in_each_form(name: str, text: str, hosts: str | None, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(text)
+    words = f"{name} names {hosts} times: these files bypass this index, its cache and its cooldown."
+    assert _found(tmp_path) == ([("lock-file", "warning", words)] if hosts else [])
+
+
+def test_thousands_are_separated_and_files_are_in_order(tmp_path: Path) -> None:
+    for name, count in (("requirements-b.txt", 1), ("requirements-a.txt", 1000)):
+        (tmp_path / name).write_text("-i https://a.example/\n" * count)
+    (tmp_path / "uv.lock").write_text(LOCKS["uv.lock"].format("b.example"))
+    assert [what.partition(" times")[0] for _, _, what in _found(tmp_path)] == [
+        "uv.lock names b.example 1",
+        "requirements-a.txt names a.example 1,000",
+        "requirements-b.txt names a.example 1",
+    ]

@@ -5,8 +5,18 @@ from pathlib import Path
 
 import pytest
 
+from publisher.client import client
+from publisher.client.url import parse_index_url
 from publisher.files.toml import read_toml
-from publisher.machine.tools.transitive import direct_dependencies, needed_through_others, required_names
+from publisher.machine.tools.transitive import (
+    direct_dependencies,
+    look_up_private_dependencies,
+    needed_through_others,
+    poetry_dependencies,
+    project_dependencies,
+    required_names,
+    standard_dependencies,
+)
 from tests.helpers.dists import make_wheel
 from tests.helpers.index import RunningIndex, running_index
 from tests.machine.conftest import PASSWORD, USER, LogIn, Person
@@ -35,6 +45,63 @@ def test_transitive_dependencies_are_found_once_also_in_circles() -> None:
     needs = {"a": {"b"}, "b": {"c", "a"}, "c": {"b"}, "d": {"e"}}
     assert needed_through_others({"a", "other"}, needs) == ["b", "c"]
     assert required_names(["x", 3, "y ("]) == {"x"}
+
+
+@pytest.mark.parametrize(
+    ("direct", "found"),
+    [
+        ([], []),
+        (["x"], []),
+        (["a"], ["b", "c"]),
+        (["a", "b"], ["c"]),
+        (["a", "b", "c"], []),
+        (["d"], ["e"]),
+        (["d", "a"], ["b", "c", "e"]),
+    ],
+)
+def test_direct_dependencies_are_none_of_those_that_others_bring_along(direct: list[str], found: list[str]) -> None:
+    needs = {"a": {"b"}, "b": {"c"}, "d": {"e"}, "e": {"d"}}
+    assert needed_through_others(direct, needs) == found
+
+
+def test_where_a_name_is_required_by_the_standards_and_by_poetry() -> None:
+    document = {
+        "project": {"dependencies": ["a"], "optional-dependencies": {"x": ["b"]}},
+        "dependency-groups": {"dev": ["c"], "odd": "d"},
+        "tool": {"poetry": {"dependencies": {"E_e": "1"}, "group": {"g": {"dependencies": {"f": {"x": 1}}}, "h": 1}}},
+    }
+    assert project_dependencies(document) == {"a", "b"}
+    assert standard_dependencies(document) == {"a", "b", "c"}
+    assert direct_dependencies(document) == {"a", "b", "c", "e-e", "f"}
+    assert poetry_dependencies(document) == {"e-e": "1", "f": {"x": 1}}
+
+
+class MadeUpIndex:
+    """An index whose packages require others; notes which are asked for."""
+
+    def __init__(self, requirements: dict[str, list[str]]) -> None:
+        self._requirements = requirements
+        self.asked: list[str] = []
+        self.closed = False
+
+    def requirements(self, name: str) -> list[str]:
+        self.asked.append(name)
+        return self._requirements[name]
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_packages_of_the_index_are_followed_once_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    made_up = MadeUpIndex(
+        {"a": ["b>=1", "attrs", "A"], "b": ["c; extra == 'x'", "a"], "c": ["B", "not ok!"], "d": ["e"], "e": []}
+    )
+    monkeypatch.setattr(client, "IndexClient", lambda url, credentials: made_up if (url, credentials) else None)
+    url = parse_index_url("https://acme.example/")
+    found = look_up_private_dependencies(url, None, ["A", "attrs"], ["a", "B", "c", "d", "e"])
+    assert found == {"a": {"b"}, "b": {"a", "c"}, "c": {"b"}}
+    assert sorted(made_up.asked) == ["a", "b", "c"]
+    assert made_up.closed
 
 
 @pytest.fixture
