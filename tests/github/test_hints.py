@@ -9,9 +9,10 @@ from publisher.errors import (
     NoCredentialsError,
     PublishError,
     RefusedCredentialsError,
+    TrustedPublishingError,
 )
 from publisher.github.event import Event
-from publisher.github.hints import workflow_hint
+from publisher.github.hints import missing_credentials_hint, workflow_hint
 from publisher.publish.plan import CONFLICT_HINT, RESERVED_HINT
 
 PUSHED = Event("push", "v1.0", "v1.0")
@@ -55,3 +56,36 @@ def test_other_trouble_with_credentials_keeps_its_remedy() -> None:
 def test_a_conflict_names_the_input() -> None:
     assert "`skip-existing: true`" in (workflow_hint(ConflictError("x", hint=CONFLICT_HINT), PUSHED) or "")
     assert workflow_hint(ConflictError("x", hint=RESERVED_HINT), PUSHED) == RESERVED_HINT
+
+
+@pytest.mark.parametrize(
+    ("hint", "expected"),
+    [
+        ("See -vv.", "See `verbose: true`."),
+        ("See `-v`.", "See `verbose: true`."),
+        ("Pass --username NAME.", "Set the input `username`."),
+        ("Use --dry-run, or `--skip-existing`.", "Use `dry-run: true`, or `skip-existing: true`."),
+        ("A word--tag stays, and so does a-v.", "A word--tag stays, and so does a-v."),
+    ],
+)
+def test_only_whole_options_become_inputs(hint: str, expected: str) -> None:
+    assert workflow_hint(ConfigurationError("x", hint=hint), PUSHED) == expected
+
+
+def test_a_job_without_an_identity_keeps_its_own_remedy() -> None:
+    assert workflow_hint(TrustedPublishingError("x", hint="Pass --tag."), PUSHED) == "Pass --tag."
+    assert workflow_hint(TrustedPublishingError("x"), PUSHED) is None
+
+
+@pytest.mark.parametrize(
+    ("event", "words", "not_words"),
+    [
+        (Event("push", "v1", "v1"), "id-token: write", "of a fork"),
+        (Event("push", "v1", "v1", may_identify=True), "Register the repository with the index", "id-token: write"),
+        (Event("pull_request", "3/merge", lacks_secrets=True, may_identify=True), "`dry-run: true`", "gh secret set"),
+    ],
+)
+def test_missing_credentials_have_the_remedy_of_the_run(event: Event, words: str, not_words: str) -> None:
+    for hint in (workflow_hint(NoCredentialsError("x"), event), missing_credentials_hint(event)):
+        assert words in str(hint)
+        assert not_words not in str(hint)

@@ -179,3 +179,75 @@ def test_outside_github_it_says_where_it_belongs() -> None:
 def test_it_is_not_listed(tmp_path: Path) -> None:
     assert "action" not in pypi_publish("--help").stdout.split()
     assert os.fspath(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "default"),
+    [
+        ("only_index", True),
+        ("build_index", False),
+        ("require_tag", True),
+        ("skip_existing", None),
+        ("allow_dirty", False),
+        ("dry_run", False),
+        ("export_token", False),
+        ("print_hash", False),
+        ("verbose", False),
+        ("builds", True),
+    ],
+)
+def test_each_flag_has_its_default_and_both_values(name: str, default: bool | None) -> None:  # noqa: FBT001 - a test's parameter
+    given = "build" if name == "builds" else name
+    assert getattr(_inputs(), name) is default
+    assert getattr(_inputs(**{given: "yes"}), name) is True
+    assert getattr(_inputs(**{given: "off"}), name) is False
+
+
+@pytest.mark.parametrize("name", ["index_url", "username", "tag", "tag_prefix", "trusted_publishing"])
+def test_each_text_is_trimmed(name: str) -> None:
+    assert getattr(_inputs(**{name: " never "}), name) == "never"
+    assert getattr(_inputs(), name) is None
+
+
+def test_the_use_of_trusted_publishing_is_one_of_three_words() -> None:
+    with pytest.raises(ConfigurationError, match="must be auto, always, never, not 'maybe'"):
+        _inputs(trusted_publishing="maybe")
+
+
+def test_the_password_leaves_the_environment_also_when_it_is_empty() -> None:
+    environment = {"INPUT_PASSWORD": "a b\n", "INPUT_USER": "ada"}
+    inputs = read_inputs(environment)
+    assert environment == {"INPUT_USER": "ada"}
+    assert inputs.password is not None
+    assert inputs.password.reveal() == "a b"
+
+
+def test_lines_of_folders_are_trimmed_and_empty_ones_left_out() -> None:
+    assert _inputs(package_dir=" a \n\n  b c\n").package_dirs == ("a", "b c")
+
+
+def test_a_run_without_a_ref_is_named_so() -> None:
+    with pytest.raises(CheckFailedError, match="This run is for no ref, not for a tag") as caught:
+        release_tag(_inputs(), Event("push", ""), None)
+    assert "`require-tag: false`" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(("count", "shown"), [(1, 1), (5, 5), (6, 5)])
+def test_up_to_five_other_folders_are_proposed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int, shown: int
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for number in range(count):
+        (tmp_path / f"p{number}").mkdir()
+        (tmp_path / f"p{number}/pyproject.toml").touch()
+    with pytest.raises(ConfigurationError) as caught:
+        find_projects((".",))
+    assert str(caught.value.hint).count("`") == 2 * shown
+
+
+def test_an_empty_checkout_is_said_to_be_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigurationError) as caught:
+        find_projects((".",))
+    assert caught.value.hint == "Check out the repository before this step."
+    assert find_projects(("missing", "missing")) == [Path("missing")]

@@ -5,7 +5,7 @@ import pytest
 
 from publisher.client.url import parse_index_url
 from publisher.errors import ConfigurationError
-from publisher.github.job import set_up_job
+from publisher.github.job import FILENAME, build_index_variables, set_up_job
 from publisher.secret import Credentials, Secret
 
 INDEX = parse_index_url("https://acme.example/team/")
@@ -60,3 +60,37 @@ def test_a_line_break_is_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(ConfigurationError, match="line break"):
         set_up_job(INDEX, _credentials(text), tmp_path, tmp_path / "none", only_index=False)
     assert not list(tmp_path.iterdir())
+
+
+def test_builds_find_the_index_before_the_ones_that_uv_has_already() -> None:
+    assert build_index_variables(INDEX, _credentials("p w"), "") == {
+        "UV_INDEX": "pypi_publish=https://acme.example/team/simple/",
+        "UV_INDEX_PYPI_PUBLISH_USERNAME": "ada",
+        "UV_INDEX_PYPI_PUBLISH_PASSWORD": "p w",
+    }
+    found = build_index_variables(INDEX, _credentials(), "other=https://other.example/ third=x")
+    assert found["UV_INDEX"] == ("pypi_publish=https://acme.example/team/simple/ other=https://other.example/ third=x")
+
+
+def test_a_planted_link_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "victim").write_text("kept")
+    (tmp_path / FILENAME).symlink_to(tmp_path / "victim")
+    setup = set_up_job(INDEX, _credentials(), tmp_path, tmp_path / "none", only_index=True)
+    assert (tmp_path / "victim").read_text() == "kept"
+    assert not setup.netrc.is_symlink()
+
+
+def test_a_folder_that_can_not_be_written_is_reported(tmp_path: Path) -> None:
+    (tmp_path / FILENAME).mkdir()
+    with pytest.raises(ConfigurationError, match=f"{FILENAME} can't be written"):
+        set_up_job(INDEX, _credentials(), tmp_path, tmp_path / "none", only_index=True)
+
+
+def test_earlier_entries_end_with_one_line_break(tmp_path: Path) -> None:
+    existing = tmp_path / "netrc"
+    existing.write_text("machine other.example login bob password x\n\n\n")
+    setup = set_up_job(INDEX, _credentials(), tmp_path, existing, only_index=True)
+    assert setup.netrc.read_text().startswith("machine other.example login bob password x\nmachine acme.example")
+    existing.write_text(" \n")
+    blank = set_up_job(INDEX, _credentials(), tmp_path, existing, only_index=True)
+    assert blank.netrc.read_text().startswith("machine acme.example")
