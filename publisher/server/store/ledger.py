@@ -129,8 +129,11 @@ def _identity(identifier: str, *, complete: bool) -> bytes:
 
 def _names(lines: Iterable[bytes]) -> Iterator[str]:
     for line in lines:
-        if line.startswith(_PLAIN) and line.endswith(b'"}') and b"\\" not in line:  # as this version writes it
-            yield line[len(_PLAIN) : -2].decode()
+        name = line[len(_PLAIN) : -2]
+        if (
+            line.startswith(_PLAIN) and line.endswith(b'"}') and b"\\" not in name and b'"' not in name
+        ):  # as we write it
+            yield name.decode()
         else:
             yield from (str(record["name"]) for record in _records([line]) if "name" in record)
 
