@@ -123,5 +123,5 @@ def _pattern(text: Any) -> str:
 def _text(entry: Mapping[str, Any], key: str, default: str | None = None) -> str:
     value = entry.get(key, default)
     if not isinstance(value, str) or not value.isprintable():
-        raise ValueError(f"{key}must be a string")
+        raise ValueError(f"{key} must be a string")
     return value
