@@ -118,7 +118,7 @@ class PageLimits:
     A longer ``readme`` is shown as text, and so is one that takes more than ``rendering`` or ``rendering_processor``
     seconds, or ``rendering_memory`` bytes, in its own process. ``reading`` is for one file. A page is answered without
     projects that take longer than ``patience`` to look at. ``field`` and ``entries`` are characters and values of
-    metadata.
+    metadata; of a summary, ``summary`` characters are kept, and lists show ``listed_summary``.
     """
 
     readme: int = 256 * KILOBYTE
@@ -131,6 +131,7 @@ class PageLimits:
     field: int = 1000
     entries: int = 500
     summary: int = 300
+    listed_summary: int = 140
     keywords: int = 30
     members: int = 2000
     query: int = 100

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from publisher.limits import LIMITS
 from publisher.project.display import human_size
 from publisher.server.web.describing import is_web_url
 
@@ -38,6 +39,7 @@ def _environment() -> "Environment":
     made.filters["segment"] = lambda text: quote(text, safe="+!~")
     made.filters["day"] = lambda time: time[:10]
     made.filters["moment"] = moment
+    made.filters["shortened"] = shortened
     made.tests["web_url"] = is_web_url
     return made
 
@@ -54,3 +56,11 @@ def moment(time: str) -> str:
     except ValueError:
         return time
     return f"{found.day} {found:%b %Y, %H:%M} UTC"
+
+
+def shortened(text: str) -> str:
+    """Return a text that is short enough for a list, cut after a word where it is not."""
+    if len(text) <= LIMITS.pages.listed_summary:
+        return text
+    cut = text[: LIMITS.pages.listed_summary]
+    return f"{cut.rpartition(' ')[0].rstrip() or cut}…"
