@@ -116,6 +116,14 @@ def test_links_come_once_with_their_labels() -> None:
         PageLink("Home", "https://acme.example"),
         PageLink("Download", "https://acme.example/dl"),
     ]
+    slash = {
+        "project_urls": {
+            "One": "https://acme.example/a/",
+            "Two": "https://acme.example/a",
+            "Three": "https://acme.example/a-",
+        }
+    }
+    assert [each.label for each in links(slash)] == ["One", "Three"]
     assert links({"home_page": "https://acme.example/"}) == [PageLink("Homepage", "https://acme.example/")]
     assert links({}) == []
 
@@ -215,3 +223,30 @@ def test_only_the_fields_of_pages_are_kept_and_each_within_its_bound() -> None:
     assert kept["project_urls"][LONG[:-1]] == LONG[:-1]
     assert kept["requires_python"] is None
     assert json.loads(json.dumps(kept)) == kept
+
+
+def test_every_field_that_a_page_shows_is_kept() -> None:
+    shown = [
+        "name",
+        "version",
+        "metadata_version",
+        "summary",
+        "keywords",
+        "author",
+        "author_email",
+        "maintainer",
+        "maintainer_email",
+        "license",
+        "license_expression",
+        "classifiers",
+        "project_urls",
+        "home_page",
+        "download_url",
+        "requires_python",
+        "requires_dist",
+        "provides_extra",
+        "description_content_type",
+    ]
+    assert kept_fields(dict.fromkeys([*shown, "description", "license_files", "dynamic"], "x")) == dict.fromkeys(
+        shown, "x"
+    )
