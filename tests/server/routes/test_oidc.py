@@ -313,7 +313,10 @@ def test_a_release_and_the_trail_name_the_job_and_no_secret(
     ada = Client(url, ("ada", "correct horse"))
     shown = " ".join(re.sub(r"<[^>]+>", "", ada.get("projects/acme-widgets/1.0/").text).split())
     assert f"from {REPOSITORY} at aaaaaaaaaaaa" in shown, shown[:600]
-    name = listed(url, headers=ADMIN)[0]["name"]
+    (publisher,) = listed(url, headers=ADMIN)
+    assert publisher["title"] == f"{REPOSITORY} (publish.yml)"
+    assert (publisher["vouched-by"], "serial" in publisher) == ("AUTH_TOKEN", False)
+    name = publisher["name"]
     assert requests.delete(f"{url}-/trust/{name}", headers=ADMIN, timeout=30).status_code == 200
     events = requests.get(f"{url}-/audit", headers=ADMIN, timeout=30).json()["events"]
     assert [(each["what"], each["kind"]) for each in events] == [
@@ -323,6 +326,9 @@ def test_a_release_and_the_trail_name_the_job_and_no_secret(
         ("token-burnt", "minted"),
         ("publisher-removed", "admin_token"),
     ]
+    for event in (events[0], events[4]):
+        assert (event["publisher"], event["title"]) == (name, f"{REPOSITORY} (publish.yml)")
+        assert (event["projects"], event["voucher"]) == (["acme-widgets"], "AUTH_TOKEN")
     for event in events[1:4]:
         assert event["user"] == f"{REPOSITORY} (publish.yml)"
         assert event["origin"] == {
