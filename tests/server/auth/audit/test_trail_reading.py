@@ -52,6 +52,23 @@ def test_each_criterion_has_to_be_met(asked: AuditQuery, *, found: bool) -> None
     assert asked.matches(EVENT) == found
 
 
+def test_an_event_that_names_several_projects_is_of_each() -> None:
+    event = {"projects": ["acme", "gears"]}
+    assert [AuditQuery(project).matches(event) for project in ("acme", "gears", "web")] == [True, True, False]
+    assert AuditQuery("web").matches({**event, "project": "web"})
+
+
+def test_batches_of_other_processes_are_days_too_and_removed_with_them(tmp_path: Path) -> None:
+    today = datetime.now(UTC).date()
+    files = FolderStorage(tmp_path).files()
+    for age in (1, 9):
+        files.create(f"audit/{today - timedelta(days=age)}~/another", b"{}\n")
+    assert [(today - day).days for day in days_of(files)] == [9, 1]
+    remove_old(files, 5)
+    assert [(today - day).days for day in days_of(files)] == [1]
+    assert [path.name for path in (tmp_path / "audit").rglob("another")] == ["another"]
+
+
 def test_an_event_is_of_the_account_that_it_is_about_too() -> None:
     event = {"user": "AUTH_TOKEN", "account": "bob"}
     assert AuditQuery(user="bob").matches(event)
