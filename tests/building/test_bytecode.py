@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from publisher.building import bytecode
 from publisher.building.bytecode import keep_bytecode, restore_bytecode
 from publisher.files.cache import cache_folder
 
@@ -141,6 +142,23 @@ def test_a_broken_record_does_not_stop_the_others(tmp_path: Path) -> None:
     keep_bytecode(first)
     assert len(_kept()) == 1
     restore_bytecode(first)
+
+
+@pytest.mark.usefixtures("kept")
+def test_a_folder_of_bytecode_that_is_there_is_used(tmp_path: Path) -> None:
+    second = _packages(tmp_path / "second")
+    _compiled(second).parent.mkdir()
+    restore_bytecode(second)
+    assert _compiled(second).exists()
+
+
+def test_old_bytecode_is_removed_when_there_is_too_much(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bytecode, "_LIMIT", 2)
+    for number in range(3):
+        packages = _packages(tmp_path / str(number), f"answer = {number}\n".encode())
+        _compile(packages)
+        keep_bytecode(packages)
+    assert len(_kept()) < 3
 
 
 def test_an_environment_without_packages_is_no_error(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def test_nothing_is_written_where_nothing_is_new() -> None:
     first.learn(["a"], "backend", ["x"])
     first.keep()
     (file,) = _files()
-    file.write_bytes(b'["backend", "x"]')
+    file.write_bytes(b'["backend","x"]')  # as it would not be written
     before = file.read_bytes()
     second = HookImports()
     second.learn(["a"], "backend", ["backend", "x"])

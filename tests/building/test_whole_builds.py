@@ -1,5 +1,6 @@
 """The order of a project's build, with an engine of the test's own: what is built from what, and where it goes."""
 
+import gzip
 import os
 import sys
 from collections.abc import Collection
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from publisher.building import builder
-from publisher.building.builder import PLAIN_VARIABLE, Builder, BuildOptions, usable_processors
+from publisher.building.builder import Builder, BuildOptions, usable_processors
 from publisher.building.engine import BuildContext, BuildEngine, DistributionKind
 from publisher.building.hooks import AccelerationError
 from publisher.building.uv import UvBuildSettings
@@ -38,7 +39,11 @@ class MadeUpEngine(BuildEngine):
             raise AccelerationError("made up")
         self.built.append((source, kind, context))
         out_dir.mkdir()
-        return make_sdist(out_dir) if kind == "sdist" else make_wheel(out_dir)
+        if kind == "wheel":
+            return make_wheel(out_dir)
+        sdist = make_sdist(out_dir)
+        sdist.write_bytes(gzip.compress(gzip.decompress(sdist.read_bytes())))  # with the present time
+        return sdist
 
     def close(self) -> None:
         self.closed += 1
@@ -98,7 +103,8 @@ def test_hooks_get_the_time_the_output_and_the_settings(
     output: list[bytes] = []
     Builder(BuildOptions("uv")).build(project, tmp_path / "out", output.append)
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "42")
-    Builder(BuildOptions("pip")).build(project, tmp_path / "out", output.append)
+    sdist, _ = Builder(BuildOptions("pip")).build(project, tmp_path / "out", output.append)
+    assert int.from_bytes(sdist.read_bytes()[4:8], "little") <= 42  # made reproducible
     without, timed = engines[0].built[0][2], engines[1].built[0][2]
     assert (without.variables, timed.variables) == ({}, {"SOURCE_DATE_EPOCH": "42"})
     assert without.settings == UvBuildSettings("offline = true\n")
@@ -157,7 +163,7 @@ def test_a_replacement_of_a_closed_builder_is_closed_too(
 def test_a_variable_turns_acceleration_off(
     engines: list[MadeUpEngine], monkeypatch: pytest.MonkeyPatch, value: str, installer: str
 ) -> None:
-    monkeypatch.setenv(PLAIN_VARIABLE, value)
+    monkeypatch.setenv("PYPI_PUBLISH_PLAIN_BUILDS", value)
     Builder(BuildOptions("uv"))
     assert [engine.installer for engine in engines] == [installer]
 
