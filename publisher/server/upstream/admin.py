@@ -24,7 +24,7 @@ class InvalidRequestError(Exception):
 
 
 class UpstreamAdmin:
-    """The administration of one `Upstream`; changes are in the audit log with their account."""
+    """The administration of one `Upstream`; changes are in the audit trail with their account."""
 
     def __init__(self, upstream: Upstream) -> None:
         self._upstream = upstream
