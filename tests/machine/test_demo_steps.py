@@ -1,0 +1,111 @@
+"""The demo's steps at their failures, each of which names the step and the reason."""
+
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from publisher.machine import demo
+from publisher.machine.demo import START_LIMIT, DemoFailedError, Show, run_demo
+from tests.helpers.answering import Answer, Request, answering
+from tests.helpers.waiting import is_running
+
+
+class Shown:
+    """The demo's report as lists."""
+
+    def __init__(self) -> None:
+        self.steps: list[str] = []
+        self.commands: list[str] = []
+        self.lines: list[str] = []
+        self.seconds: list[float] = []
+        self.show = Show(self.steps.append, self.commands.append, self.lines.append, self.seconds.append)
+
+
+def _run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, script: str) -> tuple[Shown, DemoFailedError]:
+    """Run the demo with a shell script in place of this program, until it fails."""
+    program = tmp_path / "program"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(demo, "_tool_command", lambda: [str(program)])
+    shown = Shown()
+    with pytest.raises(DemoFailedError) as caught:
+        run_demo(None, shown.show)
+    return shown, caught.value
+
+
+START = "Start an index with passwords on a free port"
+
+
+def test_an_index_that_ends_at_once_is_reported_with_its_log(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    shown, error = _run(monkeypatch, tmp_path, "echo 'the port is taken' >&2; exit 1")
+    assert error.message == f"{START}: The index did not start:\nthe port is taken"
+    assert (shown.steps, shown.seconds) == ([START], [])
+    assert shown.commands == ["pypi-publish serve --port 0 --root packages --htpasswd htpasswd"]
+
+
+def test_an_index_that_never_says_where_it_serves_is_stopped(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    pid = tmp_path / "pid"
+
+    def clock() -> float:
+        return 2 * START_LIMIT if pid.exists() and pid.read_text() else 0.0
+
+    monkeypatch.setattr(demo, "time", SimpleNamespace(monotonic=clock, sleep=time.sleep))
+    _, error = _run(monkeypatch, tmp_path, f"echo 'Starting'; echo $$ > {pid}; exec sleep 60")
+    assert error.message == f"{START}: The index did not start:\nStarting"
+    assert not is_running(int(pid.read_text()))
+
+
+def _serving(url: str, rest: str = "") -> str:
+    serve = f"echo 'Serving /packages on {url}'; exec sleep 60"
+    return f'case "$1" in serve) {serve};; *) {rest};; esac'
+
+
+def test_a_refused_registration_names_the_reason(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    asked: list[Request] = []
+
+    def answer(request: Request) -> Answer:
+        asked.append(request)
+        return Answer(507, b"The disk is full.", {"Content-Type": "text/plain"})
+
+    with answering(answer) as url:
+        shown, error = _run(monkeypatch, tmp_path, _serving(url))
+    step = "Register a user over HTTP"
+    assert error.message == f"{step}: The index did not register the user: The disk is full."
+    assert shown.steps == [START, step]
+    assert len(shown.seconds) == 1
+    (request,) = asked
+    assert (request.method, request.path) == ("POST", "/register")
+    assert request.headers["Authorization"].startswith("Bearer ")
+    assert b'"demo"' in request.body
+    assert shown.lines == [url]
+
+
+def test_a_command_that_fails_is_shown_with_its_output(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with answering(lambda _: Answer(201, b"created\n")) as url:
+        shown, error = _run(monkeypatch, tmp_path, _serving(url, "echo 'no keyring' >&2; exit 4"))
+    assert error.message.startswith("Log in: ")
+    assert error.message.endswith("`pypi-publish login --username demo --password-stdin` ended with 4:\nno keyring")
+    assert shown.lines[-1] == "201 created"
+    assert len(shown.seconds) == 2
+
+
+def test_files_that_are_not_there_already_fail_the_second_publication(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    report = '{"files": [{"path": "a.whl", "status": "uploaded"}], "projects": [{}]}'
+    kept = f'printf "%s|" "$PYPI_PUBLISH_INDEX_URL" "$PYPI_PUBLISH_USERNAME" "$*" >> {tmp_path / "log"}'
+    with answering(lambda _: Answer(201, b"created\n")) as url:
+        monkeypatch.setenv("PYPI_PUBLISH_USERNAME", "another")
+        shown, error = _run(monkeypatch, tmp_path, _serving(url, f"{kept}; echo '{report}'"))
+    assert error.message.endswith("The files should all be there already; they are uploaded.")
+    assert [step.partition(" ")[0] for step in shown.steps] == ["Start", "Register", "Log", "Build,", "Publish"]
+    assert shown.commands[-1] == "pypi-publish publish acme-greetings --json"  # without the temporary folder
+    logged = (tmp_path / "log").read_text().split("|")
+    assert logged[:3] == [url, "", "login --username demo --password-stdin"]
+
+
+def test_this_program_is_run_by_its_own_interpreter() -> None:
+    assert demo._tool_command() == [sys.executable, "-m", "publisher.cli.main"]
