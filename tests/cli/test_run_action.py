@@ -136,10 +136,11 @@ def test_the_environment_names_index_account_and_tag_where_inputs_do_not(
         ({**PUSHED_TAG, "GITHUB_ACTOR": "dependabot[bot]"}, "", False),
     ],
 )
-def test_a_dry_run_without_secrets_builds_and_checks_only(
+def test_a_dry_run_without_secrets_builds_and_checks_only(  # noqa: PLR0917 - fixtures and values of a table
     done: Done,
     step: Callable[..., dict[str, str]],
     tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
     event: dict[str, str],
     password: str,
     *,
@@ -150,6 +151,7 @@ def test_a_dry_run_without_secrets_builds_and_checks_only(
     if not compares:
         assert found == {"published": "false", "uploaded": "0", "skipped-count": "0", "files": "[]"}
         assert "not compared with the index" in (tmp_path / "summary").read_text()
+    assert ("This run has no credentials" in capsys.readouterr().err) is not compares
 
 
 def test_a_dry_run_without_secrets_checks_files_that_were_built(

@@ -18,8 +18,10 @@ from publisher.client.url import parse_index_url
 from publisher.credentials import login
 from publisher.credentials.chain import Target
 from publisher.credentials.password import PasswordChange
+from publisher.credentials.remembered import remember_username
 from publisher.errors import ConfigurationError, CredentialsError, StoppedError
 from publisher.files.changes import FileChange
+from publisher.machine.configure import TOOLS
 from publisher.machine.diagnosis import Area, Diagnosis, DiagnosisLevel
 from publisher.project.distributions import parse_filename
 from publisher.publish import releases as index_releases
@@ -342,3 +344,40 @@ def test_a_token_ends_with_the_run_whether_it_succeeds_or_fails() -> None:
     assert job.burned == 2
     with publishing.burning(Target(URL)):
         pass
+
+
+@pytest.mark.parametrize(
+    ("username", "words"),
+    [
+        ("ada", "Removed the password of ada for https://acme.example/ from keyring. The account itself is unchanged."),
+        (None, "No password for https://acme.example/ in keyring."),
+    ],
+)
+def test_a_logout_says_what_was_there_and_goes_on_after_a_file_that_fails(
+    monkeypatch: pytest.MonkeyPatch, username: str | None, words: str
+) -> None:
+    monkeypatch.setattr(login, "log_out", lambda *_: username)
+    tools = [*TOOLS]
+
+    def forget(tool: Any, *_: object) -> list[FileChange]:
+        if tool.name == tools[0]:
+            raise ConfigurationError("It can't be read.")
+        return [FileChange(Path(tool.name), None, "x")] if tool.name == tools[1] else []
+
+    monkeypatch.setattr(session, "forgetting_changes", forget)
+    monkeypatch.setattr(session, "files_with_passwords", lambda *_: [Path("other")])
+    done = _run(lambda: session.log_out(NAMED, everywhere=False))
+    first, second, third, last = done.stderr.splitlines()
+    assert first == f"warning: {tools[0]} is not changed. It can't be read."
+    assert second == f"Removed https://acme.example/ from {tools[1]}."
+    assert third.startswith("warning: other has a password for https://acme.example/")
+    assert last == words
+
+
+def test_the_account_is_that_of_the_only_login(monkeypatch: pytest.MonkeyPatch) -> None:
+    remember_username("https://acme.example/", "ada")
+    monkeypatch.setattr(login, "who_am_i", lambda target: (Account(str(target.url), None), "keyring"))
+    done = _run(lambda: session.show_account(TargetArgs()))
+    assert done.stdout == "https://acme.example/\n"
+    as_json = _run(lambda: session.show_account(TargetArgs()), as_json=True).stdout
+    assert as_json.startswith('{\n  "username"')

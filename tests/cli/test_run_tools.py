@@ -20,6 +20,7 @@ from publisher.cli.run.tools import configure
 from publisher.client.models import Account
 from publisher.client.url import IndexUrl
 from publisher.credentials.login import Login
+from publisher.credentials.remembered import remember_username
 from publisher.errors import ConfigurationError, CredentialsError, IndexUnavailableError, RefusedCredentialsError
 from publisher.machine.candidate import Candidate
 from publisher.machine.configure import TOOLS
@@ -391,3 +392,37 @@ def test_tools_are_configured_and_tried_where_that_is_wanted(
     _, done = log_in(NAMED, "" if on_a_terminal else None, configure=configure)
     assert done.exit_code == 0, done.output
     assert ("first installs" in done.stderr) is tries
+
+
+def test_a_password_for_a_file_is_checked_first(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    expected = Credentials("ada", Secret("correct horse"), "options and environment")
+
+    def checked(failure: Exception | None) -> Credentials:
+        def prove(url: IndexUrl, credentials: Credentials) -> None:
+            assert (url, credentials) == (URL, expected)
+            if failure is not None:
+                raise failure
+
+        monkeypatch.setattr(asking, "prove", prove)
+        with running():
+            return asking.checked_credentials(TARGET)
+
+    assert checked(None) == expected
+    assert capsys.readouterr().err == ""
+    assert checked(IndexUnavailableError("It is down.")) == expected
+    assert capsys.readouterr().err == "warning: The password of 'ada' was not checked. It is down.\n"
+    with pytest.raises(RefusedCredentialsError, match=r"Refused\. Nothing was written\."):
+        checked(RefusedCredentialsError("Refused."))
+
+
+def test_what_a_tool_needs_to_be_known_about_is_said_where_it_is_printed_or_written() -> None:
+    for args in (PIP, _write(write=True)):
+        assert "pip: " in _configure("pip", args, NAMED).stderr
+    assert "pip: " not in _configure("pip", _write(remove=True), NAMED).stderr
+
+
+def test_tools_are_configured_for_the_only_index_with_a_login() -> None:
+    remember_username("https://acme.example/", "bob")
+    assert "index-url = https://bob@acme.example/simple/" in _configure("pip", PIP, TargetArgs()).stdout
