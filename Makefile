@@ -1,5 +1,6 @@
 # `make demo` builds, publishes and installs a package; `make test` runs the test suite.
-# Both need git, make and Python 3.11 or newer, and install everything else into .venv.
+# Both need git, make and Python 3.11 or newer, and install Python packages into .venv; tests also need the programs
+# that .ci/run lists.
 
 .DEFAULT_GOAL := help
 # if set, Python would compile every module again at each start
@@ -19,14 +20,14 @@ BENCHMARKS := serve writing lag publish upstream pages checks
 
 help:
 	@echo 'make demo       build, publish and install a package through an index on this machine'
-	@echo 'make test       run the test suite (make test-all adds the slow tests, which take hours)'
+	@echo 'make test       run the test suite (make test-all: with slow tests and mutation tests, hours)'
 	@echo 'make install    install pypi-publish, with the index, and keyring for your user'
 	@echo 'make uninstall  remove them'
 	@echo 'make deploy     deploy the index to Modal (first: .venv/bin/modal token new, or MODAL_TOKEN_ID and MODAL_TOKEN_SECRET)'
 	@echo 'make lint       check formatting, lint rules, types and workflows'
 	@echo 'make check      run lint and the tests as CI does (installs missing Debian packages with sudo)'
 	@echo 'make bench      compare with uv, twine, nginx, pypiserver and others (40 minutes)'
-	@echo 'make docs       regenerate the references of the command line, the actions and the checks'
+	@echo 'make docs       regenerate the references, and put each sentence of the pages on its own line'
 	@echo 'make lock       pin the dependencies again (requirements/*.txt)'
 	@echo 'make clean      remove .venv and all build output'
 

@@ -15,18 +15,18 @@ def release_notes(changelog: str, version: str) -> str:
     """
     Return the text below the heading of a version.
 
-    Raises LookupError where there is none, or where it is not dated yet.
+    Raises LookupError if there is no such heading, or if it has no date.
     """
     found = re.search(rf"^## {re.escape(version)} \(([^)]*)\)\n(.*?)(?=^## |\Z)", changelog, re.MULTILINE | re.DOTALL)
     if found is None:
         raise LookupError(f"CHANGELOG.md has no heading '## {version} (YYYY-MM-DD)'.")
     if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", found[1]):
-        raise LookupError(f"CHANGELOG.md says that {version} is {found[1]}: put the date of the release there.")
+        raise LookupError(f"CHANGELOG.md has no date for {version}: replace '({found[1]})' with '(YYYY-MM-DD)'.")
     return found[2].strip()
 
 
 def main() -> None:
-    """Print the notes, or say why there are none and end with 1."""
+    """Print the notes, or an error, and exit with 1."""
     (tag,) = sys.argv[1:]
     try:
         print(release_notes(CHANGELOG.read_text("utf-8"), tag.removeprefix("v")))

@@ -180,7 +180,7 @@ class Row:
 
 def compare(name: str, attack: Attack, bystander: Bystander, folder: Path, rounds: int) -> bool:
     """
-    Print a row; tell whether everything stayed within the factor.
+    Print a row; return whether everything stayed within the factor.
 
     A row beyond it gets three times as many turns, and all of its samples count: other work may have had the machine.
     """

@@ -1,5 +1,5 @@
 """
-Time the pages for people against the JSON page of one project, at 1,000 and 10,000 projects.
+Time the web pages against the JSON page of one project, at 1,000 and 10,000 projects.
 
 Usage: python benchmarks/pages.py [--projects N ...]
 """

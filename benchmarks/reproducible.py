@@ -1,5 +1,5 @@
 """
-Build the same commit twice with each backend and tell whether the bytes are the same.
+Build the same commit twice with each backend and report whether the bytes are the same.
 
 The two builds start from two clones, made at different times, with other file times and another umask, as two runs of a
 release do. Usage: python benchmarks/reproducible.py

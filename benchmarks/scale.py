@@ -34,7 +34,7 @@ SEED = 8
 
 @dataclass(frozen=True)
 class Costs:
-    """What was measured: seconds of processor time, megabytes, and requests to the store."""
+    """Measured costs: seconds of processor time, megabytes, and requests to the store."""
 
     page: float = 19e-6
     metadata: float = 18e-6
@@ -50,7 +50,7 @@ class Costs:
 
 @dataclass(frozen=True)
 class Size:
-    """What was measured with one index: megabytes after its start and once every project was asked for, seconds."""
+    """Measurements of one index: megabytes after its start and once every project was asked for, seconds."""
 
     files: int
     listed: float

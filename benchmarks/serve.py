@@ -1,7 +1,7 @@
 """
 Load this index, pypiserver and nginx with the same corpus in turn, and print a table of ratios.
 
-Needs nginx, wrk and htpasswd's format (Debian: nginx, wrk). Usage: python benchmarks/serve.py [--quick] [--only WORD]
+Needs nginx and wrk (Debian: nginx, wrk). Usage: python benchmarks/serve.py [--quick] [--only WORD]
 """
 
 import argparse

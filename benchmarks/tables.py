@@ -31,7 +31,7 @@ def limit(what: str, value: float, bound: str, unit: str = "") -> None:
 
 
 def holds(value: float, bound: str) -> bool:
-    """Tell whether a value is within a bound."""
+    """Return whether a value is within a bound."""
     sign, number = bound.split()
     return bool(_SIGNS[sign](value, float(number.replace(",", ""))))
 

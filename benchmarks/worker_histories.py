@@ -39,7 +39,7 @@ LOST = OSError, HTTPException
 
 @dataclass
 class Heard:
-    """What clients were heard of one project; None where an answer got lost."""
+    """Responses that clients got for one project; None if a response was lost."""
 
     stored: dict[str, str] = field(default_factory=dict)
     doubtful: set[str] = field(default_factory=set)

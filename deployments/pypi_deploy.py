@@ -111,7 +111,7 @@ def imported_sources() -> frozenset[Path]:
 
 
 def is_left_out(file: Path) -> bool:
-    """Tell whether containers do without a file: they need the modules that they import, and the data of the index."""
+    """Return whether containers don't need a file: they need the modules that they import, and the index's data."""
     if file.suffix == ".py":
         return file not in imported_sources()
     return file.parts[0] != "server" or file.suffix == ".pyc" or any(part.startswith(".") for part in file.parts)
@@ -151,7 +151,7 @@ class SharedDict:
         await _dict_of(key).put.aio(key, value)
 
     async def create(self, key: str, value: Any) -> bool:
-        """Set the value of a key that has none; tell whether it had none."""
+        """Set the value of a key that has none; return whether it had none."""
         return await _dict_of(key).put.aio(key, value, skip_if_exists=True)
 
     async def items(self, prefix: str) -> dict[str, Any]:

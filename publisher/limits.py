@@ -113,7 +113,7 @@ class UpstreamLimits:
 @dataclass(frozen=True, repr=False)
 class PageLimits:
     """
-    Bounds on pages for people.
+    Bounds on the web pages.
 
     A longer ``readme`` is shown as text, and so is one that takes more than ``rendering`` or ``rendering_processor``
     seconds, or ``rendering_memory`` bytes, in its own process. ``reading`` is for one file. A page is answered without

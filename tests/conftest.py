@@ -1,3 +1,5 @@
+"""Fixtures of all tests: a home of its own for each, one index and one object store for each process."""
+
 import os
 import re
 import signal

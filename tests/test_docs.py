@@ -15,7 +15,9 @@ from docs import sentences
 from publisher import errors
 from publisher.cli.main import group
 from publisher.files.toml import set_keys
+from publisher.machine.configure import TOOLS
 from publisher.machine.diagnosis import Area, DiagnosisLevel
+from publisher.machine.tools.installer import Installer
 from publisher.project.config import _KEYS
 from publisher.server.app import create_app
 from publisher.server.auth.access.changes import NEW_FILE
@@ -238,7 +240,7 @@ def test_the_tables_of_dependency_confusion_are_what_is_tried() -> None:
         _, _, rest = page.partition(f"`tests/machine/tools/test_confusion.py::test_TOOL[{mode}-STATE]`")
         header, _, *rows = re.search(r"\n((?:\|.*\n)+)", rest).group(1).splitlines()  # type: ignore[union-attr]
         tools = [cell.strip() for cell in header.strip("|").split("|")][1:]
-        assert sorted(tools) == ["pdm", "pip", "poetry", "uv"]
+        assert sorted(tools) == sorted(name for name, tool in TOOLS.items() if isinstance(tool, Installer))
         assert all(hasattr(test_confusion, f"test_{tool}") for tool in tools)
         cells = {row[0].strip(): row[1:] for row in ([*line.strip("|").split("|")] for line in rows)}
         assert tuple(cells) == test_confusion.STATES

@@ -1,4 +1,4 @@
-"""What is shipped: one wheel that contains `publisher` and nothing else."""
+"""The distribution: one wheel that contains `publisher` and nothing else."""
 
 import email.message
 import re

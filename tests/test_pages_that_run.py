@@ -35,7 +35,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the blocks are 
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What the readers share: an index with a package, a public one, and the repository on its host."""
+    """Servers that the readers share: an index with a package, a public one, and the repository on its host."""
 
     index: RunningIndex
     upstream: str

@@ -90,7 +90,7 @@ def _become(request: dict[str, Any], code: CodeType, status_pipe: int) -> None:
 
 
 def _is_installed(name: str) -> bool:
-    """Tell whether a module is the interpreter's or the environment's, and so does not depend on the project."""
+    """Return whether a module is the interpreter's or the environment's, and so does not depend on the project."""
     origin = getattr(getattr(sys.modules[name], "__spec__", None), "origin", None)
     return origin in {"built-in", "frozen"} or str(origin).startswith((sys.prefix + os.sep, sys.base_prefix + os.sep))
 

@@ -137,7 +137,7 @@ def _place(name: str) -> Place:
 
 
 def _take_out(data: Any, place: Place) -> bool:
-    """Take a value out of a document, and tell whether that could be done."""
+    """Take a value out of a document; return whether that succeeded."""
     if not place:
         return False
     *above, last = place

@@ -38,7 +38,7 @@ _SOURCES = ("src", "", "lib", "python")
 
 
 def can_look_into_wheels() -> bool:
-    """Tell whether check-wheel-contents is installed, which some rules are built on."""
+    """Return whether check-wheel-contents is installed, which some rules are built on."""
     return find_spec("check_wheel_contents") is not None
 
 
@@ -91,7 +91,7 @@ def _check_wheel(wheel: Distribution, names: Sequence[str], report: Report) -> I
 
 
 def _is_annotated(path: Path, package: str, names: Iterable[str]) -> bool:
-    """Tell whether at least half of a package's modules with functions have annotated ones."""
+    """Return whether at least half of a package's modules with functions have annotated ones."""
     modules = [name for name in names if name.startswith(f"{package}/") and name.endswith(".py")]
     with zipfile.ZipFile(path) as archive:
         texts = [text for name in modules if b"def " in (text := archive.read(name))]

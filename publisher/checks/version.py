@@ -93,7 +93,7 @@ def check_published(source: Source, published: Published) -> Iterator[Violation]
 
 
 def _is_what_was_published(folder: Path, files: Iterable[RemoteFile]) -> bool:
-    """Tell whether nothing was committed, and nothing is uncommitted, since files were uploaded."""
+    """Return whether nothing was committed, and nothing is uncommitted, since files were uploaded."""
     when = last_change(folder)
     return when is not None and all(file.uploaded is not None and file.uploaded > when for file in files)
 

@@ -148,7 +148,7 @@ class IndexClient:
         return self._whoami_of_another_index()
 
     def passes_on(self) -> bool:
-        """Tell whether the index says that it serves public packages too; False where it can't be asked."""
+        """Return whether the index says that it serves public packages too; False where it can't be asked."""
         try:
             _, found = self._ask_whoami()
         except PublishError:

@@ -54,7 +54,7 @@ class IndexUrl:
 
     def is_meant_by(self, name: str) -> bool:
         """
-        Tell whether a program that looks for credentials means this index: by a URL at or below the root, or the host.
+        Return whether a name in a request for credentials means this index: a URL at or below the root, or the host.
 
         The host stands alone or with its port, as pip and uv ask for it when they find nothing under a URL. A URL must
         have the same scheme, host and port: credentials kept for https are not sent over http.

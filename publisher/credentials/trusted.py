@@ -131,7 +131,7 @@ def token_variable(audience: str) -> str:
 
 
 def can_identify(url: IndexUrl, environment: Mapping[str, str]) -> bool:
-    """Tell whether this job has, or may request, an ID token for an index."""
+    """Return whether this job has, or may request, an ID token for an index."""
     variable = token_variable(url.audience)
     if environment.get(variable):
         return True
@@ -139,7 +139,7 @@ def can_identify(url: IndexUrl, environment: Mapping[str, str]) -> bool:
 
 
 def is_github(environment: Mapping[str, str]) -> bool:
-    """Tell whether this is a job of GitHub Actions."""
+    """Return whether this is a job of GitHub Actions."""
     return environment.get("GITHUB_ACTIONS") == "true"
 
 

@@ -14,7 +14,7 @@ class Event:
     """
     An event of GitHub's, the ref that the run is for, and the tag where it is for one.
 
-    ``lacks_secrets`` tells of a run that GitHub gives no secrets: a fork's pull request, or a change by Dependabot.
+    ``lacks_secrets`` is true for a run that GitHub gives no secrets: a fork's pull request, or a change by Dependabot.
     """
 
     name: str

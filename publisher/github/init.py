@@ -115,7 +115,7 @@ def _projects(folder: Path) -> Iterator[Path]:
 
 
 def _is_foreign(folder: Path) -> bool:
-    """Tell whether nothing in a folder is published from here: a tool's folder, a virtual environment, a submodule."""
+    """Return whether a folder has no projects to publish: a tool's folder, a virtual environment, a submodule."""
     if folder.name in _NO_PROJECTS or folder.name[0] in "._":
         return True
     return (folder / "pyvenv.cfg").exists() or (folder / ".git").exists()

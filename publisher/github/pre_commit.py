@@ -67,7 +67,7 @@ def _add_stages(text: str) -> str:
 
 
 def _same(url: Any, other: str) -> bool:
-    """Tell whether two URLs, of https or ssh, with .git or without, are the same repository's on a host like GitHub."""
+    """Return whether two URLs, https or ssh, with .git or without, name the same repository on a host like GitHub."""
     parts = [_ADDRESS.fullmatch(text) for text in (str(url).lower(), other.lower())]
     return url == other or (None not in parts and len({found.groups() for found in parts if found}) == 1)
 

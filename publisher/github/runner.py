@@ -73,7 +73,7 @@ class Runner:
 
 
 def find_runner(environment: Mapping[str, str]) -> Runner | None:
-    """Return the runner that an environment tells of; None outside GitHub Actions."""
+    """Return the runner that an environment describes; None outside GitHub Actions."""
     if environment.get("GITHUB_ACTIONS") != "true":
         return None
     from pathlib import Path  # noqa: PLC0415 - a command outside of Actions starts without it

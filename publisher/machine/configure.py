@@ -137,7 +137,7 @@ def _personal_files(tool: Tool, machine: Machine) -> list[Path]:
 
 
 def _was_set_up(text: str, tool: Tool, url: IndexUrl) -> bool:
-    """Tell whether a tool was set up for an index: by its URL, the host that netrc names, or poetry's name for it."""
+    """Return whether a tool was set up for an index: by its URL, the host that netrc names, or poetry's name for it."""
     _, _, place = url.root.partition("://")
     return any(
         f"//{place}" in line

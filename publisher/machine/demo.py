@@ -122,7 +122,7 @@ class _Demo:
 
     @contextmanager
     def step(self, title: str) -> Iterator[None]:
-        """Tell a step and its time; a failure inside it names the step."""
+        """Report a step and its time; a failure inside it names the step."""
         self._show.step(title)
         started = time.monotonic()
         try:

@@ -103,8 +103,8 @@ def read_tar(
     """
     Return the names of all members of a gzipped tar file, and the bytes of the regular files that ``wanted`` accepts.
 
-    The whole stream is decompressed once, so a truncated or corrupt file is always noticed. Of a member that stands
-    there twice the last counts, as when the file is unpacked; backends that build from an unpacked sdist write that.
+    The whole stream is decompressed once, so a truncated or corrupt file is always noticed. The last of
+    several members with one name counts, as when the file is unpacked; some backends write such sdists.
 
     Raises InvalidDistributionError as `read_zip` does, and for device nodes and links that leave the archive.
     """

@@ -100,5 +100,5 @@ def _parse(filename: str) -> DistName | None:
 
 
 def _is_newer(file: "RemoteFile", when: datetime) -> bool:
-    """Tell whether a file was uploaded after a time; git counts whole seconds, so the same one is not after."""
+    """Return whether a file was uploaded after a time; git counts whole seconds, so the same one is not after."""
     return when is _LONG_AGO or (file.uploaded is not None and file.uploaded.replace(microsecond=0) > when)

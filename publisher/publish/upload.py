@@ -134,7 +134,7 @@ def _confirm(upload: Upload, sender: FileSender) -> None:
 
 
 def _has_own_client(plan: Plan) -> bool:
-    """Tell whether this program itself is published, which is installed by its wheel's URL."""
+    """Return whether this program itself is published, which is installed by its wheel's URL."""
     return any(upload.distribution.name == OWN_NAME for upload in plan.uploads)
 
 

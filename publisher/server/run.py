@@ -206,7 +206,7 @@ def _before_threads_end(work: Callable[[], None]) -> None:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's server, which tells when it is ready and takes its signals as the normal end."""
+    """uvicorn's server, which reports when it is ready and takes its signals as the normal end."""
 
     def __init__(
         self, config: uvicorn.Config, app: IndexApp, on_ready: Callable[[], None], lifeline: int | None

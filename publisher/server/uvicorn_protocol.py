@@ -91,7 +91,7 @@ class IndexProtocol(HttpToolsProtocol):
         self._limits: Limits = self.config.app.limits  # type: ignore[union-attr]
         self._from_memory: Callable[[Scope], Response | None] = self.config.app.from_memory  # type: ignore[union-attr]
         self._scope: dict[str, Any] = {}
-        """What the scopes of all requests of the connection have in common."""
+        """The parts that the scopes of all requests of the connection share."""
         self._answered = False
         """Whether the request whose end is still to come was answered at once."""
         self._now = self.loop.time()
@@ -321,12 +321,12 @@ def _count(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> int:
 
 
 def _is_host(value: bytes) -> bool:
-    """Tell whether a Host header has a name or an address, and maybe a port."""
+    """Return whether a Host header has a name or an address, and maybe a port."""
     return len(value) <= _LONGEST_HOST and _HOST.fullmatch(value) is not None
 
 
 def _is_chunked(headers: Iterable[tuple[bytes, bytes]]) -> bool:
-    """Tell whether the body is in no encoding that a proxy may read and this server does not."""
+    """Return whether the body is in no encoding that a proxy may read and this server does not."""
     return all(value.strip().lower() == b"chunked" for name, value in headers if name == b"transfer-encoding")
 
 
@@ -364,7 +364,7 @@ def _send_some(connection: int, file: int, offset: int, end: int, patience: floa
 
 
 def _becomes_writable(connection: int, patience: float) -> bool:
-    """Tell whether a connection takes bytes again within so many seconds; no where enough threads wait already."""
+    """Return whether a connection takes bytes again within so many seconds; no where enough threads wait already."""
     if not _WAITING.acquire(blocking=False):
         return False
     try:

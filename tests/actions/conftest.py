@@ -43,7 +43,7 @@ exec "{uv}" "$@"
 
 @dataclass(frozen=True)
 class Run:
-    """What a workflow's run did: its log, the step summary, and the outputs where the workflow kept them."""
+    """Results of a workflow's run: its log, the step summary, and the outputs where the workflow kept them."""
 
     code: int
     log: str
@@ -61,7 +61,7 @@ class Run:
 
     @property
     def statuses(self) -> dict[str, str]:
-        """What became of the files, by name."""
+        """The outcome for each file, by name."""
         return {file["filename"]: file["status"] for file in json.loads(self.outputs["files"])}
 
 
@@ -156,7 +156,7 @@ jobs:
 
 @pytest.fixture(scope="session")
 def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What a checkout of this repository holds."""
+    """Contents of a checkout of this repository."""
     return copy_checkout(tmp_path_factory.mktemp("released"))
 
 

@@ -1,4 +1,4 @@
-"""What holds for every workflow and action here, so that none of them can be talked into something."""
+"""Rules for every workflow and action here, so that none of them can be misused."""
 
 import re
 from collections.abc import Iterator

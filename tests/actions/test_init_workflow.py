@@ -1,4 +1,4 @@
-"""What `pypi-publish init` writes, run as it is; takes some seconds, as on GitHub."""
+"""The workflow that `pypi-publish init` writes, run unchanged; takes some seconds, as on GitHub."""
 
 import os
 import subprocess

@@ -244,4 +244,4 @@ def test_the_tag_that_is_moved_starts_no_release() -> None:
 def test_a_version_that_the_changelog_does_not_date_is_not_released(act: Act, own: Path) -> None:
     run = act.run(own, ref="refs/tags/v0.1.0", workflow="release.yaml", options=["--job", "build"])
     assert run.code != 0
-    assert "put the date of the release there" in run.annotations[0]
+    assert "CHANGELOG.md has no date for 0.1.0" in run.annotations[0]

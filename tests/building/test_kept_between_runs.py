@@ -1,4 +1,4 @@
-"""What a run keeps so that later builds need not do it again: bytecode, and which modules hooks import."""
+"""Results that a run saves for later builds: bytecode, and the modules that hooks import."""
 
 import hashlib
 import os

@@ -1,5 +1,5 @@
 """
-What is said of backends, tried with the backends themselves.
+Documented quirks of backends, tried with the backends themselves.
 
 Each test builds with a real backend in an environment of its own, which takes some seconds. meson-python,
 scikit-build-core and maturin are not tried: they need compilers.
@@ -24,7 +24,7 @@ LICENSE_TWICE = 'license = "MIT"\nclassifiers = ["License :: OSI Approved :: MIT
 
 
 def is_refused(folder: Path, backend: str, lines: str) -> bool:
-    """Tell whether a project with these lines in ``[project]`` can't be built."""
+    """Return whether a project with these lines in ``[project]`` can't be built."""
     project = make_project(folder, backend=backend)
     file = project / "pyproject.toml"
     reasons = ", ".join(f"{code} = 'tried'" for code in ABOUT_THEM)

@@ -116,7 +116,7 @@ CASES: dict[str, tuple[dict[str, str], dict[str, str]]] = {
     ),
     "PP508": ({"tables": '[tool.pypi-publish.check]\nignore = { PP304 = " " } #!\n'}, {}),
 }
-"""For each rule, what a good project has to say instead so that it breaks that rule, and its files."""
+"""For each rule, the changes to a good project that break it, and extra files."""
 
 
 def make(folder: Path, said: dict[str, str], files: dict[str, str]) -> Path:
@@ -231,7 +231,7 @@ def test_every_rule_that_can_be_fixed_is_tried() -> None:
     }  # fmt: skip
 
 
-def test_the_command_tells_each_finding_and_fails(tmp_path: Path) -> None:
+def test_the_command_reports_each_finding_and_fails(tmp_path: Path) -> None:
     make(tmp_path, CASES["PP301"][0], {})
     done = pypi_publish("check", "--only", "source", "--json", cwd=tmp_path)
     assert done.code == 7, done.everything
@@ -261,7 +261,7 @@ def test_files_stand_for_their_project(tmp_path: Path) -> None:
     assert lines == [f"{Path('two/pyproject.toml')}:6: PP106 'one' is not a version"]
 
 
-def test_a_project_in_the_data_of_tests_is_none(tmp_path: Path) -> None:
+def test_a_project_in_test_data_is_not_checked(tmp_path: Path) -> None:
     make(tmp_path, {}, {})
     data = tmp_path / "tests" / "data" / "broken"
     data.parent.mkdir(parents=True)

@@ -68,7 +68,7 @@ def test_every_rule_about_versions_is_tried() -> None:
     assert {code for code in RULES if code.startswith("PP6")} == COVERED
 
 
-def test_a_new_project_and_a_higher_version_are_well(index: RunningIndex, project: Path, tmp_path: Path) -> None:
+def test_a_new_project_and_a_higher_version_pass(index: RunningIndex, project: Path, tmp_path: Path) -> None:
     done = _check(project, index)
     assert (done.code, "All is well" in done.stderr) == (0, True), done.everything
     _upload(index, tmp_path, "0.9")

@@ -1,4 +1,4 @@
-"""What people see: wrapped messages, progress lines that fit, plain text where it is asked for."""
+"""The display: wrapped messages, progress lines that fit, plain text where it is asked for."""
 
 import fcntl
 import os

@@ -48,7 +48,7 @@ case " $* " in
 *) echo "error: this {name} can only say its version" >&2; exit 1 ;;
 esac
 """
-"""What `doctor` tries: the real tools would take seconds for each of the surroundings, and are tried elsewhere."""
+"""Trials of `doctor`: the real tools would take seconds for each of the surroundings, and are tried elsewhere."""
 
 
 @dataclass

@@ -209,7 +209,7 @@ def test_a_broken_list_of_authorities_is_named(
 
 
 @pytest.mark.parametrize("host", ["a" * 64 + ".example", "a..example", "ä" + "ö" * 64 + ".example", "exa mple"])
-def test_a_host_that_is_none_is_no_unexpected_failure(host: str) -> None:
+def test_an_invalid_host_is_reported(host: str) -> None:
     assert "can't be requested" in _failure(f"http://{host}/").message
 
 

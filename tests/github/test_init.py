@@ -209,7 +209,7 @@ def test_nothing_is_written_without_consent(repository: Path) -> None:
         assert (repository / "pyproject.toml").read_bytes() == before
 
 
-def test_a_workflow_of_somebodys_own_is_replaced_with_force_only(repository: Path) -> None:
+def test_a_workflow_of_the_users_own_is_replaced_with_force_only(repository: Path) -> None:
     make_project(repository)
     (repository / WORKFLOW).parent.mkdir(parents=True)
     (repository / WORKFLOW).write_text("mine\n")
@@ -250,7 +250,7 @@ def test_on_a_terminal_a_person_is_asked(repository: Path, answer: str, *, writt
 
 
 @pytest.mark.parametrize(("answer", "replaced"), [("y\n", True), ("n\n", False)])
-def test_a_workflow_of_somebodys_own_has_a_question_of_its_own(
+def test_a_workflow_of_the_users_own_has_a_question_of_its_own(
     repository: Path, answer: str, *, replaced: bool
 ) -> None:
     make_project(repository)

@@ -62,7 +62,7 @@ class Visit:
         self.page.emulate_media(color_scheme=scheme)
 
     def scrolls_sideways(self) -> bool:
-        """Tell whether the page is wider than the window."""
+        """Return whether the page is wider than the window."""
         return bool(self.page.evaluate("document.documentElement.scrollWidth > window.innerWidth"))
 
     def barriers(self) -> list[str]:

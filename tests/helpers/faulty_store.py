@@ -31,7 +31,7 @@ class FaultyStore:
         self.lose = 0
         """How many requests are done whose answers get lost."""
         self.refuse_path = ""
-        """What the paths of requests contain that are refused, none for an empty text."""
+        """Part of a path that makes a request fail; empty for none."""
         self.asked: list[str] = []
         """The methods and paths of all requests."""
         self.refused: list[str] = []

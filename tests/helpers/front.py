@@ -16,7 +16,7 @@ class Front:
     def __init__(self, behind: str) -> None:
         self.behind = behind
         self.status: int | None = None
-        """What every request is answered with; None hands it on."""
+        """Response to every request; None passes it on."""
         front = self
 
         class Handler(BaseHTTPRequestHandler):

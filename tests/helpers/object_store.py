@@ -23,7 +23,7 @@ OTHER_STORE = os.environ.get("TEST_STORE", "").rstrip("/")
 STORE = OTHER_STORE or f"s3://{BUCKET}"
 ACCESS_KEY, SECRET_KEY = "AK", "SK"  # of a store that only this machine reaches
 GRPC = 10_000
-"""What each server of SeaweedFS adds to its port for the port of its other protocol."""
+"""Offset from a SeaweedFS server's port to the port of its other protocol."""
 
 
 @dataclass(frozen=True)

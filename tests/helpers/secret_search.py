@@ -38,7 +38,7 @@ PRINTING = {
     ("keyring",): "prints a password: that is what the command of keyring is for",
     ("config",): "prints a tool's configuration, which may hold a password",
 }
-"""Commands whose point is a secret on stdout; their stderr is searched as everybody's."""
+"""Commands that print a secret to stdout; only their stderr is searched."""
 
 MASKED = re.compile(rb"::add-mask::[^\n]*")
 """By these lines a workflow's log learns what to hide; GitHub shows none of them."""
@@ -50,7 +50,7 @@ QUIET = 20
 
 @dataclass
 class _Watched:
-    """How much of a log was searched, or which files of a folder, and how many looks found nothing new."""
+    """How much of a log was searched, or which files of a folder, and the number of scans without new text."""
 
     searched: int = 0
     files: set[Path] = field(default_factory=set)

@@ -17,7 +17,7 @@ from tests.helpers.dists import make_wheel, metadata
 
 JSON = "application/vnd.pypi.simple.v1+json"
 PROXIED = "http://upstream.invalid/"
-"""What a client asks for that takes the fake index for its proxy."""
+"""Requests of a client that uses the fake index as its proxy."""
 
 SIGN_IN = b"<!DOCTYPE html><html><body><form><a href='/help'>Sign in</a> to the network</form></body></html>"
 

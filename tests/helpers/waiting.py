@@ -20,7 +20,7 @@ def eventually(check: Callable[[], bool], *, step: float = 0.05, patience: float
 
 
 def is_running(pid: int) -> bool:
-    """Tell whether a process is there and has not ended."""
+    """Return whether a process is there and has not ended."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -1,4 +1,4 @@
-"""What `login` sets up besides keyring, and that `logout` takes all of it out again."""
+"""The set-up by `login` besides keyring, and its removal by `logout`."""
 
 import json
 import sys

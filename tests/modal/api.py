@@ -21,7 +21,7 @@ Answer = Callable[[Any], Any]
 
 @dataclass
 class Workspace:
-    """What one made-up workspace holds, by the ids that the API gave."""
+    """Contents of one made-up workspace, by the ids that the API gave."""
 
     secrets: set[str] = field(default_factory=lambda: {"pypi-auth-token"})
     app_ids: dict[str, str] = field(default_factory=dict)

@@ -27,7 +27,7 @@ def server_url(api: LoopbackModal) -> Iterator[str]:
 
 @pytest.fixture
 def deploy(server_url: str, tmp_path: Path) -> Deploy:
-    """Return what runs the real `modal deploy` on the deployment file, with an environment as bare as can be."""
+    """Return a runner of the real `modal deploy` on the deployment file, with a minimal environment."""
 
     def run(environment: Mapping[str, str] | None = None, cwd: Path = ROOT) -> "subprocess.CompletedProcess[str]":
         return run_deploy(server_url, tmp_path, environment or {}, cwd)

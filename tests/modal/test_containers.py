@@ -92,7 +92,7 @@ def test_register_here_and_log_in_there_at_once(platform: Platform) -> None:
     assert _get(server, "simple/", ("ann", "another password")).status_code == 200
 
 
-def test_what_the_registration_endpoint_refuses_tells_no_secret(platform: Platform) -> None:
+def test_refusals_of_the_registration_endpoint_reveal_no_secret(platform: Platform) -> None:
     registration = platform.start("register_user")
     short = _register(registration, ("ann", "pass7!x"))
     assert (short.status_code, "at least 8" in short.text) == (422, True)

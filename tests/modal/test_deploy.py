@@ -1,4 +1,4 @@
-"""What `modal deploy` sends: the real client, run on the deployment file against an API on loopback."""
+"""Requests of `modal deploy`: the real client, run on the deployment file against an API on loopback."""
 
 import ast
 import re

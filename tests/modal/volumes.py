@@ -13,7 +13,7 @@ Stamp = tuple[int, int, int]
 
 @dataclass
 class Trouble:
-    """What is to go wrong: how long commits and reloads take, in seconds, and how many of the next ones fail."""
+    """Injected failures: how long commits and reloads take, in seconds, and how many of the next ones fail."""
 
     slow_commit: float = 0.0
     slow_reload: float = 0.0
@@ -106,7 +106,7 @@ class Mount:
 
 @dataclass
 class Volume:
-    """What is committed to one volume, and the mounts of it."""
+    """The committed files of one volume, and its mounts."""
 
     store: Path
     mounts: list[Mount] = field(default_factory=list)

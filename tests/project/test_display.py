@@ -1,4 +1,4 @@
-"""What is shown of numbers and of texts that others wrote."""
+"""Display of numbers and of texts that others wrote."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What counts as uploaded: an index's answer, or the index's page where something else may have answered."""
+"""Proofs of an upload: an index's answer, or the index's page where something else may have answered."""
 
 import json
 from collections.abc import Iterator, Mapping

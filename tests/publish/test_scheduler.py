@@ -32,7 +32,7 @@ from tests.helpers.tool import pypi_publish
 from tests.helpers.waiting import eventually, is_running
 
 HEAVY = {"build", "twine", "keyring", "requests", "rich"}
-"""What takes time to import, and is not needed to say little."""
+"""Slow imports that short commands must not need."""
 
 
 def _parts(form: UploadForm) -> list[tuple[str, bytes]]:

@@ -26,7 +26,7 @@ def client(shared_index: RunningIndex) -> Client:
 
 @pytest.fixture
 def own(tmp_path: Path) -> Iterator["OwnIndex"]:
-    """Return what starts indexes for one test, and ends them."""
+    """Return a starter of indexes, which it stops after the test."""
     started = OwnIndex(tmp_path)
     yield started
     for index in started.running:

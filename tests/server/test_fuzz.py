@@ -60,7 +60,7 @@ def refused_well(reason: str, status: int = 400) -> bool:
 
 
 def taken(work: Callable[[], object]) -> bool:
-    """Tell whether work succeeds; a refusal needs its reason, and anything else that is raised is a fault."""
+    """Return whether work succeeds; a refusal needs its reason, and anything else that is raised is a fault."""
     try:
         work()
     except InvalidDistributionError as error:

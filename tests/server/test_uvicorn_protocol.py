@@ -1,4 +1,4 @@
-"""What our protocol uses of uvicorn, and what happens where a version of it lacks that."""
+"""The parts of uvicorn that our protocol uses, and its behavior if a version lacks them."""
 
 import atexit
 import logging

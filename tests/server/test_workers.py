@@ -306,5 +306,5 @@ def test_workers_share_the_cache_of_public_packages_and_their_claims(own: OwnInd
 
 
 def _is_kept(content: bytes, cache: Path) -> bool:
-    """Tell that a file is in the cache, into which it is written in the background."""
+    """Report that a file is in the cache, into which it is written in the background."""
     return eventually(lambda: any(path.read_bytes() == content for path in cache.rglob("*") if path.is_file()))

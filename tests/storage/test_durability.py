@@ -1,4 +1,4 @@
-"""What reaches the disk before it is acknowledged: contents, names, and the folders that hold them."""
+"""Writes that reach the disk before they are acknowledged: contents, names, and the folders that hold them."""
 
 import asyncio
 import errno

@@ -33,7 +33,7 @@ class Everybody:
 
 
 class Process:
-    """What one process or container has of roles, tokens and revocations."""
+    """The roles, tokens and revocations as one process or container sees them."""
 
     def __init__(self, storage: Storage) -> None:
         self.access = AccessControl(storage, Path("htpasswd"), times=SOON)

@@ -19,7 +19,7 @@ TIMES = VolumeTimes(patience=2.0, lease=0.6, longest_commit=0.5, recent=0.2, ret
 
 
 class MemoryDict:
-    """What all containers share; the entries of one that was killed stay."""
+    """The dictionary that all containers share; the entries of a killed one stay."""
 
     def __init__(self) -> None:
         self.entries: dict[str, Any] = {}
@@ -72,7 +72,7 @@ class Line:
 
 
 class Folder:
-    """Processes on one folder; each storage of it stands for one."""
+    """Processes on one folder; each `writer` is one process."""
 
     def __init__(self, place: Path) -> None:
         self._root = place / "packages"
@@ -119,7 +119,7 @@ class Containers:
         (self.mounts[storage].folder / key).mkdir()
 
     def kill(self, storage: Storage) -> None:
-        """Let a container do nothing more, and not even say so."""
+        """Kill a container: it can neither commit nor reach the dictionary."""
         self.lines[storage].cut = True
         self.mounts[storage].trouble.failing_commits = 10**6
 

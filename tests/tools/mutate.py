@@ -6,7 +6,7 @@ Run it in a clean checkout in which no other work is done: it changes files in p
 First the suite runs once with a mark at each place of the sample, so that each change meets the tests that run it, the
 quickest first; for a place that runs at import, the tests that import its module.
 Slow tests beyond two minutes are left out, so the score is a lower bound.
-A change that no test can notice, because it means the same, is yours to tell apart.
+Equivalent changes, which no test can notice, are listed too: sort them out by hand.
 """
 
 import argparse
@@ -31,9 +31,9 @@ AREAS = ("publisher", "deployments/pypi_deploy.py")
 LIMIT = 600
 """Seconds for the tests of one change; one that makes them hang is noticed."""
 BUDGET = 120.0
-"""Seconds of tests that a change meets."""
+"""Total seconds of the tests that are chosen for one change."""
 MOST = 400
-"""Tests that a change meets."""
+"""Most tests that are chosen for one change."""
 PARALLEL = 15.0
 """Seconds of tests from which several processes are worth their start."""
 

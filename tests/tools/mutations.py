@@ -40,7 +40,7 @@ class Mutation:
 
     @property
     def is_statement(self) -> bool:
-        """Tell whether a whole statement is replaced, not an expression."""
+        """Return whether a whole statement is replaced, not an expression."""
         return self.after in {"pass", "break", "continue", "return None"}
 
     def apply(self) -> None:
@@ -80,7 +80,7 @@ def _replacements(node: ast.AST) -> Iterator[Replacement]:
 
 
 def _is_for_readers(node: ast.AST) -> bool:
-    """Tell whether a node is only read by people or by a type checker."""
+    """Return whether a node is only read by people or by a type checker."""
     match node:
         case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)):
             return name in QUIET_CALLS or name.endswith(("Error", "Warning"))

@@ -1,4 +1,4 @@
-"""Tells which tests run each of many places of the source, by one run of the suite with a mark at each place."""
+"""Find the tests that run each of many places of the source, by one run of the suite with a mark at each place."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.tools.mutations import Mutation
 
 IMPORT = "import"
-"""Stands for a test where a place runs when its module is imported."""
+"""Placeholder for a test, for code that runs at import."""
 
 RUNTIME = """
 import builtins, os
@@ -74,7 +74,7 @@ def marked(source: bytes, places: Sequence[tuple[int, Mutation]]) -> bytes:
 
 
 def can_be_marked(place: Mutation) -> bool:
-    """Tell whether a call may stand at a place; in a pattern of ``match`` it may not."""
+    """Return whether a call may stand at a place; in a pattern of ``match`` it may not."""
     try:
         compile(marked(place.path.read_bytes(), [(0, place)]), place.path, "exec")
     except SyntaxError:

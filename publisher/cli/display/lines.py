@@ -28,7 +28,7 @@ class LineObserver(Observer):
         self._decoders: dict[Path, codecs.IncrementalDecoder] = {}
 
     def building(self, project: Path) -> None:
-        """Tell that a project's build begins."""
+        """Report that a project's build begins."""
         self._started[project] = time.monotonic()
         self._line("Building", shown_name(project))
 
@@ -45,7 +45,7 @@ class LineObserver(Observer):
         self._line("Built", f"{', '.join(file.name for file in files)} in {self._took(project)}")
 
     def checked(self, distributions: Sequence[Distribution], warnings: Sequence[str]) -> None:
-        """Tell that the files are in order."""
+        """Report that the files are in order."""
         for warning in warnings:
             self._output.warn(warning)
         count = len(distributions)
@@ -62,16 +62,16 @@ class LineObserver(Observer):
         return lambda _sent: None
 
     def attempting(self, filename: str) -> AbstractContextManager[None]:
-        """Tell which file goes up for long."""
+        """Report the file whose upload takes long."""
         return waiting_for(f"the upload of {filename} ({human_size(self._sizes.get(filename, 0))})")
 
     def sent(self, filename: str) -> None:
-        """Tell that a file is stored."""
+        """Report that a file is stored."""
         size = human_size(self._sizes.pop(filename, 0))
         self._line("Uploaded", f"{filename} ({size}) in {self._took(filename)}")
 
     def retrying(self, filename: str, reason: str, pause: float) -> None:
-        """Tell why a file is sent again."""
+        """Report why a file is sent again."""
         self._output.warn(f"{filename}: {reason.rstrip('.')}; retrying in {pause:.1f} s")
 
     def warned(self, message: str) -> None:

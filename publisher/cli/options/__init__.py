@@ -1,1 +1,1 @@
-"""Options that several commands share, each group as one frozen dataclass."""
+"""Groups of options that become one frozen dataclass, and types of options."""

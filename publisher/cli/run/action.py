@@ -142,7 +142,7 @@ def _export_token(inputs: Inputs, runner: github.Runner) -> None:
 
 
 def _cannot_ask_the_index(inputs: Inputs, event: Event) -> bool:
-    """Tell whether a dry run has nothing to ask with: pull requests have no tag, and those of forks no secrets."""
+    """Return whether a dry run has nothing to ask with: pull requests have no tag, and those of forks no secrets."""
     has_password = inputs.password is not None or bool(os.environ.get("PYPI_PUBLISH_PASSWORD"))
     return inputs.dry_run and not has_password and (event.lacks_secrets or event.is_pull_request)
 

@@ -172,7 +172,7 @@ def _masked(line: str) -> str:
 
 
 def _in_git(path: Path) -> bool:
-    """Tell whether a file is kept by git, which is a better backup."""
+    """Return whether a file is kept by git, which is a better backup."""
     return any((folder / ".git").exists() for folder in path.parents)
 
 

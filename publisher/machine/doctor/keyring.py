@@ -76,7 +76,7 @@ def _check_command(url: IndexUrl, accepted: Accepted) -> Iterator[Diagnosis]:
 
 
 def _missing(command: Path, with_the_name: Outcome) -> Diagnosis:
-    """Tell apart a command that needs the user's name from one that has no password."""
+    """Distinguish a command that needs the user's name from one that has no password."""
     if _read(with_the_name) is None:
         return _KEYRING.problem(
             "command",

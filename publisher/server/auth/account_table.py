@@ -61,7 +61,7 @@ class AccountTable:
         return None if found is None or found.scheme is Scheme.LOCKED else found
 
     def is_active(self, username: str) -> bool:
-        """Tell whether there is an account of that name that has a password, or is a service account."""
+        """Return whether there is an account of that name that has a password, or is a service account."""
         found = self.entries.get(self.name(username))
         return found is not None and (found.scheme is not Scheme.LOCKED or found.text == SERVICE)
 

@@ -99,11 +99,11 @@ class Authenticator:
         return time.monotonic() + self._limits.remembered_for
 
     def knows_now(self, username: str) -> bool:
-        """Tell without waiting whether an account is known, and not locked."""
+        """Return without waiting whether an account is known, and not locked."""
         return self.is_current() and self._accounts is not None and self._accounts.table.is_active(username)
 
     async def knows(self, username: str) -> bool:
-        """Tell whether there is an account; raise AccountsUnavailableError when the accounts can't be read."""
+        """Return whether there is an account; raise AccountsUnavailableError when the accounts can't be read."""
         if self.users is None:
             return False
         if not self._storage.is_recent():
@@ -115,17 +115,17 @@ class Authenticator:
         return accounts.table.is_active(username) or await self._is_active_once_settled(username)
 
     async def is_service(self, username: str) -> bool:
-        """Tell whether there is a service account of a name."""
+        """Return whether there is a service account of a name."""
         known = await self.knows(username)
         return known and self._accounts is not None and username in self._accounts.table.services
 
     async def _is_active_once_settled(self, username: str) -> bool:
-        """Tell whether there is an account when the file is not just being written."""
+        """Return whether there is an account when the file is not just being written."""
         await self._settled()
         return self._accounts is not None and self._accounts.table.is_active(username)
 
     def is_current(self) -> bool:
-        """Tell without waiting whether the accounts that are known are those of the file."""
+        """Return without waiting whether the accounts that are known are those of the file."""
         if self.users is None or not self._storage.is_recent():
             return False
         now, stamp = time.monotonic(), self._storage.news.stamp
@@ -265,7 +265,7 @@ class Authenticator:
 
     async def _settled(self) -> bool:
         """
-        Wait for the end of a change of the file; tell whether there was one to wait for.
+        Wait for the end of a change of the file; return whether there was one to wait for.
 
         Raises AccountsUnavailableError where the file stays doubtful: a password that is not found in it is not wrong.
         """

@@ -41,10 +41,10 @@ class Recalled(NamedTuple):
 
 
 class CurrentAccounts(Protocol):
-    """What decisions have to know of accounts."""
+    """Facts about accounts for decisions."""
 
     def is_current(self) -> bool:
-        """Tell without waiting whether the accounts that are known are those of the file."""
+        """Return without waiting whether the accounts that are known are those of the file."""
 
 
 class Decisions:

@@ -87,7 +87,7 @@ class FreshCopy(Generic[_Parsed]):
         self._on_change()
 
     def _is_old(self, fresh: float) -> bool:
-        """Tell whether the copy is older than so many seconds, or than a change of another process of this index."""
+        """Return whether the copy is older than so many seconds, or than a change of another process of this index."""
         return self._stamp != self._storage.news.stamp or time.monotonic() - self._at > fresh
 
     async def _bring_in(self) -> None:

@@ -53,7 +53,7 @@ def scheme_of(entry: str, *, allow_plaintext: bool = False) -> Scheme:
 
 def verify(entry: str, scheme: Scheme, password: str) -> bool:
     """
-    Tell whether a password is that of an entry, for the cost of exactly one hash whatever the password is.
+    Return whether a password is that of an entry, for the cost of exactly one hash whatever the password is.
 
     One that the kind can't take (too long, or with a NUL) is wrong, after the same work.
     """

@@ -153,7 +153,7 @@ class Users:
             return []
 
     def remove(self, files: Files, username: str) -> bool:
-        """Remove an account; tell whether there was one."""
+        """Remove an account; return whether there was one."""
 
         def change(text: bytes) -> tuple[bytes, bool]:
             if username not in parse(text).entries:

@@ -93,7 +93,7 @@ class Identification:
 
 
 def _is_attempt(header: bytes) -> bool:
-    """Tell whether a header has a secret: pip and uv ask with an empty password first."""
+    """Return whether a header has a secret: pip and uv ask with an empty password first."""
     with suppress(CredentialsRefusedError):
         return parse_bearer(header) is not None or bool(parse_basic(header)[1])
     return False

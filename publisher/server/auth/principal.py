@@ -61,7 +61,7 @@ class Grant:
     pattern: str = EVERYTHING
 
     def covers(self, right: Right, project: str | None) -> bool:
-        """Tell whether it gives a right on a project, by its normalized name; on any project for None."""
+        """Return whether it gives a right on a project, by its normalized name; on any project for None."""
         if right not in self.rights and (right is not Right.READ or self.rights.isdisjoint(_READING)):
             return False
         if project is None:
@@ -106,7 +106,7 @@ class Principal:
 
     def may(self, right: Right, project: str | None = None, maintainers: Collection[str] = ()) -> bool:
         """
-        Tell whether it has a right on a project, by its normalized name, or on any project for None.
+        Return whether it has a right on a project, by its normalized name, or on any project for None.
 
         ``maintainers`` are the accounts that the project's record names.
         """

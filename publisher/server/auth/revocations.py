@@ -28,7 +28,7 @@ class Revocations:
         self._copy = FreshCopy(storage, _KEY, _parse, times, (generation or Generation()).advance)
 
     def is_revoked_now(self, identifier: str) -> bool | None:
-        """Tell whether a token is revoked without waiting; None when the list has to be read first."""
+        """Return whether a token is revoked without waiting; None when the list has to be read first."""
         known = self._copy.recent()
         return None if known is None else identifier in known
 
@@ -38,7 +38,7 @@ class Revocations:
         return self._copy.fresh_until
 
     async def is_revoked(self, identifier: str) -> bool:
-        """Tell whether a token is revoked; raise AccountsUnavailableError when the list can't be read."""
+        """Return whether a token is revoked; raise AccountsUnavailableError when the list can't be read."""
         return identifier in await self._copy.get()
 
     async def revoke(self, identifier: str, until: float) -> None:

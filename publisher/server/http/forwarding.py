@@ -105,7 +105,7 @@ class Forwarding:
 
 
 def is_trustable(text: str) -> bool:
-    """Tell whether a text names proxies to trust: an address, a network, or ``*``."""
+    """Return whether a text names proxies to trust: an address, a network, or ``*``."""
     try:
         return text == EVERYBODY or bool(ipaddress.ip_network(text, strict=False))
     except ValueError:

@@ -109,7 +109,7 @@ class MountedApp:
 
 
 class Sender(Protocol):
-    """What the log and fair turns have to know of a principal."""
+    """Facts about a principal for the log and fair turns."""
 
     @property
     def username(self) -> str | None:
@@ -188,7 +188,7 @@ class Request:
         return f"{self.origin}{self.root_path}/"
 
     def accepts_json_first(self) -> bool:
-        """Tell whether the client would rather read JSON than text."""
+        """Return whether the client would rather read JSON than text."""
         accepted = self.header(b"accept")
         return "json" in accepted and not accepted.startswith("text/")
 

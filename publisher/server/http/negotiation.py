@@ -30,7 +30,7 @@ GZIP_ACCEPTED = ByHeader(_accepts_gzip, 512)
 
 @remembered(4096)
 def is_unmodified(if_none_match: str, if_modified_since: str, etag: str, last_modified: str = "") -> bool:
-    """Tell whether a client has a representation already; a date counts only without tags."""
+    """Return whether a client has a representation already; a date counts only without tags."""
     return not is_resource_modified(
         http_if_none_match=if_none_match or None,
         http_if_modified_since=if_modified_since or None,

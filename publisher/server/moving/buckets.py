@@ -88,7 +88,7 @@ class BucketTarget:
         self.accounts: Files | None = BucketFiles(self._objects.below(CREDENTIALS), self._identity)
 
     def has(self, project: PortableProject, file: PortableFile) -> bool:
-        """Tell whether the bytes of a file are there: they are stored in one step, and under their digest."""
+        """Return whether the bytes of a file are there: they are stored in one step, and under their digest."""
         try:
             return self._objects.stat(self._key(project, file)).size == file.metadata.size
         except AbsentError:

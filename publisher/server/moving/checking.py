@@ -72,7 +72,7 @@ def check_bucket(source: BucketSource, *, read_files: bool, remove_unlisted: boo
 
 
 def _sort_unlisted(name: str, leftovers: Leftovers, source: BucketSource, result: CheckResult) -> None:
-    """Tell uploads that a project's record does not list from objects that the index has not written."""
+    """Distinguish uploads that no project's record lists from objects that the index has not written."""
     try:
         listed = set(leftovers.record(name).keys())
     except StorageError:

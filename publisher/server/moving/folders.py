@@ -57,7 +57,7 @@ class FolderPackages:
         shutil.copyfile(self._scanned()[project.name][file.filename], path)
 
     def has(self, project: PortableProject, file: PortableFile) -> bool:
-        """Tell whether a file is there, complete and recorded."""
+        """Return whether a file is there, complete and recorded."""
         with suppress(AbsentError):
             recorded = self._records.load(self.files, project.name).get(file.filename)
             stat = self.files.stat(file.folder + file.filename)

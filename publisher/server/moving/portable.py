@@ -60,7 +60,7 @@ class PackageTarget(Protocol):
     files: Files
 
     def has(self, project: PortableProject, file: PortableFile) -> bool:
-        """Tell whether the bytes of a file are there already, from an earlier attempt."""
+        """Return whether the bytes of a file are there already, from an earlier attempt."""
 
     def add(self, project: PortableProject, file: PortableFile, path: Path) -> None:
         """Store the bytes of a file."""

@@ -63,12 +63,12 @@ def _normalize(name: str) -> str:
 
 
 def is_name(name: str) -> bool:
-    """Tell whether a normalized name is one that a project may have; others are never looked for on the disk."""
+    """Return whether a normalized name is one that a project may have; others are never looked for on the disk."""
     return len(name) <= LIMITS.project_name and is_normalized_name(name)
 
 
 def is_reserved(name: str, pattern: str) -> bool:
-    """Tell whether a normalized name matches a pattern; ``acme-*`` covers ``acme`` itself too, as in PEP 752."""
+    """Return whether a normalized name matches a pattern; ``acme-*`` covers ``acme`` itself too, as in PEP 752."""
     normalized = normalize(pattern)
     return fnmatchcase(name, normalized) or name == normalized.removesuffix("-*")
 

@@ -116,7 +116,7 @@ class AccountRoutes:
         return json_response({"username": username, "status": "removed", "ended": ended})
 
     async def whoami(self, request: Request, _rest: str = "") -> Response:
-        """Tell a user's name and rights."""
+        """Return a user's name and rights."""
         principal = principal_of(request)
         granted = await self._granted(principal) if self._granted is not None else []
         grants = [{**grant, "role": role_name(grant["rights"])} for grant in granted]

@@ -59,7 +59,7 @@ class ProjectFacts(Protocol):
     """Facts about projects for authorization."""
 
     async def exists(self, project: str) -> bool:
-        """Tell whether a project has, or ever had, files on this index."""
+        """Return whether a project has, or ever had, files on this index."""
 
     def maintainers_now(self, project: str) -> frozenset[str]:
         """Return the maintainers that are known without waiting."""
@@ -74,10 +74,10 @@ class ProjectFacts(Protocol):
         """Return the projects whose records name an account as maintainer."""
 
     def surely_public(self, name: str) -> bool:
-        """Tell without waiting that a name is passed on from upstream, and not this index's."""
+        """Return without waiting whether a name is passed on from upstream, and not this index's."""
 
     async def is_public(self, name: str) -> bool:
-        """Tell that a name is passed on from upstream, and not this index's."""
+        """Return whether a name is passed on from upstream, and not this index's."""
 
 
 class Authorization:
@@ -103,7 +103,7 @@ class Authorization:
         """Needs of activities that are open to everybody, whatever credentials are sent."""
 
     def from_memory(self, request: Request, need: Need | Access, rest: str) -> bool:
-        """Tell whether a request may go on, without waiting; set its principal where its credentials are remembered."""
+        """Return whether a request may go on, without waiting; set its principal if its credentials are remembered."""
         header = request.headers.get(b"authorization")
         if header is None:
             if session_principal(request) is not None:
@@ -119,7 +119,7 @@ class Authorization:
         return self._decide(request, need, rest, found or Recalled(ANONYMOUS, float("inf")))
 
     def _decide(self, request: Request, need: Need | Access, rest: str, sender: Recalled) -> bool:
-        """Tell whether a request may go on, and keep that it may where that rests on the sender's grants alone."""
+        """Return whether a request may go on, and keep that it may where that rests on the sender's grants alone."""
         header, principal = request.headers.get(b"authorization"), sender.principal
         request.principal = principal
         if not isinstance(need, Need):
@@ -174,7 +174,7 @@ class Authorization:
             self._access.require_changes()
 
     async def is_known(self, request: Request) -> bool:
-        """Tell whether a request's sender proves who they are, on a route that is open to everybody."""
+        """Return whether a request's sender proves who they are, on a route that is open to everybody."""
         header = request.headers.get(b"authorization")
         if header is not None and principal_of(request) is ANONYMOUS:
             with suppress(AuthError, BusyError, StorageError):
@@ -186,7 +186,7 @@ class Authorization:
         await self._require_need(request, Need(right, Activity.UPDATE), project)
 
     async def may_change(self, request: Request, project: str) -> bool:
-        """Tell whether a known sender may manage a project now, for pages that offer it."""
+        """Return whether a known sender may manage a project now, for pages that offer it."""
         if principal_of(request) is ANONYMOUS:
             return False
         try:
@@ -245,7 +245,7 @@ class Authorization:
         return await self._facts.maintained_by(account)
 
     def reads_everything(self, request: Request) -> bool:
-        """Tell whether no project is hidden from a request's sender."""
+        """Return whether no project is hidden from a request's sender."""
         if Activity.LIST not in self._authenticate and self._access.anonymous is None:
             return True
         return principal_of(request).reads_everything
@@ -314,7 +314,7 @@ class ReadScope:
         return self._shows is None
 
     def shows(self, name: str) -> bool:
-        """Tell whether a project is shown, by its normalized name."""
+        """Return whether a project is shown, by its normalized name."""
         return self._shows is None or self._shows(name)
 
     def only(self, names: Iterable[str]) -> list[str]:
@@ -323,7 +323,7 @@ class ReadScope:
 
 
 def is_change(method: str, need: Need | Access) -> bool:
-    """Tell whether a request of a method changes something; open routes change only what their handlers ask for."""
+    """Return whether a request of a method changes something; open routes change only what their handlers ask for."""
     reads = isinstance(need, Need) and need.right is Right.READ
     return method not in READING and need is not Access.OPEN and not reads
 
@@ -335,7 +335,7 @@ def principal_of(request: Request) -> Principal:
 
 
 def _takes_sessions(request: Request, need: Need | Access) -> bool:
-    """Tell whether a browser's cookie counts: for reading, and for pages that look at it themselves."""
+    """Return whether a browser's cookie counts: for reading, and for pages that look at it themselves."""
     if request.headers.get(b"authorization") is not None or b"cookie" not in request.headers:
         return False
     return need is Access.OPEN or (isinstance(need, Need) and request.method in READING)
@@ -347,7 +347,7 @@ def _of_session(request: Request) -> Principal:
 
 
 def _bears_token(request: Request) -> bool:
-    """Tell whether a request has a bearer token that does not stand for an account: the administrator's."""
+    """Return whether a request has a bearer token that does not stand for an account: the administrator's."""
     header = request.headers.get(b"authorization", b"")
     return header[:7].lower() == b"bearer " and not header[7:].strip().startswith(b"pypi-publish")
 
@@ -357,5 +357,5 @@ def _may_manage(principal: Principal, need: Access) -> bool:
 
 
 def _reads(principal: Principal, need: Need) -> bool:
-    """Tell whether a sender who may read anything here reads: that opens public names, which are no secret."""
+    """Return whether a sender who may read anything here reads: that opens public names, which are no secret."""
     return need.right is Right.READ and principal.may(Right.READ)

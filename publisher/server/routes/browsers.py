@@ -19,7 +19,7 @@ _OFFERS = ("text/plain", "application/json", "text/html")
 
 def is_browser(request: Request) -> bool:
     """
-    Tell whether a person's browser opens a page.
+    Return whether a person's browser opens a page.
 
     Installers ask for ``text/html`` too, some for nothing else; browsers name XHTML beside it.
     """

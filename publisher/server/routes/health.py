@@ -23,7 +23,7 @@ class HealthRoute:
     """
     Answers ``/health``: reading, accounts and uploading, each on its own.
 
-    ``is_known`` tells whether a request comes from an account: others get states, and no reasons, paths or URLs.
+    ``is_known`` returns whether a request comes from an account: others get states, and no reasons, paths or URLs.
     """
 
     def __init__(

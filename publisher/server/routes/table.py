@@ -111,7 +111,7 @@ class RouteTable:
     def __init__(self, routes: Iterable[Route]) -> None:
         self.routes = tuple(routes)
         self._read: dict[str, tuple[Route, str]] = {}
-        """What was found for paths that were read lately."""
+        """Routes of recently read paths."""
         self._exact: dict[str, list[Route]] = defaultdict(list)
         self._below: dict[str, list[Route]] = defaultdict(list)
         self._named: dict[str, list[Route]] = defaultdict(list)

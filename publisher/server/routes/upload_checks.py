@@ -43,7 +43,7 @@ def check_filename(filename: str, *, accept_legacy: bool) -> str:
 
 
 def is_legacy(filename: str) -> bool:
-    """Tell whether a name is one that pypiserver takes and today's rules don't."""
+    """Return whether a name is one that pypiserver takes and today's rules don't."""
     guessed = guess(filename)
     known = filename.lower().endswith(LEGACY_SUFFIXES) and not filename.startswith(".")
     return known and guessed is not None and is_name(guessed.project) and bool(guessed.version)

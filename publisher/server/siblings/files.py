@@ -15,7 +15,7 @@ class SiblingFiles:
     Open files that the processes of one index share while they run.
 
     By ``log_lock`` they take turns at their log. ``failed_logins`` holds counts by a hash of user and address with
-    ``key``. They tell each other of changes of ``packages`` and of ``credentials``.
+    ``key``. They announce changes to each other, of ``packages`` and of ``credentials``.
     """
 
     log_lock: int

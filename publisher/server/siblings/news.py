@@ -39,7 +39,7 @@ class News(Protocol):
         """A number that is another one after every change of another process; reading it takes no system call."""
 
     def tell(self, message: bytes = b"") -> None:
-        """Tell the others of a change, before it is acknowledged."""
+        """Notify the others of a change, before it is acknowledged."""
 
     def reader(self) -> NewsReader:
         """Return a place in the news as of now."""
@@ -85,7 +85,7 @@ class SiblingNews:
         return self._head[0]
 
     def tell(self, message: bytes = b"") -> None:
-        """Tell the others of a change."""
+        """Notify the others of a change."""
         if len(message) > RING // 4:
             message = b""
             lost = RING

@@ -125,8 +125,8 @@ class Storage(Protocol):
     """
     Files that several processes or machines share.
 
-    ``generation`` grows whenever changes of other machines were brought in. ``reading_paused`` tells that files can't
-    be looked at just now, without waiting.
+    ``generation`` grows whenever changes of other machines were brought in. ``reading_paused`` is true while
+    files can't be read without waiting.
     """
 
     shared: bool
@@ -135,7 +135,7 @@ class Storage(Protocol):
     oldest_page: float
     """Seconds that another writer's change of a known file may go unnoticed; a new file is seen at once."""
     is_rebuilt: bool
-    """Whether records are made anew from the files where they are missing; else they are the truth."""
+    """Whether missing records are rebuilt from the files; otherwise the records are the truth."""
 
     @property
     def news(self) -> News:
@@ -169,7 +169,7 @@ class Storage(Protocol):
         """
 
     def is_recent(self) -> bool:
-        """Tell without waiting whether `refresh` would find nothing new, as far as known names are concerned."""
+        """Return without waiting whether `refresh` would find nothing new, as far as known names are concerned."""
 
     async def refresh(self, since: float | None = None) -> None:
         """

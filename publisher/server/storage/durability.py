@@ -19,5 +19,5 @@ def write_failure(error: OSError) -> StorageError:
 
 
 def is_read_only(error: OSError) -> bool:
-    """Tell whether a folder refuses to be written because it is mounted or permitted so."""
+    """Return whether a folder refuses to be written because it is mounted or permitted so."""
     return error.errno in {errno.EROFS, errno.EACCES, errno.EPERM}

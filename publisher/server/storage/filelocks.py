@@ -229,7 +229,7 @@ def give_to_owner(path: Path | str) -> None:
 
 
 def _is_at(descriptor: int, path: Path | str) -> bool:
-    """Tell whether a path still leads to an open file, which another process may have removed meanwhile."""
+    """Return whether a path still leads to an open file, which another process may have removed meanwhile."""
     try:
         return os.fstat(descriptor).st_ino == os.stat(path).st_ino  # noqa: PTH116 - the hot path
     except FileNotFoundError:

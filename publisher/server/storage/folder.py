@@ -46,7 +46,7 @@ class FolderFiles:
     The files below a folder.
 
     ``group`` makes changes durable, together with others of the same time. ``suffix`` goes to
-    the names of logs, for a writer that may not share a file; ``leased`` tells whether files may be replaced and
+    the names of logs, for a writer that may not share a file; with ``leased``, files may be replaced and
     removed.
     """
 
@@ -322,7 +322,7 @@ class FolderStorage:
                 self.news.tell()
 
     def is_recent(self) -> bool:
-        """Tell that there is nothing to bring in."""
+        """Return True: there is nothing to bring in."""
         return True
 
     async def refresh(self, since: float | None = None) -> None:
@@ -375,7 +375,7 @@ def _stat(path: Path) -> Stat:
 
 @contextmanager
 def _unavailable() -> Iterator[None]:
-    """Tell absent from unavailable."""
+    """Distinguish absent from unavailable."""
     try:
         yield
     except _ABSENT as error:

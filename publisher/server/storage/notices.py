@@ -25,7 +25,7 @@ class SharedDict(Protocol):
         """Set the value of a key."""
 
     async def create(self, key: str, value: Any) -> bool:
-        """Set the value of a key that has none; tell whether it had none. Exactly one of several callers gets True."""
+        """Set the value of a key that has none; return whether it had none, True for exactly one of several callers."""
         ...
 
     async def items(self, prefix: str) -> dict[str, Any]:
@@ -35,7 +35,7 @@ class SharedDict(Protocol):
 
 class Notices:
     """
-    Announces this container's changes, and tells whether those of others have to be brought in.
+    Announces this container's changes, and knows whether those of others have to be brought in.
 
     An entry is *pending* from before a change until after its commit, and *settled* then, each with a new random text.
     A writer that is killed in between leaves a pending entry: it is followed by a reload at each look, until it was

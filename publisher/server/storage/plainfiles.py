@@ -66,7 +66,7 @@ def create_nameless(final: str, content: bytes, mode: int, naming: Naming) -> St
 
 
 def append_lines(path: str, lines: bytes) -> bool:
-    """Add lines to a file, after ending one that a killed writer began; tell whether the file is new."""
+    """Add lines to a file, after ending one that a killed writer began; return whether the file is new."""
     descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
     try:
         size = os.fstat(descriptor).st_size

@@ -122,7 +122,7 @@ class VolumeStorage:
         await asyncio.shield(self._finish(files, lease))
 
     def is_recent(self) -> bool:
-        """Tell whether others' changes were looked for a moment ago."""
+        """Return whether others' changes were looked for a moment ago."""
         return time.monotonic() - self._refresh.began < self._times.recent
 
     async def refresh(self, since: float | None = None) -> None:

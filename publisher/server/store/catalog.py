@@ -113,7 +113,7 @@ class Catalog:
         return file_count(self._contents.projects)
 
     def is_current(self, name: str | None = None) -> bool:  # noqa: ARG002 - a folder is read as a whole
-        """Tell whether memory and folder agree, as far as that is cheap to know; not while the folder is lost."""
+        """Return whether memory and folder agree, as far as that is cheap to know; not while the folder is lost."""
         self._siblings.catch_up()
         return self._watch.is_current() and self.unavailable_reason is None
 
@@ -130,7 +130,7 @@ class Catalog:
         return self._contents.path_of(url_path)
 
     def has_file(self, filename: str) -> bool:
-        """Tell whether a file of that name is listed."""
+        """Return whether a file of that name is listed."""
         guessed = guess(filename)
         project = self.project(guessed.project) if guessed else None
         return project is not None and filename in project.places
@@ -234,11 +234,11 @@ class Catalog:
             yield file.path
 
     async def is_owned(self, name: str) -> bool:
-        """Tell whether a name is this index's for good: published at any time, or reserved."""
+        """Return whether a name is this index's for good: published at any time, or reserved."""
         return await self.owned.is_owned(name, self._contents)
 
     async def was_published(self, name: str) -> bool:
-        """Tell whether a name has, or ever had, files on this index."""
+        """Return whether a name has, or ever had, files on this index."""
         return await self.owned.was_published(name, self._contents)
 
     async def confirm_loss(self) -> Confirmation | None:
@@ -327,7 +327,7 @@ class Catalog:
         return listed.union(self._contents.directories_of(filename))
 
     async def only_we_changed(self) -> bool:
-        """Tell whether only this process, and others of this index, have changed the folders since they were read."""
+        """Return whether only this process, and others of this index, have changed the folders since they were read."""
         return await self._siblings.only_we_changed()
 
     def own_change(self, directory: str) -> AbstractContextManager[None]:

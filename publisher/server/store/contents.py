@@ -54,7 +54,7 @@ class FolderContents:
         return None
 
     def _has(self, directory: str, filename: str) -> bool:
-        """Tell whether a directory has a file, as far as is known, that may be shown."""
+        """Return whether a directory has a file, as far as is known, that may be shown."""
         place = directory, filename
         if place in self._withheld or place in self._removed:
             return False

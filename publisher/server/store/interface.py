@@ -71,7 +71,7 @@ class PackageCatalog(Protocol):
         ...
 
     def is_current(self, name: str | None = None) -> bool:
-        """Tell without waiting whether the known state of a project, or of the list of all, may be served."""
+        """Return without waiting whether the known state of a project, or of the list of all, may be served."""
 
     def project(self, name: str) -> Project | None:
         """Return a known project by its normalized name."""
@@ -80,7 +80,7 @@ class PackageCatalog(Protocol):
         """Return the normalized names of all known projects."""
 
     def has_file(self, filename: str) -> bool:
-        """Tell whether a file of that name is listed."""
+        """Return whether a file of that name is listed."""
 
     def locations(self) -> Iterator[tuple[str, str, str]]:
         """Yield directory, file name and URL path of every listed file; may run in any thread."""
@@ -110,10 +110,10 @@ class PackageCatalog(Protocol):
         """Return the path of a file on this machine, which holds as long as the block runs."""
 
     async def is_owned(self, name: str) -> bool:
-        """Tell whether a name is this index's for good: published at any time, or reserved."""
+        """Return whether a name is this index's for good: published at any time, or reserved."""
 
     async def was_published(self, name: str) -> bool:
-        """Tell whether a name has, or ever had, files on this index."""
+        """Return whether a name has, or ever had, files on this index."""
 
     async def confirm_loss(self) -> Confirmation | None:
         """Accept a loss of packages, if there is one; return None without a list of owned names."""

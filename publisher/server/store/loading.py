@@ -37,7 +37,7 @@ class MetadataLoader:
 
     def is_recorded(self, storage: Files, name: str, places: Mapping[str, str]) -> bool:
         """
-        Tell whether every file of a project has a valid record.
+        Return whether every file of a project has a valid record.
 
         It makes no `Path`, which would have Python keep the names of all files in a table of its own.
         """
@@ -120,7 +120,7 @@ def _as_before(found: FileMetadata, recorded: FileMetadata | None) -> FileMetada
 
 
 def is_as_recorded(file: StoredFile) -> bool:
-    """Tell whether a file has the size and time that its metadata was read at."""
+    """Return whether a file has the size and time that its metadata was read at."""
     return _is_right(file.metadata, file.path)
 
 

@@ -66,7 +66,7 @@ class Maintainers:
         self._tell(project)
 
     async def remove(self, project: str, account: str) -> bool:
-        """Remove a maintainer, durably; tell whether there was one of that name."""
+        """Remove a maintainer, durably; return whether there was one of that name."""
         async with self._storage.lease(state_lease(project)) as lease, self._storage.writing(lease) as files:
             maintained = await self._catalog.in_thread(lambda: self._records.maintainers(files, project))
             if account in maintained:

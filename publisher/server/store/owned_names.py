@@ -101,13 +101,13 @@ class OwnedNames:
             self.lost_reason = "the lists of owned names could not be compared yet"
 
     async def is_owned(self, name: str, contents: FolderContents) -> bool:
-        """Tell whether a name is this index's for good: published at any time, or reserved, or not known not to be."""
+        """Return whether this index owns a name for good: it was ever published, is reserved, or may be either."""
         if self._identifier is None or self.lost_reason is not None:
             return True
         return any(is_reserved(name, pattern) for pattern in self._reserved) or await self.was_published(name, contents)
 
     async def was_published(self, name: str, contents: FolderContents) -> bool:
-        """Tell whether a name was published here at any time; raise StorageUnavailableError while names are lost."""
+        """Return whether a name was published here at any time; raise StorageUnavailableError while names are lost."""
         if self.lost_reason is not None:
             raise StorageUnavailableError
         if name in contents.projects or name in self._names or name in self._unclaimed:

@@ -93,7 +93,7 @@ class Project:
         self._spellings = None
 
     def is_due(self) -> bool:
-        """Tell whether the files should be compared with their metadata again."""
+        """Return whether the files should be compared with their metadata again."""
         return time.monotonic() - self.verified > VERIFY_AFTER
 
     def forget(self) -> None:

@@ -84,7 +84,7 @@ class Records:
         return logs | set(files.list(_STATES))
 
     def knows(self, files: Files, project: str) -> bool:
-        """Tell whether a project has or had files here."""
+        """Return whether a project has or had files here."""
         if not may_have_records(project):
             return False
         if files.list(f"{_STATES}/{project}") or files.list(f"{_log_of(project)}~"):
@@ -146,7 +146,7 @@ class Records:
 
 
 def may_have_records(project: str) -> bool:
-    """Tell whether a file can be named after a project: nothing is recorded of one that is longer, or has NUL."""
+    """Return whether a file can be named after a project: nothing is recorded of one that is longer, or has NUL."""
     return "\0" not in project and len(project.encode("utf-8", "surrogatepass")) <= _LONGEST_NAME
 
 

@@ -70,7 +70,7 @@ class OwnChanges:
         self._later: dict[str, dict[int, int]] = {}
         """For directories, the times after changes that began at a time which is not known yet."""
         self.tell: Callable[[LeftTimes], None] = lambda _: None
-        """Tells other processes of this index how a directory was left; called in any thread."""
+        """Notifies other processes of this index how a directory was left; called in any thread."""
         self._lock = threading.Lock()
 
     @contextmanager
@@ -205,7 +205,7 @@ def _mtime_ns(path: str) -> int:
 
 
 def _is_text(name: str) -> bool:
-    """Tell whether a name can be written on a page: one from an old disk or share may be no UTF-8."""
+    """Return whether a name can be written on a page: one from an old disk or share may be no UTF-8."""
     if name.isascii() or not any("\ud800" <= character <= "\udfff" for character in name):
         return True
     _warn_unreadable(ascii(name))

@@ -55,7 +55,7 @@ class FolderWatch:
         self._rescan = Coalesced(self._scan)
 
     def is_current(self) -> bool:
-        """Tell whether memory and folder agree, as far as that is cheap to know."""
+        """Return whether memory and folder agree, as far as that is cheap to know."""
         now = time.monotonic()
         if not self._storage.is_recent():
             return False

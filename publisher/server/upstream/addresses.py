@@ -6,7 +6,7 @@ import socket
 
 
 def is_public_address(text: str) -> bool:
-    """Tell whether an IP address is one of the internet; False for loopback, private and link-local ones."""
+    """Return whether an IP address is one of the internet; False for loopback, private and link-local ones."""
     try:
         return ipaddress.ip_address(text.partition("%")[0]).is_global
     except ValueError:
@@ -14,7 +14,7 @@ def is_public_address(text: str) -> bool:
 
 
 async def is_public_host(host: str) -> bool:
-    """Tell whether all addresses of a host are public; True for one that has none, which can't be asked anyway."""
+    """Return whether all addresses of a host are public; True for one that has none, which can't be asked anyway."""
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except OSError:

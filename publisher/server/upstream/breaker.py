@@ -25,7 +25,7 @@ class CircuitBreaker:
         return self._failures >= self._allowed_failures and self._clock() < self._closed_until
 
     def allows(self) -> bool:
-        """Tell whether upstream may be asked; after the pause, one caller may, and the others wait for its outcome."""
+        """Return whether upstream may be asked; after the pause, one caller may, and others wait for its outcome."""
         if self._failures < self._allowed_failures:
             return True
         if self._clock() < self._closed_until:

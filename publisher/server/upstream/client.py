@@ -245,7 +245,7 @@ def origin_of(url: str) -> tuple[str, str, int]:
 
 
 def _is_address(host: str) -> bool:
-    """Tell whether a host is written as an address, which is not resolved."""
+    """Return whether a host is written as an address, which is not resolved."""
     return ":" in host or host.replace(".", "").isdigit()
 
 

@@ -7,15 +7,15 @@ from publisher.server.names.filenames import is_reserved
 
 
 class Ownership(Protocol):
-    """Tells which names belong to this index, and so never to an upstream."""
+    """Knows which names belong to this index, and so never to an upstream."""
 
     def is_surely_public(self, name: str) -> bool:
-        """Tell from memory that a name is not owned; False also where that would have to be found out."""
+        """Return whether memory proves that a name is not owned."""
         ...
 
     async def is_owned(self, name: str) -> bool:
         """
-        Tell whether a name is owned: published at any time, or reserved.
+        Return whether a name is owned: published at any time, or reserved.
 
         Raises StorageUnavailableError when that can't be found out.
         """
@@ -29,9 +29,9 @@ class ReservedOnly:
         self._reserved = reserved
 
     def is_surely_public(self, name: str) -> bool:
-        """Tell that no pattern matches."""
+        """Return whether no pattern matches."""
         return not any(is_reserved(name, pattern) for pattern in self._reserved)
 
     async def is_owned(self, name: str) -> bool:
-        """Tell whether a pattern matches."""
+        """Return whether a pattern matches."""
         return not self.is_surely_public(name)

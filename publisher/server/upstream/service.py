@@ -126,7 +126,7 @@ class Upstream:
         raise NotUpstreamError(f"This index has no project {name}.")
 
     def is_right(self, basis: Basis) -> bool:
-        """Tell from memory that an answer is still right; False where anything would have to be found out."""
+        """Return whether memory proves that an answer is still right."""
         name, now = basis.name, self.clock()
         if now >= basis.until or self.revision(name) != basis.policy:
             return False
@@ -228,7 +228,7 @@ class Upstream:
         return found
 
     async def needs_claim(self, name: str) -> bool:
-        """Tell whether a name was passed on and may not be published here before an admin claims it."""
+        """Return whether a name was passed on and may not be published here before an admin claims it."""
         if name in self.ledger.claims or await self.ownership.is_owned(name):
             return False
         await self.refresh_ledger(strict=True)  # another process may just have taken the claim, or passed it on

@@ -161,7 +161,7 @@ def one_line(text: str) -> str:
 
 
 def is_web_url(text: str) -> bool:
-    """Tell whether a text is a URL that a page may link to."""
+    """Return whether a text is a URL that a page may link to."""
     try:
         parts = urlsplit(text)
     except ValueError:

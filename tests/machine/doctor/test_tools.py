@@ -1,4 +1,4 @@
-"""What `doctor` finds out about the real tools, and about configurations that can be misled."""
+"""Findings of `doctor` about the real tools, and about configurations that can be misled."""
 
 import sys
 from collections.abc import Iterator

@@ -21,7 +21,7 @@ from tests.helpers.tool import Result
 from tests.machine.conftest import CLIENTS, PASSWORD, USER, LogIn, Person
 from tests.machine.tools.test_tools import BIN, PIP, PROJECT
 
-STATES = ("as it should be", "401", "404", "503", "deleted", "dependency deleted")
+STATES = ("unchanged", "401", "404", "503", "deleted", "dependency deleted")
 MODES = ("beside-public", "passes-on", "one-url")
 PRIVATE, STRANGE = "1.1.0", "99.0.0"
 METADATA = f"Metadata-Version: 2.4\nName: acme-widgets\nVersion: {PRIVATE}\nRequires-Dist: acme-core\n"
@@ -29,7 +29,7 @@ METADATA = f"Metadata-Version: 2.4\nName: acme-widgets\nVersion: {PRIVATE}\nRequ
 
 @pytest.fixture(scope="module")
 def public(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningIndex]:
-    """What is the public index to every tool here."""
+    """The public index of every tool here."""
     index = RunningIndex.start(tmp_path_factory.mktemp("public"), "--authenticate", ".")
     make_wheel(index.root, version=STRANGE)
     make_wheel(index.root, "acme_core", STRANGE)

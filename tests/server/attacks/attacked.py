@@ -86,7 +86,7 @@ class Attack:
     """
     An attack, and what it may cost: seconds of processor time, MB of memory, and seconds that the loop is held.
 
-    ``work`` asserts how the attack is answered. ``repeated`` tells whether it can be run again and again.
+    ``work`` asserts how the attack is answered. With ``repeated``, it can be run again and again.
     """
 
     work: Callable[[Attacked], None]

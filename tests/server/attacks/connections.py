@@ -106,7 +106,7 @@ def chunks(it: Attacked) -> None:
 
 
 def smuggled(it: Attacked) -> None:
-    """What proxies and servers read in two ways is refused, or is one request."""
+    """Requests that proxies and servers could read in two ways are refused, or are one request."""
     head = b"POST /RPC2 HTTP/1.1\r\nHost: x\r\n" + AUTHORIZATION
     inner = b"GET /whoami HTTP/1.1\r\nHost: x\r\n" + AUTHORIZATION + b"\r\n"
     for lines in (

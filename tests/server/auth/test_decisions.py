@@ -24,13 +24,13 @@ class Accounts:
 
 
 class News(NoNews):
-    """What other processes tell."""
+    """Notices of other processes."""
 
     stamp = 0
 
 
 class Kept:
-    """What decisions rest on, and one of them that is kept."""
+    """The facts below decisions, and one kept decision."""
 
     def __init__(
         self,

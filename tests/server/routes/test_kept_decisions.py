@@ -211,7 +211,7 @@ ROUTES_OF = {
     token_burnt: ("POST", "_/oidc/burn-token"),
     publisher_removed: ("DELETE", "-/trust/*"),
 }
-"""The route that each way goes, where it goes one."""
+"""The route of each step that uses one."""
 
 GIVING = {
     *(("POST", path) for path in ("-/tokens", "-/trust", "_/oidc/mint-token", "_/oidc/github/mint-token")),

@@ -1,4 +1,4 @@
-"""The pages for people, over HTTP."""
+"""The web pages, over HTTP."""
 
 import html
 import json

@@ -120,7 +120,7 @@ class _Facts:
 
 
 class _Identification:
-    """Takes the name in a header for whom it names."""
+    """Authenticates the user named in the header."""
 
     def recall(self, header: bytes) -> Recalled | None:
         if header == b"Bearer AUTH_TOKEN":
@@ -207,7 +207,7 @@ def test_every_cell_is_decided(route: Route, method: str, who: str) -> None:
 
 
 OPEN_TO_CHANGES = {"-/account/*", "_/oidc/mint-token", "_/oidc/github/mint-token", "_/oidc/burn-token", "legacy"}
-"""Routes that ask nothing themselves: forms ask by the routes they stand for, the others have their own tests."""
+"""Routes without a right of their own: forms use the rights of the API routes that they call, others have tests."""
 
 
 @pytest.mark.parametrize(("route", "method"), [(route, method) for route in ROUTES for method in sorted(route.methods)])

@@ -28,7 +28,7 @@ from tests.helpers.object_store import ObjectStore
 
 @dataclass
 class Process:
-    """What one process knows of an index in a bucket."""
+    """One process's view of an index in a bucket."""
 
     catalog: BucketCatalog
     changes: BucketChanges

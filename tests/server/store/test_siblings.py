@@ -1,4 +1,4 @@
-"""Catalogs of several processes of one index, which tell each other of changes instead of reading the folder."""
+"""Catalogs of several processes of one index, which announce changes to each other instead of reading the folder."""
 
 import asyncio
 import hashlib

@@ -58,7 +58,7 @@ def test_no_metadata_of_a_withheld_release_is_asked_for(fake: FakeUpstream, tmp_
     asyncio.run(scenario())
 
 
-def test_a_failure_to_get_it_is_nobodys_answer_before_it_is_asked_for(fake: FakeUpstream, tmp_path: Path) -> None:
+def test_a_failed_prefetch_is_no_answer_before_it_is_requested(fake: FakeUpstream, tmp_path: Path) -> None:
     fake.add(tmp_path, "foo")
     fake.faults["metadata"] = "500"
 

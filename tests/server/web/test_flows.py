@@ -1,4 +1,4 @@
-"""What people do in a browser, from the form to what installers see of it."""
+"""Work in a browser, from the form to the pages that installers see."""
 
 import re
 import sys

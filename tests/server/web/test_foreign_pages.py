@@ -24,7 +24,7 @@ FORMS = {
         {":action": "remove_pkg", "name": "framed", "version": "1.0"},
     ),
 }
-"""What a form of a foreign page would do: its path, its encoding, and its fields."""
+"""A form of a foreign page: its path, its encoding, and its fields."""
 
 FETCHES = {
     "yank": (

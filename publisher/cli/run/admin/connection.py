@@ -44,6 +44,6 @@ def connected(
 
 
 def _is_typed(option: str) -> bool:
-    """Tell whether an option is on the command line: the account in the environment is there for publishing."""
+    """Return whether an option is on the command line: the account in the environment is there for publishing."""
     context = click.get_current_context(silent=True)
     return context is not None and context.get_parameter_source(option) is ParameterSource.COMMANDLINE

@@ -74,7 +74,7 @@ class AccessControl:
         return self._rules.anonymous if self._rules is not None else None
 
     def anonymous_may(self, project: str | None) -> bool:
-        """Tell whether the rules leave a project to anonymous clients; on any for None, the whole index without one."""
+        """Return whether anonymous clients may read a project; for None, the whole index."""
         patterns = self.anonymous
         if patterns is None:
             return True
@@ -83,7 +83,7 @@ class AccessControl:
         return any(Grant(frozenset({Right.READ}), pattern).covers(Right.READ, project) for pattern in patterns)
 
     def is_recent(self) -> bool:
-        """Tell without waiting whether the rules in force are those of the file."""
+        """Return without waiting whether the rules in force are those of the file."""
         if self._copy_key is None:
             return True
         found = self._file.recent()

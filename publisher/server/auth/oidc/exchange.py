@@ -27,7 +27,7 @@ _LONGEST_LIFE = 86_400.0
 
 @dataclass(frozen=True)
 class ExchangeParts:
-    """The parts that an exchange works with; ``is_published`` tells whether a project has files."""
+    """The parts that an exchange works with; ``is_published`` returns whether a project has files."""
 
     registry: PublisherRegistry
     tokens: MintedTokens

@@ -14,7 +14,7 @@ class PublisherPart:
     voucher: Principal | None
 
     def may(self, right: Right, project: str | None, maintainers: Collection[str]) -> bool:
-        """Tell whether it gives a right, which its voucher must be able to vouch for now."""
+        """Return whether it gives a right, which its voucher must be able to vouch for now."""
         if not any(grant.covers(right, project) for grant in self.grants):
             return False
         if self.voucher is None or project is None:
@@ -30,5 +30,5 @@ class MintedPrincipal(Principal):
     parts: tuple[PublisherPart, ...] = ()
 
     def may(self, right: Right, project: str | None = None, maintainers: Collection[str] = ()) -> bool:
-        """Tell whether one of its publishers gives a right on a project."""
+        """Return whether one of its publishers gives a right on a project."""
         return any(part.may(right, project, maintainers) for part in self.parts)

@@ -22,7 +22,7 @@ class TrustedPublishing:
     """
     Publishers, the exchange of tokens, and the tokens minted, of an index with a public URL.
 
-    ``is_published`` tells whether a project, by its normalized name, has files.
+    ``is_published`` returns whether a project, by its normalized name, has files.
     """
 
     def __init__(  # noqa: PLR0913 - the parts of the index that it works with

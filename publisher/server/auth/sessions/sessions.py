@@ -109,7 +109,7 @@ class Sessions:
         return _mac(key, f"form {of}")
 
     async def is_form_token(self, token: str, of: str) -> bool:
-        """Tell whether a form is ours."""
+        """Return whether a form is ours."""
         for state in (self._keys.state, self._keys.recent_state):
             if any(_equal(_mac(key, f"form {of}"), token) for key in (await state()).keys):
                 return True

@@ -32,10 +32,10 @@ class ActiveAccounts(Protocol):
     """Facts about accounts for tokens."""
 
     def knows_now(self, username: str) -> bool:
-        """Tell without waiting whether an account is known, and not locked."""
+        """Return without waiting whether an account is known, and not locked."""
 
     async def knows(self, username: str) -> bool:
-        """Tell whether there is an account."""
+        """Return whether there is an account."""
 
 
 class StoredTokens:

@@ -14,7 +14,7 @@ class JsonPage:
         self._catalog = catalog
 
     def has_project(self, name: str) -> bool:
-        """Tell whether a project of that name is known."""
+        """Return whether a project of that name is known."""
         return self._catalog.project(normalize(name)) is not None
 
     async def answer(self, request: Request, name: str) -> Response:

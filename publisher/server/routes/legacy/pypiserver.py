@@ -52,7 +52,7 @@ class StoreBackend(Backend):  # type: ignore[misc]  # pypiserver has no types
         return READ_SCOPE.get().only(self._catalog.names())
 
     def exists(self, filename: str) -> bool:
-        """Tell whether a file of that name is listed."""
+        """Return whether a file of that name is listed."""
         guessed = guess(filename)
         return guessed is not None and READ_SCOPE.get().shows(guessed.project) and self._catalog.has_file(filename)
 

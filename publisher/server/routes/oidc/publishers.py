@@ -129,7 +129,7 @@ class PublisherRoutes:
         return self._access.has_roles and sender.may(Right.MANAGE, project, maintainers)
 
     async def _may_add(self, sender: Principal) -> bool:
-        """Tell whether there may be a project that the sender can vouch for."""
+        """Return whether there may be a project that the sender can vouch for."""
         if sender.may(Right.ADMIN):
             return True
         if not self._access.has_roles:

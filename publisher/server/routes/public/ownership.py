@@ -26,7 +26,7 @@ class CatalogOwnership:
         self._public: OrderedDict[str, tuple[float, int]] = OrderedDict()
 
     def is_surely_public(self, name: str) -> bool:
-        """Tell from memory that a name is not owned; False also where that would have to be found out."""
+        """Return whether memory proves that a name is not owned."""
         seen = self._public.get(name)
         if seen is None or time.monotonic() - seen[0] > self._trusted or not self._catalog.is_current(name):
             return False
@@ -34,7 +34,7 @@ class CatalogOwnership:
 
     async def is_owned(self, name: str) -> bool:
         """
-        Tell whether a name is owned: published at any time, or reserved.
+        Return whether a name is owned: published at any time, or reserved.
 
         Raises StorageUnavailableError when that can't be found out.
         """

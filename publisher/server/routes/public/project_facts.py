@@ -17,7 +17,7 @@ class CatalogFacts:
         self._passes_on = passes_on
 
     async def exists(self, project: str) -> bool:
-        """Tell whether a project has, or ever had, files on this index."""
+        """Return whether a project has, or ever had, files on this index."""
         return await is_known(self._catalog, project)
 
     def maintainers_now(self, project: str) -> frozenset[str]:
@@ -37,17 +37,17 @@ class CatalogFacts:
         return await self._maintainers.projects_of(account)
 
     def surely_public(self, name: str) -> bool:
-        """Tell without waiting that a name is passed on from upstream, and not this index's."""
+        """Return without waiting whether a name is passed on from upstream, and not this index's."""
         return self._passes_on and self._ownership.is_surely_public(name)
 
     async def is_public(self, name: str) -> bool:
-        """Tell that a name is passed on from upstream, and not this index's."""
+        """Return whether a name is passed on from upstream, and not this index's."""
         return self._passes_on and not await self._ownership.is_owned(name)
 
 
 async def is_known(catalog: PackageCatalog, project: str) -> bool:
     """
-    Tell whether a project has, or ever had, files on this index.
+    Return whether a project has, or ever had, files on this index.
 
     Before it is called new, the changes of other processes are brought in: rights on a new name and on one that exists
     are different ones.

@@ -1,1 +1,1 @@
-"""The pages for people, one module for each."""
+"""The web pages, one module for each."""

@@ -1,4 +1,4 @@
-"""All pages for people, put together."""
+"""All web pages, put together."""
 
 from publisher.server.auth.sessions.sessions import Sessions
 from publisher.server.http.messages import HttpError, Request, Response

@@ -19,7 +19,7 @@ _Result = TypeVar("_Result")
 
 
 class BucketFiles:
-    """The files of one folder of a bucket; ``leased`` tells whether they may be replaced and removed."""
+    """The files of one folder of a bucket; with ``leased``, they may be replaced and removed."""
 
     def __init__(self, objects: Objects, identity: BucketIdentity, *, leased: bool = True) -> None:
         self._objects = objects

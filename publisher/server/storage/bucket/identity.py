@@ -38,7 +38,7 @@ class BucketIdentity:
         self._seen = float("-inf")
 
     def is_recent(self) -> bool:
-        """Tell without waiting whether the identifier was there a moment ago."""
+        """Return without waiting whether the identifier was there a moment ago."""
         return time.monotonic() - self._seen < FRESH
 
     def require(self, since: float | None = None) -> None:

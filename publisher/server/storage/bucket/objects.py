@@ -269,7 +269,7 @@ def open_bucket(url: str) -> Objects:
 
 
 def e_tag_of(version: str) -> str:
-    """Return the ETag in a version, which is all that a listing tells of it."""
+    """Return the ETag in a version, the only part of it that a listing has."""
     return version.partition(" ")[0]
 
 
@@ -280,7 +280,7 @@ def _condition(version: str) -> "PutMode":
 
 @contextmanager
 def _reading() -> Iterator[None]:
-    """Tell an absent object from one whose state could not be found out."""
+    """Distinguish an absent object from one whose state could not be found out."""
     try:
         yield
     except FileNotFoundError as error:
@@ -292,7 +292,7 @@ def _reading() -> Iterator[None]:
 
 @contextmanager
 def _writing() -> Iterator[None]:
-    """Tell a refusal, after which nothing was written, from an unknown outcome."""
+    """Distinguish a refusal, after which nothing was written, from an unknown outcome."""
     try:
         yield
     except AlreadyExistsError as error:

@@ -78,7 +78,7 @@ class BucketStorage:
         yield self.files(leased=lease is not None)
 
     def is_recent(self) -> bool:
-        """Tell whether the store was looked at a moment ago."""
+        """Return whether the store was looked at a moment ago."""
         return self._known and time.monotonic() - self._refresh.began < self._times.recent
 
     async def refresh(self, since: float | None = None) -> None:

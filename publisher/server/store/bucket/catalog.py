@@ -97,7 +97,7 @@ class BucketCatalog:
         return spool_folder(Path(gettempdir()), shared=True)
 
     def is_current(self, name: str | None = None) -> bool:
-        """Tell whether a project, or the list of all, was compared with the store a moment ago."""
+        """Return whether a project, or the list of all, was compared with the store a moment ago."""
         if not self._storage.identity.is_recent() or self.owned.lost_reason is not None:
             return False
         if name is None:
@@ -122,7 +122,7 @@ class BucketCatalog:
         return project.files or {} if project is not None else {}
 
     def has_file(self, filename: str) -> bool:
-        """Tell whether a file of that name is listed."""
+        """Return whether a file of that name is listed."""
         guessed = guess(filename)
         return guessed is not None and filename in self._listing.filenames(guessed.project)
 
@@ -191,11 +191,11 @@ class BucketCatalog:
             yield path
 
     async def is_owned(self, name: str) -> bool:
-        """Tell whether a name is this index's for good."""
+        """Return whether a name is this index's for good."""
         return await self.owned.is_owned(name)
 
     async def was_published(self, name: str) -> bool:
-        """Tell whether a name has, or ever had, files on this index."""
+        """Return whether a name has, or ever had, files on this index."""
         return await self.owned.was_published(name)
 
     async def confirm_loss(self) -> Confirmation | None:

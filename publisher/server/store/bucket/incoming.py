@@ -90,5 +90,5 @@ class IncomingUploads:
 
 
 def is_large(size: int | None) -> bool:
-    """Tell whether a file of so many bytes, or an unknown number of them, has several parts."""
+    """Return whether a file of so many bytes, or an unknown number of them, has several parts."""
     return size is None or size > PART

@@ -85,7 +85,7 @@ class Leftovers:
                 yield key, stat
 
     def is_upload(self, key: str) -> bool:
-        """Tell whether this index has written an object below the upload folder."""
+        """Return whether this index has written an object below the upload folder."""
         return key.split("/")[2].startswith(self._prefix)
 
     def clean_checked(self) -> list[str]:

@@ -40,7 +40,7 @@ class ProjectListing:
         """Grows whenever a project comes or goes."""
 
     def is_recent(self) -> bool:
-        """Tell whether the list may be used."""
+        """Return whether the list may be used."""
         return time.monotonic() - self._read.began < max(FRESH, SHARE * self._cost)
 
     async def refresh(self) -> None:

@@ -64,11 +64,11 @@ class BucketOwnedNames:
         self.lost_reason = reason
 
     async def is_owned(self, name: str) -> bool:
-        """Tell whether a name is this index's for good: published at any time, or reserved, or not known not to be."""
+        """Return whether this index owns a name for good: it was ever published, is reserved, or may be either."""
         return any(is_reserved(name, pattern) for pattern in self._reserved) or await self.was_published(name)
 
     async def was_published(self, name: str) -> bool:
-        """Tell whether a name was published here at any time; raise StorageUnavailableError while that is not known."""
+        """Return whether a name was ever published here; raise StorageUnavailableError while that is not known."""
         if self.lost_reason is not None:
             raise StorageUnavailableError
         if name in self._in_state:

@@ -38,17 +38,17 @@ class SiblingCatalogs:
         watch.own_changes.tell = self._tell_times
 
     def tell(self, change: ProjectChange) -> None:
-        """Tell the others of a change, before it is acknowledged."""
+        """Notify the others of a change, before it is acknowledged."""
         if self._news.has_listeners:
             self._news.tell(change.to_message())
 
     def _tell_times(self, left: LeftTimes) -> None:
-        """Tell the others at once how a directory was left, so that they don't take the change for a stranger's."""
+        """Notify the others at once how a directory was left, so that they don't take the change for a stranger's."""
         if self._news.has_listeners:
             self._news.tell(ProjectChange(left=(left,)).to_message())
 
     async def only_we_changed(self) -> bool:
-        """Tell whether only processes of this index have changed the folders; one may be about to say so."""
+        """Return whether only processes of this index have changed the folders; one may be about to say so."""
         own = self._watch.own_changes
         for pause in _PAUSES:
             self.catch_up()

@@ -18,7 +18,7 @@ class ProjectChange:
     """
     A change of a project: a file that was uploaded, with its metadata, or files that are gone, or its state alone.
 
-    ``state`` tells whether yanks or maintainers changed. ``left`` are the times of directories, which come alone.
+    ``state`` is true if yanks or maintainers changed. ``left`` are the times of directories, which come alone.
     """
 
     project: str = ""
@@ -34,7 +34,7 @@ class ProjectChange:
 
 
 def read_change(message: bytes) -> ProjectChange:
-    """Return the change that a message tells of."""
+    """Return the change in a message."""
     found = json.loads(message)
     metadata = FileMetadata(**found["metadata"]) if found["metadata"] is not None else None
     return ProjectChange(

@@ -60,7 +60,7 @@ class BlobStore:
         return self.folder / key[:2] / key
 
     def has(self, key: str) -> bool:
-        """Tell whether a file is stored."""
+        """Return whether a file is stored."""
         return self.path(key).is_file()
 
     def mark(self, key: str) -> None:
@@ -95,7 +95,7 @@ class BlobStore:
         self._count(size)
 
     def remove(self, key: str) -> bool:
-        """Remove a file; tell whether there was one. Downloads of it that run go on."""
+        """Remove a file; return whether there was one. Downloads of it that run go on."""
         try:
             size = self.path(key).stat().st_size
             self.path(key).unlink()
@@ -106,7 +106,7 @@ class BlobStore:
 
     def has_room_for(self, size: int) -> bool:
         """
-        Make room for a file by removing the least recently used; tell whether there is enough then.
+        Make room for a file by removing the least recently used; return whether there is enough then.
 
         Other processes may fill the same cache, so the files are counted again once this one added a part of its size.
         """

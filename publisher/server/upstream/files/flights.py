@@ -30,7 +30,7 @@ class Flights:
             raise self._failures[key][1]
 
     def has_failed(self, key: str) -> bool:
-        """Tell whether a file failed a moment ago."""
+        """Return whether a file failed a moment ago."""
         remembered = self._failures.get(key)
         return remembered is not None and remembered[0] > time.monotonic()
 

@@ -182,7 +182,7 @@ def _absolute(link: str, base: str) -> str | None:
 
 
 def is_safe(filename: str) -> bool:
-    """Tell whether a file name is a single, printable segment of a path."""
+    """Return whether a file name is a single, printable segment of a path."""
     if _PLAIN_NAME.fullmatch(filename):
         return True
     return filename.isprintable() and not set(filename) & set("/\\?#%") and len(filename) <= LONGEST_NAME

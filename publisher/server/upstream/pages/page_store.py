@@ -39,7 +39,7 @@ class PageStore:
         self._folder.mkdir(parents=True, exist_ok=True)
 
     def has(self, name: str) -> bool:
-        """Tell whether a page is stored, maybe damaged."""
+        """Return whether a page is stored, maybe damaged."""
         return self._path(name).exists()
 
     def load(self, name: str) -> tuple[PageFacts, float] | None:
@@ -79,7 +79,7 @@ class PageStore:
         os.utime(self._path(name), (confirmed, confirmed))
 
     def remove(self, name: str) -> bool:
-        """Remove a page; tell whether there was one."""
+        """Remove a page; return whether there was one."""
         self.rendering(name).unlink(missing_ok=True)
         try:
             self._path(name).unlink()

@@ -74,7 +74,7 @@ class ProjectPages:
         return state
 
     def is_fresh(self, name: str, revision: int, now: float) -> bool:
-        """Tell whether a body that was answered before is the page's, and needs no other at this time."""
+        """Return whether a body that was answered before is the page's, and needs no other at this time."""
         state = self._states.get(name)
         return state is not None and state.revision == revision and 0.0 <= now - state.confirmed <= state.facts.max_age
 
@@ -164,7 +164,7 @@ class ProjectPages:
         return None
 
     def is_refreshing(self, name: str) -> bool:
-        """Tell whether upstream is asked for a page just now."""
+        """Return whether upstream is asked for a page just now."""
         return name in self._flights
 
     def forget(self, name: str) -> None:

@@ -31,7 +31,7 @@ class Allowance:
     at: float
 
     def covers(self, version: str) -> bool:
-        """Tell whether a version is meant."""
+        """Return whether a version is meant."""
         return not self.version or same_version(self.version, version)
 
 

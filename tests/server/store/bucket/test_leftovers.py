@@ -1,4 +1,4 @@
-"""What aborted uploads left is removed after a day, and nothing else ever."""
+"""Leftovers of aborted uploads are removed after a day, and nothing else ever."""
 
 import json
 

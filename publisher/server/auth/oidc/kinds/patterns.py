@@ -11,7 +11,7 @@ LONGEST = 500
 
 
 def matches(pattern: str, text: str) -> bool:
-    """Tell whether a pattern matches a whole text, in which upper and lower case differ."""
+    """Return whether a pattern matches a whole text, in which upper and lower case differ."""
     first, *others = pattern.split("*")
     if not others:
         return pattern == text
