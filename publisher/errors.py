@@ -113,7 +113,7 @@ class OversizedDistributionError(InvalidDistributionError):
 
 
 class StoppedError(PublishError):
-    """The person who runs it, or the system, stopped it."""
+    """The command was interrupted by the user or the system."""
 
     exit_code = 130
     title = "Stopped"

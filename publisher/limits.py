@@ -1,6 +1,6 @@
 """Bounds on input from strangers and on waiting requests, in one frozen `Limits`: bytes, seconds, numbers."""
 
-# Without representations: making them takes half of the time of importing this module.
+# repr=False: generating __repr__ would double the import time of this module.
 
 import os
 from dataclasses import dataclass, replace
@@ -43,7 +43,7 @@ class DistributionLimits:
     tar_stream: int = 2**40
 
     def light(self) -> "DistributionLimits":
-        """Return the bounds within which reading takes some milliseconds: nearly all packages are."""
+        """Return limits that keep reading to a few milliseconds; nearly all packages are within them."""
         return replace(
             self,
             members=min(self.members, 500),
@@ -150,11 +150,11 @@ class Limits:
     """
     The bounds that keep one client from using up the index.
 
-    ``open_uploads`` may have begun, a quarter of them by one account while others wait ``upload_patience``, and
-    ``parallel_uploads`` of them may be at work at the same time. ``slowest_body`` is an average in bytes
-    a second. One account has ``inspections_each`` of the threads that read uploads, and after SIGTERM they go on
-    for ``inspection_grace``. Slow reading is done by ``helpers``: processes that are kept for ``helper_idle``
-    seconds. Failed logins are answered ``first_delay`` to ``longest_delay`` late, and forgotten after
+    At most ``open_uploads`` uploads are open at a time; one account may have a quarter of them if others have waited
+    ``upload_patience`` seconds. ``parallel_uploads`` of them may be at work at the same time. ``slowest_body`` is
+    an average in bytes a second. One account has ``inspections_each`` of the threads that read uploads, and after
+    SIGTERM they go on for ``inspection_grace``. Slow reading is done by ``helpers``: processes that are kept for
+    ``helper_idle`` seconds. Failed logins are answered ``first_delay`` to ``longest_delay`` late, and forgotten after
     ``forgiven_after``. bcrypt looks at ``password`` bytes and no more, so longer ones are refused; the cost of the
     other kinds grows with the length. An entry whose hash costs more than ``hash_cost`` (bcrypt, a logarithm) or
     ``hash_rounds`` is locked, because no thread that verifies it can be stopped.
@@ -247,4 +247,4 @@ class Limits:
 
 
 LIMITS = Limits()
-"""The bounds that hold where no others were given."""
+"""Default limits."""

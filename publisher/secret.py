@@ -1,4 +1,4 @@
-"""Secrets that hide themselves wherever they could be printed, and hiding those in texts of others."""
+"""Secrets that are never printed, and masking of passwords in other texts."""
 
 import re
 from dataclasses import dataclass, field
@@ -67,7 +67,7 @@ def trimmed(text: str) -> str:
 
 
 def is_unicode(text: str) -> bool:
-    """Return whether a text can be sent: bytes of an argument or variable that are no UTF-8 are surrogates in it."""
+    """Return whether a text is valid Unicode: Python stores invalid bytes of arguments and variables as surrogates."""
     return not any("\ud800" <= character <= "\udfff" for character in text)
 
 

@@ -23,7 +23,7 @@ _lock = Lock()
 
 @contextmanager
 def reporting_waits(report: Report) -> Iterator[None]:
-    """Have every wait of the body that takes longer than SHOWN_AFTER reported."""
+    """Report every wait in the body that takes longer than SHOWN_AFTER."""
     _reports.append(report)
     try:
         yield

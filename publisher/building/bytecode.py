@@ -62,7 +62,7 @@ def _header(code: bytes) -> bytes:
 
 
 def _modules(packages: Path) -> Iterator[tuple[Path, str]]:
-    """Yield each installed module, and the SHA-256 digest that it is said to have, in hexadecimal."""
+    """Yield each installed module, and the SHA-256 digest in its RECORD, in hexadecimal."""
     for record in packages.glob("*.dist-info/RECORD"):
         with suppress(OSError, ValueError):  # it is another program's, and this only saves time
             for line in record.read_text("utf-8").splitlines():
@@ -73,7 +73,7 @@ def _modules(packages: Path) -> Iterator[tuple[Path, str]]:
 
 
 def _compiled(source: Path) -> Path:
-    """Return where Python looks for the bytecode of a module."""
+    """Return the path of a module's bytecode."""
     return Path(importlib.util.cache_from_source(str(source)))
 
 

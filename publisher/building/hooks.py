@@ -17,7 +17,7 @@ from publisher.project.child_environment import without_own_secrets
 from publisher.project.git import repository_variables
 
 CAN_FORK = sys.platform == "linux"
-"""Whether a process that has imported a backend may be forked; Windows can't, and the libraries of macOS object."""
+"""Whether a process that has imported a backend may be forked; Windows has no fork, and macOS libraries don't survive one."""
 
 _OUTPUT_INTERVAL = 0.1
 """Seconds after which output of a running hook is passed on."""
@@ -26,7 +26,7 @@ _SERVER = Path(__file__).with_name("fork_server.py")
 
 
 class AccelerationError(Exception):
-    """A part of the accelerated engine failed that plain builds do without."""
+    """A failure of the accelerated engine in a part that plain builds don't use."""
 
 
 OutputCallback = Callable[[bytes], object]

@@ -60,8 +60,8 @@ def install_with_pip(environment: "DefaultIsolatedEnv", requirements: Collection
     """
     Install requirements (PEP 508) into an environment, with its own pip or, where it has none, with ours.
 
-    pypa/build would do so with this process's environment, which other threads read, so that nothing could be hidden
-    in it. Raises subprocess.CalledProcessError, with pip's output.
+    pypa/build would run pip with this process's environment, including secrets; removing them there would affect other
+    threads. Raises subprocess.CalledProcessError, with pip's output.
     """
     base = {"base": environment.path, "platbase": environment.path}
     if Path(sysconfig.get_path("purelib", "venv", base), "pip").is_dir():

@@ -8,14 +8,14 @@ from collections.abc import Collection
 from publisher.files.cache import FileCache, open_cache
 
 _LIMIT = 200
-"""Sets of requirements of which that is remembered."""
+"""Number of requirement sets to remember."""
 
 
 class HookImports:
     """
     The modules by the environment's requirements and the backend's module.
 
-    A module that is imported needlessly costs a moment, one that is not there is passed over.
+    Importing a module needlessly costs a moment; missing modules are skipped.
     """
 
     def __init__(self) -> None:
@@ -31,7 +31,7 @@ class HookImports:
         return self._known[key]
 
     def learn(self, requirements: Collection[str], backend: str, modules: Collection[str]) -> None:
-        """Take over which modules hooks were found to import."""
+        """Record modules that hooks imported."""
         key = _key(requirements, backend)
         known = self.recall(requirements, backend)
         self._known[key] = list(dict.fromkeys([*known, *modules]))

@@ -1,4 +1,4 @@
-"""The pool of hook runners: a build borrows one, and the next like it gets it warm."""
+"""Pool of hook runners, reused while warm by builds with the same backend."""
 
 import threading
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from publisher.building.pypa_build import IsolatedEnv
 
 _IDLE_LIMIT = 4
-"""Processes with an imported backend that wait for the next build like theirs."""
+"""Number of idle runners to keep."""
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,9 @@ class Backend:
 
     package: str
     refuses_unknown_keys: bool = False
-    """Whether a key in ``[project]`` that no specification has ends the build."""
+    """Fails on an unknown key in ``[project]``."""
     refuses_license_classifiers: bool = False
-    """Whether ``License ::`` classifiers beside a license expression do (PEP 639 leaves it to the backend)."""
+    """Fails on ``License ::`` classifiers beside a license expression (PEP 639 leaves it to the backend)."""
     refuses_unknown_classifiers: bool = False
 
 

@@ -34,7 +34,7 @@ _FROM_LIBRARY = {
 """Our codes for the checks of check-wheel-contents, which finds these."""
 
 _SOURCES = ("src", "", "lib", "python")
-"""The folders of a project in which packages lie."""
+"""Folders of a project that may contain packages."""
 
 
 def can_look_into_wheels() -> bool:
@@ -64,7 +64,7 @@ def check_secrets(distributions: Iterable[Distribution]) -> Iterator[Violation]:
 
 
 def _find_secrets(names: Iterable[str], report: Report) -> Iterator[Violation]:
-    """Find files that hold secrets, but for the keys that tests are made with."""
+    """Find files with secrets, except keys in folders of tests."""
     for name in names:
         if _SECRET.search(name) and _TESTS.isdisjoint(PurePosixPath(name).parts[:-1]):
             yield report("PP713", f"it contains {name}")
@@ -131,7 +131,7 @@ def _words(text: str) -> str:
 
 
 def _place_of(folder: Path, package: str) -> Path | None:
-    """Return where the source of a package lies."""
+    """Return the source folder of a package."""
     found = [folder / source / package for source in _SOURCES if (folder / source / package).is_dir()]
     return found[0] if found else None
 

@@ -1,4 +1,4 @@
-"""The projects and built files that the arguments of a check stand for."""
+"""Projects and built files selected by the arguments of `check`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _TESTS = frozenset({"test", "tests", "testing", "testdata", "test_data", "fixtur
 
 @dataclass(frozen=True)
 class CheckTargets:
-    """The folders of projects, the paths of wheels and sdists, and the folders that only name the projects in them."""
+    """The folders of projects, the paths of wheels and sdists, and the roots of workspaces that are no projects."""
 
     projects: Sequence[Path]
     files: Sequence[Path]
@@ -25,8 +25,8 @@ def find_targets(arguments: Sequence[Path]) -> CheckTargets:
     """
     Return the projects and files to check: by default the current folder, and for a workspace's root its projects.
 
-    A file that is neither a wheel nor an sdist stands for the project that it belongs to, so that a hook may hand on
-    the files that were changed; one that belongs to none is left out.
+    A file that is neither a wheel nor an sdist selects its project, so that a hook may pass the files that were
+    changed; one outside all projects is left out.
 
     Raises ConfigurationError for a path that does not exist.
     """
@@ -34,7 +34,7 @@ def find_targets(arguments: Sequence[Path]) -> CheckTargets:
     others = [path for path in arguments if path not in files]
     for path in others:
         if not path.exists():
-            raise ConfigurationError(f"There is no {path}.", hint="Give a project's folder, or a file of it.")
+            raise ConfigurationError(f"Path not found: {path}.", hint="Pass a project's folder, or a file in it.")
     folders = [path if path.is_dir() else _project_of(path) for path in others] if arguments else [Path()]
     named = list(dict.fromkeys(folder for folder in folders if folder is not None))
     projects = list(dict.fromkeys(project for folder in named for project in _projects_of(folder)))

@@ -60,7 +60,7 @@ def ask_index(target: Target, sources: Sequence[Source]) -> dict[Source, Publish
 
 
 def check_tags(source: Source, tags: Iterable[Tag]) -> Iterator[Violation]:
-    """Find tags that say another version than the project; one that names another project is not about this one."""
+    """Find tags whose version differs from the project's; tags of other projects are ignored."""
     for tag in tags:
         if source.name is not None and tag.name not in {None, source.name}:
             continue
@@ -81,7 +81,7 @@ def check_published(source: Source, published: Published) -> Iterator[Violation]
     there = [(file, version) for file in published.files.values() if (version := _version(file)) is not None]
     same = [file for file, version in there if version == source.version]
     if same:
-        if not _is_what_was_published(source.folder, same):
+        if not _is_unchanged_since_upload(source.folder, same):
             message = f"{source.name} {source.version} is already on the index, but the project has changed since"
             yield _violation("PP601", source, message)
         return
@@ -92,7 +92,7 @@ def check_published(source: Source, published: Published) -> Iterator[Violation]
         yield _violation("PP602", source, f"the version is {source.version}, but the index has {newest}")
 
 
-def _is_what_was_published(folder: Path, files: Iterable[RemoteFile]) -> bool:
+def _is_unchanged_since_upload(folder: Path, files: Iterable[RemoteFile]) -> bool:
     """Return whether nothing was committed, and nothing is uncommitted, since files were uploaded."""
     when = last_change(folder)
     return when is not None and all(file.uploaded is not None and file.uploaded > when for file in files)

@@ -30,7 +30,7 @@ class Enforcement(StrEnum):
 
 @dataclass(frozen=True)
 class Rule:
-    """One thing that is checked: its code, a title, the reason, and the remedy; the texts are Markdown."""
+    """A rule: its code, title, reason and remedy, in Markdown."""
 
     code: str
     severity: Severity

@@ -10,7 +10,7 @@ def command() -> None:
 
 @command.command("publish")
 def publish() -> None:
-    """Publish as the inputs of github-actions/publish say."""
+    """Publish with the inputs of github-actions/publish."""
     from publisher.cli.run.action import publish_step
 
     publish_step()
@@ -18,7 +18,7 @@ def publish() -> None:
 
 @command.command("configure")
 def configure() -> None:
-    """Let the following steps install from an index, as the inputs of github-actions/configure say."""
+    """Configure the following steps with the inputs of github-actions/configure."""
     from publisher.cli.run.action import configure_step
 
     configure_step()

@@ -30,7 +30,7 @@ UNLISTED = ("action",)
 
 
 class PublishGroup(click.Group):
-    """Group that imports a subcommand when it is used, and reads anything else as arguments of `publish`."""
+    """Group that imports subcommands lazily and passes anything else to `publish`."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """Return every subcommand in the order of the help page."""

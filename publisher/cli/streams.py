@@ -8,7 +8,7 @@ _NAMES = ("stdin", "stdout", "stderr")
 
 
 def prepare_streams() -> None:
-    """Open those that are closed on the null device, and let a character that a terminal can't show be replaced."""
+    """Replace closed streams with the null device, and unprintable characters with `?`."""
     for descriptor, name in enumerate(_NAMES):
         _keep_open(descriptor)
         if getattr(sys, name) is None:
@@ -21,7 +21,7 @@ def prepare_streams() -> None:
 
 
 def abandon_unwritable_streams() -> None:
-    """Flush the outputs, and give up those that can't be written, which Python would complain about at its end."""
+    """Flush the outputs, and replace those that can't be written, so that Python does not complain at its end."""
     for name in ("stdout", "stderr"):
         try:
             getattr(sys, name).flush()

@@ -128,7 +128,7 @@ def oidc(  # noqa: PLR0913 - one argument for each option
 @json_option
 @output_options
 def list_(place: TrustPlaceArgs) -> None:
-    """List trusted publishers, and which account added each."""
+    """List trusted publishers with the accounts that added them."""
     from publisher.cli.run.admin.trust import list_publishers
 
     list_publishers(place)

@@ -1,4 +1,4 @@
-"""An index's answers: success or the failure that a status stands for, in the index's words."""
+"""Translation of an index's responses to success or errors, with the index's message."""
 
 import datetime as dt
 import re
@@ -83,7 +83,7 @@ def expect_success(response: Response, url: IndexUrl, credentials: Credentials |
 
 
 def _forbidden(response: Response, url: IndexUrl, credentials: Credentials | None) -> CredentialsError:
-    """Return the failure that a 403 stands for: some indexes answer it in place of a 401, firewalls for an index."""
+    """Return the error for a 403: some indexes send it instead of a 401, and firewalls before an index do too."""
     text = error_text(response)
     if credentials is None:
         return CredentialsError(f"{url} does not allow this without credentials: {text}", hint=HOW_TO_LOG_IN)

@@ -101,7 +101,7 @@ class IndexClient:
         response = self._session.request(method, self.url.endpoint(path), json=body)
         found = parse_json(response)
         if response.status_code in {HTTPStatus.NOT_FOUND, 422} and not is_web_page(response):
-            raise ConfigurationError(error_text(response), hint="`pypi-publish list PROJECT` shows what there is.")
+            raise ConfigurationError(error_text(response), hint="`pypi-publish list PROJECT` lists releases and files.")
         if response.status_code not in {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}:
             expect_success(response, self.url, self.credentials)
             if isinstance(found, dict):

@@ -30,7 +30,7 @@ TIMEOUT = (10.0, 60.0)
 """Seconds to connect, and seconds without a byte while reading."""
 
 _WHOLE_READ = 5
-"""Times the limit without a byte: how long the whole of a read may take, from an index that sends byte after byte."""
+"""Limit of a whole read, as a multiple of the limit without a byte."""
 
 WORTH_ANOTHER_TRY = frozenset(
     {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS, *range(500, 600)}
@@ -44,7 +44,7 @@ _LONGEST_PAUSE = 10.0
 
 
 class _BoundedRetry(urllib3.Retry):
-    """Retries of reads that never wait long, because nothing on the screen says that they do."""
+    """Retries of reads with a bounded pause: a long Retry-After would use up the limit of the whole read."""
 
     def get_retry_after(self, response: urllib3.BaseHTTPResponse) -> float | None:
         seconds = super().get_retry_after(response)

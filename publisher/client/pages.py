@@ -1,4 +1,4 @@
-"""Pages of the simple API (PEP 503, PEP 691): parsing them, and telling them from other pages."""
+"""Pages of the simple API (PEP 503, PEP 691): parsing and recognizing them."""
 
 # By hand, because libraries cost more than they save: for JSON, mousebender is json.loads; for HTML it warns of each
 # API version after 1.1 and fails on a link whose fragment is not a hash. pypi-simple takes 190 ms to import, with
@@ -57,7 +57,7 @@ def is_project_list(response: Response) -> bool:
 
 
 def is_json(response: Response) -> bool:
-    """Return whether an answer says that it is JSON, of whatever vocabulary."""
+    """Return whether a response's content type is JSON, such as application/vnd.pypi.simple.v1+json."""
     return "json" in response.headers.get("Content-Type", "")
 
 
@@ -121,7 +121,7 @@ def _file_of_link(link: str, yanked: bool) -> RemoteFile:  # noqa: FBT001 - it c
 
 
 class _Page:
-    """The links of a page, each with whether it is yanked (PEP 592), its title, and its distinction from others."""
+    """A parsed HTML page: its links, each with a yanked flag (PEP 592), its title, and the signs of its kind."""
 
     def __init__(self, response: Response) -> None:
         self.links: list[tuple[str, bool]] = []

@@ -16,13 +16,13 @@ from urllib3.fields import RequestField  # noqa: TID251 - a door to urllib3
 from publisher.project.distributions import Distribution, Kind
 
 SMALL = 2**18
-"""Bytes of a file that is hashed faster than a thread is asked to."""
+"""Size up to which hashing a file takes less time than starting a thread for it."""
 
 _BLOCK = 2**20
 """Bytes that are hashed at a time."""
 
 PIECES = (2**16, 2**18)
-"""Bytes that are sent at a time, on a slow and on a fast line: few calls, and none beyond the connection's timeout."""
+"""Sizes of the pieces for a slow and for a fast line: large enough for few calls, small enough for the timeout."""
 
 _QUICK = 0.02
 """Seconds in which a fast line takes a piece."""
@@ -36,7 +36,7 @@ class UploadForm:
     A ``multipart/form-data`` body that yields its pieces, with the digest of the file behind the file.
 
     ``on_sent`` gets the number of bytes sent so far, and may raise to stop. After the last piece,
-    `sha256` is the digest of the file. A piece holds until the next is taken, which has its memory.
+    `sha256` is the digest of the file. A piece is valid only until the next one: both share a buffer.
     """
 
     def __init__(self, distribution: Distribution, on_sent: Callable[[int], None]) -> None:

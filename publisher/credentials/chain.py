@@ -1,4 +1,4 @@
-"""The chain in which credentials for an index are looked for."""
+"""Search order for an index's credentials."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

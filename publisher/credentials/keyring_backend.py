@@ -25,8 +25,8 @@ class _Priority:
     """
     The backend's rank: below all that save passwords; no rank if there are none.
 
-    Without a backend to look into it must not be chosen: programs take a keyring that is there for one that stores
-    (poetry then no longer uses its own file).
+    Without another backend it must not be chosen, because programs assume that an available keyring can store passwords
+    (poetry then ignores its own file).
     """
 
     def __get__(self, instance: KeyringBackend | None, owner: type[KeyringBackend]) -> float:
@@ -37,9 +37,9 @@ class IndexKeyring(KeyringBackend):
     """
     Answers for the indexes with a login on this machine, under every name that tools have for them.
 
-    A backend that holds passwords knows an index by the two URLs that `login` stored, and many need the user name. This
-    one takes any URL below the index's root and the bare host, and knows the user's name. It runs in other people's
-    programs: it never prints, never raises, and looks up nothing for a host without a login.
+    Other backends know an index only by the names that `login` stored (`IndexUrl.keyring_services`), and many need the
+    user name. This one accepts any URL below the index's root and the bare host, and knows the user's name. It runs in
+    other people's programs: it never prints, never raises, and looks up nothing for a host without a login.
     """
 
     name = "pypi-publish logins"

@@ -1,4 +1,4 @@
-"""A person's login at an index: logging in, logging out, asking."""
+"""Logging in and out, and the current account."""
 
 from collections.abc import Callable
 from contextlib import closing
@@ -40,7 +40,7 @@ def prove(url: IndexUrl, credentials: Credentials) -> Account:
 
 def log_in(url: IndexUrl, credentials: Credentials, exchange: Exchange | None = None) -> Login:
     """
-    Prove credentials against an index and store them, or the token they are exchanged for, in keyring.
+    Verify credentials with an index and store them, or the token they are exchanged for, in keyring.
 
     Raises CredentialsError when the index refuses them or no keyring can hold them, IndexUnavailableError when the
     index does not answer.

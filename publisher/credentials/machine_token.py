@@ -9,7 +9,7 @@ from publisher.client.url import IndexUrl
 from publisher.secret import Credentials, Secret
 
 _RIGHTS = ["read", "publish"]
-"""Enough for every day; creating and managing projects takes the password."""
+"""Rights of the token: enough for everyday use; creating and managing projects needs the password."""
 
 
 def machine_token(url: IndexUrl, proven: Credentials) -> Credentials:

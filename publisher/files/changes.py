@@ -15,7 +15,7 @@ from publisher.files.atomic import replacing
 
 @dataclass(frozen=True)
 class FileChange:
-    """A file as it is and as it shall be, each None where there is none; ``private`` makes it the owner's alone."""
+    """Old and new text of a file, None for no file; ``private`` makes it the owner's alone."""
 
     path: Path
     before: str | None

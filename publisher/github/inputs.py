@@ -20,7 +20,7 @@ _MOST_NAMED = 5
 
 @dataclass(frozen=True)
 class Inputs:
-    """The inputs, proven; None where one was not given and something else may say it."""
+    """Validated inputs; None if not given and another setting may provide it."""
 
     index_url: str | None
     username: str | None
@@ -61,7 +61,9 @@ def read_inputs(environment: MutableMapping[str, str]) -> Inputs:
     def text(*names: str) -> str | None:
         values = {given[variable(name)].strip() for name in names if variable(name) in given}
         if len(values) > 1:
-            raise ConfigurationError(f"The inputs {' and '.join(names)} mean the same but differ.", hint="Set one.")
+            raise ConfigurationError(
+                f"The inputs {' and '.join(names)} are aliases but have different values.", hint="Set only one of them."
+            )
         return values.pop() if values else None
 
     def flag(name: str) -> bool | None:

@@ -1,4 +1,4 @@
-"""Setting tools up for an index, and taking that back."""
+"""Configuring tools for an index, and undoing it."""
 
 import re
 import shutil
@@ -27,7 +27,7 @@ TOOLS: Mapping[str, Tool] = {tool.name: tool for tool in (Pip(), Uv(), Poetry(),
 PERSONAL = "user"
 """The scope of the files in a person's home."""
 
-_UNTELLING = frozenset({"www", "localhost", "pypi", "packages", "index", "simple"})
+_GENERIC_LABELS = frozenset({"www", "localhost", "pypi", "packages", "index", "simple"})
 
 
 def found_tools(path: str | None = None) -> list[Tool]:
@@ -67,9 +67,9 @@ def make_setup(url: IndexUrl, account: Account | None) -> Setup:
 
 
 def index_name(url: IndexUrl) -> str:
-    """Return a short name for an index: the first part of its host, as far as that tells anything."""
+    """Return a short name for an index: the first part of its host, or "private" if that is generic."""
     label = re.split(r"--|\.", url.host)[0]
-    return label if re.fullmatch(r"[a-z][a-z0-9-]*", label) and label not in _UNTELLING else "private"
+    return label if re.fullmatch(r"[a-z][a-z0-9-]*", label) and label not in _GENERIC_LABELS else "private"
 
 
 def setup_changes(
@@ -115,7 +115,7 @@ def _change_of(path: Path, changes: Mapping[Path, FileChange]) -> FileChange:
 
 def forgetting_changes(tool: Tool, url: IndexUrl, machine: Machine) -> list[FileChange]:
     """
-    Return the changes that take everything of `setup_changes` for a tool and an index out of a person's own files.
+    Return the changes that remove everything that `setup_changes` added for an index from the user's own files.
 
     Those are the ones at home and in the active virtual environment; a project's are its team's. Raises
     ConfigurationError when one can't be read.

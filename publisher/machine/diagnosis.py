@@ -1,4 +1,4 @@
-"""A diagnosis: the verdict of one check, the words for it, and the remedy."""
+"""A diagnosis: the verdict of one check, its message, and the remedy."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

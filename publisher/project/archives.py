@@ -17,11 +17,11 @@ from publisher.project.tar_guard import TarGuard
 
 Checkpoint = Callable[[], None]
 Source = Path | bytes
-"""An archive: where it is, or all of its bytes."""
+"""Path or bytes of an archive."""
 
 
 def no_checkpoint() -> None:
-    """Let the work go on."""
+    """Do nothing."""
 
 
 _ZIP_METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}

@@ -1,4 +1,4 @@
-"""Questions to git about a project's folder: its last change, its tree, its tags."""
+"""Queries to git about a project's folder: its last change, its tree, its tags."""
 
 import os
 import subprocess
@@ -97,7 +97,7 @@ def is_shallow(folder: Path) -> bool:
 
 
 def commit_of(folder: Path, name: str) -> str | None:
-    """Return the commit that a tag or another name stands for; None where it is unknown."""
+    """Return the commit of a tag or another name; None if it is unknown."""
     return _git(folder, "rev-parse", "--quiet", "--verify", f"{name}^{{commit}}")
 
 

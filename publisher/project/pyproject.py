@@ -26,7 +26,7 @@ class Source:
 
     @property
     def file(self) -> Path:
-        """The file that says it."""
+        """The file with name and version."""
         return self.folder / FILENAME
 
 

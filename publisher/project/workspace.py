@@ -11,7 +11,7 @@ from publisher.project.config import TABLE, read_project_config
 from publisher.project.pyproject import FILENAME, describes_project, is_project, read_pyproject
 
 NOT_FOR_PUBLISHING = "Private :: Do Not Upload"
-"""The classifier of projects that no index is to have; the public index refuses every classifier that begins so."""
+"""Classifier of projects that must not be published; the public index rejects every classifier with its prefix."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class _Members:
 
 def find_projects(folders: Iterable[Path]) -> list[Path]:
     """
-    Return the project folders that folders stand for: the root of a workspace for its projects, all others themselves.
+    Return the project folders of the given folders: a workspace's root yields its projects.
 
     A root names its projects with ``packages`` in ``[tool.pypi-publish]``. One that is not a project itself may leave
     that to its ``[tool.uv.workspace]`` or to a workspace of hatch. Projects that are not to be published are left out.

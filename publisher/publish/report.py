@@ -33,7 +33,7 @@ class Release:
     """
     A version of a project; ``name`` is normalized, ``display_name`` is how its author writes it.
 
-    ``dependencies`` are the names that it always requires; None is unknown.
+    ``dependencies`` are the names that it always requires; None if unknown.
     """
 
     name: NormalizedName
@@ -47,8 +47,8 @@ class FileReport:
     """
     One file: its release, its outcome, its size in bytes and its SHA-256 digest in hexadecimal.
 
-    ``path`` is None for a file that was not built, and its size and digest are where the index does not tell them.
-    ``url`` is where the index serves it, as far as it was asked.
+    ``path`` is None for a file that was not built; ``size`` and ``sha256`` are None if the index does not report them
+    either. ``url`` is its URL on the index, None if the index was not asked.
     """
 
     file: DistName
@@ -82,7 +82,7 @@ class Report:
 
     @property
     def releases(self) -> list[Release]:
-        """The releases that files were built or given of, each once, in the order of the files."""
+        """The releases of the built or given files, without duplicates, in the order of the files."""
         return list(dict.fromkeys(file.release for file in self.handled))
 
     @property

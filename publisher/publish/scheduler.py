@@ -12,7 +12,7 @@ from publisher.publish.plan import Upload
 from publisher.publish.report import State
 
 Dependencies = Mapping[NormalizedName, Collection[NormalizedName]]
-"""For each project, the projects that it requires and that go required it."""
+"""For each project, the projects that it requires, which are uploaded before it."""
 
 Send = Callable[[Upload], State]
 

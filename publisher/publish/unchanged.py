@@ -22,7 +22,7 @@ _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 def find_settled(sources: Sequence[Source], url: IndexUrl, kinds: Collection[Kind]) -> dict[Source, datetime]:
     """
-    Return the projects that may be published as they are, each with the time after which that happened.
+    Return the projects that may be published as they are, each with the earliest upload time that counts.
 
     A project counts as changed if pyproject.toml lacks its name or version, or if it has uncommitted changes. A single
     project counts as changed unless it was published from here: asking the index first would only delay its build.

@@ -92,7 +92,7 @@ def _describe_progress(uploads: Sequence[Upload], done: Mapping[str, State]) -> 
 
 
 def _send(sender: FileSender, upload: Upload, *, skip_existing: bool) -> State:
-    """Send one file; when the answer does not say whether the file is stored, look."""
+    """Send one file; if the response is unclear, ask the index whether the file is stored."""
     try:
         is_proven = sender.send(upload)
     except (ConflictError, IndexUnavailableError) as error:
@@ -134,7 +134,7 @@ def _confirm(upload: Upload, sender: FileSender) -> None:
 
 
 def _has_own_client(plan: Plan) -> bool:
-    """Return whether this program itself is published, which is installed by its wheel's URL."""
+    """Return whether this run publishes pypi-publish itself, which is installed from its wheel's URL."""
     return any(upload.distribution.name == OWN_NAME for upload in plan.uploads)
 
 

@@ -74,7 +74,7 @@ def advice_on_versions(worktrees: Sequence[Worktree], tag: Tag | None) -> Iterat
 
 
 def version_advice(worktrees: Sequence[Worktree], tag: Tag | None) -> str | None:
-    """Return why a version that is not in pyproject.toml is not the tag's; None when the version is written there."""
+    """Return why a version that is not in pyproject.toml does not match the tag; None if it is written there."""
     decided = [
         worktree for worktree in worktrees if worktree.source.version is None and worktree.uncommitted is not None
     ]
@@ -86,7 +86,7 @@ def version_advice(worktrees: Sequence[Worktree], tag: Tag | None) -> str | None
         return f"{start}, which sees uncommitted changes: {_few(changed)}. Commit or discard them."
     named = None if tag is None else commit_of(folder, f"refs/tags/{tag.text}")
     if named is not None and named != commit_of(folder, "HEAD"):
-        return f"{start}, but the checked-out commit is not the tag's. Check out the tag."
+        return f"{start}, but the checked-out commit does not have that tag. Check out the tag."
     if is_shallow(folder) or (tag is not None and named is None):
         return f"{start}, which doesn't have the tags here: check out with `fetch-depth: 0` and `fetch-tags: true`."
     return f"{start}. Tag the commit to release, and configure the backend's version source for that form of tag."

@@ -75,11 +75,11 @@ class ServerSettings:
     (``acme-*``) never are. ``client_uploaders`` are the accounts that may change the index's own client,
     `pypi-publish`. ``scheme`` is that of the URL that clients use, where a proxy ends TLS without saying so. ``state``
     is the file with the list of owned names, beside the accounts where it is None. The storages are folders on a disk
-    where they are None: the first root, and the folder of the htpasswd file. ``allow_plaintext`` takes entries of the
-    htpasswd file that are no hash for passwords in clear text. ``accept_legacy`` takes uploads in the formats that
-    pypiserver takes (eggs, ``.tar.bz2``, installers), unchecked. ``public_url`` is the index's URL as clients and
+    where they are None: the first root, and the folder of the htpasswd file. ``allow_plaintext`` accepts entries of
+    the htpasswd file that are not hashes as passwords in clear text. ``accept_legacy`` accepts uploads in pypiserver's
+    formats (eggs, ``.tar.bz2``, installers), unchecked. ``public_url`` is the index's URL as clients and
     issuers of trusted publishing know it, None where it is not known. ``revision`` names the deployed commit, for
-    `/health`; it is not secret. ``audit_days`` is how long the audit trail keeps its events. ``siblings`` is what this
+    `/health`; it is not secret. ``audit_days`` is the retention of the audit trail. ``siblings`` is what this
     process shares with others that serve the same index, None where it is alone. ``bucket`` is the URL of the bucket
     that has the packages and all that belongs to accounts; there are no ``roots`` then. ``signed_from`` is the size in
     bytes from which files are fetched from the bucket itself, None for never. ``htpasswd_is_foreign`` takes the

@@ -41,9 +41,9 @@ def test_a_folder_that_is_named_like_a_built_file_is_a_folder(here: Path) -> Non
 
 
 def test_a_path_that_does_not_exist_is_an_error(here: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r"There is no .*absent\.") as caught:
+    with pytest.raises(ConfigurationError, match=r"Path not found: .*absent\.") as caught:
         find_targets([here / "absent"])
-    assert caught.value.hint == "Give a project's folder, or a file of it."
+    assert caught.value.hint == "Pass a project's folder, or a file in it."
 
 
 def test_files_stand_for_the_nearest_project_once(here: Path) -> None:

@@ -53,7 +53,7 @@ def test_other_names_of_inputs_mean_the_same() -> None:
     assert moved.password.reveal() == "pw"
     assert "pw" not in repr(moved)
     assert _inputs(user="ada", username="ada").username == "ada"
-    with pytest.raises(ConfigurationError, match="inputs username and user mean the same but differ"):
+    with pytest.raises(ConfigurationError, match="inputs username and user are aliases but have different values"):
         _inputs(user="ada", username="bob")
 
 

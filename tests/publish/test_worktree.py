@@ -68,7 +68,7 @@ def test_files_that_git_does_not_know_are_a_warning(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("change", "advice"),
-    [("dirty", "README.md"), ("later", "not the tag's"), ("shallow", "fetch-depth: 0")],
+    [("dirty", "README.md"), ("later", "does not have that tag"), ("shallow", "fetch-depth: 0")],
 )
 def test_a_version_that_git_decides_gets_advice_that_fits(tmp_path: Path, change: str, advice: str) -> None:
     project = _scm_project(tmp_path / "project", "by-git")

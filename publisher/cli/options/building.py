@@ -1,4 +1,4 @@
-"""Options for how projects are built."""
+"""Build options."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ def _options(default_folder: str) -> Callable[[Any], Any]:
 
 
 build_options = _options("dist in each project")
-"""Add how to build; the command receives ``build: BuildArgs``."""
+"""Add the build options; the command receives ``build: BuildArgs``."""
 
 trial_build_options = _options("a temporary folder")
-"""Add how to build files that are only checked; the command receives ``build: BuildArgs``."""
+"""Add the build options of files that are only checked; the command receives ``build: BuildArgs``."""

@@ -1,4 +1,4 @@
-"""Options for the conditions on which files are uploaded."""
+"""Upload options."""
 
 from dataclasses import dataclass
 

@@ -33,7 +33,7 @@ from publisher.publish.report import Report
 
 
 def publish_step() -> None:
-    """Publish as the inputs say, and set the step's outputs."""
+    """Publish with the inputs, and set the step's outputs."""
     inputs, runner = _begin()
     output = current_output()
     output.verbosity += 2 * inputs.verbose

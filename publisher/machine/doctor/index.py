@@ -164,7 +164,7 @@ def _check_health(url: IndexUrl, session: http.IndexSession) -> Iterator[Diagnos
             yield _INDEX.problem(
                 "healthy",
                 f"The index can't work: {', '.join(parts) or 'it does not say what'} failed.",
-                "Tell its administrator; the cause is in its log, not on your machine.",
+                "Ask its administrator; the cause is in its log, not on your machine.",
             )
         case _:
             yield _INDEX.note(

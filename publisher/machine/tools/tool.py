@@ -46,7 +46,7 @@ class Setup:
 
     @property
     def personal_url(self) -> str:
-        """The URL of the simple API with the user's name, and the password where it is to stand in a file."""
+        """The URL of the simple API with the user's name, and the password if it is to be written to the file."""
         if not self.username:
             return self.url.simple
         parts = urlsplit(self.url.simple)

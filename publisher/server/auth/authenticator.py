@@ -30,7 +30,7 @@ from publisher.server.storage.errors import StorageError
 from publisher.server.work.turns import FairTurns
 
 LOOK_SHARE = 20
-"""Looking whether the file changed may take one part in this many of the time: microseconds between two looks."""
+"""Checks for a changed file use at most 1/LOOK_SHARE of the time."""
 
 SETTLING_PATIENCE = 3.0
 """Seconds that a wrong password waits for a file that is being rewritten."""
@@ -41,7 +41,7 @@ KNOWN_PATIENCE = 5.0
 
 @dataclass(slots=True)
 class _Proof:
-    """A pair that was verified: by which entry of the file, and until when that is relied upon."""
+    """A verified pair: the user, the entry that it matched, and its expiry."""
 
     username: str
     entry: Entry

@@ -33,7 +33,7 @@ class FreshCopy(Generic[_Parsed]):
     The parsed contents of one file; ``parse`` gets None while there is no such file.
 
     Many that ask at a time share one read. A read that fails leaves the last copy in use until that is too old.
-    ``on_change`` is called when the contents are others, and when they may be.
+    ``on_change`` is called when the contents have changed or may have changed.
     """
 
     def __init__(

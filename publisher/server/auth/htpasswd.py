@@ -20,7 +20,7 @@ from publisher.server.storage.errors import AbsentError, ChangedError, StorageEr
 from publisher.server.storage.folder import FolderStorage
 
 SETTLED_AFTER = 0.3
-"""Seconds that a changed file must stay as it is before a password is wrong by it: others rewrite it in place."""
+"""Seconds that a changed file must stay unchanged before a mismatch proves a wrong password: others rewrite it."""
 
 _Result = TypeVar("_Result")
 _log = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ class LoadedAccounts:
     version: str | None
     settled_at: float
     doubtful: str | None = None
-    """The reason why it may not call any password wrong; None if it may."""
+    """Reason why a mismatch doesn't prove a wrong password; None if it does."""
 
 
 class Users:
@@ -75,7 +75,9 @@ class Users:
             if self._starts_without and not self._had_accounts:
                 return LoadedAccounts(parse(b""), None, 0.0)
             self._warn_once("is missing")
-            raise AccountsUnavailableError("The index's accounts file is missing; tell its administrator.") from None
+            raise AccountsUnavailableError(
+                "The index's accounts file is missing; ask its administrator to restore it."
+            ) from None
         except StorageError as error:
             self._warn_once(f"can't be used: {error.message}")
             raise AccountsUnavailableError from error
@@ -107,7 +109,7 @@ class Users:
 
     def set_password(self, files: Files, username: str, password: str, *, new_name: bool = True) -> Change:
         """
-        Create an account or change its password; an existing name is not checked where none may be new.
+        Create an account or change its password; ``new_name=False`` skips the check of the name, for an existing account.
 
         Raises InvalidAccountError when name or password break the rules, StorageError when the file can't be written.
         """
@@ -185,10 +187,10 @@ class Users:
         for number, text in (
             (
                 locked,
-                "accounts are locked: their entries are of no kind or cost that is verified (new ones are bcrypt)",
+                "accounts are locked: their hashes are of an unsupported kind or cost (new ones are bcrypt)",
             ),
             (weak, "accounts have weak hashes ({SHA}, DES crypt or clear text): set their passwords again"),
-            (len(loaded.table.bad_lines), f"lines are no accounts and are passed over: {loaded.table.bad_lines[:5]}"),
+            (len(loaded.table.bad_lines), f"invalid lines are ignored: {loaded.table.bad_lines[:5]}"),
         ):
             if number:
                 _log.warning("%s: %d %s", self._path, number, text)

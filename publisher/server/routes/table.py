@@ -86,12 +86,12 @@ DELETE = frozenset({"DELETE"})
 @dataclass(frozen=True, slots=True)
 class Route:
     """
-    One entry of the table; handlers get the part of the path that ``*`` stands for.
+    One entry of the table; handlers get the part of the path that ``*`` matches.
 
     ``path`` has no leading slash: ``health`` is that path alone, ``packages/*`` everything below, ``*/json`` one
     segment before it, ``*`` everything else. ``from_memory`` answers a GET without waiting, or returns None.
-    ``applies`` says whether the route exists for the part that ``*`` stands for. ``is_page`` says that browsers
-    get a form to sign in where it needs credentials. ``body`` are the keys of its body in JSON, which is read and
+    ``applies`` returns whether the route exists for that part. ``is_page``: browsers get a sign-in form if it needs
+    credentials. ``body`` are the keys of its body in JSON, which is read and
     checked before the handler is called.
     """
 
@@ -125,9 +125,9 @@ class RouteTable:
 
     def find(self, method: str, path: str) -> tuple[Route, str]:
         """
-        Return the route of a path without its leading slash, and the part that its ``*`` stands for.
+        Return the route of a path without its leading slash, and the part that its ``*`` matches.
 
-        Where no route of the path takes the method, the first one is returned: its right comes before the refusal.
+        If no route of the path accepts the method, return the first one: its right is checked before the refusal.
         """
         found = self._read.get(path) if method == "GET" else None
         if found is None:

@@ -1,4 +1,4 @@
-"""Work that many ask for at a time and that one run does for all of them."""
+"""Coalesced work: one run serves all requests made before it began."""
 
 import asyncio
 import time

@@ -11,11 +11,13 @@ _log = logging.getLogger(__name__)
 def write_failure(error: OSError) -> StorageError:
     """Return the domain error for a file that could not be written."""
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return StorageFullError("The index has no space left; nothing was stored. Tell its administrator.")
+        return StorageFullError("The index has no space left; nothing was stored. Ask its administrator to free some.")
     if is_read_only(error):
         return StorageReadOnlyError("The index's package folder is read-only; nothing was stored.")
     _log.error("cannot write: %s", error)
-    return StorageWriteError("The index can't write to its package folder; nothing was stored. Tell its administrator.")
+    return StorageWriteError(
+        "The index can't write to its package folder; nothing was stored. Ask its administrator to check the folder."
+    )
 
 
 def is_read_only(error: OSError) -> bool:

@@ -1,4 +1,4 @@
-"""Locks among the processes of a machine, which end with their process, and claims, which end with their time."""
+"""File locks, released when their process ends, and claims, which expire."""
 
 import asyncio
 import errno

@@ -286,9 +286,9 @@ class FolderStorage:
         tells: bool = False,
     ) -> None:
         """
-        Open a folder; one that needs its dot-folder is taken for lost without it, and nothing is made there.
+        Open a folder; with ``needs_dot_folder``, one without a dot-folder counts as lost, and nothing is created there.
 
-        One that ``tells`` does so after every change; else that is up to the callers.
+        With ``tells``, every change is announced to the other processes; otherwise callers announce their changes.
         """
         self.root = root
         self.news: News = news or NoNews()

@@ -22,7 +22,7 @@ from publisher.server.storage.notices import LONGEST_COMMIT, Notices, SharedDict
 from publisher.server.storage.sync import VolumeSync
 
 RECENT = 1.0
-"""Seconds between two looks at the shared dictionary for the sake of known names."""
+"""Minimum seconds between two reads of the shared dictionary for known names."""
 
 DICT_TIMEOUT = 10.0
 """Seconds that one call of the shared dictionary may take."""
@@ -35,7 +35,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class VolumeTimes:
-    """Seconds: waiting for the folder, a lease, the longest commit, between looks, until a commit is tried again."""
+    """Times of a volume, in seconds: waits for the folder, leases, the longest commit, reads, repeated commits."""
 
     patience: float = 20.0
     lease: float = LEASE_SECONDS

@@ -30,7 +30,7 @@ from publisher.server.store.watch import CHECK_SHARE, FolderWatch, in_background
 from publisher.server.work.workers import Workers
 
 WRITE_TRIED_EVERY = 60.0
-"""Seconds between two looks whether the folder can still be written."""
+"""Seconds between two write tests of the folder."""
 
 _Result = TypeVar("_Result")
 
@@ -145,7 +145,7 @@ class Catalog:
 
     async def refresh(self) -> None:
         """
-        Make memory and folder agree, for the sake of known names.
+        Update memory from the folder, for requests about known names.
 
         Raises StorageUnavailableError while the folder is lost: memory can't answer then, because `/health`
         says so, and because the files that a page names could not be had.
@@ -190,7 +190,7 @@ class Catalog:
         return self.project(name)
 
     async def find_path(self, url_path: str) -> str | None:
-        """Return the path of the file of a URL path; before there is none, as `find`."""
+        """Return the path of the file at a URL path; rescan the folder before returning None."""
         await self.refresh()
         if self.path_of(url_path) is None:
             await self.look()
@@ -269,7 +269,7 @@ class Catalog:
         return self.unavailable_reason
 
     async def write_failure(self) -> OSError | None:
-        """Return why the package folder can't be written; tried at most once a minute, and creates nothing lasting."""
+        """Return why the package folder can't be written; tried once a minute, after a failure each second."""
         now = time.monotonic()
         if now >= self._next_write:
             async with self._storage.reading():
@@ -357,7 +357,7 @@ class Catalog:
             project.files, project.state, project.verified = files, state, time.monotonic()
 
     async def _verify(self, project: Project) -> None:
-        """Notice files that were overwritten in place, which no directory's time shows; the slower the rarer."""
+        """Detect files overwritten in place, which directory times don't show; a slow check is repeated less often."""
         files = dict(project.files or {})
         started = time.monotonic()
         async with self._storage.reading() as storage:

@@ -46,7 +46,7 @@ class IncomingFile:
     yanked: str | None = None
     signature: bytes | None = None
     new_project: NewProject | None = None
-    """Where it is to be the first file of its project."""
+    """Set if it must be the first file of its project."""
 
 
 class ReleaseChanges:
@@ -110,7 +110,7 @@ class ReleaseChanges:
                 return existing
 
     def _stored_spelling(self, name: str, filename: str) -> str:
-        """Return the name under which a file of the same identity is here, which is the one that may be replaced."""
+        """Return the name of the stored file with the same identity; only that one may be replaced."""
         project = self._catalog.project(name)
         return next(iter(project.spellings(filename)), filename) if project is not None else filename
 

@@ -14,7 +14,7 @@ VERIFY_AFTER = 2.0
 """Seconds after which the sizes and times of a project's files are compared with its record again."""
 
 FEW = 200
-"""Files whose names are parsed at once, in less than three milliseconds; those of more are parsed in a thread."""
+"""Number of file names to parse in the event loop (under 3 ms); more are parsed in a thread."""
 
 _revisions = itertools.count(1)
 
@@ -69,7 +69,7 @@ class Project:
 
     @property
     def must_be_parsed(self) -> bool:
-        """Whether the names of its files are so many, and not parsed yet, that `spellings` would take long."""
+        """Whether `spellings` still has to parse many file names."""
         return self._spellings is None and len(self.places) > FEW
 
     def take_spellings(self, parsed: Sequence[str], found: dict[Identity, list[str]]) -> None:

@@ -1,4 +1,4 @@
-"""Making, copying and checking the stores of an index, where the extra ``[server]`` is installed."""
+"""Creating, copying and checking storages, with the extra ``[server]``."""
 
 import json
 from dataclasses import asdict
@@ -35,7 +35,7 @@ def create_index(url: str) -> None:
 
 
 def copy_store(source: Place, target: Place) -> None:
-    """Copy an index, and report how much there was; raise IndexUnavailableError when a store fails."""
+    """Copy an index and report the counts; raise IndexUnavailableError when a store fails."""
     require_server()
     require_obstore()
     from publisher.server.moving.copying import copy_index

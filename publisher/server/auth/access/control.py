@@ -70,7 +70,7 @@ class AccessControl:
 
     @property
     def anonymous(self) -> tuple[str, ...] | None:
-        """The patterns that anonymous clients are narrowed to; None for no narrowing."""
+        """Project patterns that anonymous clients may read; None for all."""
         return self._rules.anonymous if self._rules is not None else None
 
     def anonymous_may(self, project: str | None) -> bool:

@@ -52,7 +52,7 @@ class AccessRules:
 
 
 def composed(username: str) -> str:
-    """Return a user name with its letters in the form in which names are compared."""
+    """Return a user name in Unicode's composed form (NFC), for comparison."""
     return unicodedata.normalize("NFC", username)
 
 

@@ -22,7 +22,7 @@ from publisher.server.storage.base import Storage
 
 _LONGEST = 32 * 1024
 _LONGEST_LIFE = 86_400.0
-"""Seconds that an issuer's token may live: as long as it does, it is remembered that it was used."""
+"""Longest lifetime of an issuer's token, in seconds; used tokens are remembered that long."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Exchange:
         await self._keys.warm(frozenset(each.issuer for each in await self._parts.registry.all()))
 
     async def mint(self, token: str) -> MintedToken:
-        """Return a minted token; raise MintingRefusedError when the issuer's token does not deserve one."""
+        """Return a minted token; raise MintingRefusedError if the issuer's token fails a check."""
         try:
             claims = await self._verified(token)
         except InvalidJwtError as error:
@@ -108,7 +108,7 @@ class Exchange:
         return found
 
     async def _usable(self, publishers: Sequence[Publisher]) -> list[tuple[Publisher, PublisherState]]:
-        """Return the publishers that may be used now with their states; one that may not be keeps no other back."""
+        """Return the publishers that may be used now, with their states; unusable ones are skipped."""
         found, refusals = [], []
         for publisher in publishers:
             try:
@@ -128,8 +128,8 @@ class Exchange:
         if publisher.state is PublisherState.PENDING:
             raise MintingRefusedError(
                 RefusalCode.PENDING,
-                f"{publisher.projects[0]} exists already, and this publisher was to create it: "
-                f"`pypi-publish trust remove {publisher.name}`, then register it without --create.",
+                f"The publisher {publisher.name} may only create {publisher.projects[0]}, which exists already: "
+                f"run `pypi-publish trust remove {publisher.name}`, then register it without --create.",
             )
         return PublisherState.ACTIVE
 
