@@ -17,7 +17,7 @@ from publisher.project.child_environment import without_own_secrets
 from publisher.project.git import repository_variables
 
 CAN_FORK = sys.platform == "linux"
-"""Whether a process that has imported a backend may be forked; Windows has no fork, and macOS libraries don't survive one."""
+"""Whether a process that has imported a backend may be forked; Windows has no fork, macOS libraries fail after it."""
 
 _OUTPUT_INTERVAL = 0.1
 """Seconds after which output of a running hook is passed on."""

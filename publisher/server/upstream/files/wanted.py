@@ -64,7 +64,7 @@ class Wanted:
             raise WrongContentError(f"Upstream's {self.filename} is not the metadata of a package.")
 
     def may_be_kept(self, reply: FileReply) -> bool:
-        """Tell whether a cut answer would be noticed."""
+        """Return whether a cut answer would be noticed."""
         return bool(self.hashes) or self.size is not None or reply.has_end
 
     def check_received(self, received: int, length: int | None) -> None:
