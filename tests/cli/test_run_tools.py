@@ -40,7 +40,7 @@ def _empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Index(ScriptedIndex):
-    """Has two projects, and tells whether it passes public packages on."""
+    """Has two projects, and may serve public packages."""
 
     failure: IndexUnavailableError | None = None
     passes = True

@@ -1,4 +1,4 @@
-"""What is kept in memory of public pages, downloads and failures, and what gives way to the next."""
+"""Records of public pages, downloads and failures in memory, and their eviction."""
 
 import asyncio
 import gc
