@@ -286,7 +286,7 @@ def test_folders_without_a_project_are_reported(tmp_path: Path) -> None:
     done = pypi_publish("check", "--only", "source", cwd=tmp_path)
     assert (done.code, "has no pyproject.toml" in done.stderr) == (2, True)
     done = pypi_publish("check", "--only", "source", "nowhere", cwd=tmp_path)
-    assert (done.code, "There is no nowhere" in done.stderr) == (2, True)
+    assert (done.code, "Path not found: nowhere" in done.stderr) == (2, True)
     with pytest.raises(ConfigurationError):
         check_source(tmp_path)
 
