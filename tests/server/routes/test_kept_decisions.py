@@ -217,7 +217,6 @@ GIVING = {
     *(("POST", path) for path in ("-/tokens", "-/trust", "_/oidc/mint-token", "_/oidc/github/mint-token")),
     *(("POST", path) for path in ("-/upstream/*", "-/storage/confirm-loss")),
     ("PUT", "-/owners/*"),  # what rests on maintainers is not kept
-    ("DELETE", "-/sessions"),  # nor are decisions about sessions
     ("DELETE", "-/sessions"),  # nor is what rests on sessions
 }
 """Routes that take no right away that a kept decision could rest on."""
