@@ -2,6 +2,7 @@
 
 import sys
 import time
+from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -47,10 +48,11 @@ def test_an_index_that_ends_at_once_is_reported_with_its_log(monkeypatch: pytest
 
 
 def test_an_index_that_never_says_where_it_serves_is_stopped(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    pid = tmp_path / "pid"
+    pid, later = tmp_path / "pid", count(step=2 * START_LIMIT)
 
     def clock() -> float:
-        return 2 * START_LIMIT if pid.exists() and pid.read_text() else 0.0
+        """Return a time that passes once the index has begun."""
+        return next(later) if pid.exists() and pid.read_text() else 0.0
 
     monkeypatch.setattr(demo, "time", SimpleNamespace(monotonic=clock, sleep=time.sleep))
     _, error = _run(monkeypatch, tmp_path, f"echo 'Starting'; echo $$ > {pid}; exec sleep 60")
