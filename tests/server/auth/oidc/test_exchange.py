@@ -698,7 +698,7 @@ def test_a_pending_publisher_gets_nothing_of_a_project_that_others_made(index: I
     index.projects.add("acme-new")
     code, text = index.refusal(issuer.token(github_claims(), AUDIENCE))
     assert code == "invalid-pending-publisher"
-    assert "acme-new exists already" in text
+    assert "acme-new, which exists already" in text
 
 
 def test_a_pending_publisher_that_is_used_up_keeps_no_other_back(index: Index, issuer: Issuer) -> None:
