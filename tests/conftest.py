@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
+import keyring.core
 import pytest
 
 from tests.helpers.index import RunningIndex, running_index
@@ -109,13 +110,16 @@ def index(shared_index: RunningIndex, monkeypatch: pytest.MonkeyPatch) -> Runnin
 
 
 @pytest.fixture
-def keyring_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Choose a keyring backend that keeps its entries in a file of the test."""
+def keyring_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Choose a keyring backend that keeps its entries in a file of the test, for this process too: it chooses once."""
+    before = keyring.get_keyring()
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "publisher.machine.demo_keyring.DemoKeyring")
     monkeypatch.setenv("PYPI_PUBLISH_DEMO_KEYRING", str(tmp_path / "keyring.json"))
     for name in ("PYPI_PUBLISH_USERNAME", "PYPI_PUBLISH_PASSWORD"):
         monkeypatch.delenv(name, raising=False)
-    return tmp_path / "keyring.json"
+    keyring.core.init_backend()
+    yield tmp_path / "keyring.json"
+    keyring.set_keyring(before)
 
 
 @pytest.fixture

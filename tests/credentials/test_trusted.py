@@ -19,7 +19,6 @@ from publisher.errors import (
     NotOfferedError,
     TrustedPublishingError,
 )
-from publisher.machine.demo_keyring import DemoKeyring
 from publisher.secret import Credentials, Secret
 from tests.helpers.answering import Answer, Request, answering
 
@@ -288,17 +287,7 @@ def test_a_tokens_place_is_the_root_of_the_host(host: Host) -> None:
 # the order of the places
 
 
-@pytest.fixture
-def demo_keyring(keyring_file: Path) -> Iterator[None]:
-    """Let this process use the keyring of a file, which other tests choose for the commands that they start."""
-    before = keyring.get_keyring()
-    keyring.set_keyring(DemoKeyring())  # type: ignore[no-untyped-call]
-    yield
-    keyring.set_keyring(before)
-    assert keyring_file.exists()
-
-
-@pytest.mark.usefixtures("demo_keyring")
+@pytest.mark.usefixtures("keyring_file")
 def test_given_credentials_come_first_and_the_job_before_keyring_and_netrc(
     host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -136,7 +136,7 @@ def test_advice_depends_on_where_the_tag_is(repository: Path) -> None:
     assert "Tag the commit to release" in str(version_advice(worktrees, TAG))
     (repository / "file").write_text("later")
     commit(repository)
-    assert "the checked-out commit is not the tag's. Check out the tag." in str(version_advice(worktrees, TAG))
+    assert "the checked-out commit does not have that tag. Check out the tag." in str(version_advice(worktrees, TAG))
 
 
 def test_a_clone_without_history_is_advised_to_have_it(repository: Path, tmp_path: Path) -> None:

@@ -29,7 +29,8 @@ class Access(enum.Enum):
 
     ``ACCOUNT`` is for everybody who proved who they are, ``PERSON`` for accounts with their password, ``ADMIN`` for
     the admin token and for accounts that are admins. ``MANAGER`` is for that token and for accounts with
-    their password, whose rights the handler looks at.
+    their password, whose rights the handler looks at. ``LEAVING`` is for accounts with their password that give up
+    access of their own, which they may while all other changes are refused.
     """
 
     OPEN = enum.auto()
@@ -37,6 +38,11 @@ class Access(enum.Enum):
     PERSON = enum.auto()
     ADMIN = enum.auto()
     MANAGER = enum.auto()
+    LEAVING = enum.auto()
+
+
+_MANAGED = {Access.PERSON, Access.MANAGER, Access.LEAVING}
+"""Access that no token gives, except that of an admin for ``MANAGER``."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -168,9 +174,9 @@ class Authorization:
             await self._require_need(request, need, need.project(rest) if need.project is not None else None)
         elif request.principal is ANONYMOUS:
             raise MissingCredentialsError
-        elif need in {Access.PERSON, Access.MANAGER} and not _may_manage(principal_of(request), need):
+        elif need in _MANAGED and not _may_manage(principal_of(request), need):
             raise PasswordNeededError
-        if not isinstance(need, Need) and request.method not in READING:
+        if not isinstance(need, Need) and need is not Access.LEAVING and request.method not in READING:
             self._access.require_changes()
 
     async def is_known(self, request: Request) -> bool:

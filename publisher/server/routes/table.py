@@ -238,7 +238,7 @@ def _trust_routes(to: Handlers) -> list[Route]:
         Route("-/account/*", POST, Access.OPEN, to.pages.account.act, is_page=True),
         Route("whoami", READ, Access.ACCOUNT, to.accounts.whoami),
         Route("password", POST, Access.PERSON, to.accounts.change_password, body=NEW_PASSWORD),
-        Route("-/sessions", DELETE, Access.PERSON, to.sessions.end_all),
+        Route("-/sessions", DELETE, Access.LEAVING, to.sessions.end_all),
         Route("register", POST, Access.ADMIN, to.accounts.register, body=REGISTRATION),
         Route("users", READ, Access.ADMIN, to.accounts.list),
         Route("users/*", DELETE, Access.ADMIN, to.accounts.remove),

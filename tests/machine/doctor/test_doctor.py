@@ -394,6 +394,7 @@ def test_the_keyring_command_that_tools_run(logged_in: RunningIndex, tmp_path: P
     assert logged_in.url
 
 
+@pytest.mark.usefixtures("keyring_file")
 def test_a_keyring_that_waits_for_a_person(
     logged_in: RunningIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

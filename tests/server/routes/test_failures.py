@@ -17,7 +17,7 @@ from publisher.server.auth.principal import ANONYMOUS, Right
 from publisher.server.http.messages import HttpError
 from publisher.server.routes.failures import DOMAIN_ERRORS, DomainError, http_error
 from publisher.server.routes.web import errors
-from publisher.server.storage.errors import StorageUnavailableError
+from publisher.server.storage.errors import MissingFileError, StorageUnavailableError
 from publisher.server.store.errors import FileTooLargeError
 from publisher.server.work.turns import BusyError
 from tests.helpers.inside import serving_app
@@ -37,6 +37,7 @@ def test_every_domain_error_is_translated_with_its_text(kind: type[DomainError])
         FileTooLargeError: (1,),
         BusyError: ("a sentence", 7),
         MissingCredentialsError: (),
+        MissingFileError: (),
         NoAdminTokenError: (),
         PasswordNeededError: (),
         RightMissingError: (ANONYMOUS, Right.READ, "acme"),

@@ -283,7 +283,7 @@ def test_a_kept_decision_ends_when_a_new_one_would(
 
 def test_every_route_that_takes_rights_away_is_among_the_ways() -> None:
     table = create_app(ServerSettings((Path("nowhere"),), public_url="https://pypi.acme.example/")).table
-    kinds = {Access.ADMIN, Access.MANAGER, Access.PERSON}
+    kinds = {Access.ADMIN, Access.MANAGER, Access.PERSON, Access.LEAVING}
     changing = {
         (method, route.path)
         for route in table.routes

@@ -50,7 +50,14 @@ def test_every_route_has_a_right(app: IndexApp) -> None:
         changes = route.methods - {"GET", "HEAD"}
         if changes and route.path not in OPEN | READ_BY_POST:
             right = route.right.right if isinstance(route.right, Need) else route.right
-            assert right in {Right.PUBLISH, Right.MANAGE, Access.PERSON, Access.MANAGER, Access.ADMIN}, route.path
+            assert right in {
+                Right.PUBLISH,
+                Right.MANAGE,
+                Access.PERSON,
+                Access.MANAGER,
+                Access.ADMIN,
+                Access.LEAVING,
+            }, route.path
 
 
 def test_every_path_leads_to_one_route_for_a_method(app: IndexApp) -> None:
