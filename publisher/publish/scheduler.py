@@ -1,7 +1,9 @@
 """Order and concurrency of uploads."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+import signal
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from graphlib import CycleError, TopologicalSorter
 
 from packaging.utils import NormalizedName
@@ -46,7 +48,8 @@ class UploadScheduler:
         with ThreadPoolExecutor(self._connections) as pool:
             try:
                 while self._order.is_active() and failure is None:
-                    running |= {pool.submit(send, self._uploads[name]): name for name in self._order.get_ready()}
+                    with _uninterrupted():
+                        running |= {pool.submit(send, self._uploads[name]): name for name in self._order.get_ready()}
                     finished, _ = wait(running, return_when=FIRST_COMPLETED)
                     failure = self._collect(running, finished)
             except KeyboardInterrupt:
@@ -73,6 +76,19 @@ class UploadScheduler:
                 self.done[name] = future.result()
                 self._order.done(name)
         return failure
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Let an interrupt wait for the end of the block: one that came in it would leave an upload that nothing ends."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _ordered(distributions: Sequence[Distribution], required: Dependencies) -> "TopologicalSorter[str]":

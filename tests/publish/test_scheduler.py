@@ -208,6 +208,20 @@ def slow() -> Iterator[ThreadingHTTPServer]:
     thread.join()
 
 
+def test_an_interrupt_while_an_upload_is_begun_ends_that_upload(tmp_path: Path) -> None:
+    ended = threading.Event()
+
+    def send(_upload: Upload) -> State:
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)  # which has yet to hear of the upload
+        assert ended.wait(20), "nothing ended the upload"
+        raise ConflictError("ended")
+
+    sending = UploadScheduler([Upload(_file(tmp_path, "p"))], {}, 2)
+    with pytest.raises(StoppedError):
+        sending.run(send, lambda: None, ended.set)
+    assert ended.is_set()
+
+
 @pytest.mark.parametrize("size", [20_000_000, 0], ids=["sending", "waiting for the answer"])
 def test_ctrl_c_ends_the_run_and_lists_published_files(slow: ThreadingHTTPServer, tmp_path: Path, size: int) -> None:
     wheel = make_wheel(tmp_path)
