@@ -19,7 +19,7 @@ STEPS = """\
           username: ${{{{ secrets.PYPI_PUBLISH_USERNAME }}}}
           password: ${{{{ secrets.PYPI_PUBLISH_PASSWORD }}}}
       - run: |
-          unset PIP_CONFIG_FILE PIP_NO_INDEX PIP_FIND_LINKS UV_DEFAULT_INDEX UV_FIND_LINKS
+          unset PIP_CONFIG_FILE PIP_NO_INDEX PIP_FIND_LINKS UV_FIND_LINKS
           {pip} install --quiet --no-deps --target with-pip acme-widgets
           uv pip install --quiet --no-cache --no-deps --target with-uv acme-widgets
           cd pdm && {clients}/pdm --quiet lock
