@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from publisher.server.work.cycles import LONGEST_WAIT, MANY, CycleCollector, take_over
+from publisher.server.work.cycles import LONGEST_WAIT, MANY, NEVER, PYTHONS, CycleCollector, take_over
 
 
 class Cycle:
@@ -35,7 +35,7 @@ def _old_garbage(looks: int = MANY) -> "weakref.ref[Cycle]":
 
 
 def test_old_garbage_waits_while_requests_come() -> None:
-    collector = CycleCollector()
+    collector = CycleCollector(few=0)
     garbage = _old_garbage()
     for second in range(10):
         collector.look(second, answered=second + 1, is_busy=False)
@@ -43,14 +43,14 @@ def test_old_garbage_waits_while_requests_come() -> None:
 
 
 def test_old_garbage_waits_while_a_request_takes_long() -> None:
-    collector = CycleCollector()
+    collector = CycleCollector(few=0)
     garbage = _old_garbage()
     collector.look(1, answered=0, is_busy=True)
     assert garbage() is not None
 
 
 def test_old_garbage_goes_in_the_first_quiet_second() -> None:
-    collector = CycleCollector()
+    collector = CycleCollector(few=0)
     garbage = _old_garbage()
     collector.look(1, answered=5, is_busy=False)
     assert garbage() is not None
@@ -59,7 +59,7 @@ def test_old_garbage_goes_in_the_first_quiet_second() -> None:
 
 
 def test_little_garbage_is_not_worth_a_look() -> None:
-    collector = CycleCollector()
+    collector = CycleCollector(few=0)
     garbage = _old_garbage(MANY - 1)
     collector.look(1, answered=0, is_busy=False)
     assert garbage() is not None
@@ -67,7 +67,7 @@ def test_little_garbage_is_not_worth_a_look() -> None:
 
 @pytest.mark.parametrize(("seconds", "remains"), [(LONGEST_WAIT - 1, True), (LONGEST_WAIT, False)])
 def test_an_index_that_is_never_quiet_collects_after_ten_minutes(seconds: float, *, remains: bool) -> None:
-    collector = CycleCollector()
+    collector = CycleCollector(few=0)
     garbage = _old_garbage()
     collector.look(100, answered=1, is_busy=True)
     collector.look(100 + seconds, answered=2, is_busy=True)
@@ -75,7 +75,7 @@ def test_an_index_that_is_never_quiet_collects_after_ten_minutes(seconds: float,
 
 
 def test_the_ten_minutes_begin_again_after_each_look() -> None:
-    collector = CycleCollector()
+    collector = CycleCollector(few=0)
     _old_garbage()
     collector.look(0, answered=1, is_busy=True)
     collector.look(LONGEST_WAIT, answered=2, is_busy=True)
@@ -89,7 +89,7 @@ def test_the_ten_minutes_begin_again_after_each_look() -> None:
 
 def test_objects_of_the_start_are_not_looked_through_again() -> None:
     lasting = [Cycle() for _ in range(100)]
-    CycleCollector().begin()
+    CycleCollector(few=0).begin()
     assert not any(each in lasting for each in gc.get_objects() if isinstance(each, Cycle))
 
 
@@ -98,3 +98,16 @@ def test_python_does_not_look_through_everything_by_itself() -> None:
     kept = [Cycle() for _ in range(100_000)]
     assert garbage() is not None
     assert len(kept) == 100_000
+
+
+def test_python_looks_by_itself_while_there_are_few_objects() -> None:
+    CycleCollector(few=10**9).look(1, answered=1, is_busy=True)
+    assert gc.get_threshold() == PYTHONS
+    CycleCollector(few=0).look(2, answered=2, is_busy=True)
+    assert gc.get_threshold()[2] == NEVER
+
+
+def test_garbage_of_the_start_is_not_kept_for_ever() -> None:
+    garbage = _old_garbage()
+    CycleCollector().begin()
+    assert garbage() is None
