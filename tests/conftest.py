@@ -111,7 +111,7 @@ def index(shared_index: RunningIndex, monkeypatch: pytest.MonkeyPatch) -> Runnin
 
 @pytest.fixture
 def keyring_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Choose a keyring backend that keeps its entries in a file of the test, for this process too: it chooses once."""
+    """Choose a keyring backend that keeps its entries in a file of the test, for commands and for this process."""
     before = keyring.get_keyring()
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "publisher.machine.demo_keyring.DemoKeyring")
     monkeypatch.setenv("PYPI_PUBLISH_DEMO_KEYRING", str(tmp_path / "keyring.json"))

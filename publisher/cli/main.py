@@ -12,8 +12,8 @@ from publisher.cli.failures import exit_on_outer_failure
 from publisher.cli.group import PublishGroup
 from publisher.cli.streams import abandon_unwritable_streams, prepare_streams
 
-_NEW_OBJECTS = 50_000
-"""New objects after which Python looks for cycles of dead ones: importing modules makes many, and they stay."""
+_COLLECTION_THRESHOLD = 50_000
+"""New objects after which garbage is collected: nearly all objects of a short command are modules, which stay."""
 
 
 @click.group(
@@ -28,7 +28,7 @@ def group() -> None:
 
 def main() -> None:
     """Run the command line and exit."""
-    gc.set_threshold(_NEW_OBJECTS)
+    gc.set_threshold(_COLLECTION_THRESHOLD)
     prepare_streams()
     try:
         with exit_on_outer_failure():

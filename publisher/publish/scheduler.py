@@ -80,7 +80,7 @@ class UploadScheduler:
 
 @contextmanager
 def _uninterrupted() -> Iterator[None]:
-    """Let an interrupt wait for the end of the block: one that came in it would leave an upload that nothing ends."""
+    """Delay Ctrl-C until the end of the block; otherwise an upload could begin that nothing stops."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return

@@ -19,7 +19,7 @@ from publisher.server.app import IndexApp
 from publisher.server.http.log_writer import logging_through
 from publisher.server.terminal import ends_with_terminal, has_terminal
 from publisher.server.uvicorn_protocol import IndexProtocol, missing_internals
-from publisher.server.work.cycles import CycleCollector, take_over
+from publisher.server.work.garbage import CollectionSchedule, stop_full_collections
 
 if sys.platform != "win32":  # which has no such limits
     import resource
@@ -131,13 +131,13 @@ def give_back_large_blocks() -> None:
 
 def favor_requests() -> None:
     """
-    Have threads that compute give way after a fifth of a millisecond, and cycles collected in quiet moments.
+    Have threads that compute give way after a fifth of a millisecond, and start no full garbage collection.
 
     Python's default is five milliseconds, which the event loop waits for each of them in turn: a page of half a
     millisecond took ten while four threads searched.
     """
     sys.setswitchinterval(_TURN)
-    take_over()
+    stop_full_collections()
 
 
 def serve_in_background(app: IndexApp, listener: socket.socket) -> None:
@@ -220,7 +220,7 @@ class _Server(uvicorn.Server):
         self._ends_with_terminal = False
         self._reloading: asyncio.Task[None] | None = None
         self._on_ready = on_ready
-        self._cycles = CycleCollector()
+        self._collections = CollectionSchedule()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to listen."""
@@ -228,7 +228,7 @@ class _Server(uvicorn.Server):
             asyncio.get_running_loop().add_reader(self._lifeline, self._stop)
         await super().startup(sockets)
         if self.started:
-            self._cycles.begin()
+            self._collections.begin()
             self._on_ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -237,7 +237,7 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
     async def on_tick(self, counter: int) -> bool:
-        """Look after slow clients and dead objects once a second, and after SIGHUP; a tick is a tenth of a second."""
+        """Look after slow clients and garbage once a second, and after SIGHUP; a tick is a tenth of a second."""
         if self._reload_asked and (self._reloading is None or self._reloading.done()):
             self._reload_asked = False
             self._reloading = asyncio.create_task(self._app.reload())
@@ -246,7 +246,7 @@ class _Server(uvicorn.Server):
             for connection in list(self.server_state.connections):
                 if isinstance(connection, IndexProtocol):
                     connection.let_go_if_slow(now)
-            self._cycles.look(now, self.server_state.total_requests, is_busy=bool(self.server_state.tasks))
+            self._collections.check(now, self.server_state.total_requests, is_busy=bool(self.server_state.tasks))
         return await super().on_tick(counter)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
