@@ -46,13 +46,13 @@ def check_bucket(source: BucketSource, *, read_files: bool, remove_unlisted: boo
     """
     Check the index in a bucket; remove the uploads that no record has listed for a day, where that is asked for.
 
-    After a restore the day begins with that, and the index cleans its bucket again.
+    After a restore, the removal only ends the pause in cleaning, and the day begins again.
     """
     result = CheckResult()
     leftovers = source.leftovers()
     for project in _projects(source, result):
+        record = leftovers.record(project.name)  # first: an upload may add a file meanwhile
         there = dict(source.objects.walk(f"{UPLOADS}/{project.name}"))
-        record = leftovers.record(project.name)
         for filename in record.files:
             stat = there.get(record.key(filename))
             if stat is None:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,12 +17,14 @@ from publisher.server.moving.copying import CopyResult, copy_index
 from publisher.server.moving.folders import FolderPackages
 from publisher.server.moving.portable import PackageSource, PackageTarget, PortableProject
 from publisher.server.settings import ServerSettings
+from publisher.server.storage.base import Stat
 from publisher.server.storage.bucket.identity import open_identity
 from publisher.server.storage.bucket.objects import Objects, open_bucket
 from publisher.server.storage.bucket.storage import BucketStorage
 from publisher.server.storage.errors import StorageUnavailableError
 from publisher.server.storage.folder import FolderStorage
 from publisher.server.store.bucket import leftovers
+from publisher.server.store.bucket.record import parse_record
 from publisher.server.store.catalog import Catalog
 from publisher.server.store.changes import ReleaseChanges
 from publisher.server.store.metadata import FileMetadata, NewProject, read_metadata
@@ -178,6 +181,25 @@ def test_a_check_removes_uploads_that_were_unlisted_for_a_day_and_no_foreign_obj
     assert (found.removed, found.unlisted, found.foreign) == ([upload], [], ["files/acme/by-hand/acme-3.0.tar.gz"])
     assert before - {key for key, _ in objects.walk("")} == {upload}
     assert found.problems == []
+
+
+def test_a_file_that_is_uploaded_during_a_check_is_not_missing(
+    folder: FolderPackages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"{STORE}/busy-{tmp_path.name}"
+    _copy(folder, BucketTarget(url))
+    source = BucketSource(url)
+    record, walk = _read(source.objects, "projects/acme.json"), source.objects.walk
+
+    def walk_while_uploading(prefix: str) -> Iterator[tuple[str, Stat]]:
+        yield from walk(prefix)
+        if prefix == "files/acme":
+            changed = parse_record("acme", record).edited()
+            changed.add("acme-3.0.tar.gz", "later", source.project("acme").files[0].metadata)
+            source.objects.overwrite("projects/acme.json", changed.to_bytes())
+
+    monkeypatch.setattr(source.objects, "walk", walk_while_uploading)
+    assert check_bucket(source, read_files=False, remove_unlisted=False).problems == []
 
 
 def test_a_check_waits_for_a_cleaning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001
