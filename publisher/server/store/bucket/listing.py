@@ -68,7 +68,7 @@ class ProjectListing:
 
     def note(self, name: str, found: ReadRecord | None) -> None:
         """Take over a record that was read or written for another reason; None for a project that is gone."""
-        self._note(name, _listed(found) if found is not None else None)
+        self._note(name, _listed(found))
 
     def _note(self, name: str, found: ListedProject | None) -> None:
         listed = bool(self.filenames(name))
@@ -102,14 +102,13 @@ class ProjectListing:
     def _record(self, name: str) -> ListedProject | None:
         """Return what lists show of a record, which is much smaller than the record itself."""
         try:
-            found = self._records.read(name)
+            return _listed(self._records.read(name))
         except AbsentError:
             return None
-        return _listed(found) if found is not None else None
 
 
-def _listed(found: ReadRecord) -> ListedProject | None:
+def _listed(found: ReadRecord | None) -> ListedProject | None:
     """Return what lists show of a record, None for a project that has none yet."""
-    if found.version is None:
+    if found is None or found.version is None:
         return None
     return ListedProject(e_tag_of(found.version), tuple(found.record.files))
