@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import threading
 import uuid
 from collections.abc import Iterable, Iterator
@@ -17,7 +18,8 @@ IDENTITY = f"{DOT_FOLDER}/identity"
 NAMES = f"{DOT_FOLDER}/names.jsonl"
 REMEDY = "If the packages are lost for good, run `pypi-publish storage confirm-loss`; else mount their disk."
 
-_PLAIN = b'{"v":1,"name":"'
+_PLAIN = re.compile(rb'\{"v":1,"name":"([^"\\]*)"\}')
+"""A name's line as this version writes it, which needs no JSON parser."""
 
 _log = logging.getLogger(__name__)
 
@@ -115,7 +117,7 @@ def disagreement(packages: NamesLedger, state: NamesLedger) -> str | None:
     if state.identifier is None:
         return f"the list of owned names is missing beside the accounts. {REMEDY}"
     if state.identifier != packages.identifier:
-        return f"the package storage is that of another index. {REMEDY}"
+        return f"the package storage belongs to another index. {REMEDY}"
     missing = state.names - packages.names
     if missing:
         shown = ", ".join(sorted(missing)[:3])
@@ -129,11 +131,9 @@ def _identity(identifier: str, *, complete: bool) -> bytes:
 
 def _names(lines: Iterable[bytes]) -> Iterator[str]:
     for line in lines:
-        name = line[len(_PLAIN) : -2]
-        if (
-            line.startswith(_PLAIN) and line.endswith(b'"}') and b"\\" not in name and b'"' not in name
-        ):  # as we write it
-            yield name.decode()
+        plain = _PLAIN.fullmatch(line)
+        if plain is not None:
+            yield plain[1].decode()
         else:
             yield from (str(record["name"]) for record in _records([line]) if "name" in record)
 

@@ -219,7 +219,7 @@ ALL = frozenset({"a", "b", "c", "d"})
         (NamesLedger("x", ALL), NamesLedger("x", frozenset("a")), None),
         (NamesLedger(None, ALL), NamesLedger("x", ALL), "its identifier is missing"),
         (NamesLedger("x", ALL), NamesLedger(None, ALL), "the list of owned names is missing"),
-        (NamesLedger("y", ALL), NamesLedger("x", ALL), "of another index"),
+        (NamesLedger("y", ALL), NamesLedger("x", ALL), "belongs to another index"),
         (NamesLedger("x", frozenset("abc")), NamesLedger("x", ALL), r"lost 1 projects that this index owns \(d\)"),
         (NamesLedger("x", frozenset()), NamesLedger("x", ALL), r"lost 4 projects that this index owns \(a, b, c\)"),
     ],
