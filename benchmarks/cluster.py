@@ -135,7 +135,7 @@ class Load:
 
 
 def main() -> int:
-    """Run once; 1 when an acknowledged upload is missing or damaged."""
+    """Run once; return 1 if an acknowledged upload is missing or damaged, or none was acknowledged after the kill."""
     part = sys.argv[1] if len(sys.argv) > 1 else "gateway"
     seconds = float(sys.argv[2]) if len(sys.argv) > 2 else 20.0
     with TemporaryDirectory(prefix="cluster-", ignore_cleanup_errors=True) as place, ExitStack() as stack:
@@ -166,7 +166,7 @@ def main() -> int:
 
 
 def damage(url: str, acknowledged: dict[str, str]) -> list[str]:
-    """Return what is missing or damaged, as a process sees it that has no memory."""
+    """Return what is missing or damaged, as seen by a process that starts afterwards."""
     source = BucketSource(url)
     found = check_bucket(source, read_files=True, remove_unlisted=False)
     listed = {file.filename: file.metadata.sha256 for name in source.names() for file in source.project(name).files}

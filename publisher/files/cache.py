@@ -12,8 +12,8 @@ class FileCache:
     """
     Files by name; the least recently used are removed when there are too many.
 
-    That something can't be read or written is no error. A file that a full disk or a crash cut short may come back;
-    readers must notice.
+    Failures to read or write are ignored. A file that a full disk or a crash has truncated may be returned; readers
+    must check.
     """
 
     def __init__(self, folder: Path, limit: int) -> None:

@@ -27,7 +27,7 @@ def parse_ini(text: str, normalize: Callable[[str], str] = str.lower) -> IniText
     """
     Return the places of sections and options in an INI text.
 
-    Raises ConfigurationError when it is none: no sections, a section or an option twice.
+    Raises ConfigurationError if it is not valid: no sections, or a section or an option twice.
     """
     updater = ConfigUpdater(allow_no_value=True)
     try:

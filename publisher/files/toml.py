@@ -91,7 +91,7 @@ def read_toml(text: str) -> dict[str, Any]:
     """
     Return a TOML text's document.
 
-    Raises ConfigurationError when it is none.
+    Raises ConfigurationError if it is not valid.
     """
     try:
         return tomllib.loads(text.removeprefix(BYTE_ORDER_MARK).replace("\r\n", "\n"))

@@ -8,7 +8,7 @@ from publisher.project.versions import parse_version
 
 
 def newest_first(texts: Iterable[str]) -> list[str]:
-    """Return different versions, the newest first; texts that are no version come last."""
+    """Return the distinct versions, newest first; texts that are not valid versions come last."""
     different = set(filter(None, texts))
     valid = sorted(filter(parse_version, different), key=Version, reverse=True)
     return valid + sorted(different - set(valid), reverse=True)

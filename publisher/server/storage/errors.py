@@ -27,7 +27,7 @@ class MissingFileError(StorageUnavailableError):
     """A record lists the file, and the storage does not have it."""
 
     def __init__(self) -> None:
-        super().__init__("A file that is listed is missing in the bucket.")
+        super().__init__("A listed file is missing from the bucket. Ask the index's administrator to check it.")
 
 
 class LeaseLostError(StorageUnavailableError):

@@ -176,7 +176,7 @@ def _read_tree(path: str, known: Listings, above: frozenset[_Identity]) -> Itera
         except PermissionError:
             if below in known:
                 raise  # a listed file must not vanish
-            _warn_unreadable(below)  # lost+found, say, which every ext4 disk has
+            _warn_unreadable(below)  # such as lost+found, which every ext4 disk has
 
 
 def _read_directory(path: str, mtime_ns: int, known: DirectoryListing | None) -> DirectoryListing:
@@ -205,7 +205,7 @@ def _mtime_ns(path: str) -> int:
 
 
 def _is_text(name: str) -> bool:
-    """Return whether a name can be written on a page: one from an old disk or share may be no UTF-8."""
+    """Return whether a name can be written on a page; one from an old disk or share may not be UTF-8."""
     if name.isascii() or not any("\ud800" <= character <= "\udfff" for character in name):
         return True
     _warn_unreadable(ascii(name))

@@ -181,7 +181,7 @@ class FolderWatch:
 
 
 def in_background(work: Coroutine[None, None, None]) -> asyncio.Task[None]:
-    """Start work that no request waits for; a folder that is busy for long is no failure of it: it is tried again."""
+    """Start work that no request waits for; it is tried again, so failures of the storage are ignored."""
 
     async def quietly() -> None:
         with suppress(StoreError, StorageError):

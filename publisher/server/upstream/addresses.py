@@ -6,7 +6,7 @@ import socket
 
 
 def is_public_address(text: str) -> bool:
-    """Return whether an IP address is one of the internet; False for loopback, private and link-local ones."""
+    """Return whether an IP address is public; False for loopback, private and link-local ones."""
     try:
         return ipaddress.ip_address(text.partition("%")[0]).is_global
     except ValueError:

@@ -55,7 +55,7 @@ class FileReply:
         self.status = response.status
         self.length = response.content_length
         self.has_end = self.length is not None or "chunked" in response.headers.get("Transfer-Encoding", "").lower()
-        """Whether a cut answer differs from a whole one."""
+        """Whether the end of the body is marked, so that a truncated one is detected."""
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """Yield the body as it comes in; raise UpstreamUnavailableError when it ends early or stalls."""

@@ -36,7 +36,7 @@ def read_pinned(path: Path) -> list[PinnedPackage]:
 
 
 def _read(path: Path, outer: frozenset[Path]) -> list[PinnedPackage]:
-    """Return the packages of a file that the ``outer`` ones lead to."""
+    """Return the packages of a file; ``outer`` are the files that include it."""
     try:
         text = path.read_text("utf-8")
         if path.suffix == ".toml" or path.name == "uv.lock":

@@ -59,7 +59,9 @@ class BucketIdentity:
                 found = None
             if found != self.identifier:
                 self._seen = float("-inf")
-                raise StorageUnavailableError("The index's identifier is not in its bucket. Ask its administrator.")
+                raise StorageUnavailableError(
+                    "The index's identifier is not in its bucket. Ask the index's administrator to check the bucket."
+                )
             self._seen = began
 
     def _is_known(self, since: float | None) -> bool:

@@ -302,7 +302,7 @@ def _writing() -> Iterator[None]:
     except (PermissionDeniedError, UnauthenticatedError) as error:
         _log.error("the bucket refuses writes: %s", _reason(error))
         raise StorageWriteError(
-            "The index is not allowed to write to its bucket; nothing was stored. Ask its administrator."
+            "The index is not allowed to write to its bucket; nothing was stored. Ask its administrator to allow it."
         ) from error
     except BaseError as error:
         _log.warning("the bucket can't be written: %s", _reason(error))

@@ -89,7 +89,7 @@ class Leftovers:
         return key.split("/")[2].startswith(self._prefix)
 
     def clean_checked(self) -> list[str]:
-        """Clean after an admin's check, which ends the pause after a restore; the day of an upload begins anew then."""
+        """Clean even if a restore has paused that; after a pause, unlisted objects stay for another day."""
         try:
             held = read_state(self._objects).held
         except StorageUnavailableError:  # or not to be understood

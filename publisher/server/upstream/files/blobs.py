@@ -139,7 +139,7 @@ class BlobStore:
         return {key for path in self._pins.iterdir() for key in path.read_text("utf-8").split()}
 
     def unpin(self, keys: set[str]) -> None:
-        """Take keys out of every pinned set."""
+        """Remove keys from every pinned set."""
         for path in self._pins.iterdir():
             kept = [key for key in path.read_text("utf-8").split() if key not in keys]
             put_file(self._cache, path, "".join(f"{key}\n" for key in kept).encode())

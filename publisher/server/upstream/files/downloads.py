@@ -232,7 +232,7 @@ class Downloads:
                 queue.get_nowait()
 
     async def _stay_wanted(self, download: Download) -> None:
-        """End a download that everybody has left, unless more than half of it came."""
+        """End a download that all readers have left, unless more than half of it came."""
         if download.readers == 0 and download.length and download.written < download.length / 2:
             await asyncio.sleep(ABANDONED_AFTER)
             if download.readers == 0:

@@ -1,4 +1,4 @@
-"""Small files and metadata: fetched whole, verified before anybody gets them, and stored behind the answer."""
+"""Small files and metadata: fetched whole, verified before any client gets them, and stored behind the answer."""
 
 import asyncio
 from contextlib import suppress
@@ -67,7 +67,7 @@ class SmallFiles:
         return body
 
     async def _fetch(self, wanted: Wanted) -> tuple[bytes, str, bool]:
-        """Return the bytes, their SHA-256 digest, and whether they are sure to be all."""
+        """Return the bytes, their SHA-256 digest, and whether they may be stored."""
         parts: list[bytes] = []
         received = 0
         digests = wanted.digests()

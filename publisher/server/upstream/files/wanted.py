@@ -53,18 +53,20 @@ class Wanted:
         return length
 
     def check_first(self, first: bytes) -> None:
-        """Raise WrongContentError for a body that is not an archive, where nothing else on the page could tell."""
+        """Raise WrongContentError if an archive begins wrongly, or a file without a digest begins like a web page."""
         magic = _MAGIC.get(os.path.splitext(self.filename)[1].lower(), b"")  # noqa: PTH122 - a name, not a path
-        if not first.startswith(magic[: len(first)]) or (not self.hashes and first.lstrip()[:1] == b"<"):
+        if not first.startswith(magic[: len(first)]):
             raise WrongContentError(f"Upstream's {self.filename} is not an archive.")
+        if not self.hashes and first.lstrip()[:1] == b"<":
+            raise WrongContentError(f"Upstream sent a web page for {self.filename}.")
 
     def check_metadata(self, body: bytes) -> None:
-        """Raise WrongContentError for a body that is no metadata, where no digest could tell: a sign-in page, say."""
+        """Raise WrongContentError if metadata without a digest is something else, such as a sign-in page."""
         if not self.hashes and self.filename.endswith(METADATA_SUFFIX) and not _HEADER.search(body):
             raise WrongContentError(f"Upstream's {self.filename} is not the metadata of a package.")
 
     def may_be_kept(self, reply: FileReply) -> bool:
-        """Return whether a cut answer would be noticed."""
+        """Return whether a truncated answer would be detected; others must not be stored."""
         return bool(self.hashes) or self.size is not None or reply.has_end
 
     def check_received(self, received: int, length: int | None) -> None:

@@ -36,8 +36,8 @@ def page_of_html(body: bytes, url: str, name: str) -> dict[str, Any]:
     """
     Return an HTML page in the form of a JSON one.
 
-    Raises NotAnIndexPageError for a page that neither names the repository's version nor links a file of the project:
-    a sign-in page, say.
+    Raises NotAnIndexPageError for a page that neither names the repository's version nor links a file of the project,
+    such as a sign-in page.
     """
     try:
         parser = _Anchors(body.decode("utf-8", "replace"))

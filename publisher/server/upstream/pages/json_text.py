@@ -14,7 +14,7 @@ with suppress(ImportError):  # it does not support every interpreter
 def decode(body: bytes) -> Any:
     """Return the value of a JSON document; raises ValueError and RecursionError, as `json.loads`."""
     if fast_json is not None:
-        with suppress(ValueError, RecursionError):  # NaN and halves of surrogate pairs, say, on which Python decides
+        with suppress(ValueError, RecursionError):  # such as NaN and lone surrogates, on which Python decides
             return fast_json.decode(body)
     return json.loads(body)
 
@@ -22,6 +22,6 @@ def decode(body: bytes) -> Any:
 def encode(value: Any) -> bytes:
     """Return a value as JSON in UTF-8, without spaces; lone surrogates become question marks."""
     if fast_json is not None:
-        with suppress(ValueError):  # a half of a surrogate pair
+        with suppress(ValueError):  # a lone surrogate
             return bytes(fast_json.encode(value))
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace")

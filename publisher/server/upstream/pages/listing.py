@@ -171,7 +171,7 @@ class _EntryReader:
 
 
 def _absolute(link: str, base: str) -> str | None:
-    """Return a link as an absolute http(s) URL without a fragment, None when it is none."""
+    """Return a link as an absolute http(s) URL without a fragment, or None if it can't be one."""
     try:
         url = urldefrag(link if link.startswith(("https://", "http://")) else urljoin(base, link)).url
         parts = urlsplit(url)
