@@ -9,7 +9,7 @@ from pathlib import Path
 from publisher.errors import InvalidDistributionError
 from publisher.project.distributions import read_distribution
 from publisher.server.moving.portable import PortableFile, PortableProject
-from publisher.server.names.filenames import SIGNATURE
+from publisher.server.names.filenames import METADATA_SUFFIX, SIGNATURE
 from publisher.server.storage.base import LEASE_PATIENCE, Files
 from publisher.server.storage.bucket.files import BucketFiles
 from publisher.server.storage.bucket.identity import begin_identity, finish_identity, open_identity
@@ -19,7 +19,7 @@ from publisher.server.storage.bucket.storage import BucketStorage
 from publisher.server.storage.errors import AbsentError
 from publisher.server.store.bucket.incoming import ATTRIBUTES
 from publisher.server.store.bucket.leftovers import CLEANING, Leftovers
-from publisher.server.store.bucket.record import METADATA, ProjectRecord, upload_key
+from publisher.server.store.bucket.record import ProjectRecord, upload_key
 from publisher.server.store.bucket.records import FOLDER, project_of, read_record, record_key
 
 HTPASSWD = ".htpasswd"
@@ -102,7 +102,7 @@ class BucketTarget:
             beside.append((SIGNATURE, file.signature))
         if file.metadata.metadata_sha256 is not None:
             with suppress(InvalidDistributionError):  # which the index served without metadata, too
-                beside.append((METADATA, read_distribution(path, file.filename).metadata))
+                beside.append((METADATA_SUFFIX, read_distribution(path, file.filename).metadata))
         for suffix, data in beside:
             self._objects.overwrite(key + suffix, data)
         self._objects.upload(key, path, ATTRIBUTES)

@@ -29,6 +29,9 @@ SUFFIXES = (
 
 SIGNATURE = ".asc"
 
+METADATA_SUFFIX = ".metadata"
+"""The ending of a wheel's metadata, beside the wheel (PEP 658)."""
+
 _SDIST = ".tar.gz"
 
 _SEPARATORS = re.compile(r"[-_.]+")

@@ -14,6 +14,7 @@ from publisher.limits import Limits
 from publisher.server.http.inspecting import inspect
 from publisher.server.http.memory import Memory
 from publisher.server.http.messages import Headers, HttpError, Request, Response
+from publisher.server.names.filenames import METADATA_SUFFIX
 from publisher.server.routes.sending import IMMUTABLE, CopiedFile, LargeFile, content_type, open_file, ranged
 from publisher.server.storage.base import Storage
 from publisher.server.storage.errors import StorageUnavailableError
@@ -21,8 +22,6 @@ from publisher.server.storage.localcopies import LocalCopies, Stamp, stamp_of
 from publisher.server.store.catalog import Catalog
 from publisher.server.work.inspection import Checkpoint, InspectionPool
 from publisher.server.work.reading import read_wheel_metadata
-
-METADATA_SUFFIX = ".metadata"
 
 _UNREADABLE = {errno.ELOOP, errno.EACCES, errno.EPERM, errno.ENXIO}
 """Failures that are one file's own, which is on no page then."""

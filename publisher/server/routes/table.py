@@ -10,11 +10,10 @@ from publisher.limits import LIMITS
 from publisher.server.auth.principal import Right
 from publisher.server.http.json_body import JsonBody
 from publisher.server.http.messages import HttpError, Request, Response
-from publisher.server.names.filenames import SIGNATURE, guess, normalize
+from publisher.server.names.filenames import METADATA_SUFFIX, SIGNATURE, guess, normalize
 from publisher.server.routes.accounts import NEW_PASSWORD, REGISTRATION, AccountRoutes
 from publisher.server.routes.authorization import Access, Need
 from publisher.server.routes.bucket.streamed import StreamedFile
-from publisher.server.routes.files import METADATA_SUFFIX
 from publisher.server.routes.health import HealthRoute
 from publisher.server.routes.legacy.json_page import JsonPage
 from publisher.server.routes.legacy.mounted import MountedAnswer, PypiserverRoutes

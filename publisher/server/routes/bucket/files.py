@@ -6,10 +6,9 @@ from email.utils import formatdate
 
 from publisher.server.http.memory import Memory
 from publisher.server.http.messages import Headers, HttpError, Request, Response
-from publisher.server.names.filenames import SIGNATURE, guess
+from publisher.server.names.filenames import METADATA_SUFFIX, SIGNATURE, guess
 from publisher.server.routes.bucket.signed_urls import SignedUrls
 from publisher.server.routes.bucket.streamed import StreamedFile
-from publisher.server.routes.files import METADATA_SUFFIX
 from publisher.server.routes.sending import IMMUTABLE, SMALL, content_type, ranged
 from publisher.server.settings import ServerSettings
 from publisher.server.storage.bucket.storage import BucketStorage

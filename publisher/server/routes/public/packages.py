@@ -9,6 +9,7 @@ from functools import partial
 from publisher.server.http.memory import Memory
 from publisher.server.http.messages import ClientGoneError, Headers, HttpError, Request, Response, Send
 from publisher.server.http.negotiation import GZIP_ACCEPTED
+from publisher.server.names.filenames import METADATA_SUFFIX
 from publisher.server.routes.page_memory import JSON, Page, make_page_in_one_form
 from publisher.server.routes.public.first_uses import FirstUses
 from publisher.server.routes.sending import (
@@ -22,7 +23,6 @@ from publisher.server.routes.sending import (
 from publisher.server.upstream.errors import UpstreamError
 from publisher.server.upstream.files.downloads import Download
 from publisher.server.upstream.files.public_files import StoredPublicFile, key_of
-from publisher.server.upstream.files.wanted import METADATA_SUFFIX
 from publisher.server.upstream.pages.gzips import compress
 from publisher.server.upstream.pages.render import ZIPPED_FROM
 from publisher.server.upstream.service import Basis, FoundFile, PublicPage, Upstream

@@ -11,14 +11,14 @@ from typing import Any
 from publisher.errors import InvalidDistributionError
 from publisher.project.distributions import read_distribution
 from publisher.project.versions import same_version
-from publisher.server.names.filenames import SIGNATURE, guess
+from publisher.server.names.filenames import METADATA_SUFFIX, SIGNATURE, guess
 from publisher.server.names.identity import identity
 from publisher.server.settings import ServerSettings
 from publisher.server.storage.bucket.storage import BucketStorage
 from publisher.server.storage.errors import StorageError
 from publisher.server.store.bucket.catalog import BucketCatalog
 from publisher.server.store.bucket.incoming import ATTRIBUTES, IncomingParts, IncomingUploads, is_large
-from publisher.server.store.bucket.record import METADATA, ProjectRecord, RecordEditor, keys_of, upload_key
+from publisher.server.store.bucket.record import ProjectRecord, RecordEditor, keys_of, upload_key
 from publisher.server.store.errors import FileExistsConflictError, ProjectExistsError, StoreError, UnknownReleaseError
 from publisher.server.store.metadata import FileMetadata, NewProject, now_text
 from publisher.server.store.projects import StoredFile
@@ -210,7 +210,7 @@ class BucketChanges:
             self._objects.create(key + SIGNATURE, signature)
         if metadata.metadata_sha256 is not None:
             with suppress(InvalidDistributionError):
-                self._objects.create(key + METADATA, read_distribution(content, filename).metadata)
+                self._objects.create(key + METADATA_SUFFIX, read_distribution(content, filename).metadata)
 
     async def _store(self, key: str, content: bytes | Path, parts: IncomingParts | None) -> None:
         """Store the bytes of an upload, which are on no page before the record lists them."""

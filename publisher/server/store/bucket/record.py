@@ -7,7 +7,7 @@ from copy import deepcopy
 from dataclasses import fields
 from typing import Any
 
-from publisher.server.names.filenames import SIGNATURE
+from publisher.server.names.filenames import METADATA_SUFFIX, SIGNATURE
 from publisher.server.storage.errors import StorageUnavailableError
 from publisher.server.storage.json_text import parse_json
 from publisher.server.store.metadata import FileMetadata
@@ -17,9 +17,6 @@ FORMAT = 1
 
 UPLOADS = "files"
 """The folder of all uploads; nothing else of a bucket is ever removed unasked."""
-
-METADATA = ".metadata"
-"""The ending of the object with a wheel's METADATA, beside the wheel."""
 
 _METADATA_FIELDS = {field.name for field in fields(FileMetadata)}
 
@@ -175,7 +172,7 @@ def keys_of(key: str, entry: Details) -> Iterator[str]:
     if entry.get("signature"):
         yield key + SIGNATURE
     if entry.get("metadata_sha256"):
-        yield key + METADATA
+        yield key + METADATA_SUFFIX
 
 
 def _require_format(name: str, document: Any) -> None:

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from publisher.server.names.filenames import guess
+from publisher.server.names.filenames import METADATA_SUFFIX, guess
 from publisher.server.settings import UpstreamSource
 from publisher.server.upstream.context import UpstreamContext
 from publisher.server.upstream.errors import NotUpstreamError, UpstreamUnavailableError
@@ -14,7 +14,7 @@ from publisher.server.upstream.files.blobs import BlobStore
 from publisher.server.upstream.files.downloads import Download, Downloads
 from publisher.server.upstream.files.flights import Flights
 from publisher.server.upstream.files.small import SmallFiles
-from publisher.server.upstream.files.wanted import METADATA_SUFFIX, Wanted
+from publisher.server.upstream.files.wanted import Wanted
 from publisher.server.upstream.pages.learned import LearnedFacts
 from publisher.server.upstream.pages.listing import ListedFile
 

@@ -7,14 +7,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from publisher.server.names.filenames import METADATA_SUFFIX
 from publisher.server.settings import UpstreamSource
 from publisher.server.upstream.client import FileReply
 from publisher.server.upstream.errors import NotUpstreamError, UpstreamUnavailableError, WrongContentError
 
 OnStored = Callable[["Wanted", str], None]
 """Is called in a thread with the stored file and its SHA-256 digest."""
-
-METADATA_SUFFIX = ".metadata"
 
 _MAGIC = {
     **dict.fromkeys((".whl", ".zip", ".egg"), b"PK"),
