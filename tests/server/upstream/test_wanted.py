@@ -58,7 +58,7 @@ def test_an_archive_begins_as_its_name_says(filename: str, begin: bytes) -> None
 @pytest.mark.parametrize("filename", ["a-1.0.tar", "a-1.0.exe", "a-1.0-py3-none-any.whl.metadata"])
 def test_a_web_page_is_no_file_of_any_kind_unless_a_digest_says_so(filename: str) -> None:
     for page in (SIGN_IN, b"\n <html>"):
-        with pytest.raises(WrongContentError):
+        with pytest.raises(WrongContentError, match="sent a web page"):
             wanted(filename).check_first(page)
         wanted(filename, {"sha256": "0"}).check_first(page)
     wanted(filename).check_first(b"Metadata-Version: 2.1\n")
