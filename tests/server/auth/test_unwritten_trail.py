@@ -81,6 +81,32 @@ def test_waiting_events_are_bounded_and_the_newest_are_kept(tmp_path: Path, monk
     assert [each["what"] for each in _events(tmp_path)] == ["event-2", "event-3", "event-4"]
 
 
+def test_a_change_waits_for_the_event_of_an_earlier_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same request may come again before its event turns out to be unwritten."""
+    audit = AuditTrail(FolderStorage(tmp_path))
+
+    async def work() -> None:
+        began, going_on = asyncio.Event(), asyncio.Event()
+
+        async def fail(_: object) -> str:
+            began.set()
+            await going_on.wait()
+            raise OSError
+
+        monkeypatch.setattr(audit, "_append", fail)
+        first = asyncio.create_task(audit.record(AuditEvent("event", ANONYMOUS)))
+        await began.wait()
+        second = asyncio.create_task(audit.settle())
+        going_on.set()
+        for outcome in await asyncio.gather(first, second, return_exceptions=True):
+            assert isinstance(outcome, AccountsUnavailableError)
+        monkeypatch.undo()
+        await audit.settle()
+
+    asyncio.run(work())
+    assert [each["what"] for each in _events(tmp_path)] == ["event"]
+
+
 def test_events_that_come_at_a_time_share_a_batch(tmp_path: Path) -> None:
     audit = AuditTrail(FolderStorage(tmp_path))
 

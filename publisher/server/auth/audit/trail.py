@@ -19,7 +19,7 @@ KEPT_DAYS = 400
 """Days after which events are removed, where no other number was given."""
 
 _MOST_WAITING = 10_000
-"""Maximum number of events that wait for a storage that can't be written; of more, the oldest are lost."""
+"""Maximum number of unwritten events; beyond it, the oldest are lost."""
 
 _log = logging.getLogger(__name__)
 
@@ -50,9 +50,9 @@ class AuditEvent:
 
 class AuditTrail:
     """
-    Writes events to the storage of the accounts; those that come at a time share one batch.
+    Writes events to the storage of the accounts; simultaneous events share one batch.
 
-    Those that can't be written wait for the next time: a repeated request may find nothing left to change.
+    Events that can't be written are kept and tried again: a repeated request may find nothing left to change.
     """
 
     def __init__(self, storage: Storage, kept_days: int = KEPT_DAYS) -> None:
@@ -60,8 +60,6 @@ class AuditTrail:
         self._kept_days = kept_days
         self._newest_day = ""
         self._waiting: list[tuple[datetime, AuditEvent]] = []
-        self._failed = False
-        """Whether events wait that could not be written."""
         self._write = Coalesced(self._write_batch)
 
     async def record(self, event: AuditEvent) -> None:
@@ -75,11 +73,11 @@ class AuditTrail:
 
     async def settle(self) -> None:
         """
-        Write the events that could not be written before; call this before the next change is made.
+        Return when all earlier events are written; call this before the next change is made.
 
-        Raises AccountsUnavailableError while that fails.
+        Raises AccountsUnavailableError if they can't be written.
         """
-        if self._failed:
+        if self._waiting or not self._write.is_idle:
             await self._flush("The audit trail can't be written just now, so nothing can be changed; try again later.")
 
     async def _flush(self, refusal: str) -> None:
@@ -93,13 +91,11 @@ class AuditTrail:
         batch, self._waiting = self._waiting, []
         if not batch:
             return
-        self._failed = True
         try:
             newest_day = await self._append(batch)
         except BaseException:
             self._waiting = [*batch, *self._waiting][-_MOST_WAITING:]
             raise
-        self._failed = False
         if newest_day != self._newest_day:  # once a day, and after a start
             self._newest_day = newest_day
             await self._remove_old()
