@@ -16,12 +16,12 @@ _Parsed = TypeVar("_Parsed")
 _log = logging.getLogger(__name__)
 
 _MALFORMED = (ValueError, KeyError, TypeError, AttributeError)
-"""Failures of reading a record that is not JSON, or JSON of another form."""
+"""Errors of parsing a record that is not valid JSON or lacks expected fields."""
 
 
 @dataclass(frozen=True)
 class CopyTimes:
-    """Seconds after which a copy is read again, after which it counts no longer, and that a read may take."""
+    """Seconds until a copy is read again, seconds until it must not be used any more, and the timeout of a read."""
 
     fresh: float = 5.0
     usable: float = 60.0
@@ -30,9 +30,9 @@ class CopyTimes:
 
 class FreshCopy(Generic[_Parsed]):
     """
-    The parsed contents of one file; ``parse`` gets None while there is no such file.
+    The parsed contents of one file; ``parse`` gets None if the file does not exist.
 
-    Many that ask at a time share one read. A read that fails leaves the last copy in use until that is too old.
+    Simultaneous callers share one read. If a read fails, the last copy stays in use until it is too old.
     ``on_change`` is called when the contents have changed or may have changed.
     """
 
@@ -102,12 +102,12 @@ class FreshCopy(Generic[_Parsed]):
 
 
 def copy_times(storage: Storage) -> CopyTimes:
-    """Return times by which a copy is no older than the storage lets a page be."""
+    """Return the times of a copy; on a shared storage, it is read again as often as the index's pages."""
     return CopyTimes(fresh=storage.oldest_page) if storage.shared else CopyTimes()
 
 
-def parse_now(key: str, parse: Callable[[bytes | None], _Parsed], data: bytes | None) -> _Parsed:
-    """Return the contents of a file that is about to be changed; raise AccountsUnavailableError for damaged ones."""
+def parse_for_change(key: str, parse: Callable[[bytes | None], _Parsed], data: bytes | None) -> _Parsed:
+    """Return the contents of a file that is about to be changed; raise AccountsUnavailableError if it is damaged."""
     try:
         return parse(data)
     except _MALFORMED as error:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from publisher.server.auth.decisions import Generation
-from publisher.server.auth.fresh_copy import CopyTimes, FreshCopy, parse_now
+from publisher.server.auth.fresh_copy import CopyTimes, FreshCopy, parse_for_change
 from publisher.server.storage.base import Files, Storage
 from publisher.server.storage.errors import AbsentError, ChangedError
 from publisher.server.storage.json_text import parse_json
@@ -51,7 +51,7 @@ class Revocations:
                     data = files.read(_KEY)
                 except AbsentError:
                     version, data = None, b""
-                known = parse_now(_KEY, _parse, data)
+                known = parse_for_change(_KEY, _parse, data)
                 left = {each: end for each, end in known.items() if end > time.time()}
                 with suppress(ChangedError):
                     files.replace(_KEY, json.dumps({**left, identifier: until}).encode(), version)

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from publisher.server.auth.fresh_copy import CopyTimes, FreshCopy, parse_now
+from publisher.server.auth.fresh_copy import CopyTimes, FreshCopy, parse_for_change
 from publisher.server.auth.oidc.errors import ClaimMismatchError, InvalidPublisherError, UnknownPublisherError
 from publisher.server.auth.oidc.publishers import Publisher, PublisherState, publisher_from_json
 from publisher.server.storage.base import Files, Storage
@@ -101,7 +101,7 @@ def _apply(files: Files, change: Callable[[Publishers], _Result]) -> _Result:
             before: bytes | None = files.read(KEY)
         except AbsentError:
             version, before = None, None
-        known = parse_now(KEY, _parse, before)
+        known = parse_for_change(KEY, _parse, before)
         result = change(known)
         after = _render(known)
         if after == before:

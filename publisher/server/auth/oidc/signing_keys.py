@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from publisher.server.auth.fresh_copy import CopyTimes, FreshCopy, parse_now
+from publisher.server.auth.fresh_copy import CopyTimes, FreshCopy, parse_for_change
 from publisher.server.storage.base import Files, Storage
 from publisher.server.storage.errors import AbsentError, ChangedError
 from publisher.server.storage.json_text import parse_json
@@ -75,7 +75,7 @@ class SigningKeys:
                 data: bytes | None = files.read(KEY)
             except AbsentError:
                 version, data = None, None
-            keys = parse_now(KEY, _parse, data)
+            keys = parse_for_change(KEY, _parse, data)
             if keys and self._clock() - keys[-1].created < ROTATED_AFTER:
                 return keys
             new = SigningKey(secrets.token_hex(4), secrets.token_bytes(_BYTES), self._clock())

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 
-from publisher.server.auth.fresh_copy import CopyTimes, FreshCopy, parse_now
+from publisher.server.auth.fresh_copy import CopyTimes, FreshCopy, parse_for_change
 from publisher.server.storage.base import Files, Storage
 from publisher.server.storage.errors import AbsentError, ChangedError
 from publisher.server.storage.json_text import parse_json
@@ -77,7 +77,7 @@ class SessionKeys:
                 state = SessionState()
                 with suppress(AbsentError):
                     version = files.stat(_FILE).version
-                    state = parse_now(_FILE, _parse, files.read(_FILE))
+                    state = parse_for_change(_FILE, _parse, files.read(_FILE))
                 changed = change(state)
                 with suppress(ChangedError):
                     files.replace(_FILE, _written(changed), version)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
-from publisher.server.auth.fresh_copy import parse_now
+from publisher.server.auth.fresh_copy import parse_for_change
 from publisher.server.auth.principal import Grant
 from publisher.server.auth.tokens.format import new_token
 from publisher.server.auth.tokens.records import (
@@ -77,7 +77,7 @@ class TokenChanges:
                     before = files.read(KEY)
                 except AbsentError:
                     version, before = None, b""
-                document = parse_now(KEY, read_document, before)
+                document = parse_for_change(KEY, read_document, before)
                 change(document)
                 after = json.dumps(document, indent=1).encode() + b"\n"
                 if after == before or (not before and not document["tokens"]):
