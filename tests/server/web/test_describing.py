@@ -20,6 +20,7 @@ from publisher.server.web.describing import (
     people,
     python_versions,
 )
+from publisher.server.web.templating import shortened
 
 LONG = "x" * (LIMITS.pages.field + 1)
 
@@ -250,3 +251,10 @@ def test_every_field_that_a_page_shows_is_kept() -> None:
     assert kept_fields(dict.fromkeys([*shown, "description", "license_files", "dynamic"], "x")) == dict.fromkeys(
         shown, "x"
     )
+
+
+def test_summaries_in_lists_are_cut_after_a_word() -> None:
+    limit = LIMITS.pages.listed_summary
+    assert shortened("x" * limit) == "x" * limit
+    assert shortened("x" * (limit + 1)) == "x" * limit + "…"
+    assert shortened("one two " + "x" * limit) == "one two…"

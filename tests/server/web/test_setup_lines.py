@@ -235,6 +235,7 @@ def test_only_tools_that_ask_by_themselves_have_no_login(passes_on: bool) -> Non
     }
     asked = [each.tool for each in asking if "for your user name and password" in each.note]
     assert asked == ["pip", "pdm"]
+    assert asking[-1].then == ("" if passes_on else "pdm add -v PACKAGE")
     for before, after in zip(lines, asking, strict=True):
         assert after.note.endswith(before.note)
         assert (after.file, after.lines) == (before.file, before.lines)
