@@ -237,7 +237,7 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
     async def on_tick(self, counter: int) -> bool:
-        """Look after slow clients and garbage once a second, and after SIGHUP; a tick is a tenth of a second."""
+        """Reload after SIGHUP; once a second, drop slow clients and collect garbage. A tick is a tenth of a second."""
         if self._reload_asked and (self._reloading is None or self._reloading.done()):
             self._reload_asked = False
             self._reloading = asyncio.create_task(self._app.reload())

@@ -326,7 +326,7 @@ def _is_host(value: bytes) -> bool:
 
 
 def _is_chunked(headers: Iterable[tuple[bytes, bytes]]) -> bool:
-    """Return whether the body is in no encoding that a proxy may read and this server does not."""
+    """Return whether the body has no other transfer encoding than chunked, which a proxy might decode differently."""
     return all(value.strip().lower() == b"chunked" for name, value in headers if name == b"transfer-encoding")
 
 
@@ -364,7 +364,7 @@ def _send_some(connection: int, file: int, offset: int, end: int, patience: floa
 
 
 def _becomes_writable(connection: int, patience: float) -> bool:
-    """Return whether a connection takes bytes again within so many seconds; no where enough threads wait already."""
+    """Return whether a connection takes bytes again within so many seconds; False if enough threads wait."""
     if not _WAITING.acquire(blocking=False):
         return False
     try:

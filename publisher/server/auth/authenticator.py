@@ -120,7 +120,7 @@ class Authenticator:
         return known and self._accounts is not None and username in self._accounts.table.services
 
     async def _is_active_once_settled(self, username: str) -> bool:
-        """Return whether there is an account when the file is not just being written."""
+        """Return whether there is an account, once no one is writing the file any more."""
         await self._settled()
         return self._accounts is not None and self._accounts.table.is_active(username)
 
@@ -265,9 +265,9 @@ class Authenticator:
 
     async def _settled(self) -> bool:
         """
-        Wait for the end of a change of the file; return whether there was one to wait for.
+        Wait until the file is no longer being changed; return whether waiting was necessary.
 
-        Raises AccountsUnavailableError where the file stays doubtful: a password that is not found in it is not wrong.
+        Raises AccountsUnavailableError if it stays doubtful: a mismatch doesn't prove a wrong password then.
         """
         waited = False
         deadline = time.monotonic() + SETTLING_PATIENCE

@@ -53,9 +53,9 @@ def scheme_of(entry: str, *, allow_plaintext: bool = False) -> Scheme:
 
 def verify(entry: str, scheme: Scheme, password: str) -> bool:
     """
-    Return whether a password is that of an entry, for the cost of exactly one hash whatever the password is.
+    Return whether a password matches an entry; this always costs exactly one hash.
 
-    One that the kind can't take (too long, or with a NUL) is wrong, after the same work.
+    A password that the scheme does not support (too long, or with a NUL) is wrong, after the same work.
     """
     data = password.encode("utf-8", "surrogatepass")
     limit = LIMITS.password if scheme is Scheme.BCRYPT else LIMITS.other_password

@@ -109,7 +109,7 @@ class Users:
 
     def set_password(self, files: Files, username: str, password: str, *, new_name: bool = True) -> Change:
         """
-        Create an account or change its password; ``new_name=False`` skips the check of the name of an old one.
+        Create an account or change its password; ``new_name=False`` skips the check of the name.
 
         Raises InvalidAccountError when name or password break the rules, StorageError when the file can't be written.
         """

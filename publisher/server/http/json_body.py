@@ -24,7 +24,7 @@ class JsonKind(Enum):
     TABLE = "an object"
 
     def holds(self, value: object) -> bool:
-        """Return whether a value is of the kind; true and false are no numbers."""
+        """Return whether a value is of the kind; Booleans are not numbers."""
         if isinstance(value, list):
             return self is JsonKind.TEXTS and all(isinstance(each, str) for each in value)
         return isinstance(value, _TYPES[self]) and (self is JsonKind.FLAG or not isinstance(value, bool))

@@ -29,8 +29,8 @@ class Access(enum.Enum):
 
     ``ACCOUNT`` is for everybody who proved who they are, ``PERSON`` for accounts with their password, ``ADMIN`` for
     the admin token and for accounts that are admins. ``MANAGER`` is for that token and for accounts with
-    their password, whose rights the handler looks at. ``LEAVING`` is for accounts with their password that give up
-    access of their own, which they may while all other changes are refused.
+    their password, whose rights the handler looks at. ``LEAVING`` is for accounts with
+    their password that end their own sessions, which is allowed even while all other changes are refused.
     """
 
     OPEN = enum.auto()
@@ -41,8 +41,8 @@ class Access(enum.Enum):
     LEAVING = enum.auto()
 
 
-_MANAGED = {Access.PERSON, Access.MANAGER, Access.LEAVING}
-"""Access that no token gives, except that of an admin for ``MANAGER``."""
+_BY_PASSWORD = {Access.PERSON, Access.MANAGER, Access.LEAVING}
+"""Access that needs an account's password; ``MANAGER`` accepts the admin token too."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -125,7 +125,7 @@ class Authorization:
         return self._decide(request, need, rest, found or Recalled(ANONYMOUS, float("inf")))
 
     def _decide(self, request: Request, need: Need | Access, rest: str, sender: Recalled) -> bool:
-        """Return whether a request may go on, and keep that it may where that rests on the sender's grants alone."""
+        """Return whether a request may go on; remember consent that rests on the sender's grants alone."""
         header, principal = request.headers.get(b"authorization"), sender.principal
         request.principal = principal
         if not isinstance(need, Need):
@@ -174,7 +174,7 @@ class Authorization:
             await self._require_need(request, need, need.project(rest) if need.project is not None else None)
         elif request.principal is ANONYMOUS:
             raise MissingCredentialsError
-        elif need in _MANAGED and not _may_manage(principal_of(request), need):
+        elif need in _BY_PASSWORD and not _may_manage(principal_of(request), need):
             raise PasswordNeededError
         if not isinstance(need, Need) and need is not Access.LEAVING and request.method not in READING:
             self._access.require_changes()
@@ -329,7 +329,7 @@ class ReadScope:
 
 
 def is_change(method: str, need: Need | Access) -> bool:
-    """Return whether a request of a method changes something; open routes change only what their handlers ask for."""
+    """Return whether a request is a change that needs a right; handlers of open routes check their own changes."""
     reads = isinstance(need, Need) and need.right is Right.READ
     return method not in READING and need is not Access.OPEN and not reads
 

@@ -25,7 +25,7 @@ def require_client_uploader(project: str, principal: Principal) -> None:
 
 
 async def find_client(catalog: PackageCatalog) -> StoredFile | None:
-    """Return the wheel of the client's newest release that is not yanked, None where no such project is known."""
+    """Return the wheel of the client's newest release that is not yanked, None if this index has none."""
     project = catalog.project(CLIENT_NAME)
     if project is None:
         return None

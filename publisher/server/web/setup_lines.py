@@ -74,7 +74,7 @@ def package_lines(  # noqa: PLR0913 - all of them are inserted
 
 
 def with_login(lines: list[ToolLines], name: str, base_url: str, username: str) -> list[ToolLines]:
-    """Return lines for an index that no one installs from without an account: how each tool gets the password."""
+    """Add each tool's login to its lines, for an index that requires an account to install."""
     user = shlex.quote(username)
     logins = {"uv": f"uv auth login --username {user} {base_url}", "poetry": f"poetry config http-basic.{name} {user}"}
     asks = {

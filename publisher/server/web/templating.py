@@ -59,7 +59,7 @@ def moment(time: str) -> str:
 
 
 def shortened(text: str) -> str:
-    """Return a text that is short enough for a list, cut after a word where it is not."""
+    """Return a summary for a list; a long one is cut after a word."""
     if len(text) <= LIMITS.pages.listed_summary:
         return text
     cut = text[: LIMITS.pages.listed_summary]

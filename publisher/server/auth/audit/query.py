@@ -23,7 +23,7 @@ class AuditQuery:
     since: datetime | None = None
 
     def matches(self, event: dict[str, Any]) -> bool:
-        """Return whether an event is wanted; tokens and publishers are of each project that they name."""
+        """Return whether an event is wanted; one about a token or publisher belongs to each project that it names."""
         if self.project and self.project not in {event.get("project"), *event.get("projects", ())}:
             return False
         if self.user and self.user not in {event.get("user"), event.get("account")}:

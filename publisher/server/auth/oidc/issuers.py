@@ -59,7 +59,7 @@ class IssuerKeys:
         """
         Return a key of an issuer.
 
-        Raises InvalidJwtError when the issuer has no such key, IssuerUnavailableError when that can't be found out.
+        Raises InvalidJwtError if the issuer does not have the key, IssuerUnavailableError if its keys can't be fetched.
         """
         known = self._issuers.setdefault(issuer, _Known())
         now = self._clock()

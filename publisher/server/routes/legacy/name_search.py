@@ -28,7 +28,7 @@ class NameSearch:
         )
 
     async def answer(self, request: Request, _rest: str = "") -> Response:
-        """Return name and newest version of the projects whose names contain a text, at most a hundred."""
+        """Return name and newest version of the projects whose names contain a text, up to ``search_results``."""
         text = read_search(await request.body(), self._limits.search_elements)
         await self._catalog.refresh()
         scope = await self._authorization.read_scope(request)

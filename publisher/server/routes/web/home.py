@@ -94,7 +94,7 @@ class HomePage:
 
 
 def _cooldown(settings: ServerSettings) -> str:
-    """Return the age that public files must have, empty where there is no such rule."""
+    """Return the minimum age of public files, empty if there is none."""
     return human_age(settings.upstream.cooldown) if settings.upstream is not None and settings.upstream.cooldown else ""
 
 

@@ -119,7 +119,7 @@ class ProjectPage:
         }
 
     def _lines(self, request: Request, subject: _Subject, *, complete: bool) -> list[ToolLines]:
-        """Return the lines that install the release; it is named where installers would take another one."""
+        """Return the lines that install the release, pinned if installers would choose another one."""
         name, release = subject.project.name, subject.release
         is_newest = release is shown_first(subject.releases)
         pinned = release.version and (not is_newest or release.yanked is not None or release.is_prerelease)

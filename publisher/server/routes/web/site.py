@@ -93,7 +93,7 @@ class Site:
         return [session_cookie(request, cookie)] if cookie is not None else []
 
     def with_login(self, request: Request, lines: list[ToolLines]) -> list[ToolLines]:
-        """Return the lines for tools, with the login of each where this index has no installations without one."""
+        """Add each tool's login to its lines if this index requires an account to install."""
         if not self._sessions.is_possible or Activity.DOWNLOAD not in self.settings.authenticate:
             return lines
         name = index_name(request.header(b"host"))
