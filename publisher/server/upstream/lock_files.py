@@ -32,16 +32,17 @@ def read_pinned(path: Path) -> list[PinnedPackage]:
 
     Raises ConfigurationError for a file that can't be read, or a requirement without ``==``.
     """
-    return list(_read(path, frozenset()))
+    return list(_read(path, set()))
 
 
-def _read(path: Path, outer: frozenset[Path]) -> list[PinnedPackage]:
-    """Return the packages of a file; ``outer`` are the files that include it."""
+def _read(path: Path, seen: set[Path]) -> list[PinnedPackage]:
+    """Return the packages of a file and of files that it includes, except those in ``seen``."""
     try:
         text = path.read_text("utf-8")
         if path.suffix == ".toml" or path.name == "uv.lock":
             return list(_locked(tomllib.loads(text)))
-        return list(_required(text, path, outer | {path.resolve()}))
+        seen.add(path.resolve())
+        return list(_required(text, path, seen))
     except OSError as error:
         raise ConfigurationError(f"Can't read {path}: {error.strerror or error}") from error
     except (ValueError, InvalidRequirement) as error:
@@ -73,7 +74,7 @@ def _digest(file: Mapping[str, Any]) -> str:
     return digest if kind == "sha256" else ""
 
 
-def _required(text: str, path: Path, seen: frozenset[Path]) -> Iterator[PinnedPackage]:
+def _required(text: str, path: Path, seen: set[Path]) -> Iterator[PinnedPackage]:
     for line in text.replace("\\\n", " ").splitlines():
         plain = re.sub(r"(^|\s)#.*", "", line).strip()
         if included := _INCLUDED.fullmatch(plain):

@@ -51,10 +51,10 @@ def test_a_requirement_without_an_exact_version_is_an_error(tmp_path: Path, text
 @pytest.mark.parametrize(
     "option", ["-r more/base.txt", "-rmore/base.txt", "--requirement=more/base.txt", "-r  more/base.txt # x"]
 )
-def test_included_files_are_read_from_where_they_are_and_once_in_a_circle(tmp_path: Path, option: str) -> None:
+def test_included_files_are_read_from_where_they_are_and_once(tmp_path: Path, option: str) -> None:
     (tmp_path / "more").mkdir()
     (tmp_path / "requirements.txt").write_text(f"foo==1\n{option}\nbar==2\n")
-    (tmp_path / "more" / "base.txt").write_text("-r ../requirements.txt\n-r last.txt\nbase==3\n")
+    (tmp_path / "more" / "base.txt").write_text("-r ../requirements.txt\n-r last.txt\n-r last.txt\nbase==3\n")
     (tmp_path / "more" / "last.txt").write_text("last==4\n")
     found = read_pinned(tmp_path / "requirements.txt")
     assert [each.name for each in found] == ["foo", "last", "base", "bar"]
