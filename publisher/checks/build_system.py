@@ -24,7 +24,7 @@ _MANY = 30
 """Problems with the schemas that are reported at once."""
 
 _OF_ONE_TOOL = "validate_pyproject.tool_schema"
-"""The entry points of which each is the schema of one tool's table, by the tool's name."""
+"""The group of entry points with a schema for each tool's table, by the tool's name."""
 
 _UNHEARD = logging.NullHandler()
 """Keeps validate-pyproject's log off stderr; without any handler Python prints it there."""
@@ -36,7 +36,7 @@ def check_build_system(document: Document) -> Iterator[Violation]:
     if "build-system" not in document.data:
         if not document.project:
             return  # the root of a workspace, or a file that is there for other tools
-        yield document.violation("PP501", (), "there is no [build-system]")
+        yield document.violation("PP501", (), "pyproject.toml has no [build-system]")
         return
     if "requires" not in table:
         yield document.violation("PP502", ("build-system",), "[build-system] has no requires")

@@ -28,7 +28,7 @@ class Document:
 
     @cached_property
     def project(self) -> Mapping[str, Any]:
-        """The table ``[project]``; empty where there is none."""
+        """The table ``[project]``; empty if it is missing."""
         return table_at(self.data, "project")
 
     @cached_property

@@ -101,7 +101,7 @@ def read_document(folder: Path) -> Document | Violation:
     """
     Return a project's file, or the finding where it is not valid TOML.
 
-    Raises ConfigurationError when there is none, or it can't be read from the disk.
+    Raises ConfigurationError if it does not exist or can't be read.
     """
     path = folder / FILENAME
     if not path.is_file():
@@ -135,6 +135,6 @@ def project_ignores(folder: Path) -> dict[str, str]:
 def _check_switches(document: Document) -> Iterator[Violation]:
     for code, reason in table_at(document.data, ".".join(_SWITCHES)).items():
         if code not in RULES:
-            yield document.violation("PP508", (*_SWITCHES, code), f"there is no rule {code}")
+            yield document.violation("PP508", (*_SWITCHES, code), f"unknown rule {code}")
         elif not (isinstance(reason, str) and reason.strip()):
             yield document.violation("PP508", (*_SWITCHES, code), f"{code} is turned off without a reason")

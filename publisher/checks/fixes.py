@@ -60,6 +60,6 @@ def _classifiers(classifiers: list[str], ignored: Collection[str]) -> list[str]:
 
 
 def _current(classifier: str) -> str:
-    """Return the replacement of an outdated classifier."""
+    """Return the replacement of a deprecated classifier if there is exactly one, else the classifier."""
     others = replacements(classifier)
     return others[0] if len(others) == 1 else classifier

@@ -36,7 +36,7 @@ _DEPRECATED: Mapping[str, str] = {
     "StandardML-NJ": "SMLNJ",
     "wxWindows": "LGPL-2.0-or-later WITH WxWindows-exception-3.1",
 }
-"""Identifiers that SPDX has deprecated, and those in their place (https://spdx.org/licenses/)."""
+"""Identifiers that SPDX has deprecated, and their replacements (https://spdx.org/licenses/)."""
 
 _PYTHON = re.compile(r"Programming Language :: Python :: (\d+\.\d+)")
 
@@ -53,20 +53,20 @@ def check_classifiers(document: Document) -> Iterator[Violation]:
         seen.add(text)
         if text in deprecated_classifiers:
             others = deprecated_classifiers[text]
-            instead = f"; it is now {' or '.join(map(repr, others))}" if others else ", without a replacement"
-            yield document.violation("PP302", place, f"{text!r} is outdated{instead}")
+            instead = f"; use {' or '.join(map(repr, others))}" if others else "; remove it"
+            yield document.violation("PP302", place, f"deprecated classifier {text!r}{instead}")
         elif text not in known_classifiers and not text.lower().startswith("private ::"):
             close = get_close_matches(text, known_classifiers, n=1)
             hint = f"; did you mean {close[0]!r}?" if close else ""
-            yield document.violation(unknown, place, f"there is no classifier {text!r}{hint}")
+            yield document.violation(unknown, place, f"unknown classifier {text!r}{hint}")
     texts = [text for _, text in items]
     if texts != in_order(texts):
-        yield document.violation("PP304", ("project", "classifiers"), "the classifiers are not in order")
+        yield document.violation("PP304", ("project", "classifiers"), "classifiers are not sorted")
     yield from _check_pythons(document)
 
 
 def replacements(classifier: str) -> list[str]:
-    """Return the replacement of an outdated classifier; nothing for others, or where none exists."""
+    """Return the replacements of a deprecated classifier; an empty list for others, or if it has none."""
     return list(deprecated_classifiers.get(classifier, []))
 
 
@@ -100,11 +100,11 @@ def check_license(document: Document) -> Iterator[Violation]:
         yield from _check_expression(document, license_)
     elif isinstance(license_, Mapping):
         known = spdx_name(license_.get("text"))
-        instead = f"; write {known!r}" if known else ""
-        yield document.violation("PP308", place, f"the license is a table, the older form{instead}")
+        instead = repr(known) if known else "an SPDX expression"
+        yield document.violation("PP308", place, f"license is a table, which is deprecated; use {instead}")
         file = license_.get("file")
         if isinstance(file, str) and not (document.folder / file).is_file():
-            yield document.violation("PP309", (*place, "file"), f"there is no file {file}")
+            yield document.violation("PP309", (*place, "file"), f"file {file!r} does not exist")
     for at, pattern in document.items("project", "license-files"):
         if problem := _pattern_problem(document, pattern):
             yield document.violation("PP310", at, f"{pattern!r} {problem}")

@@ -45,12 +45,16 @@ def _check_file(document: Document, place: Place, name: str, content_type: objec
     path = document.folder / name
     kind = _media_type({"content-type": content_type}) if content_type else _TYPES.get(Path(name).suffix.lower())
     if kind not in _TYPES.values():
-        yield document.violation("PP402", place, f"the type of {name} is unknown")
+        if content_type:
+            problem = f"unknown content-type {content_type!r}; use text/markdown, text/x-rst or text/plain"
+        else:
+            problem = f"unknown file type of {name!r}; use .md, .rst or .txt, or set content-type"
+        yield document.violation("PP402", place, problem)
         kind = None
     try:
         data = path.read_bytes()
     except (OSError, ValueError):  # a name may contain characters that no file system accepts
-        yield document.violation("PP401", place, f"there is no file {name}")
+        yield document.violation("PP401", place, f"file {name!r} does not exist")
         return
     try:
         text = data.decode("utf-8")
@@ -64,7 +68,7 @@ def _check_file(document: Document, place: Place, name: str, content_type: objec
 def _check_text(
     document: Document, path: Path | None, place: Place, text: str, kind: str | None
 ) -> Iterator[Violation]:
-    """Check the text of the README, which stands in a file of its own, or in pyproject.toml."""
+    """Check the text of the README, from a file of its own or from pyproject.toml."""
     if (size := len(text.encode())) > LIMITS.distributions.metadata:
         yield document.violation("PP408", place, f"the README has {human_size(size)}")
         return

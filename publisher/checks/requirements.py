@@ -78,7 +78,7 @@ def _check_groups(document: Document) -> Iterator[Violation]:
                         yield document.violation("PP206", place, message)
                 case {"include-group": str(other), **rest} if not rest:
                     if canonicalize_name(other) not in known:
-                        yield document.violation("PP206", place, f"there is no group {other!r}")
+                        yield document.violation("PP206", place, f"unknown dependency group {other!r}")
                     included.add(canonicalize_name(other))
                 case _:
                     message = f"{_shown(entry)} is neither a dependency nor an include-group"

@@ -29,23 +29,23 @@ def test_good_classifiers_are_well() -> None:
 )
 def test_an_unknown_classifier(build: str, code: str) -> None:
     assert _classifiers("Typing :: Typd", build=build) == [
-        f"{code} there is no classifier 'Typing :: Typd'; did you mean 'Typing :: Typed'?"
+        f"{code} unknown classifier 'Typing :: Typd'; did you mean 'Typing :: Typed'?"
     ]
-    assert _classifiers("Qqq", build=build) == [f"{code} there is no classifier 'Qqq'"]
+    assert _classifiers("Qqq", build=build) == [f"{code} unknown classifier 'Qqq'"]
 
 
-def test_an_outdated_classifier_names_its_replacement() -> None:
+def test_a_deprecated_classifier_names_its_replacement() -> None:
     assert _classifiers("Natural Language :: Ukranian") == [
-        "PP302 'Natural Language :: Ukranian' is outdated; it is now 'Natural Language :: Ukrainian'"
+        "PP302 deprecated classifier 'Natural Language :: Ukranian'; use 'Natural Language :: Ukrainian'"
     ]
     assert replacements("Natural Language :: Ukranian") == ["Natural Language :: Ukrainian"]
     assert replacements("Typing :: Typed") == []
 
 
-def test_an_outdated_classifier_without_a_replacement() -> None:
+def test_a_deprecated_classifier_without_a_replacement() -> None:
     alone = next(text for text, others in deprecated_classifiers.items() if not others)
     several = next((text for text, others in deprecated_classifiers.items() if len(others) > 1), None)
-    assert _classifiers(alone) == [f"PP302 {alone!r} is outdated, without a replacement"]
+    assert _classifiers(alone) == [f"PP302 deprecated classifier {alone!r}; remove it"]
     assert replacements(alone) == []
     if several:
         assert " or " in _classifiers(several)[0]
@@ -54,7 +54,7 @@ def test_an_outdated_classifier_without_a_replacement() -> None:
 def test_order_and_repetition() -> None:
     first, second = "Environment :: Console", "Typing :: Typed"
     assert _classifiers(first, second, second) == ["PP303 'Typing :: Typed' is listed twice"]
-    assert _classifiers(second, first) == ["PP304 the classifiers are not in order"]
+    assert _classifiers(second, first) == ["PP304 classifiers are not sorted"]
     text = f"[project]\nclassifiers = [\n  '{second}',\n  '{first}',\n  '{first}',\n]\n"
     assert findings(check_classifiers, text) == [("PP303", 5), ("PP304", 2)]
 
@@ -163,19 +163,22 @@ def test_license_classifiers_beside_an_expression(build: str, code: str) -> None
     assert messages(check_license, f"[project]\n{text}{build}") == []
 
 
+_TABLE = "PP308 license is a table, which is deprecated; use an SPDX expression"
+
+
 @pytest.mark.parametrize(
     ("table", "expected"),
     [
-        ('{ text = "MIT" }', ["PP308 the license is a table, the older form; write 'MIT'"]),
-        ('{ text = "mit" }', ["PP308 the license is a table, the older form; write 'MIT'"]),
-        ('{ text = "All rights" }', ["PP308 the license is a table, the older form"]),
-        ('{ file = "LICENSE" }', ["PP308 the license is a table, the older form"]),
-        ('{ file = "ABSENT" }', ["PP308 the license is a table, the older form", "PP309 there is no file ABSENT"]),
-        ('{ file = "." }', ["PP308 the license is a table, the older form", "PP309 there is no file ."]),
-        ("{ file = 1 }", ["PP308 the license is a table, the older form"]),
+        ('{ text = "MIT" }', ["PP308 license is a table, which is deprecated; use 'MIT'"]),
+        ('{ text = "mit" }', ["PP308 license is a table, which is deprecated; use 'MIT'"]),
+        ('{ text = "All rights" }', [_TABLE]),
+        ('{ file = "LICENSE" }', [_TABLE]),
+        ('{ file = "ABSENT" }', [_TABLE, "PP309 file 'ABSENT' does not exist"]),
+        ('{ file = "." }', [_TABLE, "PP309 file '.' does not exist"]),
+        ("{ file = 1 }", [_TABLE]),
     ],
 )
-def test_licenses_of_the_older_form(tmp_path: Path, table: str, expected: list[str]) -> None:
+def test_a_license_table_is_deprecated(tmp_path: Path, table: str, expected: list[str]) -> None:
     (tmp_path / "LICENSE").touch()
     assert _license(f"license = {table}", tmp_path) == expected
 

@@ -40,18 +40,30 @@ def test_types_are_known_by_the_end_of_the_name(tmp_path: Path, name: str) -> No
 @pytest.mark.parametrize(
     ("readme", "expected"),
     [
-        ('"README"', ["PP402 the type of README is unknown"]),
-        ('"README.html"', ["PP402 the type of README.html is unknown"]),
+        ('"README"', ["PP402 unknown file type of 'README'; use .md, .rst or .txt, or set content-type"]),
+        ('"README.html"', ["PP402 unknown file type of 'README.html'; use .md, .rst or .txt, or set content-type"]),
         ('{ file = "README", content-type = "text/markdown" }', []),
         ('{ file = "README", content-type = "Text/Markdown; charset=UTF-8" }', []),
         ('{ file = "README", content-type = "text/plain" }', []),
-        ('{ file = "README", content-type = "text/html" }', ["PP402 the type of README is unknown"]),
-        ('{ file = "README.md", content-type = "text/html" }', ["PP402 the type of README.md is unknown"]),
-        ('{ file = "README" }', ["PP402 the type of README is unknown"]),
-        ('"ABSENT.md"', ["PP401 there is no file ABSENT.md"]),
-        ('"ABSENT"', ["PP402 the type of ABSENT is unknown", "PP401 there is no file ABSENT"]),
-        ('"folder.md"', ["PP401 there is no file folder.md"]),
-        ('"nul\\u0000.md"', ["PP401 there is no file nul\0.md"]),
+        (
+            '{ file = "README", content-type = "text/html" }',
+            ["PP402 unknown content-type 'text/html'; use text/markdown, text/x-rst or text/plain"],
+        ),
+        (
+            '{ file = "README.md", content-type = "text/html" }',
+            ["PP402 unknown content-type 'text/html'; use text/markdown, text/x-rst or text/plain"],
+        ),
+        ('{ file = "README" }', ["PP402 unknown file type of 'README'; use .md, .rst or .txt, or set content-type"]),
+        ('"ABSENT.md"', ["PP401 file 'ABSENT.md' does not exist"]),
+        (
+            '"ABSENT"',
+            [
+                "PP402 unknown file type of 'ABSENT'; use .md, .rst or .txt, or set content-type",
+                "PP401 file 'ABSENT' does not exist",
+            ],
+        ),
+        ('"folder.md"', ["PP401 file 'folder.md' does not exist"]),
+        ('"nul\\u0000.md"', ["PP401 file 'nul\\x00.md' does not exist"]),
     ],
 )
 def test_files_and_types(tmp_path: Path, readme: str, expected: list[str]) -> None:

@@ -69,7 +69,7 @@ def test_extras_of_another_form_are_left_to_the_schema() -> None:
     ("entries", "expected"),
     [
         ('"attrs", { include-group = "Other" }', []),
-        ('{ include-group = "absent" }', ["PP206 there is no group 'absent'"]),
+        ('{ include-group = "absent" }', ["PP206 unknown dependency group 'absent'"]),
         (
             '{ include-group = "other", x = 1 }',
             ["PP206 {'include-group': 'other', 'x': 1} is neither a dependency nor an include-group"],

@@ -236,7 +236,7 @@ def test_the_command_reports_each_finding_and_fails(tmp_path: Path) -> None:
     done = pypi_publish("check", "--only", "source", "--json", cwd=tmp_path)
     assert done.code == 7, done.everything
     text = [line for line in done.stderr.splitlines() if line.startswith("pyproject.toml:")]
-    assert text == ["pyproject.toml:14: PP301 there is no classifier 'Typing :: Typd'; did you mean 'Typing :: Typed'?"]
+    assert text == ["pyproject.toml:14: PP301 unknown classifier 'Typing :: Typd'; did you mean 'Typing :: Typed'?"]
     assert [(each["code"], each["line"], each["severity"]) for each in json.loads(done.stdout)["findings"]] == [
         ("PP301", 14, "error")
     ]

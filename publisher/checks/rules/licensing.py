@@ -61,7 +61,7 @@ RULES = (
         "PP308",
         Severity.NOTE,
         "The license is a string, not a table",
-        "The table is the older form, which backends begin to refuse (PEP 639).",
+        "A table is deprecated, and newer backends refuse it (PEP 639).",
         'Write `license = "MIT"` and `license-files = ["LICENSE"]`. `--fix` does it if the text is an SPDX name.',
         fixable=True,
     ),
