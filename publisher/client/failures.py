@@ -124,7 +124,7 @@ def _host_name(failure: _Failure) -> _Explanation | None:
     if not failure.find(socket.gaierror, urllib3.exceptions.NameResolutionError):
         return None
     host = urlsplit(failure.url).hostname
-    return f"there is no host named {host!r}", "Check the spelling of the index URL, and the network."
+    return f"unknown host {host!r}", "Check the spelling of the index URL, and the network."
 
 
 def _certificate(failure: _Failure) -> _Explanation | None:

@@ -49,10 +49,10 @@ class DemoKeyring(KeyringBackend):
         self._write(entries)
 
     def delete_password(self, service: str, username: str) -> None:
-        """Remove a password from the file; raises PasswordDeleteError when there is none."""
+        """Remove a password from the file; raises PasswordDeleteError if it is not there."""
         entries = self._read()
         if entries.get(service, {}).pop(username, None) is None:
-            raise PasswordDeleteError("there is no such password")
+            raise PasswordDeleteError("password not found")
         self._write(entries)
 
     def _path(self) -> Path:

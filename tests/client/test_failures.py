@@ -46,7 +46,7 @@ def wrapped(error: Exception, kind: type[requests.RequestException] = requests.C
 @pytest.mark.parametrize(
     ("error", "cause", "hint"),
     [
-        (wrapped(socket.gaierror(-2, "unknown")), "there is no host named 'pypi.acme.example'", "the spelling"),
+        (wrapped(socket.gaierror(-2, "unknown")), "unknown host 'pypi.acme.example'", "the spelling"),
         (certificate(10), "its TLS certificate has expired", "has to renew it"),
         (certificate(9), "its TLS certificate is not valid yet", "set its clock"),
         (certificate(62), "its TLS certificate is another host's", "Use the host name"),

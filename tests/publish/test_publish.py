@@ -253,7 +253,7 @@ def test_a_closed_port_and_an_unknown_host_are_reported(index: RunningIndex, tmp
     assert "connection was refused" in closed.stderr
     unknown = pypi_publish("upload", make_wheel(tmp_path), "--index-url", "http://no-such-host.invalid/")
     assert unknown.code == 6
-    assert "no host named 'no-such-host.invalid'" in unknown.stderr
+    assert "unknown host 'no-such-host.invalid'" in unknown.stderr
     assert index.url
 
 

@@ -116,7 +116,7 @@ def test_the_url_holds_a_password(logged_in: RunningIndex) -> None:
 
 def test_the_host_does_not_exist() -> None:
     done = _doctor("--index-url", "https://acme.invalid/")
-    _expect(done, 6, "reachable", DiagnosisLevel.PROBLEM, "there is no host named 'acme.invalid'")
+    _expect(done, 6, "reachable", DiagnosisLevel.PROBLEM, "unknown host 'acme.invalid'")
 
 
 def test_nothing_listens(logged_in: RunningIndex) -> None:

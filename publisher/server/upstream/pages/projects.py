@@ -286,7 +286,7 @@ class ProjectPages:
                     await self._context.in_thread(lambda: self._store.save(name, facts, body, confirmed))
         if state is not None and now - state.facts.gone < self._limits.fresh_least:
             state.ask_again = time.monotonic() + self._limits.fresh_least
-            state.failure = "Upstream says that there is no such project."
+            state.failure = "Upstream reports that the project does not exist."
             return
         self.forget(name)
         await self._context.in_thread(lambda: self._store.remove(name))
