@@ -20,7 +20,7 @@ BENCHMARKS := serve writing lag publish upstream pages checks
 
 help:
 	@echo 'make demo       build, publish and install a package through an index on this machine'
-	@echo 'make test       run the test suite (make test-all: with slow tests and mutation tests, hours)'
+	@echo 'make test       run the test suite (make test-all adds slow tests and mutation tests, and takes hours)'
 	@echo 'make install    install pypi-publish, with the index, and keyring for your user'
 	@echo 'make uninstall  remove them'
 	@echo 'make deploy     deploy the index to Modal (first: .venv/bin/modal token new, or MODAL_TOKEN_ID and MODAL_TOKEN_SECRET)'

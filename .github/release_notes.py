@@ -15,7 +15,7 @@ def release_notes(changelog: str, version: str) -> str:
     """
     Return the text below the heading of a version.
 
-    Raises LookupError if there is no such heading, or if it has no date.
+    Raises LookupError if the heading is missing or has no date.
     """
     found = re.search(rf"^## {re.escape(version)} \(([^)]*)\)\n(.*?)(?=^## |\Z)", changelog, re.MULTILINE | re.DOTALL)
     if found is None:
