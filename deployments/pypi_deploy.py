@@ -93,7 +93,7 @@ def revision(environment: Mapping[str, str]) -> str:
     commit = environment.get(REVISION) or environment.get("GITHUB_SHA", "")
     if not commit:
         command = [shutil.which("git") or "git", "rev-parse", "HEAD"]
-        with suppress(OSError):  # there is no git
+        with suppress(OSError):  # git is not installed
             done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603
             commit = done.stdout.strip()
     return commit[:12]

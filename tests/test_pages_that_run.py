@@ -76,7 +76,7 @@ def surroundings(tmp_path_factory: pytest.TempPathFactory, uv_cache: Path) -> It
 
 @pytest.fixture
 def desk(scene: Scene, surroundings: Surroundings, tmp_path: Path) -> Iterator[Desk]:
-    """Return a reader's desk, in front of which nothing has happened yet."""
+    """Return the desk of a reader who has run nothing yet."""
     missing = [name for name in scene.needs if shutil.which(name) is None]
     if missing:
         pytest.skip(f"{', '.join(missing)}: not on this machine")

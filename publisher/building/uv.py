@@ -83,7 +83,7 @@ _OTHER_PURPOSES = frozenset(
 
 
 def find_uv() -> str | None:
-    """Return the path of uv, from its package or the search path; None where there is none."""
+    """Return the path of uv, from its package or the search path; None if it is not installed."""
     try:
         import uv  # noqa: PLC0415, TID251 - an extra
 
@@ -114,7 +114,7 @@ class UvBuildSettings:
     """Settings for one project's build: a configuration file for uv, and sources and indexes of requirements."""
 
     config: str = ""
-    """In the form of uv.toml; empty when there is none."""
+    """In the form of uv.toml; empty without a configuration."""
     indexes: str = ""
     """The project's ``index`` key, in TOML, for sources that name one."""
     sources: tuple[tuple[str, str], ...] = field(default=())

@@ -88,7 +88,7 @@ class IndexClient:
         """
         Send an upload form to the index's root and return the answer, whatever its status.
 
-        Raises IndexUnavailableError when there is no answer.
+        Raises IndexUnavailableError without an answer.
         """
         return self._session.request("POST", self.url.root, headers={"Content-Type": content_type}, body=form)
 

@@ -141,8 +141,8 @@ class IndexSession:
     The connections to one origin, and its credentials; several threads may use them.
 
     It retries reads, takes proxies and certificates from the environment, and follows redirects within an origin only.
-    Every method raises IndexUnavailableError when there is no answer, or when the answer is a redirect of the same host
-    from https to http.
+    Every method raises IndexUnavailableError without an answer, or when the answer is a redirect of the same host from
+    https to http.
     """
 
     def __init__(

@@ -23,9 +23,9 @@ class PypircServer:
 
 def read_server(name: str, path: Path | None = None) -> PypircServer:
     """
-    Return the server of a name from a file, ``~/.pypirc`` by default.
+    Return a server by its name from a file, ``~/.pypirc`` by default.
 
-    Raises ConfigurationError when there is none, or when the file can't be read.
+    Raises ConfigurationError if the file has no such server or can't be read.
     """
     path = path or _usual_path()
     try:

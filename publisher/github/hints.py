@@ -58,7 +58,7 @@ def missing_credentials_hint(event: Event) -> str:
 
 
 def _as_input(option: re.Match[str]) -> str:
-    """Return the input that stands for an option; the option itself where no input does."""
+    """Return the input that sets an option; the option itself if no input does."""
     kind = _KINDS.get(option[1])
     if kind is None:
         return option[0]

@@ -31,7 +31,7 @@ class Repository:
 
     @property
     def folders(self) -> list[str]:
-        """The folders to publish, below the root, in POSIX form: a workspace's root stands for its projects."""
+        """The folders to publish, below the root, in POSIX form: a workspace's root selects its projects."""
         folders = [self.workspace] if self.workspace else [source.folder for source in self.sources]
         return [folder.relative_to(self.root).as_posix() for folder in folders]
 
@@ -53,7 +53,7 @@ def find_repository(folder: Path) -> Repository:
     """
     Return the git repository around a folder, with the project in the folder, else those below it.
 
-    Raises ConfigurationError outside git, and where there is no project.
+    Raises ConfigurationError outside git, and without a project.
     """
     folder = folder.resolve()
     root = next((place for place in (folder, *folder.parents) if (place / ".git").exists()), None)

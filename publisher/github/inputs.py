@@ -164,7 +164,7 @@ def find_files(folder: Path) -> list[Path]:
     """
     Return the wheels and sdists in a folder that an earlier step or job filled.
 
-    Raises CheckFailedError when there are none.
+    Raises CheckFailedError if the folder has none.
     """
     if not (folder.is_dir() and any(dist_files_in(folder))):
         state = "holds no wheel and no sdist" if folder.is_dir() else "does not exist"

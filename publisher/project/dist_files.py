@@ -34,7 +34,7 @@ def find_dist_files(paths: Iterable[Path]) -> list[Path]:
     """
     Return each distribution file once, by name.
 
-    A folder stands for the distributions in it and one level below, where CI puts the artifacts of its jobs. A pattern
+    A folder selects the distributions in it and one level below, where CI puts the artifacts of its jobs. A pattern
     that the shell left alone is expanded. Signatures, attestations and checksums are passed over, and of two files with
     the same name and bytes the first is taken.
 

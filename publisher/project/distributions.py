@@ -88,7 +88,7 @@ class Distribution:
 
     @property
     def requires_python(self) -> str | None:
-        """The specifier of ``Requires-Python`` as it stands in the metadata."""
+        """The specifier of ``Requires-Python`` as written in the metadata."""
         return self.fields.get("requires_python")
 
 

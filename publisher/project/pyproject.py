@@ -59,7 +59,7 @@ def require_project(folder: Path) -> None:
 
 def read_pyproject(folder: Path) -> dict[str, Any]:
     """
-    Return the parsed pyproject.toml of a folder; nothing where there is no such file.
+    Return the parsed pyproject.toml of a folder; an empty one if the file does not exist.
 
     Raises ConfigurationError when the file can't be read or is not valid TOML.
     """

@@ -25,7 +25,7 @@ class Lines:
         self._read()
 
     def of(self, place: Place) -> int | None:
-        """Return the line of a place, else that of the nearest one around it; None where there is none at all."""
+        """Return the line of a place, else of the nearest enclosing one; None if neither has a line."""
         while place:
             if place in self._lines:
                 return self._lines[place]

@@ -24,7 +24,7 @@ def check_files(files: Iterable[Path], observer: Observer) -> list[Distribution]
 
 def read_files(files: Iterable[Path]) -> list[Distribution]:
     """
-    Read the distributions that files, folders and patterns stand for.
+    Read the distributions selected by files, folders and patterns.
 
     Raises ConfigurationError as `find_dist_files` does, CheckFailedError for a file that is neither wheel nor sdist.
     """

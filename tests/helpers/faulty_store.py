@@ -35,7 +35,7 @@ class FaultyStore:
         self.asked: list[str] = []
         """The methods and paths of all requests."""
         self.refused: list[str] = []
-        """The paths of those that got an error."""
+        """The paths of requests that got an error."""
         self.ahead = 0.0
         """Seconds by which the store's clock is ahead of ours."""
         self.cut = False

@@ -351,7 +351,7 @@ def test_completion_imports_little(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _imported(*arguments: str, said: str = "") -> set[str]:
-    """Return the packages that a command imports, of which something is expected to be said."""
+    """Return the packages that a command imports; ``said`` must be in its output."""
     code = (
         "import sys\nfrom publisher.cli.main import main\n"
         "try:\n    main()\nfinally:\n    print(*sys.modules, file=sys.stderr)\n"

@@ -65,7 +65,7 @@ def test_pip_installs_by_name_and_by_hash(client: Client, index_url: str, tmp_pa
 
 
 OLD_PIPS = {"20.3.4": 11, "21.3.1": 11, "22.3.1": 11, "23.1.2": 11, "23.2.1": 13}
-"""Pips that people still have, of which each reads pages in its own way, and the newest Python 3 that each runs on."""
+"""Versions of pip in use, each with its own way to read pages, and the newest Python 3 that each runs on."""
 
 
 @pytest.mark.parametrize("version", OLD_PIPS)

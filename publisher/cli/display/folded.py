@@ -33,7 +33,7 @@ class FoldingObserver(LineObserver):
         super().built(project, files)
 
     def connected(self, url: IndexUrl, credentials: Credentials) -> None:
-        """Have the runner show stars for the password, as itself and as it stands in requests."""
+        """Have the runner show stars for the password, as itself and as encoded in requests."""
         password = credentials.password.reveal()
         header = base64.b64encode(f"{credentials.username}:{password}".encode()).decode()
         for text in (password, quote(password, safe=""), header):

@@ -110,7 +110,7 @@ def named_target(args: TargetArgs) -> TargetArgs:
     """
     Return arguments with the URL and account of the server that ``--repository`` names in .pypirc.
 
-    Name and password given in another way come first. Raises ConfigurationError when there is no such server.
+    Name and password given in another way come first. Raises ConfigurationError if the server is not in the file.
     """
     if args.repository is None:
         return args

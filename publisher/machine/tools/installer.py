@@ -85,7 +85,7 @@ class Trial:
 
 
 ToolCheck = Generator[Diagnosis, None, bool | None]
-"""Yields diagnoses and returns whether the tool installs from the index; None where there is no such tool."""
+"""Yields diagnoses and returns whether the tool installs from the index; None if the tool is not installed."""
 
 
 class Installer(Tool):

@@ -57,7 +57,7 @@ class Setup:
 
 @dataclass(frozen=True)
 class FileEdit:
-    """A file of a tool's, and the function that puts a setup into its text (None where there is no file yet)."""
+    """A file of a tool, and the function that adds a setup to its text (None for a new file)."""
 
     path: Path
     put: Callable[[str | None], str]

@@ -43,7 +43,7 @@ class UvIndex(ConfiguredIndex):
     explicit: bool = False
     default: bool = False
     table: Mapping[str, Any] = field(default_factory=dict)
-    """The table as it stands in the file."""
+    """The table as written in the file."""
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,7 @@ class SearchIndex:
         self._changes[name] = None
 
     def find(self, query: str, count: int, shows: Shows | None = None) -> SearchResult:
-        """Return the best ``count`` projects, of those that are shown, that have every word of a query."""
+        """Return the best ``count`` of the shown projects that have every word of a query."""
         words = [
             _SEPARATORS.sub("-", word).strip("-")
             for word in query[: LIMITS.pages.query].lower().split()[: LIMITS.pages.query_words]

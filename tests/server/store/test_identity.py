@@ -58,7 +58,7 @@ def test_the_same_bytes_in_another_spelling_are_a_success(own: OwnIndex, tmp_pat
 
 
 def test_two_processes_that_get_spellings_of_a_file_at_once_store_one(own: OwnIndex, tmp_path: Path) -> None:
-    """Six rounds, in each of which both are sent other bytes in another spelling, complete but for the last byte."""
+    """Each of six rounds sends both other bytes in another spelling, complete but for the last byte."""
     one, client = own.start()
     other, _ = own.start()
     addresses = [urlsplit(index.url) for index in (one, other)]

@@ -76,7 +76,7 @@ class HomePage:
         }
 
     def _found(self, wanted: _Wanted, names: list[str], scope: ReadScope) -> SearchResult:
-        """Return the projects on one page of those that a query finds, or of all."""
+        """Return one page of the projects that match a query; without one, of all projects."""
         if wanted.query:
             shows = None if scope.is_everything else scope.shows
             result = self._site.overviews.search.find(wanted.query, wanted.page * LIMITS.pages.projects, shows)

@@ -76,7 +76,7 @@ class Overviews:
             await asyncio.wait({self._task}, timeout=LIMITS.pages.patience)
 
     def waiting(self, shows: Callable[[str], bool]) -> int:
-        """Return how many projects, of those that are shown, have summaries that are still being read."""
+        """Return the number of shown projects whose summaries are still being read."""
         return sum(map(shows, list(self._waiting)))
 
     def entry(self, name: str) -> ProjectOverview:

@@ -90,7 +90,7 @@ class BucketFiles:
         self._objects.create(f"{log}~/{self._last_batch:020d}-{self._writer}", batch)
 
     def lines(self, log: str, seen: dict[str, int] | None = None) -> Sequence[bytes]:
-        """Return the complete lines of a log, or of those of its batches that were not seen."""
+        """Return the complete lines of a log, or only of its batches that were not seen."""
         keys = [key for name in self.list(f"{log}~") if (key := f"{log}~/{name}") not in (seen or {})]
         with ThreadPoolExecutor(_PARALLEL) as threads:
             batches = list(threads.map(self.read, keys))

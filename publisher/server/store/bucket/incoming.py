@@ -69,7 +69,7 @@ class IncomingParts:
 
 
 class IncomingUploads:
-    """Begins uploads, and bounds the memory of those that are sent while they come in."""
+    """Begins uploads, and bounds the memory of uploads that are sent to the store while they arrive."""
 
     def __init__(self, objects: Objects, identifier: str) -> None:
         self._objects = objects

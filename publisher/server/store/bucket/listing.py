@@ -92,7 +92,7 @@ class ProjectListing:
         self._cost = time.monotonic() - began
 
     def _look(self, known: dict[str, ListedProject]) -> tuple[dict[str, ListedProject | None], set[str]]:
-        """Return the projects whose records are others than those known, and the names of those that are gone."""
+        """Return the projects whose records differ from the known ones, and the names of removed projects."""
         versions = dict(self._records.versions())
         changed = [name for name, e_tag in versions.items() if name not in known or known[name].e_tag != e_tag]
         with ThreadPoolExecutor(_PARALLEL) as threads:

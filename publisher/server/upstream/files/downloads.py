@@ -18,7 +18,7 @@ CHUNK = 2**17
 """Bytes that a reader gets at a time."""
 
 ABANDONED_AFTER = 2.0
-"""Seconds that a download without readers, of which less than half came, waits for one."""
+"""Seconds that a download without readers waits for one if less than half of it has come."""
 
 
 class Download:
