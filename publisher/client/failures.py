@@ -163,7 +163,7 @@ def _refused(failure: _Failure) -> _Explanation | None:
 
 
 def _invalid_redirect(failure: _Failure) -> _Explanation | None:
-    """Explain a redirect that requests can't read, although it is not to follow it."""
+    """Explain a redirect to an invalid URL, which requests parses even if it does not follow redirects."""
     known = requests.RequestException | urllib3.exceptions.HTTPError | OSError | UnicodeError
     if isinstance(failure.error, known):
         return None
