@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from publisher.cli.options.server import ServeArgs
-from publisher.credentials import keyring
+from publisher.credentials.keyring_child import find_in_child
 from publisher.errors import ConfigurationError
 from publisher.files.cache import cache_folder
 from publisher.secret import Credentials
@@ -58,5 +58,5 @@ def _require_apart(cache: Path, roots: Iterable[Path]) -> None:
 def _with_keyring(source: UpstreamSource, public: str) -> UpstreamSource:
     if source.credentials is not None or source.url == public:
         return source
-    found = keyring.find([source.url], None)
+    found = find_in_child([source.url], None)
     return replace(source, credentials=Credentials(*found, "keyring")) if found is not None else source
