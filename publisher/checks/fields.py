@@ -173,7 +173,9 @@ def _check_entry_points(document: Document) -> Iterator[Violation]:
     found = document.project.get("entry-points")
     for group, entries in found.items() if isinstance(found, Mapping) else ():
         if group in {"console_scripts", "gui_scripts"}:
-            yield document.violation("PP119", ("project", "entry-points", group), f"{group!r} is not for entry-points")
+            table = f"[project.{'gui-scripts' if group == 'gui_scripts' else 'scripts'}]"
+            message = f"{group!r} is not allowed in entry-points; use {table}"
+            yield document.violation("PP119", ("project", "entry-points", group), message)
         groups["entry-points", group] = entries
     for place, entries in groups.items():
         for name, reference in entries.items() if isinstance(entries, Mapping) else ():

@@ -60,7 +60,7 @@ def _check_file(document: Document, place: Place, name: str, content_type: objec
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        yield Violation(RULES["PP403"], path, "it is not UTF-8", line)
+        yield Violation(RULES["PP403"], path, "file is not valid UTF-8", line)
         return
     yield from _check_text(document, path, place, text, kind)
 
@@ -69,8 +69,10 @@ def _check_text(
     document: Document, path: Path | None, place: Place, text: str, kind: str | None
 ) -> Iterator[Violation]:
     """Check the text of the README, from a file of its own or from pyproject.toml."""
-    if (size := len(text.encode())) > LIMITS.distributions.metadata:
-        yield document.violation("PP408", place, f"the README has {human_size(size)}")
+    size, limit = len(text.encode()), LIMITS.distributions.metadata
+    if size > limit:
+        message = f"the README is {human_size(size)}, over the limit of {human_size(limit)}"
+        yield document.violation("PP408", place, message)
         return
     if not text.strip():
         yield document.violation("PP405", place, "the README is empty")
@@ -83,4 +85,4 @@ def _check_text(
     elif kind == "text/markdown":
         for found in _PICTURE.finditer(text):
             line = text.count("\n", 0, found.start()) + 1 + offset
-            yield Violation(RULES["PP407"], where, f"the picture {found[1] or found[2]} has no whole URL", line)
+            yield Violation(RULES["PP407"], where, f"image URL {(found[1] or found[2])!r} is not absolute", line)

@@ -236,9 +236,12 @@ def test_entry_points(reference: str, as_script: object, as_entry: object) -> No
     assert as_entry or found == [f"PP118 'acme': {reference!r} does not have the form module or module:object"]
 
 
-@pytest.mark.parametrize("group", ["console_scripts", "gui_scripts"])
-def test_scripts_are_no_entry_points(group: str) -> None:
+@pytest.mark.parametrize(("group", "table"), [("console_scripts", "scripts"), ("gui_scripts", "gui-scripts")])
+def test_scripts_are_no_entry_points(group: str, table: str) -> None:
     assert _with(f'[project.entry-points.{group}]\nacme = "acme:main"\n') == [("PP119", 5)]
+    assert _words(f'[project.entry-points.{group}]\nacme = "acme:main"\n') == [
+        f"PP119 {group!r} is not allowed in entry-points; use [project.{table}]"
+    ]
     assert _with(f'[project.entry-points.{group}s]\nacme = "acme:main"\n') == []
 
 

@@ -121,7 +121,7 @@ def test_restructured_text_that_does_not_render_is_found_at_its_line(tmp_path: P
 def test_pictures_of_markdown(tmp_path: Path, picture: str, shown: str | None) -> None:
     (tmp_path / "README.md").write_text(f"# Title\n\ntext {picture}\n")
     found = [*check_readme(document('[project]\nreadme = "README.md"\n', tmp_path))]
-    assert [each.message for each in found] == ([f"the picture {shown} has no whole URL"] if shown else [])
+    assert [each.message for each in found] == ([f"image URL {shown!r} is not absolute"] if shown else [])
     assert [(each.path.name, each.line) for each in found] == ([("README.md", 3)] if shown else [])
     assert _check(tmp_path, '{ file = "README.md", content-type = "text/plain" }') == []
 

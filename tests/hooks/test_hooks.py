@@ -47,7 +47,7 @@ def test_a_readme_alone_is_looked_at_and_other_files_are_not(repository: Reposit
     (repository.folder / "README.md").write_bytes("# A pr\u00f6ject\n".encode("latin-1"))
     refused = repository.git("commit", "--all", "--message", "words")
     assert refused.code != 0
-    assert "README.md:1: PP403 it is not UTF-8" in refused.everything
+    assert "README.md:1: PP403 file is not valid UTF-8" in refused.everything
     repository.git("checkout", "--", "README.md")
     repository.git("reset", "--hard")
 
