@@ -20,6 +20,7 @@ from publisher.server.routes.table import Route
 from publisher.server.settings import ServerSettings, UpstreamSettings, UpstreamSource
 from tests.helpers.dists import make_wheel
 from tests.helpers.index import ADMIN_TOKEN
+from tests.helpers.waiting import eventually_async
 from tests.server.auth.test_authenticator import KINDS
 from tests.server.routes.test_kept_decisions import ADMIN, basic
 
@@ -151,11 +152,13 @@ def on_an_index(folder: Path, work: Callable[[Asked, Route], Awaitable[None]]) -
         "none",
     )
     asked = Asked(app)
+    recorded = folder / "packages" / ".pypi-publish" / "facts" / "acme.jsonl"
 
     async def run() -> None:
         await app.start()
         routes = [route for route in app.table.routes if route.methods & {"POST", "PUT", "PATCH"}]
         await asked.ask(next(route for route in routes if route.path == "password"), JSON, b"")
+        await eventually_async(recorded.exists)  # the index describes the wheel in the background
         before = everything_below(folder)
         for route in routes:
             await work(asked, route)
