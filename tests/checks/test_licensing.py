@@ -42,13 +42,16 @@ def test_a_deprecated_classifier_names_its_replacement() -> None:
     assert replacements("Typing :: Typed") == []
 
 
-def test_a_deprecated_classifier_without_a_replacement() -> None:
-    alone = next(text for text, others in deprecated_classifiers.items() if not others)
-    several = next((text for text, others in deprecated_classifiers.items() if len(others) > 1), None)
-    assert _classifiers(alone) == [f"PP302 deprecated classifier {alone!r}; remove it"]
-    assert replacements(alone) == []
-    if several:
-        assert " or " in _classifiers(several)[0]
+@pytest.mark.parametrize(
+    ("others", "words"),
+    [([], "remove it"), (["New", "Newer"], "use 'New' or 'Newer'")],
+)
+def test_a_deprecated_classifier_without_a_replacement_or_with_several(
+    monkeypatch: pytest.MonkeyPatch, others: list[str], words: str
+) -> None:
+    monkeypatch.setitem(deprecated_classifiers, "Old", others)
+    assert _classifiers("Old") == [f"PP302 deprecated classifier 'Old'; {words}"]
+    assert replacements("Old") == others
 
 
 def test_order_and_repetition() -> None:

@@ -88,7 +88,7 @@ def test_every_conflict_is_named_and_nothing_is_planned(tmp_path: Path, wheel: D
     first, second, last = caught.value.message.splitlines()
     assert first.startswith(f"{wheel.filename}: PP601 https://acme.example/ has a file of that name")
     assert first.endswith(f" (sha256 0123456789ab… there, {_sha256(wheel)[:12]}… here).")
-    assert second.endswith(f"{'with other contents'}.")
+    assert second.endswith("with other contents.")
     assert second.startswith(sdist.filename)
     assert last == "Nothing was published."
     assert caught.value.hint == CONFLICT_HINT

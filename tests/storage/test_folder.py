@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from publisher.server.siblings.news import NoNews
-from publisher.server.storage import durability, folder
+from publisher.server.storage import folder
 from publisher.server.storage.durability import is_read_only, write_failure
 from publisher.server.storage.errors import (
     AbsentError,
@@ -127,14 +127,13 @@ def test_a_file_is_replaced_as_it_was_read(files: FolderFiles, root: Path, tmp_p
 
 def test_a_file_keeps_its_permissions_and_a_new_one_has_those_of_the_storage(root: Path) -> None:
     private = FolderStorage(root, mode=0o600).files()
-    version = private.replace("a", b"x", None).version
+    private.replace("a", b"x", None)
     private.create("b", b"x")
     for name in ("a", "b"):
         assert stat.S_IMODE((root / name).stat().st_mode) == 0o600
     (root / "a").chmod(0o640)
     private.replace("a", b"y", private.stat("a").version)
     assert stat.S_IMODE((root / "a").stat().st_mode) == 0o640
-    assert version
 
 
 def test_only_a_holder_replaces_and_removes(root: Path) -> None:
@@ -300,7 +299,7 @@ def test_each_failure_of_the_disk_has_its_error(
     assert type(found) is kind
     assert "nothing was stored" in found.message
     assert is_read_only(error) is read_only
-    assert (durability.__name__ in caplog.text or bool(caplog.records)) == (kind is StorageWriteError)
+    assert bool(caplog.records) == (kind is StorageWriteError)
 
 
 def test_a_folder_of_another_program_is_never_changed(root: Path) -> None:
@@ -321,9 +320,6 @@ def test_a_folder_of_another_program_is_never_changed(root: Path) -> None:
 
 @pytest.mark.parametrize("text", ["", "{", "nonsense", "[" * 100_000, b"\xff", b"\x00"])
 def test_damaged_json_is_a_value_error(text: str | bytes) -> None:
-    try:
+    with pytest.raises(ValueError, match=r"."):
         parse_json(text)
-    except ValueError as error:
-        damage = str(error)
-    assert damage
     assert parse_json('{"a": [1, null]}') == {"a": [1, None]}

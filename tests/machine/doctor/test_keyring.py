@@ -64,12 +64,12 @@ def test_the_command_is_asked_only_for_a_password_of_keyring(programs: StandIns,
     assert programs.calls("keyring") == []
 
 
-def test_a_keyring_in_clear_text_is_noted(programs: StandIns, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("programs")
+def test_a_keyring_in_clear_text_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keyring, "keeps_plain_text", lambda holder: holder == "a safe place")
     (_, found) = _check()
     assert found[:2] == ("plain-text", "note")
     assert found[2].startswith("a safe place keeps passwords unencrypted")
-    assert programs.folder.exists()
 
 
 @pytest.mark.usefixtures("programs")

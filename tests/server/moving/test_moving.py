@@ -202,7 +202,7 @@ def test_a_file_that_is_uploaded_during_a_check_is_not_missing(
     assert check_bucket(source, read_files=False, remove_unlisted=False).problems == []
 
 
-def test_a_check_waits_for_a_cleaning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001
+def test_a_check_waits_for_a_cleaning(monkeypatch: pytest.MonkeyPatch) -> None:
     url, objects = new_index("ada", "correct horse")
     monkeypatch.setattr(buckets, "LEASE_PATIENCE", 0.1)
 

@@ -117,9 +117,9 @@ def test_what_was_found_counts_for_a_moment(
     assert not one.is_surely_public("name")
 
 
-def test_a_change_of_the_catalog_ends_it(catalog: Catalog, now: list[float]) -> None:
+@pytest.mark.usefixtures("now")
+def test_a_change_of_the_catalog_ends_it(catalog: Catalog) -> None:
     one = over(catalog)
-    assert now
     assert not owned(one, "name")
     catalog.revision += 1
     assert not one.is_surely_public("name")

@@ -44,7 +44,7 @@ def test_a_part_of_a_file(files: BucketFiles, start: int, size: int | None, expe
 
 def test_a_version_follows_the_contents(files: BucketFiles) -> None:
     first = files.create("a", b"one")
-    assert (first.size, files.stat("a")) == (3, files.stat("a"))
+    assert (first.size, files.stat("a").size) == (3, 3)
     assert files.stat("a").version == first.version
     assert files.read_versioned("a") == (b"one", first.version)
     assert files.read_versioned("a", first.version) is None
@@ -81,7 +81,6 @@ def test_a_time_is_named_once_it_is_known(files: BucketFiles) -> None:
         def __exit__(self, *_: object) -> None:
             named.append("out")
 
-    assert named == []
     stat = files.create("a", b"x", Naming)
     assert named == [stat, "in", "out"]
 

@@ -52,7 +52,7 @@ class Remote:
 
     @property
     def times(self) -> list[float]:
-        """The times at which the keys themselves, or else the configuration, were asked for."""
+        """The times at which the configuration was asked for, each before the keys."""
         return [at for at, url in self.asked if url == CONFIGURATION]
 
 
