@@ -17,7 +17,6 @@ from publisher.project.dependencies import parse_requirement
 
 KEPT = (
     "name",
-    "version",
     "metadata_version",
     "summary",
     "keywords",
@@ -34,7 +33,6 @@ KEPT = (
     "requires_python",
     "requires_dist",
     "provides_extra",
-    "description_content_type",
 )
 """The fields that pages show."""
 

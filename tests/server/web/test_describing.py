@@ -226,33 +226,6 @@ def test_only_the_fields_of_pages_are_kept_and_each_within_its_bound() -> None:
     assert json.loads(json.dumps(kept)) == kept
 
 
-def test_every_field_that_a_page_shows_is_kept() -> None:
-    shown = [
-        "name",
-        "version",
-        "metadata_version",
-        "summary",
-        "keywords",
-        "author",
-        "author_email",
-        "maintainer",
-        "maintainer_email",
-        "license",
-        "license_expression",
-        "classifiers",
-        "project_urls",
-        "home_page",
-        "download_url",
-        "requires_python",
-        "requires_dist",
-        "provides_extra",
-        "description_content_type",
-    ]
-    assert kept_fields(dict.fromkeys([*shown, "description", "license_files", "dynamic"], "x")) == dict.fromkeys(
-        shown, "x"
-    )
-
-
 def test_summaries_in_lists_are_cut_after_a_word() -> None:
     limit = LIMITS.pages.listed_summary
     assert shortened("x" * limit) == "x" * limit

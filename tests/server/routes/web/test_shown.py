@@ -19,6 +19,7 @@ from publisher.server.http.messages import HttpError, Request, Response
 from publisher.server.routes.web import details
 from publisher.server.settings import ServerSettings
 from publisher.server.web.assets import assets
+from publisher.server.web.describing import KEPT
 from publisher.server.web.rendering import render_bounded
 from tests.helpers.dists import make_sdist, make_wheel, metadata
 
@@ -144,6 +145,42 @@ def test_a_project_says_who_uses_it_and_how(tmp_path: Path) -> None:
         while "Used by 3 bounded >=7 by-extra" not in text(await ask("projects/core/")):
             assert asyncio.get_running_loop().time() < deadline
             await asyncio.sleep(0.01)
+
+    shown(tmp_path, use)
+
+
+FIELDS = {
+    "name": ("", "Acme.Widgets"),
+    "metadata_version": ("", "Metadata version 2.1"),
+    "summary": ("", "For tests"),
+    "keywords": ("Keywords: gizmos\n", "Keywords gizmos"),
+    "author": ("Author: Ada\n", "Author Ada"),
+    "author_email": ("Author-email: ada@acme.example\n", "mailto:ada@acme.example"),
+    "maintainer": ("Maintainer: Grace\n", "Maintainer Grace"),
+    "maintainer_email": ("Maintainer-email: grace@acme.example\n", "mailto:grace@acme.example"),
+    "license": ("License: Ours\n", "License Ours"),
+    "license_expression": ("License-Expression: MIT\n", "License MIT"),
+    "classifiers": ("Classifier: Topic :: Games\n", "Topic :: Games"),
+    "project_urls": ("Project-URL: Source, https://source.example/\n", 'href="https://source.example/"'),
+    "home_page": ("Home-page: https://home.example/\n", 'href="https://home.example/"'),
+    "download_url": ("Download-URL: https://download.example/\n", 'href="https://download.example/"'),
+    "requires_python": ("Requires-Python: >=3.11\n", "Requires Python >=3.11"),
+    "requires_dist": ("Requires-Dist: core\n", "Requires core"),
+    "provides_extra": ("Provides-Extra: gui\n", "Extras gui"),
+}
+"""The line of each field, and its place on a page."""
+
+
+def test_fields_are_kept_for_pages_and_each_is_on_one(tmp_path: Path) -> None:
+    assert set(KEPT) == FIELDS.keys()
+    for version, left_out in (("1.0", "license_expression"), ("2.0", "license")):
+        lines = "".join(line for name, (line, _) in FIELDS.items() if name != left_out)
+        make_wheel(tmp_path, "acme_widgets", version, metadata_bytes=metadata("Acme.Widgets", version, lines))
+
+    async def use(ask: Ask, _: IndexApp) -> None:
+        answers = [await ask(f"projects/acme-widgets/{version}/") for version in ("1.0", "2.0")]
+        pages = " ".join(answer.body.decode() + text(answer) for answer in answers)
+        assert [name for name, (_, shown_as) in FIELDS.items() if shown_as not in pages] == []
 
     shown(tmp_path, use)
 
