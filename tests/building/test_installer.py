@@ -9,6 +9,7 @@ import pytest
 
 from publisher.building import installer
 from publisher.building.installer import choose_installer, pip_indexes, pip_variables
+from tests.helpers.stand_ins import StandIns
 
 
 @pytest.fixture(autouse=True)
@@ -154,9 +155,7 @@ def test_settings_for_other_purposes_do_not_reach_a_build(monkeypatch: pytest.Mo
 def test_pip_asks_a_keyring_that_is_there_unless_another_way_is_set(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    (tmp_path / "keyring").write_text("#!/bin/sh\n")
-    (tmp_path / "keyring").chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path))
+    StandIns(tmp_path / "bin", monkeypatch).add("keyring")
     assert pip_variables()["PIP_KEYRING_PROVIDER"] == "subprocess"
     monkeypatch.setenv("PIP_KEYRING_PROVIDER", "disabled")
     assert pip_variables()["PIP_KEYRING_PROVIDER"] == "disabled"

@@ -18,6 +18,7 @@ from publisher.building.uv import (
     uv_variables,
 )
 from publisher.errors import ConfigurationError
+from tests.helpers.stand_ins import StandIns
 
 
 @pytest.fixture(autouse=True)
@@ -277,9 +278,7 @@ def test_variables_for_other_purposes_do_not_reach_uv(monkeypatch: pytest.Monkey
 def test_uv_asks_a_keyring_that_is_there_unless_another_way_is_set(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    (tmp_path / "keyring").write_text("#!/bin/sh\n")
-    (tmp_path / "keyring").chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path))
+    StandIns(tmp_path / "bin", monkeypatch).add("keyring")
     assert uv_variables(Path("/env"))["UV_KEYRING_PROVIDER"] == "subprocess"
     monkeypatch.setenv("UV_KEYRING_PROVIDER", "disabled")
     assert uv_variables(Path("/env"))["UV_KEYRING_PROVIDER"] == "disabled"
@@ -320,11 +319,10 @@ def test_files_that_name_an_index(project: Path, monkeypatch: pytest.MonkeyPatch
 def test_uv_is_found_on_the_path_where_its_package_is_not(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.undo()
     monkeypatch.setitem(sys.modules, "uv", None)
-    monkeypatch.setenv("PATH", str(tmp_path))
+    programs = StandIns(tmp_path / "bin", monkeypatch)
     assert find_uv() is None
-    (tmp_path / "uv").write_text("#!/bin/sh\n")
-    (tmp_path / "uv").chmod(0o755)
-    assert find_uv() == str(tmp_path / "uv")
+    program = programs.add("uv")
+    assert find_uv() == str(program)
 
 
 @pytest.mark.parametrize(

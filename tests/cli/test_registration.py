@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 from publisher.cli.main import group
 from publisher.cli.run.admin import trust
 from publisher.github.provenance import ActionRef
-from tests.helpers.answering import Answer, Request, answering
+from tests.helpers.answering import Answer, Request, answering, of_json
 
 GITHUB = ("github", "acme/widgets", "--workflow", "publish.yml", "--project", "acme-widgets")
 GITLAB = ("gitlab", "acme/widgets", "--project", "acme-widgets")
@@ -38,7 +38,7 @@ class Registry:
         assert (request.method, request.path) == ("POST", "/-/trust")
         assert request.headers["Authorization"] == "Bearer admin-token"
         self.described.append(json.loads(request.body))
-        return Answer(201, json.dumps({"publisher": self.added}).encode(), {"Content-Type": "application/json"})
+        return of_json({"publisher": self.added}, 201)
 
     def add(self, *words: str) -> Result:
         environment = {"PYPI_PUBLISH_ADMIN_TOKEN": "admin-token", "PYPI_PUBLISH_INDEX_URL": self.url, "NO_PROXY": "*"}

@@ -23,19 +23,11 @@ from publisher.errors import (
     TrustedPublishingError,
 )
 from publisher.secret import Secret
-from tests.helpers.answering import Answer, Request, answering
+from tests.helpers.answering import Answer, Request, answering, of_json, of_text
 
 TOKEN = Secret("admin-token")
 PAGE = b"<!doctype html><title>Welcome</title>"
 Use = Callable[[IndexUrl], object]
-
-
-def of_json(found: object, status: int = 200) -> Answer:
-    return Answer(status, json.dumps(found).encode(), {"Content-Type": "application/json"})
-
-
-def of_text(status: int, text: str, **headers: str) -> Answer:
-    return Answer(status, text.encode(), {"Content-Type": "text/plain", **headers})
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """The client of an index: what each answer means for files, changes, passwords and the account."""
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import Any
@@ -19,19 +18,11 @@ from publisher.errors import (
     RefusedCredentialsError,
 )
 from publisher.secret import Credentials, Secret
-from tests.helpers.answering import Answer, Request, answering
+from tests.helpers.answering import Answer, Request, answering, of_json, of_text
 
 ADA = Credentials("ada", Secret("p"), "keyring")
 PAGE = b"<!doctype html><title>Welcome</title>"
 Reply = Callable[[Request], Answer]
-
-
-def of_json(found: object, status: int = 200) -> Answer:
-    return Answer(status, json.dumps(found).encode(), {"Content-Type": "application/json"})
-
-
-def of_text(status: int, text: str = "no", **headers: str) -> Answer:
-    return Answer(status, text.encode(), {"Content-Type": "text/plain", **headers})
 
 
 @contextmanager

@@ -20,13 +20,7 @@ from publisher.errors import (
     TrustedPublishingError,
 )
 from publisher.secret import Credentials, Secret
-from tests.helpers.answering import Answer, Request, answering
-
-JSON = {"Content-Type": "application/json"}
-
-
-def _json(value: object, status: int = 200) -> Answer:
-    return Answer(status, json.dumps(value).encode(), JSON)
+from tests.helpers.answering import Answer, Request, answering, of_json
 
 
 class Host:
@@ -47,14 +41,14 @@ class Host:
         if path in self.answers:
             return self.answers[path]
         if path == "/_/oidc/audience":
-            return _json({"audience": self.url.audience})
+            return of_json({"audience": self.url.audience})
         if path == "/_/oidc/mint-token":
             self.tokens += 1
-            return _json({"success": True, "token": f"upload-{self.tokens}"})
+            return of_json({"success": True, "token": f"upload-{self.tokens}"})
         if path == "/runner":
             assert request.headers["Authorization"] == "Bearer runner-secret"
-            return _json({"value": f"id-for-{parse_qs(urlsplit(request.path).query)['audience'][0]}"})
-        return _json({"message": "Accepted"}, 202)
+            return of_json({"value": f"id-for-{parse_qs(urlsplit(request.path).query)['audience'][0]}"})
+        return of_json({"message": "Accepted"}, 202)
 
     @property
     def job(self) -> dict[str, str]:
@@ -157,7 +151,7 @@ def test_an_index_without_trusted_publishing_leaves_it_to_other_credentials(host
 
 def test_a_job_without_a_publisher_gets_the_command_that_registers_it(host: Host) -> None:
     refusal = {"errors": [{"code": "invalid-publisher", "description": "No publisher\x1b[31m matches."}]}
-    host.answers["/_/oidc/mint-token"] = _json(refusal, 422)
+    host.answers["/_/oidc/mint-token"] = of_json(refusal, 422)
     job = Job(host.job)
     assert job.token(host.url) is None
     assert job.login.reason is not None
@@ -188,7 +182,7 @@ def test_a_job_without_a_publisher_gets_the_command_that_registers_it(host: Host
 )
 def test_the_command_that_registers_a_job_knows_the_job(host: Host, environment: dict[str, str], words: str) -> None:
     refusal = {"errors": [{"code": "invalid-pending-publisher", "description": "It exists."}]}
-    host.answers["/_/oidc/mint-token"] = _json(refusal, 422)
+    host.answers["/_/oidc/mint-token"] = of_json(refusal, 422)
     job = Job({**host.job, **environment})
     assert job.token(host.url) is None
     assert f"`pypi-publish trust add {words}" in str(job.login.reason)
@@ -198,20 +192,20 @@ def test_the_command_that_registers_a_job_knows_the_job(host: Host, environment:
 @pytest.mark.parametrize(
     ("path", "answer", "kind"),
     [
-        ("/_/oidc/audience", _json({"audience": "pypi"}), TrustedPublishingError),
-        ("/_/oidc/audience", _json({}), TrustedPublishingError),
-        ("/_/oidc/audience", _json([]), IndexUnavailableError),
+        ("/_/oidc/audience", of_json({"audience": "pypi"}), TrustedPublishingError),
+        ("/_/oidc/audience", of_json({}), TrustedPublishingError),
+        ("/_/oidc/audience", of_json([]), IndexUnavailableError),
         ("/_/oidc/audience", Answer(400), IndexUnavailableError),
         ("/_/oidc/audience", None, IndexUnavailableError),
         ("/runner", Answer(400), TrustedPublishingError),
-        ("/runner", _json({"value": 3}), TrustedPublishingError),
-        ("/runner", _json([]), TrustedPublishingError),
-        ("/_/oidc/mint-token", _json({"errors": [{"code": "invalid-token"}]}, 422), TrustedPublishingError),
-        ("/_/oidc/mint-token", _json({"errors": "x"}, 422), TrustedPublishingError),
-        ("/_/oidc/mint-token", _json({"errors": [{"code": "issuer-unavailable"}]}, 400), IndexUnavailableError),
-        ("/_/oidc/mint-token", _json({"token": ""}), IndexUnavailableError),
-        ("/_/oidc/mint-token", _json({"token": 3}), IndexUnavailableError),
-        ("/_/oidc/mint-token", _json("token"), IndexUnavailableError),
+        ("/runner", of_json({"value": 3}), TrustedPublishingError),
+        ("/runner", of_json([]), TrustedPublishingError),
+        ("/_/oidc/mint-token", of_json({"errors": [{"code": "invalid-token"}]}, 422), TrustedPublishingError),
+        ("/_/oidc/mint-token", of_json({"errors": "x"}, 422), TrustedPublishingError),
+        ("/_/oidc/mint-token", of_json({"errors": [{"code": "issuer-unavailable"}]}, 400), IndexUnavailableError),
+        ("/_/oidc/mint-token", of_json({"token": ""}), IndexUnavailableError),
+        ("/_/oidc/mint-token", of_json({"token": 3}), IndexUnavailableError),
+        ("/_/oidc/mint-token", of_json("token"), IndexUnavailableError),
     ],
 )
 def test_every_other_failure_stops_the_job(

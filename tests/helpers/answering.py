@@ -1,5 +1,6 @@
 """An HTTP server with the answers of a test, for indexes that fail and servers that are not indexes."""
 
+import json
 import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -21,6 +22,16 @@ class Answer:
     status: int = 200
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def of_json(found: object, status: int = 200) -> Answer:
+    """Return an answer in JSON."""
+    return Answer(status, json.dumps(found).encode(), {"Content-Type": "application/json"})
+
+
+def of_text(status: int, text: str = "no", **headers: str) -> Answer:
+    """Return an answer in plain text."""
+    return Answer(status, text.encode(), {"Content-Type": "text/plain", **headers})
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import pytest
 
 from publisher.machine.paths import Machine
 from tests.helpers.index import RunningIndex
+from tests.helpers.stand_ins import StandIns
 from tests.helpers.tool import Result, pypi_publish, run
 
 ROOT = Path(__file__).parents[2]
@@ -23,6 +24,12 @@ def machine(tmp_path: Path) -> Machine:
     for name in ("home", "project"):
         (tmp_path / name).mkdir()
     return Machine("linux", tmp_path / "home", {}, tmp_path / "project")
+
+
+@pytest.fixture
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StandIns:
+    """The programs on the path, none at first."""
+    return StandIns(tmp_path / "bin", monkeypatch)
 
 
 @dataclass(frozen=True)

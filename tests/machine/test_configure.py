@@ -33,11 +33,6 @@ BESIDE = Setup(URL, "acme", "ada", packages=("acme-widgets",))
 ALONE = Setup(URL, "acme", "ada", proxies_public=True)
 
 
-@pytest.fixture
-def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StandIns:
-    return StandIns(tmp_path / "bin", monkeypatch)
-
-
 def test_the_tools_in_their_order() -> None:
     assert {name: tool.command for name, tool in TOOLS.items()} == {
         "pip": "pip",

@@ -10,7 +10,7 @@ import pytest
 
 from publisher.machine import demo
 from publisher.machine.demo import START_LIMIT, DemoFailedError, Show, run_demo
-from tests.helpers.answering import Answer, Request, answering
+from tests.helpers.answering import Answer, Request, answering, of_text
 from tests.helpers.waiting import is_running
 
 
@@ -70,7 +70,7 @@ def test_a_refused_registration_names_the_reason(monkeypatch: pytest.MonkeyPatch
 
     def answer(request: Request) -> Answer:
         asked.append(request)
-        return Answer(507, b"The disk is full.", {"Content-Type": "text/plain"})
+        return of_text(507, "The disk is full.")
 
     with answering(answer) as url:
         shown, error = _run(monkeypatch, tmp_path, _serving(url))

@@ -2,8 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
@@ -20,6 +19,9 @@ from publisher.machine.tools.tool import ConfiguredIndex, Setup
 from publisher.secret import Credentials, Secret
 from tests.helpers.installers import MadeUpInstaller
 from tests.helpers.stand_ins import StandIns
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ADA = Credentials("ada", Secret("correct"), "typed")
 WIDGETS = Candidate("widgets", "1.1", frozenset({"1.0", "1.1"}))
@@ -48,10 +50,9 @@ class MadeUp(MadeUpInstaller):
 
 
 @pytest.fixture
-def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StandIns:
-    found = StandIns(tmp_path / "bin", monkeypatch)
-    found.add("made-up", "echo made-up 2.3")
-    return found
+def programs(programs: StandIns) -> StandIns:
+    programs.add("made-up", "echo made-up 2.3")
+    return programs
 
 
 def _try(

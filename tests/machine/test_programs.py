@@ -11,11 +11,6 @@ from tests.helpers.stand_ins import SYSTEM_PATH, StandIns
 from tests.helpers.waiting import eventually, is_running
 
 
-@pytest.fixture
-def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StandIns:
-    return StandIns(tmp_path / "bin", monkeypatch)
-
-
 @pytest.mark.parametrize(
     ("stdout", "stderr", "line"),
     [

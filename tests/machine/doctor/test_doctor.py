@@ -1,7 +1,6 @@
 """`doctor` names the cause in set-ups that are broken in one way each, and says that all is well where it is."""
 
 import datetime as dt
-import json
 import ssl
 import stat
 import sys
@@ -22,7 +21,7 @@ from publisher.machine.doctor.credentials import Accepted
 from publisher.machine.doctor.index import Thresholds, check_index
 from publisher.secret import Credentials, Secret
 from tests.conftest import PASSWORD, USER
-from tests.helpers.answering import Answer, Request, answering
+from tests.helpers.answering import Answer, Request, answering, of_json
 from tests.helpers.index import RunningIndex
 from tests.helpers.terminal import typed
 from tests.helpers.tool import Result, pypi_publish
@@ -332,7 +331,7 @@ def test_rights_that_are_missing(keyring_file: Path, rights: list[str], verdict:
     def answer(request: Request) -> Answer:
         if "Authorization" not in request.headers:
             return Answer(401)
-        return Answer(200, json.dumps(pages[request.path]).encode(), {"Content-Type": "application/json"})
+        return of_json(pages[request.path])
 
     with answering(answer) as url:
         done = _doctor("--index-url", url, env={"PYPI_PUBLISH_USERNAME": USER, "PYPI_PUBLISH_PASSWORD": "x"})

@@ -1,7 +1,5 @@
 """The checks of keyring, with a `keyring` command of the test's own."""
 
-from pathlib import Path
-
 import pytest
 
 from publisher.client.models import Account
@@ -23,9 +21,9 @@ def _accepted(source: str = "keyring") -> Accepted:
 
 
 @pytest.fixture
-def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StandIns:
+def programs(programs: StandIns, monkeypatch: pytest.MonkeyPatch) -> StandIns:
     monkeypatch.setattr(keyring, "holders", lambda: ["a safe place", "another"])
-    return StandIns(tmp_path / "bin", monkeypatch)
+    return programs
 
 
 def _check(accepted: Accepted | None = None) -> list[tuple[str, str, str]]:

@@ -1,6 +1,5 @@
 """The checks of all tools together: the package that they are tried with, their order, and the verdict on them."""
 
-from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
@@ -41,9 +40,9 @@ def elsewhere() -> MadeUpInstaller:
 
 
 @pytest.fixture
-def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
-    StandIns(tmp_path / "bin", monkeypatch).add("made-up", "echo made-up 2.3")
-    return Machine("linux", tmp_path, {}, tmp_path)
+def machine(machine: Machine, programs: StandIns) -> Machine:
+    programs.add("made-up", "echo made-up 2.3")
+    return machine
 
 
 def _check(

@@ -32,11 +32,6 @@ TOOL = InstalledTool("uv", Path("/bin/uv"), "0.9.1")
 WIDGETS = Candidate("widgets", "1.10", frozenset({"1.9", "1.10"}))
 
 
-@pytest.fixture
-def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StandIns:
-    return StandIns(tmp_path / "bin", monkeypatch)
-
-
 @pytest.mark.parametrize(
     ("printed", "version"),
     [

@@ -27,11 +27,6 @@ WIDGETS = Candidate("widgets", "1.1", frozenset({"1.0", "1.1"}))
 
 
 @pytest.fixture
-def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StandIns:
-    return StandIns(tmp_path / "bin", monkeypatch)
-
-
-@pytest.fixture
 def tool(programs: StandIns) -> InstalledTool:
     """A pdm that has no configuration to show."""
     return InstalledTool("pdm", programs.add("pdm"), "2.26")

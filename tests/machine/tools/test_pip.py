@@ -26,11 +26,6 @@ TYPED = TypedCredentials(Credentials("ada", Secret("correct"), "typed"), Path("/
 OWN, STRANGER = ConfiguredIndex(OURS, ""), ConfiguredIndex(OTHER, "")
 
 
-@pytest.fixture
-def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StandIns:
-    return StandIns(tmp_path / "bin", monkeypatch)
-
-
 def _pip(programs: StandIns, *pairs: tuple[str, str], version: str = "25.0") -> InstalledTool:
     return InstalledTool("pip", programs.add("pip", cases(*pairs)), version)
 

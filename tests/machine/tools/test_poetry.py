@@ -210,11 +210,6 @@ def test_the_other_command_stores_the_password_once(
     assert "correct" not in repr(found)
 
 
-@pytest.fixture
-def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StandIns:
-    return StandIns(tmp_path / "bin", monkeypatch)
-
-
 def _locking(version: str, code: int = 0) -> str:
     """Return a script that locks a version, and keeps the project and its environment for the test to read."""
     package = f'[[package]]\\nname = "widgets"\\nversion = "{version}"\\n'

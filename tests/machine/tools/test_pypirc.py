@@ -20,11 +20,6 @@ URL = parse_index_url("https://acme.example/")
 SETUP = Setup(URL, "acme", "ada")
 
 
-@pytest.fixture
-def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StandIns:
-    return StandIns(tmp_path / "bin", monkeypatch)
-
-
 def _write(machine: Machine, text: str, mode: int = 0o600) -> Path:
     path = machine.home / ".pypirc"
     path.write_text(text)

@@ -369,11 +369,6 @@ def test_the_other_commands_name_the_user_or_log_in(
     assert stored.note == "asks for the password once"
 
 
-@pytest.fixture
-def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StandIns:
-    return StandIns(tmp_path / "bin", monkeypatch)
-
-
 def _resolving(pinned: str, code: int = 0) -> str:
     keep = 'while IFS= read -r line; do printf "%s\\n" "$line"; done < pyproject.toml > "$KEPT.toml"'
     install = f'{MKDIR} -p there/widgets-1.1.dist-info; echo "$GIVEN" > "$KEPT.install"'
