@@ -139,6 +139,18 @@ def test_numbers_are_pinned_once_and_held_to() -> None:
         publisher.check(github_claims())
 
 
+@pytest.mark.parametrize("spelling", ["acme/team/widgets", "Acme/Team/Widgets"])
+def test_gitlab_may_spell_a_project_in_upper_case(spelling: str) -> None:
+    publisher = create_publisher(GITLAB, None)
+    claims = {"iss": publisher.issuer, "project_path": spelling, "ref_path": "refs/tags/v1.0", "sha": "abc"}
+    file = f"gitlab.com/{spelling}//.gitlab-ci.yml"
+    publisher.check({**claims, "ci_config_ref_uri": f"{file}@refs/tags/v1.0"})
+    publisher.check({**claims, "ci_config_ref_uri": f"{file}@abc"})
+    for uri in (f"{file.upper()}@abc", f"{file}@refs/tags/v2.0", f"gitlab.com/{spelling}s//.gitlab-ci.yml@abc"):
+        with pytest.raises(ClaimMismatchError):
+            publisher.check({**claims, "ci_config_ref_uri": uri})
+
+
 def test_a_run_has_a_url_where_the_server_is_known() -> None:
     publisher = create_publisher(GITHUB, None)
     origin = publisher.origin(github_claims(iss=publisher.issuer))
