@@ -124,9 +124,10 @@ test-essential: $(READY) $(WHEELS)/.ready
 
 # each script compares with its peers in one run and prints ratios: benchmarks/README.md
 bench: $(READY) $(WHEELS)/.ready $(CLIENTS)/.ready
-	@rows=$$(mktemp) && for script in $(BENCHMARKS); do \
-		BENCHMARK_ROWS="$$rows" $(BIN)/python benchmarks/$$script.py || exit 1; done && \
-	$(BIN)/python benchmarks/tables.py "$$rows"; rm -f "$$rows"
+	@rm -f $(VENV)/benchmarks.tsv
+	@for script in $(BENCHMARKS); do \
+		BENCHMARK_ROWS=$(VENV)/benchmarks.tsv $(BIN)/python benchmarks/$$script.py || exit 1; done
+	@$(BIN)/python benchmarks/tables.py $(VENV)/benchmarks.tsv
 
 deploy: $(READY)
 	@$(BIN)/modal deploy deployments/pypi_deploy.py || { \

@@ -1,18 +1,22 @@
 """
 One table for all benchmarks: each row is a measurement, and whether it reached its bound.
 
-`make bench` has each script add its rows to a file, and prints them together: python benchmarks/tables.py FILE
+`make bench` has each script add its rows to a file, and prints them together: python benchmarks/tables.py FILE.
+With ``--markdown``, it prints them for docs/explanation/performance.md, by script.
 """
 
+import argparse
 import operator
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 ROWS = "BENCHMARK_ROWS"
-"""The environment variable with the file that gets a copy of each row."""
+"""The environment variable with the file that gets a copy of each row, its columns separated by tabs."""
 
 _SIGNS = {"<=": operator.le, ">=": operator.ge, "=": operator.eq}
+_SHOWN = {"<=": "≤", ">=": "≥", "=": "="}
 
 
 def heading() -> None:
@@ -38,18 +42,43 @@ def holds(value: float, bound: str) -> bool:
 
 def _print(what: str, shown: list[str], result: float, bound: str) -> None:
     verdict = "reached" if holds(result, bound) else "NOT REACHED"
-    line = f"{what:<76}{shown[0]:>12}{shown[1]:>12}{result:>10.3g}  {bound} {verdict}"
-    print(line, flush=True)
+    columns = (what.strip(), *shown, f"{result:.3g}", bound, verdict)
+    print(_line(columns), flush=True)
     if ROWS in os.environ:
         with Path(os.environ[ROWS]).open("a", encoding="utf-8") as rows:
-            rows.write(f"{line}\n")
+            rows.write("\t".join((Path(sys.argv[0]).name, *columns)) + "\n")
+
+
+def _line(columns: Sequence[str]) -> str:
+    what, ours, other, result, bound, verdict = columns
+    return f"{what:<76}{ours:>12}{other:>12}{result:>10}  {bound} {verdict}"
+
+
+def _markdown(rows: Sequence[Sequence[str]]) -> list[str]:
+    lines = ["| measured | ours | the other | ratio | must be |", "|---|--:|--:|--:|---|"]
+    script = ""
+    for name, what, ours, other, result, bound, verdict in rows:
+        if name != script:
+            script = name
+            lines.append(f"| **`{name}`** | | | | |")
+        sign, number = bound.split()
+        reached = "" if verdict == "reached" else ": **not reached**"
+        lines.append(f"| {what} | {ours} | {other} | {result if other else ''} | {_SHOWN[sign]} {number}{reached} |")
+    return lines
 
 
 def main() -> None:
-    lines = Path(sys.argv[1]).read_text(encoding="utf-8").splitlines()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("file", type=Path)
+    parser.add_argument("--markdown", action="store_true", help="print a table for a page")
+    options = parser.parse_args()
+    rows = [line.split("\t") for line in options.file.read_text(encoding="utf-8").splitlines()]
+    if options.markdown:
+        print("\n".join(_markdown(rows)))
+        return
     heading()
-    print("\n".join(lines))
-    print(f"{sum(line.endswith(' reached') for line in lines)} of {len(lines)} rows reached")
+    print("\n".join(_line(columns) for _, *columns in rows))
+    print(f"{sum(columns[-1] == 'reached' for columns in rows)} of {len(rows)} rows reached")
 
 
 if __name__ == "__main__":
