@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,28 @@ def test_names_in_the_log_are_one_line(form: Any) -> None:
     AccessLog(form, Kept()).log(request, 200, 1, 0.0)
     assert len(lines) == 1
     assert lines[0].isprintable()
+
+
+@pytest.mark.parametrize(
+    ("user", "shown"), [("ada", "ada"), ("a b", "a%20b"), ('a"b', "a%22b"), ("a\nb", "'a\\nb'"), (None, "-")]
+)
+def test_a_line_of_text_has_each_field_once(user: str | None, shown: str) -> None:
+    lines: list[str] = []
+
+    class Kept(LogWriter):
+        def write(self, line: str) -> None:
+            lines.append(line)
+
+    scope = {"type": "http", "method": "GET", "path": '/a "b"/', "headers": [], "client": ("192.0.2.7", 1)}
+    request = Request(scope, None)  # type: ignore[arg-type]
+    if user is not None:
+        request.principal = Principal(user, PrincipalKind.ACCOUNT)
+    AccessLog("text", Kept()).log(request, 206, 17, time.perf_counter() - 2.0)
+    begin, _, took = lines[0].rpartition(" ")
+    assert begin == f'192.0.2.7 {shown} "GET /a %22b%22/" 206 17'
+    assert float(took.removesuffix("ms")) >= 2000
+    AccessLog("none", Kept()).log(request, 200, 1, 0.0)
+    assert len(lines) == 1
 
 
 def start(folder: Path, stderr: int, port: int = 0) -> "subprocess.Popen[bytes]":

@@ -87,6 +87,14 @@ def test_pinned_files_stay_and_what_is_too_large_removes_nothing(tmp_path: Path)
     assert keys(store) == ["00-file", "09-file"]
 
 
+@pytest.mark.parametrize(("size", "fits"), [(1000, True), (1001, False)])
+def test_a_file_may_take_the_whole_cache(tmp_path: Path, size: int, *, fits: bool) -> None:
+    store = BlobStore(tmp_path, 1000)
+    fill(store, 3)
+    assert store.has_room_for(size) == fits
+    assert len(keys(store)) == (0 if fits else 3)
+
+
 def test_a_twentieth_of_the_disk_stays_free(tmp_path: Path, disk: list[Usage]) -> None:
     store = BlobStore(tmp_path, 10**9)
     fill(store, 4)
