@@ -27,7 +27,7 @@ help:
 	@echo 'make lint       check formatting, lint rules, types and workflows'
 	@echo 'make check      run lint and the tests as CI does (installs missing Debian packages with sudo)'
 	@echo 'make bench      compare with uv, twine, nginx, pypiserver and others (40 minutes)'
-	@echo 'make docs       regenerate the references, and put each sentence of the pages on its own line'
+	@echo 'make docs       write the references to commands, actions and checks, and put each sentence of pages on its own line'
 	@echo 'make lock       pin the dependencies again (requirements/*.txt)'
 	@echo 'make clean      remove .venv and all build output'
 

@@ -1,10 +1,10 @@
 """
 Measure processor time, memory and requests of one process of an index in a bucket, as its projects grow.
 
-Usage: python benchmarks/bucket_memory.py [PROJECTS ...]. The bucket is in this process's memory, so that a store's own
-time is not part of it. Each project has ten files.
+The bucket is in this process's memory, so that a store's own time is not part of it. Each project has ten files.
 """
 
+import argparse
 import asyncio
 import gc
 import subprocess
@@ -23,12 +23,17 @@ FILES = 10
 
 def main() -> None:
     """Measure each size in a process of its own."""
-    sizes = sys.argv[1:] or ["1000", "10000"]
-    if sizes[0] == "--one":
-        asyncio.run(measure(int(sizes[1])))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "projects", nargs="*", type=int, default=[1000, 10_000], help="numbers of projects (1000 10000)"
+    )
+    parser.add_argument("--one", action="store_true", help="measure the first number in this process")
+    given = parser.parse_args()
+    if given.one:
+        asyncio.run(measure(given.projects[0]))
         return
-    for size in sizes:
-        subprocess.run([sys.executable, __file__, "--one", size], check=True)
+    for size in given.projects:
+        subprocess.run([sys.executable, __file__, "--one", str(size)], check=True)
 
 
 async def measure(projects: int) -> None:

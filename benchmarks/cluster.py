@@ -2,10 +2,11 @@
 Kill a part of an object store's cluster while three processes of an index take uploads, and look for damage.
 
 The cluster is SeaweedFS: a master, two volume servers that each hold every file, a filer, and two gateways behind a
-load balancer. Usage: python benchmarks/cluster.py [gateway|volume] [SECONDS]. A gateway is killed for good. A volume
-server is away for a while: the store takes no new file without it.
+load balancer. A gateway is killed for good. A volume server is away for a while: the store takes no new file without
+it.
 """
 
+import argparse
 import json
 import os
 import random
@@ -136,8 +137,13 @@ class Load:
 
 def main() -> int:
     """Run once; return 1 if an acknowledged upload is missing or damaged, or none was acknowledged after the kill."""
-    part = sys.argv[1] if len(sys.argv) > 1 else "gateway"
-    seconds = float(sys.argv[2]) if len(sys.argv) > 2 else 20.0
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "part", nargs="?", choices=["gateway", "volume"], default="gateway", help="what is killed (gateway)"
+    )
+    parser.add_argument("seconds", nargs="?", type=float, default=20.0, help="time of the uploads (20)")
+    given = parser.parse_args()
+    part, seconds = given.part, given.seconds
     with TemporaryDirectory(prefix="cluster-", ignore_cleanup_errors=True) as place, ExitStack() as stack:
         work = Path(place)
         cluster = stack.enter_context(running_cluster(work))

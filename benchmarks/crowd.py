@@ -1,9 +1,6 @@
-"""
-Let 32 publishers and 32 installers loose on one index, and count failures and losses.
+"""Let 32 publishers and 32 installers loose on one index, and count failures and losses."""
 
-Usage: python benchmarks/crowd.py [RELEASES_EACH]
-"""
-
+import argparse
 import sys
 import threading
 import time
@@ -22,7 +19,9 @@ CROWD = 32
 
 
 def main() -> None:
-    releases = int(sys.argv[1]) if len(sys.argv) > 1 else 10
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("releases", nargs="?", type=int, default=10, help="releases of each publisher (10)")
+    releases = parser.parse_args().releases
     statuses: Counter[int] = Counter()
     published: dict[str, str] = {}
     wrong: list[str] = []

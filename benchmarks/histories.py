@@ -1,11 +1,10 @@
 """
 Run many random histories of an index with two writers and faults, and report those that end wrong.
 
-`python benchmarks/histories.py COUNT [FIRST_SEED] [--bucket]`; half are containers on a volume, half processes on a
-folder. With `--bucket`, all are three processes on a bucket of a real store.
-Ctrl-C ends it with its findings.
+Half are containers on a volume, half processes on a folder. Ctrl-C ends it with its findings.
 """
 
+import argparse
 import asyncio
 import logging
 import sys
@@ -23,14 +22,18 @@ from tests.storage.histories import run_history, with_cheap_passwords
 
 def main() -> int:
     """Run the campaign; 1 when a history was wrong."""
-    numbers = [int(argument) for argument in sys.argv[1:] if argument != "--bucket"]
-    count, first = [*numbers, *[100, 0][len(numbers) :]]
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("count", nargs="?", type=int, default=100, help="number of histories (100)")
+    parser.add_argument("first", nargs="?", type=int, default=0, help="seed of the first one (0)")
+    parser.add_argument("--bucket", action="store_true", help="three processes on a bucket of a real store")
+    given = parser.parse_args()
+    first = given.first
     logging.disable(logging.CRITICAL)
     started, done, wrong = time.monotonic(), 0, 0
     stack = ExitStack()
     try:
-        store = _start_store(stack) if "--bucket" in sys.argv else None
-        for seed in range(first, first + count):
+        store = _start_store(stack) if given.bucket else None
+        for seed in range(first, first + given.count):
             faults = _run(seed, store)
             for fault in faults:
                 print(f"history {seed}: {fault}", flush=True)

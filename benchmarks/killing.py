@@ -3,9 +3,9 @@ Kill the index at random moments while it takes uploads, and look for damage.
 
 Each round starts an index over the same folder, uploads from several threads, kills the process (SIGKILL), and starts
 it anew: no file that is listed may be truncated, and no upload that was answered with 200 may be missing.
-Usage: python benchmarks/killing.py [ROUNDS]
 """
 
+import argparse
 import hashlib
 import os
 import random
@@ -28,7 +28,9 @@ UPLOADERS = 4
 
 
 def main() -> None:
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 100
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("rounds", nargs="?", type=int, default=100, help="starts of the index (100)")
+    rounds = parser.parse_args().rounds
     acknowledged: dict[str, str] = {}
     problems = 0
     sent = 0

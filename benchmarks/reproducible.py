@@ -2,9 +2,10 @@
 Build the same commit twice with each backend and report whether the bytes are the same.
 
 The two builds start from two clones, made at different times, with other file times and another umask, as two runs of a
-release do. Usage: python benchmarks/reproducible.py
+release do.
 """
 
+import argparse
 import hashlib
 import os
 import subprocess
@@ -46,6 +47,7 @@ def compare(backend: str, second_umask: int) -> str:
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__).parse_args()
     print(f"{'backend':<14}{'same bytes':<20}{'same bytes under another umask':<20}")
     for backend in BACKENDS:
         print(f"{backend:<14}{compare(backend, 0o022):<20}{compare(backend, 0o077):<20}", flush=True)

@@ -1,10 +1,11 @@
 """
 Run random histories against one index with two workers, kill some of them, and report those that end wrong.
 
-`python benchmarks/worker_histories.py COUNT [FIRST_SEED]`; each history has projects of its own. What one worker has
-acknowledged, the next request to each worker has to show; what a killed worker has acknowledged has to stay.
+Each history has projects of its own. What one worker has acknowledged, the next request to each worker has to show;
+what a killed worker has acknowledged has to stay.
 """
 
+import argparse
 import hashlib
 import os
 import random
@@ -217,8 +218,11 @@ class History:
 
 def main() -> int:
     """Run the campaign; 1 when a history was wrong."""
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 100
-    first = int(sys.argv[2]) if len(sys.argv) > 2 else 0
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("count", nargs="?", type=int, default=100, help="number of histories (100)")
+    parser.add_argument("first", nargs="?", type=int, default=0, help="seed of the first one (0)")
+    given = parser.parse_args()
+    count, first = given.count, given.first
     started, wrong = time.monotonic(), 0
     with TemporaryDirectory(prefix="histories-", ignore_cleanup_errors=True) as place:
         index = RunningIndex.start(Path(place) / "index", "--workers", "2", "--log-format", "none")

@@ -273,3 +273,11 @@ def test_the_tables_about_scale_are_what_its_script_prints() -> None:
     tables = scale.report(scale.COSTS, scale.SIZES)
     assert scale.filled(page, tables) == page, "python benchmarks/scale.py --write"
     assert all(text in page for text in tables.values())
+
+
+def test_every_benchmark_on_its_page_has_help() -> None:
+    page = (ROOT / "benchmarks/README.md").read_text("utf-8")
+    scripts = re.findall(r"^\| `(\w+\.py)` \|", page, re.MULTILINE)
+    assert len(scripts) > 10
+    for name in scripts:
+        assert "ArgumentParser(description=__doc__)" in (ROOT / "benchmarks" / name).read_text("utf-8"), name
