@@ -1,0 +1,293 @@
+"""Changes of packages in a folder: what is refused, what lies on the disk, and what is listed after each."""
+
+import asyncio
+import hashlib
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from publisher.server.settings import ServerSettings
+from publisher.server.storage.errors import StorageUnavailableError
+from publisher.server.storage.folder import FolderStorage
+from publisher.server.store.catalog import Catalog
+from publisher.server.store.changes import ReleaseChanges, file_lease
+from publisher.server.store.errors import FileExistsConflictError, ProjectExistsError, UnknownReleaseError
+from publisher.server.store.metadata import FileMetadata, NewProject
+from publisher.server.store.owned_names import StateLog
+from publisher.server.store.projects import StoredFile
+from tests.helpers.memory_bucket import running
+
+WHEEL, SDIST = "acme-1.0-py3-none-any.whl", "acme-1.0.tar.gz"
+
+
+class Index:
+    """One process of an index in a folder."""
+
+    def __init__(self, *roots: Path, state: StateLog | None = None, **settings: Any) -> None:
+        self.root = roots[0]
+        options = ServerSettings(roots, **settings)
+        storage = FolderStorage(self.root)
+        self.catalog = Catalog(options, storage, state)
+        self.changes = ReleaseChanges(options, self.catalog, storage)
+
+    async def upload(
+        self,
+        filename: str,
+        data: bytes = b"x",
+        signature: bytes | None = None,
+        new_project: NewProject | None = None,
+    ) -> StoredFile:
+        metadata = FileMetadata(len(data), 0, hashlib.sha256(data).hexdigest(), "", uploader="ada")
+        return await self.changes.upload(data, filename, metadata, signature, new_project)
+
+    async def yanked(self, name: str = "acme") -> dict[str, str | None]:
+        """Return the files of a project as a page shows them, and why they are yanked."""
+        project = await self.catalog.find(name)
+        files = await self.catalog.files(project) if project is not None else {}
+        return {filename: files[filename].yanked for filename in sorted(files)}
+
+    def on_disk(self) -> list[str]:
+        return sorted(path.name for path in self.root.iterdir() if path.is_file())
+
+    def marks(self, name: str = "acme") -> dict[str, dict[str, Any]]:
+        """Return yanks, tombstones and maintainers as they lie on the disk, without their times."""
+        folder = self.root / ".pypi-publish" / "marks" / name
+        found = {path.name: json.loads(path.read_bytes()) for path in folder.iterdir()} if folder.is_dir() else {}
+        times = [details.pop("at") for details in found.values()]
+        assert all(each.endswith("Z") for each in times)
+        return found
+
+
+@asynccontextmanager
+async def started(*roots: Path, **options: Any) -> AsyncIterator[Index]:
+    index = Index(*roots, **options)
+    await index.catalog.start()
+    try:
+        yield index
+    finally:
+        index.catalog.close()
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    folder = tmp_path / "packages"
+    folder.mkdir()
+    return folder
+
+
+@running
+async def test_an_upload_lies_in_the_first_folder_with_its_signature_and_is_listed(root: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    async with started(root, other) as index:
+        file = await index.upload(WHEEL, b"data", b"signed")
+        assert (root / WHEEL).read_bytes() == b"data"
+        assert (root / f"{WHEEL}.asc").read_bytes() == b"signed"
+        assert index.on_disk() == [WHEEL, f"{WHEEL}.asc"]
+        status = (root / WHEEL).stat()
+        assert (file.metadata.size, file.metadata.mtime_ns) == (4, status.st_mtime_ns)
+        assert (file.metadata.uploader, file.version, file.yanked) == ("ada", "1.0", None)
+        assert file.metadata.uploaded.startswith("20")
+        assert file.url_path == WHEEL
+        assert await index.yanked() == {WHEEL: None}
+        assert index.marks() == {}
+    async with started(root) as again:
+        project = await again.catalog.find("acme")
+        assert project is not None
+        assert (await again.catalog.files(project))[WHEEL].metadata == file.metadata
+    assert list(other.iterdir()) == []
+
+
+@running
+async def test_the_same_bytes_are_success_and_others_a_conflict(root: Path) -> None:
+    async with started(root) as index:
+        first = await index.upload(WHEEL, b"data")
+        for spelling in (WHEEL, "Acme-1.0.0-py3-none-any.whl"):
+            again = await index.upload(spelling, b"data", b"another signature")
+            assert (again.filename, again.metadata) == (WHEEL, first.metadata)
+            with pytest.raises(FileExistsConflictError, match=WHEEL):
+                await index.upload(spelling, b"other")
+        assert index.on_disk() == [WHEEL]
+        assert (root / WHEEL).read_bytes() == b"data"
+
+
+@running
+async def test_a_file_that_others_copied_counts_as_it_is(root: Path) -> None:
+    async with started(root) as index:
+        (root / WHEEL).write_bytes(b"copied")
+        with pytest.raises(FileExistsConflictError):
+            await index.upload(WHEEL, b"mine")
+        assert (await index.upload(WHEEL, b"copied")).filename == WHEEL
+        assert (root / WHEEL).read_bytes() == b"copied"
+
+
+@running
+async def test_an_index_that_may_overwrite_replaces_the_file_of_that_identity(root: Path) -> None:
+    async with started(root, overwrite=True) as index:
+        await index.upload(WHEEL, b"old")
+        stored = await index.upload("Acme-1.0.0-py3-none-any.whl", b"newer", b"signed")
+        assert (stored.filename, stored.metadata.size) == (WHEEL, 5)
+        assert stored.metadata.sha256 == hashlib.sha256(b"newer").hexdigest()
+        assert (root / WHEEL).read_bytes() == b"newer"
+        assert index.on_disk() == [WHEEL, f"{WHEEL}.asc"]
+        await index.changes.delete("acme", "1.0", None, "ada")
+        await index.upload(WHEEL, b"third")
+        assert await index.yanked() == {WHEEL: None}
+        assert index.marks() == {}  # its tombstone is gone
+
+
+@pytest.mark.parametrize("spelling", [WHEEL, "ACME-1-py3-none-any.whl"])
+def test_the_name_of_a_deleted_file_is_not_given_again(root: Path, spelling: str) -> None:
+    async def run() -> None:
+        async with started(root) as index:
+            await index.upload(WHEEL, b"data", b"signed")
+            await index.upload(SDIST)
+            assert await index.changes.delete("acme", "1.0.0", WHEEL, "bob") == [WHEEL]
+            assert index.on_disk() == [SDIST]
+            assert await index.yanked() == {SDIST: None}
+            assert index.marks() == {f"{WHEEL}.deleted": {"v": 1, "by": "bob"}}
+            with pytest.raises(FileExistsConflictError, match="deleted"):
+                await index.upload(spelling, b"data")
+            assert index.on_disk() == [SDIST]
+            await index.upload("acme-1.0-1-py3-none-any.whl")  # another identity
+
+    asyncio.run(run())
+
+
+@running
+async def test_a_release_is_deleted_in_every_folder_and_others_stay(root: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (root / "below").mkdir()
+    for path in (other / WHEEL, other / f"{WHEEL}.asc", root / "below" / WHEEL):
+        path.write_bytes(b"x")
+    async with started(root, other) as index:
+        for name in (WHEEL, SDIST, "acme-2.0.tar.gz", "other-1.0.tar.gz"):
+            await index.upload(name)
+        assert await index.changes.delete("acme", "1.0", None, None) == [WHEEL, SDIST]
+        assert index.on_disk() == ["acme-2.0.tar.gz", "other-1.0.tar.gz"]
+        assert [*other.iterdir(), *(root / "below").iterdir()] == []
+        assert await index.yanked() == {"acme-2.0.tar.gz": None}
+        assert sorted(index.marks()) == [f"{WHEEL}.deleted", f"{SDIST}.deleted"]
+
+
+@running
+async def test_what_is_not_there_is_not_changed(root: Path) -> None:
+    async with started(root) as index:
+        await index.upload(WHEEL)
+        for name, version in (("acme", "2.0"), ("other", "1.0")):
+            for change in (
+                index.changes.yank(name, version, "", "ada"),
+                index.changes.unyank(name, version),
+                index.changes.delete(name, version, None, "ada"),
+            ):
+                with pytest.raises(UnknownReleaseError, match=f"no {name} {version}"):
+                    await change
+        with pytest.raises(UnknownReleaseError, match=f"no file {SDIST}"):
+            await index.changes.delete("acme", "1.0", SDIST, "ada")
+        assert (index.on_disk(), index.marks()) == ([WHEEL], {})
+
+
+@running
+async def test_a_yank_is_of_a_release_and_of_the_files_that_come_to_it(root: Path) -> None:
+    async with started(root) as index:
+        for name in (WHEEL, SDIST, "acme-2.0.tar.gz"):
+            await index.upload(name)
+        assert await index.changes.yank("acme", "1.0.0", "broken", "bob") == [WHEEL, SDIST]
+        assert await index.yanked() == {WHEEL: "broken", SDIST: "broken", "acme-2.0.tar.gz": None}
+        assert index.marks()[f"{SDIST}.yanked"] == {"v": 1, "reason": "broken", "by": "bob"}
+        later, newer = "acme-1.0-cp312-cp312-any.whl", "acme-2.0-py3-none-any.whl"
+        await index.upload(later)
+        await index.upload(newer)
+        assert index.marks()[f"{later}.yanked"] == {"v": 1, "reason": "broken"}
+        found = await index.yanked()
+        assert (found[later], found[newer]) == ("broken", None)
+        assert await index.changes.unyank("acme", "1.0") == [later, WHEEL, SDIST]
+        assert set((await index.yanked()).values()) == {None}
+        assert index.marks() == {}
+        await index.upload("acme-1.0-cp313-cp313-any.whl")
+        assert set((await index.yanked()).values()) == {None}
+
+
+@pytest.mark.parametrize("reason", ["", "broken"])
+def test_a_file_comes_unyanked_to_a_release_whose_files_are_not_all_yanked(root: Path, reason: str) -> None:
+    async def run() -> None:
+        async with started(root) as index:
+            await index.upload(WHEEL)
+            await index.changes.yank("acme", "1.0", reason, "ada")
+            await index.upload(SDIST)
+            assert await index.yanked() == {WHEEL: reason, SDIST: reason}
+            (root / ".pypi-publish" / "marks" / "acme" / f"{SDIST}.yanked").unlink()
+            index.catalog.forget_state("acme")
+            await index.upload("acme-1.0.0-cp312-cp312-any.whl")
+            assert await index.yanked() == {WHEEL: reason, SDIST: None, "acme-1.0.0-cp312-cp312-any.whl": None}
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("account", ["ada", None])
+def test_a_new_project_is_maintained_by_its_first_publisher(root: Path, account: str | None) -> None:
+    async def run() -> None:
+        async with started(root) as index:
+            await index.upload(WHEEL, new_project=NewProject(account))
+            expected = {"ada.maintainer": {"v": 1, "by": "ada"}} if account else {}
+            assert index.marks() == expected
+            with pytest.raises(ProjectExistsError):
+                await index.upload(SDIST, new_project=NewProject("bob"))
+            assert await index.catalog.was_published("acme")
+            assert not await index.catalog.was_published("other")
+            await index.changes.delete("acme", "1.0", None, "ada")
+            with pytest.raises(ProjectExistsError):
+                await index.upload(SDIST, new_project=NewProject("bob"))
+            assert "bob.maintainer" not in index.marks()
+            assert index.on_disk() == []
+
+    asyncio.run(run())
+
+
+def _contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@running
+async def test_nothing_is_changed_on_the_disk_of_another_index(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "accounts").mkdir()
+    state = StateLog(FolderStorage(tmp_path / "accounts"), "state")
+    async with started(root, state=state) as index:
+        await index.upload(WHEEL)
+        await index.changes.require_available()
+        identity = root / ".pypi-publish" / "identity"
+        identity.write_bytes(identity.read_bytes().replace(b'"id":', b'"id":"other","was":'))
+        before = _contents(root)
+        for change in (
+            index.changes.delete("acme", "1.0", None, "ada"),
+            index.changes.yank("acme", "1.0", "", "ada"),
+            index.changes.unyank("acme", "1.0"),
+            index.changes.require_available(),
+        ):
+            with pytest.raises(StorageUnavailableError):
+                await change
+        assert _contents(root) == before
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (WHEEL, "ACME-1.0.0-py3-none-any.whl", True),
+        ("acme-1.0-py2.py3-none-any.whl", "acme-1-py3.py2-none-any.whl", True),
+        (SDIST, "Acme-1.0.0.tar.gz", True),
+        (SDIST, "acme-1.0.zip", True),
+        (WHEEL, SDIST, False),
+        (WHEEL, "acme-1.0-1-py3-none-any.whl", False),
+        (WHEEL, "acme-1.0.1-py3-none-any.whl", False),
+        (WHEEL, "acme_1-0-py3-none-any.whl", False),
+        ("acme-1.0.egg", "Acme-1.0.egg", False),
+    ],
+)
+def test_files_of_one_identity_have_one_lease(one: str, other: str, *, same: bool) -> None:
+    assert (file_lease(one) == file_lease(other)) is same
+    assert file_lease(one).startswith("file ")
