@@ -120,7 +120,7 @@ def test_a_file_of_several_parts_or_of_unknown_size_is_large(size: int | None, *
     assert is_large(size) is large
 
 
-def test_a_browser_may_keep_a_file_for_ever_and_nobody_else() -> None:
+def test_only_a_browser_may_store_a_file_and_need_not_ask_again() -> None:
     assert ATTRIBUTES["Content-Type"] == "application/octet-stream"
     control = set(ATTRIBUTES["Cache-Control"].split(", "))
     assert {"private", "immutable"} < control
