@@ -7,6 +7,8 @@ import pytest
 from publisher.server.http.messages import HttpError
 from publisher.server.routes.legacy.name_search import read_search
 
+pytestmark = pytest.mark.filterwarnings("ignore::ImportWarning")  # of pypiserver, at names of unknown encodings
+
 
 def _call(text: str, elements: str = "", method: str = "search") -> bytes:
     return f"<methodCall><methodName>{method}</methodName><string>{text}</string>{elements}</methodCall>".encode()
