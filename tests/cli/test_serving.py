@@ -199,7 +199,7 @@ def test_an_ipv6_address_is_shown_in_brackets(served: Served) -> None:
 def test_a_proxy_is_an_address_a_network_or_everybody(served: Served, proxy: str) -> None:
     done = _serve("--trusted-proxy", "127.0.0.1", "--trusted-proxy", proxy)
     assert (done.exit_code, served.settings) == (2, [])
-    assert f"{proxy!r}: expected an address, a network or '*'" in done.stderr
+    assert f"Invalid value for --trusted-proxy: {proxy!r}: expected an address, a network or '*'" in done.stderr
 
 
 def test_a_package_folder_that_can_not_be_made_is_named(served: Served) -> None:
