@@ -1,4 +1,4 @@
-"""Accounts in a file of this machine: what is written there and beside it, and how each failure is told."""
+"""Accounts in a file of this machine: what is written there and beside it, and how failures are reported."""
 
 import asyncio
 import json
@@ -134,7 +134,7 @@ def test_an_unknown_account_is_not_removed(path: Path, name: str) -> None:
     assert accounts.names() == ["ada"]
 
 
-def test_what_an_account_leaves_behind_is_told(path: Path) -> None:
+def test_what_an_account_leaves_behind_is_reported(path: Path) -> None:
     accounts = HtpasswdAccounts(path)
     accounts.add("ada", PASSWORD)
     (path.parent / "tokens.json").write_text("not JSON")

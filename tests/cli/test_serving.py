@@ -1,4 +1,4 @@
-"""The settings, the address and the banner of an index that `serve` is told to run, without serving."""
+"""The settings, the address and the banner of an index that `serve` runs, without serving."""
 
 import socket
 from collections.abc import Iterator
