@@ -86,9 +86,9 @@ def _without(versions: list[Any], hidden: set[str], shown: set[str]) -> list[Any
     return [version for version in versions if _canonical(str(version)) not in gone]
 
 
-def _canonical(version: str) -> str:
+def _canonical(version: str) -> Version | str:
     try:
-        return str(Version(version))
+        return Version(version)
     except InvalidVersion:
         return version
 
