@@ -238,7 +238,7 @@ def test_only_a_wrong_admin_token_is_a_failed_login(
     assert run(work) == recorded
 
 
-def test_without_an_admin_token_nobody_fails_to_know_it(tmp_path: Path) -> None:
+def test_without_an_admin_token_no_request_counts_as_a_failed_login(tmp_path: Path) -> None:
     async def work() -> None:
         index = Index(tmp_path, admin_token="")
         with pytest.raises(NoAdminTokenError):

@@ -91,7 +91,7 @@ def test_all_who_want_a_file_share_a_request_and_it_is_stored(run: Run) -> None:
     assert files.stored == [(DIGEST, DIGEST)]
 
 
-def test_a_file_that_is_expected_is_asked_for_before_anybody_wants_it(run: Run) -> None:
+def test_a_file_that_is_expected_is_asked_for_at_once(run: Run) -> None:
     async def work(open_files: Open) -> None:
         files = open_files(ScriptedFile([BODY]))
         files.small.expect(WANTED)
@@ -133,7 +133,7 @@ def test_as_many_failures_as_the_bound_are_remembered(run: Run) -> None:
     run(work)
 
 
-def test_a_file_that_nobody_waits_for_comes_all_the_same(run: Run) -> None:
+def test_a_file_comes_also_when_its_client_has_left(run: Run) -> None:
     async def work(open_files: Open) -> None:
         gate = asyncio.Event()
         files = open_files(ScriptedFile([BODY], gate=gate))
