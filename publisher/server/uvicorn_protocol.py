@@ -274,6 +274,8 @@ class IndexProtocol(HttpToolsProtocol):
             self._send_refusal(cycle, message)
         else:
             await RequestResponseCycle.send(cycle, message)  # type: ignore[arg-type]
+        if cycle.response_complete or cycle.disconnected:
+            vars(cycle).pop("send", None)  # or the cycle would refer to itself, and wait for the garbage collector
 
     def _send_refusal(self, cycle: RequestResponseCycle, message: Message) -> None:
         """Send a refusal with a reason phrase of its own, as a whole."""

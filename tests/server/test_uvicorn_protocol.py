@@ -1,6 +1,7 @@
 """The parts of uvicorn that our protocol uses, and its behavior if a version lacks them."""
 
 import atexit
+import gc
 import logging
 import socket
 import threading
@@ -12,10 +13,13 @@ import pytest
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from publisher.server import run, uvicorn_protocol
+from publisher.server.http.multipart import FormParser
+from publisher.server.store.spool import Spool
 from publisher.server.uvicorn_protocol import _send_some, missing_internals
 from tests.helpers.dists import make_wheel
 from tests.helpers.http import Client
 from tests.helpers.inside import serving, serving_app
+from tests.helpers.waiting import eventually
 
 
 def test_uvicorn_has_the_parts_that_our_protocol_uses() -> None:
@@ -78,6 +82,28 @@ def test_a_refusal_tells_its_reason_in_the_first_line(tmp_path: Path) -> None:
     assert refused.reason.startswith("Conflict: File already exists: explained-1.0")
     assert refused.text.startswith("File already exists")
     assert refused.headers["Content-Length"] == str(len(refused.content))
+
+
+def test_answered_requests_leave_nothing_for_the_garbage_collector(tmp_path: Path) -> None:
+    def alive(*kinds: type) -> int:
+        return sum(isinstance(each, kinds) for each in gc.get_objects())
+
+    with serving(tmp_path) as (address, _):
+        client = Client(f"http://{address[0]}:{address[1]}/", ("ada", "correct horse"))
+        gc.collect()
+        gc.disable()
+        try:
+            for number in range(5):
+                wheel = make_wheel(tmp_path, "clean", f"{number}.0")
+                assert client.upload(wheel).status_code == 200
+                assert client.filenames("clean")
+                assert client.get(f"packages/{wheel.name}").content == wheel.read_bytes()
+                assert client.get(f"packages/{wheel.name}", headers={"Range": "bytes=0-9"}).status_code == 206
+                assert client.get("", headers={"Accept": "text/html"}).status_code == 200
+            # a connection that stays open keeps its last request
+            assert eventually(lambda: alive(RequestResponseCycle) <= 1 and not alive(FormParser, Spool))
+        finally:
+            gc.enable()
 
 
 @pytest.fixture

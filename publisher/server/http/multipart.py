@@ -72,11 +72,13 @@ class FormParser:
             raise HttpError(400, f"The body is not a valid multipart form: {error}.") from error
 
     def finish(self) -> None:
-        """Return when the form was complete."""
+        """Return when the form was complete; nothing can be fed afterwards."""
         try:
             self._parser.finalize()
         except FormParserError as error:
             raise HttpError(400, f"The upload is cut short: {error}.") from error
+        finally:
+            self._parser.callbacks = {}  # or the two would refer to each other, and wait for the garbage collector
         if not self._ended:
             raise HttpError(400, "The upload is cut short: the form's closing boundary is missing.")
 

@@ -1,18 +1,12 @@
-"""Schedule of full garbage collections, which stop every thread: a large heap is collected in quiet moments."""
+"""Schedule of full garbage collections, which stop every thread: they run in quiet moments."""
 
 import gc
-
-DEFAULT_THRESHOLDS = 700, 10, 10
-"""Python's own: full collections run by themselves."""
 
 PARTIAL_THRESHOLDS = 1_000, 5, 2**31 - 1
 """Collections of new objects and of their survivors, which take a few milliseconds; never a full one."""
 
 ENOUGH = 40
 """Partial collections, of some 200,000 new objects, after which a full one is worthwhile."""
-
-SMALL_HEAP = 150_000
-"""Objects that a full collection inspects in up to 80 ms; without it, garbage adds up while many clients are busy."""
 
 LONGEST_WAIT = 600.0
 """Seconds that a busy index waits for a quiet moment."""
@@ -25,14 +19,13 @@ def stop_full_collections() -> None:
 
 class CollectionSchedule:
     """
-    Schedule for one process: Python collects a small heap by itself, and a large one only while no requests come in.
+    Schedule for one process: a full collection runs only while no requests come in.
 
     A project with 10,000 files has 300,000 objects, and a full collection of them takes 160 ms. By default, Python runs
-    one whenever pages are rendered, and every request waits for it.
+    one whenever pages are rendered, and every request waits for it. Requests that succeed leave no garbage for it.
     """
 
-    def __init__(self, small_heap: int = SMALL_HEAP) -> None:
-        self._small_heap = small_heap
+    def __init__(self) -> None:
         self._answered = 0
         self._due_since: float | None = None
 
@@ -49,11 +42,6 @@ class CollectionSchedule:
         """
         is_quiet = not is_busy and answered == self._answered
         self._answered = answered
-        if len(gc.get_objects(generation=2)) <= self._small_heap:
-            gc.set_threshold(*DEFAULT_THRESHOLDS)
-            self._due_since = None
-            return
-        stop_full_collections()
         if gc.get_count()[2] < ENOUGH:
             self._due_since = None
             return

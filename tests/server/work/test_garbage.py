@@ -1,4 +1,4 @@
-"""A large heap is collected in quiet moments, and not while requests are answered."""
+"""Garbage is collected in quiet moments, and not while requests are answered."""
 
 import gc
 import weakref
@@ -7,10 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from publisher.server.work.garbage import (
-    DEFAULT_THRESHOLDS,
     ENOUGH,
     LONGEST_WAIT,
-    PARTIAL_THRESHOLDS,
     CollectionSchedule,
     stop_full_collections,
 )
@@ -42,7 +40,7 @@ def _old_garbage(collections: int = ENOUGH) -> "weakref.ref[Cycle]":
 
 
 def test_old_garbage_waits_while_requests_come() -> None:
-    schedule = CollectionSchedule(small_heap=0)
+    schedule = CollectionSchedule()
     garbage = _old_garbage()
     for second in range(10):
         schedule.check(second, answered=second + 1, is_busy=False)
@@ -50,14 +48,14 @@ def test_old_garbage_waits_while_requests_come() -> None:
 
 
 def test_old_garbage_waits_while_a_request_takes_long() -> None:
-    schedule = CollectionSchedule(small_heap=0)
+    schedule = CollectionSchedule()
     garbage = _old_garbage()
     schedule.check(1, answered=0, is_busy=True)
     assert garbage() is not None
 
 
 def test_old_garbage_goes_in_the_first_quiet_second() -> None:
-    schedule = CollectionSchedule(small_heap=0)
+    schedule = CollectionSchedule()
     garbage = _old_garbage()
     schedule.check(1, answered=5, is_busy=False)
     assert garbage() is not None
@@ -66,7 +64,7 @@ def test_old_garbage_goes_in_the_first_quiet_second() -> None:
 
 
 def test_little_garbage_is_not_worth_a_full_collection() -> None:
-    schedule = CollectionSchedule(small_heap=0)
+    schedule = CollectionSchedule()
     garbage = _old_garbage(ENOUGH - 1)
     schedule.check(1, answered=0, is_busy=False)
     assert garbage() is not None
@@ -74,7 +72,7 @@ def test_little_garbage_is_not_worth_a_full_collection() -> None:
 
 @pytest.mark.parametrize(("seconds", "remains"), [(LONGEST_WAIT - 1, True), (LONGEST_WAIT, False)])
 def test_an_index_that_is_never_quiet_collects_after_ten_minutes(seconds: float, *, remains: bool) -> None:
-    schedule = CollectionSchedule(small_heap=0)
+    schedule = CollectionSchedule()
     garbage = _old_garbage()
     schedule.check(100, answered=1, is_busy=True)
     schedule.check(100 + seconds, answered=2, is_busy=True)
@@ -82,7 +80,7 @@ def test_an_index_that_is_never_quiet_collects_after_ten_minutes(seconds: float,
 
 
 def test_the_ten_minutes_begin_again_after_each_collection() -> None:
-    schedule = CollectionSchedule(small_heap=0)
+    schedule = CollectionSchedule()
     _old_garbage()
     schedule.check(0, answered=1, is_busy=True)
     schedule.check(LONGEST_WAIT, answered=2, is_busy=True)
@@ -96,7 +94,7 @@ def test_the_ten_minutes_begin_again_after_each_collection() -> None:
 
 def test_objects_of_the_start_are_exempt() -> None:
     lasting = [Cycle() for _ in range(100)]
-    CollectionSchedule(small_heap=0).begin()
+    CollectionSchedule().begin()
     assert not any(each in lasting for each in gc.get_objects() if isinstance(each, Cycle))
 
 
@@ -105,13 +103,6 @@ def test_python_runs_no_full_collection_by_itself() -> None:
     kept = [Cycle() for _ in range(100_000)]
     assert garbage() is not None
     assert len(kept) == 100_000
-
-
-def test_python_collects_a_small_heap_by_itself() -> None:
-    CollectionSchedule(small_heap=10**9).check(1, answered=1, is_busy=True)
-    assert gc.get_threshold() == DEFAULT_THRESHOLDS
-    CollectionSchedule(small_heap=0).check(2, answered=2, is_busy=True)
-    assert gc.get_threshold() == PARTIAL_THRESHOLDS
 
 
 def test_garbage_of_the_start_is_not_kept_for_ever() -> None:
