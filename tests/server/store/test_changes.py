@@ -5,13 +5,16 @@ import hashlib
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from publisher.server.settings import ServerSettings
-from publisher.server.storage.errors import StorageUnavailableError
+from publisher.server.storage.base import LEASE_PATIENCE, Files, Lease
+from publisher.server.storage.errors import NotDurableError, StorageUnavailableError
+from publisher.server.storage.filelocks import FileLease
 from publisher.server.storage.folder import FolderStorage
 from publisher.server.store.catalog import Catalog
 from publisher.server.store.changes import ReleaseChanges, file_lease
@@ -19,6 +22,7 @@ from publisher.server.store.errors import FileExistsConflictError, ProjectExists
 from publisher.server.store.metadata import FileMetadata, NewProject
 from publisher.server.store.owned_names import StateLog
 from publisher.server.store.projects import StoredFile
+from publisher.server.store.records import state_lease
 from tests.helpers.memory_bucket import running
 
 WHEEL, SDIST = "acme-1.0-py3-none-any.whl", "acme-1.0.tar.gz"
@@ -27,10 +31,12 @@ WHEEL, SDIST = "acme-1.0-py3-none-any.whl", "acme-1.0.tar.gz"
 class Index:
     """One process of an index in a folder."""
 
-    def __init__(self, *roots: Path, state: StateLog | None = None, **settings: Any) -> None:
+    def __init__(
+        self, *roots: Path, state: StateLog | None = None, storage: FolderStorage | None = None, **settings: Any
+    ) -> None:
         self.root = roots[0]
         options = ServerSettings(roots, **settings)
-        storage = FolderStorage(self.root)
+        storage = storage or FolderStorage(self.root)
         self.catalog = Catalog(options, storage, state)
         self.changes = ReleaseChanges(options, self.catalog, storage)
 
@@ -202,6 +208,7 @@ async def test_a_yank_is_of_a_release_and_of_the_files_that_come_to_it(root: Pat
         assert index.marks()[f"{SDIST}.yanked"] == {"v": 1, "reason": "broken", "by": "bob"}
         later, newer = "acme-1.0-cp312-cp312-any.whl", "acme-2.0-py3-none-any.whl"
         await index.upload(later)
+        assert (await index.yanked())[later] == "broken"
         await index.upload(newer)
         assert index.marks()[f"{later}.yanked"] == {"v": 1, "reason": "broken"}
         found = await index.yanked()
@@ -272,6 +279,90 @@ async def test_nothing_is_changed_on_the_disk_of_another_index(root: Path, tmp_p
             with pytest.raises(StorageUnavailableError):
                 await change
         assert _contents(root) == before
+
+
+@dataclass
+class NotedLease(FileLease):
+    """A lease that writes down what it is kept until."""
+
+    name: str
+    kept: list[str]
+
+    def keep_until(self, settled: asyncio.Task[None]) -> None:
+        assert not settled.done()
+        self.kept.append(self.name)
+
+
+class UnsureStorage(FolderStorage):
+    """A folder whose changes under a lease may not be durable, as those of a volume."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.failure: NotDurableError | None = None
+        self.kept: list[str] = []
+
+    @asynccontextmanager
+    async def lease(self, name: str, value: str = "", patience: float = LEASE_PATIENCE) -> AsyncIterator[Lease]:
+        async with super().lease(name, value, patience) as lease:
+            yield NotedLease(lease.number, name, self.kept)
+
+    @asynccontextmanager
+    async def writing(self, lease: Lease | None = None, since: float | None = None) -> AsyncIterator[Files]:
+        async with super().writing(lease, since) as files:
+            yield files
+        if self.failure is not None and lease is not None:
+            raise self.failure
+
+
+@asynccontextmanager
+async def unsure(
+    root: Path, *, settles: bool, **settings: Any
+) -> AsyncIterator[tuple[Index, list[str], asyncio.Event]]:
+    """Return an index whose changes are not durable before an event, and the leases that are kept until then."""
+    storage, end = UnsureStorage(root), asyncio.Event()
+
+    async def commit() -> None:
+        await end.wait()
+
+    async with started(root, storage=storage, **settings) as index:
+        await index.upload("other-1.0.tar.gz")
+        settled = asyncio.create_task(commit())
+        storage.failure = NotDurableError("It is not durable.", settled if settles else None)
+        yield index, storage.kept, end
+        end.set()
+        await settled
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("settles", [True, False])
+def test_an_upload_that_is_not_durable_is_listed_when_it_is(root: Path, *, settles: bool, overwrite: bool) -> None:
+    async def run() -> None:
+        async with unsure(root, settles=settles, overwrite=overwrite) as (index, kept, end):
+            with pytest.raises(NotDurableError) as unknown:
+                await index.upload(WHEEL, new_project=NewProject("ada"))
+            assert unknown.value.message == "It is not durable. It may or may not be stored. Send it again."
+            assert kept == ([state_lease("acme")] if settles else [])
+            assert await index.yanked() == ({} if settles and not overwrite else {WHEEL: None})
+            end.set()
+            for _ in range(5):
+                await asyncio.sleep(0)
+            assert await index.yanked() == {WHEEL: None}
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("settles", [True, False])
+def test_a_deletion_that_is_not_durable_holds_and_keeps_its_files_from_others(root: Path, *, settles: bool) -> None:
+    async def run() -> None:
+        async with unsure(root, settles=settles) as (index, kept, _):
+            with pytest.raises(NotDurableError) as unknown:
+                await index.changes.delete("other", "1.0", None, "ada")
+            assert unknown.value.message.startswith("It is not durable. It holds here, but may be lost. Look")
+            assert kept == ([file_lease("other-1.0.tar.gz")] if settles else [])
+            assert list(index.marks("other")) == ["other-1.0.tar.gz.deleted"]
+            assert await index.yanked("other") == {}
+
+    asyncio.run(run())
 
 
 @pytest.mark.parametrize(

@@ -213,6 +213,23 @@ async def test_projects_that_were_not_asked_for_the_longest_leave_memory_first(
 
 
 @running
+async def test_a_project_that_grew_elsewhere_is_not_dropped_for_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catalog_module, "LOADED_FILES", 3)
+    process = memory_index()
+    for name in ("one", "two"):
+        await process.upload(make_wheel(tmp_path, name))
+    other = process.another()
+    for number in (2, 3):
+        await other.upload(make_wheel(tmp_path, "one", f"{number}.0"))
+    process.age(2.1)
+    assert len(await process.filenames("one")) == 3
+    assert list(process.catalog._projects) == ["one"]
+    assert process.catalog._loaded == 3
+
+
+@running
 async def test_an_old_answer_does_not_make_a_newer_one_older(tmp_path: Path) -> None:
     process = await _published(tmp_path)
     project = await process.catalog.find("acme")
