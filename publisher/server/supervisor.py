@@ -81,6 +81,8 @@ class Supervisor:
         self._woken, self._wake = os.pipe()
         self._lifeline, self._held = os.pipe()
         self._ends_with_terminal = False
+        self._hangup: Callable[[int, FrameType | None], None] | signal.Handlers = _pass_over
+        """A new worker's handler of SIGHUP: it has nothing to read again yet; `nohup` keeps workers, too."""
         self._is_worker = False
 
     def run(self, on_ready: Callable[[], None]) -> None:
@@ -134,9 +136,8 @@ class Supervisor:
         """Serve in the process that was just forked, and end it."""
         signal.set_wakeup_fd(-1)
         for number in _HANDLED:
-            if signal.getsignal(number) is not signal.SIG_IGN:
-                passed_over = number == signal.SIGHUP  # before it serves, it has nothing to read again
-                signal.signal(number, _pass_over if passed_over else signal.SIG_DFL)
+            signal.signal(number, signal.SIG_DFL)
+        signal.signal(signal.SIGHUP, self._hangup)
         signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
         code = 0
         try:
@@ -246,6 +247,8 @@ class Supervisor:
         before_wake = signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
         self._ends_with_terminal = ends_with_terminal()
         before = {number: signal.signal(number, self._note) for number in _HANDLED}
+        if before.get(signal.SIGHUP) is signal.SIG_IGN:
+            self._hangup = signal.SIG_IGN
         try:
             yield
         finally:
