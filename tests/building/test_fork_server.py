@@ -1,0 +1,166 @@
+"""The program that forks hooks, by its protocol: lines of JSON over a socket that it inherits."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from publisher.building import fork_server
+from publisher.building.hooks import CAN_FORK
+
+pytestmark = pytest.mark.skipif(not CAN_FORK, reason="this system starts an interpreter for each hook")
+
+
+class Server:
+    """A running server, and the output of it and its hooks."""
+
+    def __init__(self, control: socket.socket, process: "subprocess.Popen[bytes]") -> None:
+        self._control, self.process = control, process
+        self._answers = control.makefile("r", encoding="utf-8")
+
+    def send(self, **request: object) -> None:
+        self._control.sendall(json.dumps(request).encode() + b"\n")
+
+    def answer(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self._answers.readline())
+        return found
+
+    def run(self, script: Path, *arguments: str, folder: Path | None = None, **environment: str) -> dict[str, Any]:
+        command = [str(script), *arguments]
+        self.send(arguments=command, folder=str(folder or script.parent), environment=environment)
+        return self.answer()
+
+    def close(self) -> None:
+        self._answers.close()
+        self._control.close()
+
+    def end(self) -> str:
+        """Close the socket, and return everything that was printed until the server ended."""
+        self.close()
+        output, _ = self.process.communicate(timeout=30)
+        assert self.process.returncode == 0
+        return output.decode()
+
+
+@contextmanager
+def _serving(**environment: str) -> Iterator[Server]:
+    control, theirs = socket.socketpair()
+    with theirs:
+        process = subprocess.Popen(
+            [sys.executable, fork_server.__file__, str(theirs.fileno())],
+            env={**os.environ, **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            pass_fds=[theirs.fileno()],
+        )
+    server = Server(control, process)
+    with process:
+        try:
+            yield server
+        finally:
+            server.close()
+            process.kill()
+
+
+def _script(folder: Path, text: str, name: str = "script.py") -> Path:
+    path = folder / name
+    path.write_text(text)
+    return path
+
+
+def test_a_script_is_run_as_by_an_interpreter_that_is_started_with_it(tmp_path: Path) -> None:
+    script = _script(
+        tmp_path, "import os, sys\nprint(__name__, __file__, sys.argv, sys.path[0], os.getcwd(), os.environ['A'])\n"
+    )
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    with _serving(A="before") as server:
+        assert server.run(script, "x", folder=folder, A="after") == {"code": 0, "modules": []}
+        assert server.run(script, "y")["code"] == 0
+        first, second = server.end().splitlines()
+    assert first == f"__main__ {script} {[str(script), 'x']} {tmp_path} {folder} after"
+    assert second == f"__main__ {script} {[str(script), 'y']} {tmp_path} {tmp_path} before"
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("import sys; sys.exit(3)", 3),
+        ("raise SystemExit('no')", 1),
+        ("raise ValueError", 1),
+        ("pass", 0),
+        ("import os; os._exit(7)", 7),
+        ("import os; os.kill(os.getpid(), 15)", -signal.SIGTERM),
+    ],
+)
+def test_the_exit_code_of_a_script_is_answered_and_the_next_one_runs(tmp_path: Path, text: str, code: int) -> None:
+    with _serving() as server:
+        assert server.run(_script(tmp_path, text)) == {"code": code, "modules": []}
+        assert server.run(_script(tmp_path, "pass", "next.py"))["code"] == 0
+
+
+def test_a_script_that_is_no_python_ends_the_server(tmp_path: Path) -> None:
+    """Its other side builds without acceleration then, and reports what the script does."""
+    with _serving() as server:
+        server.send(arguments=[str(_script(tmp_path, "no python"))], folder=str(tmp_path), environment={})
+        with pytest.raises(ValueError, match="Expecting value"):
+            server.answer()
+
+
+def test_modules_of_the_interpreter_are_reported_and_kept_and_those_beside_the_script_are_not(tmp_path: Path) -> None:
+    (tmp_path / "of_the_project.py").write_text("")
+    names = "'colorsys' in sys.modules, 'of_the_project' in sys.modules"
+    text = f"import sys\nprint({names})\nimport of_the_project, colorsys\n"
+    script = _script(tmp_path, text)
+    with _serving() as server:
+        assert server.run(script) == {"code": 0, "modules": ["colorsys"]}
+        assert server.run(script) == {"code": 0, "modules": []}
+        assert server.end().splitlines() == ["False False", "True False"]
+
+
+def test_modules_are_imported_ahead_and_those_that_fail_are_left_out(tmp_path: Path) -> None:
+    (tmp_path / "exits.py").write_text("raise SystemExit(9)\n")
+    script = _script(tmp_path, "import sys\nprint([m for m in ('colorsys', 'exits', 'absent') if m in sys.modules])\n")
+    with _serving(PYTHONPATH=str(tmp_path)) as server:
+        server.send(modules=["exits", "absent", "colorsys"])
+        assert server.run(script) == {"code": 0, "modules": []}
+        assert server.end() == "['colorsys']\n"
+
+
+def test_where_a_module_has_started_a_thread_an_interpreter_is_started(tmp_path: Path) -> None:
+    (tmp_path / "threaded.py").write_text(
+        "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()\n"
+    )
+    script = _script(
+        tmp_path, "import os, sys\nprint(sys.argv[1:], os.environ['A'], os.getcwd(), os.getppid())\nsys.exit(4)\n"
+    )
+    with _serving(PYTHONPATH=str(tmp_path)) as server:
+        server.send(modules=["threaded"])
+        assert server.run(script, "x", A="given") == {"code": 4, "modules": []}
+        server.process.kill()
+        output, _ = server.process.communicate()
+    assert output.decode() == f"['x'] given {tmp_path} {server.process.pid}\n"
+
+
+@pytest.mark.parametrize(("count", "is_reported"), [(100, True), (20_000, False)])
+def test_more_names_than_a_pipe_holds_are_not_reported(tmp_path: Path, count: int, *, is_reported: bool) -> None:
+    text = (
+        "import sys, types, importlib.machinery\n"
+        f"for number in range({count}):\n"
+        "    module = types.ModuleType(f'made{number}')\n"
+        "    module.__spec__ = importlib.machinery.ModuleSpec(f'made{number}', None, origin='built-in')\n"
+        "    sys.modules[f'made{number}'] = module\n"
+    )
+    with _serving() as server:
+        found = server.run(_script(tmp_path, text))
+    assert found["code"] == 0
+    assert len([name for name in found["modules"] if name.startswith("made")]) == (count if is_reported else 0)
+    assert bool(found["modules"]) is is_reported
