@@ -46,3 +46,42 @@ def test_light_bounds_keep_narrower_ones_and_all_others() -> None:
     light = narrow.light()
     kept = {field.name for field in fields(light)} - {"tar_file", "tar_stream"}
     assert all(getattr(light, name) == getattr(narrow, name) for name in kept)
+
+
+@pytest.mark.parametrize(
+    "limits", [LIMITS, LIMITS.distributions, LIMITS.upstream, LIMITS.pages], ids=lambda limits: type(limits).__name__
+)
+def test_every_bound_allows_something(limits: object) -> None:
+    bounds = {field.name: getattr(limits, field.name) for field in fields(limits)}  # type: ignore[arg-type]
+    assert [name for name, bound in bounds.items() if isinstance(bound, int | float) and bound <= 0] == []
+
+
+@pytest.mark.parametrize(
+    ("less", "more"),
+    [
+        ("body_size", "upload_size"),
+        ("json_text", "body_size"),
+        ("form_part_head", "form_field"),
+        ("form_field", "form_fields"),
+        ("signature", "form_field"),
+        ("parallel_uploads", "open_uploads"),
+        ("waiting_in_a_lane", "waiting_logins"),
+        ("password_minimum", "password"),
+        ("password", "other_password"),
+        ("other_password", "credentials"),
+        ("credentials", "head_size"),
+        ("first_delay", "longest_delay"),
+        ("grace_in_background", "grace"),
+        ("slow_head", "idle_connection"),
+        ("legacy_requests_each", "legacy_requests"),
+    ],
+)
+def test_a_bound_leaves_room_for_the_next(less: str, more: str) -> None:
+    assert getattr(LIMITS, less) < getattr(LIMITS, more)
+
+
+def test_a_request_a_file_and_the_memory_have_the_sizes_of_common_ones() -> None:
+    assert LIMITS.upload_size == 2 * 2**30
+    assert (LIMITS.upstream.file_size, LIMITS.upstream.page_size) == (8 * 2**30, 32 * 2**20)
+    assert (LIMITS.page_memory, LIMITS.file_memory, LIMITS.accounts_file) == (64 * 2**20, 32 * 2**20, 64 * 2**20)
+    assert (LIMITS.head_size, LIMITS.body_size, LIMITS.signature) == (64 * 2**10, 64 * 2**10, 64 * 2**10)

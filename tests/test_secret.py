@@ -33,6 +33,7 @@ def test_a_secret_shows_the_same_whatever_its_text_is() -> None:
 def test_a_secret_is_its_text_without_the_lines_around_it() -> None:
     assert Secret("\ufeff p:ä ß \r\n").reveal() == " p:ä ß "
     assert Secret("a\nb").reveal() == "a\nb"
+    assert Secret("-a-").reveal() == "-a-"
 
 
 def test_secrets_are_equal_by_their_text_and_only_to_secrets() -> None:

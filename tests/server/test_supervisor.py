@@ -416,11 +416,13 @@ def test_a_worker_notices_the_end_of_its_supervisor_and_nothing_before(stage: St
 
 def test_signals_and_files_are_as_before_afterwards(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     def state() -> Any:
-        free = os.dup(0)
-        os.close(free)
         wakeup = signal.set_wakeup_fd(-1)
         signal.set_wakeup_fd(wakeup)
-        return free, wakeup, [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD)]
+        return (
+            len(list(Path("/dev/fd").iterdir())),
+            wakeup,
+            [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD)],
+        )
 
     supervise = Stage._supervise
 

@@ -158,6 +158,13 @@ def test_a_form_may_be_as_large_as_its_bounds(
     assert refused[1] in message
 
 
+@pytest.mark.parametrize("begun", [b"", b"X: "], ids=["name", "value"])
+def test_a_header_without_end_is_refused_while_it_comes(begun: bytes) -> None:
+    form = FormParser(TYPE, Kept(), Limits(form_part_head=60))
+    form.feed(b"--xx\r\n" + begun + b"x" * 59)
+    assert refusal(lambda: form.feed(b"x" * 2)) == (400, "A header of a part of the form is too long.")
+
+
 def test_the_file_is_no_field_and_is_bounded_by_its_sink_alone() -> None:
     _, sink = read(part("content", b"x" * 100, filename="a"), part("a", b"12"), END, form_field=2, form_fields=2)
     assert len(sink.data) == 100
