@@ -166,9 +166,21 @@ class FolderContents:
             project = self.projects[guessed.project] = Project(guessed.project)
             self.revision += 1
             self.unnoted.add(project.name)
-        if project.place(filename, directory):
+        if self._place(project, filename, directory):
             project.forget()
         return project
+
+    def _place(self, project: Project, filename: str, directory: str) -> bool:
+        """Note where a file is; of two with one URL path that of the earlier root counts, as for a download."""
+        if project.place(filename, directory):
+            return True
+        other = project.places[filename]
+        if self.url_path(other, filename) != self.url_path(directory, filename):
+            return False
+        if self._root(other) < self._root(directory):
+            return False
+        project.displace(filename)
+        return project.place(filename, directory)
 
     def _insert_all(self, directory: str, filenames: Iterable[str]) -> None:
         """List files that a scan has found; wheels whose names begin alike are of one project, which is found once."""
@@ -184,7 +196,7 @@ class FolderContents:
             project = self._insert_scanned(directory, wheels[0])
             if project is not None:
                 for filename in wheels[1:]:
-                    project.place(filename, directory)
+                    self._place(project, filename, directory)
 
     def _insert_scanned(self, directory: str, filename: str) -> Project | None:
         """List a file that a scan has found, which may have no record, and return its project."""
@@ -208,11 +220,15 @@ class FolderContents:
             self.revision += 1
 
     def _url_prefix(self, directory: str) -> str:
-        for root in self._roots:
-            if directory == root:
-                return ""
-            if directory.startswith(root + os.sep):
-                return directory[len(root) + 1 :].replace(os.sep, "/") + "/"
+        root = self._roots[self._root(directory)]
+        below = directory[len(root) + 1 :].replace(os.sep, "/")
+        return below and f"{below}/"
+
+    def _root(self, directory: str) -> int:
+        """Return the number of the first root that a directory is, or is below."""
+        for number, root in enumerate(self._roots):
+            if directory == root or directory.startswith(root + os.sep):
+                return number
         raise AssertionError("a scan reads below the roots only")
 
 

@@ -150,9 +150,9 @@ def read_folders(roots: Sequence[Path], known: Listings, *, trust_times: bool = 
 
 
 def differences(before: Listings, after: Listings) -> Iterator[tuple[str, frozenset[str], frozenset[str]]]:
-    """Yield for every directory that changed its path, the files that came, and those that went."""
+    """Yield for every directory that changed its path, the files that came, and those that went, in their order."""
     nothing: frozenset[str] = frozenset()
-    for path in before.keys() | after.keys():
+    for path in {**after, **before}:
         old = before[path].files if path in before else nothing
         new = after[path].files if path in after else nothing
         if old is not new and old != new:

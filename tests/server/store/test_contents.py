@@ -62,3 +62,43 @@ def _two_folders(tmp_path: Path) -> tuple[FolderContents, list[Path]]:
 def _scan(contents: FolderContents, number: int) -> None:
     roots = [Path(root) for root in contents._roots]
     assert contents.apply(number, read_folders(roots, {}))
+
+
+@pytest.mark.parametrize("order", [("first", "second"), ("second", "first")])
+@pytest.mark.parametrize("together", [True, False])
+def test_a_page_names_the_file_that_a_download_gets_whichever_came_first(
+    tmp_path: Path, order: tuple[str, str], *, together: bool
+) -> None:
+    folders = [tmp_path / "first", tmp_path / "second"]
+    for folder in folders:
+        folder.mkdir()
+    contents = FolderContents(folders)
+    for number, name in enumerate(order, 1):
+        for version in ("1.0", "2.0"):
+            make_wheel(tmp_path / name, "widgets", version)
+        (tmp_path / name / "widgets-1.0.zip").write_bytes(name.encode())
+        if not together:
+            _scan(contents, number)
+    _scan(contents, 3)
+    places = contents.projects["widgets"].places
+    assert len(places) == 3
+    for filename, directory in places.items():
+        assert directory == str(tmp_path / "first")
+        assert contents.path_of(filename) == str(Path(directory, filename))
+
+
+def test_of_many_folders_with_a_file_the_first_counts(tmp_path: Path) -> None:
+    folders = [tmp_path / f"{number}" for number in range(12)]
+    for folder in reversed(folders):
+        folder.mkdir()
+        (folder / "widgets-1.0.zip").write_bytes(b"x")
+        (folder / "below").mkdir()
+        (folder / "below" / "widgets-1.0.zip").write_bytes(b"x")
+    contents = FolderContents(folders)
+    _scan(contents, 1)
+    for number, folder in enumerate(folders, 2):
+        assert contents.projects["widgets"].places == {"widgets-1.0.zip": str(folder)}
+        (folder / "widgets-1.0.zip").unlink()
+        (folder / "below" / "widgets-1.0.zip").unlink()
+        _scan(contents, number)
+    assert contents.projects == {}
