@@ -1,6 +1,5 @@
 """Copying an index from one store to another, file by file; files of an earlier attempt are not copied again."""
 
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,4 +62,3 @@ def _copy_file(source: PackageSource, target: PackageTarget, project: PortablePr
                 hint="Restore it, or delete it from the index; then copy again.",
             )
         target.add(project, file, path)
-        shutil.rmtree(folder, ignore_errors=True)
