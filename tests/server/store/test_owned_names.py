@@ -9,9 +9,16 @@ import pytest
 
 from publisher.server.storage.errors import StorageError, StorageUnavailableError
 from publisher.server.storage.folder import FolderStorage
+from publisher.server.storage.readonly import ReadOnlyFolder
 from publisher.server.store import owned_names as module
 from publisher.server.store.contents import FolderContents
-from publisher.server.store.ledger import Confirmation, read_identity, read_packages_ledger, read_state_ledger
+from publisher.server.store.ledger import (
+    Confirmation,
+    read_identity,
+    read_packages_ledger,
+    read_state_ledger,
+    write_identity,
+)
 from publisher.server.store.owned_names import OwnedNames, StateLog
 from publisher.server.store.records import Records
 from publisher.server.work.workers import Workers
@@ -200,3 +207,43 @@ async def test_lists_that_cannot_be_read_are_compared_later(tmp_path: Path, capl
     await names.owned.recheck({"acme"})
     assert names.lost() is None
     assert names.lists() == ({"acme"}, {"acme"})
+
+
+@running
+async def test_a_list_that_was_begun_is_completed_and_one_that_is_missing_is_a_loss(tmp_path: Path) -> None:
+    names = Names(tmp_path)
+    write_identity(names.storage.files(), "begun", complete=False)
+    await names.owned.start({"acme"})
+    assert names.identifiers() == ("begun", "begun")
+    assert read_identity(names.storage.files()) == ("begun", True)
+    assert names.lists() == ({"acme"}, {"acme"})
+    (names.accounts / "state").unlink()
+    again = Names(tmp_path)
+    await again.owned.start({"acme"})
+    assert "the list of owned names is missing" in str(again.lost())
+    assert again.identifiers() == ("begun", None)
+
+
+@running
+async def test_without_a_list_copied_names_are_claimed_too(tmp_path: Path) -> None:
+    names = Names(tmp_path, state=False)
+    await names.owned.start({"acme"})
+    assert names.owned._claiming is not None
+    await names.owned._claiming
+    assert names.lists() == ({"acme"}, set())
+
+
+@running
+async def test_a_folder_that_can_only_be_read_is_served_and_every_name_is_ours(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    names = Names(tmp_path)
+    (names.root / "acme-1.0.zip").write_bytes(b"x")
+    storage = ReadOnlyFolder(names.root)
+    log = StateLog(FolderStorage(names.accounts), "state")
+    owned = OwnedNames([], storage, log, Records(), Workers())
+    await owned.start({"acme"})
+    assert owned.lost_reason is None
+    assert "the list of owned names can't be written" in caplog.text
+    assert await owned.is_owned("anything", names.contents)
+    assert names.identifiers() == (None, None)
