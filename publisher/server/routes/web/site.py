@@ -47,9 +47,7 @@ class Site:
             LIMITS.pages.made_memory, lambda made: sum(map(len, made))
         )
 
-    async def page(
-        self, request: Request, template: str, key: Hashable, values: Callable[[], Values], status: int = 200
-    ) -> Response:
+    async def page(self, request: Request, template: str, key: Hashable, values: Callable[[], Values]) -> Response:
         """
         Return a page; it is rendered again when its ``key`` has changed.
 
@@ -61,7 +59,7 @@ class Site:
         if made is None:
             made = await self.catalog.in_thread(lambda: make_body(template, {**base, **values()}))
             self._made.keep(whole, made)
-        response = page_response(request, *made, status)
+        response = page_response(request, *made)
         renewed = await self._renewed(request)
         return replace(response, headers=[*response.headers, *renewed]) if renewed else response
 
@@ -70,7 +68,7 @@ class Site:
         request: Request,
         template: str,
         values: Values,
-        status: int = 200,
+        status: int,
         headers: Headers | None = None,
     ) -> Response:
         """Return a page that no cache may keep."""

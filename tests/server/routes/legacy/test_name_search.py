@@ -1,11 +1,19 @@
 """The text of an XML-RPC search: the first string of a call of ``search``, within a bound."""
 
+import asyncio
 import xmlrpc.client
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
-from publisher.server.http.messages import HttpError
-from publisher.server.routes.legacy.name_search import read_search
+from publisher.limits import Limits
+from publisher.server.http.messages import HttpError, Message, Request, Response
+from publisher.server.routes.authorization import ReadScope
+from publisher.server.routes.legacy.name_search import NameSearch, read_search
+from publisher.server.settings import ServerSettings
+from publisher.server.store.projects import Project
 
 pytestmark = pytest.mark.filterwarnings("ignore::ImportWarning")  # of pypiserver, at names of unknown encodings
 
@@ -56,3 +64,69 @@ def test_a_call_has_a_bounded_number_of_elements() -> None:
     assert read_search(_call("acme", "<i/>" * 2), 5) == "acme"
     with pytest.raises(HttpError, match="not an XML-RPC call"):
         read_search(_call("acme", "<i/>" * 3), 5)
+
+
+class _Catalog:
+    """Projects that are known once the list was brought up to date."""
+
+    def __init__(self, **places: list[str]) -> None:
+        self.places = {name.replace("_", "-"): filenames for name, filenames in places.items()}
+        self.known: dict[str, list[str]] = {}
+        self.workers = self
+
+    async def run(self, work: Callable[[], Any]) -> Any:
+        return work()
+
+    async def refresh(self) -> None:
+        self.known = self.places
+
+    def names(self) -> list[str]:
+        return [*self.known, "acme-just-gone"]
+
+    def project(self, name: str) -> Project | None:
+        return Project(name, dict.fromkeys(self.known[name], "")) if name in self.known else None
+
+
+def _search(catalog: _Catalog, text: str, *, hidden: str = "", **limits: Any) -> Response:
+    async def receive() -> Message:
+        return {"type": "http.request", "body": _call(text), "more_body": False}
+
+    async def read_scope(_request: Request) -> ReadScope:
+        return ReadScope(lambda name: name != hidden)
+
+    settings = ServerSettings(roots=(), limits=Limits(**limits))
+    search = NameSearch(settings, cast("Any", catalog), cast("Any", SimpleNamespace(read_scope=read_scope)))
+    request = Request({"type": "http", "method": "POST", "path": "/RPC2", "headers": []}, receive)
+    return asyncio.run(search.answer(request))
+
+
+def _found(answer: Response) -> list[dict[str, Any]]:
+    ((found,), _) = xmlrpc.client.loads(answer.body)
+    return cast("list[dict[str, Any]]", found)
+
+
+def test_a_search_finds_parts_of_names_with_their_newest_versions() -> None:
+    catalog = _Catalog(
+        acme_widgets=["acme_widgets-1.9.tar.gz", "acme_widgets-1.10.tar.gz", "notes.txt"],
+        my_acme=["my_acme-2.0-py3-none-any.whl"],
+        acme_empty=[],
+        other=["other-1.0.tar.gz"],
+    )
+    answer = _search(catalog, "Acme")
+    assert (answer.status, dict(answer.headers)[b"content-type"]) == (200, b"text/xml")
+    assert dict(answer.headers)[b"cache-control"] == b"no-store"
+    assert _found(answer) == [
+        {"name": "acme-widgets", "version": "1.10", "summary": "1.10", "_pypi_ordering": 0},
+        {"name": "my-acme", "version": "2.0", "summary": "2.0", "_pypi_ordering": 0},
+    ]
+    assert [each["name"] for each in _found(_search(catalog, "ACME_widgets"))] == ["acme-widgets"]
+    assert _found(_search(catalog, "nothing")) == []
+
+
+def test_a_search_is_within_what_its_sender_may_see_and_its_bounds() -> None:
+    catalog = _Catalog(**{f"p{number}": [f"p{number}-1.0.tar.gz"] for number in range(4)})
+    assert [each["name"] for each in _found(_search(catalog, "p", hidden="p1"))] == ["p0", "p2", "p3"]
+    assert [each["name"] for each in _found(_search(catalog, "p", search_results=2))] == ["p0", "p1"]
+    assert len(_found(_search(catalog, "p", search_elements=3))) == 4
+    with pytest.raises(HttpError, match="not an XML-RPC call"):
+        _search(catalog, "p", search_elements=2)
