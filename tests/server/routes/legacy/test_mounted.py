@@ -32,8 +32,10 @@ class _App:
 def _sent(app: _App, headers: list[tuple[bytes, bytes]], scope: ReadScope | None = None) -> tuple[int, list[Message]]:
     """Return the bytes and the messages that go out for a request whose sender leaves after its body."""
 
+    coming: list[Message] = [{"type": "http.request"}, {"type": "http.disconnect"}]
+
     async def gone() -> Message:
-        return {"type": "http.disconnect"}
+        return coming.pop(0)
 
     sent: list[Message] = []
 
@@ -44,7 +46,10 @@ def _sent(app: _App, headers: list[tuple[bytes, bytes]], scope: ReadScope | None
         request = Request({"type": "http", "method": "GET", "path": "/x", "headers": headers}, gone)
         turns = FairTurns("requests", running=1, waiting=1, patience=1)
         answer = MountedAnswer(app, b"the body", turns, "ada", scope or ReadScope(None))
-        return await answer.send(request, send)
+        try:
+            return await answer.send(request, send)
+        finally:
+            assert coming == []  # the application heard of the end when it came
 
     return asyncio.run(run()), sent
 

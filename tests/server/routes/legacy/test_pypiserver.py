@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 
 from publisher.server.app import create_app
+from publisher.server.http.messages import Message, Request
 from publisher.server.routes.authorization import ReadScope
+from publisher.server.routes.legacy.mounted import PypiserverRoutes
 from publisher.server.routes.legacy.scope import READ_SCOPE
 from publisher.server.settings import ServerSettings
 from publisher.server.store.errors import StoreError
@@ -141,3 +143,50 @@ def test_a_file_is_taken_in_and_removed_as_by_other_routes(
         assert not list(catalog.spool_folder.glob("legacy-*"))
 
     backed(root, use)
+
+
+def test_requests_are_answered_by_one_application_once_they_are_here(root: Path) -> None:
+    async def run() -> None:
+        settings = ServerSettings((root,), authenticate=frozenset())
+        app = create_app(settings, "none")
+        await app.start()
+        routes = PypiserverRoutes(settings, app._catalog, app._changes, app._authorization)
+        try:
+            page = await _ask(routes, "GET", "/packages/")
+            assert b"acme_widgets-1.0-py3-none-any.whl" in page
+            assert b"secret-1.0-py3-none-any.whl" in page
+            make_wheel(root, "later")
+            assert b"later-1.0-py3-none-any.whl" in await _ask(routes, "GET", "/packages/")
+            head = await _ask(routes, "HEAD", "/packages/")
+            assert head == b""
+            assert b"Missing" in await _ask(routes, "POST", "/", b":action=file_upload")
+        finally:
+            await app.stop()
+
+    asyncio.run(run())
+
+
+async def _ask(routes: PypiserverRoutes, method: str, path: str, body: bytes = b"") -> bytes:
+    """Return the body of an answer; only a request that may have one is asked for its own."""
+    left = [body] if method == "POST" else []
+    gone = asyncio.Event()
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        if left:
+            return {"type": "http.request", "body": left.pop(), "more_body": False}
+        await gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    headers = [(b"host", b"pypi.acme.example"), (b"content-type", b"application/x-www-form-urlencoded")]
+    scope = {"type": "http", "http_version": "1.1", "method": method, "path": path, "query_string": b""}
+    request = Request({**scope, "scheme": "http", "headers": headers, "server": ("127.0.0.1", 80)}, receive)
+    answer = await routes.answer(request, path)
+    size = await answer.send(request, send)
+    gone.set()
+    found = b"".join(message.get("body", b"") for message in sent)
+    assert size == len(found)
+    return found
