@@ -113,7 +113,7 @@ def test_a_small_file_is_read_when_it_is_opened(tmp_path: Path, size: int, *, is
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
-def test_a_pipe_with_the_name_of_a_file_holds_nobody_up(tmp_path: Path) -> None:
+def test_a_pipe_with_the_name_of_a_file_blocks_no_thread(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     opened = open_file(str(tmp_path / "pipe"), 4)
     assert (opened.file.closed, opened.body) == (True, b"")

@@ -60,7 +60,7 @@ def test_another_name_is_none_of_an_old_format(filename: str) -> None:
         ("acme-widgets-1.0-2.tar.gz", "(ambiguous|not acceptable)"),
     ],
 )
-def test_a_name_that_nobody_could_install_is_refused(filename: str, words: str) -> None:
+def test_a_name_that_no_installer_understands_is_refused(filename: str, words: str) -> None:
     with pytest.raises(HttpError, match=words) as refused:
         check_filename(filename, accept_legacy=True)
     assert refused.value.status == 400
