@@ -1,5 +1,6 @@
 """Plain files: parts of them, files without a name before they are complete, and lines after a torn one."""
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -127,3 +128,37 @@ def test_the_last_of_several_writers_wins(tmp_path: Path) -> None:
     for data in (b"one", b"two"):
         put(files, "a/b", data)
         assert files.read("a/b") == data
+
+
+@pytest.mark.parametrize(
+    ("number", "fails"),
+    [(errno.EIO, True), (errno.ENOSPC, True), (errno.EROFS, True), (errno.EPERM, False), (errno.ENOENT, False)],
+)
+def test_a_failure_of_the_disk_is_no_system_without_nameless_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, *, fails: bool
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "link", fail)
+    if fails:
+        with pytest.raises(OSError, match=os.strerror(number)):
+            create_nameless(str(tmp_path / "file"), b"x", 0o644, unnoticed)
+    else:
+        assert create_nameless(str(tmp_path / "file"), b"x", 0o644, unnoticed) is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_is_on_the_disk_before_it_has_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+    sync = os.fsync
+
+    def noting(descriptor: int) -> None:
+        sizes.append(os.fstat(descriptor).st_size)
+        assert list(tmp_path.iterdir()) == []
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noting)
+    if create_nameless(str(tmp_path / "file"), b"data", 0o644, unnoticed) is None:
+        pytest.skip("this system has no files without a name")
+    assert sizes == [4]

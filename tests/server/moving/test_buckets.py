@@ -173,3 +173,25 @@ def test_a_folder_is_checked_against_its_records(tmp_path: Path) -> None:
     digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
     for read_files, problems in ((False, []), (True, [f"{wheel.name} has the sha256 {digest}, not 00"])):
         assert check_folder(FolderPackages(root), read_files=read_files) == CheckResult(2, 2, problems)
+
+
+def test_a_check_goes_on_after_each_problem_and_sorts_what_no_record_lists(
+    objects: WatchedObjects, tmp_path: Path
+) -> None:
+    wheel, sdist = make_wheel(tmp_path, "acme"), make_sdist(tmp_path, "acme")
+    _copy(PortableProject("acme", (_file(wheel), _file(sdist))), tmp_path)
+    upload = _keys(objects, "files")[0].split("/")[2]
+    for key in _keys(objects, "files"):
+        if not key.endswith(".metadata"):
+            objects.remove(key)
+    ours = f"files/gone/{upload[:13]}left/gone-1.0.zip"
+    foreign = ["files/loose", "files/gone/by-hand/gone-1.0.zip"]
+    for key in (ours, *foreign):
+        objects.overwrite(key, b"x")
+    objects.overwrite("projects/broken.json", b"{")
+    objects.overwrite("files/broken/by-hand/x", b"x")  # nothing is known of a project without a record that is right
+    found = check_bucket(BucketSource(URL), read_files=True, remove_unlisted=False)
+    assert (found.projects, found.files) == (1, 2)
+    assert [problem.split()[0] for problem in found.problems if "can't be read:" in problem] == [wheel.name, sdist.name]
+    assert len([problem for problem in found.problems if "broken can't be understood" in problem]) == 1
+    assert (len(found.problems), found.unlisted, found.foreign) == (5, [ours], foreign)

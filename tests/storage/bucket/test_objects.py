@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import obstore
 import pytest
@@ -11,7 +11,7 @@ from obstore.exceptions import AlreadyExistsError, GenericError, PermissionDenie
 
 from publisher.errors import ConfigurationError
 from publisher.server.storage.bucket import objects as module
-from publisher.server.storage.bucket.objects import Objects, e_tag_of, open_bucket
+from publisher.server.storage.bucket.objects import Objects, PartWriter, e_tag_of, open_bucket
 from publisher.server.storage.errors import (
     AbsentError,
     ChangedError,
@@ -277,3 +277,48 @@ def test_a_url_that_is_none_is_refused_with_the_variables(url: str) -> None:
     assert f"The bucket {url} " in str(refused.value)
     assert "\n" not in str(refused.value)
     assert "AWS_" in str(refused.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("version", "condition"),
+    [("tag", {"e_tag": "tag"}), ("tag 17", {"e_tag": "tag", "version": "17"})],
+)
+def test_a_replacement_names_the_version_and_its_generation_where_it_has_one(
+    objects: Objects, monkeypatch: pytest.MonkeyPatch, version: str, condition: dict[str, str]
+) -> None:
+    modes: list[object] = []
+
+    def put(*_: object, mode: object, **__: object) -> dict[str, str]:
+        modes.append(mode)
+        return {"e_tag": "next", "version": "18"}
+
+    monkeypatch.setattr(obstore, "put", put)
+    assert objects.replace("a", b"x", version).version == "next"
+    assert modes == [condition]
+
+
+class _BrokenWriter:
+    """Obstore's writer, over a line that is cut."""
+
+    def write(self, _: bytes) -> None:
+        raise OSError("cut\nmore")
+
+    def close(self) -> None:
+        raise GenericError("cut\nmore")
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        raise OSError("cut\nmore")
+
+
+@pytest.mark.parametrize(("step", "arguments"), [("write", (b"x",)), ("complete", ()), ("abort", ())])
+def test_parts_that_cannot_be_sent_are_a_failure_and_are_reported(
+    caplog: pytest.LogCaptureFixture, step: str, arguments: tuple[bytes, ...]
+) -> None:
+    parts = PartWriter(cast("Any", _BrokenWriter()))
+    with pytest.raises(StorageUnavailableError):
+        getattr(parts, step)(*arguments)
+    (record,) = caplog.records
+    assert (record.levelno, record.message) == (logging.WARNING, "the parts of an upload can't be stored: cut")
