@@ -1,0 +1,201 @@
+"""The application as an ASGI server calls it: start and end, other protocols, failures, and the answers from memory."""
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from publisher.server.app import IndexApp, create_app
+from publisher.server.http.messages import ClientGoneError, Message
+from publisher.server.settings import ServerSettings
+from tests.helpers.dists import make_wheel
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ImportWarning")  # of pypiserver
+
+
+@asynccontextmanager
+async def open_app(folder: Path, **settings: Any) -> AsyncIterator[IndexApp]:
+    """An index that is open to everybody, and not yet started."""
+    (folder / "packages").mkdir()
+    chosen = {"authenticate": frozenset(), "htpasswd": folder / "htpasswd", **settings}
+    app = create_app(ServerSettings(roots=(folder / "packages",), **chosen), "text")
+    try:
+        yield app
+    finally:
+        await app.stop()
+
+
+def scope_of(path: str, method: str = "GET", **headers: str) -> dict[str, Any]:
+    given = [(b"host", b"index"), *((name.encode(), value.encode()) for name, value in headers.items())]
+    return {"type": "http", "method": method, "path": path, "headers": given, "client": ("::1", 1), "query_string": b""}
+
+
+async def ask(app: IndexApp, path: str, method: str = "GET", **headers: str) -> tuple[int, bytes, dict[bytes, bytes]]:
+    """Return status, body and headers of an answer, 0 for none."""
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b""}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    await app(scope_of(path, method, **headers), receive, send)
+    if not sent:
+        return 0, b"", {}
+    return sent[0]["status"], b"".join(each.get("body", b"") for each in sent[1:]), dict(sent[0]["headers"])
+
+
+def lines_of(app: IndexApp, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return the list to which the log's lines go from now on."""
+    lines: list[str] = []
+    monkeypatch.setattr(app.log_writer, "write", lines.append)
+    return lines
+
+
+def test_the_server_s_start_and_end_are_acknowledged_in_turn(tmp_path: Path) -> None:
+    async def follow() -> list[str]:
+        sent: list[str] = []
+        waiting = ["lifespan.startup", "lifespan.shutdown"]
+
+        async def receive() -> Message:
+            return {"type": waiting.pop(0)}
+
+        async def send(message: Message) -> None:
+            sent.append(message["type"])
+
+        async with open_app(tmp_path) as app:
+            assert app.from_memory(scope_of("/simple/")) is None
+            await app({"type": "lifespan"}, receive, send)
+        return sent
+
+    assert asyncio.run(follow()) == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+
+
+def test_a_web_socket_is_closed(tmp_path: Path) -> None:
+    async def connect() -> list[Message]:
+        sent: list[Message] = []
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        async def receive() -> Message:
+            raise AssertionError
+
+        async with open_app(tmp_path) as app:
+            await app({"type": "websocket"}, receive, send)
+        return sent
+
+    assert asyncio.run(connect()) == [{"type": "websocket.close", "code": 1000}]
+
+
+def test_the_first_request_starts_an_index_that_no_server_started(tmp_path: Path) -> None:
+    async def first() -> None:
+        async with open_app(tmp_path) as app:
+            make_wheel(tmp_path / "packages", "acme")
+            status, body, _ = await ask(app, "/simple/acme/", accept="application/vnd.pypi.simple.v1+json")
+            assert (status, json.loads(body)["name"]) == (200, "acme")
+            assert (await ask(app, "//simple/acme/"))[0] == 200
+            await app.start()
+
+    asyncio.run(first())
+
+
+def test_a_page_that_was_made_is_answered_from_memory_and_logged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def again() -> None:
+        async with open_app(tmp_path) as app:
+            lines = lines_of(app, monkeypatch)
+            make_wheel(tmp_path / "packages", "acme")
+            _, body, _ = await ask(app, "/simple/acme/")
+            answer = app.from_memory(scope_of("/simple/acme/"))
+            assert answer is not None
+            assert (answer.status, answer.body) == (200, body)
+            assert [f'"GET /simple/acme/" 200 {len(body)} ' in line for line in lines] == [True, True]
+            assert app.from_memory(scope_of("/simple/other/")) is None
+            assert app.from_memory(scope_of("/health")) is None
+
+    asyncio.run(again())
+
+
+@pytest.mark.parametrize(("path", "method", "status"), [("/simple/none/", "GET", 404), ("/simple/", "DELETE", 405)])
+def test_a_refusal_is_text_and_logged_with_its_status(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str, method: str, status: int
+) -> None:
+    async def refused() -> None:
+        async with open_app(tmp_path) as app:
+            lines = lines_of(app, monkeypatch)
+            found, body, headers = await ask(app, path, method)
+            assert found == status
+            assert headers[b"content-type"].startswith(b"text/plain")
+            assert f'"{method} {path}" {status} {len(body)} ' in lines[-1]
+
+    asyncio.run(refused())
+
+
+def test_an_unexpected_failure_is_a_500_and_the_next_request_is_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail() -> None:
+        async with open_app(tmp_path) as app:
+            assert (await ask(app, "/simple/"))[0] == 200
+            lines = lines_of(app, monkeypatch)
+            with monkeypatch.context() as patched, caplog.at_level(logging.ERROR):
+                patched.setattr(app, "_answer", _raising(ValueError("odd")))
+                status, body, _ = await ask(app, "/a\nb")
+                assert (status, body) == (500, b"The index failed unexpectedly; its log says why.\n")
+                patched.setattr(app, "_answer", _raising(ClientGoneError()))
+                assert (await ask(app, "/simple/"))[0] == 0
+            assert " 500 " in lines[0]
+            assert '"GET /simple/" 499 0 ' in lines[1]
+            assert "unexpected failure while answering GET '/a\\nb'" in caplog.text
+            assert (await ask(app, "/simple/"))[0] == 200
+
+    asyncio.run(fail())
+
+
+def _raising(error: Exception) -> Any:
+    async def answer(_request: object) -> None:
+        raise error
+
+    return answer
+
+
+@pytest.mark.parametrize(("settings", "scheme"), [({"scheme": "https"}, "https"), ({}, "http")])
+def test_urls_have_the_scheme_that_the_settings_name(tmp_path: Path, settings: dict[str, str], scheme: str) -> None:
+    async def redirected() -> None:
+        async with open_app(tmp_path, **settings) as app:
+            _, _, headers = await ask(app, "/simple")
+            assert headers[b"location"] == f"{scheme}://index/simple/".encode()
+
+    asyncio.run(redirected())
+
+
+def test_an_index_without_an_upstream_has_none_to_administer(tmp_path: Path) -> None:
+    async def look() -> None:
+        async with open_app(tmp_path) as app:
+            assert app.upstream is None
+            assert app.admin_requests() is None
+
+    asyncio.run(look())
+
+
+def test_a_reload_reads_files_that_were_put_there(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def reload() -> None:
+        async with open_app(tmp_path) as app:
+            await app.start()
+            (tmp_path / "htpasswd").write_text("dan:!\n")
+            make_wheel(tmp_path / "packages", "acme")
+            with caplog.at_level(logging.INFO):
+                await app.reload()
+            assert (await ask(app, "/simple/acme/"))[0] == 200
+
+    asyncio.run(reload())
+    assert "reading accounts and package folders again" in caplog.text
+    assert "1 accounts are locked" in caplog.text
