@@ -4,16 +4,20 @@ import asyncio
 import gzip
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from publisher.secret import Credentials, Secret
 from publisher.server.settings import UpstreamSource
-from publisher.server.upstream.client import PAGE_ACCEPT, PageReply, UpstreamClient, origin_of
+from publisher.server.upstream.client import PAGE_ACCEPT, FileReply, PageReply, UpstreamClient, origin_of
 from publisher.server.upstream.errors import UpstreamUnavailableError
 from tests.helpers.answering import Answer, Request, answering
 from tests.helpers.passing_on import QUICK
+
+if TYPE_CHECKING:
+    import aiohttp
 
 Reply = Callable[[Request], Answer | None]
 
@@ -223,3 +227,75 @@ def test_a_client_can_be_closed_twice_and_before_its_first_request() -> None:
         await client.close()
 
     asyncio.run(work())
+
+
+@pytest.mark.parametrize(("bypassed", "asked"), [("", 1), ("other.example", 1), ("127.0.0.1", 0)])
+def test_a_proxy_is_asked_except_for_hosts_without_one(
+    monkeypatch: pytest.MonkeyPatch, bypassed: str, asked: int
+) -> None:
+    requests: list[str] = []
+
+    def reply(request: Request) -> Answer:
+        requests.append(request.path)
+        return Answer(200, b"by the proxy")
+
+    async def ask() -> PageReply:
+        client = UpstreamClient(QUICK)
+        try:
+            return await client.page(UpstreamSource("http://127.0.0.1:9/"), "http://127.0.0.1:9/foo/", "")
+        finally:
+            await client.close()
+
+    with answering(reply) as url:
+        for name, value in (("http_proxy", url), ("no_proxy", bypassed)):
+            monkeypatch.setenv(name, value)
+            monkeypatch.setenv(name.upper(), value)
+        if asked:
+            assert asyncio.run(ask()).body == b"by the proxy"
+        else:
+            with pytest.raises(UpstreamUnavailableError, match="can't be reached"):
+                asyncio.run(ask())
+    assert requests == ["http://127.0.0.1:9/foo/"] * asked
+
+
+@pytest.mark.parametrize(
+    ("length", "headers", "has_end"),
+    [
+        (5, {}, True),
+        (0, {}, True),
+        (None, {}, False),
+        (None, {"Transfer-Encoding": "Chunked"}, True),
+        (None, {"Transfer-Encoding": "gzip, chunked"}, True),
+        (None, {"Transfer-Encoding": "gzip"}, False),
+    ],
+)
+def test_the_end_of_a_file_is_marked_or_not(length: int | None, headers: dict[str, str], *, has_end: bool) -> None:
+    response = SimpleNamespace(status=206, content_length=length, headers=headers)
+    reply = FileReply(cast("aiohttp.ClientResponse", response))
+    assert (reply.status, reply.length, reply.has_end) == (206, length, has_end)
+
+
+@pytest.mark.parametrize(("length", "whole"), [("4", True), ("5", False)])
+def test_a_file_comes_as_it_is_and_a_cut_one_is_a_failure(length: str, *, whole: bool) -> None:
+    encodings: list[str] = []
+
+    def reply(request: Request) -> Answer:
+        encodings.append(request.headers["Accept-Encoding"])
+        return Answer(200, b"file", {"Content-Length": length, "Connection": "close"})
+
+    async def read(url: str) -> bytes:
+        client = UpstreamClient(replace(QUICK, silence=0.1))
+        try:
+            async with client.file(UpstreamSource(f"{url}simple/"), f"{url}packages/foo") as found:
+                assert (found.status, found.length) == (200, int(length))
+                return b"".join([chunk async for chunk in found.chunks()])
+        finally:
+            await client.close()
+
+    with answering(reply) as url:
+        if whole:
+            assert asyncio.run(read(url)) == b"file"
+        else:
+            with pytest.raises(UpstreamUnavailableError, match="The connection to upstream failed: "):
+                asyncio.run(read(url))
+    assert encodings == ["identity"]
