@@ -197,13 +197,12 @@ def test_rules_that_are_left_out_for_want_of_a_library_are_said(
     assert ("check-wheel-contents is not installed" in done.stderr) is warned
 
 
-@pytest.mark.parametrize("repository", ["no-such-repository"])
-def test_an_index_that_is_not_known_skips_the_rules_about_it(ran: Ran, repository: str) -> None:
-    done = _check(_project("a"), only=("version",), target=TargetArgs(repository=repository))
+def test_an_index_that_is_not_known_skips_the_rules_about_it(ran: Ran) -> None:
+    done = _check(_project("a"), only=("version",))
     assert done.exception is None
     assert ran.asked == []
-    assert done.output.count("PP604") == 1
-    assert "..." not in done.output
+    (line,) = [line for line in done.output.splitlines() if "PP604" in line]
+    assert line.endswith("skipped: No index URL is set")
 
 
 def test_the_index_is_asked_once_about_all_projects(ran: Ran) -> None:

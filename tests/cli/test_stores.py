@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 from publisher.cli.run.admin import stores
 from publisher.errors import CheckFailedError, ConfigurationError, IndexUnavailableError
 from publisher.server.moving.checking import CheckResult
+from publisher.server.moving.copying import CopyResult
 from publisher.server.moving.folders import FolderPackages
 from publisher.server.storage.errors import StorageUnavailableError
 from tests.helpers.dists import make_sdist, make_wheel
@@ -167,3 +168,31 @@ def test_an_empty_index_is_made_where_nothing_is(monkeypatch: pytest.MonkeyPatch
     ]
     assert _run(lambda: stores.create_index("bucket")).exit_code == 2
     assert len(made) == 1
+
+
+def test_the_url_of_a_bucket_names_its_index(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Its files are checked and copied as those of a folder are."""
+    seen: list[object] = []
+
+    def check(source: object, *, read_files: bool, remove_unlisted: bool) -> CheckResult:
+        seen.append((source, read_files, remove_unlisted))
+        return CheckResult(1, 2)
+
+    def copy(*stores: object) -> CopyResult:
+        seen.append(stores[:2])
+        return CopyResult(1, 2, 3, 4)
+
+    for kind in ("Source", "Target"):
+        monkeypatch.setattr(f"publisher.server.moving.buckets.Bucket{kind}", lambda url, kind=kind: f"{kind} {url}")
+    monkeypatch.setattr("publisher.server.moving.checking.check_bucket", check)
+    monkeypatch.setattr("publisher.server.moving.copying.copy_index", copy)
+    checked = _run(lambda: stores.check_store("gs://b/p/", read_files=True, remove_unlisted=False))
+    _run(lambda: stores.check_store("az://b", read_files=False, remove_unlisted=True))
+    done = _run(lambda: stores.copy_store(("s3://b/p/", folder), ("s3://c/q/", None)))
+    assert seen == [
+        ("Source gs://b/p", True, False),
+        ("Source az://b", False, True),
+        ("Source s3://b/p", "Target s3://c/q"),
+    ]
+    assert checked.output == "gs://b/p/: all 2 files of 1 projects are present.\n"
+    assert done.output == "Copied 2 files to s3://c/q/; 3 were already there.\n"
