@@ -12,7 +12,7 @@ import pytest
 
 from publisher.server.app import IndexApp, create_app
 from publisher.server.http.messages import ClientGoneError, Message
-from publisher.server.settings import ServerSettings
+from publisher.server.settings import Activity, ServerSettings, UpstreamSettings, UpstreamSource
 from tests.helpers.dists import make_wheel
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ImportWarning")  # of pypiserver
@@ -199,3 +199,48 @@ def test_a_reload_reads_files_that_were_put_there(tmp_path: Path, caplog: pytest
     asyncio.run(reload())
     assert "reading accounts and package folders again" in caplog.text
     assert "1 accounts are locked" in caplog.text
+
+
+def test_a_trusted_proxy_names_scheme_and_client_also_of_answers_from_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forwarded = {"x-forwarded-for": "192.0.2.7", "x-forwarded-proto": "https"}
+
+    async def proxied() -> None:
+        async with open_app(tmp_path, trusted_proxies=("::1",)) as app:
+            lines = lines_of(app, monkeypatch)
+            make_wheel(tmp_path / "packages", "acme")
+            _, _, headers = await ask(app, "/simple", **forwarded)
+            assert headers[b"location"] == b"https://index/simple/"
+            await ask(app, "/simple/acme/")
+            assert app.from_memory(scope_of("/simple/acme/", **forwarded)) is not None
+            assert [line.split()[0] for line in lines] == ["192.0.2.7", "::1", "192.0.2.7"]
+
+    asyncio.run(proxied())
+
+
+def test_only_pages_ask_browsers_to_sign_in(tmp_path: Path) -> None:
+    browser = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+
+    async def closed() -> None:
+        async with open_app(tmp_path, authenticate=frozenset(Activity)) as app:
+            status, _, headers = await ask(app, "/packages/acme-1.0.tar.gz", **browser)
+            assert status == 401
+            assert headers[b"www-authenticate"].startswith(b"Basic ")
+            assert headers[b"content-type"].startswith(b"text/plain")
+            _, _, headers = await ask(app, "/projects/acme/", **browser)
+            assert headers[b"content-type"].startswith(b"text/html")
+            assert b"www-authenticate" not in headers
+
+    asyncio.run(closed())
+
+
+def test_an_index_with_an_upstream_administers_it_and_knows_its_own_names(tmp_path: Path) -> None:
+    upstream = UpstreamSettings((UpstreamSource("http://127.0.0.1:9/simple/"),), tmp_path / "cache")
+
+    async def look() -> None:
+        async with open_app(tmp_path, upstream=upstream) as app:
+            assert app.upstream is not None
+            assert app.admin_requests() is not None
+
+    asyncio.run(look())
