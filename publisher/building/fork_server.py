@@ -58,8 +58,8 @@ def main() -> None:
             os.close(status_pipe)
             _, status = os.waitpid(child, 0)
             os.set_blocking(report, False)
-            with suppress(BlockingIOError), open(report, "rb") as names:  # noqa: PTH123
-                answer = {"code": os.waitstatus_to_exitcode(status), "modules": names.read().decode().split()}
+            with open(report, "rb") as names:  # noqa: PTH123 - None where the script left a process, but no names
+                answer = {"code": os.waitstatus_to_exitcode(status), "modules": (names.read() or b"").decode().split()}
         control.sendall(json.dumps(answer).encode() + b"\n")
         _import_all(answer["modules"])
 

@@ -164,3 +164,19 @@ def test_more_names_than_a_pipe_holds_are_not_reported(tmp_path: Path, count: in
     assert found["code"] == 0
     assert len([name for name in found["modules"] if name.startswith("made")]) == (count if is_reported else 0)
     assert bool(found["modules"]) is is_reported
+
+
+@pytest.mark.parametrize("imports", ["", "import colorsys\n"])
+def test_a_process_that_a_script_leaves_behind_does_not_keep_its_answer(tmp_path: Path, imports: str) -> None:
+    pid = tmp_path / "pid"
+    text = (
+        f"import os, time\n{imports}left = os.fork()\nif not left: time.sleep(600)\n"
+        f"open({str(pid)!r}, 'w').write(str(left))\n"
+    )
+    script = _script(tmp_path, text)
+    with _serving() as server:
+        try:
+            assert server.run(script) == {"code": 0, "modules": ["colorsys"] if imports else []}
+        finally:
+            os.kill(int(pid.read_text()), signal.SIGKILL)
+        assert server.run(_script(tmp_path, "pass", "next.py"))["code"] == 0
