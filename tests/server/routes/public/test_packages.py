@@ -301,6 +301,9 @@ def _sent(answer: Any, request: Request | None = None) -> list[Message]:
 
     async def run() -> int:
         size = await answer.send(request or _request(), send)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert asyncio.all_tasks() == {asyncio.current_task()}  # nothing waits for the client any more
         return int(size)
 
     assert asyncio.run(run()) == sum(len(message.get("body", b"")) for message in sent)
@@ -333,6 +336,7 @@ def test_a_download_of_unknown_length_ends_with_an_empty_piece() -> None:
     sent = _sent(joined)
     assert (sent[0]["status"], b"content-length" in dict(sent[0]["headers"])) == (200, False)
     assert [message["body"] for message in sent[1:]] == [b"a ", b"wh", b""]
+    assert [message["type"] for message in sent] == ["http.response.start", *["http.response.body"] * 3]
     assert [message.get("more_body", False) for message in sent[1:]] == [True, True, False]
     assert len(upstream.left) == 1
 

@@ -1,6 +1,7 @@
 """Facts of projects for authorization: known names, public names, and events of commands about public packages."""
 
 import asyncio
+import json
 from typing import Any, cast
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from publisher.server.auth.audit.trail import AuditEvent
 from publisher.server.auth.principal import Principal, PrincipalKind
 from publisher.server.http.messages import HttpError, Request
-from publisher.server.routes.public.admin import PublicAdminRoutes, event_of
+from publisher.server.routes.public.admin import PUBLIC_CHANGE, PublicAdminRoutes, event_of
 from publisher.server.routes.public.project_facts import CatalogFacts, is_known
 from publisher.server.upstream.admin import InvalidRequestError
 from publisher.server.upstream.admin_requests import UnknownRequestError
@@ -182,3 +183,23 @@ def test_without_an_upstream_there_is_nothing_to_administer() -> None:
         with pytest.raises(HttpError, match="--upstream") as refused:
             asyncio.run(work)
         assert refused.value.status == 404
+
+
+def _read(values: Any) -> Any:
+    body = json.dumps(values).encode()
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    scope = {"type": "http", "method": "POST", "path": "/", "headers": [(b"content-type", b"application/json")]}
+    return asyncio.run(PUBLIC_CHANGE.read(Request(scope, receive)))
+
+
+def test_a_command_has_texts_and_digests() -> None:
+    texts = dict.fromkeys(("name", "version", "until", "reason", "set"), "x")
+    assert _read({**texts, "digests": ["a", "b"]}) == {**texts, "digests": ["a", "b"]}
+    assert _read({}) == {}
+    for wrong in ({"other": "x"}, {"digests": "a"}, {"digests": [1]}, *({name: ["x"]} for name in texts)):
+        with pytest.raises(HttpError) as refused:
+            _read(wrong)
+        assert refused.value.status == 422

@@ -149,16 +149,20 @@ def test_lines_of_other_formats_are_passed_over(tmp_path: Path, line: object) ->
     reading(tmp_path, use)
 
 
-@pytest.mark.parametrize(("unused", "is_pruned"), [(1001, False), (1002, True)])
-def test_many_unused_summaries_are_forgotten(tmp_path: Path, *, unused: int, is_pruned: bool) -> None:
-    """They may be a thousand more than those that are used: with one in use, 1001 others are kept."""
-    _write(tmp_path, *(_line(f"old-{number}") for number in range(unused)), _line("used"))
+@pytest.mark.parametrize(
+    ("used", "unused", "is_pruned"), [(1, 1001, False), (1, 1002, True), (3, 1003, False), (3, 1004, True)]
+)
+def test_many_unused_summaries_are_forgotten(tmp_path: Path, *, used: int, unused: int, is_pruned: bool) -> None:
+    """They may be a thousand more than those that are used."""
+    kept = [_line(f"used-{number}") for number in range(used)]
+    _write(tmp_path, *(_line(f"old-{number}") for number in range(unused)), *kept)
 
     async def use(reader: SummaryReader, _: _Catalog) -> None:
-        await reader.summary(_file(tmp_path / "none", "used"))
+        for line in kept:
+            await reader.summary(_file(tmp_path / "none", line["sha256"]))
         await reader.prune()
-        assert len(_logged(tmp_path)) == (1 if is_pruned else unused + 1)
-        assert _logged(tmp_path)[-1] == _line("used")
+        assert len(_logged(tmp_path)) == (used if is_pruned else unused + used)
+        assert _logged(tmp_path)[-used:] == kept
 
     reading(tmp_path, use)
 
