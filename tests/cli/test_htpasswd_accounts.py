@@ -14,6 +14,8 @@ from publisher.secret import Secret
 from publisher.server.auth import hashes
 from publisher.server.auth.access.changes import RoleChanges
 from publisher.server.auth.access.control import AccessControl
+from publisher.server.auth.oidc.publishers import Publisher
+from publisher.server.auth.oidc.registry import PublisherRegistry
 from publisher.server.auth.principal import Grant, Right
 from publisher.server.auth.tokens.changes import TokenChanges
 from publisher.server.storage.folder import FolderStorage
@@ -94,6 +96,25 @@ def test_a_new_account_inherits_no_token_but_a_new_password_ends_none(path: Path
 
 def _tokens(path: Path) -> list[tuple[str, str]]:
     return [(each["owner"], each["name"]) for each in json.loads((path.parent / "tokens.json").read_text())["tokens"]]
+
+
+def _register(path: Path, voucher: str) -> str:
+    settings = {"repository": f"acme/{voucher}", "workflow": "w.yml"}
+    publisher = Publisher(f"of-{voucher}", "github", "https://issuer.example", settings, ("acme",), voucher)
+    return asyncio.run(PublisherRegistry(FolderStorage(path.parent, mode=0o600)).add(publisher)).title
+
+
+def test_an_account_ends_with_its_publishers_and_a_new_one_inherits_none(path: Path) -> None:
+    accounts = HtpasswdAccounts(path)
+    accounts.add("ada", PASSWORD)
+    assert [_register(path, "ada"), _register(path, "bob")] == ["acme/ada (w.yml)", "acme/bob (w.yml)"]
+    accounts.add("ada", OTHER)
+    assert accounts.remove("ada")["publishers"] == ["acme/ada (w.yml)"]
+    _register(path, "ada")
+    accounts.add("ada", PASSWORD)
+    assert accounts.remove("ada")["publishers"] == []
+    accounts.add_service("bob")
+    assert accounts.remove("bob")["publishers"] == []
 
 
 def test_an_account_ends_with_its_tokens_and_roles(path: Path) -> None:

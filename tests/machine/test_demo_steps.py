@@ -109,5 +109,62 @@ def test_files_that_are_not_there_already_fail_the_second_publication(
     assert logged[:3] == [url, "", "login --username demo --password-stdin"]
 
 
+RELEASE = '"name": "Acme_Widgets", "normalized-name": "acme-widgets", "version": "1.0"'
+
+
+def _whole(tmp_path: Path, url: str, python: str) -> str:
+    """Return a script that publishes, and write one in place of an environment's python."""
+    states = (
+        f"if [ -e {tmp_path}/once ]; then s=already-there; else s=uploaded; fi; "
+        f"case $1 in publish) touch {tmp_path}/once;; esac"
+    )
+    report = f'{{"files": [{{"path": "dist/a.whl", "status": "%s"}}], "projects": [{{{RELEASE}}}]}}'
+    (tmp_path / "python").write_text(f"#!/bin/sh\n{python}\n")
+    return _serving(url, f"{states}; printf '{report}' $s")
+
+
+@pytest.mark.parametrize(("given", "version"), [(True, "1.0"), (True, "0.9"), (False, "1.0")])
+def test_a_release_is_installed_and_used(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, version: str, *, given: bool
+) -> None:
+    def create(environment: Path, *, with_pip: bool, symlinks: bool) -> None:
+        assert (with_pip, symlinks) == (True, True)
+        (environment / "bin").mkdir(parents=True)
+        (environment / "bin/python").symlink_to(tmp_path / "python")
+        (environment / "bin/acme-greet").symlink_to(tmp_path / "python")
+
+    monkeypatch.setattr(demo, "venv", SimpleNamespace(create=create))
+    making = 'case "$*" in *download*) mkdir -p "$6"; touch "$6/acme.whl";; esac'
+    with answering(lambda _: Answer(201, b"created\n")) as url:
+        script = _whole(tmp_path, url, f"{making}\necho {version}")
+        (tmp_path / "python").chmod(0o755)
+        program = tmp_path / "program"
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(0o755)
+        monkeypatch.setattr(demo, "_tool_command", lambda: [str(program)])
+        shown = Shown()
+        if version == "1.0":
+            run_demo(tmp_path / "mine" if given else None, shown.show)
+        else:
+            with pytest.raises(DemoFailedError, match=r"The environment has the version 0\.9, not 1\.0\.$"):
+                run_demo(tmp_path / "mine", shown.show)
+    pips = [command for command in shown.commands if command.startswith("pip ")]
+    second = [command for command in shown.commands if command.startswith("pypi-publish ")][3]
+    if given:
+        assert pips == [
+            "pip download --no-deps --dest downloads acme-widgets==1.0",
+            "pip install downloads/acme.whl",
+        ]
+        assert second == "pypi-publish upload dist/a.whl --json"
+        assert shown.commands[-1].startswith('python -c "import importlib.metadata as m')
+        assert "'Acme_Widgets'" in shown.commands[-1]
+    else:
+        assert pips == ["pip install acme-widgets==1.0"]
+        assert second == "pypi-publish publish acme-greetings --json"
+        assert shown.commands[-1] == "acme-greet"
+    assert shown.lines[-1] == version
+    assert len(shown.seconds) == (7 if version == "1.0" else 6)
+
+
 def test_this_program_is_run_by_its_own_interpreter() -> None:
     assert demo._tool_command() == [sys.executable, "-m", "publisher.cli.main"]
