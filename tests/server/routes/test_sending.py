@@ -1,23 +1,29 @@
 """Sending files: ranges, conditions and content types, from memory and in pieces."""
 
 import asyncio
+import io
 import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from publisher.server.http.messages import ZERO_COPY, Message, Request, Response
+from publisher.server.routes import sending
 from publisher.server.routes.sending import (
     CHUNK,
+    CopiedFile,
     LargeFile,
     content_type,
     open_file,
     ranged,
     wanted,
 )
+
+PIECE = 100
+"""Bytes up to which a part of a volume's file is read by itself, in the test of that."""
 
 BODY = b"0123456789"
 HEADERS = [(b"etag", b'"tag"'), (b"last-modified", b"Mon, 21 Sep 2026 14:13:20 GMT")]
@@ -192,3 +198,59 @@ def test_a_file_that_became_shorter_is_cut_off(tmp_path: Path) -> None:
     path.write_bytes(BODY)
     with pytest.raises(OSError, match="became shorter"):
         _sent(path, _request(), size=11)
+
+
+class _Copies:
+    """Copies of a volume's files, which are counted."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.calls: list[tuple[object, ...]] = []
+
+    async def open(self, path: str, _stamp: object) -> io.FileIO:
+        self.calls.append(("open", path))
+        return io.FileIO(self.path)
+
+    async def read(self, path: str, _stamp: object, first: int, length: int) -> bytes:
+        self.calls.append(("read", path, first, length))
+        return self.path.read_bytes()[first : first + length]
+
+
+@pytest.mark.parametrize(
+    ("headers", "method", "status", "first", "length", "call"),
+    [
+        ([], "GET", 200, 0, PIECE + 10, ("open", "x")),
+        ([(b"range", b"bytes=5-")], "GET", 206, 5, PIECE + 5, ("open", "x")),
+        ([(b"range", b"bytes=10-")], "GET", 206, 10, PIECE, ("read", "x", 10, PIECE)),
+        ([(b"range", b"bytes=2-4")], "GET", 206, 2, 3, ("read", "x", 2, 3)),
+        ([(b"if-none-match", b'"tag"')], "GET", 304, 0, 0, None),
+        ([], "HEAD", 200, 0, 0, None),
+    ],
+)
+def test_a_file_of_a_volume_is_copied_for_more_than_a_piece(  # noqa: PLR0917 - a row
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    headers: list[tuple[bytes, bytes]],
+    method: str,
+    status: int,
+    first: int,
+    length: int,
+    call: tuple[object, ...] | None,
+) -> None:
+    path = tmp_path / "file"
+    body = bytes(range(PIECE + 10))
+    path.write_bytes(body)
+    monkeypatch.setattr(sending, "PIECE", PIECE)
+    copies, sent = _Copies(path), list[Message]()
+
+    async def in_thread(work: Callable[[], Any]) -> Any:
+        return work()
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    stamp: Any = (1, PIECE + 10, 3)
+    file = CopiedFile(cast("Any", copies), "x", stamp, HEADERS, in_thread)
+    assert asyncio.run(file.send(_request(*headers, method=method), send)) == length
+    assert (sent[0]["status"], copies.calls) == (status, [call] if call else [])
+    assert b"".join(message.get("body", b"") for message in sent) == body[first : first + length]

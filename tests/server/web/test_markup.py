@@ -6,6 +6,7 @@ from publisher.server.web.markup import embed
 
 REL = ' rel="nofollow noreferrer"'
 HOME = "https://acme.example/"
+KINDS = "admonition admonition-title note tip important warning caution danger error"
 TABLE = '<div class="scroll" tabindex="0" role="group" aria-label="Table"><table>'
 
 
@@ -39,6 +40,7 @@ def test_elements_fit_into_the_page(given: str, expected: str) -> None:
         ("title", ""),
         ('class="note admonition"', ' class="note admonition"'),
         ('class="notice bad tip"', ' class="tip"'),
+        *((f'class="{name}"', f' class="{name}"') for name in KINDS.split()),
         ('class="kn"', ""),
         ('id="a b"', ' id="readme-a-b"'),
         ('id=""', ""),

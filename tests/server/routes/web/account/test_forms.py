@@ -83,6 +83,7 @@ def test_a_token_is_revoked_where_its_name_was_typed() -> None:
         ("", ""),
         ("projects/", ""),
         ("//evil.example/", ""),
+        ("///evil.example/", ""),
         ("/\\evil.example/", ""),
         ("/a\\b", ""),
         ("/a\nb", ""),

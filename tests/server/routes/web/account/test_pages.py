@@ -68,6 +68,15 @@ class _Releases:
     async def maintained_by(self, _account: str) -> frozenset[str]:
         return frozenset()
 
+    async def require_right(self, _request: Request, _right: Any, _name: str) -> None:
+        """Allow everything."""
+
+    async def find(self, name: str) -> str:
+        return name
+
+    async def of(self, _project: str) -> list[Any]:
+        return [SimpleNamespace(version="1.0")]
+
     async def may_change(self, _request: Request, _name: str) -> bool:
         return True
 
@@ -76,7 +85,8 @@ class _Releases:
 
 
 def _pages(index: _Index) -> AccountPages:
-    site = SimpleNamespace(fresh_page=index.fresh_page, overviews=_Releases(), authorization=_Releases())
+    parts = dict.fromkeys(("overviews", "authorization", "catalog", "releases"), _Releases())
+    site = SimpleNamespace(fresh_page=index.fresh_page, **parts)
     return AccountPages(cast("Any", site), cast("Sessions", index), index)
 
 
@@ -259,6 +269,33 @@ def test_a_form_that_was_refused_is_shown_with_the_reason(path: str) -> None:
     ((template, values, _, _),) = index.pages
     assert (template, values["refused"].form, values["refused"].problem) == ("account.html", path, "Not yours.")
     assert values["refused"].fields == fields
+
+
+@pytest.mark.parametrize("path", ["yank", "unyank", "delete"])
+def test_a_form_of_a_release_that_was_refused_is_shown_on_its_page(path: str) -> None:
+    index = _Index()
+    index.refusal = HttpError(409, "Not now.")
+    fields = {**RELEASE, "typed": "acme", "reason": "broken"}
+    assert _act(index, path, fields).status == 409
+    ((template, values, _, _),) = index.pages
+    assert (template, values["name"], values["release"].version) == ("manage.html", "acme", "1.0")
+    assert (values["refused"].form, values["refused"].problem) == (path, "Not now.")
+    assert (values["refused"].fields, values["token"], values["done"]) == (fields, "token", "")
+
+
+def test_a_release_has_a_page_with_its_forms() -> None:
+    index = _Index()
+    assert _show(index, "projects/acme/1.0.0/", query="done=yanked").status == 200
+    ((template, values, _, _),) = index.pages
+    assert (template, values["release"].version, values["done"], values["refused"]) == (
+        "manage.html",
+        "1.0",
+        "yanked",
+        None,
+    )
+    with pytest.raises(HttpError, match=r"no release 2\.0 of acme") as refused:
+        _show(index, "projects/acme/2.0/")
+    assert refused.value.status == 404
 
 
 @pytest.mark.parametrize(
