@@ -41,7 +41,10 @@ START = "Start an index with passwords on a free port"
 
 
 def test_an_index_that_ends_at_once_is_reported_with_its_log(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    shown, error = _run(monkeypatch, tmp_path, "echo 'the port is taken' >&2; exit 1")
+    shown, error = _run(
+        monkeypatch, tmp_path, f"echo \"$*\" > {tmp_path}/arguments; echo 'the port is taken' >&2; exit 1"
+    )
+    assert (tmp_path / "arguments").read_text().startswith("serve --host 127.0.0.1 --port 0 --root ")
     assert error.message == f"{START}: The index did not start:\nthe port is taken"
     assert (shown.steps, shown.seconds) == ([START], [])
     assert shown.commands == ["pypi-publish serve --port 0 --root packages --htpasswd htpasswd"]
