@@ -193,7 +193,9 @@ def test_a_worker_that_returns_has_ended_well(stage: Stage) -> None:
         ),
     ],
 )
-def test_a_failure_at_the_start_ends_it_and_the_other_workers(stage: Stage, fail: Exception, expected: str) -> None:
+def test_a_failure_at_the_start_ends_it_and_the_other_workers(
+    stage: Stage, fail: Exception, expected: str, capfd: pytest.CaptureFixture[str]
+) -> None:
     def serve(pipes: WorkerPipes) -> None:
         if stage.is_first_time():
             raise fail
@@ -201,6 +203,7 @@ def test_a_failure_at_the_start_ends_it_and_the_other_workers(stage: Stage, fail
 
     told = stage.run(serve, 3)
     assert told == ["death", expected]
+    assert ("Traceback" in capfd.readouterr().err) == isinstance(fail, ValueError), "for who has to find the cause"
 
 
 @pytest.mark.parametrize(

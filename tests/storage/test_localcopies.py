@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -104,3 +105,13 @@ def test_copies_are_bounded_and_never_of_another_file(large: tuple[Any, Path]) -
             await copies.read(str(path), stamp, 0, 10)
 
     asyncio.run(run())
+
+
+def test_a_copy_leaves_no_file_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    descriptor = localcopies._new_copy()
+    try:
+        assert os.write(descriptor, b"x") == 1
+        assert not list(tmp_path.iterdir())
+    finally:
+        os.close(descriptor)

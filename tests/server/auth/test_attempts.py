@@ -125,6 +125,12 @@ async def _busy(attempts: Attempts) -> BusyError:
     return caught.value
 
 
+@pytest.mark.parametrize(("first_delay", "seconds"), [(0.1, 1), (3.0, 6)])
+def test_a_client_that_is_sent_away_learns_when_to_come_again(first_delay: float, seconds: int) -> None:
+    attempts = attempts_with(waiting_in_a_lane=0, first_delay=first_delay, longest_delay=100.0)
+    assert asyncio.run(_busy(attempts)).retry_after == seconds
+
+
 def test_as_many_as_the_bound_wait_in_a_lane() -> None:
     attempts = attempts_with(waiting_in_a_lane=2)
 

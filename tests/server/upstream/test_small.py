@@ -91,6 +91,19 @@ def test_all_who_want_a_file_share_a_request_and_it_is_stored(run: Run) -> None:
     assert files.stored == [(DIGEST, DIGEST)]
 
 
+def test_a_failure_is_remembered_for_a_moment(run: Run) -> None:
+    async def work(open_files: Open) -> None:
+        files = open_files(NotUpstreamError("gone"), ScriptedFile([BODY]))
+        for _ in range(2):
+            with pytest.raises(NotUpstreamError, match="gone"):
+                await files.small.get(WANTED)
+        files.small.expect(WANTED)
+        await asyncio.sleep(0)
+        assert files.client.asked == [WANTED.url]
+
+    run(work)
+
+
 def test_a_file_that_is_expected_is_asked_for_at_once(run: Run) -> None:
     async def work(open_files: Open) -> None:
         files = open_files(ScriptedFile([BODY]))
