@@ -14,7 +14,7 @@ import shutil
 import sys
 import threading
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from importlib.metadata import version
@@ -26,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.rounds import BIN, WHEELS, Command, Rounds, Took
 from benchmarks.tables import heading, row
+from publisher.building.builder import PLAIN_VARIABLE
 from tests.helpers.dists import make_wheel
 from tests.helpers.index import RunningIndex
 from tests.helpers.projects import commit, make_project
@@ -108,6 +109,25 @@ def single(bench: Bench) -> None:
         released(uv_check)
         (uv_again,) = bench.in_turn(partial(again, uv_check))
         row(f"{backend}: again, nothing new, of uv build && uv publish", ours_again.wall, uv_again.wall, "<= 0.2", " s")
+
+
+def plain(bench: Bench) -> None:
+    """Build and publish a small project as build and twine do, without the acceleration of builds."""
+    folder = make_project(bench.work / "plain", "bench-plain", "0.0", backend="hatchling")
+
+    def published(commands: Sequence[Command], environment: Mapping[str, str]) -> Took:
+        _set_version(folder, bench.fresh())
+        kept, bench.environment = bench.environment, {**bench.environment, **environment}
+        try:
+            return bench.run((folder, command) for command in _with_files(commands, folder))
+        finally:
+            bench.environment = kept
+
+    ours, theirs = bench.in_turn(
+        partial(published, [[OURS]], {PLAIN_VARIABLE: "1"}),
+        partial(published, [[PYTHON, "-m", "build", "--installer", "uv"], [TWINE, "upload"]], {}),
+    )
+    row("hatchling without build acceleration, of build with uv && twine", ours.wall, theirs.wall, "<= 0.9", " s")
 
 
 def workspace(bench: Bench) -> None:
@@ -259,7 +279,7 @@ def serving(work: Path) -> Iterator[RunningIndex]:
         index.stop()
 
 
-SECTIONS = (single, workspace, wheels, far_away, large, starting)
+SECTIONS = (single, plain, workspace, wheels, far_away, large, starting)
 
 
 def main() -> None:

@@ -41,6 +41,7 @@ from tests.helpers.workers import workers_of
 USER, PASSWORD = "bench", "correct horse"
 AUTHORIZATION = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
 ROUNDS = 3
+_NUMBERS = itertools.count()
 IDLE = 0.02
 """Seconds of processor time that an idle index uses at most in half a second."""
 UV = str(Path(sys.executable).with_name("uv"))
@@ -466,36 +467,48 @@ def _peak_memory(pid: int) -> int:
 
 
 def misses(work: Path, files: int) -> None:
-    """Ask for unknown names, each another one, while a file is uploaded every second; and without uploads."""
+    """Ask for unknown names while a file is uploaded every second, and without uploads."""
     roots = {name: work / f"misses-{name}" for name in ("ours", "pypiserver")}
     for root in roots.values():
         fill(root, files // 10, 10)
-    script, numbers = work / "misses.lua", itertools.count()
-
-    def rate_of_misses(url: str, *, uploads: bool = True) -> float:
-        first = next(numbers)  # no name is asked for twice
-        name = f'"/simple/no-{first}-" .. n .. "/"'
-        script.write_text(f'local n = 0\nrequest = function() n = n + 1; return wrk.format("GET", {name}) end')
-        command = ["wrk", "-t1", "-c8", "-d4s", "-s", str(script), "-H", f"Authorization: {AUTHORIZATION}", url]
-        with _uploading(url, work) if uploads else nullcontext():
-            output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-        answered = int(re.search(r"(\d+) requests in", output)[1])  # type: ignore[index]
-        refused = re.search(r"Non-2xx or 3xx responses: (\d+)", output)
-        assert refused is not None, output
-        assert int(refused[1]) == answered, output
-        return answered / 4
-
     with our_index(work / "ours-misses", roots["ours"]) as index:
         settle(index)
         shutil.copy(index.htpasswd, work / "htpasswd")
         with pypiserver(work, roots["pypiserver"], "--disable-fallback") as other:
             during, theirs, alone = in_turn(
-                lambda: rate_of_misses(index.url),
-                lambda: rate_of_misses(other),
-                lambda: rate_of_misses(index.url, uploads=False),
+                lambda: _rate_of_misses(work, index.url),
+                lambda: _rate_of_misses(work, other),
+                lambda: _rate_of_misses(work, index.url, uploads=False),
             )
     row(f"unknown names during uploads, {files:,} files, of pypiserver", during, theirs, ">= 2", "/s")
     row(f"unknown names during uploads, {files:,} files, of none meanwhile", during, alone, ">= 0.5", "/s")
+
+
+def misses_of_many(work: Path, files: int) -> None:
+    """Ask a large index for unknown names while a file is uploaded every second, and without uploads."""
+    fill(work / "misses-of-many", files // 10, 10)
+    with our_index(work / "ours-misses-of-many", work / "misses-of-many") as index:
+        settle(index)
+        during, alone = in_turn(
+            lambda: _rate_of_misses(work, index.url), lambda: _rate_of_misses(work, index.url, uploads=False)
+        )
+    row(f"unknown names during uploads, {files:,} files, of none meanwhile", during, alone, ">= 0.5", "/s")
+
+
+def _rate_of_misses(work: Path, url: str, *, uploads: bool = True) -> float:
+    """Return the answers a second to requests for unknown names, each another one."""
+    first = next(_NUMBERS)  # no name is asked for twice
+    script = work / "misses.lua"
+    name = f'"/simple/no-{first}-" .. n .. "/"'
+    script.write_text(f'local n = 0\nrequest = function() n = n + 1; return wrk.format("GET", {name}) end')
+    command = ["wrk", "-t1", "-c8", "-d4s", "-s", str(script), "-H", f"Authorization: {AUTHORIZATION}", url]
+    with _uploading(url, work) if uploads else nullcontext():
+        output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    answered = int(re.search(r"(\d+) requests in", output)[1])  # type: ignore[index]
+    refused = re.search(r"Non-2xx or 3xx responses: (\d+)", output)
+    assert refused is not None, output
+    assert int(refused[1]) == answered, output
+    return answered / 4
 
 
 @contextmanager
@@ -619,6 +632,7 @@ def main() -> None:
             "adoption": lambda: adoption(work, 100_000_000 // scale),
             "upload": lambda: upload(work, 500_000_000 // scale),
             "misses": lambda: misses(work, 10_000 // scale),
+            "misses of many": lambda: misses_of_many(work, 100_000 // scale),
             "logins": lambda: logins(work, 16),
             "installs": lambda: installs(work, 50),
         }
