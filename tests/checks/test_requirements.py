@@ -148,6 +148,11 @@ def test_invalid_constraints_of_poetry(constraint: str) -> None:
     assert messages(check_requirements, f"[tool.poetry.dependencies]\nattrs = {several}\n") == [message, message]
 
 
+def test_an_invalid_constraint_is_found_at_its_line() -> None:
+    text = '[tool.poetry]\nname = "acme"\n\n[tool.poetry.dependencies]\nclick = "*"\nattrs = ">>1"\n'
+    assert findings(check_requirements, text) == [("PP209", 6)]
+
+
 def test_poetry_s_dependencies_without_a_constraint_are_well() -> None:
     text = "[tool.poetry.dependencies]\na = { path = '../a' }\nb = 1\nc = { version = 1 }\n"
     assert findings(check_requirements, text) == []
