@@ -96,10 +96,10 @@ def ran(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Ran:
         return [[make_sdist(out_dir, project.name)] for project in projects]
 
     Built.ran = found
-    monkeypatch.setattr(checking, "Builder", Built)
+    monkeypatch.setattr("publisher.building.builder.Builder", Built)
     monkeypatch.setattr(checking, "resolve_build", lambda *_: None)
-    monkeypatch.setattr(checking, "build_projects", build)
-    monkeypatch.setattr(checking, "ask_index", found.ask_index)
+    monkeypatch.setattr("publisher.publish.prepare.build_projects", build)
+    monkeypatch.setattr("publisher.checks.version.ask_index", found.ask_index)
     monkeypatch.setattr(checking, "check_source", found.check_source)
     monkeypatch.setattr(checking, "check_files", found.check_files)
     monkeypatch.setattr(checking, "can_look_into_wheels", lambda: True)

@@ -29,6 +29,7 @@ LAZY_PLACES = {
     "run/admin/public_packages.py": "the extra [server]",
     "run/admin/storage.py": "the extra [server]",
     "run/admin/stores.py": "the extra [bucket]",
+    "run/checking.py": "the HTTP client and the build, which a hook that checks the sources does without",
     "run/resolve.py": "the reader of .pypirc, only for --repository; the build, which `upload` does without",
     "run/tools.py": "the HTTP client, only where the index is asked",
     "run/publishing.py": "the HTTP client, which `build` does without; the build, which `upload` does without",

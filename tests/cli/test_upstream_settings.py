@@ -33,8 +33,8 @@ def keyring(monkeypatch: pytest.MonkeyPatch) -> Keyring:
     return found
 
 
-def _args(tmp_path: Path, upstream: str, **options: str) -> ServeArgs:
-    return ServeArgs(root=(tmp_path / "packages",), upstream=upstream, upstream_cache=tmp_path / "cache", **options)
+def _args(tmp_path: Path, upstream: str) -> ServeArgs:
+    return ServeArgs(root=(tmp_path / "packages",), upstream=upstream, upstream_cache=tmp_path / "cache")
 
 
 def test_without_an_upstream_nothing_is_asked(tmp_path: Path, keyring: Keyring) -> None:

@@ -5,13 +5,11 @@ from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from publisher.building.builder import Builder
 from publisher.checks.contents import can_look_into_wheels
 from publisher.checks.engine import check_files, check_source, ignored_rules, project_ignores, without_ignored
 from publisher.checks.fixes import fix
 from publisher.checks.pre_push import pushed_tags
 from publisher.checks.targets import CheckTargets, find_targets
-from publisher.checks.version import Published, ask_index, check_published, check_tags
 from publisher.checks.violations import Violation, in_order
 from publisher.cli.display.findings import conclude, print_rule
 from publisher.cli.display.output import current_output
@@ -29,7 +27,6 @@ from publisher.project.own_install import own_requirement
 from publisher.project.pyproject import FILENAME, read_source
 from publisher.project.tags import parse_tag
 from publisher.publish.built_files import read_files
-from publisher.publish.prepare import build_projects
 
 
 def run_checks(
@@ -78,20 +75,22 @@ def _fix(projects: Sequence[Path]) -> None:
 
 
 def _check_version(projects: Sequence[Path], tag: str | None, args: TargetArgs) -> list[Violation]:
+    from publisher.checks import version
+
     listed = [read_source(project) for project in projects]
     config = ProjectConfig()
     try:
         config = project_config(projects)
         target = resolve_target(args, config)
     except ConfigurationError as error:
-        published = dict.fromkeys(listed, Published({}, error.message.rstrip(".")))
+        published = dict.fromkeys(listed, version.Published({}, error.message.rstrip(".")))
     else:
-        published = ask_index(target, listed)
+        published = version.ask_index(target, listed)
     found: list[Violation] = []
     for source in listed:
         prefix = read_project_config(source.folder).tag_prefix or config.tag_prefix
         tags = [parse_tag(tag, prefix)] if tag else pushed_tags(source.folder, prefix)
-        both = [*check_tags(source, tags), *check_published(source, published[source])]
+        both = [*version.check_tags(source, tags), *version.check_published(source, published[source])]
         found += without_ignored(both, project_ignores(source.folder))
     return found
 
@@ -102,20 +101,35 @@ def _check_build(
     built = read_files(targets.files)
     found = check_files(built)
     if targets.projects:
-        with (
-            closing(make_observer(current_output())) as observer,
-            closing(Builder(resolve_build(build, jobs, targets.projects), observer.warned)) as builder,
-            TemporaryDirectory(prefix="pypi-publish-") as temporary,
-        ):
-            builder.prepare(targets.projects)
-            files = build_projects(builder, targets.projects, build.out_dir or Path(temporary), observer)
-            for project, each in zip(targets.projects, files, strict=True):
-                distributions = read_files(each)
-                built += distributions
-                found += check_files(distributions, project)
+        built_here, in_built = _check_built(targets.projects, build, jobs)
+        built += built_here
+        found += in_built
     if not can_look_into_wheels() and not current_output().as_json:
         current_output().warn(
             "check-wheel-contents is not installed, so some rules about wheels are left out: "
             f"uv tool install {own_requirement('check')}"
         )
+    return built, found
+
+
+def _check_built(
+    projects: Sequence[Path], build: BuildArgs, jobs: int | None
+) -> tuple[list[Distribution], list[Violation]]:
+    """Build projects and check their files."""
+    from publisher.building.builder import Builder
+    from publisher.publish.prepare import build_projects
+
+    built: list[Distribution] = []
+    found: list[Violation] = []
+    with (
+        closing(make_observer(current_output())) as observer,
+        closing(Builder(resolve_build(build, jobs, projects), observer.warned)) as builder,
+        TemporaryDirectory(prefix="pypi-publish-") as temporary,
+    ):
+        builder.prepare(projects)
+        files = build_projects(builder, projects, build.out_dir or Path(temporary), observer)
+        for project, each in zip(projects, files, strict=True):
+            distributions = read_files(each)
+            built += distributions
+            found += check_files(distributions, project)
     return built, found
