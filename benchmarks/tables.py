@@ -26,12 +26,17 @@ def heading() -> None:
 
 def row(what: str, ours: float, other: float, bound: str, unit: str = "") -> None:
     """Print a measurement beside another one of the same run; ``bound`` (``<= 1.2``) is for their ratio."""
-    _print(what, [f"{number:,.4g}{unit}" for number in (ours, other)], ours / other if other else float("inf"), bound)
+    _print(
+        what,
+        [f"{_rounded(number, 4)}{unit}" for number in (ours, other)],
+        ours / other if other else float("inf"),
+        bound,
+    )
 
 
 def limit(what: str, value: float, bound: str, unit: str = "") -> None:
     """Print a measurement that has a bound (``<= 150``) of its own."""
-    _print(what, [f"{value:,.4g}{unit}", ""], value, bound)
+    _print(what, [f"{_rounded(value, 4)}{unit}", ""], value, bound)
 
 
 def holds(value: float, bound: str) -> bool:
@@ -42,11 +47,17 @@ def holds(value: float, bound: str) -> bool:
 
 def _print(what: str, shown: list[str], result: float, bound: str) -> None:
     verdict = "reached" if holds(result, bound) else "NOT REACHED"
-    columns = (what.strip(), *shown, f"{result:.3g}", bound, verdict)
+    columns = (what.strip(), *shown, _rounded(result, 3), bound, verdict)
     print(_line(columns), flush=True)
     if ROWS in os.environ:
         with Path(os.environ[ROWS]).open("a", encoding="utf-8") as rows:
             rows.write("\t".join((Path(sys.argv[0]).name, *columns)) + "\n")
+
+
+def _rounded(number: float, digits: int) -> str:
+    """Return a number with so many digits that count, and never as a power of ten."""
+    rounded = float(f"{number:.{digits}g}")
+    return f"{rounded:,.0f}" if abs(rounded) >= 10 ** (digits - 1) else f"{rounded:.{digits}g}"
 
 
 def _line(columns: Sequence[str]) -> str:

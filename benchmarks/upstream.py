@@ -167,7 +167,7 @@ class Place:
 def row(what: str, value: float, unit: str, bound: str = "") -> None:
     """Print a measurement, and whether it is within its bound (``<= 80``) where it has one."""
     if bound:
-        limit(what, value, bound, unit)
+        limit(what, value, bound, f" {unit}" if unit else "")
     else:
         print(f"{what:<76}{value:>12,.3f} {unit}", flush=True)
 
@@ -220,12 +220,17 @@ def measure_rounds(place: "Place", near: str, memory_folder: Path) -> dict[str, 
         row("this index: the same, cold", seconds["cold"], "s")
         row("this index: the same, warm", seconds["warm"], "s")
         for name, bound in (("cold", "<= 1.5"), ("warm", "" if kind else "<= 0.6")):
-            row(f"  {name}, of direct{kind}", median(getattr(each, name) / each.direct for each in found), "", bound)
+            row(
+                f"  {PACKAGES} packages, {name}, of direct{kind}",
+                median(getattr(each, name) / each.direct for each in found),
+                "",
+                bound,
+            )
         least = median(each.near / each.direct for each in found)
         row(f"  upstream 0 ms away, of direct{kind}: what no cache can be below", least, "")
     every = [each for found in rounds.values() for each in found]
-    row("  requests cold", max(each.asked for each in every), "", f"= {3 * PACKAGES}")
-    row("  requests warm", max(each.again for each in every), "", "= 0")
+    row("  requests upstream, cold", max(each.asked for each in every), "", f"= {3 * PACKAGES}")
+    row("  requests upstream, warm", max(each.again for each in every), "", "= 0")
     row(f"  memory after the {PACKAGES} packages", median(each.rss for each in every), "MB", "<= 80")
     return seconds
 
@@ -375,7 +380,7 @@ def _compare_pages(name: str, theirs: Callable[[], Asked], place: Place) -> None
     with ours(place.work / f"beside-{name}", place.upstream, place.corpus) as (url, pid):
         _, rates, costs = ask_in_turn(partial(ask, f"{url}simple/package-5/", JSON, pid), theirs)
     row(f"{name}: cached page", theirs().rate, "/s")
-    row("  this index's cached page, times", rates, "", ">= 25" if name == "proxpi" else "")
+    row(f"  this index's cached page, of {name}'s", rates, "", ">= 25" if name == "proxpi" else "")
     row("  its processor time for a page, of this index's, times", costs, "")
 
 
