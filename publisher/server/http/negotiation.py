@@ -9,6 +9,9 @@ from werkzeug.sansio.http import is_resource_modified  # noqa: TID251
 
 from publisher.server.http.remembering import ByHeader, remembered
 
+ACCEPT_RANGES = 100
+"""Media ranges of an Accept header that count; each costs 10 µs, and browsers send fewer than ten."""
+
 
 class UnsatisfiableRangeError(Exception):
     """A range begins behind the end."""
@@ -17,7 +20,8 @@ class UnsatisfiableRangeError(Exception):
 @remembered(512)
 def best_type(accept: str, offers: tuple[str, ...]) -> str | None:
     """Return the media type that a header prefers, of equals the first; None where it accepts none."""
-    return parse_accept_header(accept, MIMEAccept).best_match(offers)
+    ranges = accept.split(",", ACCEPT_RANGES)[:ACCEPT_RANGES]
+    return parse_accept_header(",".join(ranges), MIMEAccept).best_match(offers)
 
 
 def _accepts_gzip(accept_encoding: str) -> bool:
@@ -31,6 +35,8 @@ GZIP_ACCEPTED = ByHeader(_accepts_gzip, 512)
 @remembered(4096)
 def is_unmodified(if_none_match: str, if_modified_since: str, etag: str, last_modified: str = "") -> bool:
     """Return whether a client has a representation already; a date counts only without tags."""
+    if if_none_match and "*" not in if_none_match and etag.removeprefix("W/").strip('"') not in if_none_match:
+        return False  # without parsing thousands of tags
     return not is_resource_modified(
         http_if_none_match=if_none_match or None,
         http_if_modified_since=if_modified_since or None,

@@ -3,6 +3,7 @@
 import pytest
 
 from publisher.server.http.negotiation import (
+    ACCEPT_RANGES,
     GZIP_ACCEPTED,
     UnsatisfiableRangeError,
     best_type,
@@ -31,6 +32,11 @@ ETAG, DATE = '"abc"', "Tue, 01 Jul 2025 12:00:00 GMT"
 )
 def test_the_type_that_a_client_prefers_and_of_equals_the_first_offer(accept: str, expected: str | None) -> None:
     assert best_type(accept, (HTML, JSON)) == expected
+
+
+@pytest.mark.parametrize(("others", "expected"), [(ACCEPT_RANGES - 1, JSON), (ACCEPT_RANGES, None), (50_000, None)])
+def test_of_many_types_the_first_hundred_count(others: int, expected: str | None) -> None:
+    assert best_type(f"{'a/b;q=0.1,' * others}{JSON}", (HTML, JSON)) == expected
 
 
 @pytest.mark.parametrize(
