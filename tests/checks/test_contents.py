@@ -99,6 +99,13 @@ def test_files_that_break_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, co
     assert all(finding.path.name in {path.name for path in files} for finding in found)
 
 
+@pytest.mark.parametrize("member", ["notes.txt", "no-name/module.py", "__init__.py", "data/notes.txt"])
+def test_what_cannot_be_imported_from_its_place(tmp_path: Path, member: str) -> None:
+    [wheel] = _wheel(tmp_path, members={member: b""})
+    found = [finding for finding in check_files([read_distribution(wheel)]) if finding.rule.code == "PP712"]
+    assert len(found) == 1, found
+
+
 @pytest.mark.parametrize("code", CASES)
 def test_publishing_does_what_the_rule_says(tmp_path: Path, code: str) -> None:
     distributions = [read_distribution(path) for path in CASES[code](tmp_path)]
