@@ -103,7 +103,7 @@ class AccountAdmin:
             )
         if status == HTTPStatus.UNPROCESSABLE_ENTITY:
             raise ConfigurationError(f"{self._url} refused the account: {text}")
-        if status == HTTPStatus.NOT_FOUND and text.startswith("There is no user"):
+        if status == HTTPStatus.NOT_FOUND and text.startswith("Unknown user"):
             raise PublishError(text, hint="`pypi-publish users list` shows the names.")
         if status in {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}:
             raise IndexUnavailableError(f"{self._url} has no account API: {text}", hint=_NO_API)

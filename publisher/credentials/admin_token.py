@@ -29,7 +29,7 @@ def find_token(url: IndexUrl, environment: Mapping[str, str]) -> Secret:
     found = keyring.find([keyring_service(url)], KEYRING_USER)
     if found is None:
         raise CredentialsError(
-            f"There is no admin token for {url}.",
+            f"No admin token found for {url}.",
             hint=f"Set {TOKEN_VARIABLE} to the AUTH_TOKEN with which the index was started, or store it: "
             f"`keyring set {keyring_service(url)} {KEYRING_USER}`. If it was started without one, administer it on its "
             "own machine, with --htpasswd FILE or --root DIR.",

@@ -72,8 +72,8 @@ def end_sessions(target: Target) -> str:
     """
     Sign an account out of the index's pages in all browsers, and return the account's name.
 
-    Raises CredentialsError if there is no password or the index refuses it, NotOfferedError if the index has no
-    sign-in pages, IndexUnavailableError if it does not answer.
+    Raises CredentialsError for a missing or refused password, NotOfferedError for an index without sign-in pages, and
+    IndexUnavailableError if it does not answer.
     """
     credentials = find_credentials(target)
     hints = AccessHints(refused="Pass --username NAME: sessions need your password.", not_offered=_NO_SESSIONS)

@@ -107,7 +107,7 @@ def test_a_token_in_keyring_counts_where_an_admin_is_wanted(monkeypatch: pytest.
 
 def test_without_a_token_an_admin_is_an_account_that_logged_in(monkeypatch: pytest.MonkeyPatch) -> None:
     def none(*_: object) -> Secret:
-        raise CredentialsError("There is no admin token.")
+        raise CredentialsError("No admin token found.")
 
     monkeypatch.setattr(connection, "find_token", none)
     monkeypatch.setenv("PYPI_PUBLISH_PASSWORD", "correct horse")

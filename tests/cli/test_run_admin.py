@@ -387,7 +387,7 @@ def test_only_a_known_account_gets_a_new_password(editor: Editor) -> None:
     assert editor.calls == [("bob", Secret("new"))]
     done = _run(lambda: accounts.rotate_password(ACCOUNTS, "eve", generate=False, password_stdin=True), "new\n")
     assert isinstance(done.exception, PublishError)
-    assert done.exception.message == "There is no user eve."
+    assert done.exception.message == "Unknown user eve."
     assert len(editor.calls) == 1
 
 

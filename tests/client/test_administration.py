@@ -113,7 +113,7 @@ def test_commands_about_accounts_are_sent_as_the_index_expects_them() -> None:
         (of_text(401, "no"), CredentialsError, "refused the admin token: no", "must be the same"),
         (of_text(403, "It has no admin token."), CredentialsError, "refused the admin token", "openssl rand"),
         (of_text(422, "too short"), ConfigurationError, "refused the account: too short", None),
-        (of_text(404, "There is no user 'ada'."), PublishError, "There is no user 'ada'.", "users list"),
+        (of_text(404, "Unknown user 'ada'."), PublishError, "Unknown user 'ada'.", "users list"),
         (of_text(404, "nothing here"), IndexUnavailableError, "has no account API: nothing", "--htpasswd FILE"),
         (of_text(405, "no"), IndexUnavailableError, "has no account API", "--htpasswd FILE"),
         (of_text(501, "busy"), IndexUnavailableError, "answered 501: busy", "safe to repeat"),

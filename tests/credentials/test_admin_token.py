@@ -39,7 +39,7 @@ def test_an_account_from_its_creation_to_its_removal(admin: RunningIndex) -> Non
     assert pypi_publish("users", "remove", "grace").code == 0
     assert _whoami("grace", NEW) == 4
     gone = pypi_publish("users", "remove", "grace")
-    assert (gone.code, "There is no user grace" in gone.stderr) == (1, True)
+    assert (gone.code, "Unknown user grace" in gone.stderr) == (1, True)
     assert NEW not in done.everything + again.everything
     assert admin.url
 

@@ -91,8 +91,8 @@ class Stage:
         gc.unfreeze()
         for each in (self._writing, self._waiting, self._ready):
             os.close(each)
-        with open(self._reading, encoding="utf-8") as told:  # noqa: PTH123 - a descriptor
-            lines = told.read().splitlines()
+        with open(self._reading, encoding="utf-8") as reports:  # noqa: PTH123 - a descriptor
+            lines = reports.read().splitlines()
         os.waitpid(child, 0)
         return lines
 
@@ -154,9 +154,9 @@ def serve_on(pipes: WorkerPipes) -> None:
         signal.pause()
 
 
-def restarts(told: list[str]) -> list[str]:
+def restarts(reports: list[str]) -> list[str]:
     """Return when another worker starts, for each that ended."""
-    return [line.rpartition("; another one starts ")[2] for line in told if "; another one starts " in line]
+    return [line.rpartition("; another one starts ")[2] for line in reports if "; another one starts " in line]
 
 
 def test_it_is_ready_once_all_workers_serve_and_returns_when_all_have_ended(stage: Stage) -> None:
@@ -172,14 +172,14 @@ def test_it_is_ready_only_once(stage: Stage) -> None:
         stage.tell("serves")
         stage.serve_briefly(pipes)
 
-    told = stage.run(serve, death=after(3))
-    assert told.count("ready") == 1
-    assert told.count("serves") == 3
+    reports = stage.run(serve, death=after(3))
+    assert reports.count("ready") == 1
+    assert reports.count("serves") == 3
 
 
 def test_a_worker_that_returns_has_ended_well(stage: Stage) -> None:
-    told = stage.run(stage.serve_briefly, death=end)
-    assert any(line.startswith("worker ") and " ended with exit code 0; another" in line for line in told)
+    reports = stage.run(stage.serve_briefly, death=end)
+    assert any(line.startswith("worker ") and " ended with exit code 0; another" in line for line in reports)
 
 
 @pytest.mark.parametrize(
@@ -201,8 +201,8 @@ def test_a_failure_at_the_start_ends_it_and_the_other_workers(
             raise fail
         serve_on(pipes)
 
-    told = stage.run(serve, 3)
-    assert told == ["death", expected]
+    reports = stage.run(serve, 3)
+    assert reports == ["death", expected]
     assert ("Traceback" in capfd.readouterr().err) == isinstance(fail, ValueError), "for who has to find the cause"
 
 
@@ -216,9 +216,9 @@ def test_a_failure_at_the_start_ends_it_and_the_other_workers(
     ],
 )
 def test_a_worker_that_ends_before_it_serves_is_reported(stage: Stage, leave: Callable[[], None], how: str) -> None:
-    told = stage.run(lambda _pipes: leave())
+    reports = stage.run(lambda _pipes: leave())
     hint = "Read the log; `--workers 1` may show more."
-    assert told == ["death", f"failed with 1: A worker did not start: it {how}. {hint}"]
+    assert reports == ["death", f"failed with 1: A worker did not start: it {how}. {hint}"]
 
 
 def test_the_last_report_of_a_worker_is_heard_after_its_end(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -243,14 +243,14 @@ def test_the_last_report_of_a_worker_is_heard_after_its_end(stage: Stage, monkey
 
 
 def test_pauses_double_up_to_their_longest_while_workers_serve_briefly(stage: Stage) -> None:
-    told = stage.run(stage.serve_briefly, death=after(5))
-    assert restarts(told) == [f"in {pause} s" for pause in ("0.001", "0.002", "0.004", "0.004", "0.004")]
-    assert told.count("death") == 5
+    reports = stage.run(stage.serve_briefly, death=after(5))
+    assert restarts(reports) == [f"in {pause} s" for pause in ("0.001", "0.002", "0.004", "0.004", "0.004")]
+    assert reports.count("death") == 5
 
 
 def test_a_worker_that_served_for_long_is_replaced_at_once(stage: Stage) -> None:
-    told = stage.run(stage.serve_briefly, death=after(3), steady=0.0)
-    assert restarts(told) == ["at once"] * 3
+    reports = stage.run(stage.serve_briefly, death=after(3), steady=0.0)
+    assert restarts(reports) == ["at once"] * 3
 
 
 def test_workers_that_can_not_start_are_tried_again_while_another_serves(stage: Stage) -> None:
@@ -263,11 +263,11 @@ def test_workers_that_can_not_start_are_tried_again_while_another_serves(stage: 
             raise ConfigurationError("Lost.")
         stage.serve_briefly(pipes)
 
-    told = stage.run(serve, 2, ready=lambda: served.append(True), death=after(GIVEN_UP + 2))
-    assert told[-1] == "returned"
-    assert told.count("ready") == 1
-    assert restarts(told)[-3:] == ["in 0.002 s"] * 3
-    assert sum(line.startswith("a worker could not start: Lost.; ") for line in told) == GIVEN_UP + 1
+    reports = stage.run(serve, 2, ready=lambda: served.append(True), death=after(GIVEN_UP + 2))
+    assert reports[-1] == "returned"
+    assert reports.count("ready") == 1
+    assert restarts(reports)[-3:] == ["in 0.002 s"] * 3
+    assert sum(line.startswith("a worker could not start: Lost.; ") for line in reports) == GIVEN_UP + 1
 
 
 def test_it_gives_up_when_none_serves_and_none_starts(stage: Stage) -> None:
@@ -278,16 +278,16 @@ def test_it_gives_up_when_none_serves_and_none_starts(stage: Stage) -> None:
             raise ConfigurationError("Lost.")
         stage.serve_briefly(pipes)
 
-    told = stage.run(serve, ready=lambda: served.append(True))
-    assert told[-1] == "failed with 2: Lost. None"
-    assert told.count("death") == GIVEN_UP
-    assert len(restarts(told)) == GIVEN_UP - 1
+    reports = stage.run(serve, ready=lambda: served.append(True))
+    assert reports[-1] == "failed with 2: Lost. None"
+    assert reports.count("death") == GIVEN_UP
+    assert len(restarts(reports)) == GIVEN_UP - 1
 
 
 def test_workers_that_serve_briefly_are_never_given_up(stage: Stage) -> None:
-    told = stage.run(stage.serve_briefly, death=after(GIVEN_UP + 2))
-    assert told[-1] == "returned"
-    assert len(restarts(told)) == GIVEN_UP + 2
+    reports = stage.run(stage.serve_briefly, death=after(GIVEN_UP + 2))
+    assert reports[-1] == "returned"
+    assert len(restarts(reports)) == GIVEN_UP + 2
 
 
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])
@@ -310,8 +310,8 @@ def test_only_the_first_worker_logs_problems_of_the_start(stage: Stage) -> None:
         stage.tell(f"logs: {logging.getLogger('publisher').isEnabledFor(logging.WARNING)}")
         serve_on(pipes)
 
-    told = stage.run(serve, 3, ready=end)
-    assert sorted(told[:3]) == ["logs: False", "logs: False", "logs: True"]
+    reports = stage.run(serve, 3, ready=end)
+    assert sorted(reports[:3]) == ["logs: False", "logs: False", "logs: True"]
 
 
 @pytest.mark.parametrize(
@@ -329,10 +329,10 @@ def test_only_a_second_sigint_reaches_the_workers(stage: Stage, first: str, agai
         signal.signal(signal.SIGINT, asked)
         serve_on(pipes)
 
-    told = stage.run(
+    reports = stage.run(
         serve, ready=lambda: os.kill(os.getpid(), getattr(signal, f"SIG{first}")), grace=0.2 if not heard else 60.0
     )
-    assert told == ["ready", "SIGTERM", *(["SIGINT"] if heard else []), "returned"]
+    assert reports == ["ready", "SIGTERM", *(["SIGINT"] if heard else []), "returned"]
 
 
 def test_a_worker_that_does_not_end_in_time_is_killed(stage: Stage) -> None:
@@ -356,11 +356,11 @@ def test_sighup_reaches_all_workers(stage: Stage) -> None:
         signal.signal(signal.SIGHUP, asked)
         serve_on(pipes)
 
-    told = stage.run(
+    reports = stage.run(
         serve, 2, ready=lambda: os.kill(os.getpid(), signal.SIGHUP), death=after(2), served_pause=60.0, pause=60.0
     )
-    assert told.count("SIGHUP") == 2
-    assert told[-1] == "returned"
+    assert reports.count("SIGHUP") == 2
+    assert reports[-1] == "returned"
 
 
 def test_sighup_does_not_end_a_worker_that_is_about_to_serve(stage: Stage) -> None:
@@ -373,8 +373,8 @@ def test_sighup_does_not_end_a_worker_that_is_about_to_serve(stage: Stage) -> No
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_other_signals_end_a_worker_that_is_about_to_serve(stage: Stage, number: signal.Signals) -> None:
-    told = stage.run(lambda _pipes: os.kill(os.getpid(), number))
-    assert f"was ended by {number.name}" in told[-1]
+    reports = stage.run(lambda _pipes: os.kill(os.getpid(), number))
+    assert f"was ended by {number.name}" in reports[-1]
 
 
 @pytest.mark.parametrize(("handler", "ignores"), [(signal.SIG_IGN, True), (signal.SIG_DFL, False)])
@@ -402,8 +402,8 @@ def test_it_stops_when_the_terminal_that_it_ends_with_is_closed(
         signal.signal(signal.SIGTERM, asked)
         serve_on(pipes)
 
-    told = stage.run(serve, ready=lambda: os.kill(os.getpid(), signal.SIGHUP), death=end)
-    assert ("SIGTERM" in told, "SIGHUP" in told) == (stops, not stops)
+    reports = stage.run(serve, ready=lambda: os.kill(os.getpid(), signal.SIGHUP), death=end)
+    assert ("SIGTERM" in reports, "SIGHUP" in reports) == (stops, not stops)
 
 
 def test_a_worker_notices_the_end_of_its_supervisor_and_nothing_before(stage: Stage) -> None:
@@ -413,8 +413,8 @@ def test_a_worker_notices_the_end_of_its_supervisor_and_nothing_before(stage: St
         stage.tell(f"ended: {bool(select.select([pipes.lifeline], [], [], 30)[0])}")
         os._exit(0)
 
-    told = stage.run(serve, 2, ready=lambda: os.kill(os.getpid(), signal.SIGKILL))
-    assert sorted(told) == ["ended: False"] * 2 + ["ended: True"] * 2 + ["ready"]
+    reports = stage.run(serve, 2, ready=lambda: os.kill(os.getpid(), signal.SIGKILL))
+    assert sorted(reports) == ["ended: False"] * 2 + ["ended: True"] * 2 + ["ready"]
 
 
 def test_signals_and_files_are_as_before_afterwards(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -265,7 +265,7 @@ class Authenticator:
 
     async def _settled(self) -> bool:
         """
-        Wait until the file is no longer being changed; return whether waiting was necessary.
+        Wait until the accounts file stops changing, and return whether it was changing.
 
         Raises AccountsUnavailableError if it stays doubtful: a mismatch doesn't prove a wrong password then.
         """

@@ -111,7 +111,7 @@ class AccountRoutes:
         removed = await self._change(lambda users, files: users.remove(files, username))
         ended = {kind: list(await end(username)) for kind, end in self._endings.items()}
         if not removed and not any(ended.values()):
-            raise HttpError(404, f"There is no user {username[: LIMITS.account_name]}.")
+            raise HttpError(404, f"Unknown user {username[: LIMITS.account_name]}.")
         await self._record(request, "account-removed", account=username, **{k: v for k, v in ended.items() if v})
         return json_response({"username": username, "status": "removed", "ended": ended})
 

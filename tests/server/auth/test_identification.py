@@ -140,7 +140,7 @@ def test_a_token_goes_to_the_verifier_of_its_prefix(run: Run, form: str) -> None
         for verifier, other in ((index.one, index.two), (index.two, index.one)):
             token = verifier.right
             header = basic("__token__", token) if form == "basic" else f"{form} {token}".encode()
-            assert index.identification.recall(header) is None, "nobody has verified it"
+            assert index.identification.recall(header) is None, "it was never verified"
             generation = index.generation.number
             assert await index.ask(header) == verifier.principal
             assert index.generation.number > generation

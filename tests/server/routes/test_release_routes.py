@@ -59,10 +59,10 @@ def _delete(changes: _Changes, path: str) -> Response:
 def test_a_yank_is_recorded_with_its_reason(reason: str | None) -> None:
     changes = _Changes()
     answer = _put(changes, "Acme.Widgets/1.0/yanked", **({} if reason is None else {"reason": reason}))
-    told = reason or ""
-    details = {"version": "1.0", "reason": told, "files": ["a file"]}
+    recorded = reason or ""
+    details = {"version": "1.0", "reason": recorded, "files": ["a file"]}
     assert changes.calls == [
-        ("yank", "acme-widgets", "1.0", told, "ada"),
+        ("yank", "acme-widgets", "1.0", recorded, "ada"),
         ("recorded", "yank", "acme-widgets", details),
     ]
     expected = {"project": "acme-widgets", "version": "1.0", "status": "yanked", "files": ["a file"]}

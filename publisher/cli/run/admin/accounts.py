@@ -66,7 +66,7 @@ def rotate_password(place: AccountsArgs, username: str, *, generate: bool, passw
     with _open(place) as accounts:
         known = accounts.names()
     if username not in known:
-        raise PublishError(f"There is no user {username}.", hint="`pypi-publish users list` shows the names.")
+        raise PublishError(f"Unknown user {username}.", hint="`pypi-publish users list` shows the names.")
     add_account(place, username, generate=generate, password_stdin=password_stdin)
 
 

@@ -64,7 +64,10 @@ class HtpasswdAccounts:
     def remove(self, username: str) -> Mapping[str, Sequence[str]]:
         """Remove an account with its tokens, roles and publishers, and return these; raise PublishError without one."""
         if username not in self.names() or not self._change(lambda files: self._users.remove(files, username)):
-            raise PublishError(f"There is no user {username} in {self._path}.")
+            raise PublishError(
+                f"Unknown user {username} in {self._path}.",
+                hint=f"`pypi-publish users list --htpasswd {self._path}` shows the names.",
+            )
         try:
             return asyncio.run(self._end(username))
         except (AuthError, StorageError, InvalidRoleError) as error:

@@ -20,7 +20,7 @@ from publisher.server.storage.folder import FolderStorage
 ORIGIN = Origin("https://ci.example", "acme/widgets", "a" * 40, "https://ci.example/7")
 ADA = Share("serial-1", ("acme-widgets", "acme-gears"), "ada", creates=False)
 BOB = Share("serial-2", ("acme-web",), "bob", creates=True)
-NOBODY = Share("serial-3", ("acme-free",), None, creates=False)
+UNVOUCHED = Share("serial-3", ("acme-free",), None, creates=False)
 
 
 class Accounts:
@@ -140,7 +140,7 @@ def test_nothing_is_recalled_while_the_list_of_what_was_revoked_is_old(tmp_path:
 
 def test_each_share_has_its_projects_and_one_alone_creates(process: Process) -> None:
     async def work() -> None:
-        minted = await process.issue(ADA, BOB, NOBODY)
+        minted = await process.issue(ADA, BOB, UNVOUCHED)
         verified = await process.tokens.verify(minted.text)
         recalled = process.tokens.recall(minted.text)
         assert recalled is not None
@@ -172,7 +172,7 @@ def test_a_token_has_what_is_left_when_a_voucher_goes(process: Process) -> None:
 
 def test_a_voucher_that_is_not_known_at_once_is_looked_for(process: Process) -> None:
     async def work() -> None:
-        minted = await process.issue(ADA, NOBODY)
+        minted = await process.issue(ADA, UNVOUCHED)
         await process.tokens.verify(minted.text)
         process.accounts.slow = {"ada"}
         assert process.tokens.recall(minted.text) is None
@@ -203,7 +203,7 @@ def test_a_burnt_token_is_on_the_list_longer_than_any_clock_takes_it(process: Pr
 @pytest.mark.parametrize("serial", [ADA.publisher, BOB.publisher])
 def test_the_end_of_one_of_its_publishers_ends_a_token(process: Process, serial: str) -> None:
     async def work() -> None:
-        minted, without = await process.issue(ADA, BOB), await process.issue(NOBODY)
+        minted, without = await process.issue(ADA, BOB), await process.issue(UNVOUCHED)
         await process.tokens.verify(minted.text)
         await process.revocations.revoke(serial, process.now + 1000)
         assert process.tokens.recall(minted.text) is None
