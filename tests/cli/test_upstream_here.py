@@ -13,6 +13,7 @@ from publisher.cli.options.public_packages import PublicPackagesArgs
 from publisher.cli.run.admin.upstream_here import opened
 from publisher.errors import ConfigurationError, IndexUnavailableError
 from tests.helpers.upstream import FakeUpstream, fake_upstream
+from tests.helpers.waiting import eventually
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +76,8 @@ def test_a_cache_alone_has_no_names_and_no_audit_trail(
     fake.add(tmp_path, "alone")
     with opened(_alone(place)) as here:
         assert here.change("refresh", {"name": "alone"})["files"] == 1
-        assert [each["name"] for each in here.show("projects")["projects"]] == ["alone"]
+        # the page is written in the background
+        assert eventually(lambda: [each["name"] for each in here.show("projects")["projects"]] == ["alone"])
         assert here.change("claims", {})["asked"] == 0
         assert here.change("remove", {"name": "alone"})["name"] == "alone"
         assert here.show("projects")["projects"] == []
