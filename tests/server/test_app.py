@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from publisher.server.app import IndexApp, create_app
-from publisher.server.http.messages import ClientGoneError, Message
+from publisher.server.http.messages import ClientGoneError, Message, Response
 from publisher.server.settings import Activity, ServerSettings, UpstreamSettings, UpstreamSource
 from tests.helpers.dists import make_wheel
 
@@ -49,6 +50,23 @@ async def ask(app: IndexApp, path: str, method: str = "GET", **headers: str) -> 
     if not sent:
         return 0, b"", {}
     return sent[0]["status"], b"".join(each.get("body", b"") for each in sent[1:]), dict(sent[0]["headers"])
+
+
+async def answer_from_memory(app: IndexApp, scope: dict[str, Any]) -> tuple[Response, bytes]:
+    """
+    Ask for a page until its answer is in memory; return that, and the body of the answer before.
+
+    A folder that changed a moment ago may have changed again within the same tick of the file system's clock: it is read
+    again instead.
+    """
+    deadline = time.monotonic() + 30
+    while True:
+        _, body, _ = await ask(app, scope["path"])
+        answer = app.from_memory(scope)
+        if answer is not None:
+            return answer, body
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.01)
 
 
 def lines_of(app: IndexApp, monkeypatch: pytest.MonkeyPatch) -> list[str]:
@@ -113,11 +131,10 @@ def test_a_page_that_was_made_is_answered_from_memory_and_logged(
         async with open_app(tmp_path) as app:
             lines = lines_of(app, monkeypatch)
             make_wheel(tmp_path / "packages", "acme")
-            _, body, _ = await ask(app, "/simple/acme/")
-            answer = app.from_memory(scope_of("/simple/acme/"))
-            assert answer is not None
+            answer, body = await answer_from_memory(app, scope_of("/simple/acme/"))
             assert (answer.status, answer.body) == (200, body)
-            assert [f'"GET /simple/acme/" 200 {len(body)} ' in line for line in lines] == [True, True]
+            assert len(lines) >= 2
+            assert all(f'"GET /simple/acme/" 200 {len(body)} ' in line for line in lines)
             assert app.from_memory(scope_of("/simple/other/")) is None
             assert app.from_memory(scope_of("/health")) is None
 
@@ -212,9 +229,9 @@ def test_a_trusted_proxy_names_scheme_and_client_also_of_answers_from_memory(
             make_wheel(tmp_path / "packages", "acme")
             _, _, headers = await ask(app, "/simple", **forwarded)
             assert headers[b"location"] == b"https://index/simple/"
-            await ask(app, "/simple/acme/")
-            assert app.from_memory(scope_of("/simple/acme/", **forwarded)) is not None
-            assert [line.split()[0] for line in lines] == ["192.0.2.7", "::1", "192.0.2.7"]
+            await answer_from_memory(app, scope_of("/simple/acme/", **forwarded))
+            assert {line.split()[0] for line in lines[1:-1]} == {"::1"}
+            assert (lines[0].split()[0], lines[-1].split()[0]) == ("192.0.2.7", "192.0.2.7")
 
     asyncio.run(proxied())
 
