@@ -15,9 +15,12 @@ import requests
 import trustme
 from packaging.version import Version
 
+from publisher.building.builder import BuildOptions, build_project
 from publisher.cli.main import group
+from publisher.project.distributions import Kind
 from tests.conftest import ROOT
 from tests.helpers.index import RunningIndex
+from tests.helpers.projects import ABSENT_INDEX
 from tests.helpers.waiting import eventually
 
 DEPLOYMENTS = ROOT / "deployments"
@@ -160,3 +163,25 @@ def test_images_are_built_with_a_valid_version(name: str, tmp_path: Path) -> Non
     assert version() == "1.2.3"
     subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "Go on"], cwd=tmp_path, check=True)
     assert version() == "0.0"
+
+
+def test_the_container_s_build_has_all_that_building_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # slow (a build): the only way to see that no file is missing, without a container
+    allowed = re.findall(r"^!(.+)$", (DEPLOYMENTS / "Containerfile.dockerignore").read_text(), re.MULTILINE)
+    stage = (DEPLOYMENTS / "Containerfile").read_text().partition("\nFROM ${BASE}\n")[0]
+    for line in re.findall(r"^COPY (.+)$", stage, re.MULTILINE):
+        *names, target = line.split()
+        for name in names:
+            assert name.partition("/")[0] in allowed
+            place = tmp_path / target.removeprefix("/")
+            if (ROOT / name).is_dir():
+                shutil.copytree(ROOT / name, place, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                place.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / name, place)
+    monkeypatch.setenv("SETUPTOOLS_SCM_PRETEND_VERSION", "1.2.3")
+    monkeypatch.setenv("UV_DEFAULT_INDEX", ABSENT_INDEX)
+    monkeypatch.setenv("UV_FIND_LINKS", str(ROOT / ".venv/wheels"))
+    options = BuildOptions("uv", frozenset({Kind.WHEEL}))
+    [wheel] = build_project(tmp_path / "source", tmp_path / "built", options)
+    assert wheel.name == "pypi_publish-1.2.3-py3-none-any.whl"

@@ -2,17 +2,20 @@
 
 import email.message
 import re
+import tarfile
 import zipfile
 from pathlib import Path
 
 import pytest
 
+from hatch_build import links_of
 from publisher.building.builder import BuildOptions, build_project
 from publisher.project.distributions import Kind
 from tests.helpers.projects import ABSENT_INDEX, commit, git
 from tests.helpers.released import copy_checkout
 
 ROOT = Path(__file__).parents[1]
+WHEEL = BuildOptions("uv", frozenset({Kind.WHEEL}))
 
 
 @pytest.fixture(scope="module")
@@ -21,8 +24,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("UV_DEFAULT_INDEX", ABSENT_INDEX)
         patch.setenv("UV_FIND_LINKS", str(ROOT / ".venv/wheels"))
-        options = BuildOptions("uv", frozenset({Kind.WHEEL}))
-        return zipfile.ZipFile(build_project(ROOT, tmp_path_factory.mktemp("out"), options)[0])
+        return zipfile.ZipFile(build_project(ROOT, tmp_path_factory.mktemp("out"), WHEEL)[0])
 
 
 def test_the_wheel_holds_the_package_and_nothing_else(wheel: zipfile.ZipFile) -> None:
@@ -40,7 +42,7 @@ def _metadata(wheel: zipfile.ZipFile) -> email.message.Message:
 
 def _build(folder: Path, out: Path) -> tuple[str, str]:
     """Build the wheel of a copy of this project; return the version in its metadata and the one in its code."""
-    [path] = build_project(folder, out, BuildOptions("uv", frozenset({Kind.WHEEL})))
+    [path] = build_project(folder, out, WHEEL)
     with zipfile.ZipFile(path) as wheel:
         code = wheel.read("publisher/_version.py").decode()
         return str(_metadata(wheel)["Version"]), code.rpartition("__version__ = ")[2].strip().strip('"')
@@ -71,6 +73,51 @@ def test_the_version_comes_from_git_and_from_a_downloaded_archive(tmp_path: Path
 
     (archive / ".git_archival.txt").unlink()
     assert _build(archive, tmp_path / "unknown") == ("0.0", "0.0")
+
+
+def test_links_lead_to_the_repository_that_the_sources_came_from(tmp_path: Path) -> None:
+    # slow (three builds): an sdist has no remote to ask, and must keep what it was built with
+    repository = copy_checkout(tmp_path / "repository")
+    assert _links(build_project(repository, tmp_path / "local", WHEEL)[0]) == {}
+    git(repository, "remote", "add", "origin", "https://ada:secret@git.example.com/team/index.git")
+    [sdist] = build_project(repository, tmp_path / "sdist", BuildOptions("uv", frozenset({Kind.SDIST})))
+    with tarfile.open(sdist) as packed:
+        packed.extractall(tmp_path / "unpacked", filter="data")
+    [unpacked] = (tmp_path / "unpacked").iterdir()
+    assert _links(build_project(unpacked, tmp_path / "again", WHEEL)[0]) == {
+        "Homepage": "https://git.example.com/team/index",
+        "Documentation": "https://git.example.com/team/index/tree/HEAD/docs",
+        "Issues": "https://git.example.com/team/index/issues",
+        "Changelog": "https://git.example.com/team/index/blob/HEAD/CHANGELOG.md",
+    }
+
+
+def _links(path: Path) -> dict[str, str]:
+    with zipfile.ZipFile(path) as wheel:
+        return dict(link.split(", ") for link in _metadata(wheel).get_all("Project-URL") or [])
+
+
+@pytest.mark.parametrize(
+    ("remote", "homepage"),
+    [
+        ("https://github.com/team/index\n", "https://github.com/team/index"),
+        ("https://github.com/team/index.git/", "https://github.com/team/index"),
+        ("https://token@git.example.com:8443/a/b/index.git", "https://git.example.com/a/b/index"),
+        ("git@github.com:team/index.git", "https://github.com/team/index"),
+        ("ssh://git@git.example.com:2222/team/index.git", "https://git.example.com/team/index"),
+        ("git://git.example.com/~ada/index", "https://git.example.com/~ada/index"),
+        ("/srv/git/index.git", None),
+        ("../index.git", None),
+        ("C:/index.git", None),
+        ("file:///srv/git/index.git", None),
+        ("work:team/index.git", None),
+        ("https://git.example.com/team/a b", None),
+        ("https://git.example.com", None),
+        ("", None),
+    ],
+)
+def test_links_are_made_of_remotes_that_name_a_host(remote: str, homepage: str | None) -> None:
+    assert links_of(remote).get("Homepage") == homepage
 
 
 def test_the_core_needs_nothing_of_the_index(wheel: zipfile.ZipFile) -> None:

@@ -56,8 +56,8 @@ async def answer_from_memory(app: IndexApp, scope: dict[str, Any]) -> tuple[Resp
     """
     Ask for a page until its answer is in memory; return that, and the body of the answer before.
 
-    A folder that changed a moment ago may have changed again within the same tick of the file system's clock: it is read
-    again instead.
+    A folder that changed a moment ago may have changed again within the same tick of the file system's clock, and is
+    read again.
     """
     deadline = time.monotonic() + 30
     while True:
