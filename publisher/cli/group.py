@@ -82,7 +82,7 @@ class PublishGroup(click.Group):
 
         names = [name for names in COMMANDS.values() for name in names]
         if close := difflib.get_close_matches(first, names, n=1):
-            raise click.UsageError(f"There is no command or folder {first!r}. Did you mean {close[0]!r}?")
+            raise click.UsageError(f"No such command or folder: {first!r}. Did you mean {close[0]!r}?")
 
 
 def _refuse_broken_texts(arguments: Sequence[str]) -> None:

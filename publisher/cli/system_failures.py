@@ -23,7 +23,7 @@ def explain_system_failure(error: OSError) -> SystemFailureError:
     reason = error.strerror or str(error)
     if "temporary directory" in str(error):
         return SystemFailureError(
-            "There is no writable folder for temporary files.",
+            "No writable folder for temporary files.",
             hint="Free space in /tmp, or name another folder in TMPDIR.",
         )
     if error.errno in _FULL:

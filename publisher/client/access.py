@@ -62,7 +62,7 @@ class AccessClient:
         if status == HTTPStatus.UNPROCESSABLE_ENTITY:
             raise ConfigurationError(f"{self._url} refused: {text}")
         if status in {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}:
-            if self._hints.not_offered and not text.startswith("There is no"):
+            if self._hints.not_offered and not text.startswith("Unknown publisher"):
                 raise NotOfferedError(f"{self._url}: {text}", hint=self._hints.not_offered)
             raise PublishError(f"{self._url}: {text}", hint=self._hints.unknown)
         if not response.ok or response.is_redirect:

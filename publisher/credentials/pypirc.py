@@ -53,4 +53,4 @@ def _usual_path() -> Path:
     try:
         return Path("~/.pypirc").expanduser()
     except RuntimeError as error:
-        raise ConfigurationError("There is no home folder with a .pypirc.", hint="Pass --index-url URL.") from error
+        raise ConfigurationError("No home folder found for .pypirc.", hint="Pass --index-url URL.") from error

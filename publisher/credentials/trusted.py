@@ -149,7 +149,7 @@ def _missing_token(url: IndexUrl, environment: Mapping[str, str]) -> str:
     name = token_variable(url.audience)
     if environment.get("GITLAB_CI"):
         return f"This job has no ID token. Add this to it:\n  id_tokens:\n    {name}:\n      aud: {url.audience}"
-    return f"There is no ID token: this is not a job of GitHub Actions, and {name} is not set."
+    return f"No ID token: this is not a GitHub Actions job, and {name} is not set."
 
 
 def _how_to_register(environment: Mapping[str, str]) -> str:

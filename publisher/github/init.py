@@ -63,7 +63,7 @@ def find_repository(folder: Path) -> Repository:
     sources = [read_source(project) for project in members or _projects(folder)]
     if not sources:
         raise ConfigurationError(
-            f"There is no Python project in {folder} or below.",
+            f"No Python project in {folder} or below.",
             hint="A project has a pyproject.toml with a [project] or [build-system] table.",
         )
     return Repository(root, sources, folder if members else None)

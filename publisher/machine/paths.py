@@ -49,5 +49,5 @@ def this_machine() -> Machine:
     try:
         home = Path.home()
     except RuntimeError as error:
-        raise ConfigurationError("There is no home folder for this user.", hint="Set HOME to a folder.") from error
+        raise ConfigurationError("No home folder found for this user.", hint="Set HOME to a folder.") from error
     return Machine(sys.platform, home, os.environ, Path.cwd())

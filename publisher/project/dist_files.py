@@ -60,11 +60,11 @@ def _expand(path: Path) -> Iterator[Path]:
     elif glob.has_magic(str(path)):
         matches = sorted(glob.glob(str(path)))  # noqa: PTH207 - the pattern may be absolute
         if not matches:
-            raise ConfigurationError(f"There are no files that match {str(path)!r}.", hint=_NO_FILES_HINT)
+            raise ConfigurationError(f"No files match {str(path)!r}.", hint=_NO_FILES_HINT)
         for match in matches:
             yield from _expand(Path(match))
     else:
-        raise ConfigurationError(f"There is no file {path}.", hint=_NO_FILES_HINT)
+        raise ConfigurationError(f"No such file: {path}", hint=_NO_FILES_HINT)
 
 
 def dist_files_in(folder: Path) -> Iterator[Path]:

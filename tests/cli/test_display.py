@@ -138,7 +138,7 @@ def test_a_dumb_terminal_is_left_with_no_line_that_should_have_gone() -> None:
         (["--no-such-option"], "error: No such option '--no-such-option'."),
         (["upload"], "error: Missing argument 'FILE...'."),
         (["list", "--jobs", "3"], "error: No such option '--jobs'."),
-        (["publsh"], "error: There is no command or folder 'publsh'. Did you mean 'publish'?"),
+        (["publsh"], "error: No such command or folder: 'publsh'. Did you mean 'publish'?"),
     ],
 )
 def test_wrong_usage_looks_like_every_other_failure(arguments: list[str], message: str) -> None:

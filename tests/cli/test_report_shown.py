@@ -66,7 +66,7 @@ def test_states_have_words(state: State, words: str, capsys: pytest.CaptureFixtu
 
 
 def test_a_run_with_nothing_to_do_says_so(capsys: pytest.CaptureFixture[str]) -> None:
-    assert _shown(Report(URL, [], dry_run=True), capsys) == ["", "There is nothing to publish."]
+    assert _shown(Report(URL, [], dry_run=True), capsys) == ["", "Nothing to publish."]
     shown = _shown(Report(URL, [_file(TWO, State.UNCHANGED)]), capsys)
     assert shown[-2] == "Two 2.0: https://acme.example/projects/two/"
 
@@ -261,6 +261,6 @@ def test_a_rule_is_explained_in_plain_text(capsys: pytest.CaptureFixture[str]) -
     assert "**" not in shown
     assert "](" not in shown
     assert not shown.endswith("\n\n")
-    with pytest.raises(ConfigurationError, match="There is no rule 'PP000'") as caught:
+    with pytest.raises(ConfigurationError, match="Unknown rule 'PP000'") as caught:
         print_rule("PP000")
     assert f"The codes are {min(RULES)} to {max(RULES)}" in str(caught.value.hint)

@@ -377,7 +377,7 @@ def test_clicks_own_failures_pass_through_a_command() -> None:
         (OSError("only a text"), "only a text.", "-vv"),
         (
             FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp']"),
-            "There is no writable folder for temporary files.",
+            "No writable folder for temporary files.",
             "TMPDIR",
         ),
     ],
@@ -408,8 +408,8 @@ def test_a_text_that_is_no_utf_8_is_refused_unless_it_is_a_path(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("publsh", "There is no command or folder 'publsh'. Did you mean 'publish'?"),
-        ("-q publsh", "There is no command or folder 'publsh'. Did you mean 'publish'?"),
+        ("publsh", "No such command or folder: 'publsh'. Did you mean 'publish'?"),
+        ("-q publsh", "No such command or folder: 'publsh'. Did you mean 'publish'?"),
         ("--publsh", "No such option"),
     ],
 )

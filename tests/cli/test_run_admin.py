@@ -103,7 +103,7 @@ def test_tokens_are_listed_with_what_their_owner_no_longer_has(index: Asked) -> 
     assert index.asked == [("GET", "-/tokens")]
     assert json.loads(_run(lambda: access.list_tokens(PLACE), as_json=True).stdout) == index.answer
     index.answer = {"tokens": []}
-    assert _run(lambda: access.list_tokens(PLACE)).output == "There are no tokens.\n"
+    assert _run(lambda: access.list_tokens(PLACE)).output == "No tokens.\n"
 
 
 @pytest.mark.parametrize(("name", "path", "as_admin"), [("c i", "c%20i", False), ("@x/c i", "@x/c%20i", True)])
@@ -309,7 +309,7 @@ def test_publishers_are_listed_and_removed(index: Asked) -> None:
         "n  acme/widgets  a b  vouched for by ada, who lacks 'manage' on a: jobs are refused",
     ]
     index.answer = {"publishers": []}
-    assert _run(lambda: trust.list_publishers(PLACE)).output == "There are no trusted publishers.\n"
+    assert _run(lambda: trust.list_publishers(PLACE)).output == "No trusted publishers.\n"
     index.answer = {"publisher": PUBLISHER}
     assert _run(lambda: trust.remove_publisher(PLACE, "a/b")).stderr == "acme/widgets may no longer publish a b.\n"
     assert index.asked[-1] == ("DELETE", "-/trust/a%2Fb")

@@ -356,7 +356,7 @@ def test_without_a_terminal_a_missing_word_is_named(
 ) -> None:
     _, done = log_in(TargetArgs("https://acme.example/", username))
     assert isinstance(done.exception, CredentialsError)
-    assert done.exception.message == f"There is no {missing}, and no terminal to ask for it."
+    assert done.exception.message == f"No {missing}, and no terminal to ask for it."
     assert "--password-stdin" in str(done.exception.hint)
 
 

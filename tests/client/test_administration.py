@@ -181,7 +181,7 @@ ADA = BasicAuth("ada", Secret("p"))
         (BearerAuth(TOKEN), of_text(403, "lacks the right"), CredentialsError, "--username NAME"),
         (BearerAuth(TOKEN), of_text(401, "has no admin token"), CredentialsError, "openssl rand"),
         (ADA, of_text(422, "bad"), ConfigurationError, None),
-        (ADA, of_text(404, "There is no token x."), PublishError, "see list"),
+        (ADA, of_text(404, "Unknown publisher x."), PublishError, "see list"),
         (ADA, of_text(404, "?"), NotOfferedError, "not here"),
         (ADA, of_text(405, "?"), NotOfferedError, "not here"),
         (ADA, of_text(500, "oh"), IndexUnavailableError, "Run the same command"),

@@ -92,8 +92,8 @@ def test_keyring_is_not_opened_when_it_is_not_needed(index: RunningIndex, tmp_pa
 
 
 def test_login_without_a_terminal_names_missing_values(index: RunningIndex, keyring_file: Path) -> None:
-    assert "There is no user name" in pypi_publish("login").stderr
-    assert "There is no password" in pypi_publish("login", "-u", USER).stderr
+    assert "No user name" in pypi_publish("login").stderr
+    assert "No password" in pypi_publish("login", "-u", USER).stderr
     assert index.url
     assert not keyring_file.exists()
 

@@ -249,7 +249,7 @@ def test_outside_of_ci_nothing_is_said_of_it(host: Host) -> None:
     with pytest.raises(NoCredentialsError) as caught:
         find_credentials(Target(host.url, trusted=job.login))
     assert "ID token" not in caught.value.message
-    with pytest.raises(TrustedPublishingError, match="not a job of GitHub Actions"):
+    with pytest.raises(TrustedPublishingError, match="not a GitHub Actions job"):
         Job({}, TrustedMode.ALWAYS).login.find(host.url)
 
 

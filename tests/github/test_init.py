@@ -294,7 +294,7 @@ def test_what_a_workflow_cannot_hold_is_refused(repository: Path, arguments: lis
 def test_outside_git_and_without_a_project(tmp_path: Path, repository: Path) -> None:
     make_project(tmp_path / "elsewhere")
     assert "is not in a git repository" in _init(tmp_path / "elsewhere", "--yes").stderr
-    assert "There is no Python project" in _init(repository, "--yes").stderr
+    assert "No Python project" in _init(repository, "--yes").stderr
 
 
 def test_where_the_action_is_unknown_it_is_asked_for(repository: Path) -> None:

@@ -81,7 +81,7 @@ def test_a_workspace_stands_for_its_projects(root: Path) -> None:
 
 
 def test_outside_of_git_and_without_a_project_there_is_nothing_to_set_up(root: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="There is no Python project in") as caught:
+    with pytest.raises(ConfigurationError, match="No Python project in") as caught:
         find_repository(root)
     assert "[build-system]" in str(caught.value.hint)
     _project(tmp_path / "outside")

@@ -51,6 +51,6 @@ def test_a_person_without_a_home_gets_a_hint(monkeypatch: pytest.MonkeyPatch) ->
         raise RuntimeError("Could not determine home directory.")
 
     monkeypatch.setattr(Path, "home", fail)
-    with pytest.raises(ConfigurationError, match="no home folder") as caught:
+    with pytest.raises(ConfigurationError, match="No home folder") as caught:
         this_machine()
     assert caught.value.hint == "Set HOME to a folder."

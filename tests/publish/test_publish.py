@@ -167,7 +167,7 @@ def test_a_build_that_fails_shows_the_backends_output(tmp_path: Path) -> None:
     [
         (["missing-folder"], 2, "does not exist"),
         (["."], 2, "no pyproject.toml"),
-        (["upload", "missing-1.0-py3-none-any.whl"], 2, "There is no file"),
+        (["upload", "missing-1.0-py3-none-any.whl"], 2, "No such file"),
         (["upload"], 2, "Missing argument"),
         (["publsh"], 2, "Did you mean 'publish'?"),
         (["upload", "x.whl", "--index-url", "acme.example"], 2, "expected http(s)"),

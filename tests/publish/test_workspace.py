@@ -170,7 +170,7 @@ def test_a_workspace_is_published_and_unchanged_projects_are_not_built_again(
 
     nothing = pypi_publish("--since", "HEAD", "--json", cwd=root)
     assert (nothing.code, nothing.json["files"], nothing.json["published"]) == (0, [], False)
-    assert "nothing to publish" in nothing.stderr
+    assert "Nothing to publish" in nothing.stderr
     since = pypi_publish("--since", "HEAD~1", "--json", cwd=root)
     assert {file["project"] for file in since.json["files"]} == {"ws-middle"}
     assert index.url

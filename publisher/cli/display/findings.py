@@ -55,7 +55,7 @@ def print_rule(code: str) -> None:
     rule = RULES.get(code.strip().upper())
     if rule is None:
         raise ConfigurationError(
-            f"There is no rule {code!r}.", hint=f"The codes are {min(RULES)} to {max(RULES)}; `check` prints them."
+            f"Unknown rule {code!r}.", hint=f"The codes are {min(RULES)} to {max(RULES)}; `check` prints them."
         )
     text = _LINK.sub(r"\1", explain(rule)).replace("**", "")
     click.echo(f"{rule.code}: {text.rstrip()}")

@@ -29,7 +29,7 @@ def show_report(report: Report, output: Output) -> None:
     rows += [(f"{each.display_name} {each.version}", "", *WORDS[State.UNCHANGED]) for each in report.unchanged]
     output.say("")
     if not rows:
-        output.say("There is nothing to publish.")
+        output.say("Nothing to publish.")
         return
     for line in _table([(name, size, word) for name, size, word, _ in rows], [color for *_, color in rows]):
         output.line(line)

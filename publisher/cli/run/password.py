@@ -31,7 +31,7 @@ def change_own_password(args: TargetArgs, *, new_from_stdin: bool, keep: bool) -
 def _ask(username: str) -> Secret:
     if not can_ask():
         raise CredentialsError(
-            "There is no new password, and no terminal to ask for it.",
+            "No new password, and no terminal to ask for it.",
             hint="Pass --new-password-stdin: `printf '%s\\n' \"$NEW\" | pypi-publish passwd --new-password-stdin`.",
         )
     return ask_new_password(username)

@@ -51,7 +51,7 @@ def delete(args: TargetArgs, project: str, version: str, filename: str | None, *
     what = filename or f"all files of {project} {version}"
     if not confirmed:
         if not can_ask():
-            raise click.UsageError(f"There is no terminal to confirm the deletion of {what}; add --yes.")
+            raise click.UsageError(f"No terminal to confirm the deletion of {what}; add --yes.")
         if not click.confirm(f"Delete {what} from {target.url} permanently?", err=True):
             raise StoppedError("Nothing was deleted.")
     _show(project, version, releases.delete(target, project, version, filename))

@@ -98,9 +98,7 @@ def _agreed(changes: Sequence[FileChange], *, yes: bool, force: bool) -> list[Fi
     Raises ConfigurationError without a terminal to ask on.
     """
     if not (yes or force or can_ask()):
-        raise ConfigurationError(
-            "There is no terminal to ask for confirmation.", hint="Pass --yes to write without asking."
-        )
+        raise ConfigurationError("No terminal to ask for confirmation.", hint="Pass --yes to write without asking.")
     if not (yes or force or click.confirm("Write this?", default=True, err=True)):
         raise StoppedError("Nothing was written.")
     agreed = []

@@ -73,7 +73,7 @@ def _log_in(target: Target, exchange: Exchange | None) -> tuple[Login, Credentia
     if not can_ask():
         missing = "password" if username else "user name"
         raise CredentialsError(
-            f"There is no {missing}, and no terminal to ask for it.",
+            f"No {missing}, and no terminal to ask for it.",
             hint='Pass --username NAME and --password-stdin: `printf %s "$PASSWORD" | pypi-publish login ...`.',
         )
     for attempt in range(1, TYPED_ATTEMPTS + 1):

@@ -27,7 +27,7 @@ def check_keyring(url: IndexUrl, accepted: Accepted | None) -> Iterator[Diagnosi
     if not holders:
         needed = accepted is None or accepted.credentials.source == "keyring"
         finding = _KEYRING.problem if needed else _KEYRING.note
-        yield finding("backend", "There is no keyring that can hold a password.", keyring.NO_BACKEND_HINT)
+        yield finding("backend", "No keyring can store passwords here.", keyring.NO_BACKEND_HINT)
         return
     yield _KEYRING.ok("backend", f"Passwords are saved in {holders[0]}.")
     if keyring.keeps_plain_text(holders[0]):
@@ -46,7 +46,7 @@ def _check_command(url: IndexUrl, accepted: Accepted) -> Iterator[Diagnosis]:
     if command is None:
         yield _KEYRING.warning(
             "command",
-            "There is no `keyring` command on the PATH for uv, and for pip in other environments.",
+            "No `keyring` command on the PATH for uv, and for pip in other environments.",
             INSTALL_WITH_KEYRING,
         )
         return

@@ -15,7 +15,7 @@ _CONFIGURATION = Reporter(Area.CONFIGURATION)
 def check_project(folder: Path, url: IndexUrl | None) -> Iterator[Diagnosis]:
     """Yield findings; ``index`` is the one that is used, wherever it is named."""
     if not (folder / FILENAME).exists():
-        yield _CONFIGURATION.note("configuration", f"There is no {FILENAME} here: nothing to publish from this folder.")
+        yield _CONFIGURATION.note("configuration", f"No {FILENAME} here: nothing to publish from this folder.")
         return
     try:
         config = read_project_config(folder)

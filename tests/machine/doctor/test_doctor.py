@@ -249,7 +249,7 @@ def test_an_open_index_needs_no_credentials() -> None:
         done = _doctor("--index-url", url)
     _expect(done, 4, "found", DiagnosisLevel.NOTE, "can be read without")
     _expect(done, 4, "healthy", DiagnosisLevel.NOTE, "not an index of pypi-publish")
-    _expect(done, 4, "backend", DiagnosisLevel.PROBLEM, "no keyring that can hold a password")
+    _expect(done, 4, "backend", DiagnosisLevel.PROBLEM, "No keyring can store passwords here")
 
 
 def test_no_login(index: RunningIndex, keyring_chain: Path) -> None:
@@ -345,8 +345,8 @@ def test_rights_that_are_missing(keyring_file: Path, rights: list[str], verdict:
     ("backend", "check", "words"),
     [
         ("no.such.Backend", "backend", "The keyring failed"),
-        ("keyring.backends.null.Keyring", "backend", "There is no keyring that can hold a password"),
-        ("keyring.backends.fail.Keyring", "backend", "There is no keyring that can hold a password"),
+        ("keyring.backends.null.Keyring", "backend", "No keyring can store passwords here"),
+        ("keyring.backends.fail.Keyring", "backend", "No keyring can store passwords here"),
         ("tests.helpers.keyring_failures.Locked", "found", "the keychain is locked"),
     ],
 )
@@ -369,7 +369,7 @@ def _path_with(folder: Path, script: str | None) -> dict[str, str]:
 
 
 _ELSEWHERE: dict[str, tuple[str | None, DiagnosisLevel, str]] = {
-    "is missing": (None, DiagnosisLevel.WARNING, "There is no `keyring` command"),
+    "is missing": (None, DiagnosisLevel.WARNING, "No `keyring` command"),
     "finds nothing": ("#!/bin/sh\nexit 1\n", DiagnosisLevel.PROBLEM, "does not find the password"),
     "is too old": (
         "#!/bin/sh\necho 'unrecognized arguments: --mode=creds' >&2; exit 2\n",

@@ -42,7 +42,7 @@ def test_without_a_keyring_a_password_has_no_place(
     monkeypatch: pytest.MonkeyPatch, accepted: Accepted | None, level: str
 ) -> None:
     monkeypatch.setattr(keyring, "holders", list)
-    assert _check(accepted) == [("backend", level, "There is no keyring that can hold a password.")]
+    assert _check(accepted) == [("backend", level, "No keyring can store passwords here.")]
 
 
 def test_a_keyring_that_fails_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,7 +74,7 @@ def test_a_keyring_in_clear_text_is_noted(monkeypatch: pytest.MonkeyPatch) -> No
 def test_without_the_command_tools_find_nothing() -> None:
     (_, found) = check_keyring(URL, _accepted())
     assert (found.check, found.verdict.value) == ("command", "warning")
-    assert "There is no `keyring` command on the PATH" in found.what
+    assert "No `keyring` command on the PATH" in found.what
     assert "keyring" in str(found.remedy)
 
 

@@ -82,7 +82,7 @@ def test_the_stores_own_words_are_the_reason(objects: WatchedObjects) -> None:
 
 
 def test_without_an_index_the_command_that_makes_one_is_named(objects: WatchedObjects) -> None:
-    with pytest.raises(IndexUnavailableError, match="There is no index at memory://index") as refused:
+    with pytest.raises(IndexUnavailableError, match="No index found at memory://index") as refused:
         open_identity(objects, URL)
     assert refused.value.hint == f"Create one: pypi-publish storage create {URL}"
     assert list(objects.walk("")) == []
@@ -154,7 +154,7 @@ def test_a_copy_goes_on_and_is_an_index_at_its_end(objects: WatchedObjects) -> N
     again = begin_identity(objects, URL)
     assert again.identifier == first.identifier
     again.require()
-    with pytest.raises(IndexUnavailableError, match="There is no index"):
+    with pytest.raises(IndexUnavailableError, match="No index found"):
         open_identity(objects, URL)
     with pytest.raises(ConfigurationError, match="not empty"):
         create_identity(objects, URL)

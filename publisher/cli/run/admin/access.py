@@ -42,7 +42,7 @@ def list_tokens(place: TrustPlaceArgs) -> None:
         facts = f"{_granted(token)}  {_end(token['expires'])}  {used}{_withheld(token)}"
         output.result(f"{token['owner']}/{token['name']}  {facts}")
     if not found["tokens"]:
-        output.say("There are no tokens.")
+        output.say("No tokens.")
 
 
 def revoke_token(place: TrustPlaceArgs, name: str) -> None:

@@ -126,5 +126,5 @@ def _new_password(username: str, *, generate: bool, password_stdin: bool) -> Sec
     if password_stdin:
         return read_secret("--password-stdin")
     if not can_ask():
-        raise click.UsageError("There is no terminal to ask for the password: pass --generate or --password-stdin.")
+        raise click.UsageError("No terminal to ask for the password: pass --generate or --password-stdin.")
     return ask_new_password(username)

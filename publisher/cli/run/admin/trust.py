@@ -103,7 +103,7 @@ def list_publishers(place: TrustPlaceArgs) -> None:
         facts = f"{_projects(publisher)}  {_standing(publisher)}{_age(publisher)}"
         output.result(f"{publisher['name']}  {publisher['title']}  {facts}")
     if not found:
-        output.say("There are no trusted publishers.")
+        output.say("No trusted publishers.")
 
 
 def remove_publisher(place: TrustPlaceArgs, name: str) -> None:

@@ -103,7 +103,7 @@ class PublisherRoutes:
         if not sender.may(Right.ADMIN):
             raise HttpError(403, "Only an admin registers publishers that another account vouches for.")
         if await publishing.vouchers.principal(named) is None:
-            raise HttpError(422, f"There is no account {named[:128]} that could vouch for the publisher.")
+            raise HttpError(422, f"Unknown user {named[:128]}: a publisher needs a user who vouches for it.")
         return named
 
     async def _require(self, sender: Principal, publisher: Publisher, *, removes: bool = False) -> None:
@@ -153,4 +153,4 @@ class PublisherRoutes:
 
 
 def _unknown(name: str) -> HttpError:
-    return HttpError(404, f"There is no publisher {name[:80]!r}.")
+    return HttpError(404, f"Unknown publisher {name[:80]!r}.")

@@ -74,7 +74,7 @@ class RoleRoutes:
         except InvalidAccountError as error:
             raise HttpError(422, str(error)) from error
         if added and not await self._authenticator.knows(added):
-            raise HttpError(404, f"There is no account {added}.")
+            raise HttpError(404, f"Unknown user {added}.")
         if added:
             await self._maintainers.add(project, added, principal.name)
         elif not await self._maintainers.remove(project, removed):

@@ -83,7 +83,7 @@ def open_identity(objects: Objects, url: str) -> BucketIdentity:
         identity = BucketIdentity(objects, read_identifier(objects))
     except AbsentError as error:
         raise IndexUnavailableError(
-            f"There is no index at {url}.", hint=f"Create one: pypi-publish storage create {url}"
+            f"No index found at {url}.", hint=f"Create one: pypi-publish storage create {url}"
         ) from error
     except StorageError as error:
         raise IndexUnavailableError(f"The bucket {url} can't be read: {_reason(error)}") from error

@@ -121,7 +121,7 @@ def test_a_token_changes_no_maintainer() -> None:
         ("acme", {}, 422, "one of the keys"),
         ("acme", {"add": "grace", "remove": "ada"}, 422, "one of the keys"),
         ("acme", {"add": "a:b"}, 422, ":"),
-        ("acme", {"add": "nobody"}, 404, "no account nobody"),
+        ("acme", {"add": "nobody"}, 404, "Unknown user nobody"),
         ("acme", {"remove": "eve"}, 404, "eve is not a maintainer of acme"),
     ],
 )
