@@ -15,7 +15,7 @@ from publisher.server.storage.errors import AbsentError, StorageError
 _Parsed = TypeVar("_Parsed")
 _log = logging.getLogger(__name__)
 
-_MALFORMED = (ValueError, KeyError, TypeError, AttributeError)
+MALFORMED = (ValueError, KeyError, TypeError, AttributeError)
 """Errors of parsing a record that is not valid JSON or lacks expected fields."""
 
 
@@ -75,7 +75,7 @@ class FreshCopy(Generic[_Parsed]):
             try:
                 async with asyncio.timeout(self._times.patience):
                     await self._read()
-            except (StorageError, TimeoutError, OSError, *_MALFORMED) as error:
+            except (StorageError, TimeoutError, OSError, *MALFORMED) as error:
                 _log.warning("%s can't be read: %s", self._key, error)
         if self._known is None or time.monotonic() - self._at > self._times.usable:
             raise AccountsUnavailableError
@@ -104,15 +104,6 @@ class FreshCopy(Generic[_Parsed]):
 def copy_times(storage: Storage) -> CopyTimes:
     """Return the times of a copy; on a shared storage, it is read again as often as the index's pages."""
     return CopyTimes(fresh=storage.oldest_page) if storage.shared else CopyTimes()
-
-
-def parse_for_change(key: str, parse: Callable[[bytes | None], _Parsed], data: bytes | None) -> _Parsed:
-    """Return the contents of a file that is about to be changed; raise AccountsUnavailableError if it is damaged."""
-    try:
-        return parse(data)
-    except _MALFORMED as error:
-        _log.error("%s can't be changed, because it is damaged: %r", key, error)
-        raise AccountsUnavailableError from error
 
 
 def _contents(files: Files, key: str) -> bytes | None:

@@ -14,6 +14,7 @@ from publisher.limits import LIMITS
 from publisher.server.auth import hashes
 from publisher.server.auth.account_table import SERVICE, AccountTable, parse, with_entry
 from publisher.server.auth.errors import AccountsUnavailableError, InvalidAccountError
+from publisher.server.auth.rewriting import rewrite
 from publisher.server.auth.rules import check_name, check_password
 from publisher.server.storage.base import Files
 from publisher.server.storage.errors import AbsentError, ChangedError, StorageError
@@ -166,18 +167,13 @@ class Users:
 
     def _change(self, files: Files, change: Callable[[bytes], tuple[bytes, _Result]]) -> _Result:
         """Apply a change to the current file, and replace it in one step if anything changed."""
-        while True:
-            try:
-                version: str | None = files.stat(self.key).version
-                before = files.read(self.key)
-            except AbsentError:
-                version, before = None, b""
-            after, result = change(before)
-            if after == before:
-                return result
-            with suppress(ChangedError):  # by a program that knows no lease: its change is kept
-                files.replace(self.key, after, version)
-                return result
+
+        def rewritten(before: bytes | None) -> tuple[bytes | None, _Result]:
+            text = before or b""
+            after, result = change(text)
+            return None if after == text else after, result
+
+        return rewrite(files, self.key, rewritten)
 
     def _report(self, loaded: LoadedAccounts) -> None:
         """Log problems that an admin has to repair; no line of the file is shown."""

@@ -1,15 +1,13 @@
 """Tokens that ended before their time: one list in the storage of the accounts, which every process reads."""
 
-import asyncio
 import json
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 
 from publisher.server.auth.decisions import Generation
-from publisher.server.auth.fresh_copy import CopyTimes, FreshCopy, parse_for_change
-from publisher.server.storage.base import Files, Storage
-from publisher.server.storage.errors import AbsentError, ChangedError
+from publisher.server.auth.fresh_copy import CopyTimes, FreshCopy
+from publisher.server.auth.rewriting import parse_for_change, rewrite_alone
+from publisher.server.storage.base import Storage
 from publisher.server.storage.json_text import parse_json
 
 _KEY = "tokens/revoked"
@@ -44,21 +42,12 @@ class Revocations:
     async def revoke(self, identifier: str, until: float) -> None:
         """Add a token that would end by itself at a time (seconds since 1970); durable when this returns."""
 
-        def work(files: Files) -> None:
-            while True:
-                try:
-                    version: str | None = files.stat(_KEY).version
-                    data = files.read(_KEY)
-                except AbsentError:
-                    version, data = None, b""
-                known = parse_for_change(_KEY, _parse, data)
-                left = {each: end for each, end in known.items() if end > time.time()}
-                with suppress(ChangedError):
-                    files.replace(_KEY, json.dumps({**left, identifier: until}).encode(), version)
-                    return
+        def change(before: bytes | None) -> tuple[bytes, None]:
+            known = parse_for_change(_KEY, _parse, before)
+            left = {each: end for each, end in known.items() if end > time.time()}
+            return json.dumps({**left, identifier: until}).encode(), None
 
-        async with self._storage.lease("revocations") as lease, self._storage.writing(lease) as files:
-            await asyncio.to_thread(work, files)
+        await rewrite_alone(self._storage, "revocations", _KEY, change)
         self._copy.forget()
 
 

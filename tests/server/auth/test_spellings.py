@@ -134,6 +134,6 @@ def test_an_owner_is_an_account_that_exists(own: OwnIndex, tmp_path: Path) -> No
     index, ada = own.start()
     assert ada.upload(make_wheel(tmp_path, "acme")).status_code == 200
     missing = ada.request("PUT", "-/owners/acme", json={"add": "grace"})
-    assert (missing.status_code, "no account grace" in missing.text) == (404, True)
+    assert (missing.status_code, "Unknown user grace" in missing.text) == (404, True)
     index.add_user("grace", PASSWORD)
     assert eventually(lambda: ada.request("PUT", "-/owners/acme", json={"add": "grace"}).status_code == 200)

@@ -1,7 +1,6 @@
 """Administering accounts, over the network or in a file."""
 
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,17 +10,17 @@ import click
 
 from publisher.cli.display.output import current_output
 from publisher.cli.options.accounts import AccountsArgs
+from publisher.cli.run.admin.connection import named_index
 from publisher.cli.run.admin.extras import require_server
 from publisher.cli.run.prompts import ask_new_password, can_ask, read_secret
-from publisher.cli.run.resolve import project_config
-from publisher.client.accounts import AccountAdmin, admin_url
-from publisher.credentials.admin_token import find_token, generate_password
-from publisher.errors import ConfigurationError, PublishError
+from publisher.client.accounts import AccountAdmin
+from publisher.credentials.admin_token import generate_password
+from publisher.errors import PublishError
 from publisher.secret import Secret
 
 
 class AccountEditor(Protocol):
-    """AccountEditor of an index, wherever they are kept."""
+    """Edits the accounts of an index, wherever they are kept."""
 
     def add(self, username: str, password: Secret) -> str:
         """Create an account or change its password, and return which."""
@@ -98,13 +97,7 @@ def _open(place: AccountsArgs) -> Iterator[AccountEditor]:
     if place.htpasswd is not None:
         yield _accounts_in(place.htpasswd)
         return
-    named = place.admin_url or project_config([Path()]).index_url
-    if not named:
-        raise ConfigurationError(
-            "No index URL is set.", hint="Pass --admin-url URL, set PYPI_PUBLISH_ADMIN_URL, or pass --htpasswd FILE."
-        )
-    index = admin_url(named)
-    admin = AccountAdmin(index, find_token(index, os.environ))
+    admin = AccountAdmin(*named_index(place.admin_url, "--htpasswd FILE"))
     try:
         yield admin
     finally:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import click
 from click.core import ParameterSource
@@ -11,11 +12,28 @@ from publisher.cli.options.target import TargetArgs
 from publisher.cli.options.trust import TrustPlaceArgs
 from publisher.cli.run.resolve import project_config, resolve_target
 from publisher.client.access import AccessClient, AccessHints
-from publisher.client.accounts import TOKEN_VARIABLE
+from publisher.client.accounts import TOKEN_VARIABLE, admin_url
 from publisher.client.http import BasicAuth, BearerAuth
+from publisher.client.url import IndexUrl
 from publisher.credentials.admin_token import find_token
 from publisher.credentials.chain import find_credentials
-from publisher.errors import CredentialsError
+from publisher.errors import ConfigurationError, CredentialsError
+from publisher.secret import Secret
+
+
+def named_index(url: str | None, otherwise: str) -> tuple[IndexUrl, Secret]:
+    """
+    Return the index to administer, from an option or the project's settings, and its admin token.
+
+    Raises ConfigurationError, with what to pass ``otherwise``, if no index is named.
+    """
+    url = url or project_config([Path()]).index_url
+    if not url:
+        raise ConfigurationError(
+            "No index URL is set.", hint=f"Pass --admin-url URL, set PYPI_PUBLISH_ADMIN_URL, or pass {otherwise}."
+        )
+    index = admin_url(url)
+    return index, find_token(index, os.environ)
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """Administering public packages, over the network or in the folders of an index on this machine."""
 
 import json
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,12 +11,10 @@ import click
 
 from publisher.cli.display.output import current_output
 from publisher.cli.options.public_packages import PublicPackagesArgs
+from publisher.cli.run.admin.connection import named_index
 from publisher.cli.run.admin.extras import require_server
-from publisher.cli.run.resolve import project_config
-from publisher.client.accounts import admin_url
 from publisher.client.public_packages import PublicPackagesClient
-from publisher.credentials.admin_token import find_token
-from publisher.errors import ConfigurationError, IndexUnavailableError
+from publisher.errors import IndexUnavailableError
 
 
 class PublicPackages(Protocol):
@@ -140,13 +137,7 @@ def _open(place: PublicPackagesArgs, *, cache_alone: bool = False) -> Iterator[P
         with _here().opened(place) as packages:
             yield packages
         return
-    named = place.admin_url or project_config([Path()]).index_url
-    if not named:
-        raise ConfigurationError(
-            "No index URL is set.", hint="Pass --admin-url URL, set PYPI_PUBLISH_ADMIN_URL, or pass --root DIR."
-        )
-    index = admin_url(named)
-    client = PublicPackagesClient(index, find_token(index, os.environ))
+    client = PublicPackagesClient(*named_index(place.admin_url, "--root DIR"))
     try:
         yield client
     finally:

@@ -1,8 +1,6 @@
 """Changes to `access.toml` that keep its other lines: roles given, and removed with their account."""
 
-import asyncio
 from collections.abc import Callable, Collection, Sequence
-from contextlib import suppress
 
 from publisher.errors import ConfigurationError
 from publisher.files.toml import read_toml, remove_key, set_keys
@@ -16,8 +14,8 @@ from publisher.server.auth.access.rules import (
 )
 from publisher.server.auth.access.wider import WiderRule, wider_rules
 from publisher.server.auth.principal import Right
-from publisher.server.storage.base import Files, Storage
-from publisher.server.storage.errors import AbsentError, ChangedError
+from publisher.server.auth.rewriting import rewrite_alone
+from publisher.server.storage.base import Storage
 
 NEW_FILE = """\
 # Rights on this index. Changes take effect within seconds; an invalid file leaves the last valid one in force.
@@ -85,22 +83,12 @@ class RoleChanges:
     async def _change(self, change: Callable[[str], str]) -> str:
         """Change the file, and return its text then."""
 
-        def work(files: Files) -> str:
-            while True:
-                try:
-                    version: str | None = files.stat(FILE).version
-                    before = files.read(FILE).decode("utf-8-sig")
-                except AbsentError:
-                    version, before = None, ""
-                after = _checked(change, before)
-                if after == before:
-                    return after
-                with suppress(ChangedError):  # an editor was faster: its change is kept
-                    files.replace(FILE, after.encode(), version)
-                    return after
+        def edited(before: bytes | None) -> tuple[bytes | None, str]:
+            text = (before or b"").decode("utf-8-sig")
+            after = _checked(change, text)
+            return None if after == text else after.encode(), after
 
-        async with self._storage.lease("access") as lease, self._storage.writing(lease) as files:
-            text = await asyncio.to_thread(work, files)
+        text = await rewrite_alone(self._storage, "access", FILE, edited)
         self._access.forget()
         await self._access.bring_up_to_date()
         return text

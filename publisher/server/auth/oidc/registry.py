@@ -1,17 +1,15 @@
 """The trusted publishers of an index: one file in the storage of the accounts."""
 
-import asyncio
 import json
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from publisher.server.auth.fresh_copy import CopyTimes, FreshCopy, parse_for_change
+from publisher.server.auth.fresh_copy import CopyTimes, FreshCopy
 from publisher.server.auth.oidc.errors import ClaimMismatchError, InvalidPublisherError, UnknownPublisherError
 from publisher.server.auth.oidc.publishers import Publisher, PublisherState, publisher_from_json
-from publisher.server.storage.base import Files, Storage
-from publisher.server.storage.errors import AbsentError, ChangedError
+from publisher.server.auth.rewriting import parse_for_change, rewrite_alone
+from publisher.server.storage.base import Storage
 from publisher.server.storage.json_text import parse_json
 
 KEY = "trust/publishers.json"
@@ -87,28 +85,14 @@ class PublisherRegistry:
         return await self._change(change)
 
     async def _change(self, change: Callable[[Publishers], _Result]) -> _Result:
-        async with self._storage.lease("publishers") as lease, self._storage.writing(lease) as files:
-            result = await asyncio.to_thread(_apply, files, change)
+        def rewritten(before: bytes | None) -> tuple[bytes, _Result]:
+            known = parse_for_change(KEY, _parse, before)
+            result = change(known)
+            return _render(known), result
+
+        result = await rewrite_alone(self._storage, "publishers", KEY, rewritten)
         self._copy.forget()
         return result
-
-
-def _apply(files: Files, change: Callable[[Publishers], _Result]) -> _Result:
-    """Apply a change to the file as it is now, again if another process was faster."""
-    while True:
-        try:
-            version: str | None = files.stat(KEY).version
-            before: bytes | None = files.read(KEY)
-        except AbsentError:
-            version, before = None, None
-        known = parse_for_change(KEY, _parse, before)
-        result = change(known)
-        after = _render(known)
-        if after == before:
-            return result
-        with suppress(ChangedError):
-            files.replace(KEY, after, version)
-            return result
 
 
 def _merged(same: Publisher, new: Publisher) -> Publisher:

@@ -1,17 +1,15 @@
 """The keys with which an index signs the tokens that it mints: kept beside the accounts, and rotated."""
 
-import asyncio
 import base64
 import json
 import secrets
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 
-from publisher.server.auth.fresh_copy import CopyTimes, FreshCopy, parse_for_change
-from publisher.server.storage.base import Files, Storage
-from publisher.server.storage.errors import AbsentError, ChangedError
+from publisher.server.auth.fresh_copy import CopyTimes, FreshCopy
+from publisher.server.auth.rewriting import parse_for_change, rewrite_alone
+from publisher.server.storage.base import Storage
 from publisher.server.storage.json_text import parse_json
 
 KEY = "trust/keys.json"
@@ -50,8 +48,7 @@ class SigningKeys:
         keys = await self._copy.get()
         if keys and self._clock() - keys[-1].created < ROTATED_AFTER:
             return keys[-1]
-        async with self._storage.lease("signing keys") as lease, self._storage.writing(lease) as files:
-            keys = await asyncio.to_thread(self._rotate, files)
+        keys = await rewrite_alone(self._storage, "signing keys", KEY, self._rotated)
         self._copy.forget()
         return keys[-1]
 
@@ -68,21 +65,13 @@ class SigningKeys:
         """Return a key by its name without waiting, None when it has to be looked for first."""
         return _named(self._copy.recent() or (), key_id)
 
-    def _rotate(self, files: Files) -> tuple[SigningKey, ...]:
-        while True:
-            try:
-                version: str | None = files.stat(KEY).version
-                data: bytes | None = files.read(KEY)
-            except AbsentError:
-                version, data = None, None
-            keys = parse_for_change(KEY, _parse, data)
-            if keys and self._clock() - keys[-1].created < ROTATED_AFTER:
-                return keys
-            new = SigningKey(secrets.token_hex(4), secrets.token_bytes(_BYTES), self._clock())
-            keys = (*keys, new)[-_KEPT:]
-            with suppress(ChangedError):
-                files.replace(KEY, _render(keys), version)
-                return keys
+    def _rotated(self, before: bytes | None) -> tuple[bytes | None, tuple[SigningKey, ...]]:
+        keys = parse_for_change(KEY, _parse, before)
+        if keys and self._clock() - keys[-1].created < ROTATED_AFTER:
+            return None, keys
+        new = SigningKey(secrets.token_hex(4), secrets.token_bytes(_BYTES), self._clock())
+        keys = (*keys, new)[-_KEPT:]
+        return _render(keys), keys
 
 
 def _named(keys: tuple[SigningKey, ...], key_id: str) -> SigningKey | None:

@@ -1,16 +1,14 @@
 """The keys that sign sessions, and when each account's sessions were ended: one file beside the accounts."""
 
-import asyncio
 import json
 import secrets
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 
-from publisher.server.auth.fresh_copy import CopyTimes, FreshCopy, parse_for_change
-from publisher.server.storage.base import Files, Storage
-from publisher.server.storage.errors import AbsentError, ChangedError
+from publisher.server.auth.fresh_copy import CopyTimes, FreshCopy
+from publisher.server.auth.rewriting import parse_for_change, rewrite_alone
+from publisher.server.storage.base import Storage
 from publisher.server.storage.json_text import parse_json
 
 FORMAT = 1
@@ -71,20 +69,11 @@ class SessionKeys:
         await self._change(lambda state: replace(state, ended={**state.ended, username: time.time()}))
 
     async def _change(self, change: Callable[[SessionState], SessionState]) -> SessionState:
-        def work(files: Files) -> SessionState:
-            while True:
-                version: str | None = None
-                state = SessionState()
-                with suppress(AbsentError):
-                    version = files.stat(_FILE).version
-                    state = parse_for_change(_FILE, _parse, files.read(_FILE))
-                changed = change(state)
-                with suppress(ChangedError):
-                    files.replace(_FILE, _written(changed), version)
-                    return changed
+        def rewritten(before: bytes | None) -> tuple[bytes, SessionState]:
+            state = change(parse_for_change(_FILE, _parse, before))
+            return _written(state), state
 
-        async with self._storage.lease("sessions") as lease, self._storage.writing(lease) as files:
-            state = await asyncio.to_thread(work, files)
+        state = await rewrite_alone(self._storage, "sessions", _FILE, rewritten)
         self._copy.forget()
         return state
 

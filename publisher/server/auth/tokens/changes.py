@@ -1,15 +1,13 @@
 """Creating and revoking stored tokens: one change of their file at a time, durable before it is answered."""
 
-import asyncio
 import hashlib
 import json
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import Any
 
-from publisher.server.auth.fresh_copy import parse_for_change
 from publisher.server.auth.principal import Grant
+from publisher.server.auth.rewriting import parse_for_change, rewrite_alone
 from publisher.server.auth.tokens.format import new_token
 from publisher.server.auth.tokens.records import (
     KEY,
@@ -18,8 +16,7 @@ from publisher.server.auth.tokens.records import (
     TokenRecord,
     read_document,
 )
-from publisher.server.storage.base import Files, Storage
-from publisher.server.storage.errors import AbsentError, ChangedError
+from publisher.server.storage.base import Storage
 
 _Document = dict[str, Any]
 
@@ -70,22 +67,12 @@ class TokenChanges:
         return sorted(ended)
 
     async def _change(self, change: Callable[[_Document], None]) -> None:
-        def work(files: Files) -> None:
-            while True:
-                try:
-                    version: str | None = files.stat(KEY).version
-                    before = files.read(KEY)
-                except AbsentError:
-                    version, before = None, b""
-                document = parse_for_change(KEY, read_document, before)
-                change(document)
-                after = json.dumps(document, indent=1).encode() + b"\n"
-                if after == before or (not before and not document["tokens"]):
-                    return
-                with suppress(ChangedError):
-                    files.replace(KEY, after, version)
-                    return
+        def rewritten(before: bytes | None) -> tuple[bytes | None, None]:
+            document = parse_for_change(KEY, read_document, before)
+            change(document)
+            if not before and not document["tokens"]:
+                return None, None
+            return json.dumps(document, indent=1).encode() + b"\n", None
 
-        async with self._storage.lease("tokens") as lease, self._storage.writing(lease) as files:
-            await asyncio.to_thread(work, files)
+        await rewrite_alone(self._storage, "tokens", KEY, rewritten)
         self._changed()
