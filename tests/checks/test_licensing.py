@@ -147,12 +147,18 @@ def test_license_expressions(license_: str, expected: list[str]) -> None:
         ),
         *(f"GPL-2.0-with-{name}-exception" for name in ("autoconf", "bison", "classpath", "font", "GCC")),
         *("BSD-2-Clause-FreeBSD", "BSD-2-Clause-NetBSD", "bzip2-1.0.5", "eCos-2.0", "Net-SNMP", "StandardML-NJ"),
-        "wxWindows",
+        *("LGPL-2.1", "LGPL-2.1+", "Nunit", "wxWindows"),
     ],
 )
 def test_deprecated_identifiers(name: str) -> None:
     (found,) = _license(f'license = "{name}"')
-    assert found.startswith(f"PP313 SPDX has deprecated {name!r}; use ")
+    start = f"PP313 SPDX has deprecated {name!r}; use "
+    assert found.startswith(start)
+    replaced = (
+        found.removeprefix(start).removesuffix(" WITH the exception").removesuffix("the licenses that it consists of")
+    )
+    for each in filter(None, replaced.split(" or ")):
+        assert _license(f'license = "{each}"') == []
 
 
 @pytest.mark.parametrize(

@@ -427,6 +427,13 @@ def test_changing_one_account_leaves_the_other_lines_as_they_are(tmp_path: Path)
     assert path.read_text() == before.replace("dan:!\n", "")
 
 
+def test_without_a_file_there_are_no_accounts(tmp_path: Path) -> None:
+    users, files = htpasswd.Users(tmp_path / "htpasswd"), FolderStorage(tmp_path).files()
+    assert (users.names(files), users.services(files), users.remove(files, "ada")) == ([], [], False)
+    assert users.add_service(files, "robot") is htpasswd.Change.CREATED
+    assert (users.names(files), users.services(files)) == (["robot"], ["robot"])
+
+
 def test_the_last_account_can_be_removed(tmp_path: Path) -> None:
     users, files = htpasswd.Users(tmp_path / "htpasswd"), FolderStorage(tmp_path).files()
     users.set_password(files, "ada", "long enough")
