@@ -168,7 +168,7 @@ def test_a_password_changes_for_a_name_that_is_no_longer_valid(index: Index) -> 
         ({Right.ADMIN}, []),
     ],
 )
-def test_everyone_is_told_its_rights(index: Index, rights: set[Right], activities: list[str]) -> None:
+def test_an_account_asks_for_its_rights(index: Index, rights: set[Right], activities: list[str]) -> None:
     who = Principal("ada", PrincipalKind.ACCOUNT, (Grant(frozenset(rights)),), account="ada")
     assert answer(index.routes.whoami(request(who))) == (
         200,

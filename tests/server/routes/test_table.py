@@ -1,6 +1,7 @@
 """The route table: every route has a right, and the fast path and the application keep it."""
 
 import base64
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,34 @@ def test_every_path_leads_to_one_route_for_a_method(app: IndexApp) -> None:
 def test_paths_find_their_routes(app: IndexApp, method: str, path: str, route: str, rest: str) -> None:
     found, below = app.table.find(method, path)
     assert (found.path, below) == (route, rest)
+
+
+REFERENCE = Path(__file__).parents[3] / "docs/reference/index.md"
+UNDOCUMENTED = {
+    ("*", "POST"),
+    ("*/json", "GET"),
+    ("-/account/", "GET"),
+    ("simple", "GET"),
+    ("+simple", "GET"),
+    ("+simple/", "GET"),
+    ("+simple/*", "GET"),
+    ("legacy", "GET"),
+    ("legacy", "POST"),
+    ("-/account/*", "GET"),
+}
+"""Routes of which the reference speaks in words: aliases, redirects, pages, and one for the names of projects alone."""
+
+
+def test_the_reference_lists_the_routes(app: IndexApp) -> None:
+    rows = REFERENCE.read_text().partition("| route | needs |")[2].partition("everything else")[0]
+    documented = set()
+    for method, path in re.findall(r"`(GET|PUT|POST|DELETE) /([^`?]*)", rows):
+        if not path.startswith("-/public/"):  # of an index that passes packages on
+            found, _ = app.table.find(method, re.sub(r"[A-Z]{4,}|\.\.\.", "x", path))
+            assert method in found.methods, path
+            documented.add((found.path, method))
+    served = {(route.path, method) for route in app.table.routes for method in route.methods - {"HEAD"}}
+    assert served - documented == UNDOCUMENTED
 
 
 @pytest.mark.parametrize("asked", ["simple/", "simple/fast/", "packages/fast-1.0-py3-none-any.whl"])
