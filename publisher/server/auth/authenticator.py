@@ -27,10 +27,8 @@ from publisher.server.auth.htpasswd import LoadedAccounts, Users
 from publisher.server.settings import ServerSettings
 from publisher.server.storage.base import Storage
 from publisher.server.storage.errors import StorageError
+from publisher.server.work.looks import LookTimes
 from publisher.server.work.turns import FairTurns
-
-LOOK_SHARE = 20
-"""Checks for a changed file use at most 1/LOOK_SHARE of the time."""
 
 SETTLING_PATIENCE = 3.0
 """Seconds that a wrong password waits for a file that is being rewritten."""
@@ -76,6 +74,7 @@ class Authenticator:
         self._proofs: OrderedDict[bytes, _Proof] = OrderedDict()
         self._accounts: LoadedAccounts | None = None
         self._version: str | None = None
+        self._look_times = LookTimes()
         self._next_look = 0.0
         self._stamp = storage.news.stamp
         limits = self._limits = settings.limits
@@ -133,7 +132,7 @@ class Authenticator:
             self._stamp = stamp
             with suppress(StorageError):  # known values stay in use while the storage does not answer
                 self._version = self._storage.known_version(self.users.key)
-            self._next_look = now + LOOK_SHARE * (time.monotonic() - now)
+            self._next_look = self._look_times.next(now)
         return self._accounts is not None and self._accounts.version == self._version
 
     async def authenticate(self, header: bytes, address: str) -> str:

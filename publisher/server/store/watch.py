@@ -13,10 +13,11 @@ from publisher.server.storage.errors import StorageError, StorageUnavailableErro
 from publisher.server.store.contents import FolderContents
 from publisher.server.store.errors import StoreError
 from publisher.server.store.scan import DirectoryListing, OwnChanges, ScanResult, compare_times, read_folders
+from publisher.server.work.looks import LookTimes
 from publisher.server.work.workers import Workers
 
 CHECK_SHARE = 20
-"""Comparing a folder's times, and reading a large one again, may take one part in this many of the time."""
+"""Reading a large folder again may take one part in this many of the time."""
 
 INLINE_SCAN = 0.004
 """Seconds: a folder that is read faster than this is read at once, a slower one in a thread."""
@@ -43,6 +44,7 @@ class FolderWatch:
         self.begun_scans = 0
         self.own_changes = OwnChanges()
         self.after_scan: Callable[[], None] = lambda: None
+        self._check_times = LookTimes()
         self._next_check = 0.0
         self._next_scan = 0.0
         self._scan_cost = 0.0
@@ -71,7 +73,7 @@ class FolderWatch:
         cheap = found is ScanResult.CHANGED and self._is_read_fast()
         current = self.unavailable_reason is None if found is ScanResult.SAME else not cheap and now < self._next_scan
         if current:
-            self._next_check = time.monotonic() + CHECK_SHARE * (time.monotonic() - now)
+            self._next_check = self._check_times.next(now)
         return current
 
     async def refresh(self) -> None:

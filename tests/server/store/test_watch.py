@@ -3,6 +3,7 @@
 import asyncio
 import os
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,7 +13,7 @@ import pytest
 from publisher.server.storage.folder import FolderStorage
 from publisher.server.store import watch as module
 from publisher.server.store.contents import FolderContents
-from publisher.server.store.scan import read_folders
+from publisher.server.store.scan import Listings, ScanResult, compare_times, read_folders
 from publisher.server.store.watch import FolderWatch
 from publisher.server.work.workers import Workers
 from tests.helpers.dists import make_wheel
@@ -99,3 +100,33 @@ def test_a_folder_of_many_files_is_read_in_a_thread_also_after_a_scan_that_read_
 
     asyncio.run(run())
     assert threads[0] is at_once
+
+
+def test_a_change_is_seen_soon_after_a_look_that_was_interrupted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moments = [1000.0]
+    costs = iter([2e-6, 0.02])
+
+    def compared(listings: Listings) -> ScanResult:
+        moments[0] += next(costs, 2e-6)
+        return compare_times(listings)
+
+    make_wheel(tmp_path, "sound")
+    os.utime(tmp_path, (1_700_000_000, 1_700_000_000))
+
+    async def run() -> None:
+        workers = Workers(1)
+        watch = FolderWatch([tmp_path], FolderContents([tmp_path]), FolderStorage(tmp_path), workers)
+        await watch.rescan()
+        monkeypatch.setattr(module, "compare_times", compared)
+        monkeypatch.setattr(time, "monotonic", lambda: moments[0])
+        for _ in range(2):
+            assert watch.is_current()
+            moments[0] += 0.001
+        make_wheel(tmp_path, "later")
+        assert not watch.is_current()
+        monkeypatch.undo()
+        workers.close()
+
+    asyncio.run(run())
