@@ -377,7 +377,8 @@ def growth(work: Path, few: int, many: int) -> None:
         lambda: start(work / "ours-none", empty, "simple/"),
         lambda: start(work / "ours-many", large, "simple/project1/"),
     )
-    limit(f"start until the first page, {many:,} files, more than none", with_many - with_none, "<= 0.7", " s")
+    row_name = f"start until the first page, {many:,} files, beyond a start without files"
+    limit(row_name, with_many - with_none, "<= 0.7", " s")
 
 
 def adoption(work: Path, size: int) -> None:
@@ -435,7 +436,7 @@ def upload(work: Path, size: int) -> None:
         took, other = in_turn(ours, plain)
         row(f"upload of {size // 10**6} MB, speed, of sha256sum + cp", 1 / took, 1 / other, ">= 0.6", "/s")
         grown = (_peak_memory(index.process.pid) - before) / 2**20
-        limit("memory that the uploads took more", grown, "<= 64", " MB")
+        limit("extra memory during the uploads", grown, "<= 64", " MB")
         _pages_meanwhile(index.url, ours)
 
 
@@ -481,7 +482,7 @@ def misses(work: Path, files: int) -> None:
                 lambda: _rate_of_misses(work, index.url, uploads=False),
             )
     row(f"unknown names during uploads, {files:,} files, of pypiserver", during, theirs, ">= 2", "/s")
-    row(f"unknown names during uploads, {files:,} files, of none meanwhile", during, alone, ">= 0.5", "/s")
+    row(f"unknown names during uploads, {files:,} files, of the same without uploads", during, alone, ">= 0.5", "/s")
 
 
 def misses_of_many(work: Path, files: int) -> None:
@@ -492,7 +493,7 @@ def misses_of_many(work: Path, files: int) -> None:
         during, alone = in_turn(
             lambda: _rate_of_misses(work, index.url), lambda: _rate_of_misses(work, index.url, uploads=False)
         )
-    row(f"unknown names during uploads, {files:,} files, of none meanwhile", during, alone, ">= 0.5", "/s")
+    row(f"unknown names during uploads, {files:,} files, of the same without uploads", during, alone, ">= 0.5", "/s")
 
 
 def _rate_of_misses(work: Path, url: str, *, uploads: bool = True) -> float:

@@ -317,7 +317,7 @@ def _large_file(url: str, pid: int, place: Place) -> None:
     downloads = requests.count(corpus.large)
     row("  100 MB, ten at once: downloads", downloads, "", "= 1")
     row("  100 MB, ten at once: longest time to a first byte", 1000 * ten, "ms")
-    row("  memory more during ten downloads", highest[0] - before, "MB", "<= 30")
+    row("  extra memory during ten downloads", highest[0] - before, "MB", "<= 30")
     _forget(url, corpus)
     first, total = fetch(large)
     late = 1000 * (first - straight[0])
