@@ -89,6 +89,36 @@ def test_a_full_queue_refuses_those_who_fill_it_and_takes_a_newcomer() -> None:
     running(work)
 
 
+@pytest.mark.parametrize(
+    ("queued", "key", "is_taken"),
+    [
+        ("aaaaaaa", "a", True),
+        ("aaaaaaaa", "a", False),
+        ("aaaaaaaa", "b", True),
+        ("aaaaaaab", "b", True),
+        ("aaaaaabb", "b", False),
+        ("aaaabbbb", "c", True),
+        ("aaaabbbbc", "c", False),
+        ("abcdeabc", "d", False),
+        ("abcdeabc", "f", True),
+    ],
+)
+def test_who_has_less_than_half_of_its_share_finds_a_place_in_a_full_queue(
+    queued: str, key: str, *, is_taken: bool
+) -> None:
+    async def work() -> None:
+        jobs = Jobs(FairTurns("jobs", running=1, waiting=8, patience=30))
+        await jobs.start("held", *queued, key)
+        assert jobs.turns.waiting == len(queued) + is_taken
+        assert jobs.tasks[-1].done() is not is_taken
+        for task in jobs.tasks:
+            task.cancel()
+        found = await asyncio.gather(*jobs.tasks, return_exceptions=True)
+        assert isinstance(found[-1], BusyError) is not is_taken
+
+    running(work)
+
+
 def test_many_newcomers_are_refused_at_last() -> None:
     async def work() -> None:
         turns = FairTurns("jobs", running=1, waiting=4, patience=30)
