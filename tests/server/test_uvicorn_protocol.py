@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from publisher.server import run, uvicorn_protocol
 from publisher.server.http.multipart import FormParser
 from publisher.server.store.spool import Spool
-from publisher.server.uvicorn_protocol import _send_some, missing_internals
+from publisher.server.uvicorn_protocol import IndexProtocol, _send_some, missing_internals
 from tests.helpers.dists import make_wheel
 from tests.helpers.http import Client
 from tests.helpers.inside import serving, serving_app
@@ -149,3 +150,29 @@ def test_a_client_that_takes_nothing_holds_a_thread_for_a_moment_at_most(
     with (tmp_path / "file").open("rb") as file:
         assert 0 < _send_some(connection[0].fileno(), file.fileno(), 0, 2**23, patience) < 2**23
     assert waiting.acquire(blocking=False) is bool(threads)
+
+
+@pytest.mark.parametrize(
+    ("cycle", "done"),
+    [
+        (None, "refused"),
+        ({"response_complete": True, "more_body": True, "response_started": True}, "refused"),
+        ({"response_complete": True, "more_body": False, "response_started": True}, "refused"),
+        ({"response_complete": False, "more_body": True, "response_started": False}, "refused"),
+        ({"response_complete": False, "more_body": True, "response_started": True}, "aborted"),
+        ({"response_complete": False, "more_body": False, "response_started": False}, "last"),
+        ({"response_complete": False, "more_body": False, "response_started": True}, "last"),
+    ],
+)
+def test_bytes_that_are_no_request_are_answered_between_answers_alone(
+    monkeypatch: pytest.MonkeyPatch, cycle: dict[str, bool] | None, done: str
+) -> None:
+    found: list[str] = []
+    monkeypatch.setattr(HttpToolsProtocol, "send_400_response", lambda *_: found.append("refused"))
+    protocol: Any = IndexProtocol.__new__(IndexProtocol)
+    protocol.cycle = None if cycle is None else SimpleNamespace(keep_alive=True, **cycle)
+    protocol.transport = SimpleNamespace(abort=lambda: found.append("aborted"))
+    protocol.flow = SimpleNamespace(pause_reading=lambda: found.append("last"))
+    protocol.send_400_response("no request")
+    assert found == [done]
+    assert cycle is None or protocol.cycle.keep_alive is (done != "last")

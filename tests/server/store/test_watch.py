@@ -130,3 +130,14 @@ def test_a_change_is_seen_soon_after_a_look_that_was_interrupted(
         workers.close()
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"), [(OSError(5, "Input/output error"), "Input/output error"), (OSError("no mark"), "no mark")]
+)
+def test_the_reason_of_a_loss_is_the_systems_or_our_own(tmp_path: Path, error: OSError, reason: str) -> None:
+    workers = Workers(1)
+    watch = FolderWatch([tmp_path], FolderContents([tmp_path]), FolderStorage(tmp_path), workers)
+    watch.lose(error)
+    assert watch.unavailable_reason == reason
+    workers.close()
