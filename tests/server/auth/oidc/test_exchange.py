@@ -814,3 +814,41 @@ def test_many_writers_lose_no_publisher(index: Index, issuer: Issuer, tmp_path: 
 
     asyncio.run(add_all())
     assert len(asyncio.run(index.publishing.registry.all())) == 12
+
+
+NEW = "No publisher of this index matches {who}. Register it: `pypi-publish trust add`. ({who})"
+
+
+@pytest.mark.parametrize(
+    ("kind", "claims", "who"),
+    [
+        ("github", github_claims(repository="mallory/gears"), "mallory/gears"),
+        ("github", github_claims(repository_owner="mallory"), REPOSITORY),
+        ("gitlab", {"sub": "x", "project_path": "mallory/gears"}, "mallory/gears"),
+        ("oidc", {"sub": "pipeline:mallory"}, "pipeline:mallory"),
+    ],
+)
+def test_a_refusal_names_no_repository_of_others(
+    index: Index, issuer: Issuer, kind: str, claims: dict[str, Any], who: str
+) -> None:
+    index.trust(issuer, kind, settings={"claims": {"sub": "pipeline:acme/*"}} if kind == "oidc" else {})
+    assert index.refusal(issuer.token(claims, AUDIENCE)) == ("invalid-publisher", NEW.format(who=who))
+
+
+def test_a_token_without_a_subject_is_named_by_its_issuer(index: Index, issuer: Issuer) -> None:
+    index.trust(issuer, "oidc", settings={"claims": {"sub": "pipeline:acme/*"}})
+    assert index.refusal(issuer.token({}, AUDIENCE))[1] == NEW.format(who=issuer.url)
+
+
+def test_a_refusal_lists_the_differences_from_three_publishers_of_the_repository(index: Index, issuer: Issuer) -> None:
+    names = [index.trust(issuer, settings={"workflow": f"{number}.yml"}) for number in range(4)]
+    _, text = index.refusal(issuer.token(github_claims(), AUDIENCE))
+    assert [name for name in names if f"{name}: The claim workflow_ref is " in text] == names[:3]
+    assert "Register it" not in text
+
+
+def test_a_refusal_names_the_publisher_whose_voucher_is_gone(index: Index, issuer: Issuer) -> None:
+    name = index.trust(issuer)
+    index.accounts.grants.clear()
+    _, text = index.refusal(issuer.token(github_claims(), AUDIENCE))
+    assert f"{name}: the account that vouched for it is gone." in text
