@@ -26,6 +26,9 @@ OPPOSITES: dict[type[ast.AST], ast.AST] = {
 QUIET_CALLS = {"debug", "info", "warning", "error", "exception", "overload", "cast", "option", "argument", "command"}
 """Calls whose texts and flags people read; other tests than those of behavior hold them."""
 
+CODECS = {"utf-8", "ascii", "latin-1"}
+"""Names that Python finds with a dash behind them too."""
+
 
 @dataclass(frozen=True)
 class Mutation:
@@ -118,7 +121,7 @@ def _other_constants(value: object) -> Iterator[str]:
             yield repr(not flag)
         case int(number):
             yield repr(number + 1)
-        case str(text) if text and " " not in text:  # text with spaces is for people
+        case str(text) if text and " " not in text and text not in CODECS:  # text with spaces is for people
             yield repr(f"{text}-")
 
 

@@ -47,6 +47,7 @@ def test_what_runs_is_changed(tmp_path: Path, source: str, changed: str) -> None
         "__all__ = ['a']",
         "x = 'text for people'",
         "x = f'{a}-{7}'",
+        "x = y.encode('utf-8')",
         "def f():\n    return None",
     ],
 )
