@@ -13,6 +13,7 @@ import bcrypt
 import pytest
 from passlib.hash import apr_md5_crypt, des_crypt, ldap_sha1, sha256_crypt, sha512_crypt
 
+from publisher.errors import ConfigurationError
 from publisher.limits import LIMITS
 from publisher.secret import Secret
 from publisher.server.auth import attempts, authenticator, hashes, htpasswd
@@ -24,7 +25,8 @@ from publisher.server.auth.errors import (
     CredentialsRefusedError,
 )
 from publisher.server.settings import ServerSettings
-from publisher.server.storage.folder import FolderStorage
+from publisher.server.storage.errors import StorageFullError
+from publisher.server.storage.folder import FolderFiles, FolderStorage
 from publisher.server.work.turns import BusyError
 
 PASSWORD = "correct horse"
@@ -432,6 +434,28 @@ def test_without_a_file_there_are_no_accounts(tmp_path: Path) -> None:
     assert (users.names(files), users.services(files), users.remove(files, "ada")) == ([], [], False)
     assert users.add_service(files, "robot") is htpasswd.Change.CREATED
     assert (users.names(files), users.services(files)) == (["robot"], ["robot"])
+
+
+def test_a_file_without_accounts_is_made_once(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "htpasswd"
+    htpasswd.create_file(path)
+    assert (path.read_bytes(), path.stat().st_mode & 0o777) == (b"", 0o600)
+    path.write_text("ada:x\n")
+    htpasswd.create_file(path)
+    assert path.read_text() == "ada:x\n"
+
+
+def test_a_file_that_cannot_be_made_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigurationError, match=r"can't be created: (File exists|Not a directory)"):
+        htpasswd.create_file(tmp_path / "file" / "htpasswd")
+
+    def fail(*_: object) -> None:
+        raise StorageFullError("The disk is full.")
+
+    monkeypatch.setattr(FolderFiles, "replace", fail)
+    with pytest.raises(ConfigurationError, match=r"can't be created: The disk is full\."):
+        htpasswd.create_file(tmp_path / "htpasswd")
 
 
 def test_the_last_account_can_be_removed(tmp_path: Path) -> None:

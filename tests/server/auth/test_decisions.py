@@ -89,6 +89,15 @@ def test_a_decision_ends_with_news_of_another_process() -> None:
     assert kept.recall() is None
 
 
+def test_changes_here_and_of_another_process_do_not_cancel_each_other() -> None:
+    news = News()
+    kept = Kept(news=news)
+    for _ in range(3):
+        kept.generation.advance()
+        news.stamp += 1
+    assert kept.recall() is None
+
+
 def test_what_was_decided_before_a_change_is_not_kept_after_it() -> None:
     kept = Kept()
     kept.generation.advance()

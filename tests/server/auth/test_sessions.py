@@ -214,3 +214,17 @@ def test_a_renewed_cookie_ends_with_all_sessions_of_its_account(clock: Clock, pr
         assert await made.recall(await made.sign_in("ada", "correct horse", "here")) is not None
 
     processes.run(work)
+
+
+def test_no_part_of_a_password_counts_as_part_of_the_name(clock: Clock, processes: Processes) -> None:
+    """A header of basic authentication ends the name at its first colon, and the form has a field for each."""
+    assert clock.now
+    processes.set_password("correct:horse")
+
+    async def work() -> None:
+        made = processes.start()
+        assert await made.verify("ada", "correct:horse", "here") == "ada"
+        with pytest.raises(CredentialsRefusedError):
+            await made.sign_in("ada:correct", "horse", "here")
+
+    processes.run(work)
