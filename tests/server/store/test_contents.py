@@ -7,6 +7,7 @@ import pytest
 
 from publisher.server.store.contents import FolderContents
 from publisher.server.store.scan import read_folders
+from publisher.server.store.snapshot.encoding import Snapshot
 from tests.helpers.dists import make_wheel
 
 NAME = "widgets-1.0-py3-none-any.whl"
@@ -102,3 +103,44 @@ def test_of_many_folders_with_a_file_the_first_counts(tmp_path: Path) -> None:
         (folder / "below" / "widgets-1.0.zip").unlink()
         _scan(contents, number)
     assert contents.projects == {}
+
+
+def test_all_projects_of_a_snapshot_are_to_be_claimed_at_the_next_scan(tmp_path: Path) -> None:
+    folders = [tmp_path / "first"]
+    folders[0].mkdir()
+    directory = str(folders[0])
+    contents = FolderContents(folders)
+    contents.add_upload(directory, "early-1.0.zip", 1)
+    revision = contents.revision
+    contents.restore(Snapshot({}, {directory: {"widgets": [NAME], "early": ["early-2.0.zip"]}}))
+    assert contents.unnoted == {"early", "widgets"}
+    assert contents.revision == revision + 1
+    assert contents.projects["early"].places == {"early-1.0.zip": directory, "early-2.0.zip": directory}
+    contents.unnoted = {"of an earlier scan"}
+    contents.restore(Snapshot({}, {}))
+    assert contents.unnoted == {"of an earlier scan", "early", "widgets"}
+
+
+def _hide_and_show(contents: FolderContents, folder: str) -> None:
+    contents.withhold(folder, NAME)
+    assert contents.to_save() is None
+    contents.release(folder, NAME)
+
+
+def _remove_and_upload(contents: FolderContents, folder: str) -> None:
+    contents.remove(folder, NAME, 1)
+    assert contents.to_save() is None
+    contents.add_upload(folder, NAME, 1)
+    assert contents.to_save() is None
+    contents.apply(2, contents.listings)
+
+
+@pytest.mark.parametrize("change", [_hide_and_show, _remove_and_upload])
+def test_no_snapshot_has_a_change_that_no_scan_has_seen(
+    tmp_path: Path, change: Callable[[FolderContents, str], None]
+) -> None:
+    contents, folders = _two_folders(tmp_path)
+    change(contents, str(folders[0]))
+    saved = contents.to_save()
+    assert saved is not None
+    assert [project.name for project in saved] == ["widgets"]
