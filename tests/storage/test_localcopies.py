@@ -115,3 +115,111 @@ def test_a_copy_leaves_no_file_behind(tmp_path: Path, monkeypatch: pytest.Monkey
         assert not list(tmp_path.iterdir())
     finally:
         os.close(descriptor)
+
+
+@pytest.mark.parametrize(
+    ("limit", "left"),
+    [
+        (3 * SIZE, [0, 1, 2]),
+        (3 * SIZE - 1, [1, 2]),
+        (2 * SIZE, [1, 2]),
+        (2 * SIZE - 1, [2]),
+        (SIZE, [2]),
+        (SIZE - 1, []),
+    ],
+)
+def test_the_copies_used_longest_ago_are_closed_first(large: tuple[Any, Path], limit: int, left: list[int]) -> None:
+    storage, path = large
+
+    async def run() -> None:
+        copies = LocalCopies(storage, _in_thread, limit=10 * SIZE)
+        paths = [path.with_name(f"file-{number}") for number in range(3)]
+        for each in paths:
+            each.write_bytes(os.urandom(SIZE))
+        keys = [(str(each), stamp_of(each.stat())) for each in paths]
+        for number in (1, 0, 2, 0, 1, 2):  # their last uses count, not their first ones
+            (await copies.open(*keys[number])).close()
+        descriptors = [copies._copies[key].result() for key in keys]
+        copies._limit = limit
+        copies._shrink()
+        assert list(copies._copies) == [keys[number] for number in left]
+        for number, descriptor in enumerate(descriptors):
+            if number in left:
+                os.fstat(descriptor)
+            else:
+                with pytest.raises(OSError, match="Bad file descriptor"):
+                    os.fstat(descriptor)
+        for number in left:
+            os.close(descriptors[number])
+
+    asyncio.run(run())
+
+
+def test_a_copy_that_is_still_being_made_is_not_closed(large: tuple[Any, Path]) -> None:
+    storage, path = large
+
+    async def run() -> None:
+        let_go = asyncio.Event()
+
+        async def in_thread(work: Callable[[], Any]) -> Any:
+            await let_go.wait()
+            return work()
+
+        copies = LocalCopies(storage, in_thread, limit=0)
+        stamp = stamp_of(path.stat())
+        opening = asyncio.create_task(copies.open(str(path), stamp))
+        while not copies._copies:  # noqa: ASYNC110 - the task puts it there
+            await asyncio.sleep(0)
+        copies._shrink()
+        assert len(copies._copies) == 1
+        let_go.set()
+        with await opening as file:
+            assert os.pread(file.fileno(), SIZE, 0) == path.read_bytes()
+        assert not copies._copies
+
+    asyncio.run(run())
+
+
+def test_a_failed_copy_is_tried_again_and_leaves_no_descriptor(
+    large: tuple[Any, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage, path = large
+    stamp = stamp_of(path.stat())
+    made: list[int] = []
+    new_copy = localcopies._new_copy
+
+    def noted() -> int:
+        made.append(new_copy())
+        return made[-1]
+
+    monkeypatch.setattr(localcopies, "_new_copy", noted)
+
+    async def run() -> None:
+        copies = LocalCopies(storage, _in_thread)
+        away = path.rename(path.with_name("away"))
+        with pytest.raises(StorageUnavailableError):
+            await copies.open(str(path), stamp)
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(made[0])
+        away.rename(path)
+        with await copies.open(str(path), stamp) as file:
+            assert os.pread(file.fileno(), SIZE, 0) == path.read_bytes()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(("first", "size", "read"), [(0, 100, 100), (90, 10, 10), (90, 100, 10), (100, 5, 0)])
+def test_a_piece_ends_with_its_file(tmp_path: Path, first: int, size: int, read: int) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(bytes(range(100)))
+    piece = localcopies._read_piece(str(path), stamp_of(path.stat()), first, size)
+    assert piece == bytes(range(100))[first : first + read]
+
+
+def test_a_file_that_is_cut_while_it_is_read_is_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(bytes(100))
+    monkeypatch.setattr(os, "pread", lambda _descriptor, size, _first: bytes(size - 1))
+    with pytest.raises(OSError, match="shorter than it was"):
+        localcopies._read_piece(str(path), stamp_of(path.stat()), 0, 100)
+    assert localcopies.COPIED_BYTES == 4 * 1024**3
