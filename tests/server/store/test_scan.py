@@ -214,7 +214,7 @@ def test_differences_are_files_that_came_and_went() -> None:
         "changed": listing(2, "kept", "new"),
         "come": listing(2, "found"),
     }
-    assert list(differences(before, after)) == [
+    assert [(path, set(came), set(went)) for path, came, went in differences(before, after)] == [
         ("changed", {"new"}, {"old"}),
         ("come", {"found"}, set()),
         ("gone", set(), {"lost"}),

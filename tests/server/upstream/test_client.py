@@ -2,22 +2,32 @@
 
 import asyncio
 import gzip
+import socket
+import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
+import aiohttp
 import pytest
+import trustme
 
 from publisher.secret import Credentials, Secret
 from publisher.server.settings import UpstreamSource
-from publisher.server.upstream.client import PAGE_ACCEPT, FileReply, PageReply, UpstreamClient, origin_of
+from publisher.server.upstream import client as module
+from publisher.server.upstream.client import (
+    PAGE_ACCEPT,
+    FileReply,
+    PageReply,
+    PublicResolver,
+    UpstreamClient,
+    origin_of,
+)
 from publisher.server.upstream.errors import UpstreamUnavailableError
 from tests.helpers.answering import Answer, Request, answering
 from tests.helpers.passing_on import QUICK
-
-if TYPE_CHECKING:
-    import aiohttp
 
 Reply = Callable[[Request], Answer | None]
 
@@ -299,3 +309,191 @@ def test_a_file_comes_as_it_is_and_a_cut_one_is_a_failure(length: str, *, whole:
             with pytest.raises(UpstreamUnavailableError, match="The connection to upstream failed: "):
                 asyncio.run(read(url))
     assert encodings == ["identity"]
+
+
+def _in_loop(work: Callable[[UpstreamClient], Any]) -> Any:
+    """Return the result of asynchronous work with a client."""
+
+    async def run() -> Any:
+        client = UpstreamClient(replace(QUICK, remembered_proxies=2))
+        try:
+            return await work(client)
+        finally:
+            await client.close()
+
+    return asyncio.run(run())
+
+
+@pytest.fixture
+def proxies(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Proxies of the environment by scheme, and the hosts under ``no``; changes count at once."""
+    found: dict[str, str] = {}
+    monkeypatch.setattr(module, "getproxies", lambda: dict(found))
+    monkeypatch.setattr(module, "proxy_bypass", lambda host: host == found.get("no"))
+    return found
+
+
+def test_certificates_are_for_tls_to_the_host_or_to_a_proxy(proxies: dict[str, str]) -> None:
+    proxies.update(http="https://proxy.example:3128", no="inside.example")
+    client = UpstreamClient(QUICK)
+    assert client._certificates_for("http://inside.example/") is True
+    context = client._certificates_for("https://inside.example/")
+    assert isinstance(context, ssl.SSLContext)
+    assert client._certificates_for("http://files.example/") is context
+    assert client._certificates_for("https://files.example/") is context
+
+
+def test_the_proxy_of_a_host_is_looked_up_once_and_some_hosts_are_remembered(proxies: dict[str, str]) -> None:
+    client = UpstreamClient(replace(QUICK, remembered_proxies=2))
+    proxies.update(https="http://one.example", no="inside.example")
+    assert client._proxy_for("https://a.example/x") == "http://one.example"
+    assert client._proxy_for("http://a.example/x") is None
+    assert client._proxy_for("https://inside.example/") is None
+    proxies.clear()
+    assert client._proxy_for("https://a.example/y") == "http://one.example"
+    assert client._proxy_for("https://b.example/") is None  # the fourth; the others are forgotten
+    assert client._proxy_for("https://a.example/y") is None
+
+
+@pytest.mark.parametrize(
+    ("public", "url", "guarded"),
+    [
+        (True, "https://mirror.example:443/x", False),
+        (True, "https://files.example/x", True),
+        (True, "https://8.8.8.8/x", True),
+        (False, "https://files.example/x", False),
+        (False, "https://127.0.0.1/x", False),
+    ],
+)
+def test_another_origin_is_reached_with_care_from_the_internet_alone(
+    monkeypatch: pytest.MonkeyPatch, proxies: dict[str, str], url: str, *, public: bool, guarded: bool
+) -> None:
+    asked: list[str] = []
+
+    async def is_public(host: str) -> bool:
+        asked.append(host)
+        return public
+
+    monkeypatch.setattr(module, "is_public_host", is_public)
+    source = UpstreamSource("https://mirror.example/simple/")
+
+    async def work(client: UpstreamClient) -> None:
+        session = await client._session_for(source, url)
+        assert await client._session_for(source, url) is session
+        assert (session is client._guarded) is guarded
+        assert (session is client._session) is not guarded
+        resolver = cast("aiohttp.TCPConnector", session.connector)._resolver
+        assert isinstance(resolver, PublicResolver) is guarded
+        proxies["https"] = "http://proxy.example"
+        client._proxies.clear()
+        assert await client._session_for(source, url) is client._session
+
+    _in_loop(work)
+    assert asked == ([] if "mirror" in url else ["mirror.example"])
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "10.1.2.3", "[::1]", "[fd00::1]"])
+def test_an_upstream_of_the_internet_leads_to_no_address_inside(
+    monkeypatch: pytest.MonkeyPatch, proxies: dict[str, str], host: str
+) -> None:
+    async def is_public(_host: str) -> bool:
+        return True
+
+    monkeypatch.setattr(module, "is_public_host", is_public)
+    assert proxies == {}
+
+    async def work(client: UpstreamClient) -> None:
+        with pytest.raises(UpstreamUnavailableError, match="not a public address"):
+            await client._session_for(UpstreamSource("https://mirror.example/simple/"), f"https://{host}/x")
+
+    _in_loop(work)
+
+
+@pytest.mark.parametrize(
+    ("addresses", "expected"),
+    [(["127.0.0.1", "8.8.8.8", "10.0.0.1"], ["8.8.8.8"]), (["127.0.0.1"], None), ([], None)],
+)
+def test_a_host_has_its_public_addresses_alone(
+    monkeypatch: pytest.MonkeyPatch, addresses: list[str], expected: list[str] | None
+) -> None:
+    async def resolve(_self: object, host: str, port: int, family: int) -> list[dict[str, object]]:
+        assert (host, port, family) == ("files.example", 443, socket.AF_INET)
+        return [{"host": address} for address in addresses]
+
+    monkeypatch.setattr(aiohttp.ThreadedResolver, "resolve", resolve)
+
+    async def work(_client: UpstreamClient) -> None:
+        resolver = PublicResolver()
+        if expected is None:
+            with pytest.raises(OSError, match="has no public address"):
+                await resolver.resolve("files.example", 443)
+        else:
+            assert [each["host"] for each in await resolver.resolve("files.example", 443)] == expected
+
+    _in_loop(work)
+
+
+@pytest.mark.parametrize(
+    ("url", "location", "target"),
+    [
+        ("https://a.example/x/", "../y", "https://a.example/y"),
+        ("https://a.example/", "https://b.example:1/", "https://b.example:1/"),
+        ("http://a.example/", "https://b.example/", "https://b.example/"),
+        ("http://a.example/", "http://b.example/", "http://b.example/"),
+        ("https://a.example/", "http://a.example/", None),
+    ],
+)
+def test_a_redirect_never_leaves_tls(url: str, location: str, target: str | None) -> None:
+    if target is None:
+        with pytest.raises(UpstreamUnavailableError, match="from https to http"):
+            module._redirected(url, location)
+    else:
+        assert module._redirected(url, location) == target
+
+
+@pytest.mark.parametrize(("host", "is_address"), [("8.8.8.8", True), ("::1", True), ("a.8", False), ("a", False)])
+def test_a_host_is_an_address_or_a_name(host: str, *, is_address: bool) -> None:
+    assert module._is_address(host) is is_address
+
+
+def test_the_bundle_of_the_environment_is_trusted_too_if_it_is_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = tmp_path / "ours.pem"
+    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
+    before = module._tls().cert_store_stats()["x509"]  # a missing file is no reason to fail
+    trustme.CA().cert_pem.write_to_path(bundle)
+    assert module._tls().cert_store_stats()["x509"] == before + 1
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "")
+    assert module._tls().cert_store_stats()["x509"] == before
+
+
+def test_certificates_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Any] = []
+
+    def read() -> Any:
+        made.append(object())
+        return made[-1]
+
+    monkeypatch.setattr(module, "_tls", read)
+    client = UpstreamClient(QUICK)
+    for _ in range(2):
+        client.trust()
+    assert len(made) == 1
+    assert client._tls is made[0]
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (TimeoutError("5"), "it did not answer in time"),
+        (OSError("refused\n  by  x"), "refused by x"),
+        (OSError("at https://ada:secret@proxy.example/ ssl:default [No]"), "at https://ada:****@proxy.example/ [No]"),
+        (OSError(""), "OSError"),
+        (ValueError("x" * 300), "x" * 200),
+    ],
+)
+def test_the_reason_of_a_failure_is_one_line_without_secrets(error: Exception, reason: str) -> None:
+    assert module._reason(error) == reason

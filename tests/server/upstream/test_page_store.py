@@ -118,7 +118,12 @@ def test_a_learned_digest_is_on_the_disk_before_it_counts(tmp_path: Path, monkey
     (tmp_path / "tmp").mkdir()
     synced: list[int] = []
     fsync = os.fsync
-    monkeypatch.setattr(os, "fsync", lambda descriptor: (synced.append(descriptor), fsync(descriptor))[1])
+
+    def noting(descriptor: int) -> None:
+        synced.append(descriptor)
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noting)
     LearnedFacts(tmp_path).note_digest("foo", URL, DIGEST)
     assert synced
 
