@@ -279,7 +279,7 @@ def test_a_slow_folder_is_read_in_the_background_by_one_scan_at_a_time(watched: 
     watched.run(scenario)
 
 
-def test_a_failure_in_the_background_is_nobody_s() -> None:
+def test_a_failure_in_the_background_is_ignored() -> None:
     async def fail() -> None:
         raise StorageUnavailableError
 
