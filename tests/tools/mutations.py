@@ -26,7 +26,7 @@ OPPOSITES: dict[type[ast.AST], ast.AST] = {
 QUIET_CALLS = {"debug", "info", "warning", "error", "exception", "overload", "cast", "option", "argument", "command"}
 """Calls whose texts and flags people read; other tests than those of behavior hold them."""
 
-CODECS = {"utf-8", "ascii", "latin-1"}
+CODECS = {"utf-8", "ascii", "latin-1", "idna"}
 """Names that Python finds with a dash behind them too."""
 
 
