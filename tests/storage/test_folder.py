@@ -7,11 +7,13 @@ import stat
 import time
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from publisher.server.siblings.news import NoNews
-from publisher.server.storage import folder
+from publisher.server.storage import filelocks, folder
 from publisher.server.storage.durability import is_read_only, write_failure
 from publisher.server.storage.errors import (
     AbsentError,
@@ -323,3 +325,63 @@ def test_damaged_json_is_a_value_error(text: str | bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
         parse_json(text)
     assert parse_json('{"a": [1, null]}') == {"a": [1, None]}
+
+
+def test_a_storage_tells_and_needs_nothing_unless_it_is_asked_to(root: Path) -> None:
+    told: list[bytes] = []
+
+    class News(NoNews):
+        def tell(self, message: bytes = b"") -> None:
+            told.append(message)
+
+    storage = FolderStorage(root, news=News())
+
+    async def write() -> None:
+        async with storage.writing() as files:
+            files.create("file", b"x")
+        async with storage.lease("name"):
+            pass
+
+    asyncio.run(write())
+    assert told == []
+    assert (storage.shared, storage.is_rebuilt, storage.reading_paused) == (False, True, False)
+    assert (storage.generation, storage.oldest_page, storage.is_recent()) == (0, 0.0, True)
+
+
+@pytest.mark.parametrize("as_root", [True, False])
+def test_what_root_makes_belongs_to_the_owner_of_the_folder(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, as_root: bool
+) -> None:
+    given: list[str] = []
+    owner = 1234
+    stat_of_path = os.stat
+
+    def owned(path: Any, *arguments: Any, **options: Any) -> os.stat_result:
+        found = list(stat_of_path(path, *arguments, **options))
+        found[4], found[5] = owner, owner + 1
+        return os.stat_result(found)
+
+    def give(path: Path | str, user: int, group: int) -> None:
+        assert (user, group) == (owner, owner + 1)
+        given.append(str(Path(path).relative_to(root)))
+
+    files = FolderStorage(root).files()
+    source = tmp_path / "source"
+    source.write_bytes(b"x")
+    monkeypatch.setattr(
+        filelocks,
+        "os",
+        SimpleNamespace(**{**vars(os), "geteuid": lambda: 0 if as_root else 5, "stat": owned, "chown": give}),
+    )
+    for _ in range(2):
+        files.append("deep/log", b"line\n")
+    files.create("deep/created", b"x")
+    files.replace("deep/replaced", b"x", None)
+    files.replace("deep/replaced", b"y", files.stat("deep/replaced").version)
+    made = {"deep", "deep/log", "deep/created", "deep/replaced"}
+    assert made <= set(given) if as_root else given == []
+    assert all(given.count(each) == 1 for each in made) is as_root
+    given.clear()
+    owner = 0
+    files.create("deep/again", b"x")
+    assert given == []

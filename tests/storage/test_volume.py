@@ -277,3 +277,44 @@ def test_a_reload_keeps_what_was_changed_and_not_committed_yet(containers: Conta
         assert left == {"replaced": b"second", "new": b"new"}
 
     asyncio.run(run())
+
+
+def test_after_failed_commits_the_container_s_entry_is_settled_again(containers: Containers) -> None:
+    async def run() -> None:
+        one, other = containers.writer(), containers.writer()
+        containers.mounts[one].trouble.failing_commits = 3  # two of them in the background
+        failures = []
+        for name in ("first", "second"):
+            with pytest.raises(NotDurableError) as caught:
+                await _write(one, name, b"x")
+            failures.append(caught.value.settled)
+        settled, again = failures
+        assert settled is not None
+        assert settled is again
+        await settled
+        (entry,) = (value for key, value in containers.entries.entries.items() if key.startswith("changes/"))
+        assert entry[0] == "settled"
+        for _ in range(2):
+            await other.refresh()
+            reloads = containers.mounts[other].reloads
+        assert await _read(other, "first") == b"x"
+        await other.refresh()
+        assert containers.mounts[other].reloads == reloads
+
+    asyncio.run(run())
+
+
+def test_a_storage_that_has_stopped_commits_no_more(containers: Containers) -> None:
+    async def run() -> None:
+        storage = containers.writer()
+        await storage.stop()
+        containers.mounts[storage].trouble.failing_commits = 10**6
+        with pytest.raises(NotDurableError) as caught:
+            await _write(storage, "file", b"x")
+        settled = caught.value.settled
+        assert settled is not None
+        assert not settled.done()
+        await storage.stop()
+        assert settled.cancelled()
+
+    asyncio.run(run())

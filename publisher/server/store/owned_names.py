@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 RECHECK = 1.0
 """Seconds between two looks at a storage that is taken for lost."""
 
+_IDENTITY_LEASE = "identity"
+"""The lease under which the identifier is compared and changed, in every process."""
+
 _log = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
 
@@ -94,7 +97,7 @@ class OwnedNames:
             self.claim_later(set(listed))
             return
         try:
-            async with self._state.storage.lease("identity") as lease:
+            async with self._state.storage.lease(_IDENTITY_LEASE) as lease:
                 await self._compare(listed, lease)
         except StorageError as error:
             _log.warning("the lists of owned names can't be compared: %s", error)
@@ -180,7 +183,7 @@ class OwnedNames:
             return
         self._checked = time.monotonic()
         try:
-            async with self._state.storage.lease("identity", patience=1.0) as lease:
+            async with self._state.storage.lease(_IDENTITY_LEASE, patience=1.0) as lease:
                 await self._compare(listed, lease)
         except StorageError as error:
             _log.warning("the lists of owned names can't be compared: %s", error)
@@ -194,7 +197,7 @@ class OwnedNames:
         if self._state is None:
             return None
         state = self._state
-        async with state.storage.lease("identity") as lease:
+        async with state.storage.lease(_IDENTITY_LEASE) as lease:
             await state.storage.refresh()
             known = await self._read(state.storage, lambda files: read_state_ledger(files, state.log))
             await self._packages.refresh()

@@ -2,11 +2,13 @@
 
 import json
 import logging
-from collections.abc import Collection
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
+from publisher.server.storage.base import Files, Lease
 from publisher.server.storage.errors import StorageError, StorageUnavailableError
 from publisher.server.storage.folder import FolderStorage
 from publisher.server.storage.readonly import ReadOnlyFolder
@@ -247,3 +249,37 @@ async def test_a_folder_that_can_only_be_read_is_served_and_every_name_is_ours(
     assert "the list of owned names can't be written" in caplog.text
     assert await owned.is_owned("anything", names.contents)
     assert names.identifiers() == (None, None)
+
+
+@pytest.mark.parametrize("lost", [False, True])
+@running
+async def test_names_are_durable_in_a_shared_storage_before_they_are_listed_beside(
+    tmp_path: Path, *, lost: bool
+) -> None:
+    names = Names(tmp_path)
+    await names.owned.start(())
+    events: list[str] = []
+
+    class Noting(FolderStorage):
+        @asynccontextmanager
+        async def writing(self, lease: Lease | None = None, since: float | None = None) -> AsyncIterator[Files]:
+            async with super().writing(lease, since) as files:
+                yield files
+            events.append(self.root.name)
+            if lost and self.root.name == "packages":
+                raise StorageUnavailableError
+
+    packages, accounts = Noting(names.root), Noting(names.accounts)
+    packages.shared = True
+    owned = OwnedNames([], packages, StateLog(accounts, "state"), Records(), Workers())
+    await owned.start(())
+    events.clear()
+    if lost:
+        with pytest.raises(StorageUnavailableError):
+            await owned.claim({"acme"})
+        assert events == ["packages"]
+        assert names.lists() == ({"acme"}, set())
+    else:
+        await owned.claim({"acme"})
+        assert events == ["packages", "accounts"]
+        assert names.lists() == ({"acme"}, {"acme"})
