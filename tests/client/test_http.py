@@ -1,8 +1,8 @@
 """A session: where its credentials go, which redirects it follows, which failures it retries and explains."""
 
 import ssl
-from collections.abc import Callable
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from email.utils import formatdate
 from pathlib import Path
 from time import time
@@ -10,6 +10,7 @@ from time import time
 import pytest
 import trustme
 
+from publisher.client import http
 from publisher.client.client import IndexClient
 from publisher.client.http import BasicAuth, IndexSession
 from publisher.client.url import parse_index_url
@@ -225,3 +226,23 @@ def test_cookies_are_not_kept() -> None:
         for url in (index, other, index):
             session.get(url)
     assert seen == [None, None, None]
+
+
+def test_an_upload_takes_as_long_as_it_takes_and_shows_its_own_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    limited: list[float] = []
+
+    @contextmanager
+    def waiting(_what: str, *, limit: float, give_up: Callable[[], None]) -> Iterator[None]:
+        assert callable(give_up)
+        limited.append(limit)
+        yield
+
+    monkeypatch.setattr(http, "waiting_for", waiting)
+    with answering(lambda _: Answer()) as url:
+        with closing(http.IndexSession(url, patience=2.0)) as session:
+            session.request("POST", url, json={"a": 1})
+            session.get(url)
+        assert limited == [2.0 * http._WHOLE_READ] * 2
+        with closing(http.IndexSession(url, patience=2.0)) as session:
+            session.request("POST", url, body=iter([b"a", b"b"]))
+    assert len(limited) == 2

@@ -1,197 +1,110 @@
-"""Metadata of a project's files: from the record where that is right, else from the file."""
+"""The metadata of a project's files: recorded or read, and what is left out of files that can't be read."""
 
 import errno
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from publisher.server.storage.errors import StorageError, StorageUnavailableError
-from publisher.server.storage.folder import FolderFiles, FolderStorage
+from publisher.server.storage.folder import FolderStorage
 from publisher.server.store import loading
 from publisher.server.store.contents import FolderContents
 from publisher.server.store.loading import MetadataLoader, is_as_recorded
-from publisher.server.store.metadata import FileMetadata, ReleaseState, read_metadata
+from publisher.server.store.metadata import read_metadata
+from publisher.server.store.records import Records
 from tests.helpers.dists import make_wheel
 
-NAME = "acme-1.0-py3-none-any.whl"
-OTHER = "acme-2.0-py3-none-any.whl"
-ORIGIN = {"repository": "acme/acme"}
 
+class Loaded:
+    """A folder with two files of a project, a loader, and the files that it reads."""
 
-class MadeUpRecords:
-    """Records in memory."""
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.folder = folder
+        self.names = [make_wheel(folder, "acme", version).name for version in ("1.0", "1.1")]
+        self.files = FolderStorage(folder).files()
+        self.loader = MetadataLoader(FolderContents([folder]), Records())
+        self.read: list[str] = []
+        self.failures: dict[str, int] = {}
+        monkeypatch.setattr(loading, "read_metadata", self._read)
 
-    def __init__(self) -> None:
-        self.known: dict[str, FileMetadata] = {}
-        self.added: list[str] = []
-        self.failure: StorageError | None = None
+    def _read(self, path: Path, filename: str, checkpoint: Any) -> Any:
+        self.read.append(filename)
+        if filename in self.failures:
+            raise OSError(self.failures[filename], os.strerror(self.failures[filename]))
+        return read_metadata(path, filename, checkpoint)
 
-    def load(self, _storage: object, name: str) -> dict[str, FileMetadata]:
-        assert name == "acme"
-        return dict(self.known)
+    @property
+    def places(self) -> dict[str, str]:
+        return dict.fromkeys(self.names, str(self.folder))
 
-    def state(self, _storage: object, name: str) -> ReleaseState:
-        assert name == "acme"
-        return ReleaseState({OTHER: "broken"}, {})
-
-    def add(self, _storage: object, name: str, found: dict[str, FileMetadata]) -> None:
-        assert name == "acme"
-        self.added += found
-        if self.failure is not None:
-            raise self.failure
-        self.known.update(found)
-
-
-class Loading:
-    """A loader of a folder with two wheels."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        for version in ("1.0", "2.0"):
-            make_wheel(root, "acme", version)
-        self.records = MadeUpRecords()
-        records: Any = self.records
-        self.loader = MetadataLoader(FolderContents([root]), records)
-        self.storage: FolderFiles = FolderStorage(root).files()
-        self.places = {NAME: str(root), OTHER: str(root)}
-
-    def load(self) -> dict[str, Any]:
-        files, state = self.loader.load(self.storage, "acme", self.places)
-        assert state.yanked == {OTHER: "broken"}
-        return files
-
-    def recall(self) -> dict[str, Any] | None:
-        found = self.loader.recall(self.storage, "acme", self.places)
-        return None if found is None else found[0]
-
-    def is_recorded(self) -> bool:
-        return self.loader.is_recorded(self.storage, "acme", self.places)
+    def load(self) -> list[str]:
+        self.read.clear()
+        return list(self.loader.load(self.files, "acme", self.places)[0])
 
 
 @pytest.fixture
-def acme(tmp_path: Path) -> Loading:
-    return Loading(tmp_path)
+def loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Loaded:
+    return Loaded(tmp_path, monkeypatch)
 
 
-def test_files_are_read_and_recorded_once(acme: Loading, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert not acme.is_recorded()
-    assert acme.recall() is None
-    files = acme.load()
-    assert acme.records.added == [NAME, OTHER]
-    assert acme.is_recorded()
-    monkeypatch.setattr(loading, "read_metadata", lambda *_: pytest.fail("a file was read again"))
-    assert acme.load() == acme.recall() == files
-    assert acme.records.added == [NAME, OTHER]
-    for name, version, yanked in ((NAME, "1.0", None), (OTHER, "2.0", "broken")):
-        file = files[name]
-        assert (file.filename, file.path, file.url_path) == (name, acme.root / name, name)
-        assert (file.version, file.yanked, file.metadata) == (version, yanked, acme.records.known[name])
-        assert is_as_recorded(file)
+def test_files_are_read_once_and_then_as_recorded(loaded: Loaded) -> None:
+    assert not loaded.loader.is_recorded(loaded.files, "acme", loaded.places)
+    assert loaded.loader.recall(loaded.files, "acme", loaded.places) is None
+    assert (loaded.load(), loaded.read) == (loaded.names, loaded.names)
+    assert (loaded.load(), loaded.read) == (loaded.names, [])
+    assert loaded.loader.is_recorded(loaded.files, "acme", loaded.places)
+    recalled = loaded.loader.recall(loaded.files, "acme", loaded.places)
+    assert recalled is not None
+    assert recalled == loaded.loader.load(loaded.files, "acme", loaded.places)
+    assert all(map(is_as_recorded, recalled[0].values()))
 
 
-@pytest.mark.parametrize("change", ["size", "time", "absent"])
-def test_a_record_that_does_not_fit_its_file_does_not_count(acme: Loading, change: str) -> None:
-    files = acme.load()
-    path = acme.root / OTHER
-    status = path.stat()
-    if change == "size":
-        path.write_bytes(path.read_bytes() + b"x")
-        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
-    elif change == "time":
-        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns + 1))
-    else:
-        path.unlink()
-    assert not acme.is_recorded()
-    assert acme.recall() is None
-    assert is_as_recorded(files[NAME])
-    assert not is_as_recorded(files[OTHER])
-    again = acme.load()
-    assert again[NAME] == files[NAME]
-    if change == "absent":
-        assert set(again) == {NAME}
-    else:
-        assert again[OTHER].metadata != files[OTHER].metadata
-        assert acme.records.added == [NAME, OTHER, OTHER]
+def test_a_file_that_changed_is_read_again_alone(loaded: Loaded) -> None:
+    loaded.load()
+    files, _ = loaded.loader.load(loaded.files, "acme", loaded.places)
+    os.utime(loaded.folder / loaded.names[1], (1_700_000_000, 1_700_000_000))
+    assert [is_as_recorded(files[name]) for name in loaded.names] == [True, False]
+    assert not loaded.loader.is_recorded(loaded.files, "acme", loaded.places)
+    assert loaded.loader.recall(loaded.files, "acme", loaded.places) is None
+    assert (loaded.load(), loaded.read) == (loaded.names, loaded.names[1:])
 
 
-@pytest.mark.parametrize("same", [True, False])
-def test_a_restored_file_keeps_its_uploader_and_another_one_does_not(acme: Loading, *, same: bool) -> None:
-    acme.load()
-    noted = replace(acme.records.known[NAME], uploaded="2020-01-01T00:00:00Z", uploader="ada", origin=ORIGIN)
-    acme.records.known[NAME] = noted
-    path = acme.root / NAME
-    if not same:
-        data = bytearray(path.read_bytes())
-        data[-1] ^= 1  # a comment's last byte, or its length: the size stays
-        path.write_bytes(data)
-    os.utime(path, ns=(10**18, 10**18))
-    found = acme.load()[NAME].metadata
-    assert found.mtime_ns == 10**18
-    expected = (noted.uploaded, "ada", ORIGIN) if same else ("2001-09-09T01:46:40.000000Z", None, None)
-    assert (found.uploaded, found.uploader, found.origin) == expected
-    path.write_bytes(path.read_bytes() + b"longer")
-    assert acme.load()[NAME].metadata.uploader is None
-
-
-def test_a_record_that_can_t_be_written_only_costs_time(acme: Loading) -> None:
-    acme.records.failure = StorageUnavailableError()
-    assert set(acme.load()) == {NAME, OTHER}
-    assert set(acme.load()) == {NAME, OTHER}
-    assert acme.records.added == [NAME, OTHER] * 2
-
-
-def _fail(monkeypatch: pytest.MonkeyPatch, number: int, *names: str) -> None:
-    """Let reading files fail with an error of the system."""
-
-    def failing(path: Path, filename: str, checkpoint: Any) -> FileMetadata:
-        if filename in names:
-            raise OSError(number, os.strerror(number))
-        return read_metadata(path, filename, checkpoint)
-
-    monkeypatch.setattr(loading, "read_metadata", failing)
+@pytest.mark.parametrize("number", [errno.ENOENT, errno.EACCES, errno.ELOOP, errno.EIO])
+def test_a_file_that_can_not_be_read_is_left_out(loaded: Loaded, number: int) -> None:
+    loaded.failures[loaded.names[0]] = number
+    assert loaded.load() == loaded.names[1:]
 
 
 @pytest.mark.parametrize("number", [errno.ENOENT, errno.EACCES, errno.ELOOP])
-def test_a_file_that_is_gone_or_forbidden_or_no_file_is_left_out(
-    acme: Loading, monkeypatch: pytest.MonkeyPatch, number: int
-) -> None:
-    _fail(monkeypatch, number, NAME, OTHER)
-    assert acme.load() == {}
-    assert acme.records.added == []
+def test_no_file_may_be_left(loaded: Loaded, number: int) -> None:
+    loaded.failures = dict.fromkeys(loaded.names, number)
+    assert loaded.load() == []
 
 
-def test_a_damaged_file_is_left_out_unless_all_are(acme: Loading, monkeypatch: pytest.MonkeyPatch) -> None:
-    _fail(monkeypatch, errno.EIO, NAME)
-    assert set(acme.load()) == {OTHER}
-    _fail(monkeypatch, errno.EIO, NAME, OTHER)
-    acme.records.known.clear()
+def test_where_all_files_are_damaged_the_disk_is(loaded: Loaded) -> None:
+    loaded.failures = dict.fromkeys(loaded.names, errno.EIO)
     with pytest.raises(OSError, match="Input/output error"):
-        acme.load()
+        loaded.load()
 
 
-def test_another_failure_of_the_disk_is_one_of_the_project(acme: Loading, monkeypatch: pytest.MonkeyPatch) -> None:
-    _fail(monkeypatch, errno.ENODEV, OTHER)
-    with pytest.raises(OSError, match="No such device"):
-        acme.load()
+@pytest.mark.parametrize("number", [errno.ESTALE, errno.ENOMEM])
+def test_other_failures_are_not_one_files_own(loaded: Loaded, number: int) -> None:
+    loaded.failures[loaded.names[1]] = number
+    with pytest.raises(OSError) as caught:  # noqa: PT011 - the number is looked at
+        loaded.load()
+    assert caught.value.errno == number
 
 
-def test_a_pipe_is_no_file(acme: Loading) -> None:
-    path = acme.root / "acme-3.0.tar.gz"
+def test_what_is_no_file_is_never_opened(loaded: Loaded) -> None:
+    path = loaded.folder / loaded.names[0]
+    path.unlink()
     os.mkfifo(path)
-    acme.places[path.name] = str(acme.root)
-    assert set(acme.load()) == {NAME, OTHER}
+    assert (loaded.load(), loaded.read) == (loaded.names[1:], loaded.names[1:])
 
 
-def test_a_loader_that_stopped_reads_no_further(acme: Loading) -> None:
-    acme.loader.stop()
-    with pytest.raises(OSError, match="ending") as caught:
-        acme.load()
-    assert caught.value.errno == errno.ECANCELED
-
-
-def test_a_file_of_no_project_has_no_version(acme: Loading) -> None:
-    acme.load()
-    assert acme.loader.stored("notes.txt", str(acme.root), acme.records.known[NAME], None).version == ""
+def test_an_index_that_ends_reads_no_further(loaded: Loaded) -> None:
+    loaded.loader.stop()
+    with pytest.raises(OSError, match="is ending"):
+        loaded.load()
+    assert loaded.read == []

@@ -165,3 +165,36 @@ async def test_a_store_that_fails_gives_no_lease_and_the_turn_back() -> None:
     with pytest.raises(StorageUnavailableError):
         async with one.hold("name", "", 0.0):
             pass
+
+
+@running
+async def test_who_waits_for_a_lease_asks_less_and_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, one, other = _pair(9.0)
+    free, pauses = asyncio.Event(), list[float]()
+    sleep = asyncio.sleep
+
+    async def pause(seconds: float) -> None:
+        if asyncio.current_task() is not waiting:  # it renews a lease
+            await sleep(seconds)
+            return
+        pauses.append(seconds)
+        if len(pauses) == 7:
+            free.set()
+            await sleep(0.2)
+
+    async def wait() -> None:
+        async with other.hold("name", "", 60.0):
+            pass
+
+    async def hold() -> None:
+        async with one.hold("name", "", 1.0):
+            held.set()
+            await free.wait()
+
+    held = asyncio.Event()
+    holding = asyncio.create_task(hold())
+    await held.wait()
+    monkeypatch.setattr(asyncio, "sleep", pause)
+    waiting = asyncio.create_task(wait())
+    await asyncio.gather(holding, waiting)
+    assert pauses[:7] == [0.05, 0.1, 0.2, 0.4, 0.8, 1.0, 1.0]
