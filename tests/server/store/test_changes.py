@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import json
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -19,7 +20,8 @@ from publisher.server.storage.folder import FolderStorage
 from publisher.server.store.catalog import Catalog
 from publisher.server.store.changes import ReleaseChanges, file_lease
 from publisher.server.store.errors import FileExistsConflictError, ProjectExistsError, UnknownReleaseError
-from publisher.server.store.metadata import FileMetadata, NewProject
+from publisher.server.store.ledger import read_identity, read_packages_ledger
+from publisher.server.store.metadata import FileMetadata, NewProject, now_text
 from publisher.server.store.owned_names import StateLog
 from publisher.server.store.projects import StoredFile
 from publisher.server.store.records import state_lease
@@ -382,3 +384,41 @@ def test_a_deletion_that_is_not_durable_holds_and_keeps_its_files_from_others(ro
 def test_files_of_one_identity_have_one_lease(one: str, other: str, *, same: bool) -> None:
     assert (file_lease(one) == file_lease(other)) is same
     assert file_lease(one).startswith("file ")
+
+
+@running
+async def test_marks_say_who_changed_what_and_when(tmp_path: Path) -> None:
+    index = Index(tmp_path)
+    await index.catalog.start()
+    before = now_text()
+    await index.upload(SDIST, new_project=NewProject("eve"))
+    await index.upload("acme-2.0.tar.gz")
+    await index.changes.yank("acme", "1.0", "broken", "ada")
+    await index.changes.delete("acme", "2.0", None, "bob")
+    folder = tmp_path / ".pypi-publish" / "marks" / "acme"
+    names = ("eve.maintainer", f"{SDIST}.yanked", "acme-2.0.tar.gz.deleted")
+    marks = [json.loads((folder / name).read_text()) for name in names]
+    times = [mark.pop("at") for mark in marks]
+    assert marks == [
+        {"v": 1, "by": "eve"},
+        {"v": 1, "reason": "broken", "by": "ada"},
+        {"v": 1, "by": "bob"},
+    ]
+    assert before <= min(times) <= max(times) <= now_text()
+
+
+@running
+async def test_the_lists_of_a_folder_are_made_again_when_they_went_and_the_packages_stayed(tmp_path: Path) -> None:
+    root, accounts = tmp_path / "packages", tmp_path / "accounts"
+    for each in (root, accounts):
+        each.mkdir()
+    index = Index(root, state=StateLog(FolderStorage(accounts), "state"))
+    await index.catalog.start()
+    await index.upload(SDIST)
+    identifier = read_identity(FolderStorage(root).files())[0]
+    assert identifier is not None
+    shutil.rmtree(root / ".pypi-publish")
+    await index.catalog.require_identity()
+    files = FolderStorage(root).files()
+    assert read_identity(files)[0] == identifier
+    assert read_packages_ledger(files).names == {"acme"}

@@ -1,6 +1,7 @@
 """Changes of packages in a bucket: what is refused, what is stored, and what is left after each ending."""
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from publisher.server.storage.errors import StorageUnavailableError, StorageWriteError
 from publisher.server.store.bucket.changes import BucketChanges
 from publisher.server.store.errors import FileExistsConflictError, ProjectExistsError, UnknownReleaseError
-from publisher.server.store.metadata import NewProject, read_metadata
+from publisher.server.store.metadata import NewProject, now_text, read_metadata
 from tests.helpers.dists import make_sdist, make_wheel
 from tests.helpers.memory_bucket import Process, memory_index, running
 
@@ -368,3 +369,20 @@ def test_changes_are_made_for_the_bucket_of_the_catalog() -> None:
     process = memory_index()
     again = BucketChanges(process.settings, process.catalog, process.storage)
     asyncio.run(again.require_available())
+
+
+@running
+async def test_the_record_says_who_changed_what_and_when(tmp_path: Path) -> None:
+    process = memory_index()
+    before = now_text()
+    one = await process.upload(make_wheel(tmp_path, "acme"), new_project=NewProject("eve"))
+    two = await process.upload(make_wheel(tmp_path, "acme", "2.0"))
+    await process.changes.yank("acme", "1.0", "broken", "ada")
+    await process.changes.delete("acme", "2.0", None, "bob")
+    found = process.objects.read("projects/acme.json")
+    assert found is not None
+    document = json.loads(found.data)
+    marks = document["maintainers"]["eve"], document["files"][one.filename]["yanked"], document["deleted"][two.filename]
+    times = [mark.pop("at") for mark in marks]
+    assert list(marks) == [{"by": "eve"}, {"reason": "broken", "by": "ada"}, {"by": "bob"}]
+    assert before <= min(times) <= max(times) <= now_text()
