@@ -13,7 +13,7 @@ from publisher.server.storage import groupsync
 from tests.helpers.dists import make_sdist, make_wheel, metadata
 from tests.helpers.http import Client, sha256
 from tests.helpers.index import RunningIndex
-from tests.helpers.inside import serving
+from tests.helpers.inside import serving, serving_app
 from tests.server.conftest import OwnIndex
 from tests.storage.worlds import Containers
 
@@ -297,3 +297,15 @@ def test_old_formats_are_accepted_only_where_the_operator_says_so(own: OwnIndex,
     assert kind.upload(make_wheel(tmp_path, "modern")).status_code == 200
     path = tmp_path / "../evil-1.0.egg"
     assert kind.upload(tmp_path / names[0], filename="../evil-1.0.egg").status_code == 400
+
+
+def test_who_publishes_a_project_may_not_remove_its_releases(tmp_path: Path) -> None:
+    (tmp_path / "access.toml").write_text('[users.ada]\n"kept" = "publisher"\n"managed" = "maintainer"\n')
+    with serving_app(tmp_path) as (url, _):
+        for name, status in (("kept", 403), ("managed", 200)):
+            wheel = make_wheel(tmp_path / "packages", name)
+            client = Client(url, ("ada", "correct horse"))
+            fields = {":action": (None, "remove_pkg"), "name": (None, name), "version": (None, "1.0")}
+            assert client.filenames(name) == [wheel.name]
+            assert client.request("POST", "", files=fields).status_code == status
+            assert wheel.exists() is (status == 403)
