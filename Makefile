@@ -16,7 +16,7 @@ READY := $(VENV)/.ready
 WHEELS := $(VENV)/wheels
 IMAGE := $(VENV)/image
 CLIENTS := $(VENV)/clients
-BENCHMARKS := serve writing lag publish upstream pages checks
+BENCHMARKS := serve writing lag publish upstream pages checks floors
 
 help:
 	@echo 'make demo       build, publish and install a package through an index on this machine'

@@ -17,11 +17,25 @@ ROWS = "BENCHMARK_ROWS"
 
 _SIGNS = {"<=": operator.le, ">=": operator.ge, "=": operator.eq}
 _SHOWN = {"<=": "≤", ">=": "≥", "=": "="}
+_FLOOR = "floor"
+"""In place of a bound: the row compares a floor with a limit."""
 
 
 def heading() -> None:
     """Print the names of the columns."""
     print(f"{'measured':<76}{'ours':>12}{'other':>12}{'result':>10}  must be", flush=True)
+
+
+def floor_heading() -> None:
+    """Print the names of the columns of floors."""
+    print(f"{'what no program of this kind can avoid':<76}{'floor':>12}{'limit':>12}{'result':>10}", flush=True)
+
+
+def floor(what: str, least: float, allowed: float, unit: str = "") -> None:
+    """Print the least that something can take beside the limit of its row; a floor above it proves it out of reach."""
+    shown = [f"{_rounded(number, 4)}{unit}" for number in (least, allowed)]
+    verdict = "out of reach" if least > allowed else "NOT PROVEN"
+    _write((f"floor: {what}", *shown, _rounded(least / allowed, 3), _FLOOR, verdict))
 
 
 def row(what: str, ours: float, other: float, bound: str, unit: str = "") -> None:
@@ -47,7 +61,10 @@ def holds(value: float, bound: str) -> bool:
 
 def _print(what: str, shown: list[str], result: float, bound: str) -> None:
     verdict = "reached" if holds(result, bound) else "NOT REACHED"
-    columns = (what.strip(), *shown, _rounded(result, 3), bound, verdict)
+    _write((what.strip(), *shown, _rounded(result, 3), bound, verdict))
+
+
+def _write(columns: Sequence[str]) -> None:
     print(_line(columns), flush=True)
     if ROWS in os.environ:
         with Path(os.environ[ROWS]).open("a", encoding="utf-8") as rows:
@@ -72,6 +89,9 @@ def _markdown(rows: Sequence[Sequence[str]]) -> list[str]:
         if name != script:
             script = name
             lines.append(f"| **`{name}`** | | | | |")
+        if bound == _FLOOR:
+            lines.append(f"| {what}, limit | {ours} | {other} | {result} | {verdict.lower()} |")
+            continue
         sign, number = bound.split()
         reached = "" if verdict == "reached" else ": **not reached**"
         lines.append(f"| {what} | {ours} | {other} | {result if other else ''} | {_SHOWN[sign]} {number}{reached} |")
@@ -89,7 +109,8 @@ def main() -> None:
         return
     heading()
     print("\n".join(_line(columns) for _, *columns in rows))
-    print(f"{sum(columns[-1] == 'reached' for columns in rows)} of {len(rows)} rows reached")
+    goals = [columns for columns in rows if columns[-2] != _FLOOR]
+    print(f"{sum(columns[-1] == 'reached' for columns in goals)} of {len(goals)} rows reached")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,234 @@
+"""
+Measure what no program of this kind can avoid, beside the limit of each row out of reach, and print a table.
+
+A floor does a part of the work and nothing else: it checks nothing, and most send nothing. Where even that takes longer
+than the limit, which comes from the peer's time in the same run, the row is out of reach; else it is not proven.
+Needs git and Linux. Usage: python benchmarks/floors.py [--rounds N] [--only WORD]
+"""
+
+import argparse
+import os
+import platform
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from benchmarks import least_index
+from benchmarks.publish import BACKENDS, PYTHON, TWINE, UV, Bench, _set_version, _uploaded, serving
+from benchmarks.rounds import Took
+from benchmarks.tables import floor, floor_heading
+from benchmarks.upstream import processor_time
+from benchmarks.writing import AUTHORIZATION, BOUNDARY, form
+from tests.helpers.dists import make_wheel
+from tests.helpers.projects import commit, make_project
+
+UPLOADS = 100
+UPLOAD_LIMIT = 1.2
+"""Milliseconds of processor time that an upload may take."""
+
+START = "import click, http.client, tomllib"
+"""Parse options, read the project and be able to send: what a program that publishes imports at least."""
+
+BUILD = """
+import os, subprocess, sys, tarfile, tomllib
+import click
+work = sys.argv[1]
+sys.pycache_prefix = work + "/bytecode"
+with open("pyproject.toml", "rb") as file:
+    system = tomllib.load(file)["build-system"]
+subprocess.run(["uv", "pip", "install", "-q", "--target", work + "/backend", *system["requires"]], check=True)
+sys.path.insert(0, work + "/backend")
+backend = __import__(system["build-backend"], fromlist=["build_sdist"])
+sdist = backend.build_sdist(work)
+with tarfile.open(work + "/" + sdist) as archive:
+    archive.extractall(work + "/sources", filter="data")
+os.chdir(work + "/sources/" + sdist.removesuffix(".tar.gz"))
+backend.build_wheel(work)
+"""
+"""
+Install the backend with uv, and build sdist and wheel in this process: no checks, no isolation, no upload.
+
+The backend's modules are compiled already, from an earlier round.
+"""
+
+ASK = """
+import subprocess, sys, tomllib
+import click
+git = subprocess.Popen(["git", "log", "-1", "--format=%H", "--", "."], stdout=subprocess.DEVNULL)
+with open("pyproject.toml", "rb") as file:
+    name = tomllib.load(file)["project"]["name"]
+"""
+"""Read the project and have git look for its last change; one of the next two asks the index."""
+
+WITH_REQUESTS = """
+import requests
+requests.get(sys.argv[1] + "simple/" + name + "/").content
+assert git.wait() == 0
+"""
+WITH_HTTP_CLIENT = """
+import http.client
+connection = http.client.HTTPConnection(sys.argv[1].split("/")[2])
+connection.request("GET", "/simple/" + name + "/")
+connection.getresponse().read()
+assert git.wait() == 0
+"""
+
+
+def python(code: str, *arguments: str) -> list[str]:
+    """Return a command that runs code with the interpreter and packages of this environment."""
+    return [PYTHON, "-I", "-c", code, *arguments]
+
+
+def builds(bench: Bench) -> None:
+    """Compare the least that a build takes with uv's time for building and publishing the same project."""
+    for backend, bound in BACKENDS.items():
+        folder = make_project(bench.work / backend, f"floor-{backend.replace('_', '-')}", "0.0", backend=backend)
+
+        def with_uv(folder: Path = folder) -> Took:
+            _set_version(folder, bench.fresh())
+            return bench.run([(folder, [UV, "build"]), (folder, [UV, "publish"])])
+
+        def least(folder: Path = folder, code: str = START if backend == "uv_build" else BUILD) -> Took:
+            _set_version(folder, bench.fresh())
+            work = folder.with_name(f"{folder.name}-work")
+            for name in ("backend", "sources"):
+                shutil.rmtree(work / name, ignore_errors=True)
+            return bench.run([(folder, python(code, str(work)))])
+
+        uv, ours = bench.in_turn(with_uv, least)
+        floor(f"{backend}: build and publish", ours.wall, _number(bound) * uv.wall, " s")
+
+
+def nothing_new(bench: Bench) -> None:
+    """Compare the least that a run with nothing to do takes with uv's time for it."""
+    for backend in ("uv_build", "hatchling"):
+        folder = make_project(bench.work / backend, f"again-{backend.replace('_', '-')}", "1.0", backend=backend)
+        commit(folder)
+        commands = [[UV, "build"], [UV, "publish", "--check-url", f"{bench.index.url}simple/"]]
+        codes = {"Python alone": "", "requests": ASK + WITH_REQUESTS, "http.client": ASK + WITH_HTTP_CLIENT}
+        runs = [
+            partial(bench.run, [(folder, command) for command in commands]),
+            *(partial(bench.run, [(folder, python(code, bench.index.url))]) for code in codes.values()),
+        ]
+        uv, *found = bench.in_turn(*runs)
+        for name, took in zip(codes, found, strict=True):
+            if name == "Python alone" or backend != "uv_build":
+                floor(f"{backend}: again, nothing new, with {name}", took.wall, 0.2 * uv.wall, " s")
+
+
+@contextmanager
+def least(root: Path) -> Iterator[tuple[int, int]]:
+    """Run the least index; yield its port and its process."""
+    root.mkdir()
+    process = subprocess.Popen([PYTHON, least_index.__file__, str(root)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        yield int(process.stdout.readline()), process.pid
+    finally:
+        process.terminate()
+        process.wait()
+        process.stdout.close()
+
+
+def send(port: int, bodies: Sequence[bytes]) -> None:
+    """Send uploads that are ready as bytes, one after the other, over one connection."""
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        for request in bodies:
+            connection.sendall(request)
+            answer = b""
+            while b"\r\n\r\n" not in answer:
+                received = connection.recv(65536)
+                assert received, "the server closed the connection"
+                answer += received
+            assert answer.startswith(b"HTTP/1.1 200"), answer
+
+
+def requests_for(work: Path, kind: str, number: int) -> list[bytes]:
+    """Return the bytes of uploads, each to a new project or all to twenty projects; the first 20 are to warm up."""
+    found = []
+    for each in range(UPLOADS + 20):
+        new = kind == "new"
+        name, version = (f"new{number}x{each}", "1.0") if new else (f"known{each % 20}", f"{number}.{each}")
+        wheel = make_wheel(work, name, version, members={f"{name}/data": os.urandom(18_000)})
+        body = form(wheel)
+        wheel.unlink()
+        head = (
+            f"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {AUTHORIZATION}\r\n"
+            f"Content-Type: multipart/form-data; boundary={BOUNDARY}\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
+        found.append(head.encode() + body)
+    return found
+
+
+def cost(port: int, pid: int, requests: Sequence[bytes], clients: int) -> tuple[float, float]:
+    """Return seconds on the clock and of a server's processor time for uploads, after twenty that do not count."""
+    send(port, requests[:20])
+    shares = [requests[20 + client :: clients] for client in range(clients)]
+    before, begun = processor_time(pid), time.perf_counter()
+    with ThreadPoolExecutor(clients) as threads:
+        list(threads.map(partial(send, port), shares))
+    return time.perf_counter() - begun, processor_time(pid) - before
+
+
+def uploads(bench: Bench) -> None:
+    """Compare the least index with this one and with the limit of an upload, and both with those of 100 wheels."""
+    ours = int(bench.index.url.rstrip("/").rpartition(":")[2]), bench.index.process.pid
+    runs = [(kind, clients) for kind in ("known", "new") for clients in (1, 8)]
+    with least(bench.work / "least") as server:
+        sides = {"the least index": server, "this index": ours}
+        found: dict[tuple[str, str, int], list[tuple[float, float]]] = {}
+        for number in range(bench.rounds + 1):  # the first is not counted
+            for kind, clients in runs:
+                requests = requests_for(bench.work, kind, number * 10 + clients)
+                for side, (port, pid) in sides.items():
+                    found.setdefault((side, kind, clients), []).append(cost(port, pid, requests, clients))
+    middle = {
+        run: [statistics.median(column) for column in zip(*times[1:], strict=True)] for run, times in found.items()
+    }
+    for kind, clients in runs:
+        what = f"processor time of an upload, {kind} project, {clients} at a time"
+        least_cost, own = (1000 * middle[side, kind, clients][1] / UPLOADS for side in sides)
+        floor(what, least_cost, UPLOAD_LIMIT, " ms")
+        print(f"  (this index in the same run: {own:.3g} ms)", flush=True)
+    uv, twine = bench.in_turn(
+        *(partial(_uploaded, bench, command, UPLOADS) for command in ([UV, "publish"], [TWINE, "upload"]))
+    )
+    for side in reversed(sides):
+        seconds = min(middle[side, "new", clients][0] for clients in (1, 8))
+        for peer, took, part in (("uv publish", uv, 0.6), ("twine", twine, 0.3)):
+            floor(f"{UPLOADS} built wheels of 20 KB to {side}, of {peer}", seconds, part * took.wall, " s")
+
+
+def _number(bound: str) -> float:
+    return float(bound.split()[1])
+
+
+SECTIONS: tuple[Callable[[Bench], None], ...] = (builds, nothing_new, uploads)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", default="", help="sections whose name contains this word")
+    arguments = parser.parse_args()
+    print(f"{os.cpu_count()} cores, {platform.platform()}, Python {platform.python_version()}")
+    floor_heading()
+    for section in SECTIONS:
+        if arguments.only in section.__name__:
+            with TemporaryDirectory() as folder, serving(Path(folder)) as index:
+                section(Bench(index, Path(folder), arguments.rounds))
+
+
+if __name__ == "__main__":
+    main()
