@@ -1,7 +1,7 @@
 """The projects and URL paths of the files in the package folders, kept up with scans and uploads."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from publisher.server.names.filenames import SIGNATURE, Guess, guess
@@ -10,6 +10,9 @@ from publisher.server.store.scan import DirectoryListing, Listings, differences
 from publisher.server.store.snapshot.encoding import Snapshot
 
 _KEPT_PATHS = 4096
+
+_SHARE = 50_000
+"""About how many files that a scan has found are grouped by project at a time."""
 
 
 class FolderContents:
@@ -182,8 +185,15 @@ class FolderContents:
         project.displace(filename)
         return project.place(filename, directory)
 
-    def _insert_all(self, directory: str, filenames: Iterable[str]) -> None:
+    def _insert_all(self, directory: str, filenames: Collection[str]) -> None:
         """List files that a scan has found; wheels whose names begin alike are of one project, which is found once."""
+        shares: list[list[str]] = [[] for _ in range(1 + len(filenames) // _SHARE)]
+        for filename in filenames:
+            shares[hash(filename.partition("-")[0]) % len(shares)].append(filename)
+        while shares:  # so that the groups of one share take the memory that those of the one before have left
+            self._insert_share(directory, shares.pop())
+
+    def _insert_share(self, directory: str, filenames: Iterable[str]) -> None:
         alike: dict[str, list[str]] = {}
         for filename in filenames:
             beginning, _, rest = filename.partition("-")

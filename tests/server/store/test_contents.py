@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from publisher.server.store import contents as contents_module
 from publisher.server.store.contents import FolderContents
 from publisher.server.store.scan import read_folders
 from publisher.server.store.snapshot.encoding import Snapshot
@@ -48,6 +49,25 @@ def test_a_file_comes_back_when_it_is_released_or_uploaded_anew(tmp_path: Path) 
     assert contents.path_of(NAME) == second
     contents.add_upload(str(folders[0]), NAME, 1)
     assert contents.path_of(NAME) == first
+
+
+@pytest.mark.parametrize("share", [1, 3, 1000])
+def test_a_scan_lists_all_files_however_many_are_grouped_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, share: int
+) -> None:
+    monkeypatch.setattr(contents_module, "_SHARE", share)
+    names = [f"{project}-{version}-py3-none-any.whl" for project in ("a_b", "a.b", "c", "d") for version in range(5)]
+    names += ["c-9.tar.gz", "c-9.tar.gz.asc", "d-9-1-py3-none-any.whl"]
+    for name in [*names, "README.txt"]:
+        (tmp_path / name).touch()
+    contents = FolderContents([tmp_path])
+    _scan(contents, 1)
+    expected: dict[str, set[str]] = {"a-b": set(), "c": set(), "d": set()}
+    for name in names:
+        if not name.endswith(".asc"):
+            expected["a-b" if name.startswith("a") else name[0]].add(name)
+    assert {name: set(project.places) for name, project in contents.projects.items()} == expected
+    assert contents.unrecorded == contents.unnoted == set(expected)
 
 
 def _two_folders(tmp_path: Path) -> tuple[FolderContents, list[Path]]:
