@@ -134,3 +134,21 @@ def test_work_that_began_in_the_same_moment_is_done_again() -> None:
         return runs
 
     assert asyncio.run(run()) == 2
+
+
+def test_work_is_idle_before_and_after_its_runs() -> None:
+    async def run() -> list[bool]:
+        may_end = asyncio.Event()
+        work = Coalesced(may_end.wait)
+        found = [work.is_idle]
+        first = asyncio.create_task(work())
+        await asyncio.sleep(0)
+        found.append(work.is_idle)  # it is asked for
+        for _ in range(3):
+            await asyncio.sleep(0)
+        found.append(work.is_idle)  # it is under way
+        may_end.set()
+        await first
+        return [*found, work.is_idle]
+
+    assert asyncio.run(run()) == [True, False, False, True]

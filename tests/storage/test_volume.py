@@ -318,3 +318,22 @@ def test_a_storage_that_has_stopped_commits_no_more(containers: Containers) -> N
         assert settled.cancelled()
 
     asyncio.run(run())
+
+
+def test_a_change_that_failed_has_ended_for_the_others_too(containers: Containers) -> None:
+    async def run() -> None:
+        one = containers.writer()
+
+        async def fail() -> None:
+            async with one.writing() as files:
+                files.append("log", b"line\n")
+                raise ConnectionError
+
+        with pytest.raises(ConnectionError):
+            await fail()
+        (entry,) = (value for key, value in containers.entries.entries.items() if key.startswith("changes/"))
+        assert entry[0] == "settled"
+        async with containers.writer().reading() as files:
+            assert files.lines("log") == [b"line"]
+
+    asyncio.run(run())
