@@ -207,18 +207,20 @@ class Authorization:
 
         Raises an AuthError when the request may not publish to it, or may not create it.
         """
-        exists = await self._facts.exists(project)
+        return await self._require_upload(request, project, exists=await self._facts.exists(project))
+
+    async def _require_upload(self, request: Request, project: str, *, exists: bool) -> bool:
         need = Need(Right.PUBLISH if exists else Right.CREATE, Activity.UPDATE)
         maintainers = await self._facts.maintainers(project) if exists else frozenset[str]()
         await self._require_need(request, need, project, maintainers)
         return not exists
 
-    async def confirm_upload(self, request: Request, project: str) -> bool:
+    async def confirm_upload(self, request: Request, project: str, *, was_new: bool) -> bool:
         """
         Decide again about an upload that has arrived, as `require_upload` does.
 
-        Meanwhile its sender may have lost the right, the token or the account, and someone else may have made the
-        project.
+        Meanwhile its sender may have lost the right, the token or the account. Whether a new project is still new is
+        not looked at here: the first file of a project is stored only if it is.
         """
         header = request.headers.get(b"authorization")
         if header is not None:
@@ -227,6 +229,8 @@ class Authorization:
             if request.principal is ANONYMOUS:
                 await self._authenticate_sender(request)
         await self._access.bring_up_to_date()
+        if was_new:
+            return await self._require_upload(request, project, exists=False)
         return await self.require_upload(request, project)
 
     def forget_project(self, project: str) -> None:

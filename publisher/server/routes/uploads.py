@@ -181,7 +181,8 @@ class UploadRoutes:
         await self._verify_digests(request, form, digests, spool.content)
         metadata = await self._inspect(request, form, sink.filename, spool, digests["sha256"])
         await self._require_claim(request, sink.project)
-        is_new_project = await self._oversight.authorization.confirm_upload(request, sink.project)
+        was_new = bool(sink.is_new_project)
+        is_new_project = await self._oversight.authorization.confirm_upload(request, sink.project, was_new=was_new)
         principal = principal_of(request)
         origin = principal.origin.as_record() if principal.origin is not None else None
         new_project = NewProject(principal.account) if is_new_project else None

@@ -281,7 +281,7 @@ class ReleaseChanges:
 
     def _begin_project(self, files: Files, project: str, maintainer: str | None) -> None:
         """Record the maintainer of a project that has no files, under its lease; raise ProjectExistsError if it had."""
-        if self._records.state(files, project).deleted:
+        if self._records.state(files, project).deleted or self._records.maintainers(files, project):
             raise ProjectExistsError(project)
         if maintainer is not None:
             self._records.add_maintainer(files, project, maintainer, {"by": maintainer, "at": now_text()})

@@ -258,6 +258,19 @@ def test_a_new_project_is_maintained_by_its_first_publisher(root: Path, account:
     asyncio.run(run())
 
 
+def test_a_project_whose_files_someone_removed_is_still_its_maintainer_s(root: Path) -> None:
+    async def run() -> None:
+        async with started(root) as index:
+            await index.upload(WHEEL, new_project=NewProject("ada"))
+            (root / WHEEL).unlink()
+            with pytest.raises(ProjectExistsError):
+                await index.upload(SDIST, new_project=NewProject("bob"))
+            assert list(index.marks()) == ["ada.maintainer"]
+            assert index.on_disk() == []
+
+    asyncio.run(run())
+
+
 def _contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 

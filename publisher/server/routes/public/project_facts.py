@@ -52,6 +52,6 @@ async def is_known(catalog: PackageCatalog, project: str) -> bool:
     Before it is called new, the changes of other processes are brought in: rights on a new name and on one that exists
     are different ones.
     """
-    if await catalog.was_published(project) or await catalog.find_before_change(project) is not None:
+    if catalog.project(project) is not None or await catalog.find_before_change(project) is not None:
         return True
-    return await catalog.was_published(project)
+    return await catalog.was_published(project)  # which a name is before its first file can be found

@@ -18,9 +18,15 @@ from publisher.server.upstream.admin_requests import UnknownRequestError
 class _Catalog:
     """A catalog that learns of publications when it brings in the changes of others."""
 
-    def __init__(self, *, recorded: bool, listed: bool, recorded_by_others: bool = False) -> None:
+    def __init__(
+        self, *, recorded: bool, listed: bool, recorded_by_others: bool = False, in_memory: bool = False
+    ) -> None:
         self.recorded, self.listed, self.recorded_by_others = recorded, listed, recorded_by_others
+        self.in_memory = in_memory
         self.looked = 0
+
+    def project(self, _name: str) -> object | None:
+        return object() if self.in_memory else None
 
     async def was_published(self, _name: str) -> bool:
         return self.recorded
@@ -32,18 +38,19 @@ class _Catalog:
 
 
 @pytest.mark.parametrize(
-    ("recorded", "listed", "by_others", "known", "looked"),
+    ("in_memory", "recorded", "listed", "by_others", "known", "looked"),
     [
-        (True, False, False, True, 0),
-        (False, True, False, True, 1),
-        (False, False, True, True, 1),
-        (False, False, False, False, 1),
+        (True, False, False, False, True, 0),
+        (False, True, False, False, True, 1),
+        (False, False, True, False, True, 1),
+        (False, False, False, True, True, 1),
+        (False, False, False, False, False, 1),
     ],
 )
 def test_a_name_is_known_that_ever_had_files_here_or_by_another_process(
-    *, recorded: bool, listed: bool, by_others: bool, known: bool, looked: int
+    *, in_memory: bool, recorded: bool, listed: bool, by_others: bool, known: bool, looked: int
 ) -> None:
-    catalog = _Catalog(recorded=recorded, listed=listed, recorded_by_others=by_others)
+    catalog = _Catalog(in_memory=in_memory, recorded=recorded, listed=listed, recorded_by_others=by_others)
     assert asyncio.run(is_known(cast("Any", catalog), "acme")) is known
     assert catalog.looked == looked
 
