@@ -121,6 +121,8 @@ class LoopbackModal(api_grpc.ModalClientBase):
         return answer
 
     def _volume(self, ask: Any) -> Message:
+        if ask.deployment_name not in self.workspace.volumes and not _is_created(ask):
+            raise GRPCError(Status.NOT_FOUND, f"Volume '{ask.deployment_name}' not found in environment 'main'")
         volume_id = self.workspace.volumes.setdefault(ask.deployment_name, f"vo-{ask.deployment_name}")
         return api_pb2.VolumeGetOrCreateResponse(volume_id=volume_id)
 
@@ -130,6 +132,8 @@ class LoopbackModal(api_grpc.ModalClientBase):
         return api_pb2.SecretGetOrCreateResponse(secret_id=f"st-{ask.deployment_name}")
 
     def _dict(self, ask: Any) -> Message:
+        if f"di-{ask.deployment_name}" not in self.workspace.dicts and not _is_created(ask):
+            raise GRPCError(Status.NOT_FOUND, f"Dict '{ask.deployment_name}' not found in environment 'main'")
         self.workspace.dicts[f"di-{ask.deployment_name}"]
         return api_pb2.DictGetOrCreateResponse(dict_id=f"di-{ask.deployment_name}")
 
@@ -255,3 +259,8 @@ def new_api() -> LoopbackModal:
     """Return an API of an empty workspace that has the secret."""
     api: LoopbackModal = _CONCRETE()
     return api
+
+
+def _is_created(ask: Any) -> bool:
+    """Return whether an object that is asked for is to be made where there is none."""
+    return bool(ask.object_creation_type == api_pb2.OBJECT_CREATION_TYPE_CREATE_IF_MISSING)

@@ -189,6 +189,21 @@ def test_a_proven_pair_costs_no_hash_until_its_entry_changes(counted: Counted) -
     counted.run(work)
 
 
+def test_a_pair_that_was_proven_and_is_wrong_now_costs_one_hash_an_attempt_from_then_on(counted: Counted) -> None:
+    counted.write(ada=KINDS["bcrypt"])
+
+    async def work(made: Authenticator) -> None:
+        await made.authenticate(basic("ada", PASSWORD), "here")
+        counted.write(ada=bcrypt.hashpw(b"another", bcrypt.gensalt(4)).decode())
+        made._next_look = 0
+        assert await outcome(made.authenticate(basic("ada", PASSWORD), "here")) is CredentialsRefusedError
+        before = len(counted.hashed)
+        assert await outcome(made.authenticate(basic("ada", PASSWORD), "here")) is CredentialsRefusedError
+        assert len(counted.hashed) == before + 1
+
+    counted.run(work)
+
+
 def test_a_proven_pair_is_hashed_again_after_a_while(counted: Counted) -> None:
     counted.write(ada=KINDS["bcrypt"])
     counted.limit(remembered_for=-1)

@@ -47,6 +47,8 @@ def test_keys_are_below_the_prefix(objects: Objects, folder: str) -> None:
     assert _keys(objects) == ["a/b/c", "a/b/d/e/f"]
     assert _data(objects, "a/b/d/e/f") == b"y"
     assert _keys(Objects(objects._store, "/")) == _keys(objects)
+    Objects(objects._store, "-").create("g", b"z")
+    assert _data(objects, "-/g") == b"z"
 
 
 def test_what_lies_below_a_folder(objects: Objects) -> None:

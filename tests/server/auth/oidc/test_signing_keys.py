@@ -50,6 +50,20 @@ def test_a_first_key_is_made_and_kept(tmp_path: Path, clock: Clock) -> None:
     asyncio.run(work())
 
 
+def test_processes_that_find_the_key_too_old_make_one_new_key(tmp_path: Path, clock: Clock) -> None:
+    async def work() -> None:
+        first, second = process(tmp_path, clock), process(tmp_path, clock)
+        old = await first.current()
+        assert await second.current() == old
+        clock.now += ROTATED_AFTER
+        new = await first.current()
+        assert new != old
+        assert await second.current() == new  # its copy still ends with the old one
+        assert len(json.loads((tmp_path / KEY).read_text())["keys"]) == 2
+
+    asyncio.run(work())
+
+
 def test_a_key_signs_for_a_week_and_verifies_for_another(tmp_path: Path, clock: Clock) -> None:
     async def work() -> None:
         keys = process(tmp_path, clock)
