@@ -38,7 +38,20 @@ def deploy(server_url: str, tmp_path: Path) -> Deploy:
 def run_deploy(
     url: str, home: Path, environment: Mapping[str, str], cwd: Path = ROOT
 ) -> "subprocess.CompletedProcess[str]":
-    settings = {
+    return subprocess.run(
+        [Path(sys.executable).parent / "modal", "deploy", ROOT / "deployments" / "pypi_deploy.py"],
+        env={**client_settings(url, home), **environment},
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def client_settings(url: str, home: Path) -> dict[str, str]:
+    """Return the environment of Modal's client that asks an API on loopback."""
+    return {
         "MODAL_SERVER_URL": url,
         "MODAL_TOKEN_ID": "ak-made-up",
         "MODAL_TOKEN_SECRET": "as-made-up",
@@ -47,15 +60,6 @@ def run_deploy(
         "PATH": os.environ["PATH"],
         "COLUMNS": "200",
     }
-    return subprocess.run(
-        [Path(sys.executable).parent / "modal", "deploy", ROOT / "deployments" / "pypi_deploy.py"],
-        env={**settings, **environment},
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
 
 
 @pytest.fixture(scope="session")

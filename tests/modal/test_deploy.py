@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from modal_proto import api_pb2
 
-from tests.modal.api import LoopbackModal
-from tests.modal.conftest import ROOT, Deploy
+from tests.modal.api import LoopbackModal, new_api, running
+from tests.modal.conftest import ROOT, Deploy, client_settings
 
 
 def _function(api: LoopbackModal, name: str) -> Any:
@@ -81,6 +81,22 @@ def test_app_functions_volumes_and_secret_have_their_fixed_names(deployed: Loopb
     )
     (secret,) = {(ask.deployment_name, *ask.required_keys) for ask in deployed.asked("SecretGetOrCreate")}
     assert secret == ("pypi-auth-token", "AUTH_TOKEN")
+
+
+def test_the_first_container_makes_the_dictionaries(tmp_path: Path) -> None:
+    code = """import pypi_deploy as found
+for each in (found.leases, found.changes):
+    each.put("a", 1)
+    print(each.get("a"))"""
+    api = new_api()
+    with running(api) as url:
+        environment = {**client_settings(url, tmp_path), "PYTHONPATH": str(ROOT / "deployments")}
+        command = [sys.executable, "-c", code]
+        done = subprocess.run(
+            command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+        )
+    assert done.stdout == "1\n1\n", done.stderr
+    assert set(api.workspace.dicts) == {"di-pypiserver-credentials-leases", "di-pypiserver-credentials-changes"}
 
 
 def test_the_server_listens_on_8080_with_both_volumes(deployed: LoopbackModal) -> None:
