@@ -50,6 +50,19 @@ def test_a_first_key_is_made_and_kept(tmp_path: Path, clock: Clock) -> None:
     asyncio.run(work())
 
 
+def test_a_key_that_signs_is_found_without_a_lease(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def work() -> None:
+        keys = process(tmp_path, clock)
+        made = await keys.current()
+        monkeypatch.setattr(signing_keys, "rewrite_alone", None)
+        clock.now += ROTATED_AFTER - 1
+        assert await keys.current() == made
+
+    asyncio.run(work())
+
+
 def test_processes_that_find_the_key_too_old_make_one_new_key(tmp_path: Path, clock: Clock) -> None:
     async def work() -> None:
         first, second = process(tmp_path, clock), process(tmp_path, clock)
