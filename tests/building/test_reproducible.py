@@ -1,5 +1,6 @@
 """The same commit gives the same bytes, however and by whom it was checked out."""
 
+import calendar
 import hashlib
 import io
 import os
@@ -109,6 +110,15 @@ def test_a_git_hook_does_not_choose_the_repository(tmp_path: Path, monkeypatch: 
 @pytest.mark.parametrize("text", ["yesterday", "-1", "1.5", "99999999999999", "²"])
 def test_an_invalid_time_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.setenv("SOURCE_DATE_EPOCH", text)
+    with pytest.raises(ConfigurationError, match="Invalid SOURCE_DATE_EPOCH"):
+        source_date_epoch(tmp_path)
+
+
+def test_the_latest_time_is_the_end_of_the_year_9999(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    latest = calendar.timegm((9999, 12, 31, 23, 59, 59))
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", str(latest))
+    assert source_date_epoch(tmp_path) == latest
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", str(latest + 1))
     with pytest.raises(ConfigurationError, match="Invalid SOURCE_DATE_EPOCH"):
         source_date_epoch(tmp_path)
 
