@@ -1,11 +1,13 @@
 """The file of a snapshot: names of files by directory and project, proven before they are used."""
 
 import hashlib
+import io
 import json
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 from publisher.files.atomic import replace_file
@@ -97,16 +99,14 @@ def read_snapshot(path: Path) -> Snapshot | None:
         digest, _, data = path.read_bytes().partition(b"\n")
         if hashlib.sha256(data).hexdigest().encode() != digest:
             return None
-        head, *lines = data.decode().split("\n")
-        found = parse_json(head)
+        lines = (line.removesuffix(b"\n").decode() for line in io.BytesIO(data))  # one at a time, in the same memory
+        found = parse_json(next(lines, ""))
         if (found["v"], found["rules"]) != (_FORMAT, _rules()):
             return None
         listings: dict[str, DirectoryListing] = {}
         places: dict[str, _Places] = {}
-        start = 0
         for directory, count, mtime_ns, folders, proof in found["directories"]:
-            groups = [line.split("\t") for line in lines[start : start + count]]
-            start += count
+            groups = [line.split("\t") for line in islice(lines, count)]
             names = frozenset(filename for group in groups for filename in group[1:])
             listing = DirectoryListing(mtime_ns, racy=False, files=names, folders=tuple(folders))
             proven = proof == _proof(os.stat(directory))  # noqa: PTH116 - as above
