@@ -3,6 +3,8 @@
 import asyncio
 import json
 import logging
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -201,6 +203,30 @@ def test_an_index_without_an_upstream_has_none_to_administer(tmp_path: Path) -> 
             assert app.admin_requests() is None
 
     asyncio.run(look())
+
+
+def test_an_index_without_an_upstream_has_no_client_in_memory(tmp_path: Path) -> None:
+    code = """
+import asyncio, sys
+from pathlib import Path
+import publisher.cli.run.admin.serving
+from publisher.server.app import create_app
+from publisher.server.settings import ServerSettings, UpstreamSettings, UpstreamSource
+
+async def main():
+    plain = ServerSettings((Path("packages"),), Path("htpasswd"))
+    await create_app(plain, "text").stop()
+    without = "aiohttp" in sys.modules
+    passing_on = UpstreamSettings((UpstreamSource("http://127.0.0.1:9/simple/"),), Path("cache"))
+    await create_app(ServerSettings((Path("packages"),), Path("htpasswd"), upstream=passing_on), "text").stop()
+    print(without, "aiohttp" in sys.modules)
+
+asyncio.run(main())
+"""
+    (tmp_path / "packages").mkdir()
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout == "False True\n", done.stderr
 
 
 def test_a_reload_reads_files_that_were_put_there(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

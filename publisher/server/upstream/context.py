@@ -5,11 +5,13 @@ import gc
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from publisher.limits import UpstreamLimits
 from publisher.server.upstream.breaker import CircuitBreakers
-from publisher.server.upstream.client import UpstreamClient
+
+if TYPE_CHECKING:
+    from publisher.server.upstream.client import UpstreamClient
 
 _Result = TypeVar("_Result")
 
@@ -20,7 +22,7 @@ class UpstreamContext:
     def __init__(self, limits: UpstreamLimits, clock: Callable[[], float] = time.time) -> None:
         self.limits = limits
         self.clock = clock
-        self.client = UpstreamClient(limits)
+        self.client = load_client()(limits)
         self.breakers = CircuitBreakers(limits)
         self.threads = ThreadPoolExecutor(limits.threads, "upstream")
         self.placer = ThreadPoolExecutor(1, "upstream-disk")
@@ -47,6 +49,13 @@ class UpstreamContext:
         self.threads.shutdown(wait=False, cancel_futures=True)
         self.placer.shutdown(wait=False, cancel_futures=True)
         self._parser.shutdown(wait=False, cancel_futures=True)
+
+
+def load_client() -> "type[UpstreamClient]":
+    """Import the client of upstreams, whose libraries take 9 MB; an index without an upstream never does."""
+    from publisher.server.upstream.client import UpstreamClient  # noqa: PLC0415 - see above
+
+    return UpstreamClient
 
 
 def _without_collections(work: Callable[[], _Result]) -> _Result:

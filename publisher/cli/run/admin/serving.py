@@ -25,6 +25,7 @@ from publisher.server.settings import Activity, ServerSettings, UpstreamSettings
 from publisher.server.siblings.files import sibling_files
 from publisher.server.store.telling.changes import LOOK_AT_EVERYTHING
 from publisher.server.supervisor import Supervisor
+from publisher.server.upstream.context import load_client
 from publisher.server.worker import WorkerPipes
 
 TOKEN_VARIABLE = "AUTH_TOKEN"  # noqa: S105 - the variable's name
@@ -58,6 +59,8 @@ def _serve_with_workers(
     with sibling_files() as siblings:
         shared = replace(settings, siblings=siblings, limits=settings.limits.divided(count))
         has_own_sockets = share_address(holder)
+        if settings.upstream is not None:
+            load_client()  # so that workers share its memory
 
         def work(pipes: WorkerPipes) -> None:
             listener = listen_beside(holder) if has_own_sockets else holder

@@ -5,14 +5,16 @@ import os
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from publisher.server.upstream.client import FileReply
 from publisher.server.upstream.context import UpstreamContext
 from publisher.server.upstream.errors import UpstreamError, WrongContentError
 from publisher.server.upstream.files.blobs import BlobStore
 from publisher.server.upstream.files.flights import Flights, LocalFailureError
 from publisher.server.upstream.files.wanted import OnStored, Wanted
+
+if TYPE_CHECKING:
+    from publisher.server.upstream.client import FileReply
 
 CHUNK = 2**17
 """Bytes that a reader gets at a time."""
@@ -197,7 +199,7 @@ class Downloads:
         self._blobs.place(download.path, download.wanted.key)
         self._on_stored(download.wanted, download.sha256)
 
-    async def _receive(self, download: Download, reply: FileReply, digests: list[Any]) -> None:
+    async def _receive(self, download: Download, reply: "FileReply", digests: list[Any]) -> None:
         """Write received bytes while more come; raises UpstreamError and OSError."""
         queue: asyncio.Queue[bytes] = asyncio.Queue(self._context.limits.queued)
         writing = asyncio.create_task(self._write(download, queue, digests))

@@ -5,12 +5,14 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from publisher.server.names.filenames import METADATA_SUFFIX
 from publisher.server.settings import UpstreamSource
-from publisher.server.upstream.client import FileReply
 from publisher.server.upstream.errors import NotUpstreamError, UpstreamUnavailableError, WrongContentError
+
+if TYPE_CHECKING:
+    from publisher.server.upstream.client import FileReply
 
 OnStored = Callable[["Wanted", str], None]
 """Is called in a thread with the stored file and its SHA-256 digest."""
@@ -36,7 +38,7 @@ class Wanted:
     size: int | None
     limit: int
 
-    def length_in(self, reply: FileReply) -> int | None:
+    def length_in(self, reply: "FileReply") -> int | None:
         """Return the number of bytes that will come, None where upstream does not say; raises UpstreamError."""
         if reply.status == 404:
             raise NotUpstreamError(f"Upstream has no file {self.filename}.")
@@ -64,7 +66,7 @@ class Wanted:
         if not self.hashes and self.filename.endswith(METADATA_SUFFIX) and not _HEADER.search(body):
             raise WrongContentError(f"Upstream's {self.filename} is not the metadata of a package.")
 
-    def may_be_kept(self, reply: FileReply) -> bool:
+    def may_be_kept(self, reply: "FileReply") -> bool:
         """Return whether a truncated answer would be detected; others must not be stored."""
         return bool(self.hashes) or self.size is not None or reply.has_end
 

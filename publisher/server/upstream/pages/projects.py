@@ -6,10 +6,10 @@ import time
 from collections import OrderedDict
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from publisher.server.settings import UpstreamSource
 from publisher.server.upstream.breaker import NotAskedError
-from publisher.server.upstream.client import PageReply
 from publisher.server.upstream.context import UpstreamContext
 from publisher.server.upstream.errors import (
     NotAnIndexPageError,
@@ -21,6 +21,9 @@ from publisher.server.upstream.pages.early import EarlyRenderings
 from publisher.server.upstream.pages.listing import Listing, ParsedPage, parse_page
 from publisher.server.upstream.pages.page_store import PageFacts, PageStore
 from publisher.server.upstream.pages.recent import EarlyPages, RecentListings, RenderedEarly, pack
+
+if TYPE_CHECKING:
+    from publisher.server.upstream.client import PageReply
 
 _log = logging.getLogger(__name__)
 
@@ -292,7 +295,7 @@ class ProjectPages:
         await self._context.in_thread(lambda: self._store.remove(name))
         raise NotUpstreamError(f"Neither this index nor upstream has a project {name}.")
 
-    async def _replace(self, name: str, source: UpstreamSource, reply: PageReply) -> None:
+    async def _replace(self, name: str, source: UpstreamSource, reply: "PageReply") -> None:
         limits = self._limits
         try:
             packed, early = await self._context.parsing(len(reply.body), lambda: self._parse(name, source, reply))
@@ -311,7 +314,7 @@ class ProjectPages:
         task = self._saving[name] = asyncio.create_task(self._save(state, reply, for_disk))
         task.add_done_callback(lambda _: self._saving.pop(name, None))
 
-    async def _save(self, state: PageState, reply: PageReply, for_disk: RenderedEarly | None) -> None:
+    async def _save(self, state: PageState, reply: "PageReply", for_disk: RenderedEarly | None) -> None:
         """Store a page that is answered already; one that can't be stored stays in memory."""
         facts, confirmed = state.facts, state.confirmed
         try:
@@ -334,7 +337,7 @@ class ProjectPages:
     def _unsaved_size(self) -> int:
         return sum(len(state.body or b"") for state in self._unsaved.values())
 
-    def _parse(self, name: str, source: UpstreamSource, reply: PageReply) -> tuple[bytes, RenderedEarly | None]:
+    def _parse(self, name: str, source: UpstreamSource, reply: "PageReply") -> tuple[bytes, RenderedEarly | None]:
         parsed, packed = _parse(reply.body, reply.url, name)
         return packed, self._renderings.render(parsed, source)
 
