@@ -1,6 +1,7 @@
 """Files that come in: where their bytes are, their digests, their limit, and what is left of them."""
 
 import asyncio
+import errno
 import hashlib
 import os
 import stat
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from publisher.server.store.errors import FileTooLargeError
-from publisher.server.store.spool import BLOCK, Spool, clean_up, digest_of, spool_folder
+from publisher.server.store.spool import BLOCK, Spool, clean_up, digest_file, digest_of, spool_folder
 
 ALGORITHMS = ("sha256", "md5", "blake2_256")
 
@@ -158,6 +159,48 @@ def test_a_digest_is_the_same_in_memory_and_on_the_disk(tmp_path: Path, algorith
     assert digest_of(data, algorithm) == _digests(data)[algorithm]
     assert digest_of(tmp_path / "file", algorithm, lambda: calls.append(1)) == _digests(data)[algorithm]
     assert len(calls) == -(-size // BLOCK)
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fadvise"), reason="only some systems take advice about reading")
+def test_a_file_is_read_ahead_a_block_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = os.urandom(2 * BLOCK + 5)
+    (tmp_path / "file").write_bytes(data)
+    advised: list[tuple[int, int, int]] = []
+    advise = os.posix_fadvise
+
+    def note(descriptor: int, start: int, length: int, advice: int) -> None:
+        advise(descriptor, start, length, advice)  # the kernel takes it
+        advised.append((start, length, advice))
+
+    monkeypatch.setattr(os, "posix_fadvise", note)
+    blocks: list[int] = []
+    found = digest_file(tmp_path / "file", "sha256", lambda: blocks.append(len(advised)))
+    assert found == hashlib.sha256(data).hexdigest()
+    ahead = [(start, BLOCK, os.POSIX_FADV_WILLNEED) for start in (BLOCK, 2 * BLOCK, len(data))]
+    assert advised == [(0, 0, os.POSIX_FADV_RANDOM), *ahead]
+    assert blocks == [2, 3, 4]  # the next block is on its way before this one is hashed
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fadvise"), reason="only some systems take advice about reading")
+@pytest.mark.parametrize("refused", ["all", "reading ahead", "unknown"])
+def test_a_file_is_read_where_the_system_takes_no_advice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: str
+) -> None:
+    data = os.urandom(BLOCK + 5)
+    (tmp_path / "file").write_bytes(data)
+    asked: list[int] = []
+
+    def refuse(_descriptor: int, _start: int, _length: int, advice: int) -> None:
+        asked.append(advice)
+        if refused == "all" or advice == os.POSIX_FADV_WILLNEED:
+            raise OSError(errno.EINVAL, "no advice")
+
+    if refused == "unknown":
+        monkeypatch.delattr(os, "posix_fadvise")
+    else:
+        monkeypatch.setattr(os, "posix_fadvise", refuse)
+    assert digest_file(tmp_path / "file", "sha256") == hashlib.sha256(data).hexdigest()
+    assert len(asked) == {"all": 1, "reading ahead": 3, "unknown": 0}[refused]
 
 
 def test_uploads_are_beside_the_packages_unless_these_are_shared(tmp_path: Path) -> None:
