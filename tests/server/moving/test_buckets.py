@@ -78,7 +78,7 @@ def test_files_are_stored_under_their_digest_with_what_is_served_beside_them(
 def test_an_index_is_there_when_the_copy_is_complete(objects: WatchedObjects) -> None:
     target = BucketTarget(URL)
     target.finish(PortableProject("acme"))
-    with pytest.raises(IndexUnavailableError, match="no index"):
+    with pytest.raises(IndexUnavailableError, match="No index found"):
         BucketSource(URL)
     assert _keys(objects) == ["copying.json", "projects/acme.json"]
     again = BucketTarget(URL)  # which goes on

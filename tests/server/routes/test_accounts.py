@@ -137,10 +137,10 @@ def test_passwords_of_every_shape_work(own: OwnIndex, password: str) -> None:
 def test_a_changed_file_takes_effect_at_once(own: OwnIndex) -> None:
     index, client = own.start()
     assert client.get("simple/").status_code == 200
-    index.add_user(USER, "another password")
+    index.add_user(USER, "fresh correct horse")
     assert client.get("simple/").status_code == 401
     index.htpasswd.unlink()
-    lost = Client(index.url, (USER, "another password")).get("simple/")
+    lost = Client(index.url, (USER, "fresh correct horse")).get("simple/")
     assert (lost.status_code, "Retry-After" in lost.headers) == (503, True)
     index.add_user(USER, PASSWORD)
     assert client.get("simple/").status_code == 200

@@ -80,7 +80,7 @@ def _make_bob_a_reader(index: RunningIndex, bob: Client) -> None:
 
 
 def _change_bobs_password(index: RunningIndex, bob: Client) -> None:
-    body = {"username": "bob", "password": "another password"}
+    body = {"username": "bob", "password": "fresh correct horse"}
     assert Admin(index.url).request("POST", "register", json=body).status_code == 200
     assert bob.get("simple/").status_code == 401
 

@@ -14,7 +14,7 @@ from tests.server.conftest import PASSWORD, USER, OwnIndex
 from tests.server.web.test_sign_in import Person
 
 FORMS = {
-    "password": ({"password": PASSWORD, "new": "another password", "again": "another password"}, ["passwd"]),
+    "password": ({"password": PASSWORD, "new": "fresh correct horse", "again": "fresh correct horse"}, ["passwd"]),
     "tokens": ({"name": "new", "can": "read", "projects": "", "days": ""}, ["token", "create"]),
     "tokens/revoke": ({"name": "ci", "typed": "ci"}, ["token", "revoke"]),
     "trust": ({"project": "acme", "repository": "acme/more", "workflow": "publish.yml"}, ["trust", "add"]),

@@ -69,7 +69,7 @@ def test_cookies_open_no_api_and_change_nothing_by_themselves(own: OwnIndex, tmp
     assert person.session.get(f"{index.url}whoami", timeout=30).status_code == 401
     assert person.session.delete(f"{index.url}projects/guarded/1.0", timeout=30).status_code == 401
     assert person.session.put(f"{index.url}projects/guarded/1.0/yanked", json={}, timeout=30).status_code == 401
-    body = {"password": "another password"}
+    body = {"password": "fresh correct horse"}
     assert person.session.post(f"{index.url}password", json=body, timeout=30).status_code == 401
     wheel = make_wheel(tmp_path, "smuggled")
     action, content = {":action": "file_upload"}, {"content": (wheel.name, wheel.read_bytes())}
