@@ -10,6 +10,7 @@ from pathlib import Path
 from publisher.errors import ConfigurationError
 from publisher.secret import Credentials, Secret
 from publisher.server.settings import UpstreamSettings, UpstreamSource
+from publisher.server.upstream.bottle_finder import remove_bottle_finder
 from publisher.server.upstream.policy.policy_file import PolicyFile, check_url, read_policy
 
 VARIABLES = "PYPI_INDEX_UPSTREAM"
@@ -86,6 +87,7 @@ def _url(text: str) -> str:
     if text == "public":
         from pypiserver.config import DEFAULTS  # noqa: PLC0415, TID251 - its URL is all that is needed, at start
 
+        remove_bottle_finder()
         return check_url(DEFAULTS.FALLBACK_URL)
     try:
         return check_url(text)

@@ -94,7 +94,6 @@ def test_rendered_readmes_have_harmless_tags_alone(vector: str, kind: str) -> No
     assert not set(" ".join(re.findall(r'class="([^"]*)"', rendered)).split()) & {"notice", "bad", "code", "button"}
 
 
-@pytest.mark.filterwarnings("ignore::ImportWarning")  # of a finder that pypiserver, once imported, leaves behind
 def test_restructured_text_reads_no_file_and_writes_no_html() -> None:
     for part in RST.strip().split("\n\n.. "):
         rendered = render_readme(f"Before\n\n.. {part.removeprefix('.. ')}", "text/x-rst") or ""

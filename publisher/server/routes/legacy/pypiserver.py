@@ -17,6 +17,9 @@ from publisher.server.routes.legacy.scope import READ_SCOPE
 from publisher.server.settings import ServerSettings
 from publisher.server.store.interface import PackageCatalog, PackageChanges
 from publisher.server.store.metadata import read_metadata
+from publisher.server.upstream.bottle_finder import remove_bottle_finder
+
+remove_bottle_finder()
 
 
 class StoreBackend(Backend):  # type: ignore[misc]  # pypiserver has no types

@@ -15,8 +15,6 @@ from publisher.server.routes.legacy.name_search import NameSearch, read_search
 from publisher.server.settings import ServerSettings
 from publisher.server.store.projects import Project
 
-pytestmark = pytest.mark.filterwarnings("ignore::ImportWarning")  # of pypiserver, at names of unknown encodings
-
 
 def _call(text: str, elements: str = "", method: str = "search") -> bytes:
     return f"<methodCall><methodName>{method}</methodName><string>{text}</string>{elements}</methodCall>".encode()
