@@ -14,7 +14,7 @@ from tempfile import TemporaryFile
 from typing import Any, Protocol
 
 from publisher.project.child_environment import without_own_secrets
-from publisher.project.git import repository_variables
+from publisher.project.git import without_repository_variables
 
 CAN_FORK = sys.platform == "linux"
 """Whether a process that has imported a backend may be forked; Windows has no fork, macOS libraries fail after it."""
@@ -43,9 +43,8 @@ _SECRET_ENDINGS = ("INDEX", "URL", "FIND_LINKS", "USERNAME", "AUTH")  # a URL ca
 
 def hook_variables() -> dict[str, str]:
     """Return the variables of build hooks: without credentials, and without git's pointers to another repository."""
-    foreign = repository_variables()
-    own = without_own_secrets(os.environ)
-    return {name: value for name, value in own.items() if name not in foreign and not _is_secret(name)}
+    own = without_repository_variables(without_own_secrets(os.environ))
+    return {name: value for name, value in own.items() if not _is_secret(name)}
 
 
 def _is_secret(name: str) -> bool:

@@ -2,11 +2,13 @@
 
 import os
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from typing import Self
 
 from publisher.errors import ConfigurationError, PublishError
 from publisher.project.child_environment import without_own_secrets
@@ -63,9 +65,20 @@ def commit_time(folder: Path) -> int | None:
 
 def tree_hash(folder: Path) -> str | None:
     """Return git's hash of a folder's contents; None for uncommitted changes and without git."""
-    if _git(folder, "status", "--porcelain", "--", *_SOURCES) != "":
-        return None
-    return _git(folder, "rev-parse", "HEAD:./")
+    return begin_tree_hash(folder)()
+
+
+def begin_tree_hash(folder: Path) -> Callable[[], str | None]:
+    """Start to ask git for `tree_hash`, and return the function that waits for the answer; it has to be called."""
+    status = _ask(folder, "status", "--porcelain", "--", *_SOURCES)
+    tree = _ask(folder, "rev-parse", "HEAD:./")
+
+    def finish() -> str | None:
+        with status, tree:
+            found = tree.answer()
+            return found.strip() if found is not None and status.answer() == "" else None
+
+    return finish
 
 
 @dataclass(frozen=True)
@@ -124,8 +137,15 @@ def repository_variables() -> frozenset[str]:
 
     A build of another folder that inherits them asks the wrong repository.
     """
-    listed = _run(["git", "rev-parse", "--local-env-vars"], os.environ) or ""
-    return frozenset(listed.split())
+    with _Question(["git", "rev-parse", "--local-env-vars"], os.environ) as question:
+        return frozenset((question.answer() or "").split())
+
+
+def without_repository_variables(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment without the variables of `repository_variables`, whose names all begin with ``GIT_``."""
+    if not any(name.startswith("GIT_") for name in environment):
+        return dict(environment)  # git need not be asked for their names
+    return {name: value for name, value in environment.items() if name not in repository_variables()}
 
 
 def _git(folder: Path, *arguments: str, options: tuple[str, ...] = (), strip: bool = True) -> str | None:
@@ -134,30 +154,54 @@ def _git(folder: Path, *arguments: str, options: tuple[str, ...] = (), strip: bo
 
     Raises PublishError when it does not answer: an unknown state must not pass for a folder without a repository.
     """
-    variables = {name: value for name, value in os.environ.items() if name not in repository_variables()}
-    output = _run(["git", *options, "-C", str(folder), *arguments], variables)
+    with _ask(folder, *arguments, options=options) as question:
+        output = question.answer()
     return output.strip() if output is not None and strip else output
 
 
-def _run(command: list[str], variables: Mapping[str, str]) -> str | None:
-    shown = " ".join(command[:6])
-    try:
-        with waiting_for(f"`{shown}`"):
-            done = subprocess.run(  # noqa: S603 - no shell
+def _ask(folder: Path, *arguments: str, options: tuple[str, ...] = ()) -> "_Question":
+    command = ["git", *options, "-C", str(folder), *arguments]
+    return _Question(command, without_repository_variables(os.environ))
+
+
+class _Question:
+    """A question that git works on from its creation on, until the end of the ``with`` block."""
+
+    def __init__(self, command: list[str], variables: Mapping[str, str]) -> None:
+        self._shown = " ".join(command[:6])
+        self._process: subprocess.Popen[str] | None = None
+        with suppress(OSError, subprocess.SubprocessError):
+            self._process = subprocess.Popen(  # noqa: S603 - no shell
                 command,
-                capture_output=True,
                 stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
                 env={**without_own_secrets(variables), "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"},
                 encoding="utf-8",
                 errors="surrogateescape",
-                check=True,
-                timeout=_PATIENCE,
             )
-    except subprocess.TimeoutExpired as error:
-        raise PublishError(
-            f"git does not answer: `{shown}` took longer than {_PATIENCE:.0f} seconds.",
-            hint="Run it yourself to see why: a network drive, a filter or the download of missing files may hang.",
-        ) from error
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process is not None:
+            if self._process.poll() is None:
+                self._process.kill()
+            self._process.__exit__(None, None, None)
+
+    def answer(self) -> str | None:
+        """Return git's output; None when it fails or is missing. Raises PublishError when it does not answer."""
+        if self._process is None:
+            return None
+        try:
+            with waiting_for(f"`{self._shown}`"):
+                output, _ = self._process.communicate(timeout=_PATIENCE)
+        except subprocess.TimeoutExpired as error:
+            raise PublishError(
+                f"git does not answer: `{self._shown}` took longer than {_PATIENCE:.0f} seconds.",
+                hint="Run it yourself to see why: a network drive, a filter or the download of missing files may hang.",
+            ) from error
+        except (OSError, subprocess.SubprocessError):
+            return None
+        return output if self._process.returncode == 0 else None

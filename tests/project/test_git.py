@@ -1,5 +1,6 @@
 """Git's answers about a folder, and what its silence means."""
 
+import os
 import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +11,7 @@ from publisher.errors import ConfigurationError, PublishError
 from publisher.project import git as questions
 from publisher.project.git import (
     Uncommitted,
+    begin_tree_hash,
     commit_of,
     commit_time,
     find_uncommitted,
@@ -21,6 +23,7 @@ from publisher.project.git import (
     tags_at,
     tracked_files,
     tree_hash,
+    without_repository_variables,
 )
 from tests.helpers.projects import commit, git
 
@@ -162,6 +165,35 @@ def test_a_hook_of_another_repository_does_not_change_the_answers(
     monkeypatch.setenv("GIT_WORK_TREE", str(other))
     assert commit_of(repository, "HEAD") == expected
     assert tracked_files(repository / "one") == frozenset({"module.py"})
+
+
+def test_git_is_asked_for_its_variables_only_where_one_is_set(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in os.environ if name.startswith("GIT_")]:
+        monkeypatch.delenv(name)
+    repository_variables.cache_clear()
+    assert commit_of(repository, "HEAD") == git(repository, "rev-parse", "HEAD")
+    assert without_repository_variables({"A": "1"}) == {"A": "1"}
+    assert repository_variables.cache_info().misses == 0
+    assert without_repository_variables({"A": "1", "GIT_DIR": "x", "GIT_CONFIG_GLOBAL": "y"}) == {
+        "A": "1",
+        "GIT_CONFIG_GLOBAL": "y",
+    }
+
+
+def test_git_looks_for_changes_and_for_the_tree_at_the_same_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of the two questions waits until the other one was asked."""
+    script = (
+        'case "$3" in status) mine=status other=tree;; *) mine=tree other=status;; esac\n'
+        f'echo > "{tmp_path}/$mine"; until test -e "{tmp_path}/$other"; do sleep 0.01; done\n'
+        'test "$mine" = status || echo 1234'
+    )
+    _replace_git(tmp_path / "bin", monkeypatch, script)
+    finish = begin_tree_hash(tmp_path)
+    assert finish() == "1234"
 
 
 def _replace_git(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
