@@ -1,5 +1,6 @@
 """The program that forks hooks, by its protocol: lines of JSON over a socket that it inherits."""
 
+import gzip
 import json
 import os
 import signal
@@ -105,6 +106,38 @@ def test_the_exit_code_of_a_script_is_answered_and_the_next_one_runs(tmp_path: P
     with _serving() as server:
         assert server.run(_script(tmp_path, text)) == {"code": code, "modules": []}
         assert server.run(_script(tmp_path, "pass", "next.py"))["code"] == 0
+
+
+def test_a_script_s_process_ends_like_an_interpreter(tmp_path: Path) -> None:
+    """It waits for threads, calls what is registered, and completes files that the script has left open."""
+    script = _script(
+        tmp_path,
+        "import atexit, gzip, sys, threading, time\n"
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "def late(name):\n"
+        "    time.sleep(0.1)\n"
+        "    open(name, 'w').write('late')\n"
+        "threading.Thread(target=late, args=['thread']).start()\n"
+        "ThreadPoolExecutor().submit(late, 'pool')\n"
+        "atexit.register(lambda: open('registered', 'w').write('x'))\n"
+        "left_open = open('open', 'w')\n"
+        "left_open.write('all')\n"
+        "packed = gzip.open('packed', 'wt')\n"
+        "packed.write('all')\n"
+        "sys.stdout.write('no line')\n",
+    )
+    with _serving() as server:
+        assert server.run(script)["code"] == 0
+        assert server.end() == "no line"
+    found = {name: (tmp_path / name).read_text() for name in ("thread", "pool", "registered", "open")}
+    assert found == {"thread": "late", "pool": "late", "registered": "x", "open": "all"}
+    assert gzip.decompress((tmp_path / "packed").read_bytes()) == b"all"
+
+
+@pytest.mark.parametrize("statement", ["sys.stdout.close()", "sys.stdout = None", "os.close(1)"])
+def test_a_script_may_close_its_output(tmp_path: Path, statement: str) -> None:
+    with _serving() as server:
+        assert server.run(_script(tmp_path, f"import os, sys\n{statement}\n")) == {"code": 0, "modules": []}
 
 
 def test_a_script_that_is_no_python_ends_the_server(tmp_path: Path) -> None:
