@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 import sysconfig
 import threading
 from collections.abc import Callable, Collection, Mapping
@@ -17,11 +18,15 @@ from publisher.building.bytecode import keep_bytecode, restore_bytecode
 from publisher.building.engine import Installer
 from publisher.building.installer import install_with_pip
 from publisher.building.uv import UvBuildSettings, uv_install_command, uv_variables
+from publisher.files.atomic import replace_file
 from publisher.waiting import waiting_for
 
 if TYPE_CHECKING:
     from publisher.building.pypa_build import IsolatedEnv
 
+
+_LONGEST_PLAIN = 120
+"""Characters of an interpreter's path that every system accepts in the first line of a script."""
 
 _Key = tuple[frozenset[str], UvBuildSettings]
 
@@ -120,17 +125,24 @@ class UvEnvironment:
         base = {"base": str(folder), "platbase": str(folder)}
         self._packages = Path(sysconfig.get_path("purelib", "venv", base))
         self._installing: subprocess.Popen[bytes] | None = None
+        self._has_known_python = all(map(_is_plain, (sys.executable, self.python_executable)))
 
     def make_extra_environ(self) -> Mapping[str, str]:
         """Return the variables that select this environment instead of the one that runs this program."""
         return {"PATH": os.pathsep.join(filter(None, [self._scripts, os.environ.get("PATH")])), "PYTHONPATH": ""}
 
     def start(self, requirements: Collection[str], settings: UvBuildSettings) -> None:
-        """Start to install requirements (PEP 508)."""
+        """
+        Start to install requirements (PEP 508).
+
+        uv would run a new environment's interpreter to ask for its version. It knows the one that runs this program.
+        """
         if not requirements:
             return
+        known = self._has_known_python
+        python = sys.executable if known else self.python_executable
         self._installing = subprocess.Popen(  # noqa: S603 - no shell
-            uv_install_command(self.python_executable, requirements, settings, self._folder),
+            uv_install_command(python, requirements, settings, self._folder, into_folder=known),
             env=uv_variables(self._folder),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -143,12 +155,31 @@ class UvEnvironment:
             output, _ = self._installing.communicate()
             if self._installing.returncode:
                 raise subprocess.CalledProcessError(self._installing.returncode, self._installing.args, output)
+            if self._has_known_python:
+                self._own_scripts()
             restore_bytecode(self._packages)
         return self
 
     def keep_bytecode(self) -> None:
         """Keep the bytecode that imports compiled in this environment for later runs."""
         keep_bytecode(self._packages)
+
+    def _own_scripts(self) -> None:
+        """Make installed scripts start this environment's interpreter; uv wrote them for the one that it was given."""
+        written = {f"#!{path}\n".encode() for path in (sys.executable, os.path.realpath(sys.executable))}
+        for script in Path(self._scripts).iterdir():
+            if script.is_symlink() or not script.is_file():
+                continue  # the interpreter
+            with script.open("rb") as file:
+                is_written = file.readline(_LONGEST_PLAIN + 3) in written
+                rest = file.read() if is_written else b""
+            if is_written:
+                replace_file(script, f"#!{self.python_executable}\n".encode() + rest)
+
+
+def _is_plain(python: str) -> bool:
+    """Return whether uv writes scripts for an interpreter that have its path, and nothing else, in their first line."""
+    return os.name != "nt" and len(python) < _LONGEST_PLAIN and not set(python) & set(" \t\n'")
 
 
 class _Builder(EnvBuilder):

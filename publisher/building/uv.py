@@ -131,9 +131,17 @@ class UvBuildSettings:
         return "\n".join([*lines, *sources, ""])
 
 
-def uv_install_command(python: str, requirements: Iterable[str], settings: UvBuildSettings, folder: Path) -> list[str]:
-    """Return the command that installs requirements (PEP 508); its files are written to a folder, if it needs any."""
+def uv_install_command(
+    python: str, requirements: Iterable[str], settings: UvBuildSettings, folder: Path, *, into_folder: bool = False
+) -> list[str]:
+    """
+    Return the command that installs requirements (PEP 508); its files are written to a folder, if it needs any.
+
+    The requirements go into the interpreter's environment or, with ``into_folder``, into the one in the folder.
+    """
     command = [find_uv() or "uv", "pip", "install", "--python", python]
+    if into_folder:
+        command += ["--prefix", str(folder)]
     for path in os.environ.get("UV_BUILD_CONSTRAINT", "").split():
         command += ["--constraints", path]
     if settings.config:

@@ -124,6 +124,19 @@ def test_what_a_backend_asks_for_is_installed(tmp_path: Path) -> None:
         build_project(project, tmp_path / "out", WHEEL)
 
 
+def test_programs_of_the_environment_run_in_it(tmp_path: Path) -> None:
+    statement = (
+        "import shutil, sys\n"
+        "    first = open(shutil.which('hatchling')).readline()\n"
+        "    raise SystemExit(f'It is {os.path.dirname(first[2:]) == os.path.dirname(sys.executable)}.')"
+    )
+    project = write_backend(tmp_path / "project", statement)
+    text = (project / "pyproject.toml").read_text()
+    (project / "pyproject.toml").write_text(text.replace("requires = []", 'requires = ["hatchling"]'))
+    with pytest.raises(BuildFailedError, match="It is True"):
+        build_project(project, tmp_path / "out", WHEEL)
+
+
 @pytest.mark.parametrize(
     ("pyproject", "message"),
     [

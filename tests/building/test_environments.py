@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 import threading
 from collections.abc import Collection
 from dataclasses import replace
@@ -87,6 +88,43 @@ def test_nothing_is_installed_where_nothing_is_required(uv: StandIns, tmp_path: 
     environment.start([], SETTINGS)
     assert environment.finish() is environment
     assert uv.calls("uv") == []
+
+
+def test_scripts_start_the_environment_s_interpreter_although_uv_is_given_another(uv: StandIns, tmp_path: Path) -> None:
+    scripts = tmp_path / "e/bin"
+    shebang = f"#!{sys.executable}\\n"
+    uv.add(
+        "uv",
+        f"cd {scripts}",
+        f"printf '{shebang}first\\nsecond' > ours; /bin/chmod 751 ours",
+        f"printf '#!{os.path.realpath(sys.executable)}\\nreal' > real",
+        f"printf 'no line {shebang}' > other",
+        "printf '#!/bin/sh\\n' > shell",
+        "/bin/mkdir folder",
+    )
+    environment = UvEnvironment(tmp_path / "e")
+    environment.start(["a"], SETTINGS)
+    environment.finish()
+    assert uv.calls("uv") == [f"pip install --python {sys.executable} --prefix {tmp_path / 'e'} --no-config -- a"]
+    found = {path.name: path.read_text() for path in scripts.iterdir() if path.is_file() and not path.is_symlink()}
+    own = environment.python_executable
+    assert found == {
+        "ours": f"#!{own}\nfirst\nsecond",
+        "real": f"#!{own}\nreal",
+        "other": f"no line #!{sys.executable}\n",
+        "shell": "#!/bin/sh\n",
+    }
+    assert (scripts / "ours").stat().st_mode & 0o777 == 0o751
+
+
+@pytest.mark.parametrize("name", ["with space", "x" * 120])
+def test_uv_gets_the_environment_s_interpreter_where_scripts_need_more_than_a_first_line(
+    uv: StandIns, tmp_path: Path, name: str
+) -> None:
+    environment = UvEnvironment(tmp_path / name)
+    environment.start(["a"], SETTINGS)
+    environment.finish()
+    assert uv.calls("uv") == [f"pip install --python {environment.python_executable} --no-config -- a"]
 
 
 def test_an_environment_has_its_own_interpreter_first_on_the_path_and_no_foreign_modules(
