@@ -183,12 +183,13 @@ def test_nothing_is_replaced_or_removed_without_a_lease(world: World) -> None:
     async def run() -> None:
         storage = world.writer()
         await _write(storage, "file", b"first")
-        async with storage.writing() as files:
-            version = files.stat("file").version
-            with pytest.raises(RuntimeError, match="under a lease"):
-                files.replace("file", b"second", version)
-            with pytest.raises(RuntimeError, match="under a lease"):
-                files.remove("file")
+        for use in (storage.writing, storage.reading):
+            async with use() as files:
+                version = files.stat("file").version
+                with pytest.raises(RuntimeError, match="under a lease"):
+                    files.replace("file", b"second", version)
+                with pytest.raises(RuntimeError, match="under a lease"):
+                    files.remove("file")
         assert await _read(storage, "file") == b"first"
 
     asyncio.run(run())

@@ -305,7 +305,7 @@ class FolderStorage:
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Files]:
         """Return the files."""
-        yield self.files()
+        yield self.files(leased=False)
 
     @asynccontextmanager
     async def writing(
@@ -314,7 +314,7 @@ class FolderStorage:
         since: float | None = None,  # noqa: ARG002 - always up to date
     ) -> AsyncIterator[Files]:
         """Return the files for changes; each change is durable when its method returns."""
-        files = FolderFiles(self.root, self._locks, self._group, mode=self._mode, leased=lease is not None)
+        files = self.files(leased=lease is not None)
         try:
             yield files
         finally:
@@ -348,9 +348,9 @@ class FolderStorage:
     async def stop(self) -> None:
         """Do nothing."""
 
-    def files(self) -> FolderFiles:
+    def files(self, *, leased: bool = True) -> FolderFiles:
         """Return the files without waiting: on a disk nothing has to be."""
-        return FolderFiles(self.root, self._locks, self._group, mode=self._mode)
+        return FolderFiles(self.root, self._locks, self._group, mode=self._mode, leased=leased)
 
 
 def known_version(files: FolderFiles, key: str) -> str | None:
