@@ -43,7 +43,7 @@ FromMemory = Callable[[Request, str], Response | None]
 _REMEMBERED, _REMEMBERED_LENGTH = 4096, 512
 """The number of paths that the table remembers, and the characters of the longest of them."""
 
-_LONGEST_NAME = LIMITS.distributions.filename + len(".metadata.asc")
+_LONGEST_NAME = LIMITS.distributions.filename + len(METADATA_SUFFIX + SIGNATURE)
 
 
 def _first_part(rest: str) -> str:

@@ -228,3 +228,21 @@ def test_no_part_of_a_password_counts_as_part_of_the_name(clock: Clock, processe
             await made.sign_in("ada:correct", "horse", "here")
 
     processes.run(work)
+
+
+def test_the_keys_are_stored_in_a_format_that_other_versions_read(clock: Clock, processes: Processes) -> None:
+    file = processes.folder / "sessions/state"
+    file.parent.mkdir()
+    key = {"id": "0a1b2c3d", "secret": "5e" * 32, "made": clock.now - DAY}
+    file.write_text(json.dumps({"v": 1, "keys": [key], "ended": {"bob": clock.now - DAY}}))
+
+    async def work() -> None:
+        made = processes.start()
+        cookie = await made.sign_in("ada", "correct horse", "here")
+        assert _key_of(cookie) == key["id"]
+        await made.end_all("ada")
+        assert await made.recall(cookie) is None
+        ended = {"bob": clock.now - DAY, "ada": clock.now}
+        assert json.loads(file.read_text()) == {"v": 1, "keys": [key], "ended": ended}
+
+    processes.run(work)

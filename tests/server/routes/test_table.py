@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from publisher.limits import LIMITS
 from publisher.server.app import IndexApp, create_app
 from publisher.server.auth.principal import Right
 from publisher.server.routes.authorization import Access, Need
-from publisher.server.routes.table import RouteTable
+from publisher.server.routes.table import DOWNLOAD, LIST, RouteTable
 from publisher.server.settings import Activity, ServerSettings
 from tests.helpers.dists import make_wheel
 from tests.helpers.http import Client
@@ -178,3 +179,16 @@ def test_credentials_in_every_form_open_pypiserver_too(own: OwnIndex) -> None:
 def test_slashes_at_the_beginning_of_a_path_do_not_count(client: Client) -> None:
     assert client.get("/simple/").status_code == 200
     assert Client(client.url, None).get("/packages/x-1.0.tar.gz").status_code == 401
+
+
+def test_the_longest_names_that_an_upload_may_have_belong_to_their_project() -> None:
+    """Otherwise an account with a right on this project alone could upload a file, and not download it."""
+    assert DOWNLOAD.project is not None
+    assert LIST.project is not None
+    name = "a" * (LIMITS.distributions.filename - len("-1.0-py3-none-any.whl"))
+    for suffix in ("", ".asc", ".metadata", ".asc.metadata"):
+        assert DOWNLOAD.project(f"{name}-1.0-py3-none-any.whl{suffix}") == name
+    assert DOWNLOAD.project(f"{name}a-1.0-py3-none-any.whl.asc.metadata") == ""
+    assert DOWNLOAD.project("a" * 10**6 + "-1.0.tar.gz") == ""
+    assert LIST.project(f"{name}/") == name
+    assert LIST.project("a" * 10**6 + "/") == ""

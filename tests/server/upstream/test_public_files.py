@@ -13,7 +13,7 @@ import pytest
 
 from publisher.server.settings import UpstreamSource
 from publisher.server.upstream.context import UpstreamContext
-from publisher.server.upstream.errors import NotUpstreamError, UpstreamUnavailableError
+from publisher.server.upstream.errors import NotUpstreamError, UpstreamUnavailableError, WrongContentError
 from publisher.server.upstream.files.blobs import BlobStore
 from publisher.server.upstream.files.downloads import Download
 from publisher.server.upstream.files.public_files import PublicFiles, StoredPublicFile, key_of
@@ -253,5 +253,19 @@ def test_metadata_is_as_large_as_its_limit_allows(run: Run, limit: int, *, fits:
         else:
             with pytest.raises(Exception, match="more bytes"):
                 await room.files.metadata(listed(metadata={}), SOURCE)
+
+    run(work)
+
+
+@pytest.mark.parametrize(("size", "limit"), [(len(BODY), 10**6), (None, len(BODY))])
+def test_a_download_ends_at_its_first_byte_too_many(run: Run, size: int | None, limit: int) -> None:
+    """An upstream that sends without end fills no disk."""
+
+    async def work(open_room: Open) -> None:
+        endless = ScriptedFile([BODY, b"x", UpstreamUnavailableError("more was asked for")])
+        room = open_room(endless, small_file=0, file_size=limit)
+        with pytest.raises(WrongContentError, match="more bytes"):
+            await room.files.fetch(listed(size=size), SOURCE)
+        assert not room.blobs.has(DIGEST)
 
     run(work)

@@ -78,6 +78,20 @@ def test_cookies_open_no_api_and_change_nothing_by_themselves(own: OwnIndex, tmp
     assert (answer.status_code, answer.headers["WWW-Authenticate"][:5]) == (401, "Basic")
 
 
+def test_a_request_with_credentials_is_not_the_sessions(own: OwnIndex) -> None:
+    index, _ = own.start()
+    make_wheel(index.root, "guarded")
+    index.add_user("bob", "another horse")
+    person = Person(index.url)
+    person.sign_in()
+    assert person.is_signed_in()
+    person.session.auth = ("bob", "another horse")
+    assert not person.is_signed_in()
+    assert person.get("projects/guarded/").status_code == 200
+    person.session.auth = (USER, "not the right one")
+    assert person.get("projects/guarded/").status_code == 401
+
+
 def test_wrong_passwords_and_foreign_forms_are_refused(own: OwnIndex) -> None:
     index, _ = own.start()
     person = Person(index.url)

@@ -1,9 +1,14 @@
 """Templates: everything is escaped, missing names are errors, and filters write numbers and times for people."""
 
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 from jinja2 import UndefinedError
 
 from publisher.limits import LIMITS
+from publisher.server.web import templating
 from publisher.server.web.readme import as_text, render_readme
 from publisher.server.web.templating import count, moment, render, shortened
 
@@ -33,6 +38,24 @@ def test_everything_that_a_template_inserts_is_escaped() -> None:
 def test_a_name_that_is_missing_is_an_error() -> None:
     with pytest.raises(UndefinedError, match="message"):
         render("error.html", {**FRAME, "status": 404, "phrase": "Not found"})
+
+
+@pytest.fixture
+def templates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Return a copy of the templates, which pages are made from during the test."""
+    copy = tmp_path / "templates"
+    shutil.copytree(templating.TEMPLATES, copy)
+    monkeypatch.setattr(templating, "TEMPLATES", copy)
+    templating._environment.cache_clear()
+    yield copy
+    templating._environment.cache_clear()
+
+
+def test_an_upgrade_changes_no_template_of_a_running_index(templates: Path) -> None:
+    values = {**FRAME, "status": 404, "phrase": "Not found", "message": "Gone."}
+    page = render("error.html", values)
+    (templates / "error.html").write_text("{{ name_that_the_new_version_passes }}")
+    assert render("error.html", values) == page
 
 
 @pytest.mark.parametrize(

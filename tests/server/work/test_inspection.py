@@ -1,6 +1,7 @@
 """Reading what strangers sent: beside everything else, shared among accounts, and ended with the request for it."""
 
 import asyncio
+import gc
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -165,5 +166,32 @@ def test_nothing_begins_once_the_index_ends() -> None:
         pool.close()
         with pytest.raises(BusyError):
             await pool.run("ada", lambda _: "read", stays)
+
+    run(work)
+
+
+@pytest.mark.parametrize("ends_well", [True, False])
+def test_the_outcome_for_a_client_that_went_away_is_dropped_and_not_logged(*, ends_well: bool) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def reading(checkpoint: Checkpoint) -> str:
+        begun.set()
+        assert go_on.wait(30)
+        if not ends_well:
+            checkpoint()
+        return "read"
+
+    async def leaves() -> None:
+        await asyncio.to_thread(begun.wait, 30)
+        asyncio.get_running_loop().call_later(0.05, go_on.set)
+
+    async def work(pool: InspectionPool) -> None:
+        logged: list[object] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: logged.append(context))
+        with pytest.raises(InspectionEndedError):
+            await pool.run("ada", reading, leaves)
+        assert go_on.is_set()
+        gc.collect()
+        assert logged == []
 
     run(work)

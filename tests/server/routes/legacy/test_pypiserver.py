@@ -29,11 +29,11 @@ pytestmark = [
 Use = Callable[[Any, PackageCatalog], Coroutine[Any, Any, None]]
 
 
-def backed(root: Path, use: Use, *, hidden: str | None = None) -> None:
+def backed(root: Path, use: Use, *, hidden: str | None = None, overwrite: bool = False) -> None:
     """Run a backend over a folder, for a sender who sees everything, or all but one project."""
 
     async def run() -> None:
-        app = create_app(ServerSettings((root,), authenticate=frozenset()), "none")
+        app = create_app(ServerSettings((root,), authenticate=frozenset(), overwrite=overwrite), "none")
         await app.start()
         READ_SCOPE.set(ReadScope(None if hidden is None else lambda name: name != hidden))
         loop = asyncio.get_running_loop()
@@ -143,6 +143,19 @@ def test_a_file_is_taken_in_and_removed_as_by_other_routes(
         assert not list(catalog.spool_folder.glob("legacy-*"))
 
     backed(root, use)
+
+
+def test_a_file_may_replace_another_with_overwrite(root: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    other = make_wheel(tmp_path_factory.mktemp("other"), "secret", members={"secret/other.py": b""})
+    body = other.read_bytes()
+
+    async def use(backend: Any, catalog: PackageCatalog) -> None:
+        assert (root / other.name).read_bytes() != body
+        await asyncio.to_thread(backend.add_package, other.name, io.BytesIO(body))
+        assert (root / other.name).read_bytes() == body
+        assert not list(catalog.spool_folder.glob("legacy-*"))
+
+    backed(root, use, overwrite=True)
 
 
 def test_requests_are_answered_by_one_application_once_they_are_here(root: Path) -> None:
