@@ -55,6 +55,19 @@ class DistributionLimits:
             tar_stream=4 * MEGABYTE,
         )
 
+    def brief(self) -> "DistributionLimits":
+        """Return limits that keep reading to one to three milliseconds, so that it needs no thread."""
+        return replace(
+            self.light(),
+            members=min(self.members, 100),
+            zip_directory=min(self.zip_directory, 32 * KILOBYTE),
+            metadata=min(self.metadata, 32 * KILOBYTE),
+            metadata_fields=min(self.metadata_fields, 40),
+            metadata_head=min(self.metadata_head, 4 * KILOBYTE),
+            tar_file=16 * KILOBYTE,
+            tar_stream=64 * KILOBYTE,
+        )
+
 
 @dataclass(frozen=True, repr=False)
 class UpstreamLimits:

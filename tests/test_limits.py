@@ -32,6 +32,7 @@ def test_light_bounds_are_never_wider(field: object) -> None:
     name = field.name  # type: ignore[attr-defined]  # a field of a dataclass has no public type here
     for limits in (DistributionLimits(), replace(DistributionLimits(), members=3, zip_directory=3, metadata=3)):
         assert getattr(limits.light(), name) <= getattr(limits, name)
+        assert getattr(limits.brief(), name) <= getattr(limits.light(), name)
 
 
 def test_light_bounds_hold_for_archives_of_some_hundred_files() -> None:
@@ -41,11 +42,18 @@ def test_light_bounds_hold_for_archives_of_some_hundred_files() -> None:
     assert (light.metadata_head, light.tar_file, light.tar_stream) == (32 * 1024, 256 * 1024, 4 * 2**20)
 
 
-def test_light_bounds_keep_narrower_ones_and_all_others() -> None:
+def test_brief_bounds_hold_for_archives_of_some_dozen_files() -> None:
+    brief = DistributionLimits().brief()
+    assert (brief.members, brief.metadata_fields) == (100, 40)
+    assert (brief.zip_directory, brief.metadata, brief.metadata_head) == (32 * 1024, 32 * 1024, 4 * 1024)
+    assert (brief.tar_file, brief.tar_stream) == (16 * 1024, 64 * 1024)
+
+
+def test_cheap_bounds_keep_narrower_ones_and_all_others() -> None:
     narrow = DistributionLimits(members=7, zip_directory=8, metadata=9, metadata_fields=10, metadata_head=11)
-    light = narrow.light()
-    kept = {field.name for field in fields(light)} - {"tar_file", "tar_stream"}
-    assert all(getattr(light, name) == getattr(narrow, name) for name in kept)
+    for cheap in (narrow.light(), narrow.brief()):
+        kept = {field.name for field in fields(cheap)} - {"tar_file", "tar_stream"}
+        assert all(getattr(cheap, name) == getattr(narrow, name) for name in kept)
 
 
 @pytest.mark.parametrize(

@@ -227,7 +227,9 @@ class UploadRoutes:
 
         metadata = FileMetadata(spool.size, 0, sha256, "", uploader=request.username)
         try:
-            found = await inspect(self._inspection, request, read)
+            found = self._inspection.helpers.read_at_once(read_upload, spool.content, filename)
+            if found is None:
+                found = await inspect(self._inspection, request, read)
             check_form(form, parse_filename(filename))
         except InvalidDistributionError as error:
             if self._settings.accept_legacy and is_legacy(filename):

@@ -3,7 +3,7 @@
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from publisher.limits import LIMITS, DistributionLimits
 from publisher.server.work.helpers import HelperProcesses
 from publisher.server.work.reading import read_upload
 from publisher.server.work.turns import BusyError
-from tests.helpers.dists import make_wheel
+from tests.helpers.dists import make_sdist, make_wheel, metadata
 from tests.helpers.waiting import eventually
 
 Checkpoint = Callable[[], None]
@@ -67,6 +67,37 @@ def test_small_files_are_read_in_this_process(
     assert found["problem"] is None
     with pytest.raises(InvalidDistributionError):
         helpers.read(read_upload, wheel, "other-1.0-py3-none-any.whl", checkpoint=nothing)
+
+
+def test_small_files_in_memory_are_read_at_once_with_the_same_result(helpers: HelperProcesses, tmp_path: Path) -> None:
+    for made in (make_wheel(tmp_path, "small"), make_sdist(tmp_path, "small")):
+        full = read_upload(made, made.name, limits=LIMITS.distributions, checkpoint=nothing)
+        assert helpers.read_at_once(read_upload, made.read_bytes(), made.name) == full
+        assert helpers.read_at_once(read_upload, made, made.name) is None  # its disk may be slow
+    with pytest.raises(InvalidDistributionError, match="names the project 'small'"):
+        helpers.read_at_once(read_upload, made.read_bytes(), "other-1.0.tar.gz")
+
+
+@pytest.mark.parametrize(
+    "beyond",
+    [
+        {"members": {f"large/{number}": b"" for number in range(110)}},
+        {"metadata_bytes": metadata("large", "1.0", "".join(f"Requires-Dist: other-{n}\n" for n in range(70)))},
+    ],
+    ids=["many members", "many fields"],
+)
+def test_what_takes_longer_is_not_read_at_once(
+    helpers: HelperProcesses, tmp_path: Path, beyond: Mapping[str, Any]
+) -> None:
+    wheel = make_wheel(tmp_path, "large", **beyond)
+    assert helpers.read_at_once(read_upload, wheel.read_bytes(), wheel.name) is None
+    assert helpers.read(read_upload, wheel.read_bytes(), wheel.name, checkpoint=nothing)["problem"] is None
+
+
+def test_an_sdist_that_unpacks_to_much_is_not_read_at_once(helpers: HelperProcesses, tmp_path: Path) -> None:
+    sdist = make_sdist(tmp_path, "large", members={"large-1.0/zeros": bytes(100_000)})
+    assert len(sdist.read_bytes()) < 2_000
+    assert helpers.read_at_once(read_upload, sdist.read_bytes(), sdist.name) is None
 
 
 def test_large_files_are_read_in_a_helper_with_the_same_result(helpers: HelperProcesses, tmp_path: Path) -> None:

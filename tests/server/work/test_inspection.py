@@ -13,7 +13,9 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from publisher.limits import LIMITS
+from publisher.errors import OversizedDistributionError
+from publisher.limits import LIMITS, DistributionLimits
+from publisher.project.archives import Source
 from publisher.server.routes import files, uploads
 from publisher.server.work import reading as readers
 from publisher.server.work.inspection import Checkpoint, InspectionEndedError, InspectionPool
@@ -34,7 +36,8 @@ class EndlessReading:
         self.begun = 0
         self.ended: list[str] = []
 
-    def __call__(self, *_arguments: object, checkpoint: Checkpoint, **_options: object) -> None:
+    def __call__(self, *_arguments: object, checkpoint: Checkpoint, limits: DistributionLimits) -> None:
+        _decline_in_the_loop(limits)
         self.begun += 1
         try:
             while True:
@@ -43,6 +46,12 @@ class EndlessReading:
         except Exception as error:
             self.ended.append(type(error).__name__)
             raise
+
+
+def _decline_in_the_loop(limits: DistributionLimits) -> None:
+    """Have a file read in a thread, as one that is not small."""
+    if limits == LIMITS.distributions.brief():
+        raise OversizedDistributionError("not small")
 
 
 @contextmanager
@@ -92,10 +101,11 @@ def test_a_file_read_in_time_after_the_signal_is_stored(tmp_path: Path, monkeypa
     begun, go_on = threading.Event(), threading.Event()
     read = readers.read_upload
 
-    def held_up(*arguments: object, **options: object) -> object:
+    def held_up(source: Source, filename: str, *, limits: DistributionLimits, checkpoint: Checkpoint) -> object:
+        _decline_in_the_loop(limits)
         begun.set()
         assert go_on.wait(30)
-        return read(*arguments, **options)  # type: ignore[arg-type]
+        return read(source, filename, limits=limits, checkpoint=checkpoint)
 
     monkeypatch.setattr(uploads, "read_upload", held_up)
     with serving_app(tmp_path) as (url, app):
@@ -150,7 +160,7 @@ def test_one_account_leaves_threads_to_the_others() -> None:
         async def leaves() -> None:
             await left.wait()
 
-        endless = lambda checkpoint: reading(checkpoint=checkpoint)  # noqa: E731
+        endless = lambda checkpoint: reading(checkpoint=checkpoint, limits=LIMITS.distributions)  # noqa: E731
         many = [asyncio.create_task(pool.run("ada", endless, leaves)) for _ in range(5)]
         await eventually_async(lambda: reading.begun == 1)
         assert await pool.run("bob", lambda _: "read", stays) == "read"
