@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -65,6 +66,7 @@ class Builder:
         self._warn = warn
         self._choosing = threading.Lock()
         self._is_closed = False
+        self._epochs: dict[Path, int | None] = {}
         self._is_plain = os.environ.get(PLAIN_VARIABLE) == "1"
         self._engine = self._open_engine()
 
@@ -74,7 +76,7 @@ class Builder:
         try:
             for project in projects:
                 if required := declared_build_requirements(project):
-                    engine.prepare(required, self._settings(project))
+                    engine.prepare(project, required, self._settings(project), partial(self._variables, project))
         except AccelerationError as error:
             self._fall_back(engine, error)
 
@@ -89,9 +91,8 @@ class Builder:
         BuildFailedError when an environment can't be set up or the backend fails.
         """
         require_project(project)
-        epoch = source_date_epoch(project)
-        variables = {} if epoch is None else {VARIABLE: str(epoch)}
-        context = BuildContext(variables, on_output, self._settings(project))
+        epoch = self._epoch(project)
+        context = BuildContext(self._variables(project), on_output, self._settings(project))
         with TemporaryDirectory(prefix="pypi-publish-") as temporary:
             built: list[Path] = []
             source = project
@@ -122,6 +123,16 @@ class Builder:
             except AccelerationError as error:
                 self._fall_back(engine, error)
                 return self._engine.build(source, name, out_dir, context)
+
+    def _epoch(self, project: Path) -> int | None:
+        """Return the time of a project's build, which is asked for once."""
+        if project not in self._epochs:
+            self._epochs[project] = source_date_epoch(project)
+        return self._epochs[project]
+
+    def _variables(self, project: Path) -> dict[str, str]:
+        epoch = self._epoch(project)
+        return {} if epoch is None else {VARIABLE: str(epoch)}
 
     def _settings(self, project: Path) -> UvBuildSettings:
         return read_uv_settings(project) if self.options.installer == "uv" else UvBuildSettings()

@@ -1,7 +1,7 @@
 """The interface of the two ways to build one distribution in an isolated environment."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -26,8 +26,14 @@ class BuildEngine(ABC):
     """Builds single distributions; several threads may do so at the same time."""
 
     @abstractmethod
-    def prepare(self, requirements: Collection[str], settings: UvBuildSettings) -> None:
-        """Start to set up an environment that a build will need."""
+    def prepare(
+        self,
+        source: Path,
+        requirements: Collection[str],
+        settings: UvBuildSettings,
+        variables: Callable[[], Mapping[str, str]],
+    ) -> None:
+        """Start to set up the environment that a source folder's build will need; its variables may be asked for."""
 
     @abstractmethod
     def build(self, source: Path, kind: DistributionKind, out_dir: Path, context: BuildContext) -> Path:

@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 from venv import EnvBuilder
 
 from publisher.building.bytecode import keep_bytecode, restore_bytecode
@@ -46,11 +46,13 @@ class Environments:
         self._threads: list[threading.Thread] = []
         self._stack = ExitStack()
 
-    def begin(self, requirements: Collection[str], settings: UvBuildSettings) -> None:
+    def begin(
+        self, requirements: Collection[str], settings: UvBuildSettings, companion: "Companion | None" = None
+    ) -> None:
         """Set up the environment with these requirements in the background, unless that was started before."""
         key = frozenset(requirements), settings
         if future := self._claim(key):
-            finish = self._start_or_fail(future, key)
+            finish = self._start_or_fail(future, key, companion)
             thread = threading.Thread(target=_settle, args=(future, finish), name="environment")
             self._threads.append(thread)
             thread.start()
@@ -79,21 +81,36 @@ class Environments:
             future = self._made[key] = Future()
             return future
 
-    def _start_or_fail(self, future: "Future[IsolatedEnv]", key: _Key) -> "Callable[[], IsolatedEnv]":
+    def _start_or_fail(
+        self, future: "Future[IsolatedEnv]", key: _Key, companion: "Companion | None" = None
+    ) -> "Callable[[], IsolatedEnv]":
         try:
-            return self._start(*key)
+            return self._start(*key, companion)
         except BaseException as error:
             future.set_exception(error)
             raise
 
-    def _start_with_uv(self, requirements: Collection[str], settings: UvBuildSettings) -> "Callable[[], IsolatedEnv]":
+    def _start_with_uv(
+        self, requirements: Collection[str], settings: UvBuildSettings, companion: "Companion | None"
+    ) -> "Callable[[], IsolatedEnv]":
         folder = self._stack.enter_context(TemporaryDirectory(prefix="pypi-publish-env-", ignore_cleanup_errors=True))
         environment = UvEnvironment(Path(folder))
         self._stack.callback(environment.keep_bytecode)
         environment.start(requirements, settings)
-        return environment.finish
+        if companion is not None:
+            companion.start(environment)
 
-    def _start_with_pip(self, requirements: Collection[str], _: UvBuildSettings) -> "Callable[[], IsolatedEnv]":
+        def finish() -> "IsolatedEnv":
+            environment.finish()
+            if companion is None or not companion.finish(environment):
+                restore_bytecode(environment.packages)
+            return environment
+
+        return finish
+
+    def _start_with_pip(
+        self, requirements: Collection[str], _settings: UvBuildSettings, _companion: "Companion | None"
+    ) -> "Callable[[], IsolatedEnv]":
         def make() -> "IsolatedEnv":
             from publisher.building.pypa_build import DefaultIsolatedEnv  # noqa: PLC0415 - not needed with uv
 
@@ -107,6 +124,16 @@ class Environments:
         for thread in self._threads:
             thread.join()
         self._stack.close()
+
+
+class Companion(Protocol):
+    """Something that is started while uv installs an environment's requirements, and goes on with it afterwards."""
+
+    def start(self, environment: "UvEnvironment") -> None:
+        """Start in an environment that is still empty."""
+
+    def finish(self, environment: "UvEnvironment") -> bool:
+        """Go on before any build uses the environment; return whether the bytecode of its packages was restored."""
 
 
 class UvEnvironment:
@@ -123,7 +150,7 @@ class UvEnvironment:
         self._folder = folder
         self._scripts: str = builder.context.bin_path
         base = {"base": str(folder), "platbase": str(folder)}
-        self._packages = Path(sysconfig.get_path("purelib", "venv", base))
+        self.packages = Path(sysconfig.get_path("purelib", "venv", base))
         self._installing: subprocess.Popen[bytes] | None = None
         self._has_known_python = all(map(_is_plain, (sys.executable, self.python_executable)))
 
@@ -157,12 +184,11 @@ class UvEnvironment:
                 raise subprocess.CalledProcessError(self._installing.returncode, self._installing.args, output)
             if self._has_known_python:
                 self._own_scripts()
-            restore_bytecode(self._packages)
         return self
 
     def keep_bytecode(self) -> None:
         """Keep the bytecode that imports compiled in this environment for later runs."""
-        keep_bytecode(self._packages)
+        keep_bytecode(self.packages)
 
     def _own_scripts(self) -> None:
         """Make installed scripts start this environment's interpreter; uv wrote them for the one that it was given."""

@@ -1,6 +1,6 @@
 """Accelerated builds: shared environments, kept bytecode, and hooks that are forked from a warm interpreter."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from subprocess import SubprocessError
@@ -25,10 +25,17 @@ class FastEngine(BuildEngine):
         self._environments = Environments(installer)
         self._runners = RunnerPool()
 
-    def prepare(self, requirements: Collection[str], settings: UvBuildSettings) -> None:
-        """Start to set up the environment in the background."""
+    def prepare(
+        self,
+        source: Path,
+        requirements: Collection[str],
+        settings: UvBuildSettings,
+        variables: Callable[[], Mapping[str, str]],
+    ) -> None:
+        """Start to set up the environment in the background, and a process for the hooks in it."""
         with _accelerating():
-            self._environments.begin(requirements, settings)
+            key = RunnerKey(frozenset(requirements), settings, build_backend_module(source), ())
+            self._environments.begin(requirements, settings, self._runners.early(key, variables))
 
     def build(self, source: Path, kind: DistributionKind, out_dir: Path, context: BuildContext) -> Path:
         """Build one distribution; a backend that asks for more than the table says gets another environment."""

@@ -22,7 +22,7 @@ CAN_FORK = sys.platform == "linux"
 _OUTPUT_INTERVAL = 0.1
 """Seconds after which output of a running hook is passed on."""
 
-_SERVER = Path(__file__).with_name("fork_server.py")
+_SERVER = Path(__file__).with_name("isolated") / "fork_server.py"
 
 
 class AccelerationError(Exception):
@@ -174,6 +174,15 @@ class ForkingHookRunner:
         """Import modules in the server while it is idle."""
         self._imported.update(dict.fromkeys(modules))
         self._send({"modules": list(modules)})
+
+    def set_up(self, packages: Path, bytecode: Path, variables: Mapping[str, str]) -> None:
+        """
+        Take up the packages that were installed since the server was started, with their bytecode, and more variables.
+
+        Raises AccelerationError when the server fails.
+        """
+        self._send({"packages": str(packages), "bytecode": str(bytecode), "environment": dict(variables)})
+        self._wait_for_answer(_Tail(self._output.fileno(), ignore_output))
 
     def imported(self) -> Collection[str]:
         """Return the installed modules that were preloaded or imported by hooks, in the order of their import."""

@@ -2,7 +2,7 @@
 
 import subprocess
 import threading
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -24,7 +24,13 @@ class PlainEngine(BuildEngine):
         self._running: set[SubprocessHookRunner] = set()
         self._is_closed = False
 
-    def prepare(self, requirements: Collection[str], settings: UvBuildSettings) -> None:
+    def prepare(
+        self,
+        source: Path,
+        requirements: Collection[str],
+        settings: UvBuildSettings,
+        variables: Callable[[], Mapping[str, str]],
+    ) -> None:
         """Do nothing: environments are not shared."""
 
     def build(self, source: Path, kind: DistributionKind, out_dir: Path, context: BuildContext) -> Path:

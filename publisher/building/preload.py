@@ -7,6 +7,7 @@ from collections.abc import Collection
 
 from publisher.files.cache import FileCache, open_cache
 
+_STANDARD = sys.stdlib_module_names - {"distutils"}  # setuptools has its own
 _LIMIT = 200
 """Number of requirement sets to remember."""
 
@@ -29,6 +30,10 @@ class HookImports:
         if key not in self._known:
             self._known[key] = _parse(self._cache.read(key)) or [backend]
         return self._known[key]
+
+    def recall_standard(self, requirements: Collection[str], backend: str) -> list[str]:
+        """Return those of the modules that no installed package can replace, to import while packages are installed."""
+        return [name for name in self.recall(requirements, backend) if name.partition(".")[0] in _STANDARD]
 
     def learn(self, requirements: Collection[str], backend: str, modules: Collection[str]) -> None:
         """Record modules that hooks imported."""

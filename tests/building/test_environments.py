@@ -159,6 +159,59 @@ def test_bytecode_is_restored_after_the_installation_and_kept_at_the_end(
     assert packages.name == "site-packages"
 
 
+class MadeUpCompanion:
+    """A companion that notes how often uv has ended when it is called."""
+
+    def __init__(self, uv: StandIns, *, restores: bool = True) -> None:
+        self.uv, self.restores = uv, restores
+        self.steps: list[tuple[str, Path, int]] = []
+
+    def start(self, environment: UvEnvironment) -> None:
+        self.steps.append(("start", environment.packages, _ends(self.uv)))
+        (self.uv.folder / "go").touch()
+
+    def finish(self, environment: UvEnvironment) -> bool:
+        self.steps.append(("finish", environment.packages, _ends(self.uv)))
+        return self.restores
+
+
+@pytest.mark.parametrize("restores", [True, False])
+def test_a_companion_is_started_beside_uv_and_goes_on_before_any_build(
+    uv: StandIns, monkeypatch: pytest.MonkeyPatch, *, restores: bool
+) -> None:
+    restored: list[Path] = []
+    monkeypatch.setattr(environments, "restore_bytecode", restored.append)
+    uv.add("uv", f"until test -e {uv.folder}/go; do /bin/sleep 0.01; done", f"echo >> {uv.folder}/ended")
+    companion, unused = MadeUpCompanion(uv, restores=restores), MadeUpCompanion(uv)
+    found = Environments("uv")
+    found.begin(["a"], SETTINGS, companion)
+    found.begin(["a"], SETTINGS, unused)
+    environment = found.get(["a"], SETTINGS)
+    assert isinstance(environment, UvEnvironment)
+    packages = environment.packages
+    assert companion.steps == [("start", packages, 0), ("finish", packages, 1)]
+    assert restored == ([] if restores else [packages])
+    assert unused.steps == []
+    found.close()
+    _settle()
+
+
+def test_a_companion_does_not_go_on_after_a_failed_installation(uv: StandIns) -> None:
+    companion = MadeUpCompanion(uv)
+    found = Environments("uv")
+    found.begin(["broken"], SETTINGS, companion)
+    with pytest.raises(subprocess.CalledProcessError):
+        found.get(["broken"], SETTINGS)
+    assert [step for step, *_ in companion.steps] == ["start"]
+    found.close()
+    _settle()
+
+
+def _ends(uv: StandIns) -> int:
+    file = uv.folder / "ended"
+    return len(file.read_text().splitlines()) if file.exists() else 0
+
+
 def _calls(uv: StandIns) -> int:
     return len(uv.calls("uv"))
 

@@ -1,7 +1,7 @@
 """The accelerated engine: the environments and runners of a build, and the failures that it leaves to plain builds."""
 
 import subprocess
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -23,7 +23,7 @@ class Pool:
     """Environments and runners that are names; each can fail."""
 
     def __init__(self, *_: object) -> None:
-        self.begun: list[tuple[frozenset[str], UvBuildSettings]] = []
+        self.begun: list[tuple[frozenset[str], UvBuildSettings, object]] = []
         self.gotten: list[frozenset[str]] = []
         self.borrowed: list[RunnerKey] = []
         self.given_back: list[RunnerKey] = []
@@ -35,14 +35,17 @@ class Pool:
         self.outputs: list[OutputCallback] = []
         self.on_output: OutputCallback = ignore_output
 
-    def begin(self, requirements: Collection[str], settings: UvBuildSettings) -> None:
-        self.begun.append((frozenset(requirements), settings))
+    def begin(self, requirements: Collection[str], settings: UvBuildSettings, companion: object) -> None:
+        self.begun.append((frozenset(requirements), settings, companion))
         self._fail()
 
     def get(self, requirements: Collection[str], _: UvBuildSettings) -> SimpleNamespace:
         self.gotten.append(frozenset(requirements))
         self._fail()
         return SimpleNamespace(python_executable="python", make_extra_environ=dict)
+
+    def early(self, key: RunnerKey, variables: Callable[[], Mapping[str, str]]) -> object:
+        return key, variables()
 
     def borrow(self, _: object, key: RunnerKey) -> "Pool":
         self.borrowed.append(key)
@@ -119,10 +122,11 @@ def test_a_backend_that_asks_for_more_gets_another_environment(
     assert pool.hooks == ["get_requires_for_build_wheel", "build_wheel"]
 
 
-def test_an_environment_is_set_up_ahead_and_all_is_closed(pool: Pool) -> None:
+def test_an_environment_is_set_up_ahead_with_a_runner_and_all_is_closed(pool: Pool, source: Path) -> None:
     engine = FastEngine("uv")
-    engine.prepare(["one"], SETTINGS)
-    assert pool.begun == [(frozenset({"one"}), SETTINGS)]
+    engine.prepare(source, ["one"], SETTINGS, lambda: {"A": "1"})
+    early = RunnerKey(frozenset({"one"}), SETTINGS, "backend.module", ()), {"A": "1"}
+    assert pool.begun == [(frozenset({"one"}), SETTINGS, early)]
     assert pool.closes == 0
     engine.close()
     assert pool.closes == 2
@@ -145,7 +149,7 @@ def test_unforeseen_failures_leave_the_build_to_the_plain_engine(
 ) -> None:
     pool.failure = failure
     with pytest.raises(expected) as caught:
-        FastEngine("uv").prepare(["one"], SETTINGS) if prepares else _build(source)
+        FastEngine("uv").prepare(source, ["one"], SETTINGS, dict) if prepares else _build(source)
     if isinstance(failure, ValueError):
         assert str(caught.value) == "ValueError: odd"
     if type(failure) is expected:

@@ -13,6 +13,7 @@ import pytest
 
 from publisher.building.hooks import (
     CAN_FORK,
+    AccelerationError,
     ForkingHookRunner,
     HookRunner,
     SubprocessHookRunner,
@@ -154,6 +155,15 @@ def test_modules_of_the_environment_are_imported_once_and_those_of_the_project_e
         assert "packaging.tags" in runner.imported()
         assert "of_the_project" not in runner.imported()
         assert _output(runner, _script(tmp_path, text, *command[2:])) == "[True, False]\n"
+
+
+@needs_fork
+def test_a_server_that_ends_during_its_set_up_is_noticed(tmp_path: Path) -> None:
+    with closing(ForkingHookRunner(sys.executable, os.environ)) as runner:
+        runner.set_up(tmp_path, tmp_path / "absent", {"A": "1"})
+        assert _output(runner, _script(tmp_path, "import os; raise SystemExit(os.environ['A'] * 3)")) == "111\n"
+        with pytest.raises(AccelerationError, match="did not answer"):
+            runner.set_up(tmp_path, tmp_path / "absent", {"": ""})  # no name of a variable
 
 
 @needs_fork

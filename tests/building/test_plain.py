@@ -140,7 +140,7 @@ def test_uv_installs_into_the_environment(source: Path, monkeypatch: pytest.Monk
 
 
 def test_nothing_is_installed_ahead(source: Path, installed: list[set[str]]) -> None:
-    PlainEngine("pip").prepare(["one"], UvBuildSettings())
+    PlainEngine("pip").prepare(source, ["one"], UvBuildSettings(), dict)
     assert (installed, Place.opened) == ([], [])
     assert source.is_dir()
 

@@ -27,6 +27,12 @@ def test_modules_are_added_once_in_their_order() -> None:
     assert imports.recall({"hatchling"}, "other") == ["other"]
 
 
+def test_modules_that_no_package_replaces_are_known_apart() -> None:
+    imports = HookImports()
+    imports.learn(["a"], "b", ["json.decoder", "distutils.log", "jsonschema", "tarfile", "_json"])
+    assert imports.recall_standard(["a"], "b") == ["json.decoder", "tarfile", "_json"]
+
+
 def test_later_runs_know_what_was_kept() -> None:
     first = HookImports()
     first.learn(["b", "a"], "backend", ["x"])

@@ -2,19 +2,26 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from publisher.building import runners
+from publisher.building.bytecode import kept_bytecode
 from publisher.building.hooks import OutputCallback, ignore_output
 from publisher.building.runners import RunnerKey, RunnerPool
 from publisher.building.uv import UvBuildSettings
-from publisher.errors import BuildFailedError
+from publisher.errors import BuildFailedError, ConfigurationError
 
 KEY = RunnerKey(frozenset({"hatchling"}), UvBuildSettings(), "hatchling.build", (("SOURCE_DATE_EPOCH", "42"),))
-ENVIRONMENT: Any = SimpleNamespace(python_executable="/env/bin/python", make_extra_environ=lambda: {"PATH": "/env/bin"})
+EARLY_KEY = replace(KEY, variables=())
+ENVIRONMENT: Any = SimpleNamespace(
+    python_executable="/env/bin/python",
+    make_extra_environ=lambda: {"PATH": "/env/bin"},
+    packages=Path("/env/site-packages"),
+)
 
 
 class MadeUpRunner:
@@ -27,6 +34,10 @@ class MadeUpRunner:
         self.preloaded: list[str] = []
         self.modules: list[str] = []
         self.closed = 0
+        self.set_ups: list[tuple[Path, Path, dict[str, str]]] = []
+
+    def set_up(self, packages: Path, bytecode: Path, variables: Mapping[str, str]) -> None:
+        self.set_ups.append((packages, bytecode, dict(variables)))
 
     def __call__(
         self, cmd: Sequence[str], cwd: str | None = None, extra_environ: Mapping[str, str] | None = None
@@ -46,6 +57,8 @@ class MadeUpRunner:
 @pytest.fixture
 def pool(monkeypatch: pytest.MonkeyPatch) -> RunnerPool:
     monkeypatch.setattr(runners, "open_runner", MadeUpRunner)
+    monkeypatch.setattr(runners, "ForkingHookRunner", MadeUpRunner)
+    monkeypatch.setattr(runners, "CAN_FORK", True)
     return RunnerPool()
 
 
@@ -133,3 +146,61 @@ def test_closing_ends_busy_and_idle_runners_and_refuses_new_ones(pool: RunnerPoo
             pool.borrow(ENVIRONMENT, key)
     pool.give_back(KEY, busy)  # a build that ends late
     assert _borrow(RunnerPool()).preloaded == ["hatchling.build", "json"]  # kept for later runs
+
+
+def test_an_early_runner_takes_up_what_was_installed_and_is_the_first_that_a_build_gets(pool: RunnerPool) -> None:
+    first = _borrow(pool)
+    first.modules = ["hatchling.build", "json", "pluggy"]
+    pool.give_back(replace(KEY, variables=(("OTHER", "1"),)), first)
+    early = pool.early(EARLY_KEY, lambda: {"SOURCE_DATE_EPOCH": "42"})
+    assert early is not None
+    early.start(ENVIRONMENT)
+    assert early.finish(ENVIRONMENT)
+    runner = _borrow(pool)
+    assert (runner.python, runner.environment["PATH"]) == ("/env/bin/python", "/env/bin")
+    assert "SOURCE_DATE_EPOCH" not in runner.environment
+    assert runner.set_ups == [(ENVIRONMENT.packages, kept_bytecode(), {"SOURCE_DATE_EPOCH": "42"})]
+    assert runner.preloaded == ["json", "hatchling.build", "json", "pluggy"]
+    assert _borrow(pool) is not runner
+
+
+def test_an_early_runner_without_a_known_backend_module_preloads_nothing(pool: RunnerPool) -> None:
+    early = pool.early(replace(EARLY_KEY, backend=None), dict)
+    assert early is not None
+    early.start(ENVIRONMENT)
+    assert early.finish(ENVIRONMENT)
+    runner = _borrow(pool, replace(EARLY_KEY, backend=None))
+    assert len(runner.set_ups) == 1
+    assert runner.preloaded == []
+
+
+def test_an_early_runner_without_variables_is_not_used_and_closed_with_the_others(
+    pool: RunnerPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> dict[str, str]:
+        raise ConfigurationError("Invalid time.")
+
+    opened: list[MadeUpRunner] = []
+
+    def open_early(python: str, environment: Mapping[str, str]) -> MadeUpRunner:
+        opened.append(MadeUpRunner(python, environment))
+        return opened[-1]
+
+    monkeypatch.setattr(runners, "ForkingHookRunner", open_early)
+    early = pool.early(EARLY_KEY, fail)
+    assert early is not None
+    early.start(ENVIRONMENT)
+    assert not early.finish(ENVIRONMENT)
+    assert _borrow(pool) is not opened[0]
+    pool.close()
+    assert opened[0].closed == 1
+    with pytest.raises(BuildFailedError, match=r"^The build was stopped\.$"):
+        early.start(ENVIRONMENT)
+    assert opened[1].closed == 1
+
+
+def test_no_runner_is_early_where_processes_can_not_be_forked(
+    pool: RunnerPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runners, "CAN_FORK", False)
+    assert pool.early(EARLY_KEY, dict) is None

@@ -3,7 +3,7 @@
 import gzip
 import os
 import sys
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +25,20 @@ class MadeUpEngine(BuildEngine):
     def __init__(self, installer: str, *, fails: bool = False) -> None:
         self.installer = installer
         self.fails = fails
-        self.prepared: list[tuple[Collection[str], UvBuildSettings]] = []
+        self.prepared: list[tuple[Path, Collection[str], UvBuildSettings, Mapping[str, str]]] = []
         self.built: list[tuple[Path, str, BuildContext]] = []
         self.closed = 0
 
-    def prepare(self, requirements: Collection[str], settings: UvBuildSettings) -> None:
+    def prepare(
+        self,
+        source: Path,
+        requirements: Collection[str],
+        settings: UvBuildSettings,
+        variables: Callable[[], Mapping[str, str]],
+    ) -> None:
         if self.fails:
             raise AccelerationError("made up")
-        self.prepared.append((requirements, settings))
+        self.prepared.append((source, requirements, settings, variables()))
 
     def build(self, source: Path, kind: DistributionKind, out_dir: Path, context: BuildContext) -> Path:
         if self.fails:
@@ -121,9 +127,22 @@ def test_environments_are_prepared_for_what_projects_declare(engines: list[MadeU
         others[-1].mkdir()
         (others[-1] / "pyproject.toml").write_text(text)
     Builder(BuildOptions("uv")).prepare([project])
-    assert engines[0].prepared == [(["hatchling"], UvBuildSettings("offline = true\n"))]
+    assert engines[0].prepared == [(project, ["hatchling"], UvBuildSettings("offline = true\n"), {})]
     Builder(BuildOptions("uv")).prepare(others[1:2])
     assert engines[1].prepared == []
+
+
+def test_the_time_of_a_build_is_asked_for_once(
+    engines: list[MadeUpEngine], project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = iter([1714979289])
+    monkeypatch.setattr(builder, "source_date_epoch", lambda _: next(times))
+    made = Builder(BuildOptions("uv"))
+    made.prepare([project])
+    made.build(project, tmp_path / "out")
+    (engine,) = engines
+    assert engine.prepared[0][-1] == {"SOURCE_DATE_EPOCH": "1714979289"}
+    assert [context.variables for _, _, context in engine.built] == [engine.prepared[0][-1]] * 2
 
 
 def test_a_failed_acceleration_is_replaced_once_with_a_warning(

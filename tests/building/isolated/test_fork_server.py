@@ -1,12 +1,15 @@
 """The program that forks hooks, by its protocol: lines of JSON over a socket that it inherits."""
 
 import gzip
+import hashlib
 import json
+import marshal
 import os
 import signal
 import socket
 import subprocess
 import sys
+from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,8 +17,10 @@ from typing import Any
 
 import pytest
 
-from publisher.building import fork_server
+from publisher.building.environments import UvEnvironment
 from publisher.building.hooks import CAN_FORK
+from publisher.building.isolated import fork_server
+from publisher.building.isolated.restoring import header
 
 pytestmark = pytest.mark.skipif(not CAN_FORK, reason="this system starts an interpreter for each hook")
 
@@ -52,11 +57,11 @@ class Server:
 
 
 @contextmanager
-def _serving(**environment: str) -> Iterator[Server]:
+def _serving(python: str = sys.executable, **environment: str) -> Iterator[Server]:
     control, theirs = socket.socketpair()
     with theirs:
         process = subprocess.Popen(
-            [sys.executable, fork_server.__file__, str(theirs.fileno())],
+            [python, fork_server.__file__, str(theirs.fileno())],
             env={**os.environ, **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -166,6 +171,40 @@ def test_modules_are_imported_ahead_and_those_that_fail_are_left_out(tmp_path: P
         server.send(modules=["exits", "absent", "colorsys"])
         assert server.run(script) == {"code": 0, "modules": []}
         assert server.end() == "['colorsys']\n"
+
+
+def test_packages_that_are_installed_after_the_start_are_found_as_by_a_new_interpreter(tmp_path: Path) -> None:
+    environment = UvEnvironment(tmp_path / "environment")
+    packages = environment.packages
+    script = _script(
+        tmp_path,
+        "import os, sys\nimport acme, elsewhere\n"
+        "names = [name for name in ('elsewhere', 'of_pth', 'sitecustomize', 'restoring') if name in sys.modules]\n"
+        "print(os.environ['A'], acme.answer, *names)\n"
+        "print([path for path in sys.path if 'publisher' in path])\n",
+    )
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    with _serving(environment.python_executable, PYTHONPATH="", PYTHONDONTWRITEBYTECODE="1") as server:
+        server.send(modules=["acme", "colorsys"])
+        assert server.run(_script(tmp_path, "pass", "first.py")) == {"code": 0, "modules": []}
+        source = b"answer = 42\n"
+        (packages / "acme.py").write_bytes(source)
+        (packages / "of_pth.py").write_bytes(b"")
+        (packages / "sitecustomize.py").write_bytes(b"")
+        (packages / "paths.pth").write_text(f"{tmp_path}\nimport of_pth\n")
+        (tmp_path / "elsewhere.py").write_bytes(b"")
+        (packages / "acme-1.dist-info").mkdir()
+        key = hashlib.sha256(source)
+        recorded = urlsafe_b64encode(key.digest()).rstrip(b"=").decode()
+        (packages / "acme-1.dist-info/RECORD").write_text(f"acme.py,sha256={recorded},12\n")
+        code = marshal.dumps(compile("answer = 'restored'", "acme.py", "exec"))
+        (kept / key.hexdigest()).write_bytes(header(code) + code)
+        server.send(packages=str(packages), bytecode=str(kept), environment={"A": "set"})
+        assert server.answer() == {"code": 0, "modules": []}
+        server.send(modules=["acme"])
+        assert server.run(script)["code"] == 0
+        assert server.end() == "set restored elsewhere of_pth sitecustomize\n[]\n"
 
 
 def test_where_a_module_has_started_a_thread_an_interpreter_is_started(tmp_path: Path) -> None:
