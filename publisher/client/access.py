@@ -7,7 +7,8 @@ from typing import Any
 
 from publisher.client.accounts import PATIENCE, TOKEN_VARIABLE, admin_token_hint
 from publisher.client.answers import error_text
-from publisher.client.http import BasicAuth, BearerAuth, IndexSession, Response, parse_json
+from publisher.client.http import BasicAuth, BearerAuth, IndexSession
+from publisher.client.response import IndexResponse, parse_json
 from publisher.client.url import IndexUrl
 from publisher.errors import ConfigurationError, CredentialsError, IndexUnavailableError, NotOfferedError, PublishError
 
@@ -55,7 +56,7 @@ class AccessClient:
             raise NotOfferedError(f"{self._url} is not an index of pypi-publish with tokens and roles.")
         return found
 
-    def _expect_success(self, response: Response) -> None:
+    def _expect_success(self, response: IndexResponse) -> None:
         status, text = response.status_code, error_text(response)
         if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
             raise CredentialsError(f"{self._url} refused: {text}", hint=self._remedy(text))

@@ -6,7 +6,8 @@ from typing import Any
 from urllib.parse import quote
 
 from publisher.client.answers import error_text
-from publisher.client.http import BearerAuth, IndexSession, Response, parse_json
+from publisher.client.http import BearerAuth, IndexSession
+from publisher.client.response import IndexResponse, parse_json
 from publisher.client.url import IndexUrl, parse_index_url
 from publisher.errors import ConfigurationError, CredentialsError, IndexUnavailableError, PublishError
 from publisher.secret import Secret
@@ -94,7 +95,7 @@ class AccountAdmin:
             raise IndexUnavailableError(f"{self._url} has no account API.", hint=_NO_API)
         return found
 
-    def _expect_success(self, response: Response) -> None:
+    def _expect_success(self, response: IndexResponse) -> None:
         status, text = response.status_code, error_text(response)
         if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
             raise CredentialsError(

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
-from publisher.client.http import Response, parse_json, redirect_target
 from publisher.client.pages import is_json, is_web_page, title
+from publisher.client.response import IndexResponse, parse_json, redirect_target
 from publisher.client.url import IndexUrl
 from publisher.errors import (
     HOW_TO_LOG_IN,
@@ -51,7 +51,7 @@ A mistake costs one request: whether the file is there, and the same, is read fr
 """
 
 
-def expect_success(response: Response, url: IndexUrl, credentials: Credentials | None) -> None:
+def expect_success(response: IndexResponse, url: IndexUrl, credentials: Credentials | None) -> None:
     """
     Return when a request succeeded.
 
@@ -82,7 +82,7 @@ def expect_success(response: Response, url: IndexUrl, credentials: Credentials |
         )
 
 
-def _forbidden(response: Response, url: IndexUrl, credentials: Credentials | None) -> CredentialsError:
+def _forbidden(response: IndexResponse, url: IndexUrl, credentials: Credentials | None) -> CredentialsError:
     """Return the error for a 403: some indexes send it instead of a 401, and firewalls before an index do too."""
     text = error_text(response)
     if credentials is None:
@@ -99,7 +99,7 @@ def _forbidden(response: Response, url: IndexUrl, credentials: Credentials | Non
 
 
 def expect_stored(
-    response: Response, filename: str, sha256: str, url: IndexUrl, credentials: Credentials | None
+    response: IndexResponse, filename: str, sha256: str, url: IndexUrl, credentials: Credentials | None
 ) -> bool:
     """
     Return whether an answer proves that a file is stored; False for a success that may be another server's.
@@ -131,7 +131,7 @@ def expect_stored(
     return status != HTTPStatus.ACCEPTED and not is_web_page(response)
 
 
-def retry_after(response: Response) -> float | None:
+def retry_after(response: IndexResponse) -> float | None:
     """Return the seconds that an answer asks to wait, given as a number or a date (RFC 9110, 10.2.3), or None."""
     text = response.headers.get("Retry-After", "").strip()
     if text.isascii() and text.isdigit():
@@ -151,12 +151,12 @@ def _parse_date(text: str) -> dt.datetime | None:
     return found if found.tzinfo else found.replace(tzinfo=dt.UTC)
 
 
-def error_text(response: Response) -> str:
+def error_text(response: IndexResponse) -> str:
     """Return an index's words about a failure: the message of its JSON, its plain text, or the HTTP reason."""
     return without_control_characters(_error_text(response))[:_LONGEST_TEXT]
 
 
-def _error_text(response: Response) -> str:
+def _error_text(response: IndexResponse) -> str:
     kind = response.headers.get("Content-Type", "")
     if is_json(response):
         found = parse_json(response)

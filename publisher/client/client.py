@@ -1,18 +1,20 @@
 """Client of one index: its projects and files, changes to them, and the account behind the credentials."""
 
+import threading
 from collections.abc import Iterable, Mapping
 from contextlib import closing
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from publisher.client.answers import error_text, expect_success
-from publisher.client.http import BasicAuth, IndexSession, Response, parse_json, redirect_target
 from publisher.client.models import Account, RemoteFile
 from publisher.client.pages import SIMPLE_ACCEPT, is_web_page, parse_files, parse_projects
+from publisher.client.plain import get_plainly
+from publisher.client.response import IndexResponse, parse_json, redirect_target
 from publisher.client.url import IndexUrl
 from publisher.errors import (
     HOW_TO_LOG_IN,
@@ -24,7 +26,10 @@ from publisher.errors import (
     PublishError,
 )
 from publisher.project.distributions import Kind, parse_filename, parse_metadata
-from publisher.secret import Credentials, Secret
+from publisher.secret import Credentials, Secret, mask_urls
+
+if TYPE_CHECKING:
+    from publisher.client.http import IndexSession
 
 _PUBLISHED_HERE = {"Accept": SIMPLE_ACCEPT, "Cache-Control": "no-cache", "Prefer": "own-packages"}
 """Asks for the index's own packages, now: a new name must not be sent on to a public index."""
@@ -36,25 +41,43 @@ class IndexClient:
     def __init__(self, url: IndexUrl, credentials: Credentials | None) -> None:
         self.url = url
         self.credentials = credentials
-        auth = BasicAuth(credentials.username, credentials.password) if credentials else None
-        self._session = IndexSession(url.root, auth)
+        self._opened: IndexSession | None = None
+        self._opening = threading.Lock()
+
+    @property
+    def _session(self) -> "IndexSession":
+        """The connections, opened when they are first needed."""
+        from publisher.client.http import BasicAuth, IndexSession  # noqa: PLC0415 - imports requests
+
+        with self._opening:
+            if self._opened is None:
+                own = self.credentials
+                self._opened = IndexSession(self.url.root, BasicAuth(own.username, own.password) if own else None)
+            return self._opened
 
     def close(self) -> None:
         """Close the connections."""
-        self._session.close()
+        if self._opened is not None:
+            self._opened.close()
 
     def abort(self) -> None:
         """Break the connections, so that requests of other threads fail at once."""
-        self._session.abort()
+        if self._opened is not None:
+            self._opened.abort()
 
-    def files(self, project: str) -> dict[str, RemoteFile]:
+    def files(self, project: str, *, alone: bool = False) -> dict[str, RemoteFile]:
         """
         Return the files of a project (its normalized name), by file name; nothing for an unknown project.
+
+        ``alone`` is for what is probably the only request of a run: it is sent without `requests` where that makes no
+        difference.
 
         Raises CredentialsError when the index refuses the credentials, IndexUnavailableError when it fails or when
         something else answers in its place.
         """
-        response = self._session.get(self.url.project_api(project), _PUBLISHED_HERE)
+        page = self.url.project_api(project)
+        plain = get_plainly(page, _PUBLISHED_HERE, self.credentials, mask_urls(self.url.root)) if alone else None
+        response = plain or self._session.get(page, _PUBLISHED_HERE)
         if response.status_code == HTTPStatus.NOT_FOUND or _is_passed_on(response, project):
             return {}
         expect_success(response, self.url, self.credentials)
@@ -84,7 +107,7 @@ class IndexClient:
         expect_success(response, self.url, self.credentials)
         return parse_projects(response)
 
-    def post(self, form: Iterable[bytes | memoryview], content_type: str) -> Response:
+    def post(self, form: Iterable[bytes | memoryview], content_type: str) -> IndexResponse:
         """
         Send an upload form to the index's root and return the answer, whatever its status.
 
@@ -155,12 +178,14 @@ class IndexClient:
             return False
         return isinstance(found, dict) and found.get("passes-on") is True
 
-    def _ask_whoami(self) -> tuple[Response, object]:
+    def _ask_whoami(self) -> tuple[IndexResponse, object]:
         response = self._session.get(self.url.endpoint("whoami"), {"Accept": "application/json"})
         return response, parse_json(response) if response.ok else None
 
     def _whoami_of_another_index(self) -> Account:
         """Check the credentials against the list of projects, the page that every index protects if it protects any."""
+        from publisher.client.http import IndexSession  # noqa: PLC0415 - imports requests
+
         with closing(IndexSession(self.url.root)) as anonymous:
             response = anonymous.get(self.url.simple, {"Accept": SIMPLE_ACCEPT})
         if response.status_code == HTTPStatus.OK:
@@ -179,7 +204,7 @@ class IndexClient:
         return Account(self.credentials.username, None)
 
 
-def _is_passed_on(response: Response, project: str) -> bool:
+def _is_passed_on(response: IndexResponse, project: str) -> bool:
     """Return whether an index sends to another one for a project that it does not have (pypiserver's fallback)."""
     target = redirect_target(response)
     if target is None or urlsplit(target).hostname == urlsplit(response.url).hostname:

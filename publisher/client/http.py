@@ -10,14 +10,15 @@ from http import HTTPStatus
 from http.cookiejar import DefaultCookiePolicy
 from threading import Event
 from typing import Any, cast
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 import requests  # noqa: TID251 - a door to requests
 import urllib3  # noqa: TID251 - a door to urllib3
 
-from publisher import __version__
 from publisher.client.abort import AbortableAdapter
 from publisher.client.failures import refuse_proxy_answer, translate_failures
+from publisher.client.plain import USER_AGENT
+from publisher.client.response import parse_json, redirect_target
 from publisher.client.url import is_same_origin
 from publisher.errors import IndexUnavailableError
 from publisher.secret import Secret, mask_urls
@@ -25,7 +26,6 @@ from publisher.waiting import waiting_for
 
 Response = requests.Response
 
-USER_AGENT = f"pypi-publish/{__version__}"
 TIMEOUT = (10.0, 60.0)
 """Seconds to connect, and seconds without a byte while reading."""
 
@@ -229,26 +229,6 @@ class IndexSession:
                 raise IndexUnavailableError(
                     f"{self._shown} did not finish its answer within {limit:.0f} seconds.", hint="Try again later."
                 )
-
-
-def parse_json(response: Response) -> Any:
-    """Return the JSON of an answer; None when it is something else."""
-    try:
-        return response.json()
-    except (ValueError, RecursionError):
-        return None
-
-
-def redirect_target(response: Response) -> str | None:
-    """Return the URL that an answer redirects to; None when it is not a redirect to a valid one."""
-    if not response.is_redirect:
-        return None
-    try:
-        target = urljoin(response.url, response.headers["Location"])
-        urlsplit(target)
-    except ValueError:
-        return None
-    return target
 
 
 def _refuse_downgrade(url: str, response: Response) -> None:

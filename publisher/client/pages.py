@@ -11,8 +11,8 @@ from datetime import datetime
 from typing import Any, NoReturn
 from urllib.parse import unquote, urljoin, urlsplit
 
-from publisher.client.http import Response
 from publisher.client.models import RemoteFile
+from publisher.client.response import IndexResponse
 from publisher.errors import IndexUnavailableError
 from publisher.html_tags import StartTag, start_tags
 from publisher.project.display import without_control_characters
@@ -24,7 +24,7 @@ _ARCHIVES = (".whl", ".tar.gz", ".zip", ".tar.bz2", ".egg", ".exe")
 _SIGNS_OF_ANOTHER_PAGE = frozenset({"form", "script", "iframe", "frameset"})
 
 
-def parse_files(response: Response) -> list[RemoteFile]:
+def parse_files(response: IndexResponse) -> list[RemoteFile]:
     """Return the files on a project's page; raise IndexUnavailableError when the answer is another page."""
     try:
         if is_json(response):
@@ -34,7 +34,7 @@ def parse_files(response: Response) -> list[RemoteFile]:
         _refuse(response, error)
 
 
-def parse_projects(response: Response) -> list[str]:
+def parse_projects(response: IndexResponse) -> list[str]:
     """Return the names on the list of projects; raise IndexUnavailableError when the answer is another page."""
     try:
         if is_json(response):
@@ -47,7 +47,7 @@ def parse_projects(response: Response) -> list[str]:
         _refuse(response, error)
 
 
-def is_project_list(response: Response) -> bool:
+def is_project_list(response: IndexResponse) -> bool:
     """Return whether a successful answer is an index's list of projects, and no sign-in page in its place."""
     try:
         parse_projects(response)
@@ -56,12 +56,12 @@ def is_project_list(response: Response) -> bool:
     return True
 
 
-def is_json(response: Response) -> bool:
+def is_json(response: IndexResponse) -> bool:
     """Return whether a response's content type is JSON, such as application/vnd.pypi.simple.v1+json."""
     return "json" in response.headers.get("Content-Type", "")
 
 
-def is_web_page(response: Response) -> bool:
+def is_web_page(response: IndexResponse) -> bool:
     """Return whether an answer is a page for people; an empty body labeled as HTML is not (bottle, pypiserver)."""
     start = response.content[:2000].lstrip().lower()
     return start.startswith((b"<!doctype html", b"<html")) or (
@@ -69,14 +69,14 @@ def is_web_page(response: Response) -> bool:
     )
 
 
-def title(response: Response) -> str:
+def title(response: IndexResponse) -> str:
     """Return the title of a page for people; empty without one."""
     with suppress(ValueError):
         return " ".join(_Page(response).title.split())
     return ""
 
 
-def _refuse(response: Response, error: Exception) -> NoReturn:
+def _refuse(response: IndexResponse, error: Exception) -> NoReturn:
     page = f"the web page {name!r}" if is_web_page(response) and (name := title(response)) else "another page"
     reason = "" if isinstance(error, KeyError | TypeError | AttributeError) else f" ({error})"
     raise IndexUnavailableError(
@@ -86,7 +86,7 @@ def _refuse(response: Response, error: Exception) -> NoReturn:
     ) from error
 
 
-def _read_page(response: Response) -> "_Page":
+def _read_page(response: IndexResponse) -> "_Page":
     """Return an HTML page; raise ValueError if it is not one, or a sign-in page, an app or a home page."""
     kind = response.headers.get("Content-Type", "text/html").partition(";")[0].strip().lower()
     if "html" not in kind:
@@ -123,7 +123,7 @@ def _file_of_link(link: str, yanked: bool) -> RemoteFile:  # noqa: FBT001 - it c
 class _Page:
     """A parsed HTML page: its links, each with a yanked flag (PEP 592), its title, and the signs of its kind."""
 
-    def __init__(self, response: Response) -> None:
+    def __init__(self, response: IndexResponse) -> None:
         self.links: list[tuple[str, bool]] = []
         self.title = ""
         self.is_simple_page = False

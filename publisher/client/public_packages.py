@@ -7,7 +7,8 @@ from urllib.parse import quote
 
 from publisher.client.accounts import admin_token_hint
 from publisher.client.answers import error_text
-from publisher.client.http import BearerAuth, IndexSession, Response, parse_json
+from publisher.client.http import BearerAuth, IndexSession
+from publisher.client.response import IndexResponse, parse_json
 from publisher.client.url import IndexUrl
 from publisher.errors import ConfigurationError, CredentialsError, IndexUnavailableError, NotOfferedError
 from publisher.secret import Secret
@@ -55,7 +56,7 @@ class PublicPackagesClient:
             raise NotOfferedError(f"{self._url} does not pass on public packages.")
         return found
 
-    def _expect_success(self, response: Response) -> None:
+    def _expect_success(self, response: IndexResponse) -> None:
         status, text = response.status_code, error_text(response)
         if status == HTTPStatus.UNAUTHORIZED or (status == HTTPStatus.FORBIDDEN and "AUTH_TOKEN" in text):
             raise CredentialsError(

@@ -6,8 +6,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from publisher.client.answers import error_text
-from publisher.client.http import BearerAuth, IndexSession, Response, parse_json
+from publisher.client.http import BearerAuth, IndexSession
 from publisher.client.pages import is_web_page
+from publisher.client.response import IndexResponse, parse_json
 from publisher.client.url import IndexUrl
 from publisher.errors import IndexUnavailableError, NoPublisherError, NotOfferedError, TrustedPublishingError
 from publisher.project.display import without_control_characters
@@ -86,7 +87,7 @@ def _root(url: IndexUrl) -> str:
     return f"{parts.scheme}://{parts.netloc}/"
 
 
-def _require_object(url: IndexUrl, response: Response, what: str) -> dict[str, Any]:
+def _require_object(url: IndexUrl, response: IndexResponse, what: str) -> dict[str, Any]:
     found = parse_json(response)
     if not response.ok or response.is_redirect or not isinstance(found, dict):
         reason = _refusal(response)[1] if isinstance(found, dict) and "errors" in found else error_text(response)
@@ -96,7 +97,7 @@ def _require_object(url: IndexUrl, response: Response, what: str) -> dict[str, A
     return found
 
 
-def _refusal(response: Response) -> tuple[str, str]:
+def _refusal(response: IndexResponse) -> tuple[str, str]:
     """Return the code and the sentences of a refusal."""
     found = parse_json(response)
     errors = found.get("errors") if isinstance(found, dict) else None

@@ -94,11 +94,11 @@ class TrustedLogin:
 
     def burn(self) -> None:
         """End the token, if there is one; a failure is no reason to fail, because it ends by itself."""
-        from publisher.client import token_exchange  # noqa: PLC0415 - as in `_request`
-
         with self._lock:
             if self._found is None or self._url is None:
                 return
+            from publisher.client import token_exchange  # noqa: PLC0415 - as in `_request`
+
             token, self._found = self._found.password, None
             try:
                 token_exchange.burn(self._url, token)

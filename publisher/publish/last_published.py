@@ -2,13 +2,13 @@
 
 import hashlib
 import json
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass
 
 from publisher.client.url import IndexUrl
 from publisher.files.cache import open_cache
 from publisher.project.distributions import Kind
-from publisher.project.git import tree_hash
+from publisher.project.git import begin_tree_hash, tree_hash
 from publisher.project.pyproject import Source
 
 _LIMIT = 1_000
@@ -39,13 +39,25 @@ def record(source: Source, published: PublishRecord) -> None:
     cache.trim()
 
 
-def is_recorded(source: Source, url: IndexUrl, kinds: Collection[Kind]) -> bool:
-    """Return whether the last publication from this folder had exactly its current contents."""
+def begin_comparison(source: Source, url: IndexUrl, kinds: Collection[Kind]) -> Callable[[], bool] | None:
+    """
+    Start to compare a project with the last publication from its folder; None when it is known to differ.
+
+    The returned function has to be called: it waits for git, and returns whether the contents are exactly the same.
+    """
+    known = _read(source)
+    if known is None or (known.index, known.version, known.kinds) != (url.root, str(source.version), sorted(kinds)):
+        return None  # without such a record there is no need to run git
+    finish = begin_tree_hash(source.folder)
+    return lambda: finish() == known.tree
+
+
+def _read(source: Source) -> PublishRecord | None:
     content = open_cache("published", _LIMIT).read(_name(source))
-    if content is None:
-        return False  # without a record there is no need to run git
-    current = describe(source, url, kinds)
-    return current is not None and content == _serialize(current)
+    try:
+        return PublishRecord(**json.loads(content)) if content is not None else None
+    except (ValueError, TypeError):  # truncated, or of another version of this program
+        return None
 
 
 def _serialize(published: PublishRecord) -> bytes:

@@ -1,9 +1,16 @@
 """Options of one publishing run."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from publisher.credentials.chain import Target
+from publisher.project.distributions import Kind
 from publisher.project.tags import Tag
+
+if TYPE_CHECKING:
+    from publisher.building.builder import BuildOptions
 
 DEFAULT_CONNECTIONS = 6
 """Concurrent uploads: enough to cover the wait for each answer, few enough for any index."""
@@ -26,3 +33,16 @@ class PublishOptions:
     locate: bool = False
     connections: int = DEFAULT_CONNECTIONS
     allow_dirty: bool = False
+
+
+@dataclass(frozen=True)
+class BuildRequest:
+    """
+    Kinds of files to build, and the folder for them, None for each project's own.
+
+    ``resolve`` returns how to build, and is called only if something has to be built.
+    """
+
+    kinds: frozenset[Kind]
+    out_dir: Path | None
+    resolve: Callable[[], "BuildOptions"]

@@ -26,11 +26,13 @@ class IndexPrefetch:
     """
     Credentials, connections and file lists of an index, fetched in the background from the moment of creation.
 
-    Failures are raised where the result is needed.
+    Failures are raised where the result is needed. ``alone`` is for a run that probably sends nothing but the request
+    for its project's files: what an upload needs is imported when `expect_upload` is called.
     """
 
-    def __init__(self, target: Target, projects: Iterable[str]) -> None:
+    def __init__(self, target: Target, projects: Iterable[str], *, alone: bool = False) -> None:
         self._target = target
+        self._alone = alone
         self._projects = list(dict.fromkeys(projects))
         self._index: IndexClient | None = None
         self._files: dict[str, Mapping[str, RemoteFile]] = {}
@@ -64,6 +66,11 @@ class IndexPrefetch:
                 self._files[project] = self._index.files(project)
             return self._files[project]
 
+    def expect_upload(self) -> None:
+        """Import in the background what an upload needs."""
+        if self._alone:
+            threading.Thread(target=_import_for_upload, daemon=True, name="prefetch").start()
+
     def close(self) -> None:
         """Close the connections."""
         if self._index is not None:
@@ -81,9 +88,18 @@ class IndexPrefetch:
         from publisher.client.client import IndexClient  # noqa: PLC0415 - slow to import; the build covers it
 
         self._index = IndexClient(target.url, find_credentials(target))
-        self._files = _fetch(self._index, self._projects)
-        import publisher.checks.engine  # noqa: PLC0415 - slow to import, needed before and after the build
-        import publisher.client.upload_form  # noqa: F401, PLC0415 - the same
+        if self._alone:
+            self._files = {project: self._index.files(project, alone=True) for project in self._projects}
+        else:
+            self._files = _fetch(self._index, self._projects)
+            _import_for_upload()
+
+
+def _import_for_upload() -> None:
+    """Import what takes long, and is needed before and after a build."""
+    import publisher.checks.engine  # noqa: PLC0415
+    import publisher.client.http  # noqa: PLC0415
+    import publisher.client.upload_form  # noqa: F401, PLC0415
 
 
 def _fetch(index: "IndexClient", projects: Collection[str]) -> "dict[str, Mapping[str, RemoteFile]]":

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 
 from publisher.client.answers import expect_stored, retry_after
 from publisher.client.client import IndexClient
-from publisher.client.http import WORTH_ANOTHER_TRY, Response
+from publisher.client.http import WORTH_ANOTHER_TRY
+from publisher.client.response import IndexResponse
 from publisher.client.upload_form import UploadForm
 from publisher.errors import IndexUnavailableError, StoppedError
 from publisher.publish.events import Observer
@@ -66,7 +67,7 @@ class FileSender:
             self._observer.warned(warning)
         self._observer.sent(upload.distribution.filename)
 
-    def _answer(self, upload: Upload, on_sent: Callable[[int], None]) -> Response:
+    def _answer(self, upload: Upload, on_sent: Callable[[int], None]) -> IndexResponse:
         """Return the index's answer to a file, the first that is worth no other attempt, else the last."""
         left = PAUSES_TOGETHER
         for pause in self._pauses:
@@ -82,7 +83,7 @@ class FileSender:
             self._wait(upload, reason, wanted)
         return self._attempt(upload, on_sent)
 
-    def _attempt(self, upload: Upload, on_sent: Callable[[int], None]) -> Response:
+    def _attempt(self, upload: Upload, on_sent: Callable[[int], None]) -> IndexResponse:
         self._expect_not_stopped()
         form = UploadForm(upload.distribution, on_sent)
         with self._observer.attempting(upload.distribution.filename):

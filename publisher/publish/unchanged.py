@@ -1,6 +1,6 @@
 """Projects that need no build, because the index has their version and they are unchanged since."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ from publisher.errors import InvalidDistributionError
 from publisher.project.distributions import DistName, Distribution, Kind, parse_filename
 from publisher.project.git import last_change
 from publisher.project.pyproject import Source
-from publisher.publish.last_published import is_recorded
+from publisher.publish.last_published import begin_comparison
 from publisher.publish.prefetch import IndexPrefetch
 from publisher.publish.report import FileReport, Release, State
 
@@ -20,17 +20,23 @@ if TYPE_CHECKING:
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
-def find_settled(sources: Sequence[Source], url: IndexUrl, kinds: Collection[Kind]) -> dict[Source, datetime]:
+Settled = dict[Source, datetime]
+"""Projects that may be published as they are, each with the earliest upload time that counts."""
+
+
+def begin_to_settle(sources: Sequence[Source], url: IndexUrl, kinds: Collection[Kind]) -> Callable[[], Settled] | None:
     """
-    Return the projects that may be published as they are, each with the earliest upload time that counts.
+    Start to look for projects that may be published as they are; return the function that waits for them.
 
     A project counts as changed if pyproject.toml lacks its name or version, or if it has uncommitted changes. A single
-    project counts as changed unless it was published from here: asking the index first would only delay its build.
+    project counts as changed unless it was published from here: asking the index first would only delay its build. None
+    if it was not.
     """
     named = [source for source in sources if source.name and source.version]
-    if len(sources) == 1:
-        return {source: _LONG_AGO for source in named if is_recorded(source, url, kinds)}
-    return {source: when for source in named if (when := last_change(source.folder))}
+    if len(sources) != 1:
+        return lambda: {source: when for source in named if (when := last_change(source.folder))}
+    is_same = begin_comparison(named[0], url, kinds) if named else None
+    return None if is_same is None else lambda: dict.fromkeys(named if is_same() else (), _LONG_AGO)
 
 
 def find_unchanged(

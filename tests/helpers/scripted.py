@@ -57,6 +57,7 @@ class ScriptedIndex(IndexClient):
         self.list_failure: PublishError | None = None
         self.posted: list[bytes] = []
         self.asked: list[str] = []
+        self.alone = False
         self.aborts = 0
         self.closes = 0
         self._answers = list(answers)
@@ -70,7 +71,8 @@ class ScriptedIndex(IndexClient):
             raise found
         return found
 
-    def files(self, project: str) -> dict[str, RemoteFile]:
+    def files(self, project: str, *, alone: bool = False) -> dict[str, RemoteFile]:
+        self.alone = alone
         self.asked.append(project)
         if self.list_failure is not None:
             raise self.list_failure
@@ -93,6 +95,7 @@ class ScriptedPrefetch(IndexPrefetch):
     def __init__(self, index: ScriptedIndex, files: Mapping[str, RemoteFile] | None = None) -> None:
         self.index = index
         self.prompts: list[Prompt | None] = []
+        self.expects_upload = False
         self._known = dict(index.listed) if files is None else dict(files)
 
     def connect(self, prompt: Prompt | None) -> IndexClient:
@@ -101,6 +104,9 @@ class ScriptedPrefetch(IndexPrefetch):
 
     def files(self, project: str) -> Mapping[str, RemoteFile]:
         return {name: file for name, file in self._known.items() if name.startswith(project.replace("-", "_"))}
+
+    def expect_upload(self) -> None:
+        self.expects_upload = True
 
     def close(self) -> None:
         self.index.close()

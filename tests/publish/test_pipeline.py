@@ -16,8 +16,8 @@ from publisher.errors import BuildFailedError, CheckFailedError, PublishError, S
 from publisher.project.distributions import Kind, read_distribution
 from publisher.project.pyproject import Source
 from publisher.project.tags import parse_tag
-from publisher.publish import pipeline
-from publisher.publish.options import PublishOptions
+from publisher.publish import build_and_upload, pipeline
+from publisher.publish.options import BuildRequest, PublishOptions
 from publisher.publish.report import State
 from tests.helpers.dists import make_wheel
 from tests.helpers.projects import commit
@@ -40,27 +40,35 @@ class Run:
         self.built: list[str] = []
         self.named: list[str] = []
         self.closes = 0
+        self.resolved = 0
         self.failure: BaseException | None = None
-        monkeypatch.setattr(pipeline, "Builder", self._open_builder)
-        monkeypatch.setattr(pipeline, "IndexPrefetch", self._open_prefetch)
+        monkeypatch.setattr(build_and_upload, "Builder", self._open_builder)
+        for module in (pipeline, build_and_upload):
+            monkeypatch.setattr(module, "IndexPrefetch", self._open_prefetch)
 
     def publish(
         self, sources: list[Source], options: PublishOptions = OPTIONS, out_dir: Path | None = None
     ) -> dict[str, State]:
-        self.report = pipeline.publish_projects(sources, out_dir, BUILD, options, self.steps)
+        request = BuildRequest(BUILD.kinds, out_dir, self._resolve)
+        self.report = pipeline.publish_projects(sources, request, options, self.steps)
         return {file.file.text: file.state for file in self.report.files}
 
     def has(self, *files: RemoteFile) -> None:
         self.index = ScriptedIndex([answer()], files)
         self.prefetch = ScriptedPrefetch(self.index)
 
+    def _resolve(self) -> BuildOptions:
+        self.resolved += 1
+        return BUILD
+
     def _open_builder(self, options: BuildOptions, warn: Callable[[str], None]) -> "Run":
         self.options = options
         warn("a builder's warning")
         return self
 
-    def _open_prefetch(self, target: Target, names: Iterable[str]) -> ScriptedPrefetch:
+    def _open_prefetch(self, target: Target, names: Iterable[str], *, alone: bool = False) -> ScriptedPrefetch:
         assert target is TARGET
+        self.alone = alone
         self.named = list(names)
         return self.prefetch
 
@@ -109,11 +117,23 @@ def test_a_project_is_built_and_published_and_not_a_second_time(run: Run, tmp_pa
     run.has(_listed("a"))
     assert run.publish([source], replace(OPTIONS, dry_run=True)) == {"a-1.0-py3-none-any.whl": State.UNCHANGED}
     assert (run.built, run.prepared, run.report.dry_run, run.index.posted) == (["a"], [["a"]], True, [])
+    assert (run.resolved, run.alone, run.prefetch.expects_upload) == (1, True, False)
     assert run.index.closes == 1
     (source.folder / "a/__init__.py").write_text("changed = True\n")
     run.has()
     assert run.publish([source]) == {"a-1.0-py3-none-any.whl": State.UPLOADED}
-    assert run.built == ["a", "a"]
+    assert (run.built, run.prefetch.expects_upload) == (["a", "a"], True)
+
+
+def test_a_project_with_another_version_than_the_last_is_built_before_the_index_is_asked(
+    run: Run, tmp_path: Path
+) -> None:
+    source = _source(tmp_path, "a")
+    commit(tmp_path)
+    run.publish([source])
+    run.versions["a"] = "1.1"
+    assert list(run.publish([replace(source, version=Version("1.1"))])) == ["a-1.1-py3-none-any.whl"]
+    assert (run.built, run.alone) == (["a", "a"], False)
 
 
 @pytest.mark.parametrize("dry_run", [False, True])

@@ -12,6 +12,7 @@ from publisher.client.models import RemoteFile
 from publisher.client.url import IndexUrl
 from publisher.credentials.chain import Target
 from publisher.errors import ForbiddenError, IndexUnavailableError, NoCredentialsError, PublishError
+from publisher.publish import prefetch as prefetch_module
 from publisher.publish.prefetch import IndexPrefetch
 from publisher.secret import Credentials, Secret
 from tests.helpers.scripted import TARGET, URL, ScriptedIndex
@@ -75,6 +76,22 @@ def test_few_projects_need_few_requests(opened: Callable[..., list[Read]], proje
     with closing(IndexPrefetch(TARGET, projects)) as prefetch:
         prefetch.connect(None)
     assert indexes[0].asked == projects
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_what_an_upload_needs_is_imported_when_one_is_expected(
+    opened: Callable[..., list[Read]], monkeypatch: pytest.MonkeyPatch, *, alone: bool
+) -> None:
+    imported = threading.Event()
+    monkeypatch.setattr(prefetch_module, "_import_for_upload", imported.set)
+    indexes = opened()
+    with closing(IndexPrefetch(TARGET, ["a"], alone=alone)) as prefetch:
+        prefetch.connect(None)
+        assert prefetch.files("a") == {FILE.filename: FILE}
+        assert (indexes[0].asked, indexes[0].alone) == (["a"], alone)
+        assert imported.is_set() is not alone
+        prefetch.expect_upload()
+        assert imported.wait(20)
 
 
 @pytest.mark.parametrize(("count", "asks_for_the_list"), [(7, False), (8, True)])

@@ -1,6 +1,6 @@
 """Projects that are not built, because the index has their files and nothing was changed since."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,12 +11,14 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from publisher.client.models import RemoteFile
+from publisher.client.url import IndexUrl
+from publisher.files.cache import cache_folder
 from publisher.project.distributions import Distribution, Kind, read_distribution
 from publisher.project.pyproject import Source
-from publisher.publish.last_published import PublishRecord, describe, is_recorded, record
+from publisher.publish.last_published import PublishRecord, begin_comparison, describe, record
 from publisher.publish.prefetch import IndexPrefetch
 from publisher.publish.report import State
-from publisher.publish.unchanged import find_settled, find_unchanged, find_unchanged_builds
+from publisher.publish.unchanged import begin_to_settle, find_unchanged, find_unchanged_builds
 from tests.helpers.dists import make_sdist, make_wheel
 from tests.helpers.projects import commit
 from tests.helpers.scripted import URL
@@ -49,6 +51,16 @@ def _source(folder: Path, version: str | None = "1.0", name: str | None = "acme-
     return Source(folder, canonicalize_name(name) if name else None, Version(version) if version else None)
 
 
+def find_settled(sources: list[Source]) -> Mapping[Source, datetime]:
+    settle = begin_to_settle(sources, URL, BOTH)
+    return {} if settle is None else settle()
+
+
+def is_recorded(source: Source, url: IndexUrl = URL, kinds: Collection[Kind] = BOTH) -> bool:
+    finish = begin_comparison(source, url, kinds)
+    return finish is not None and finish()
+
+
 def _file(name: str, after: float | None = 1.0, digest: str = "ab") -> RemoteFile:
     uploaded = None if after is None else WHEN + timedelta(seconds=after)
     return RemoteFile(name, f"https://acme.example/{name}", {"sha256": digest}, uploaded=uploaded, size=7)
@@ -66,37 +78,48 @@ def repository(tmp_path: Path) -> Path:
 def test_several_projects_are_settled_since_their_last_commit(repository: Path) -> None:
     one, two = _source(repository / "one"), _source(repository / "two", name="two")
     nameless, without_version = _source(repository / "one", name=None), _source(repository / "one", None)
-    assert find_settled([one, two, nameless, without_version], URL, BOTH) == {one: WHEN, two: WHEN}
+    assert find_settled([one, two, nameless, without_version]) == {one: WHEN, two: WHEN}
     (repository / "one/file").write_text("changed")
-    assert find_settled([one, two], URL, BOTH) == {two: WHEN}
+    assert find_settled([one, two]) == {two: WHEN}
 
 
 def test_one_project_is_settled_only_after_it_was_published_from_here(repository: Path) -> None:
     one = _source(repository / "one")
-    assert find_settled([one], URL, BOTH) == {}
+    assert find_settled([one]) == {}
     published = describe(one, URL, BOTH)
     assert published is not None
     record(one, published)
-    (when,) = find_settled([one], URL, BOTH).values()
+    (when,) = find_settled([one]).values()
     assert when < WHEN
-    assert find_settled([replace(one, name=None)], URL, BOTH) == {}
-    assert find_settled([replace(one, version=None)], URL, BOTH) == {}
+    assert find_settled([replace(one, name=None)]) == {}
+    assert find_settled([replace(one, version=None)]) == {}
 
 
 def test_a_record_is_for_one_index_one_version_one_set_of_kinds_and_one_state_of_the_folder(repository: Path) -> None:
     one = _source(repository / "one")
     published = describe(one, URL, BOTH)
     assert published == PublishRecord("https://acme.example/", "1.0", ["bdist_wheel", "sdist"], published.tree)  # type: ignore[union-attr]
-    assert not is_recorded(one, URL, BOTH)
+    assert not is_recorded(one)
     record(one, published)
-    assert is_recorded(one, URL, BOTH)
-    assert is_recorded(replace(one, folder=repository / "two/../one"), URL, BOTH)
-    assert not is_recorded(one, replace(URL, root="https://other.example/"), BOTH)
-    assert not is_recorded(one, URL, {Kind.WHEEL})
-    assert not is_recorded(replace(one, version=Version("1.1")), URL, BOTH)
-    assert not is_recorded(replace(one, folder=repository / "two"), URL, BOTH)
+    assert is_recorded(one)
+    assert is_recorded(replace(one, folder=repository / "two/../one"))
+    assert not is_recorded(one, replace(URL, root="https://other.example/"))
+    assert not is_recorded(one, kinds={Kind.WHEEL})
+    assert not is_recorded(replace(one, version=Version("1.1")))
+    assert not is_recorded(replace(one, folder=repository / "two"))
     (repository / "one/file").write_text("changed")
-    assert not is_recorded(one, URL, BOTH)
+    assert not is_recorded(one)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"index": "x"}', b'"text"'])
+def test_a_record_that_is_damaged_or_of_another_form_counts_for_nothing(repository: Path, content: bytes) -> None:
+    one = _source(repository / "one")
+    published = describe(one, URL, BOTH)
+    assert published is not None
+    record(one, published)
+    (kept,) = cache_folder("published").iterdir()
+    kept.write_bytes(content)
+    assert begin_comparison(one, URL, BOTH) is None
 
 
 def test_without_a_version_or_a_commit_there_is_no_record(repository: Path) -> None:
@@ -137,7 +160,7 @@ def test_a_project_that_was_published_from_here_needs_no_time(repository: Path) 
     published = describe(one, URL, BOTH)
     assert published is not None
     record(one, published)
-    settled = find_settled([one], URL, BOTH)
+    settled = find_settled([one])
     found = find_unchanged(settled, BOTH, _as_prefetch(Read(_file(WHEEL, None), _file(SDIST, None))), None)
     assert list(found) == [one]
 

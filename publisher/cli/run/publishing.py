@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 
 from publisher.cli.display.output import current_output
@@ -12,7 +13,7 @@ from publisher.cli.display.step_summary import outputs_of, summary_of
 from publisher.cli.options.building import BuildArgs
 from publisher.cli.options.publishing import PublishArgs
 from publisher.cli.options.target import TargetArgs
-from publisher.cli.run.resolve import project_config, resolve_build, resolve_publish
+from publisher.cli.run.resolve import project_config, resolve_build, resolve_kinds, resolve_publish
 from publisher.credentials.chain import Target
 from publisher.project.distributions import Distribution
 from publisher.project.git import is_changed_since
@@ -20,6 +21,7 @@ from publisher.project.pyproject import read_source, require_project
 from publisher.project.tags import select_distributions, select_sources
 from publisher.project.workspace import find_projects
 from publisher.publish.built_files import check_files
+from publisher.publish.options import BuildRequest
 from publisher.publish.report import Report, files_as_json
 
 
@@ -45,7 +47,8 @@ def publish_projects(  # noqa: PLR0913 - one argument for each group of options
     if options.tag is not None:
         sources = select_sources(options.tag, sources)
     with closing(make_observer(current_output())) as observer, burning(options.target):
-        report = run_pipeline(sources, build.out_dir, resolve_build(build, jobs, projects), options, observer)
+        request = BuildRequest(resolve_kinds(build), build.out_dir, partial(resolve_build, build, jobs, projects))
+        report = run_pipeline(sources, request, options, observer)
     _show(report)
     return report
 

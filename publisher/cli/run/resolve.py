@@ -31,13 +31,18 @@ def resolve_build(args: BuildArgs, jobs: int | None, projects: Sequence[Path]) -
     from publisher.building.builder import BuildOptions, usable_processors  # which `upload` does without
     from publisher.building.installer import choose_installer
 
-    asked = {kind for kind, flag in ((Kind.SDIST, args.sdist), (Kind.WHEEL, args.wheel)) if flag}
     return BuildOptions(
         choose_installer(projects) if args.installer == "auto" else args.installer,
-        frozenset(asked or Kind),
+        resolve_kinds(args),
         show_output=current_output().shows_build_output,
         jobs=jobs or usable_processors(),
     )
+
+
+def resolve_kinds(args: BuildArgs) -> frozenset[Kind]:
+    """Return the kinds of files to build."""
+    asked = {kind for kind, flag in ((Kind.SDIST, args.sdist), (Kind.WHEEL, args.wheel)) if flag}
+    return frozenset(asked or Kind)
 
 
 def resolve_publish(

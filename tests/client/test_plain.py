@@ -1,0 +1,216 @@
+"""A GET without `requests`: where it answers, and where `requests` has to ask instead."""
+
+import gzip
+import socket
+import subprocess
+import sys
+import threading
+import zlib
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+
+import pytest
+
+from publisher.client import plain
+from publisher.client.client import IndexClient
+from publisher.client.http import IndexSession
+from publisher.client.plain import get_plainly
+from publisher.client.url import parse_index_url
+from publisher.errors import IndexUnavailableError, RefusedCredentialsError
+from publisher.secret import Credentials, Secret
+from tests.helpers.answering import Answer, Request, answering, of_json, of_text
+
+ADA = Credentials("ada", Secret("p\u00e4ss"), "keyring")
+PAGE = {"files": [{"filename": "a-1.tar.gz", "url": "f", "hashes": {}}]}
+JSON = {"Content-Type": "application/vnd.pypi.simple.v1+json"}
+
+
+@pytest.fixture(autouse=True)
+def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "linux")
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+def _get(url: str, credentials: Credentials | None = ADA) -> plain.PlainResponse | None:
+    return get_plainly(f"{url}simple/a/", {"Accept": "application/json"}, credentials, "the index")
+
+
+@pytest.mark.parametrize("credentials", [ADA, None])
+def test_it_sends_what_requests_sends(credentials: Credentials | None) -> None:
+    asked: list[Request] = []
+
+    def answer(request: Request) -> Answer:
+        asked.append(request)
+        return of_json(PAGE)
+
+    with answering(answer) as url:
+        for alone in (True, False):
+            with closing(IndexClient(parse_index_url(url), credentials)) as client:
+                assert list(client.files("a", alone=alone)) == ["a-1.tar.gz"]
+    own, usual = asked
+    assert (own.method, own.path) == (usual.method, usual.path) == ("GET", "/simple/a/")
+    assert set(usual.headers) - set(own.headers) == {"Connection"}
+    assert set(own.headers) <= set(usual.headers)
+    other = {"Accept-Encoding", "Connection"}
+    assert {name: text for name, text in own.headers.items() if name not in other} == {
+        name: text for name, text in usual.headers.items() if name not in other
+    }
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        of_json(PAGE),
+        of_json({"files": []}),
+        Answer(200, gzip.compress(b'{"files": []}'), {**JSON, "Content-Encoding": "gzip"}),
+        Answer(200, "<a href=f>\u00e4</a>".encode(), {"Content-Type": "text/html; charset=UTF-8"}),
+        of_text(401),
+        of_text(404),
+        Answer(404, b"<html>\xff", {"Content-Type": "text/html"}),
+    ],
+)
+def test_it_returns_what_requests_returns(answer: Answer) -> None:
+    with answering(lambda _: answer) as url, closing(IndexSession(url)) as session:
+        own, usual = _get(url), session.get(f"{url}simple/a/")
+    assert own is not None
+    for name in ("status_code", "reason", "url", "content", "ok", "is_redirect"):
+        assert getattr(own, name) == getattr(usual, name)
+    assert own.headers.get("content-TYPE") == usual.headers.get("content-TYPE")
+    if own.ok:
+        assert own.text == usual.text
+    if own.ok and "json" in own.headers["Content-Type"]:
+        assert own.json() == usual.json()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        *(of_text(status) for status in (302, 403, 407, 408, 425, 429, 500, 503)),
+        Answer(302, b"", {"Location": "/elsewhere/"}),
+        Answer(200, b"<a>", {"Content-Type": "text/html"}),
+        Answer(200, b"<a>", {"Content-Type": "text/html; charset=latin-1"}),
+        Answer(200, b"<a>"),
+        Answer(200, b"{}", {**JSON, "Content-Encoding": "zstd"}),
+        Answer(200, b"{}", {**JSON, "Content-Encoding": "gzip"}),
+        Answer(200, gzip.compress(b"{}")[:-1], {**JSON, "Content-Encoding": "gzip"}),
+        Answer(200, gzip.compress(b"{}") * 2, {**JSON, "Content-Encoding": "gzip"}),
+        Answer(200, zlib.compress(b"{}"), {**JSON, "Content-Encoding": "gzip"}),
+        Answer(200, b"{}", {**JSON, "Content-Length": "3"}),
+        None,
+    ],
+)
+def test_an_answer_that_requests_may_understand_differently_counts_for_nothing(answer: Answer | None) -> None:
+    with _closing_after(answer) as url:
+        assert _get(url) is None
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://127.0.0.1:1/",
+        "http://127.0.0.1:1/a%20b/",
+        "http://127.0.0.1:1/a b/",
+        "http://127.0.0.1:1/a/../",
+        "http://127.0.0.1:1//",
+        "http://127.0.0.1:1/\u00e4/",
+        "http://\u00e4.example/",
+        "http://[::1]:1/",
+        "http://ada@127.0.0.1:1/",
+        "http://127.0.0.1:1/",  # nothing listens there
+        "http://acme.invalid/",
+    ],
+)
+def test_a_url_that_is_not_plain_or_does_not_answer_is_left_to_requests(url: str) -> None:
+    assert _get(url) is None
+
+
+@pytest.mark.parametrize("name", ["http_proxy", "HTTP_PROXY", "all_proxy", "HTTPS_PROXY"])
+def test_with_a_proxy_requests_asks(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with answering(lambda _: of_json(PAGE)) as url:
+        monkeypatch.setenv("NO_PROXY", "other.example")
+        assert _get(url) is not None
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+        assert _get(url) is None
+
+
+@pytest.mark.parametrize("system", ["win32", "darwin"])
+def test_where_the_system_may_have_a_proxy_requests_asks(system: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with answering(lambda _: of_json(PAGE)) as url:
+        monkeypatch.setattr(sys, "platform", system)
+        assert _get(url) is None
+
+
+@pytest.mark.parametrize("limit", ["_PATIENCE", "_WHOLE_READ"])
+def test_an_index_that_is_silent_or_sends_without_an_end_is_left_to_requests(
+    limit: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plain, limit, 0.2)
+    is_over = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def trickle() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n{}")
+                while not is_over.wait(0.02):
+                    if limit == "_WHOLE_READ":
+                        with suppress(OSError):  # once it is broken off
+                            connection.sendall(b" ")
+
+        thread = threading.Thread(target=trickle)
+        thread.start()
+        try:
+            assert _get(f"http://127.0.0.1:{server.getsockname()[1]}/") is None
+        finally:
+            is_over.set()
+            thread.join()
+
+
+def test_a_refused_password_is_sent_once() -> None:
+    asked: list[Request] = []
+
+    def answer(request: Request) -> Answer:
+        asked.append(request)
+        return of_text(401)
+
+    with (
+        answering(answer) as url,
+        closing(IndexClient(parse_index_url(url), ADA)) as client,
+        pytest.raises(RefusedCredentialsError),
+    ):
+        client.files("a", alone=True)
+    assert len(asked) == 1
+
+
+def test_requests_asks_again_and_explains_its_failure() -> None:
+    url = "http://127.0.0.1:1/"
+    with closing(IndexClient(parse_index_url(url), ADA)) as client, pytest.raises(IndexUnavailableError) as caught:
+        client.files("a", alone=True)
+    assert "the connection was refused" in caught.value.message
+
+
+@pytest.mark.parametrize(("alone", "imported"), [(True, False), (False, True)])
+def test_requests_is_imported_only_where_it_is_needed(*, alone: bool, imported: bool) -> None:
+    code = (
+        "import sys\nfrom publisher.client.client import IndexClient\n"
+        "from publisher.client.url import parse_index_url\n"
+        f"client = IndexClient(parse_index_url(sys.argv[1]), None)\nclient.files('a', alone={alone})\nclient.close()\n"
+        "print('requests' in sys.modules)\n"
+    )
+    with answering(lambda _: of_json(PAGE)) as url:
+        done = subprocess.run([sys.executable, "-c", code, url], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [str(imported)]
+
+
+@contextmanager
+def _closing_after(answer: Answer | None) -> Iterator[str]:
+    """Serve one answer to each connection, and end it; without an answer, end it at once."""
+
+    def reply(_: Request) -> Answer | None:
+        return None if answer is None else Answer(answer.status, answer.body, {**answer.headers, "Connection": "close"})
+
+    with answering(reply) as url:
+        yield url
