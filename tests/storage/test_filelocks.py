@@ -5,10 +5,12 @@ import hashlib
 import json
 import threading
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from publisher.server.storage import filelocks
 from publisher.server.storage.errors import StorageUnavailableError
 from publisher.server.storage.filelocks import FileLocks, make_folder, missing_folders
 from publisher.server.storage.folder import FolderStorage
@@ -40,6 +42,29 @@ def test_a_lock_excludes_everyone_else_and_no_other_name(locks: FileLocks) -> No
             pass
 
     asyncio.run(run())
+
+
+def test_a_held_lock_is_asked_for_at_once_and_then_ever_more_rarely(
+    locks: FileLocks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    held = locks._try("a")
+    assert held is not None
+
+    async def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 8:
+            held.free()
+
+    async def run() -> None:
+        monkeypatch.setattr(asyncio, "sleep", pause)
+        async with _other(locks).hold("a", 30.0):
+            pass
+
+    asyncio.run(run())
+    shortest, longest = filelocks._PAUSE, filelocks._LONGEST_PAUSE
+    assert (len(pauses), pauses[0], pauses[-1]) == (8, shortest, longest)
+    assert all(after == min(2 * before, longest) for before, after in pairwise(pauses))
 
 
 def test_a_lock_is_free_after_a_failure(locks: FileLocks) -> None:

@@ -9,8 +9,8 @@ from publisher.server.storage.base import Naming, Stat
 DISK_FAILURES = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
 """Failures of a link that are failures of the disk, and no sign that a file system has no links."""
 
-_NAMELESS = getattr(os, "O_TMPFILE", 0) or getattr(os, "O_DIRECTORY", 0)
-"""Opens a file without a name in a folder, on Linux; elsewhere the folder, which can't be written."""
+_NAMELESS = getattr(os, "O_TMPFILE", 0)
+"""Opens a file without a name in a folder, on Linux; elsewhere a folder can't be opened for writing (EISDIR)."""
 
 _READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
