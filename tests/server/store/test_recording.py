@@ -1,5 +1,6 @@
 """Files that are copied in: hashed beside everything else, recorded one by one, and a slow one costs only itself."""
 
+import hashlib
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -72,3 +73,12 @@ def test_copied_files_are_read_ahead_one_at_a_time_and_recorded_each(
         first, second = (name for name in begun if name.startswith("copied"))
         assert record.count("sha256") == record.count(first) == 1
         assert second not in record
+
+
+def test_the_files_of_a_record_that_cannot_be_read_are_read_instead(tmp_path: Path) -> None:
+    with serving_app(tmp_path) as (url, _):
+        record = tmp_path / "packages/.pypi-publish/facts/known.jsonl"
+        record.mkdir(parents=True)  # which no program can read as a file
+        copy_in(tmp_path / "packages", "known-1.0.tar.gz")
+        page = Client(url, ADA).get("simple/known/")
+        assert (page.status_code, hashlib.sha256(b"no archive").hexdigest() in page.text) == (200, True)
