@@ -6,12 +6,11 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 from publisher.server.auth.oidc.errors import InvalidJwtError, InvalidPublisherError, IssuerUnavailableError
 from publisher.server.auth.oidc.fetching import FetchLimits, fetch
 from publisher.server.auth.oidc.jose import PublicKey, parse_keys
-from publisher.server.auth.oidc.urls import check_url
+from publisher.server.auth.oidc.urls import check_url, is_here
 
 _DISCOVERY = "/.well-known/openid-configuration"
 _log = logging.getLogger(__name__)
@@ -106,7 +105,7 @@ class IssuerKeys:
         if named != issuer:
             raise IssuerUnavailableError("its configuration names another issuer.")
         try:
-            check_url(url, here=urlsplit(issuer).scheme == "http")
+            check_url(url, here=is_here(issuer))
         except InvalidPublisherError as error:
             raise IssuerUnavailableError(str(error)) from error
         return parse_keys(await fetch(url, self._limits))

@@ -19,7 +19,11 @@ def audience_of(public_url: str) -> str:
 
 
 def check_url(url: object, *, here: bool = True) -> None:
-    """Return for an https URL, or where ``here`` an http one of this machine; raise InvalidPublisherError otherwise."""
+    """
+    Return for an https URL; one of this machine may be http, and is allowed only where ``here``.
+
+    Raises InvalidPublisherError for all others: an issuer elsewhere must not have the index ask its own machine.
+    """
     try:
         parts = urlsplit(url) if isinstance(url, str) else None
         host = parts.hostname if parts else None
@@ -27,12 +31,21 @@ def check_url(url: object, *, here: bool = True) -> None:
         parts, host = None, None
     if parts is None or not host or parts.username or parts.query or parts.fragment:
         raise InvalidPublisherError(f"{url!r} is not the URL of an issuer.")
-    if parts.scheme != "https" and not (here and parts.scheme == "http" and _is_here(host)):
+    if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(host)):
         raise InvalidPublisherError(f"{url!r}: an issuer's URL begins with https://.")
+    if _is_loopback(host) and not here:
+        raise InvalidPublisherError(f"{url!r}: only an issuer on the index's own machine may name its URLs.")
 
 
-def _is_here(host: str) -> bool:
+def is_here(url: str) -> bool:
+    """Return whether a URL is one of this machine, by its address or as ``localhost``."""
+    return _is_loopback(urlsplit(url).hostname or "")
+
+
+def _is_loopback(host: str) -> bool:
     try:
-        return ip_address(host).is_loopback
+        address = ip_address(host)
     except ValueError:
         return host == "localhost"
+    address = getattr(address, "ipv4_mapped", None) or address
+    return address.is_loopback or address.is_unspecified

@@ -156,6 +156,8 @@ def test_a_slash_at_the_end_of_an_issuer_is_part_of_its_name_only(remote: Remote
         {"issuer": "https://mallory.example", "jwks_uri": KEYS},
         {"issuer": ISSUER, "jwks_uri": "http://keys.acme.example/jwks"},
         {"issuer": ISSUER, "jwks_uri": "http://127.0.0.1/jwks"},
+        {"issuer": ISSUER, "jwks_uri": "https://127.0.0.1/jwks"},
+        {"issuer": ISSUER, "jwks_uri": "https://localhost:8443/jwks"},
         {"issuer": ISSUER, "jwks_uri": "file:///etc/passwd"},
         {"issuer": ISSUER, "jwks_uri": None},
         {"issuer": ISSUER, "jwks_uri": ["https://keys.acme.example/jwks"]},

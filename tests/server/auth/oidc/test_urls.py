@@ -3,7 +3,7 @@
 import pytest
 
 from publisher.server.auth.oidc.errors import InvalidPublisherError
-from publisher.server.auth.oidc.urls import audience_of, check_url
+from publisher.server.auth.oidc.urls import audience_of, check_url, is_here
 
 
 @pytest.mark.parametrize(
@@ -24,17 +24,27 @@ def test_the_audience_is_the_host_with_the_port_where_it_is_not_443(url: str, au
     assert audience_of(url) == audience
 
 
-@pytest.mark.parametrize("url", ["https://ci.acme.example", "https://ci.acme.example:8443/oidc", "https://127.0.0.1/"])
+@pytest.mark.parametrize("url", ["https://ci.acme.example", "https://ci.acme.example:8443/oidc", "https://128.0.0.1/"])
 def test_https_urls_are_taken_wherever_they_are_named(url: str) -> None:
     check_url(url)
     check_url(url, here=False)
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:9/", "http://localhost:9/", "http://[::1]:9/", "http://127.8.8.8/"])
-def test_http_is_for_this_machine(url: str) -> None:
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1:9", "localhost:9", "[::1]:9", "127.8.8.8", "[::ffff:127.0.0.1]", "0.0.0.0", "[::]:9"]
+)
+def test_urls_of_this_machine_are_for_issuers_of_this_machine(scheme: str, host: str) -> None:
+    url = f"{scheme}://{host}/"
     check_url(url)
-    with pytest.raises(InvalidPublisherError, match="https"):
+    assert is_here(url)
+    with pytest.raises(InvalidPublisherError, match="own machine"):
         check_url(url, here=False)
+
+
+@pytest.mark.parametrize("url", ["https://ci.acme.example", "http://localhost.mallory.example/", "https://128.0.0.1"])
+def test_other_urls_are_not_of_this_machine(url: str) -> None:
+    assert not is_here(url)
 
 
 @pytest.mark.parametrize(
