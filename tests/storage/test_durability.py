@@ -220,6 +220,24 @@ def test_a_log_that_did_not_wait_is_synced_with_the_next_file_and_before_its_fol
     assert files.root.joinpath("logs").stat().st_ino not in order  # only a new log needs its name synced
 
 
+def test_a_file_that_did_not_wait_is_synced_with_the_next_one_and_so_are_its_new_folders(
+    files: FolderFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: order.append(os.fstat(descriptor).st_ino))
+    files.create("marks/acme/mark", b"x", durable=False)
+    assert order == []
+    assert files.read("marks/acme/mark") == b"x"
+    files.create("file", b"y")
+    mark, *folders = (
+        order.index((files.root / name).stat().st_ino) for name in ("marks/acme/mark", "marks/acme", "marks", "")
+    )
+    assert mark < min(folders)
+    order.clear()
+    files.create("another", b"z")
+    assert (files.root / "marks/acme/mark").stat().st_ino not in order  # once is enough
+
+
 @pytest.mark.parametrize("in_memory", [False, True])
 def test_an_upload_and_its_record_are_synced_before_it_is_acknowledged(
     tmp_path: Path, synced: Synced, *, in_memory: bool

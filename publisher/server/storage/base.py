@@ -56,9 +56,11 @@ class Files(Protocol):
     def list(self, prefix: str) -> Sequence[str]:
         """Return the names directly below a prefix, hidden ones left out; none for a prefix without files."""
 
-    def create(self, key: str, content: bytes | Path, naming: Naming = unnoticed) -> Stat:
+    def create(self, key: str, content: bytes | Path, naming: Naming = unnoticed, *, durable: bool = True) -> Stat:
         """
         Create a file that is absent, in one step and durably; raise ExistsError to all callers but one.
+
+        One that is not ``durable`` becomes so with the next one that is, as a batch of `append` does.
 
         ``naming`` is entered with the file's state before others see it, and left as soon as they do, before
         that is durable. A storage that knows size and time only afterwards enters it then.
@@ -93,14 +95,14 @@ class Files(Protocol):
         """Let a log have the lines that ``keep`` selects, where that can be done without losing another's batch."""
 
 
-def put(files: Files, key: str, data: bytes) -> None:
-    """Create or replace a file; the last of several writers wins."""
+def put(files: Files, key: str, data: bytes, *, durable: bool = True) -> None:
+    """Create or replace a file; the last of several writers wins. A new one may become ``durable`` with the next."""
     while True:
         try:
             version = files.stat(key).version
         except AbsentError:
             with suppress(ExistsError):
-                files.create(key, data)
+                files.create(key, data, durable=durable)
                 return
             continue
         with suppress(ChangedError):

@@ -70,7 +70,7 @@ class FolderFiles:
         self._altered = False
         self._created: list[str] = []
         self._unsynced: dict[str, list[str]] = {}
-        """The logs that the next change makes durable, each with the folders that have to be synced too."""
+        """The files that the next change makes durable, each with the folders that have to be synced too."""
 
     @property
     def changed(self) -> bool:
@@ -101,19 +101,22 @@ class FolderFiles:
             return []
         return sorted(name for name in found if not name.startswith("."))
 
-    def create(self, key: str, content: bytes | Path, naming: Naming = unnoticed) -> Stat:
+    def create(self, key: str, content: bytes | Path, naming: Naming = unnoticed, *, durable: bool = True) -> Stat:
         """Create a file that is absent."""
         final = self._base + key
         folder = os.path.dirname(final)  # noqa: PTH120 - the hot path
         with _write_failures():
             made: list[Path] = []
             try:
-                stat = self._place(final, content, naming)
+                stat = self._place(final, content, naming, synced=durable)
             except FileNotFoundError:
                 made = missing_folders(Path(folder), self.root)
-                stat = self._place(final, content, naming)
+                stat = self._place(final, content, naming, synced=durable)
             give_to_owner(final)
             self._created.append(final)
+            if not durable:
+                self._unsynced[final] = [folder, *map(str, made)]
+                return stat
             try:
                 self._sync(folder, *map(str, made))
             except OSError:
@@ -210,15 +213,15 @@ class FolderFiles:
             raise RuntimeError("a file is replaced and removed under a lease only: see Storage.writing")
 
     def _sync(self, *folders: str) -> None:
-        """Make folders durable, and before them the logs that have waited for this."""
+        """Make folders durable, and before them the files that have waited for this."""
         waiting, self._unsynced = self._unsynced, {}
         self._group.sync(waiting, [*(folder for each in waiting.values() for folder in each), *folders])
 
-    def _place(self, final: str, content: bytes | Path, naming: Naming) -> Stat:
-        """Give a complete and synced file its name."""
+    def _place(self, final: str, content: bytes | Path, naming: Naming, *, synced: bool) -> Stat:
+        """Give a complete file its name; one that need not be ``synced`` may be so all the same."""
         if isinstance(content, bytes):
             try:
-                stat = create_nameless(final, content, self._mode or 0o644, naming)
+                stat = create_nameless(final, content, self._mode or 0o644, naming, synced=synced)
             except FileExistsError:
                 raise ExistsError from None
             if stat is not None:

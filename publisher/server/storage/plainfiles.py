@@ -41,9 +41,9 @@ def read_file(path: str, start: int = 0, size: int | None = None) -> bytes:
         os.close(descriptor)
 
 
-def create_nameless(final: str, content: bytes, mode: int, naming: Naming) -> Stat | None:
+def create_nameless(final: str, content: bytes, mode: int, naming: Naming, *, synced: bool = True) -> Stat | None:
     """
-    Write and sync a file that has no name before it is complete, so that a killed process leaves nothing of it.
+    Write a file that has no name before it is complete and ``synced``, so that a killed process leaves nothing of it.
 
     ``naming`` is entered before the file has its name and left after. Returns None, and leaves nothing, where the
     system has no such files. Raises FileExistsError for a taken name and OSError for a failure of the disk.
@@ -57,7 +57,8 @@ def create_nameless(final: str, content: bytes, mode: int, naming: Naming) -> St
     try:
         _write(descriptor, content)
         os.fchmod(descriptor, mode)
-        os.fsync(descriptor)
+        if synced:
+            os.fsync(descriptor)
         found = stat_of(os.fstat(descriptor))
         with naming(found):
             return found if _name(descriptor, final) else None

@@ -270,7 +270,7 @@ class ReleaseChanges:
         self._require_free(files, upload)
         if upload.yanked is not None:
             details = {"reason": upload.yanked, "at": now_text()}
-            self._records.mark(files, (upload.project, upload.filename), "yanked", details)
+            self._records.mark(files, (upload.project, upload.filename), "yanked", details, durable=False)
         if upload.new_project is not None:
             self._begin_project(files, upload.project, upload.new_project.maintainer)
         stored = self._replace(files, upload) if self._settings.overwrite else self._create(files, upload)
@@ -284,7 +284,8 @@ class ReleaseChanges:
         if self._records.state(files, project).deleted or self._records.maintainers(files, project):
             raise ProjectExistsError(project)
         if maintainer is not None:
-            self._records.add_maintainer(files, project, maintainer, {"by": maintainer, "at": now_text()})
+            details = {"by": maintainer, "at": now_text()}
+            self._records.add_maintainer(files, project, maintainer, details, durable=False)  # with the project's file
 
     def _create(self, files: Files, upload: IncomingFile) -> FileMetadata:
         stored = upload.metadata

@@ -123,19 +123,23 @@ class Records:
         names = files.list(f"{_STATES}/{project}")
         return frozenset(unquote(name.removesuffix(suffix)) for name in names if name.endswith(suffix))
 
-    def add_maintainer(self, files: Files, project: str, account: str, details: Mapping[str, Any]) -> None:
+    def add_maintainer(
+        self, files: Files, project: str, account: str, details: Mapping[str, Any], *, durable: bool = True
+    ) -> None:
         """Add a maintainer of a project; a file for each, so that two writers don't undo each other's."""
-        self.mark(files, (project, quote(account, safe="")), MAINTAINER, details)
+        self.mark(files, (project, quote(account, safe="")), MAINTAINER, details, durable=durable)
 
     def remove_maintainer(self, files: Files, project: str, account: str) -> None:
         """Remove a maintainer of a project, if it is one."""
         self.unmark(files, (project, quote(account, safe="")), MAINTAINER)
 
-    def mark(self, files: Files, place: tuple[str, str], kind: str, details: Mapping[str, Any]) -> None:
-        """Mark a file of a project ``yanked`` or ``deleted``, with a reason and the user."""
+    def mark(
+        self, files: Files, place: tuple[str, str], kind: str, details: Mapping[str, Any], *, durable: bool = True
+    ) -> None:
+        """Mark a file of a project ``yanked`` or ``deleted``, with a reason and the user; `put` has ``durable``."""
         key = f"{_STATES}/{place[0]}/{place[1]}.{kind}"
         data = json.dumps({"v": FORMAT, **details}).encode()
-        put(files, key, data)
+        put(files, key, data, durable=durable)
         self._marks[key] = data
 
     def unmark(self, files: Files, place: tuple[str, str], kind: str) -> None:

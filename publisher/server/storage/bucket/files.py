@@ -63,7 +63,14 @@ class BucketFiles:
         if empty:
             self._identity.require(began)
 
-    def create(self, key: str, content: bytes | Path, naming: Naming = unnoticed) -> Stat:
+    def create(
+        self,
+        key: str,
+        content: bytes | Path,
+        naming: Naming = unnoticed,
+        *,
+        durable: bool = True,  # noqa: ARG002 - always durable
+    ) -> Stat:
         """Create a file that is absent; its time is known afterwards."""
         stat = self._objects.create(key, _bytes(content))
         with naming(stat):
