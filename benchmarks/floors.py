@@ -21,10 +21,11 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import ModuleType
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks import least_index
+from benchmarks import least_app, least_index
 from benchmarks.publish import BACKENDS, PYTHON, TWINE, UV, Bench, _set_version, _uploaded, serving
 from benchmarks.rounds import Took
 from benchmarks.tables import floor, floor_heading
@@ -128,10 +129,10 @@ def nothing_new(bench: Bench) -> None:
 
 
 @contextmanager
-def least(root: Path) -> Iterator[tuple[int, int]]:
-    """Run the least index; yield its port and its process."""
+def least(program: ModuleType, root: Path) -> Iterator[tuple[int, int]]:
+    """Run one of the least indexes; yield its port and its process."""
     root.mkdir()
-    process = subprocess.Popen([PYTHON, least_index.__file__, str(root)], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen([PYTHON, str(program.__file__), str(root)], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
         yield int(process.stdout.readline()), process.pid
@@ -185,8 +186,11 @@ def uploads(bench: Bench) -> None:
     """Compare the least index with this one and with the limit of an upload, and both with those of 100 wheels."""
     ours = int(bench.index.url.rstrip("/").rpartition(":")[2]), bench.index.process.pid
     runs = [(kind, clients) for kind in ("known", "new") for clients in (1, 8)]
-    with least(bench.work / "least") as server:
-        sides = {"the least index": server, "this index": ours}
+    with (
+        least(least_index, bench.work / "least") as least_server,
+        least(least_app, bench.work / "promises") as promising,
+    ):
+        sides = {"the least index": least_server, "the least with all promises": promising, "this index": ours}
         found: dict[tuple[str, str, int], list[tuple[float, float]]] = {}
         for number in range(bench.rounds + 1):  # the first is not counted
             for kind, clients in runs:
@@ -198,8 +202,9 @@ def uploads(bench: Bench) -> None:
     }
     for kind, clients in runs:
         what = f"processor time of an upload, {kind} project, {clients} at a time"
-        least_cost, own = (1000 * middle[side, kind, clients][1] / UPLOADS for side in sides)
-        floor(what, least_cost, UPLOAD_LIMIT, " ms")
+        *floors, own = (1000 * middle[side, kind, clients][1] / UPLOADS for side in sides)
+        for side, least_cost in zip(sides, floors, strict=False):
+            floor(f"{what}, {side.removeprefix('the ')}", least_cost, UPLOAD_LIMIT, " ms")
         print(f"  (this index in the same run: {own:.3g} ms)", flush=True)
     uv, twine = bench.in_turn(
         *(partial(_uploaded, bench, command, UPLOADS) for command in ([UV, "publish"], [TWINE, "upload"]))

@@ -49,7 +49,7 @@ class Place:
         except FileExistsError:
             pass
         else:
-            _sync(self._root)
+            sync_folder(self._root)
         target = f"{folder}/{digest}.whl"
         file = os.open(f"{target}.new", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
@@ -58,12 +58,13 @@ class Place:
         finally:
             os.close(file)
         os.rename(f"{target}.new", target)  # noqa: PTH104
-        _sync(folder)
+        sync_folder(folder)
         os.write(self._trail, (json.dumps({"event": "upload", "project": name, "sha256": digest}) + "\n").encode())
         os.fsync(self._trail)
 
 
-def _sync(folder: str) -> None:
+def sync_folder(folder: str) -> None:
+    """Make new names in a folder durable."""
     opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(opened)
