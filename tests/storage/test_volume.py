@@ -1,6 +1,7 @@
 """A volume whose reloads and commits fail or are slow, or whose containers are killed: nothing wrong is concluded."""
 
 import asyncio
+import os
 import random
 import time
 
@@ -13,6 +14,7 @@ from publisher.server.storage.errors import (
     NotDurableError,
     StorageUnavailableError,
 )
+from publisher.server.storage.folder import COPIES
 from tests.storage.test_conformance import _read, _write
 from tests.storage.worlds import TIMES, Containers
 
@@ -335,5 +337,19 @@ def test_a_change_that_failed_has_ended_for_the_others_too(containers: Container
         assert entry[0] == "settled"
         async with containers.writer().reading() as files:
             assert files.lines("log") == [b"line"]
+
+    asyncio.run(run())
+
+
+def test_a_start_removes_copies_that_killed_containers_left(containers: Containers) -> None:
+    async def run() -> None:
+        storage = containers.writer()
+        copies = containers.mounts[storage].folder / COPIES
+        copies.mkdir(parents=True)
+        for name in ("left.part", "of-another-now.part"):
+            (copies / name).write_bytes(b"x")
+        os.utime(copies / "left.part", (0, 0))
+        await storage.start()
+        assert [path.name for path in copies.iterdir()] == ["of-another-now.part"]
 
     asyncio.run(run())

@@ -12,6 +12,7 @@ from publisher.server.routes.public.ownership import TRUSTED, TRUSTED_SHARED, Ca
 from publisher.server.settings import ServerSettings
 from publisher.server.storage.errors import StorageUnavailableError
 from publisher.server.store.interface import PackageCatalog
+from tests.helpers.memory_bucket import memory_index, running
 
 
 class Catalog:
@@ -114,6 +115,15 @@ def test_what_was_found_counts_for_a_moment(
     assert not one.is_surely_public("name")
     catalog.recorded = {"name"}
     assert owned(one, "name")
+    assert not one.is_surely_public("name")
+
+
+@running
+async def test_over_a_bucket_it_counts_as_long_as_where_others_change_the_packages_too(now: list[float]) -> None:
+    one = CatalogOwnership(ServerSettings(roots=()), memory_index().catalog)
+    assert not await one.is_owned("name")
+    assert one.is_surely_public("name")
+    now[0] += TRUSTED_SHARED + 0.01
     assert not one.is_surely_public("name")
 
 

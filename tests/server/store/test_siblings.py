@@ -83,6 +83,39 @@ def test_changes_reach_other_processes_without_a_look_at_a_large_folder(tmp_path
     asyncio.run(run())
 
 
+@pytest.mark.usefixtures("scans")
+def test_no_page_of_a_large_folder_from_before_a_change_elsewhere_counts_as_current(tmp_path: Path) -> None:
+    async def run() -> None:
+        with sibling_files() as siblings:
+            async with _process(tmp_path, siblings) as (_, changes), _process(tmp_path, siblings) as (other, _):
+                await _upload(changes, "acme-1.0-py3-none-any.whl")
+                await _names(other, "acme")
+                acme = other.project("acme")
+                assert acme is not None
+
+                async def revisions() -> tuple[int, int]:
+                    """Return what answers from memory are compared with: that of the list, and that of the project."""
+                    assert other.is_current("acme")
+                    of_list, of_project = other.revision, acme.revision
+                    await other.files(acme)
+                    return of_list, of_project
+
+                seen = [await revisions()]
+                assert await revisions() == seen[0]
+                await _upload(changes, "acme-1.1-py3-none-any.whl")
+                seen.append(await revisions())
+                await changes.yank("acme", "1.0", "broken", "ada")
+                seen.append(await revisions())
+                await changes.delete("acme", "1.1", None, "ada")
+                seen.append(await revisions())
+                assert len({of_project for _, of_project in seen}) == 4
+                await _upload(changes, "other-1.0-py3-none-any.whl")
+                of_list, _ = await revisions()
+                assert of_list not in {each for each, _ in seen}
+
+    asyncio.run(run())
+
+
 def test_a_process_that_missed_messages_or_a_death_looks_at_everything(tmp_path: Path, scans: list[int]) -> None:
     async def run() -> None:
         with sibling_files() as siblings:
