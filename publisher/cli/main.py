@@ -36,6 +36,7 @@ def main() -> None:
         sys.exit(code if isinstance(code, int) else 0)
     finally:
         abandon_unwritable_streams()
+        gc.freeze()  # Python looks for garbage again at its end, among objects that go with the process anyway
 
 
 if __name__ == "__main__":

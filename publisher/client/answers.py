@@ -3,7 +3,6 @@
 import datetime as dt
 import re
 from collections.abc import Mapping, Sequence
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
 from publisher.client.pages import is_json, is_web_page, title
@@ -144,6 +143,8 @@ def retry_after(response: IndexResponse) -> float | None:
 
 
 def _parse_date(text: str) -> dt.datetime | None:
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - only for answers that ask for a pause
+
     try:
         found = parsedate_to_datetime(text)
     except ValueError:

@@ -4,19 +4,20 @@
 # API version after 1.1 and fails on a link whose fragment is not a hash. pypi-simple takes 190 ms to import, with
 # pydantic.
 
-import html
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import unquote, urljoin, urlsplit
 
 from publisher.client.models import RemoteFile
 from publisher.client.response import IndexResponse
 from publisher.errors import IndexUnavailableError
-from publisher.html_tags import StartTag, start_tags
 from publisher.project.display import without_control_characters
 from publisher.secret import mask_urls
+
+if TYPE_CHECKING:
+    from publisher.html_tags import StartTag
 
 SIMPLE_ACCEPT = "application/vnd.pypi.simple.v1+json, text/html;q=0.1"
 
@@ -129,10 +130,12 @@ class _Page:
         self.is_simple_page = False
         self.is_for_people = False
         self._base = response.url
+        from publisher.html_tags import start_tags  # noqa: PLC0415 - only for pages that are not JSON
+
         for tag in start_tags(response.text):
             self._read(tag)
 
-    def _read(self, tag: StartTag) -> None:
+    def _read(self, tag: "StartTag") -> None:
         link = tag.attributes.get("href")
         if tag.name == "a" and link:
             self.links.append((urljoin(self._base, link), "data-yanked" in tag.attributes))
@@ -142,5 +145,7 @@ class _Page:
             self.is_simple_page |= tag.attributes.get("name") == "pypi:repository-version"
             self.is_for_people |= (tag.attributes.get("http-equiv") or "").lower() == "refresh"
         elif tag.name == "title":
-            self.title += html.unescape(tag.text)
+            from html import unescape  # noqa: PLC0415 - the same
+
+            self.title += unescape(tag.text)
         self.is_for_people |= tag.name in _SIGNS_OF_ANOTHER_PAGE

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +87,8 @@ def _check_key(path: Path, key: str, value: Any) -> None:
             path=path,
         )
     if key not in _KEYS:
+        from difflib import get_close_matches  # noqa: PLC0415 - only for mistakes
+
         close = get_close_matches(key, _KEYS, n=1)
         hint = f"Did you mean {close[0]!r}?" if close else f"The keys are {', '.join(_KEYS)}."
         raise ConfigurationError(f"{path}: [{TABLE}] has the unknown key {key!r}.", hint=hint, path=path)

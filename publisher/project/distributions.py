@@ -21,12 +21,13 @@ from packaging.version import InvalidVersion, Version
 
 from publisher.errors import InvalidDistributionError, OversizedDistributionError
 from publisher.limits import LIMITS, DistributionLimits
-from publisher.project.archives import Checkpoint, Source, no_checkpoint, read_tar, read_zip
 from publisher.project.display import has_control_characters
 from publisher.project.versions import same_version
 
 if TYPE_CHECKING:
     from packaging.metadata import RawMetadata
+
+    from publisher.project.archives import Checkpoint, Source
 
 
 class Kind(enum.StrEnum):
@@ -162,10 +163,14 @@ def _bound_tags(filename: str) -> None:
         raise InvalidDistributionError(f"the file name {filename!r} has more tags than installers know")
 
 
+def _go_on() -> None:
+    """Do not end the reading of an archive."""
+
+
 def read_distribution(
-    source: Source,
+    source: "Source",
     filename: str | None = None,
-    checkpoint: Checkpoint = no_checkpoint,
+    checkpoint: "Checkpoint" = _go_on,
     limits: DistributionLimits = LIMITS.distributions,
 ) -> Distribution:
     """
@@ -188,7 +193,9 @@ def read_distribution(
     return Distribution(path, file, metadata, fields)
 
 
-def _wheel_metadata(source: Source, file: DistName, checkpoint: Checkpoint, limits: DistributionLimits) -> bytes:
+def _wheel_metadata(source: "Source", file: DistName, checkpoint: "Checkpoint", limits: DistributionLimits) -> bytes:
+    from publisher.project.archives import read_zip  # noqa: PLC0415 - file names alone need no archives
+
     def wanted(names: list[str]) -> list[str]:
         folder = _dist_info(names, file)
         needed = [f"{folder}/METADATA", f"{folder}/WHEEL", f"{folder}/RECORD"]
@@ -212,7 +219,9 @@ def _dist_info(names: Iterable[str], file: DistName) -> str:
     return folder
 
 
-def _sdist_metadata(source: Source, file: DistName, checkpoint: Checkpoint, limits: DistributionLimits) -> bytes:
+def _sdist_metadata(source: "Source", file: DistName, checkpoint: "Checkpoint", limits: DistributionLimits) -> bytes:
+    from publisher.project.archives import read_tar, read_zip  # noqa: PLC0415 - as for wheels
+
     def is_pkg_info(name: str) -> bool:
         parts = PurePosixPath(name).parts
         return len(parts) == 2 and parts[1] == "PKG-INFO"

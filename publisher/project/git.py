@@ -20,6 +20,17 @@ _SOURCES = (".", ":(exclude)dist")
 _PATIENCE = 60.0
 """Seconds for one question, which git answers in milliseconds unless its file system hangs."""
 
+_OF_NO_REPOSITORY = (
+    "GIT_ASKPASS",
+    "GIT_AUTHOR_",
+    "GIT_COMMITTER_",
+    "GIT_EDITOR",
+    "GIT_PAGER",
+    "GIT_SSL_",
+    "GIT_TERMINAL_",
+)
+"""Common beginnings of variables that point at no repository: editors and CI set them for every program."""
+
 _UNTRUSTED = ("-c", "core.fsmonitor=false", "-c", "log.showSignature=false")
 """Options that keep a repository's own configuration from starting programs."""
 
@@ -143,7 +154,7 @@ def repository_variables() -> frozenset[str]:
 
 def without_repository_variables(environment: Mapping[str, str]) -> dict[str, str]:
     """Return an environment without the variables of `repository_variables`, whose names all begin with ``GIT_``."""
-    if not any(name.startswith("GIT_") for name in environment):
+    if not any(name.startswith("GIT_") and not name.startswith(_OF_NO_REPOSITORY) for name in environment):
         return dict(environment)  # git need not be asked for their names
     return {name: value for name, value in environment.items() if name not in repository_variables()}
 

@@ -2,14 +2,15 @@
 
 from collections.abc import Collection
 
-from packaging.requirements import InvalidRequirement
 from packaging.utils import canonicalize_name
-
-from publisher.project.dependencies import parse_requirement
 
 
 def required_names(requirements: Collection[str]) -> list[str]:
     """Return the normalized names that a package always requires, sorted; without extras and invalid requirements."""
+    from packaging.requirements import InvalidRequirement  # noqa: PLC0415 - not needed where nothing was built
+
+    from publisher.project.dependencies import parse_requirement  # noqa: PLC0415 - the same
+
     names = set()
     for text in requirements:
         try:

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Collection, Iterable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -109,6 +109,8 @@ def _fetch(index: "IndexClient", projects: Collection[str]) -> "dict[str, Mappin
     wanted = [project for project in projects if project in listed]
     if len(wanted) == 1:
         return found | {project: index.files(project) for project in wanted}
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - imported when it is first used
+
     with ThreadPoolExecutor(_CONCURRENT_READS) as pool:
         return found | dict(zip(wanted, pool.map(index.files, wanted), strict=True))
 

@@ -80,6 +80,16 @@ def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     assert not HEAVY & set(done.stderr.split())
 
 
+def test_a_command_ends_without_looking_for_garbage() -> None:
+    code = (
+        "import atexit, gc\nfrom publisher.cli.main import main\n"
+        "atexit.register(lambda: print(gc.get_freeze_count() > len(gc.get_objects())))\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "True"
+
+
 def test_a_field_without_an_option_keeps_its_default() -> None:
     @click.command
     @gather(TargetArgs, "target", click.option("--username"))

@@ -20,13 +20,13 @@ from tests.helpers.projects import make_project
 
 def _of_git(monkeypatch: pytest.MonkeyPatch) -> Mapping[str, str]:
     seen: list[Mapping[str, str]] = []
-    run = subprocess.run
+    start = subprocess.Popen
 
     def record(*arguments: object, env: Mapping[str, str], **options: object) -> object:
         seen.append(env)
-        return run(*arguments, env=env, **options)  # type: ignore[call-overload]
+        return start(*arguments, env=env, **options)  # type: ignore[call-overload]
 
-    monkeypatch.setattr(subprocess, "run", record)
+    monkeypatch.setattr(subprocess, "Popen", record)
     git.tags_at(Path(), "HEAD")
     return {name: value for env in seen for name, value in env.items()}
 

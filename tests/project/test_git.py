@@ -10,6 +10,7 @@ import pytest
 from publisher.errors import ConfigurationError, PublishError
 from publisher.project import git as questions
 from publisher.project.git import (
+    _OF_NO_REPOSITORY,
     Uncommitted,
     begin_tree_hash,
     commit_of,
@@ -174,7 +175,8 @@ def test_git_is_asked_for_its_variables_only_where_one_is_set(
         monkeypatch.delenv(name)
     repository_variables.cache_clear()
     assert commit_of(repository, "HEAD") == git(repository, "rev-parse", "HEAD")
-    assert without_repository_variables({"A": "1"}) == {"A": "1"}
+    for name in ("A", "GIT_ASKPASS", "GIT_SSL_CAINFO", "GIT_AUTHOR_NAME"):
+        assert without_repository_variables({name: "1"}) == {name: "1"}
     assert repository_variables.cache_info().misses == 0
     assert without_repository_variables({"A": "1", "GIT_DIR": "x", "GIT_CONFIG_GLOBAL": "y"}) == {
         "A": "1",
@@ -194,6 +196,11 @@ def test_git_looks_for_changes_and_for_the_tree_at_the_same_time(
     _replace_git(tmp_path / "bin", monkeypatch, script)
     finish = begin_tree_hash(tmp_path)
     assert finish() == "1234"
+
+
+def test_variables_that_need_no_question_are_none_of_a_repositorys() -> None:
+    assert not [name for name in repository_variables() if name.startswith(_OF_NO_REPOSITORY)]
+    assert all(name.startswith("GIT_") for name in repository_variables())
 
 
 def _replace_git(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:

@@ -20,7 +20,6 @@ from publisher.project.git import is_changed_since
 from publisher.project.pyproject import read_source, require_project
 from publisher.project.tags import select_distributions, select_sources
 from publisher.project.workspace import find_projects
-from publisher.publish.built_files import check_files
 from publisher.publish.options import BuildRequest
 from publisher.publish.report import Report, files_as_json
 
@@ -70,6 +69,7 @@ def build_projects(folders: Sequence[Path], build: BuildArgs, *, jobs: int | Non
 
 def upload_files(files: Sequence[Path], target: TargetArgs, publish: PublishArgs, *, jobs: int | None = None) -> Report:
     """Publish built files and print the outcome for each."""
+    from publisher.publish.built_files import check_files
     from publisher.publish.upload import publish_files  # the HTTP client, which `build` does without
 
     options = resolve_publish(target, publish, project_config([]), jobs=jobs)
@@ -93,6 +93,8 @@ def burning(target: Target) -> Iterator[None]:
 
 def check_only(files: Sequence[Path]) -> None:
     """Check built files, and ask no index about them."""
+    from publisher.publish.built_files import check_files
+
     with closing(make_observer(current_output())) as observer:
         check_files(files, observer)
 
