@@ -3,7 +3,7 @@ Measure what no program of this kind can avoid, beside the limit of each row out
 
 A floor does a part of the work and nothing else: it checks nothing, and most send nothing. Where even that takes longer
 than the limit, which comes from the peer's time in the same run, the row is out of reach; else it is not proven.
-Needs git and Linux. Usage: python benchmarks/floors.py [--rounds N] [--only WORD]
+Needs git, nginx, wrk and Linux. Usage: python benchmarks/floors.py [--rounds N] [--only WORD]
 """
 
 import argparse
@@ -25,13 +25,15 @@ from types import ModuleType
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks import least_app, least_index
+from benchmarks import least_app, least_index, least_page
 from benchmarks.publish import BACKENDS, PYTHON, TWINE, UV, Bench, _set_version, _uploaded, serving
 from benchmarks.rounds import Took
+from benchmarks.serve import copy_to_site, fill, in_turn, nginx, our_index, rate, settle
 from benchmarks.tables import floor, floor_heading
 from benchmarks.upstream import processor_time
 from benchmarks.writing import AUTHORIZATION, BOUNDARY, form
 from tests.helpers.dists import make_wheel
+from tests.helpers.http import JSON
 from tests.helpers.projects import commit, make_project
 
 UPLOADS = 100
@@ -129,10 +131,9 @@ def nothing_new(bench: Bench) -> None:
 
 
 @contextmanager
-def least(program: ModuleType, root: Path) -> Iterator[tuple[int, int]]:
-    """Run one of the least indexes; yield its port and its process."""
-    root.mkdir()
-    process = subprocess.Popen([PYTHON, str(program.__file__), str(root)], stdout=subprocess.PIPE, text=True)
+def least(program: ModuleType, path: Path) -> Iterator[tuple[int, int]]:
+    """Run one of the least servers over a folder or a file; yield its port and its process."""
+    process = subprocess.Popen([PYTHON, str(program.__file__), str(path)], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
         yield int(process.stdout.readline()), process.pid
@@ -186,6 +187,8 @@ def uploads(bench: Bench) -> None:
     """Compare the least index with this one and with the limit of an upload, and both with those of 100 wheels."""
     ours = int(bench.index.url.rstrip("/").rpartition(":")[2]), bench.index.process.pid
     runs = [(kind, clients) for kind in ("known", "new") for clients in (1, 8)]
+    for folder in ("least", "promises"):
+        (bench.work / folder).mkdir()
     with (
         least(least_index, bench.work / "least") as least_server,
         least(least_app, bench.work / "promises") as promising,
@@ -215,11 +218,29 @@ def uploads(bench: Bench) -> None:
             floor(f"{UPLOADS} built wheels of 20 KB to {side}, of {peer}", seconds, part * took.wall, " s")
 
 
+def pages(bench: Bench) -> None:
+    """Compare a server of one constant page, and this index, with the time that nginx takes for a page of ten files."""
+    root, site = bench.work / "pages", bench.work / "site"
+    fill(root, 10, 10)
+    with our_index(bench.work / "index-pages", root) as index:
+        settle(index)
+        copy_to_site(index.url, site, {"simple/project0/index.json": ("simple/project0/", JSON)})
+        page = site / "simple/project0/index.json"
+        with nginx(bench.work, site, auth=False) as plain, least(least_page, page) as (port, _):
+            constant, own, static = in_turn(
+                partial(rate, f"http://127.0.0.1:{port}/", "simple/project0/", JSON),
+                partial(rate, index.url, "simple/project0/", JSON),
+                partial(rate, plain, "simple/project0/"),
+            )
+    floor("page of ten files, JSON, a request", 1e6 / constant, 1e6 / static / 0.9, " µs")
+    print(f"  (this index in the same run: {1e6 / own:.3g} µs)", flush=True)
+
+
 def _number(bound: str) -> float:
     return float(bound.split()[1])
 
 
-SECTIONS: tuple[Callable[[Bench], None], ...] = (builds, nothing_new, uploads)
+SECTIONS: tuple[Callable[[Bench], None], ...] = (builds, nothing_new, uploads, pages)
 
 
 def main() -> None:
