@@ -17,7 +17,7 @@ from packaging.version import Version
 
 from publisher.building.builder import BuildOptions, build_project
 from publisher.cli.main import group
-from publisher.project.distributions import Kind
+from publisher.project.kinds import Kind
 from tests.conftest import ROOT
 from tests.helpers.index import RunningIndex
 from tests.helpers.projects import ABSENT_INDEX

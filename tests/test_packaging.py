@@ -10,7 +10,7 @@ import pytest
 
 from hatch_build import links_of
 from publisher.building.builder import BuildOptions, build_project
-from publisher.project.distributions import Kind
+from publisher.project.kinds import Kind
 from tests.helpers.projects import ABSENT_INDEX, commit, git
 from tests.helpers.released import copy_checkout
 

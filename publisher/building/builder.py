@@ -15,10 +15,9 @@ from publisher.building.engine import BuildContext, BuildEngine, DistributionKin
 from publisher.building.fast import FastEngine
 from publisher.building.hooks import AccelerationError, OutputCallback, ignore_output
 from publisher.building.reproducible import VARIABLE, source_date_epoch
-from publisher.building.sdists import make_reproducible, unpack_sdist
 from publisher.building.uv import UvBuildSettings, find_uv, read_uv_settings
 from publisher.errors import BuildFailedError, ConfigurationError
-from publisher.project.distributions import Kind
+from publisher.project.kinds import Kind
 from publisher.project.pyproject import declared_build_requirements, require_project
 
 PLAIN_VARIABLE = "PYPI_PUBLISH_PLAIN_BUILDS"
@@ -54,28 +53,38 @@ def build_project(project: Path, out_dir: Path, options: BuildOptions) -> list[P
 
 class Builder:
     """
-    Builder of projects, which several threads may use; ``warn`` receives problems that stop no build.
+    Builder of projects, which several threads may use.
 
     Raises ConfigurationError when the installer is missing.
     """
 
-    def __init__(self, options: BuildOptions, warn: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(self, options: BuildOptions, warn: Callable[[str], None] | None = None) -> None:
         if options.installer == "uv" and find_uv() is None:
             raise ConfigurationError("uv is not installed.", hint="Install it, or use --installer pip.")
         self.options = options
-        self._warn = warn
+        self._problems: list[str] = []
+        self._warn = warn or self._problems.append
         self._choosing = threading.Lock()
         self._is_closed = False
+        self._prepared: set[Path] = set()
         self._epochs: dict[Path, int | None] = {}
         self._is_plain = os.environ.get(PLAIN_VARIABLE) == "1"
         self._engine = self._open_engine()
+
+    def report_to(self, warn: Callable[[str], None]) -> None:
+        """Report problems that stop no build, also those so far."""
+        self._warn = warn
+        for problem in self._problems:
+            warn(problem)
+        self._problems.clear()
 
     def prepare(self, projects: Iterable[Path]) -> None:
         """Start to set up the environments of projects; `build` raises their failures."""
         engine = self._engine
         try:
             for project in projects:
-                if required := declared_build_requirements(project):
+                if project not in self._prepared and (required := declared_build_requirements(project)):
+                    self._prepared.add(project)
                     engine.prepare(project, required, self._settings(project), partial(self._variables, project))
         except AccelerationError as error:
             self._fall_back(engine, error)
@@ -90,6 +99,8 @@ class Builder:
         Raises ConfigurationError when the folder is not a Python project or its ``[build-system]`` is invalid,
         BuildFailedError when an environment can't be set up or the backend fails.
         """
+        from publisher.building.sdists import make_reproducible, unpack_sdist  # noqa: PLC0415 - uv installs meanwhile
+
         require_project(project)
         epoch = self._epoch(project)
         context = BuildContext(self._variables(project), on_output, self._settings(project))

@@ -11,9 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name
-
 from publisher.errors import ConfigurationError
 from publisher.project.child_environment import without_own_secrets
 from publisher.project.pyproject import read_pyproject
@@ -170,7 +167,7 @@ def read_uv_settings(project: Path) -> UvBuildSettings:
     sources: dict[str, str] = {}
     for folder, table in documents:
         for name, source in (table.get("sources") or {}).items():
-            sources.setdefault(canonicalize_name(name), _toml(_absolute_source(folder, name, source, root)))
+            sources.setdefault(_normalized(name), _toml(_absolute_source(folder, name, source, root)))
     return UvBuildSettings(
         "".join(f"{key} = {_toml(value)}\n" for key, value in merged.items()),
         f"index = {_toml(indexes)}" if indexes else "",
@@ -249,7 +246,7 @@ def _absolute_source(folder: Path, name: str, source: Any, root: Path) -> Any:
         return [_absolute_source(folder, name, each, root) for each in source]
     match source:
         case {"workspace": True}:
-            members = [member for member in uv_members(root) or () if _name_of(member) == canonicalize_name(name)]
+            members = [member for member in uv_members(root) or () if _name_of(member) == _normalized(name)]
             return {"path": str(members[0])} if members else source
         case {"path": str(path), **more}:
             return {**{key: value for key, value in more.items() if key != "editable"}, "path": str(folder / path)}
@@ -263,7 +260,7 @@ def _place(folder: Path, value: Any) -> Any:
 def _name_of(folder: Path) -> str | None:
     match read_pyproject(folder).get("project"):
         case {"name": str(name)}:
-            return canonicalize_name(name)
+            return _normalized(name)
     return None
 
 
@@ -285,10 +282,18 @@ def _read(path: Path) -> Mapping[str, Any]:
 
 
 def _name(requirement: str) -> str | None:
+    from packaging.requirements import InvalidRequirement, Requirement  # noqa: PLC0415 - few projects have sources
+
     try:
-        return canonicalize_name(Requirement(requirement).name)
+        return _normalized(Requirement(requirement).name)
     except InvalidRequirement:
         return None
+
+
+def _normalized(name: str) -> str:
+    from packaging.utils import canonicalize_name  # noqa: PLC0415 - few projects have sources
+
+    return canonicalize_name(name)
 
 
 def _toml(value: Any) -> str:

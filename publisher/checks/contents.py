@@ -10,8 +10,9 @@ from pathlib import Path, PurePosixPath
 from publisher.checks.metadata import Report, reporter
 from publisher.checks.violations import Violation
 from publisher.project.display import human_size
-from publisher.project.distributions import Distribution, Kind
+from publisher.project.distributions import Distribution
 from publisher.project.git import tracked_files
+from publisher.project.kinds import Kind
 
 SIZE_LIMIT = 100 * 10**6
 """Bytes; the limit of the Python Package Index."""

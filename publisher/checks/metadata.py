@@ -13,7 +13,8 @@ from packaging.version import Version
 
 from publisher.checks.rules import RULES
 from publisher.checks.violations import Violation
-from publisher.project.distributions import Distribution, Kind
+from publisher.project.distributions import Distribution
+from publisher.project.kinds import Kind
 from publisher.project.versions import parse_version
 
 Report = Callable[[str, str], Violation]

@@ -25,7 +25,8 @@ from publisher.errors import (
     NotOfferedError,
     PublishError,
 )
-from publisher.project.distributions import Kind, parse_filename, parse_metadata
+from publisher.project.distributions import parse_filename, parse_metadata
+from publisher.project.kinds import Kind
 from publisher.secret import Credentials, Secret, mask_urls
 
 if TYPE_CHECKING:

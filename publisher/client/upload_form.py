@@ -13,7 +13,8 @@ from packaging.version import Version
 from twine.package import PackageFile  # noqa: TID251 - the only door to twine
 from urllib3.fields import RequestField  # noqa: TID251 - a door to urllib3
 
-from publisher.project.distributions import Distribution, Kind
+from publisher.project.distributions import Distribution
+from publisher.project.kinds import Kind
 
 SMALL = 2**18
 """Size up to which hashing a file takes less time than starting a thread for it."""

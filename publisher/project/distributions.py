@@ -1,6 +1,5 @@
 """Distribution files: kind, name, version and core metadata."""
 
-import enum
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -22,19 +21,13 @@ from packaging.version import InvalidVersion, Version
 from publisher.errors import InvalidDistributionError, OversizedDistributionError
 from publisher.limits import LIMITS, DistributionLimits
 from publisher.project.display import has_control_characters
+from publisher.project.kinds import Kind
 from publisher.project.versions import same_version
 
 if TYPE_CHECKING:
     from packaging.metadata import RawMetadata
 
     from publisher.project.archives import Checkpoint, Source
-
-
-class Kind(enum.StrEnum):
-    """The kinds of distribution, named as the upload form's field ``filetype`` names them."""
-
-    WHEEL = "bdist_wheel"
-    SDIST = "sdist"
 
 
 @dataclass(frozen=True, slots=True)

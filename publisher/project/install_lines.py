@@ -1,8 +1,17 @@
-"""The lines that install a package from a private index, and why pip alone may not be able to."""
+"""
+The lines that install a package from a private index, and why pip alone may not be able to.
+
+Those for this program itself name where it comes from, and never its bare name.
+"""
 
 from collections.abc import Collection
 
 from packaging.utils import canonicalize_name
+
+OWN_NAME = "pypi-publish"
+
+_SOURCE = "git+https://github.com/OWNER/REPOSITORY@TAG"
+"""On a public index the bare name is anybody's to register, so no line asks one for it."""
 
 
 def required_names(requirements: Collection[str]) -> list[str]:
@@ -39,3 +48,13 @@ def install_lines(
         return [pip, "# if it needs public packages that this index lacks, in a project of uv:", uv]
     few = ", ".join(sorted(dependencies)[:3]) + (", ..." if len(dependencies) > 3 else "")
     return [uv, f"# with pip, only if the index has or passes on all dependencies ({few}):", pip]
+
+
+def own_requirement(extra: str = "") -> str:
+    """Return a quoted requirement for this program with an extra; the reader replaces the words in capitals."""
+    return f"'{OWN_NAME}{f'[{extra}]' if extra else ''} @ {_SOURCE}'"
+
+
+INSTALL_WITH_KEYRING = (
+    f"`make install` in a clone, or uv tool install --with-executables-from keyring {own_requirement()}"
+)

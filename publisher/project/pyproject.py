@@ -4,13 +4,13 @@ import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from packaging.utils import InvalidName, NormalizedName, canonicalize_name
-from packaging.version import Version
+from typing import TYPE_CHECKING, Any
 
 from publisher.errors import ConfigurationError
-from publisher.project.versions import parse_version
+
+if TYPE_CHECKING:
+    from packaging.utils import NormalizedName
+    from packaging.version import Version
 
 FILENAME = "pyproject.toml"
 _PROJECT_FILES = (FILENAME, "setup.py")
@@ -21,8 +21,8 @@ class Source:
     """A project's folder, and its name and version where they can be known without building."""
 
     folder: Path
-    name: NormalizedName | None = None
-    version: Version | None = None
+    name: "NormalizedName | None" = None
+    version: "Version | None" = None
 
     @property
     def file(self) -> Path:
@@ -94,11 +94,21 @@ def read_source(folder: Path) -> Source:
 
     Raises ConfigurationError as `read_pyproject` does; the build reports an invalid table.
     """
+    from publisher.project.versions import parse_version  # noqa: PLC0415 - a build begins without it
+
     document = read_pyproject(folder)
     match document:
         case {"project": dict(table)} | {"tool": {"poetry": dict(table)}}:
             return Source(folder, _name(table.get("name")), parse_version(table.get("version")))
     return Source(folder)
+
+
+def declared_version(folder: Path) -> str | None:
+    """Return the version in the ``[project]`` table as it is written; None without one."""
+    match read_pyproject(folder):
+        case {"project": {"version": str(version)}}:
+            return version
+    return None
 
 
 def declared_build_requirements(folder: Path) -> list[str] | None:
@@ -120,7 +130,9 @@ def build_backend_module(folder: Path) -> str | None:
     return str(table.get("build-backend", "setuptools.build_meta")).partition(":")[0]
 
 
-def _name(text: Any) -> NormalizedName | None:
+def _name(text: Any) -> "NormalizedName | None":
+    from packaging.utils import InvalidName, canonicalize_name  # noqa: PLC0415 - a build begins without it
+
     try:
         return canonicalize_name(text, validate=True)
     except (InvalidName, TypeError):

@@ -12,7 +12,7 @@ from publisher.publish.events import Observer
 from publisher.publish.last_published import describe, record
 from publisher.publish.options import BuildRequest, PublishOptions
 from publisher.publish.prefetch import IndexPrefetch
-from publisher.publish.prepare import build_and_check
+from publisher.publish.prepare import build_and_check, import_for_build
 from publisher.publish.report import FileReport, Report
 from publisher.publish.unchanged import find_unchanged_builds
 from publisher.publish.worktree import (
@@ -41,9 +41,11 @@ def build_and_upload(  # noqa: PLR0913, PLR0917 - the last two are what is known
 
     Raises the errors of `publisher.publish.prepare.build_and_check` and `publisher.publish.upload.publish_files`.
     """
-    with closing(Builder(request.resolve(), observer.warned)) as builder:
+    with closing(request.begun or Builder(request.resolve())) as builder:
+        builder.report_to(observer.warned)
         if len(sources) == 1:
             builder.prepare([sources[0].folder])  # uv installs while the rest is imported
+        import_for_build()  # before the prefetch imports in another thread, which would hold up the build
         names = (source.name for source in sources if source.name)
         with closing(prefetch or IndexPrefetch(options.target, names)) as ready:
             return _run(builder, ready, sources, request, options, observer, unchanged)

@@ -4,12 +4,16 @@ import hashlib
 import json
 from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from publisher.client.url import IndexUrl
 from publisher.files.cache import open_cache
-from publisher.project.distributions import Kind
 from publisher.project.git import begin_tree_hash, tree_hash
-from publisher.project.pyproject import Source
+from publisher.project.kinds import Kind
+from publisher.project.pyproject import Source, declared_version
+
+if TYPE_CHECKING:
+    from publisher.client.url import IndexUrl
 
 _LIMIT = 1_000
 """Number of folders that are remembered."""
@@ -25,7 +29,7 @@ class PublishRecord:
     tree: str
 
 
-def describe(source: Source, url: IndexUrl, kinds: Collection[Kind]) -> PublishRecord | None:
+def describe(source: Source, url: "IndexUrl", kinds: Collection[Kind]) -> PublishRecord | None:
     """Return the record of a project as it is now; None when its version or its git tree is unknown."""
     if source.version is None or (tree := tree_hash(source.folder)) is None:
         return None
@@ -35,25 +39,31 @@ def describe(source: Source, url: IndexUrl, kinds: Collection[Kind]) -> PublishR
 def record(source: Source, published: PublishRecord) -> None:
     """Remember a publication as the last one of its folder."""
     cache = open_cache("published", _LIMIT)
-    cache.write(_name(source), _serialize(published))
+    cache.write(_name(source.folder), _serialize(published))
     cache.trim()
 
 
-def begin_comparison(source: Source, url: IndexUrl, kinds: Collection[Kind]) -> Callable[[], bool] | None:
+def begin_comparison(source: Source, url: "IndexUrl", kinds: Collection[Kind]) -> Callable[[], bool] | None:
     """
     Start to compare a project with the last publication from its folder; None when it is known to differ.
 
     The returned function has to be called: it waits for git, and returns whether the contents are exactly the same.
     """
-    known = _read(source)
+    known = _read(source.folder)
     if known is None or (known.index, known.version, known.kinds) != (url.root, str(source.version), sorted(kinds)):
         return None  # without such a record there is no need to run git
     finish = begin_tree_hash(source.folder)
     return lambda: finish() == known.tree
 
 
-def _read(source: Source) -> PublishRecord | None:
-    content = open_cache("published", _LIMIT).read(_name(source))
+def is_new(folder: Path) -> bool:
+    """Return whether a project's version is not the last one that was published from its folder, at a first look."""
+    known = _read(folder)
+    return known is None or known.version != declared_version(folder)
+
+
+def _read(folder: Path) -> PublishRecord | None:
+    content = open_cache("published", _LIMIT).read(_name(folder))
     try:
         return PublishRecord(**json.loads(content)) if content is not None else None
     except (ValueError, TypeError):  # truncated, or of another version of this program
@@ -64,5 +74,5 @@ def _serialize(published: PublishRecord) -> bytes:
     return json.dumps(asdict(published)).encode()
 
 
-def _name(source: Source) -> str:
-    return hashlib.sha256(str(source.folder.resolve()).encode()).hexdigest()
+def _name(folder: Path) -> str:
+    return hashlib.sha256(str(folder.resolve()).encode()).hexdigest()

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from publisher.credentials.chain import Target
-from publisher.project.distributions import Kind
+from publisher.project.kinds import Kind
 from publisher.project.tags import Tag
 
 if TYPE_CHECKING:
-    from publisher.building.builder import BuildOptions
+    from publisher.building.builder import Builder, BuildOptions
 
 DEFAULT_CONNECTIONS = 6
 """Concurrent uploads: enough to cover the wait for each answer, few enough for any index."""
@@ -40,9 +40,11 @@ class BuildRequest:
     """
     Kinds of files to build, and the folder for them, None for each project's own.
 
-    ``resolve`` returns how to build, and is called only if something has to be built.
+    ``resolve`` returns how to build, and is called only if something has to be built. ``begun`` is a builder that was
+    opened with these options, and may have started already.
     """
 
     kinds: frozenset[Kind]
     out_dir: Path | None
     resolve: Callable[[], "BuildOptions"]
+    begun: "Builder | None" = None

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from publisher.errors import ConflictError
-from publisher.project.distributions import Distribution, Kind
+from publisher.project.distributions import Distribution
+from publisher.project.kinds import Kind
 from publisher.publish.prefetch import IndexPrefetch
 from publisher.publish.report import State
 

@@ -13,6 +13,13 @@ from publisher.publish.built_files import read_files
 from publisher.publish.events import Observer, SerializedObserver
 
 
+def import_for_build() -> None:
+    """Import what a build needs and what takes long, while uv installs."""
+    import publisher.building.failures  # noqa: PLC0415
+    import publisher.building.sdists  # noqa: PLC0415
+    import publisher.checks.engine  # noqa: F401, PLC0415
+
+
 def build_and_check(
     builder: Builder, projects: Sequence[Path], out_dir: Path | None, observer: Observer
 ) -> list[Distribution]:

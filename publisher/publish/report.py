@@ -10,9 +10,9 @@ from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from publisher.client.url import IndexUrl
-from publisher.project.distributions import DistName, Distribution, Kind
-from publisher.project.install_lines import install_lines
-from publisher.project.own_install import OWN_NAME
+from publisher.project.distributions import DistName, Distribution
+from publisher.project.install_lines import OWN_NAME, install_lines
+from publisher.project.kinds import Kind
 
 
 class State(enum.StrEnum):

@@ -9,7 +9,8 @@ from graphlib import CycleError, TopologicalSorter
 from packaging.utils import NormalizedName
 
 from publisher.errors import StoppedError
-from publisher.project.distributions import Distribution, Kind
+from publisher.project.distributions import Distribution
+from publisher.project.kinds import Kind
 from publisher.publish.plan import Upload
 from publisher.publish.report import State
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from publisher.client.url import IndexUrl
 from publisher.credentials.chain import Prompt
 from publisher.errors import InvalidDistributionError
-from publisher.project.distributions import DistName, Distribution, Kind, parse_filename
+from publisher.project.distributions import DistName, Distribution, parse_filename
 from publisher.project.git import last_change
+from publisher.project.kinds import Kind
 from publisher.project.pyproject import Source
 from publisher.publish.last_published import begin_comparison
 from publisher.publish.prefetch import IndexPrefetch

@@ -9,8 +9,7 @@ from publisher.client.models import RemoteFile
 from publisher.errors import ConflictError, CredentialsError, IndexUnavailableError, PublishError, StoppedError
 from publisher.project.dependencies import find_dependencies
 from publisher.project.distributions import Distribution
-from publisher.project.install_lines import required_names
-from publisher.project.own_install import OWN_NAME
+from publisher.project.install_lines import OWN_NAME, required_names
 from publisher.project.tags import check_tag
 from publisher.publish.events import Observer, SerializedObserver
 from publisher.publish.options import PublishOptions

@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from publisher.errors import BuildFailedError, CheckFailedError
-from publisher.project.distributions import Distribution, Kind
+from publisher.project.distributions import Distribution
 from publisher.project.git import Uncommitted, commit_of, find_uncommitted, is_shallow
+from publisher.project.kinds import Kind
 from publisher.project.pyproject import Source
 from publisher.project.tags import Tag
 

@@ -14,7 +14,8 @@ from publisher.building.builder import PLAIN_VARIABLE, Builder, BuildOptions, bu
 from publisher.building.environments import UvEnvironment
 from publisher.building.hooks import CAN_FORK
 from publisher.errors import BuildFailedError, ConfigurationError
-from publisher.project.distributions import Kind, read_distribution
+from publisher.project.distributions import read_distribution
+from publisher.project.kinds import Kind
 from tests.helpers.projects import commit, make_project, write_backend
 from tests.helpers.waiting import eventually, is_running
 

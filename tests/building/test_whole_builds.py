@@ -15,7 +15,7 @@ from publisher.building.engine import BuildContext, BuildEngine, DistributionKin
 from publisher.building.hooks import AccelerationError
 from publisher.building.uv import UvBuildSettings
 from publisher.errors import BuildFailedError, ConfigurationError
-from publisher.project.distributions import Kind
+from publisher.project.kinds import Kind
 from tests.helpers.dists import make_sdist, make_wheel
 
 
@@ -157,6 +157,22 @@ def test_a_failed_acceleration_is_replaced_once_with_a_warning(
     assert [(engine.installer, engine.closed) for engine in engines] == [("uv", 1), ("plain uv", 0)]
     made.close()
     assert [engine.closed for engine in engines] == [1, 1]
+
+
+def test_problems_are_kept_until_someone_receives_them_and_a_project_is_prepared_once(
+    engines: list[MadeUpEngine], project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = Builder(BuildOptions("uv"))
+    for _ in range(2):
+        made.prepare([project])
+    assert len(engines[0].prepared) == 1
+    monkeypatch.setenv("FAST", "fails")
+    made = Builder(BuildOptions("uv"))
+    made.prepare([project])
+    warnings: list[str] = []
+    for _ in range(2):
+        made.report_to(warnings.append)
+    assert len(warnings) == 1
 
 
 def test_a_failure_while_building_builds_the_same_again(

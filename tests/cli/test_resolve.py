@@ -18,12 +18,12 @@ from publisher.cli.options.building import BuildArgs
 from publisher.cli.options.publishing import PublishArgs
 from publisher.cli.options.target import TargetArgs
 from publisher.cli.run import prompts
+from publisher.cli.run.builds.options import resolve_build
 from publisher.cli.run.prompts import ask_new_password, ask_until_valid, can_ask, prompt_or_none, read_secret
 from publisher.cli.run.resolve import (
     given_password,
     named_target,
     project_config,
-    resolve_build,
     resolve_index,
     resolve_publish,
     resolve_target,
@@ -47,7 +47,7 @@ from publisher.errors import (
     StoppedError,
 )
 from publisher.project.config import ProjectConfig
-from publisher.project.distributions import Kind
+from publisher.project.kinds import Kind
 from publisher.secret import Secret
 from tests.helpers.shown import make_runner, running
 

@@ -9,7 +9,8 @@ from packaging.version import Version
 
 from publisher.errors import InvalidDistributionError, OversizedDistributionError
 from publisher.limits import LIMITS, DistributionLimits
-from publisher.project.distributions import Kind, parse_filename, parse_metadata, read_distribution
+from publisher.project.distributions import parse_filename, parse_metadata, read_distribution
+from publisher.project.kinds import Kind
 from tests.helpers.dists import make_sdist, make_wheel, metadata
 
 

@@ -4,8 +4,7 @@ import shlex
 
 import pytest
 
-from publisher.project.install_lines import install_lines, required_names
-from publisher.project.own_install import INSTALL_WITH_KEYRING, own_requirement
+from publisher.project.install_lines import INSTALL_WITH_KEYRING, install_lines, own_requirement, required_names
 
 SIMPLE = "https://acme.example/simple/"
 PIP = f"pip install --index-url {SIMPLE} acme==1"

@@ -8,6 +8,7 @@ from publisher.errors import ConfigurationError
 from publisher.project.pyproject import (
     build_backend_module,
     declared_build_requirements,
+    declared_version,
     describes_project,
     is_project,
     read_pyproject,
@@ -128,6 +129,19 @@ def test_the_table_of_the_standard_comes_before_that_of_poetry(tmp_path: Path) -
 )
 def test_build_requirements_count_when_they_are_valid(tmp_path: Path, text: str, required: list[str] | None) -> None:
     assert declared_build_requirements(_write(tmp_path, text)) == required
+
+
+@pytest.mark.parametrize(
+    ("text", "version"),
+    [
+        ('[project]\nversion = "1.0-rc1"\n', "1.0-rc1"),
+        ("[project]\nversion = 1\n", None),
+        ('[project]\nname = "a"\n', None),
+        ("", None),
+    ],
+)
+def test_the_version_as_it_is_written(tmp_path: Path, text: str, version: str | None) -> None:
+    assert declared_version(_write(tmp_path, text)) == version
 
 
 @pytest.mark.parametrize(

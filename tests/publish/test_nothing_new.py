@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from publisher.client.url import parse_index_url
-from publisher.project.distributions import Kind
+from publisher.project.kinds import Kind
 from publisher.project.pyproject import read_source
 from publisher.publish.last_published import describe, record
 from tests.helpers.answering import Answer, Request, answering, of_json, of_text

@@ -13,7 +13,8 @@ from publisher.building.builder import BuildOptions
 from publisher.client.models import RemoteFile
 from publisher.credentials.chain import Target
 from publisher.errors import BuildFailedError, CheckFailedError, PublishError, StoppedError
-from publisher.project.distributions import Kind, read_distribution
+from publisher.project.distributions import read_distribution
+from publisher.project.kinds import Kind
 from publisher.project.pyproject import Source
 from publisher.project.tags import parse_tag
 from publisher.publish import build_and_upload, pipeline
@@ -61,10 +62,12 @@ class Run:
         self.resolved += 1
         return BUILD
 
-    def _open_builder(self, options: BuildOptions, warn: Callable[[str], None]) -> "Run":
+    def _open_builder(self, options: BuildOptions) -> "Run":
         self.options = options
-        warn("a builder's warning")
         return self
+
+    def report_to(self, warn: Callable[[str], None]) -> None:
+        warn("a builder's warning")
 
     def _open_prefetch(self, target: Target, names: Iterable[str], *, alone: bool = False) -> ScriptedPrefetch:
         assert target is TARGET

@@ -13,9 +13,10 @@ from packaging.version import Version
 from publisher.client.models import RemoteFile
 from publisher.client.url import IndexUrl
 from publisher.files.cache import cache_folder
-from publisher.project.distributions import Distribution, Kind, read_distribution
+from publisher.project.distributions import Distribution, read_distribution
+from publisher.project.kinds import Kind
 from publisher.project.pyproject import Source
-from publisher.publish.last_published import PublishRecord, begin_comparison, describe, record
+from publisher.publish.last_published import PublishRecord, begin_comparison, describe, is_new, record
 from publisher.publish.prefetch import IndexPrefetch
 from publisher.publish.report import State
 from publisher.publish.unchanged import begin_to_settle, find_unchanged, find_unchanged_builds
@@ -120,6 +121,18 @@ def test_a_record_that_is_damaged_or_of_another_form_counts_for_nothing(reposito
     (kept,) = cache_folder("published").iterdir()
     kept.write_bytes(content)
     assert begin_comparison(one, URL, BOTH) is None
+
+
+def test_a_folder_is_new_unless_its_version_was_the_last_one_to_be_published_from_it(repository: Path) -> None:
+    source = _source(repository / "one")
+    pyproject = source.folder / "pyproject.toml"
+    pyproject.write_text('[project]\nversion = "1.0"\n')
+    assert is_new(source.folder)
+    record(source, PublishRecord(URL.root, "1.0", [], "tree"))
+    assert not is_new(source.folder)
+    for text in ('[project]\nversion = "1.1"\n', "[project]\n"):
+        pyproject.write_text(text)
+        assert is_new(source.folder)
 
 
 def test_without_a_version_or_a_commit_there_is_no_record(repository: Path) -> None:

@@ -17,13 +17,14 @@ from publisher.cli.display.progress import make_observer
 from publisher.cli.options.building import BuildArgs
 from publisher.cli.options.checks import CheckArgs
 from publisher.cli.options.target import TargetArgs
-from publisher.cli.run.resolve import project_config, resolve_build, resolve_target
+from publisher.cli.run.builds.options import resolve_build
+from publisher.cli.run.resolve import project_config, resolve_target
 from publisher.errors import ConfigurationError
 from publisher.files.changes import FileChange, read_text, write_changes
 from publisher.files.toml import read_toml
 from publisher.project.config import ProjectConfig, read_project_config
 from publisher.project.distributions import Distribution
-from publisher.project.own_install import own_requirement
+from publisher.project.install_lines import own_requirement
 from publisher.project.pyproject import FILENAME, read_source
 from publisher.project.tags import parse_tag
 from publisher.publish.built_files import read_files

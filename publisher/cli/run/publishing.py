@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from publisher.cli.display.output import current_output
 from publisher.cli.display.progress import make_observer
@@ -13,7 +14,8 @@ from publisher.cli.display.step_summary import outputs_of, summary_of
 from publisher.cli.options.building import BuildArgs
 from publisher.cli.options.publishing import PublishArgs
 from publisher.cli.options.target import TargetArgs
-from publisher.cli.run.resolve import project_config, resolve_build, resolve_kinds, resolve_publish
+from publisher.cli.run.builds.options import resolve_build, resolve_kinds
+from publisher.cli.run.resolve import project_config, resolve_publish
 from publisher.credentials.chain import Target
 from publisher.project.distributions import Distribution
 from publisher.project.git import is_changed_since
@@ -22,6 +24,9 @@ from publisher.project.tags import select_distributions, select_sources
 from publisher.project.workspace import find_projects
 from publisher.publish.options import BuildRequest
 from publisher.publish.report import Report, files_as_json
+
+if TYPE_CHECKING:
+    from publisher.building.builder import Builder
 
 
 def publish_projects(  # noqa: PLR0913 - one argument for each group of options
@@ -32,8 +37,13 @@ def publish_projects(  # noqa: PLR0913 - one argument for each group of options
     *,
     jobs: int | None = None,
     since: str | None = None,
+    begun: "Builder | None" = None,
 ) -> Report:
-    """Build projects, publish them, and print the outcome for each file."""
+    """
+    Build projects, publish them, and print the outcome for each file.
+
+    ``begun`` is a builder that was opened for a single project with the same options.
+    """
     from publisher.publish.pipeline import publish_projects as run_pipeline  # the build, which `upload` does without
 
     for folder in folders:
@@ -46,7 +56,8 @@ def publish_projects(  # noqa: PLR0913 - one argument for each group of options
     if options.tag is not None:
         sources = select_sources(options.tag, sources)
     with closing(make_observer(current_output())) as observer, burning(options.target):
-        request = BuildRequest(resolve_kinds(build), build.out_dir, partial(resolve_build, build, jobs, projects))
+        resolve = partial(resolve_build, build, jobs, projects)
+        request = BuildRequest(resolve_kinds(build), build.out_dir, resolve, begun)
         report = run_pipeline(sources, request, options, observer)
     _show(report)
     return report

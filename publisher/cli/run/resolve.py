@@ -4,10 +4,8 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from publisher.cli.display.output import current_output
-from publisher.cli.options.building import BuildArgs
 from publisher.cli.options.publishing import PublishArgs
 from publisher.cli.options.target import TargetArgs
 from publisher.cli.run.prompts import prompt_or_none, read_secret
@@ -17,32 +15,9 @@ from publisher.credentials.remembered import remembered_logins
 from publisher.credentials.trusted import TrustedLogin, TrustedMode
 from publisher.errors import HOW_TO_NAME_AN_INDEX, CheckFailedError, ConfigurationError
 from publisher.project.config import ProjectConfig, combine_configs, read_project_config
-from publisher.project.distributions import Kind
 from publisher.project.tags import FORMS, parse_tag
 from publisher.publish.options import DEFAULT_CONNECTIONS, PublishOptions
 from publisher.secret import Secret
-
-if TYPE_CHECKING:
-    from publisher.building.builder import BuildOptions
-
-
-def resolve_build(args: BuildArgs, jobs: int | None, projects: Sequence[Path]) -> "BuildOptions":
-    """Return how to build projects; ``jobs`` is the number of parallel builds, None for one per processor."""
-    from publisher.building.builder import BuildOptions, usable_processors  # which `upload` does without
-    from publisher.building.installer import choose_installer
-
-    return BuildOptions(
-        choose_installer(projects) if args.installer == "auto" else args.installer,
-        resolve_kinds(args),
-        show_output=current_output().shows_build_output,
-        jobs=jobs or usable_processors(),
-    )
-
-
-def resolve_kinds(args: BuildArgs) -> frozenset[Kind]:
-    """Return the kinds of files to build."""
-    asked = {kind for kind, flag in ((Kind.SDIST, args.sdist), (Kind.WHEEL, args.wheel)) if flag}
-    return frozenset(asked or Kind)
 
 
 def resolve_publish(

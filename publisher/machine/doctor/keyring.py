@@ -10,7 +10,7 @@ from publisher.errors import CredentialsError
 from publisher.machine.diagnosis import Area, Diagnosis, Reporter
 from publisher.machine.doctor.credentials import Accepted
 from publisher.machine.programs import Outcome, find_program, run_program
-from publisher.project.own_install import INSTALL_WITH_KEYRING
+from publisher.project.install_lines import INSTALL_WITH_KEYRING
 
 _KEYRING = Reporter(Area.KEYRING)
 _TIME_LIMIT = 15.0

@@ -24,7 +24,7 @@ from publisher.machine.tools.installer import (
 )
 from publisher.machine.tools.locks import locked_version, read_sources
 from publisher.machine.tools.tool import PUBLIC, ConfiguredIndex, FileEdit, Setup
-from publisher.project.own_install import own_requirement
+from publisher.project.install_lines import own_requirement
 from publisher.project.pyproject import FILENAME
 
 _TIME_LIMIT = 60.0

@@ -30,7 +30,7 @@ from publisher.machine.tools.installer import (
     owned,
 )
 from publisher.machine.tools.tool import PUBLIC, ConfiguredIndex, FileEdit, Setup
-from publisher.project.own_install import INSTALL_WITH_KEYRING
+from publisher.project.install_lines import INSTALL_WITH_KEYRING
 from publisher.project.versions import parse_version
 
 _INDEXES = frozenset({"index-url", "extra-index-url", "no-index", "keyring-provider"})

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from publisher.errors import InvalidDistributionError
 from publisher.project.archives import Checkpoint, no_checkpoint
-from publisher.project.distributions import Kind, read_distribution
+from publisher.project.distributions import read_distribution
+from publisher.project.kinds import Kind
 from publisher.server.store.spool import digest_file
 
 

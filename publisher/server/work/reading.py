@@ -11,7 +11,8 @@ from publisher.errors import InvalidDistributionError
 from publisher.limits import DistributionLimits
 from publisher.project.archives import Checkpoint, Source, read_zip
 from publisher.project.dependencies import parse_requirement, parse_specifiers
-from publisher.project.distributions import Kind, read_distribution
+from publisher.project.distributions import read_distribution
+from publisher.project.kinds import Kind
 
 _WHITE_SPACE = re.compile(r"\s+")
 

@@ -3,7 +3,7 @@
 from importlib.util import find_spec
 
 from publisher.errors import ConfigurationError
-from publisher.project.own_install import own_requirement
+from publisher.project.install_lines import own_requirement
 
 
 def require_server() -> None:

@@ -1,0 +1,1 @@
+"""Builds: their options, and their start before the rest of the program is loaded."""
