@@ -159,6 +159,14 @@ def test_known_unknown_and_locked_users_cost_the_same_hashes(counted: Counted, k
     assert cost["ada"]
 
 
+def test_an_old_password_may_be_short_but_not_empty(counted: Counted) -> None:
+    of_one, of_none = (bcrypt.hashpw(password, bcrypt.gensalt(4)).decode() for password in (b"x", b""))
+    counted.write(ada=of_one, eve=of_none)
+    assert counted.run(lambda made: made.authenticate(basic("ada", "x"), "here")) == "ada"
+    assert counted.refusal(basic("eve", "")) is CredentialsRefusedError
+    assert not hashes.verify(of_none, hashes.Scheme.BCRYPT, "")
+
+
 def test_users_without_any_account_cost_a_hash(counted: Counted) -> None:
     counted.write_text(b"")
     counted.run(lambda made: outcome(made.authenticate(basic("ada", "wrong"), "here")))

@@ -140,7 +140,6 @@ class MintedTokens:
         claims = await self._claims(token)
         if claims is None:
             return None
-        self._verified.pop(_digest(token), None)
         await self._revocations.revoke(claims["jti"], claims["exp"] + 60)
         return await self._principal(claims)
 
