@@ -104,6 +104,25 @@ class _OriginAuth(requests.auth.AuthBase):
         return self._auth(request)
 
 
+class _Session(requests.Session):
+    """A session that looks for proxies and certificates in the environment once for each host, not for each request."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._settings: dict[tuple[str, str], Mapping[str, Any]] = {}
+
+    def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
+        """Return the settings for a request."""
+        if proxies or verify is not None or cert is not None:
+            return super().merge_environment_settings(url, proxies, stream, verify, cert)
+        parts = urlsplit(url)
+        place = (parts.scheme, parts.netloc)
+        if place not in self._settings:
+            self._settings[place] = super().merge_environment_settings(url, {}, None, None, None)
+        found = self._settings[place]
+        return {**found, "proxies": dict(found["proxies"]), "stream": found["stream"] if stream is None else stream}
+
+
 @dataclass(frozen=True)
 class Probe:
     """One answer and facts about the connection: seconds until it came, the server's clock, its certificate."""
@@ -156,7 +175,7 @@ class IndexSession:
         """Connect to an origin; ``patience`` is the number of seconds without a byte while reading."""
         self._timeout = TIMEOUT if patience is None else (TIMEOUT[0], patience)
         self._shown = mask_urls(url)
-        self._session = requests.Session()
+        self._session = _Session()
         self._session.auth = _OriginAuth(url, auth)
         self._session.headers["User-Agent"] = USER_AGENT
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))  # they would reach other ports, too

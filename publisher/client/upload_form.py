@@ -57,11 +57,21 @@ class UploadForm:
         return len(self._before) + self._size + len(self._between) + _DIGEST_LENGTH + len(self._after)
 
     def __iter__(self) -> Iterator[bytes | memoryview]:
+        if self._size <= PIECES[0]:
+            yield self._whole()
+            return
         yield self._before
         with _hashing(self._path, self._size) as sha256:
             yield from self._pieces()
             self.sha256 = sha256()
         yield self._between + self.sha256.encode() + self._after
+
+    def _whole(self) -> bytes:
+        """Return the body around a small file; ``on_sent`` is called before it can be complete."""
+        content = self._path.read_bytes()
+        self._on_sent(len(content))
+        self.sha256 = hashlib.sha256(content).hexdigest()
+        return b"".join((self._before, content, self._between, self.sha256.encode(), self._after))
 
     def _pieces(self) -> Iterator[memoryview]:
         sent = 0

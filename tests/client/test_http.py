@@ -6,6 +6,7 @@ from contextlib import closing, contextmanager, suppress
 from email.utils import formatdate
 from pathlib import Path
 from time import time
+from urllib.parse import urlsplit
 
 import pytest
 import trustme
@@ -246,3 +247,19 @@ def test_an_upload_takes_as_long_as_it_takes_and_shows_its_own_wait(monkeypatch:
         with closing(http.IndexSession(url, patience=2.0)) as session:
             session.request("POST", url, body=iter([b"a", b"b"]))
     assert len(limited) == 2
+
+
+def test_the_environment_is_read_once_for_each_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    proxy, own, other = _Recorder(), _Recorder(), _Recorder()
+    with answering(proxy) as proxy_url, answering(own) as own_url, answering(other) as elsewhere:
+        url = own_url.replace("127.0.0.1", "localhost")
+        monkeypatch.setenv("HTTP_PROXY", proxy_url)
+        monkeypatch.setenv("NO_PROXY", urlsplit(url).netloc)
+        with closing(IndexSession(url)) as session:
+            assert session.get(url).status_code == 200
+            assert session.get(elsewhere).status_code == 200
+            assert (len(own.requests), len(other.requests), len(proxy.requests)) == (1, 0, 1)
+            monkeypatch.delenv("NO_PROXY")
+            assert session.get(f"{url}simple/").status_code == 200
+            assert session.probe(url, "*/*").status == 200
+            assert (len(own.requests), len(other.requests), len(proxy.requests)) == (3, 0, 1)

@@ -86,7 +86,7 @@ def test_an_upload_that_is_stopped_stops_hashing(tmp_path: Path) -> None:
 
 
 def test_a_file_that_changes_while_it_is_sent_gets_a_digest_that_its_index_refuses(tmp_path: Path) -> None:
-    path = make_wheel(tmp_path, members={"acme_widgets/data": os.urandom(1000)})
+    path = make_wheel(tmp_path, members={"acme_widgets/data": os.urandom(PIECES[0])})
     before = path.read_bytes()
 
     def change(_sent: int) -> None:
@@ -94,5 +94,28 @@ def test_a_file_that_changes_while_it_is_sent_gets_a_digest_that_its_index_refus
 
     form = UploadForm(read_distribution(path), change)
     body = b"".join(map(bytes, form))
-    assert before in body
+    assert body.count(before[: PIECES[0]]) == 1
     assert hashlib.sha256(before).hexdigest().encode() not in body
+
+
+def test_a_small_file_is_sent_in_one_piece_and_can_be_stopped_only_before(tmp_path: Path) -> None:
+    path = make_wheel(tmp_path, members={"acme_widgets/data": os.urandom(1000)})
+    content = path.read_bytes()
+    steps: list[int] = []
+
+    def stop(sent: int) -> None:
+        steps.append(sent)
+        path.write_bytes(b"changed")  # what was read is sent, with its own digest
+        if len(steps) == 1:
+            raise KeyboardInterrupt
+
+    form = UploadForm(read_distribution(path), stop)
+    with pytest.raises(KeyboardInterrupt):
+        list(form)
+    assert not form.sha256
+    path.write_bytes(content)
+    (body,) = form
+    assert bytes(body).count(content) == 1
+    assert form.sha256 == hashlib.sha256(content).hexdigest()
+    assert len(body) == len(form)
+    assert steps == [len(content)] * 2
