@@ -47,7 +47,7 @@ def test_steps_are_numbered_with_their_commands_answers_and_times(monkeypatch: p
         "2. End",
         *step,
         "",
-        "Everything worked. Only a cache remains on this machine.",
+        "Everything worked. The demo leaves only a cache behind.",
         "An index of your own: `pypi-publish serve`; on Modal: docs/tutorial/.",
     ]
     assert projects == [None]

@@ -13,7 +13,7 @@ def show_demo(project: Path | None) -> None:
     """Run the demo and print its steps."""
     output = current_output()
     run_demo(project.resolve() if project else None, _make_show(output))
-    output.line(click.style("\nEverything worked. Only a cache remains on this machine.", fg="green", bold=True))
+    output.line(click.style("\nEverything worked. The demo leaves only a cache behind.", fg="green", bold=True))
     output.say("An index of your own: `pypi-publish serve`; on Modal: docs/tutorial/.")
 
 

@@ -17,6 +17,7 @@ from publisher.limits import LIMITS
 from publisher.server.app import IndexApp, create_app
 from publisher.server.http.messages import HttpError, Request, Response
 from publisher.server.routes.web import details
+from publisher.server.routes.web.overview import Overviews
 from publisher.server.settings import ServerSettings
 from publisher.server.web.assets import assets
 from publisher.server.web.describing import KEPT
@@ -87,6 +88,26 @@ def test_recent_releases_come_first_where_the_list_is_long(tmp_path: Path, *, co
         assert links(page) == ([*recent, *listed] if is_shown else listed)
         assert text(page).count(" 1.0 · 2026-09-21 ") == (len(recent) + len(listed) if is_shown else len(listed))
         assert b"Recently published" not in (await ask("?q=project")).body
+
+    shown(tmp_path, use)
+
+
+@pytest.mark.parametrize(
+    ("waiting", "notice"),
+    [
+        (1, "1 summary is still being read. Until then, search finds this project by name only."),
+        (2, "2 summaries are still being read. Until then, search finds these projects by name only."),
+    ],
+)
+def test_a_notice_says_that_summaries_are_not_searched_yet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, waiting: int, notice: str
+) -> None:
+    wheel(tmp_path, "acme")
+
+    async def use(ask: Ask, _: IndexApp) -> None:
+        assert "still being read" not in text(await ask(""))
+        monkeypatch.setattr(Overviews, "waiting", lambda *_: waiting)
+        assert notice in text(await ask(""))
 
     shown(tmp_path, use)
 
