@@ -85,6 +85,7 @@ DOORS = {
     "aiohttp": ["publisher.server.upstream.client", "publisher.server.auth.oidc.fetching"],
     "bcrypt": ["publisher.server.auth.hashes"],
     "build": ["publisher.building.pypa_build"],
+    "certifi": ["publisher.client.plain"],
     "check_wheel_contents": ["publisher.checks.contents"],
     "click": ["publisher.cli"],
     "configupdater": ["publisher.files.ini"],

@@ -9,13 +9,14 @@ import json
 import os
 import re
 import socket
+import ssl
 import sys
 import zlib
 from collections.abc import Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
-from http.client import HTTPConnection, HTTPException, HTTPMessage
+from http.client import HTTPConnection, HTTPException, HTTPMessage, HTTPSConnection
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -31,11 +32,14 @@ _PATIENCE = 10.0
 _WHOLE_READ = 30.0
 """Seconds for the whole answer."""
 
-_PLAIN_URL = re.compile(r"http://[A-Za-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9_~+@-][A-Za-z0-9._~+@-]*)*/?", re.ASCII)
+_PLAIN_URL = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9_~+@-][A-Za-z0-9._~+@-]*)*/?", re.ASCII)
 """URLs that every client sends as they are; others are quoted or normalized first."""
 
 _CONCLUSIVE = frozenset({HTTPStatus.OK, HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND})
 """Statuses after which `requests` would neither ask again nor go elsewhere."""
+
+_CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+"""Variables that name the certificate authorities for `requests`, the first that is set."""
 
 _GUNZIP = 16 + zlib.MAX_WBITS
 
@@ -84,20 +88,25 @@ class _Connection(HTTPConnection):
                 self._socket.shutdown(socket.SHUT_RDWR)
 
 
+class _EncryptedConnection(_Connection, HTTPSConnection):
+    """The same over TLS."""
+
+
 def get_plainly(
     url: str, headers: Mapping[str, str], credentials: Credentials | None, shown: str
 ) -> PlainResponse | None:
     """
     Return the answer to a GET; None where `requests` has to ask.
 
-    That is where the environment names a proxy, where the URL is not a plain one, and where no conclusive answer comes.
+    That is where the environment names a proxy, where the URL is not a plain one, and where no conclusive answer comes,
+    for example because a certificate is not trusted.
     ``shown`` names the server while it is waited for.
     """
     if not _PLAIN_URL.fullmatch(url) or _has_proxy():
         return None
     parts = urlsplit(url)
-    connection = _Connection(parts.netloc, timeout=_PATIENCE)
     try:
+        connection = _open(parts.scheme, parts.netloc)
         with closing(connection), waiting_for(shown, limit=_WHOLE_READ, give_up=connection.abort):
             connection.request("GET", parts.path or "/", headers={**_own_headers(credentials), **headers})
             received = connection.getresponse()
@@ -109,6 +118,32 @@ def get_plainly(
     if connection.is_aborted or not _is_conclusive(received.status, received.headers):
         return None
     return PlainResponse(received.status, received.reason, url, received.headers, content)
+
+
+def _open(scheme: str, host: str) -> _Connection:
+    """Return a connection that is not made yet; raises OSError without usable certificate authorities."""
+    if scheme == "http":
+        return _Connection(host, timeout=_PATIENCE)
+    return _EncryptedConnection(host, timeout=_PATIENCE, context=_tls())
+
+
+def _tls() -> ssl.SSLContext:
+    """Return the settings of TLS, which refuse at least what those of `requests` refuse."""
+    context = ssl.create_default_context(cafile=_certificate_authorities())
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.hostname_checks_common_name = False
+    context.verify_flags &= ~ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def _certificate_authorities() -> str:
+    """Return the file of certificate authorities that `requests` uses."""
+    if named := next(filter(None, map(os.environ.get, _CA_VARIABLES)), None):
+        return named
+    from certifi import where  # noqa: PLC0415, TID251 - the only door to certifi, which only TLS needs
+
+    return where()
 
 
 def _own_headers(credentials: Credentials | None) -> dict[str, str]:

@@ -2,14 +2,19 @@
 
 import gzip
 import socket
+import ssl
 import subprocess
 import sys
 import threading
 import zlib
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
+from pathlib import Path
 
+import certifi
 import pytest
+import trustme
+from urllib3.util.ssl_ import create_urllib3_context
 
 from publisher.client import plain
 from publisher.client.client import IndexClient
@@ -109,6 +114,7 @@ def test_an_answer_that_requests_may_understand_differently_counts_for_nothing(a
 @pytest.mark.parametrize(
     "url",
     [
+        "ftp://127.0.0.1:1/",
         "https://127.0.0.1:1/",
         "http://127.0.0.1:1/a%20b/",
         "http://127.0.0.1:1/a b/",
@@ -124,6 +130,77 @@ def test_an_answer_that_requests_may_understand_differently_counts_for_nothing(a
 )
 def test_a_url_that_is_not_plain_or_does_not_answer_is_left_to_requests(url: str) -> None:
     assert _get(url) is None
+
+
+@contextmanager
+def _encrypted(host: str = "127.0.0.1") -> Iterator[tuple[str, trustme.CA, list[Request]]]:
+    """Serve over TLS, with a certificate for a host; yield the URL, the certificate's authority and the requests."""
+    asked: list[Request] = []
+
+    def answer(request: Request) -> Answer:
+        asked.append(request)
+        return of_json(PAGE)
+
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(host).configure_cert(context)
+    with answering(answer, context) as url:
+        yield url, authority, asked
+
+
+@pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", None])
+def test_tls_trusts_the_authorities_that_requests_trusts(
+    name: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = tmp_path / "ca.pem"
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
+    monkeypatch.delenv("CURL_CA_BUNDLE", raising=False)
+    with _encrypted() as (url, authority, asked):
+        monkeypatch.setenv("SSL_CERT_FILE", str(bundle))  # counts for uv, not for requests
+        authority.cert_pem.write_to_path(str(bundle))
+        assert _get(url) is None
+        assert asked == []
+        if name is None:
+            monkeypatch.setattr(certifi, "where", lambda: str(bundle))
+        else:
+            monkeypatch.setenv("CURL_CA_BUNDLE", "/nonexistent")
+            monkeypatch.setenv(name, str(bundle))
+        found = _get(url)
+    assert found is not None
+    assert found.json() == PAGE
+    assert [request.headers["Authorization"][:6] for request in asked] == ["Basic "]
+
+
+@pytest.mark.parametrize("kind", ["another host", "another authority", "a folder", "no file", "no certificate"])
+def test_a_server_whose_certificate_is_in_doubt_gets_no_request(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = tmp_path / "ca.pem"
+    with _encrypted("acme.example" if kind == "another host" else "127.0.0.1") as (url, authority, asked):
+        if kind == "a folder":
+            bundle.mkdir()
+        elif kind == "no certificate":
+            bundle.write_text("nothing")
+        elif kind != "no file":
+            trusted = trustme.CA() if kind == "another authority" else authority
+            trusted.cert_pem.write_to_path(str(bundle))
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
+        assert _get(url) is None
+    assert asked == []
+
+
+def test_tls_is_as_strict_as_that_of_requests(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
+    monkeypatch.delenv("CURL_CA_BUNDLE", raising=False)
+    context = plain._tls()
+    usual = create_urllib3_context()
+    assert context.verify_mode is ssl.CERT_REQUIRED
+    assert context.check_hostname
+    assert context.hostname_checks_common_name is usual.hostname_checks_common_name is False
+    assert context.minimum_version == usual.minimum_version == ssl.TLSVersion.TLSv1_2
+    lenient = ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN
+    assert not usual.verify_flags & ~lenient & ~context.verify_flags
+    assert not context.verify_flags & lenient
 
 
 @pytest.mark.parametrize("name", ["http_proxy", "HTTP_PROXY", "all_proxy", "HTTPS_PROXY"])
