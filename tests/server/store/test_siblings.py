@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,7 +18,8 @@ from publisher.server.store.catalog import Catalog
 from publisher.server.store.changes import ReleaseChanges
 from publisher.server.store.metadata import FileMetadata
 from publisher.server.store.scan import read_folders
-from publisher.server.store.telling.changes import LOOK_AT_EVERYTHING
+from publisher.server.store.telling import catalogs
+from publisher.server.store.telling.changes import LOOK_AT_EVERYTHING, ProjectChange
 
 
 @asynccontextmanager
@@ -114,6 +116,41 @@ def test_no_page_of_a_large_folder_from_before_a_change_elsewhere_counts_as_curr
                 assert of_list not in {each for each, _ in seen}
 
     asyncio.run(run())
+
+
+def _changed_elsewhere(root: Path) -> tuple[str, int, int]:
+    """Change a folder as another process does, and return the folder with its times before and after."""
+    before = root.stat().st_mtime_ns
+    (root / "other-1.0-py3-none-any.whl").write_bytes(b"x")
+    os.utime(root, ns=(before + 10**9, before + 10**9))
+    return str(root), before, before + 10**9
+
+
+@pytest.mark.parametrize("announced_after", [1, 3, None])
+def test_a_change_is_this_indexs_own_if_another_process_announces_it_a_moment_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, announced_after: int | None
+) -> None:
+    pauses: list[float] = []
+
+    async def run() -> None:
+        with sibling_files() as siblings:
+            news = siblings.package_news()
+
+            async def pause(seconds: float) -> None:
+                pauses.append(seconds)
+                if len(pauses) == announced_after:
+                    news.tell(ProjectChange(left=(left,)).to_message())
+
+            async with _process(tmp_path, siblings) as (catalog, _):
+                left = _changed_elsewhere(tmp_path)
+                news.tell(ProjectChange().to_message())  # more may be on their way
+                with monkeypatch.context() as patched:
+                    patched.setattr(catalogs, "_LATELY", 10**12)
+                    patched.setattr(asyncio, "sleep", pause)
+                    assert await catalog.only_we_changed() == (announced_after is not None)
+
+    asyncio.run(run())
+    assert pauses == list(catalogs._PAUSES[:announced_after])
 
 
 def test_a_process_that_missed_messages_or_a_death_looks_at_everything(tmp_path: Path, scans: list[int]) -> None:

@@ -49,15 +49,15 @@ class SiblingCatalogs:
 
     async def only_we_changed(self) -> bool:
         """Return whether only processes of this index have changed the folders; one may be about to say so."""
-        own = self._watch.own_changes
-        for pause in _PAUSES:
+        pauses = iter(_PAUSES)
+        while True:
             self.catch_up()
-            if own.are_all_since(self._contents.listings):
+            if self._watch.own_changes.are_all_since(self._contents.listings):
                 return True
-            if time.monotonic_ns() - self._news.stamp > _LATELY:
+            pause = next(pauses, None)
+            if pause is None or time.monotonic_ns() - self._news.stamp > _LATELY:
                 return False
             await asyncio.sleep(pause)
-        return False
 
     def catch_up(self) -> None:
         """Take over changes of others since the last call; without any, that takes no system call."""
