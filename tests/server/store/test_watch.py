@@ -79,6 +79,7 @@ def test_a_folder_of_many_files_is_read_in_a_thread_also_after_a_scan_that_read_
         return read_folders(*arguments, **options)
 
     monkeypatch.setattr(module, "read_folders", reading)
+    monkeypatch.setattr(module, "INLINE_SCAN", 60.0)  # the number of files decides, on a busy machine too
     monkeypatch.setattr(module, "INLINE_ENTRIES", most)
     monkeypatch.setattr(module, "CHECK_SHARE", 0)
     for version in ("1.0", "1.1", "1.2"):
