@@ -105,11 +105,11 @@ class Uncommitted:
 def find_uncommitted(folder: Path) -> Uncommitted | None:
     """Return the uncommitted files of a folder; None outside a repository."""
     command = ("status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files=all", "--", *_SOURCES)
-    listed = _git(folder, *command, strip=False)
-    above = _git(folder, "rev-parse", "--show-prefix")
+    with _ask(folder, *command) as status, _ask(folder, "rev-parse", "--show-prefix") as prefix:
+        listed, above = status.answer(), prefix.answer()
     if listed is None or above is None:
         return None
-    entries = [(entry[:2], entry[3:].removeprefix(above)) for entry in listed.split("\0") if entry]
+    entries = [(entry[:2], entry[3:].removeprefix(above.strip())) for entry in listed.split("\0") if entry]
     return Uncommitted(
         [path for state, path in entries if state != "??"], [path for state, path in entries if state == "??"]
     )
@@ -159,15 +159,15 @@ def without_repository_variables(environment: Mapping[str, str]) -> dict[str, st
     return {name: value for name, value in environment.items() if name not in repository_variables()}
 
 
-def _git(folder: Path, *arguments: str, options: tuple[str, ...] = (), strip: bool = True) -> str | None:
+def _git(folder: Path, *arguments: str, options: tuple[str, ...] = ()) -> str | None:
     """
-    Return git's output, usually without surrounding white space; None when it fails or is missing.
+    Return git's output without surrounding white space; None when it fails or is missing.
 
     Raises PublishError when it does not answer: an unknown state must not pass for a folder without a repository.
     """
     with _ask(folder, *arguments, options=options) as question:
         output = question.answer()
-    return output.strip() if output is not None and strip else output
+    return None if output is None else output.strip()
 
 
 def _ask(folder: Path, *arguments: str, options: tuple[str, ...] = ()) -> "_Question":

@@ -66,7 +66,8 @@ def _run(  # noqa: PLR0913, PLR0917 - all that was decided before
     worktrees = [read_worktree(source) for source in changed]
     if options.tag is not None and not options.allow_dirty:
         require_committed(worktrees, options.tag)
-    current = describe(sources[0], options.target.url, request.kinds) if len(sources) == 1 else None
+    may_record = len(sources) == 1 and worktrees[0].is_committed
+    current = describe(sources[0], options.target.url, request.kinds) if may_record else None
     try:
         with advice_on_versions(worktrees, options.tag):
             distributions = build_and_check(builder, [source.folder for source in changed], request.out_dir, observer)

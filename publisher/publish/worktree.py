@@ -28,6 +28,11 @@ class Worktree:
     source: Source
     uncommitted: Uncommitted | None
 
+    @property
+    def is_committed(self) -> bool:
+        """Whether the folder is exactly as in a commit."""
+        return self.uncommitted is not None and not (self.uncommitted.changed or self.uncommitted.untracked)
+
 
 def read_worktree(source: Source) -> Worktree:
     """Return the state of a project's folder."""

@@ -128,6 +128,11 @@ def test_the_state_of_a_folder_is_read(repository: Path, tmp_path: Path) -> None
     assert read_worktree(Source(tmp_path)).uncommitted is None
 
 
+def test_a_folder_is_committed_without_changes_and_new_files_in_a_repository() -> None:
+    folders = [Worktree(Source(Path("x")), CLEAN), _worktree("a"), _worktree(untracked=("new",))]
+    assert [each.is_committed for each in [*folders, Worktree(Source(Path()), None)]] == [True, False, False, False]
+
+
 def test_advice_depends_on_where_the_tag_is(repository: Path) -> None:
     worktrees = [Worktree(Source(repository), CLEAN)]
     assert "which doesn't have the tags here" in str(version_advice(worktrees, TAG))
