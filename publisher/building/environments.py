@@ -101,6 +101,8 @@ class Environments:
             companion.start(environment)
 
         def finish() -> "IsolatedEnv":
+            if companion is not None:
+                companion.go_on()
             environment.finish()
             if companion is None or not companion.finish(environment):
                 restore_bytecode(environment.packages)
@@ -131,6 +133,9 @@ class Companion(Protocol):
 
     def start(self, environment: "UvEnvironment") -> None:
         """Start in an environment that is still empty."""
+
+    def go_on(self) -> None:
+        """Do what takes a while, before uv is waited for."""
 
     def finish(self, environment: "UvEnvironment") -> bool:
         """Go on before any build uses the environment; return whether the bytecode of its packages was restored."""

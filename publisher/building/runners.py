@@ -98,7 +98,7 @@ class EarlyRunner:
     """
     A runner whose process starts while uv installs, and imports the standard library's modules that hooks need.
 
-    It then imports the others, and is idle in the pool. ``variables`` are asked for once uv has been started.
+    It then imports the others, and is idle in the pool. ``variables`` may take a while: they are asked for meanwhile.
     """
 
     def __init__(self, pool: RunnerPool, key: RunnerKey, variables: Callable[[], Mapping[str, str]]) -> None:
@@ -113,11 +113,14 @@ class EarlyRunner:
         self._pool.adopt(runner)
         if self._key.backend is not None:
             runner.preload(self._pool.imports.recall_standard(self._key.requirements, self._key.backend))
+        self._runner = runner
+
+    def go_on(self) -> None:
+        """Find out the variables."""
         try:
             self._key = replace(self._key, variables=tuple(sorted(self._variables().items())))
         except PublishError:
-            return  # the build raises it
-        self._runner = runner
+            self._runner = None  # the build raises it
 
     def finish(self, environment: "UvEnvironment") -> bool:
         """Let the process take up what is installed, and give it to the pool."""

@@ -119,7 +119,7 @@ class UvBuildSettings:
 
     def pyproject(self, requirements: Iterable[str]) -> str | None:
         """Return the pyproject.toml of a project that depends on requirements; None when none of them has a source."""
-        names = {_name(requirement) for requirement in requirements}
+        names = {_name(requirement) for requirement in requirements} if self.sources else ()
         sources = [f"{name} = {source}" for name, source in self.sources if name in names]
         if not sources:
             return None

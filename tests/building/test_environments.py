@@ -168,6 +168,8 @@ class MadeUpCompanion:
 
     def start(self, environment: UvEnvironment) -> None:
         self.steps.append(("start", environment.packages, _ends(self.uv)))
+
+    def go_on(self) -> None:
         (self.uv.folder / "go").touch()
 
     def finish(self, environment: UvEnvironment) -> bool:

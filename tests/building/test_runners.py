@@ -155,6 +155,7 @@ def test_an_early_runner_takes_up_what_was_installed_and_is_the_first_that_a_bui
     early = pool.early(EARLY_KEY, lambda: {"SOURCE_DATE_EPOCH": "42"})
     assert early is not None
     early.start(ENVIRONMENT)
+    early.go_on()
     assert early.finish(ENVIRONMENT)
     runner = _borrow(pool)
     assert (runner.python, runner.environment["PATH"]) == ("/env/bin/python", "/env/bin")
@@ -168,6 +169,7 @@ def test_an_early_runner_without_a_known_backend_module_preloads_nothing(pool: R
     early = pool.early(replace(EARLY_KEY, backend=None), dict)
     assert early is not None
     early.start(ENVIRONMENT)
+    early.go_on()
     assert early.finish(ENVIRONMENT)
     runner = _borrow(pool, replace(EARLY_KEY, backend=None))
     assert len(runner.set_ups) == 1
@@ -190,12 +192,14 @@ def test_an_early_runner_without_variables_is_not_used_and_closed_with_the_other
     early = pool.early(EARLY_KEY, fail)
     assert early is not None
     early.start(ENVIRONMENT)
+    early.go_on()
     assert not early.finish(ENVIRONMENT)
     assert _borrow(pool) is not opened[0]
     pool.close()
     assert opened[0].closed == 1
     with pytest.raises(BuildFailedError, match=r"^The build was stopped\.$"):
         early.start(ENVIRONMENT)
+    early.go_on()
     assert opened[1].closed == 1
 
 

@@ -23,8 +23,6 @@ import importlib.util
 import json
 import os
 import site
-import socket
-import subprocess
 import sys
 import threading
 from collections.abc import Collection, Iterable
@@ -42,12 +40,13 @@ _WRITERS = (_io._TextIOBase, _io._BufferedIOBase)  # noqa: SLF001 - those of io 
 
 def main() -> None:
     """Serve requests until the other side closes the socket; a script's process ends here or raises its failure."""
-    control = socket.socket(fileno=int(sys.argv[1]))
+    control = int(sys.argv[1])
     del sys.path[0]  # this file's folder
     gc.disable()  # modules stay, and a script's process has its own garbage only
     reported = set(sys.modules)
     compiled: dict[str, CodeType] = {}
-    requests = control.makefile("r", encoding="utf-8")
+    requests = open(control, encoding="utf-8", closefd=False)  # noqa: SIM115 - until the end
+    answers = open(control, "wb", closefd=False)  # noqa: SIM115
     for line in requests:
         request = json.loads(line)
         if "modules" in request:
@@ -60,13 +59,14 @@ def main() -> None:
             answer = {"code": _start(request), "modules": []}
         else:
             answer = _fork(request, compiled, reported, control)
-        control.sendall(json.dumps(answer).encode() + b"\n")
+        answers.write(json.dumps(answer).encode() + b"\n")
+        answers.flush()
         reported.update(answer["modules"])
         _import_all(answer["modules"])
 
 
 def _fork(
-    request: dict[str, Any], compiled: dict[str, CodeType], reported: Collection[str], control: socket.socket
+    request: dict[str, Any], compiled: dict[str, CodeType], reported: Collection[str], control: int
 ) -> dict[str, Any]:
     """Run a script in a fork, and return its exit code and the modules that it or this process has imported."""
     script = request["arguments"][0]
@@ -78,7 +78,7 @@ def _fork(
     child = os.fork()
     if child == 0:
         os.close(report)
-        os.close(control.detach())
+        os.close(control)
         _become(request, compiled[script], reported, status_pipe)
     os.close(status_pipe)
     _, status = os.waitpid(child, 0)
@@ -112,6 +112,8 @@ def _import_all(modules: Iterable[str]) -> None:
 
 
 def _start(request: dict[str, Any]) -> int:
+    import subprocess  # noqa: PLC0415 - rarely needed
+
     environment = {**os.environ, **request["environment"]}
     command = [sys.executable, *request["arguments"]]
     return subprocess.run(command, cwd=request["folder"], env=environment, check=False).returncode  # noqa: S603
