@@ -4,14 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from publisher.checks.build_system import check_build_system, check_own_table, check_schemas
 from publisher.checks.contents import check_contents, check_secrets
 from publisher.checks.document import Document
-from publisher.checks.fields import check_fields
-from publisher.checks.licensing import check_classifiers, check_license
 from publisher.checks.metadata import check_metadata
-from publisher.checks.readme import check_readme
-from publisher.checks.requirements import check_requirements
 from publisher.checks.rules import RULES
 from publisher.checks.violations import Enforcement, Violation, in_order
 from publisher.errors import CheckFailedError, ConfigurationError
@@ -19,15 +14,6 @@ from publisher.files.tables import table_at
 from publisher.project.distributions import Distribution
 from publisher.project.pyproject import FILENAME, read_pyproject
 
-_CHECKS = (
-    check_fields,
-    check_requirements,
-    check_classifiers,
-    check_license,
-    check_readme,
-    check_build_system,
-    check_own_table,
-)
 _SWITCHES = ("tool", "pypi-publish", "check", "ignore")
 
 
@@ -45,8 +31,12 @@ def _find(folder: Path, *, schemas: bool = True) -> Iterator[Violation]:
     if isinstance(document, Violation):
         yield document
         return
-    found = [violation for check in _CHECKS for violation in check(document)]
+    from publisher.checks.sources import CHECKS  # noqa: PLC0415 - built files are checked without them
+
+    found = [violation for check in CHECKS for violation in check(document)]
     if schemas:
+        from publisher.checks.build_system import check_schemas  # noqa: PLC0415 - the same
+
         found += check_schemas(document, {violation.line for violation in found if violation.line is not None})
     found += _check_switches(document)
     yield from without_ignored(found, ignored_rules(document.data))

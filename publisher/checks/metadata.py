@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from packaging.metadata import ExceptionGroup as InvalidFields
-from packaging.metadata import InvalidMetadata, Metadata, RawMetadata, parse_email
+from packaging.metadata import InvalidMetadata, Metadata, RawMetadata
 from packaging.version import Version
 
 from publisher.checks.rules import RULES
@@ -40,14 +40,14 @@ def check_metadata(distributions: Sequence[Distribution]) -> Iterator[Violation]
     """Check the metadata of files that are published together."""
     for distribution in distributions:
         report = reporter(distribution)
-        yield from (report(code, message) for code, message in _invalid_fields(distribution.metadata))
+        yield from (report(code, message) for code, message in _invalid_fields(distribution))
         yield from _check_description(distribution.fields, report)
     yield from _check_agreement(distributions)
 
 
-def _invalid_fields(metadata: bytes) -> Iterator[tuple[str, str]]:
-    """Yield code and message of each mistake in the bytes of METADATA or PKG-INFO."""
-    fields, unparsed = parse_email(metadata)
+def _invalid_fields(distribution: Distribution) -> Iterator[tuple[str, str]]:
+    """Yield code and message of each mistake in METADATA or PKG-INFO."""
+    fields, unparsed = distribution.fields.copy(), dict(distribution.unparsed)
     if _is_older(fields, _LICENSE_FILES_SINCE):
         # setuptools wrote License-File long before the metadata version that defines it; every index accepts that
         fields.pop("license_files", None)

@@ -1,6 +1,6 @@
 """Distribution files: kind, name, version and core metadata."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from math import prod
@@ -47,13 +47,14 @@ class Distribution:
 
     ``path`` is where the bytes are (not necessarily under the distribution's own name; only that name for bytes in
     memory), ``metadata`` the verbatim bytes of METADATA or PKG-INFO, ``fields`` the parsed part of them,
-    unvalidated.
+    unvalidated, and ``unparsed`` the rest.
     """
 
     path: Path
     file: DistName
     metadata: bytes = field(repr=False)
     fields: "RawMetadata" = field(repr=False)
+    unparsed: Mapping[str, Sequence[str]] = field(repr=False)
 
     @property
     def filename(self) -> str:
@@ -180,10 +181,10 @@ def read_distribution(
     try:
         read = _wheel_metadata if file.kind is Kind.WHEEL else _sdist_metadata
         metadata = read(source, file, checkpoint, limits)
-        fields = _agreeing_fields(file, metadata, limits)
+        fields, unparsed = _agreeing_fields(file, metadata, limits)
     except InvalidDistributionError as error:
         raise type(error)(f"{file.text}: {error.message}", hint=error.hint) from error
-    return Distribution(path, file, metadata, fields)
+    return Distribution(path, file, metadata, fields, unparsed)
 
 
 def _wheel_metadata(source: "Source", file: DistName, checkpoint: "Checkpoint", limits: DistributionLimits) -> bytes:
@@ -237,8 +238,10 @@ def _sdist_metadata(source: "Source", file: DistName, checkpoint: "Checkpoint", 
     return next(iter(picked.values()))
 
 
-def _agreeing_fields(file: DistName, metadata: bytes, limits: DistributionLimits) -> "RawMetadata":
-    """Return the fields of core metadata; raise InvalidDistributionError when the file name says other things."""
+def _agreeing_fields(
+    file: DistName, metadata: bytes, limits: DistributionLimits
+) -> "tuple[RawMetadata, dict[str, list[str]]]":
+    """Return what `parse_metadata` returns; raise InvalidDistributionError when the file name says other things."""
     fields, unparsed = parse_metadata(metadata, limits)
     if "metadata_version" not in fields:
         raise InvalidDistributionError("its metadata has no valid Metadata-Version field")
@@ -254,7 +257,7 @@ def _agreeing_fields(file: DistName, metadata: bytes, limits: DistributionLimits
         )
     if not same_version(fields["version"].replace("_", "-"), file.version):
         raise InvalidDistributionError(f"its metadata has the version {fields['version']!r}, not {str(file.version)!r}")
-    return fields
+    return fields, unparsed
 
 
 def _valid(name: str) -> NormalizedName:

@@ -1,9 +1,13 @@
 """Built files, read before they are published: all at once, in order, and with a reason for each that is refused."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
+import packaging.metadata
 import pytest
+from packaging.metadata import parse_email
 
 from publisher.errors import CheckFailedError, ConfigurationError
 from publisher.publish.built_files import check_files, read_files
@@ -35,6 +39,29 @@ def test_checked_files_are_reported_with_their_warnings(tmp_path: Path) -> None:
     (found,) = check_files([wheel], seen)
     assert (found.path, seen.files) == (wheel, [[wheel.name]])
     assert all(isinstance(each, str) for each in seen.warnings)
+
+
+def test_the_metadata_of_a_file_is_parsed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed: list[bytes] = []
+
+    def parse(data: bytes) -> Any:
+        parsed.append(data)
+        return parse_email(data)
+
+    monkeypatch.setattr(packaging.metadata, "parse_email", parse)
+    wheel = make_wheel(tmp_path, metadata_bytes=metadata("acme-widgets", "1.0", "X-Unknown: y\n"))
+    seen = Checked()
+    (found,) = check_files([wheel], seen)
+    assert parsed == [found.metadata]
+    assert any("'x-unknown'" in each for each in seen.warnings)
+    assert found.unparsed == {"x-unknown": ["y"]}
+
+
+def test_only_the_checks_of_built_files_are_imported_for_them() -> None:
+    code = "import sys, publisher.checks.engine\nprint(*(name for name in sys.modules if '.checks.' in name))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    unused = {"sources", "build_system", "fields", "licensing", "readme", "requirements"}
+    assert not unused & {name.rpartition(".")[2] for name in done.stdout.split() if ".rules." not in name}
 
 
 def test_files_that_may_not_be_published_are_refused_unreported(tmp_path: Path) -> None:
