@@ -96,9 +96,9 @@ class Environments:
         folder = self._stack.enter_context(TemporaryDirectory(prefix="pypi-publish-env-", ignore_cleanup_errors=True))
         environment = UvEnvironment(Path(folder))
         self._stack.callback(environment.keep_bytecode)
-        environment.start(requirements, settings)
         if companion is not None:
-            companion.start(environment)
+            companion.start(environment)  # first, because it takes longer than uv
+        environment.start(requirements, settings)
 
         def finish() -> "IsolatedEnv":
             if companion is not None:
@@ -129,7 +129,7 @@ class Environments:
 
 
 class Companion(Protocol):
-    """Something that is started while uv installs an environment's requirements, and goes on with it afterwards."""
+    """Something that is started while uv installs an environment's requirements, and uses it afterwards."""
 
     def start(self, environment: "UvEnvironment") -> None:
         """Start in an environment that is still empty."""

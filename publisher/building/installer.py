@@ -1,6 +1,5 @@
 """The installer of build requirements: the choice between uv and pip, and the settings that pip gets."""
 
-import configparser
 import os
 import shutil
 import subprocess
@@ -106,9 +105,15 @@ def _pip_files() -> Iterator[Path]:
 
 
 def _names_index(path: Path) -> bool:
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, ValueError):
+        return False  # pip itself reports a broken file
+    import configparser  # noqa: PLC0415 - most people have no such file
+
     parser = configparser.RawConfigParser()
     try:
-        parser.read_string(path.read_text("utf-8"))
-    except (OSError, ValueError, configparser.Error):
-        return False  # pip itself reports a broken file
+        parser.read_string(text)
+    except (ValueError, configparser.Error):
+        return False
     return any(parser.get(section, key, fallback="") for section in ("global", "install") for key in _PIP_KEYS)
