@@ -43,6 +43,7 @@ class Environments:
         self._start = self._start_with_uv if installer == "uv" else self._start_with_pip
         self._made: dict[_Key, Future[IsolatedEnv]] = {}
         self._lock = threading.Lock()
+        self._with_uv: list[UvEnvironment] = []
         self._threads: list[threading.Thread] = []
         self._stack = ExitStack()
 
@@ -70,7 +71,9 @@ class Environments:
             return self._made[key].result()
 
     def close(self) -> None:
-        """Remove the environments in the background, because they may have many files."""
+        """End installers, and remove the environments in the background, because they may have many files."""
+        for environment in self._with_uv:
+            environment.stop()
         threading.Thread(target=self._remove, name="removal").start()
 
     def _claim(self, key: _Key) -> "Future[IsolatedEnv] | None":
@@ -95,6 +98,7 @@ class Environments:
     ) -> "Callable[[], IsolatedEnv]":
         folder = self._stack.enter_context(TemporaryDirectory(prefix="pypi-publish-env-", ignore_cleanup_errors=True))
         environment = UvEnvironment(Path(folder))
+        self._with_uv.append(environment)
         self._stack.callback(environment.keep_bytecode)
         if companion is not None:
             companion.start(environment)  # first, because it takes longer than uv
@@ -190,6 +194,11 @@ class UvEnvironment:
             if self._has_known_python:
                 self._own_scripts()
         return self
+
+    def stop(self) -> None:
+        """End uv, where it still runs; `finish` then fails."""
+        if self._installing is not None:
+            self._installing.terminate()
 
     def keep_bytecode(self) -> None:
         """Keep the bytecode that imports compiled in this environment for later runs."""

@@ -66,6 +66,17 @@ def test_a_failed_installation_is_raised_for_each_caller(uv: StandIns) -> None:
     _settle()
 
 
+def test_closing_does_not_wait_for_an_installation(uv: StandIns) -> None:
+    uv.add("uv", f"echo > {uv.folder}/begun", "exec /bin/sleep 600")
+    found = Environments("uv")
+    found.begin(["a"], SETTINGS)
+    assert eventually((uv.folder / "begun").exists)
+    found.close()
+    with pytest.raises(subprocess.CalledProcessError):
+        found.get(["a"], SETTINGS)
+    _settle()
+
+
 def test_an_environment_that_can_not_be_started_fails_at_once_and_later(
     uv: StandIns, monkeypatch: pytest.MonkeyPatch
 ) -> None:

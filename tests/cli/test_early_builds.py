@@ -28,7 +28,7 @@ class Started:
         self.prepared: list[Path] = []
         self.steps: list[str] = []
         self.begun: list[object] = []
-        self.failure: Exception | None = None
+        self.failure: BaseException | None = None
         monkeypatch.setattr("publisher.building.builder.Builder", self._open)
         monkeypatch.setattr(early, "resolve_build", lambda *_: OPTIONS)
         monkeypatch.setattr(publishing, "publish_projects", self._publish)
@@ -109,6 +109,13 @@ def test_other_folders_are_left_to_the_rest(
 def test_a_selection_by_git_is_left_to_the_rest(started: Started, project: Path) -> None:
     started.publish(project, since="v1")
     assert (started.prepared, started.begun) == ([], [None])
+
+
+def test_an_interrupted_start_closes_the_builder(started: Started, project: Path) -> None:
+    started.failure = KeyboardInterrupt()
+    with pytest.raises(KeyboardInterrupt):
+        started.publish(project)
+    assert started.steps == ["closed"]
 
 
 def test_a_failure_to_begin_is_left_to_the_rest(started: Started, project: Path) -> None:

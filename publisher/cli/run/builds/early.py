@@ -1,7 +1,7 @@
 """Publishing whose build begins before most of the program is loaded: uv installs the backend meanwhile."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,17 +43,15 @@ def _begun(folders: Sequence[Path], build: BuildArgs, jobs: int | None) -> "Iter
     """
     builder = None
     try:
-        for folder in folders:
-            require_project(folder)
-        projects = find_projects(folders)
-        if len(projects) == 1 and is_new(projects[0]):
-            from publisher.building.builder import Builder
+        with suppress(PublishError):
+            for folder in folders:
+                require_project(folder)
+            projects = find_projects(folders)
+            if len(projects) == 1 and is_new(projects[0]):
+                from publisher.building.builder import Builder
 
-            builder = Builder(resolve_build(build, jobs, projects))
-            builder.prepare(projects)
-    except PublishError:
-        pass
-    try:
+                builder = Builder(resolve_build(build, jobs, projects))
+                builder.prepare(projects)
         yield builder
     finally:
         if builder is not None:
