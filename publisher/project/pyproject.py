@@ -2,7 +2,9 @@
 
 import re
 import tomllib
+from copy import deepcopy
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,8 +69,7 @@ def read_pyproject(folder: Path) -> dict[str, Any]:
     if path.is_fifo():
         raise ConfigurationError(f"{path} is a named pipe, not a file.", path=path)  # reading it would wait for ever
     try:
-        with path.open("rb") as file:
-            return tomllib.load(file)
+        return deepcopy(_parse(path.read_bytes()))
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except OSError as error:
@@ -86,6 +87,12 @@ def read_pyproject(folder: Path) -> dict[str, Any]:
             path=path,
             line=line,
         ) from error
+
+
+@lru_cache(maxsize=32)
+def _parse(content: bytes) -> dict[str, Any]:
+    """Return a parsed document, which must not be changed: a run reads the same file several times."""
+    return tomllib.loads(content.decode())
 
 
 def read_source(folder: Path) -> Source:

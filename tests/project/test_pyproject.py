@@ -108,6 +108,16 @@ def test_a_file_that_cannot_be_read_is_reported_with_the_cause(tmp_path: Path) -
         read_pyproject(tmp_path)
 
 
+def test_each_reader_gets_the_file_as_it_is_in_a_document_of_its_own(tmp_path: Path) -> None:
+    file = tmp_path / "pyproject.toml"
+    file.write_text("[tool]\nnames = [1]\n")
+    first = read_pyproject(tmp_path)
+    first["tool"]["names"].append(2)
+    assert read_pyproject(tmp_path) == {"tool": {"names": [1]}}
+    file.write_text("[tool]\nnames = [3]\n")
+    assert read_pyproject(tmp_path) == {"tool": {"names": [3]}}
+
+
 def test_the_table_of_the_standard_comes_before_that_of_poetry(tmp_path: Path) -> None:
     source = read_source(_write(tmp_path, '[tool.poetry]\nname = "b"\nversion = "2"\n[project]\nname = "a"\n'))
     assert (source.name, source.version) == ("a", None)
