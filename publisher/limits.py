@@ -1,6 +1,6 @@
 """Bounds on input from strangers and on waiting requests, in one frozen `Limits`: bytes, seconds, numbers."""
 
-# repr=False: generating __repr__ would double the import time of this module.
+# repr=False, eq=False: generating the methods would double the import time of this module.
 
 import os
 from dataclasses import dataclass, replace
@@ -11,8 +11,18 @@ MEGABYTE = 2**20
 _CORES = os.cpu_count() or 1
 
 
-@dataclass(frozen=True, repr=False)
-class DistributionLimits:
+class _Bounds:
+    """Bounds that are equal when all of their values are."""
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and vars(self) == vars(other)
+
+    def __hash__(self) -> int:
+        return hash(tuple(vars(self).values()))
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class DistributionLimits(_Bounds):
     """
     Bounds on reading a distribution file, for the index and for the command.
 
@@ -69,8 +79,8 @@ class DistributionLimits:
         )
 
 
-@dataclass(frozen=True, repr=False)
-class UpstreamLimits:
+@dataclass(frozen=True, repr=False, eq=False)
+class UpstreamLimits(_Bounds):
     """
     Bounds on requests to upstream.
 
@@ -123,8 +133,8 @@ class UpstreamLimits:
     admin_patience: float = 1800.0
 
 
-@dataclass(frozen=True, repr=False)
-class PageLimits:
+@dataclass(frozen=True, repr=False, eq=False)
+class PageLimits(_Bounds):
     """
     Bounds on the web pages.
 
@@ -158,8 +168,8 @@ class PageLimits:
     made_memory: int = 32 * MEGABYTE
 
 
-@dataclass(frozen=True, repr=False)
-class Limits:
+@dataclass(frozen=True, repr=False, eq=False)
+class Limits(_Bounds):
     """
     The bounds that keep one client from using up the index.
 

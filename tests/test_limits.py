@@ -11,6 +11,14 @@ def test_one_process_has_all_of_it() -> None:
     assert LIMITS.divided(1) == LIMITS
 
 
+def test_limits_with_the_same_values_are_equal() -> None:
+    assert Limits() == Limits() == LIMITS
+    assert hash(Limits()) == hash(LIMITS)
+    assert replace(LIMITS, lanes=1) != LIMITS
+    assert replace(LIMITS, distributions=replace(LIMITS.distributions, members=1)) != LIMITS
+    assert LIMITS.distributions != LIMITS
+
+
 def test_several_processes_share_memory_and_work_and_nothing_else() -> None:
     whole = replace(
         LIMITS, page_memory=101, file_memory=50, inspections=8, hashing_threads=4, login_threads=4, parallel_uploads=16
