@@ -29,13 +29,13 @@ ADMIN = "publisher.cli.run.admin"
 Case = tuple[str, str, tuple[Any, ...], dict[str, Any]]
 
 CASES: list[Case] = [
-    ("publish", "publishing.publish_projects", ((Path(),), TARGET, PUBLISH, BUILD), {"jobs": None, "since": None}),
+    ("publish", "builds.early.publish_projects", ((Path(),), TARGET, PUBLISH, BUILD), {"jobs": None, "since": None}),
     (
         (
             "publish a b --jobs 3 --since v1 --tag v2 --tag-prefix r- --require-tag --no-skip-existing --allow-dirty "
             "--dry-run --trusted-publishing always --out-dir o --installer pip --sdist"
         ),
-        "publishing.publish_projects",
+        "builds.early.publish_projects",
         (
             (Path("a"), Path("b")),
             TARGET,
@@ -276,7 +276,7 @@ def test_without_a_command_arguments_are_those_of_publish(
     call: Callable[[str, str], list[tuple[tuple[Any, ...], dict[str, Any]]]], tmp_path: Path
 ) -> None:
     for words, folder in (("", Path()), ("-q", Path()), (f"-v {tmp_path}", tmp_path), ("--dry-run", Path())):
-        ((args, _),) = call(words, "publishing.publish_projects")
+        ((args, _),) = call(words, "builds.early.publish_projects")
         assert args[0] == (folder,)
         assert args[2].dry_run is ("--dry-run" in words)
 
