@@ -66,7 +66,7 @@ def _act(checkout: Path, server_url: str, *options: str) -> "subprocess.Complete
     command += ["--platform", "ubuntu-24.04=-self-hosted", "--action-cache-path", str(checkout.parent / "cache")]
     for action in set(pinned):
         stand_in = actions / action.replace("/", "-")
-        stand_in.mkdir(parents=True)
+        stand_in.mkdir(parents=True, exist_ok=True)
         does = ENVIRONMENT.format(Path(sys.executable).parents[1]) if "setup-python" in action else NOTHING
         (stand_in / "action.yml").write_text(
             "name: stand-in\ndescription: stand-in\n"
@@ -142,10 +142,13 @@ def test_a_deployed_index_that_does_not_work_is_reported_with_the_way_back(
     api: LoopbackModal, server_url: str, index: RunningIndex, checkout: Path
 ) -> None:
     api.workspace.url = index.url + "simple"  # answers, and is no index
-    done = _act(checkout, server_url)
-    log = done.stdout + done.stderr
-    assert done.returncode != 0
-    assert "WRONG" in log
+    for _ in range(2):  # on a busy machine, act may lose the output of a step that ends at once
+        done = _act(checkout, server_url)
+        log = done.stdout + done.stderr
+        assert done.returncode != 0
+        assert "WRONG" in log
+        if "modal app rollback" in log:
+            break
     assert "modal app rollback pypiserver" in log
 
 
