@@ -35,6 +35,10 @@ def command(  # noqa: PLR0913 - one argument for each group of options
     its projects are built. The built files are checked first; nothing is published if one of them fails a check or is
     on the index with other contents. A tag that names a project selects that project.
     """
-    from publisher.cli.run.builds.early import publish_projects
+    from publisher.cli.run.builds.early import begin_build
 
-    publish_projects(projects or (Path(),), target, publish, build, jobs=jobs, since=since)
+    folders = projects or (Path(),)
+    with begin_build(() if since else folders, build, jobs) as begun:
+        from publisher.cli.run.publishing import publish_projects
+
+        publish_projects(folders, target, publish, build, jobs=jobs, since=since, begun=begun)

@@ -157,14 +157,10 @@ def _bound_tags(filename: str) -> None:
         raise InvalidDistributionError(f"the file name {filename!r} has more tags than installers know")
 
 
-def _go_on() -> None:
-    """Do not end the reading of an archive."""
-
-
 def read_distribution(
     source: "Source",
     filename: str | None = None,
-    checkpoint: "Checkpoint" = _go_on,
+    checkpoint: "Checkpoint | None" = None,
     limits: DistributionLimits = LIMITS.distributions,
 ) -> Distribution:
     """
@@ -179,8 +175,10 @@ def read_distribution(
     path = Path(filename or "") if isinstance(source, bytes) else source
     file = parse_filename(path.name if filename is None else filename)
     try:
+        from publisher.project.archives import no_checkpoint  # noqa: PLC0415 - file names alone need no archives
+
         read = _wheel_metadata if file.kind is Kind.WHEEL else _sdist_metadata
-        metadata = read(source, file, checkpoint, limits)
+        metadata = read(source, file, checkpoint or no_checkpoint, limits)
         fields, unparsed = _agreeing_fields(file, metadata, limits)
     except InvalidDistributionError as error:
         raise type(error)(f"{file.text}: {error.message}", hint=error.hint) from error
@@ -188,7 +186,7 @@ def read_distribution(
 
 
 def _wheel_metadata(source: "Source", file: DistName, checkpoint: "Checkpoint", limits: DistributionLimits) -> bytes:
-    from publisher.project.archives import read_zip  # noqa: PLC0415 - file names alone need no archives
+    from publisher.project.archives import read_zip  # noqa: PLC0415 - as above
 
     def wanted(names: list[str]) -> list[str]:
         folder = _dist_info(names, file)
@@ -214,7 +212,7 @@ def _dist_info(names: Iterable[str], file: DistName) -> str:
 
 
 def _sdist_metadata(source: "Source", file: DistName, checkpoint: "Checkpoint", limits: DistributionLimits) -> bytes:
-    from publisher.project.archives import read_tar, read_zip  # noqa: PLC0415 - as for wheels
+    from publisher.project.archives import read_tar, read_zip  # noqa: PLC0415 - as above
 
     def is_pkg_info(name: str) -> bool:
         parts = PurePosixPath(name).parts

@@ -1,6 +1,7 @@
 """Each command's arguments and options, as they reach the function that does its work."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -25,24 +26,31 @@ from publisher.cli.options.trust import TrustArgs, TrustPlaceArgs
 TARGET, PLACE, PUBLIC, ACCOUNTS = TargetArgs(), TrustPlaceArgs(), PublicPackagesArgs(), AccountsArgs()
 BUILD, PUBLISH, CHECK, TRUST = BuildArgs(), PublishArgs(), CheckArgs(), TrustArgs(("a",))
 ADMIN = "publisher.cli.run.admin"
+BEGUN = {"begun": None}
+"""No build begins before the command's work, in these tests."""
 
 Case = tuple[str, str, tuple[Any, ...], dict[str, Any]]
 
 CASES: list[Case] = [
-    ("publish", "builds.early.publish_projects", ((Path(),), TARGET, PUBLISH, BUILD), {"jobs": None, "since": None}),
+    (
+        "publish",
+        "publishing.publish_projects",
+        ((Path(),), TARGET, PUBLISH, BUILD),
+        {**BEGUN, "jobs": None, "since": None},
+    ),
     (
         (
             "publish a b --jobs 3 --since v1 --tag v2 --tag-prefix r- --require-tag --no-skip-existing --allow-dirty "
             "--dry-run --trusted-publishing always --out-dir o --installer pip --sdist"
         ),
-        "builds.early.publish_projects",
+        "publishing.publish_projects",
         (
             (Path("a"), Path("b")),
             TARGET,
             PublishArgs("v2", True, False, True, "r-", True, "always"),  # noqa: FBT003 - in the order of the options
             BuildArgs(Path("o"), "pip", sdist=True),
         ),
-        {"jobs": 3, "since": "v1"},
+        {**BEGUN, "jobs": 3, "since": "v1"},
     ),
     ("build", "publishing.build_projects", ((Path(),), BUILD), {"jobs": None}),
     ("build a --wheel --jobs 1", "publishing.build_projects", ((Path("a"),), BuildArgs(wheel=True)), {"jobs": 1}),
@@ -253,6 +261,7 @@ def call(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], list[tuple[tup
     def run(words: str, function: str) -> list[tuple[tuple[Any, ...], dict[str, Any]]]:
         calls: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
         module, _, name = f"publisher.cli.run.{function}".rpartition(".")
+        monkeypatch.setattr("publisher.cli.run.builds.early.begin_build", lambda *_: nullcontext())
         monkeypatch.setattr(import_module(module), name, lambda *args, **options: calls.append((args, options)))
         done = CliRunner().invoke(group, words.split())
         assert done.exit_code == 0, done.output
@@ -276,7 +285,7 @@ def test_without_a_command_arguments_are_those_of_publish(
     call: Callable[[str, str], list[tuple[tuple[Any, ...], dict[str, Any]]]], tmp_path: Path
 ) -> None:
     for words, folder in (("", Path()), ("-q", Path()), (f"-v {tmp_path}", tmp_path), ("--dry-run", Path())):
-        ((args, _),) = call(words, "builds.early.publish_projects")
+        ((args, _),) = call(words, "publishing.publish_projects")
         assert args[0] == (folder,)
         assert args[2].dry_run is ("--dry-run" in words)
 

@@ -31,7 +31,7 @@ LAZY_PLACES = {
     "run/admin/stores.py": "the extra [bucket]",
     "run/checking.py": "the HTTP client and the build, which a hook that checks the sources does without",
     "run/resolve.py": "the reader of .pypirc, only for --repository",
-    "run/builds/early.py": "all but the build, which begins meanwhile",
+    "run/builds/early.py": "the build, only where it begins early",
     "run/builds/options.py": "the build, which `upload` does without",
     "run/tools.py": "the HTTP client, only where the index is asked",
     "run/publishing.py": "the HTTP client, which `build` does without; the build, which `upload` does without",
@@ -62,7 +62,8 @@ def _lazy_imports(path: Path) -> list[str]:
 def test_a_command_is_words_and_one_lazy_line(name: str) -> None:
     lazy = _lazy_imports(CLI / f"{name}.py")
     assert lazy
-    assert len(lazy) == len(set(lazy))
+    begins_early = ["command"] if name == "publish" else []  # its build begins before the rest is loaded
+    assert sorted(lazy) == sorted({*lazy}) + begins_early
 
 
 def test_the_work_imports_at_the_top() -> None:
