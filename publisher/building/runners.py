@@ -123,7 +123,7 @@ class EarlyRunner:
             self._runner = None  # the build raises it
 
     def finish(self, environment: "UvEnvironment") -> bool:
-        """Let the process take up what is installed, and give it to the pool."""
+        """Let the process import the packages that are installed, and give it to the pool."""
         runner, key = self._runner, self._key
         if runner is None:
             return False

@@ -70,8 +70,8 @@ class IndexClient:
         """
         Return the files of a project (its normalized name), by file name; nothing for an unknown project.
 
-        ``alone`` is for what is probably the only request of a run: it is sent without `requests` where that makes no
-        difference.
+        With ``alone``, which saves time if the run sends no other request, the library `requests` is used only where
+        it makes a difference.
 
         Raises CredentialsError when the index refuses the credentials, IndexUnavailableError when it fails or when
         something else answers in its place.

@@ -51,7 +51,7 @@ def begin_comparison(source: Source, url: "IndexUrl", kinds: Collection[Kind]) -
     """
     known = _read(source.folder)
     if known is None or (known.index, known.version, known.kinds) != (url.root, str(source.version), sorted(kinds)):
-        return None  # without such a record there is no need to run git
+        return None  # nothing to compare, so git need not run
     finish = begin_tree_hash(source.folder)
     return lambda: finish() == known.tree
 

@@ -96,7 +96,7 @@ class IndexPrefetch:
 
 
 def _import_for_upload() -> None:
-    """Import what takes long, and is needed before and after a build."""
+    """Import the large modules that checks and uploads need."""
     import publisher.checks.engine  # noqa: PLC0415
     import publisher.client.http  # noqa: PLC0415
     import publisher.client.upload_form  # noqa: F401, PLC0415

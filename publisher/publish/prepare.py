@@ -14,7 +14,7 @@ from publisher.publish.events import Observer, SerializedObserver
 
 
 def import_for_build() -> None:
-    """Import what a build needs and what takes long, while uv installs."""
+    """Import the large modules that a build needs, while uv installs."""
     import publisher.building.failures  # noqa: PLC0415
     import publisher.building.sdists  # noqa: PLC0415
     import publisher.checks.engine  # noqa: F401, PLC0415
