@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -21,6 +22,9 @@ CHECK_SHARE = 20
 
 INLINE_SCAN = 0.004
 """Seconds: a folder that is read faster than this is read at once, a slower one in a thread."""
+
+INLINE_DELAY = 0.04
+"""Seconds: a scan that is no slower may have waited for a processor, so the one before it may be the faster one."""
 
 INLINE_ENTRIES = 4_000
 """Files that such a folder has at most, however little of it the newest scan had to read."""
@@ -47,8 +51,8 @@ class FolderWatch:
         self._check_times = LookTimes()
         self._next_check = 0.0
         self._next_scan = 0.0
-        self._scan_cost = 0.0
-        """The seconds that the newest scan took which read anything."""
+        self._scan_costs = deque([0.0], maxlen=2)
+        """The seconds that each of the newest scans took which read anything; they begin with a fast one."""
         self._entries = 0
         self._scanning: asyncio.Task[None] | None = None
         self._distrusted = 0
@@ -170,12 +174,14 @@ class FolderWatch:
         return read_folders(self._roots, self.contents.listings, trust_times=same), time.monotonic() - started
 
     def _is_read_fast(self) -> bool:
-        return self._scan_cost < INLINE_SCAN and self._entries <= INLINE_ENTRIES
+        is_fast = min(self._scan_costs) < INLINE_SCAN and self._scan_costs[-1] < INLINE_DELAY
+        return is_fast and self._entries <= INLINE_ENTRIES
 
     def _apply(self, number: int, listings: dict[str, DirectoryListing], cost: float) -> None:
         was_read = any(self.contents.listings.get(path) is not listing for path, listing in listings.items())
         if self.contents.apply(number, listings):
-            self._scan_cost = cost if was_read else self._scan_cost
+            if was_read:
+                self._scan_costs.append(cost)
             self._entries = sum(len(listing.files) for listing in listings.values())
             self._next_scan = time.monotonic() + CHECK_SHARE * cost
             self.unavailable_reason = None

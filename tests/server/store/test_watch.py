@@ -79,7 +79,8 @@ def test_a_folder_of_many_files_is_read_in_a_thread_also_after_a_scan_that_read_
         return read_folders(*arguments, **options)
 
     monkeypatch.setattr(module, "read_folders", reading)
-    monkeypatch.setattr(module, "INLINE_SCAN", 60.0)  # the number of files decides, on a busy machine too
+    monkeypatch.setattr(module, "INLINE_SCAN", 60.0)
+    monkeypatch.setattr(module, "INLINE_DELAY", 60.0)  # the number of files decides, on a busy machine too
     monkeypatch.setattr(module, "INLINE_ENTRIES", most)
     monkeypatch.setattr(module, "CHECK_SHARE", 0)
     for version in ("1.0", "1.1", "1.2"):
@@ -101,6 +102,40 @@ def test_a_folder_of_many_files_is_read_in_a_thread_also_after_a_scan_that_read_
 
     asyncio.run(run())
     assert threads[0] is at_once
+
+
+@pytest.mark.parametrize(
+    ("costs", "at_once"),
+    [
+        ((0.001,), True),
+        ((0.01,), True),  # it may have waited for a processor
+        ((0.01, 0.001), True),
+        ((0.001, 0.01), True),
+        ((0.01, 0.01), False),
+        ((0.001, 0.5), False),
+        ((0.5,), False),
+        ((0.5, 0.001), True),
+    ],
+)
+def test_a_folder_is_read_at_once_if_one_of_two_scans_was_fast_and_the_newest_not_very_slow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, costs: tuple[float, ...], *, at_once: bool
+) -> None:
+    monkeypatch.setattr(module, "CHECK_SHARE", 0)
+
+    async def run() -> None:
+        contents, workers = FolderContents([tmp_path]), Workers(1)
+        watch = FolderWatch([tmp_path], contents, FolderStorage(tmp_path), workers)
+        for number, cost in enumerate(costs):
+            make_wheel(tmp_path, f"sound{number}")
+            monkeypatch.setattr(watch, "_read", lambda cost=cost: (read_folders([tmp_path], {}), cost))
+            await watch.rescan()
+        make_wheel(tmp_path, "later")
+        await watch.refresh()
+        assert ("later" in contents.projects) is at_once
+        await watch.rescan()
+        workers.close()
+
+    asyncio.run(run())
 
 
 def test_a_change_is_seen_soon_after_a_look_that_was_interrupted(
