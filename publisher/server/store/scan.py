@@ -71,17 +71,23 @@ class OwnChanges:
         """For directories, the times after changes that began at a time which is not known yet."""
         self.tell: Callable[[LeftTimes], None] = lambda _: None
         """Notifies other processes of this index how a directory was left; called in any thread."""
+        self.steps = 0
+        """The number of changes that began, and of those that are noted: odd while one is not noted yet."""
         self._lock = threading.Lock()
 
     @contextmanager
     def change(self, directory: str, listings: Listings) -> Iterator[None]:
         """Note the time of a directory after a change to it; one thread at a time."""
         with self._lock:
-            before = _mtime_ns(directory)
-            yield
-            after = _mtime_ns(directory)
-            self._note(directory, before, after, listings)
-            self.tell((directory, before, after))
+            self.steps += 1
+            try:
+                before = _mtime_ns(directory)
+                yield
+                after = _mtime_ns(directory)
+                self._note(directory, before, after, listings)
+                self.tell((directory, before, after))
+            finally:
+                self.steps += 1
 
     def learn(self, times: Iterable[LeftTimes], listings: Listings) -> None:
         """Take a change of another process that serves the same index for one's own."""

@@ -4,6 +4,7 @@ import errno
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -269,6 +270,16 @@ def test_own_changes_are_known_and_others_are_not(changing: Changing) -> None:
     assert not changing.all_own(18)
     assert not changing.all_own(None)
     assert changing.all_own(10)
+
+
+def test_a_change_is_on_its_way_until_it_is_noted_or_has_failed(changing: Changing) -> None:
+    assert changing.own.steps == 0
+    with changing.own.change(DIRECTORY, changing.listings):
+        assert changing.own.steps == 1
+    with suppress(FileExistsError), changing.own.change(DIRECTORY, changing.listings):
+        assert changing.own.steps == 3
+        raise FileExistsError
+    assert changing.own.steps == 4
 
 
 def test_changes_of_siblings_are_learned_in_any_order(changing: Changing) -> None:

@@ -17,7 +17,7 @@ from publisher.server.store import watch
 from publisher.server.store.catalog import Catalog
 from publisher.server.store.changes import ReleaseChanges
 from publisher.server.store.metadata import FileMetadata
-from publisher.server.store.scan import read_folders
+from publisher.server.store.scan import Listings, read_folders
 from publisher.server.store.telling import catalogs
 from publisher.server.store.telling.changes import LOOK_AT_EVERYTHING, ProjectChange
 
@@ -151,6 +151,45 @@ def test_a_change_is_this_indexs_own_if_another_process_announces_it_a_moment_la
 
     asyncio.run(run())
     assert pauses == list(catalogs._PAUSES[:announced_after])
+
+
+@pytest.mark.parametrize("noted_after", [0, 1, 3, None])
+def test_a_change_that_another_thread_notes_a_moment_later_is_this_indexs_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, noted_after: int | None
+) -> None:
+    pauses: list[float] = []
+
+    async def run() -> None:
+        catalog = Catalog(ServerSettings((tmp_path,)), FolderStorage(tmp_path))
+        await catalog.start()
+        change = catalog.own_change(str(tmp_path))
+        own = catalog._watch.own_changes
+        are_all_since = own.are_all_since
+
+        def note_if(now: bool) -> None:  # noqa: FBT001
+            if now:
+                change.__exit__(None, None, None)
+
+        def looked(listings: Listings) -> bool:
+            found = are_all_since(listings)
+            note_if(noted_after == 0 and not pauses)  # after the look, before the question whether one is on its way
+            return found
+
+        async def pause(seconds: float) -> None:
+            pauses.append(seconds)
+            note_if(len(pauses) == noted_after)
+
+        change.__enter__()
+        _changed_elsewhere(tmp_path)
+        with monkeypatch.context() as patched:
+            patched.setattr(own, "are_all_since", looked)
+            patched.setattr(asyncio, "sleep", pause)
+            assert await catalog.only_we_changed() == (noted_after is not None)
+        note_if(noted_after is None)
+        catalog.close()
+
+    asyncio.run(run())
+    assert pauses == list(catalogs._PAUSES[: max(1, noted_after) if noted_after is not None else None])
 
 
 def test_a_process_that_missed_messages_or_a_death_looks_at_everything(tmp_path: Path, scans: list[int]) -> None:

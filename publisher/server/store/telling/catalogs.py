@@ -13,7 +13,7 @@ from publisher.server.store.telling.changes import LOOK_AT_EVERYTHING, ProjectCh
 from publisher.server.store.watch import FolderWatch
 
 _PAUSES = (0.001, 0.002, 0.004)
-"""Seconds between looks whether another process has said that a change is its own."""
+"""Seconds between looks whether a change has been noted as one's own."""
 
 _LATELY = 1_000_000_000
 """Nanoseconds since the last news within which more may be on their way."""
@@ -48,14 +48,20 @@ class SiblingCatalogs:
             self._news.tell(ProjectChange(left=(left,)).to_message())
 
     async def only_we_changed(self) -> bool:
-        """Return whether only processes of this index have changed the folders; one may be about to say so."""
-        pauses = iter(_PAUSES)
+        """
+        Return whether only processes of this index have changed the folders.
+
+        One of them, or a thread of this one, may have made a change just now and be about to note it.
+        """
+        own, pauses = self._watch.own_changes, iter(_PAUSES)
         while True:
             self.catch_up()
-            if self._watch.own_changes.are_all_since(self._contents.listings):
+            steps = own.steps
+            if own.are_all_since(self._contents.listings):
                 return True
             pause = next(pauses, None)
-            if pause is None or time.monotonic_ns() - self._news.stamp > _LATELY:
+            is_noted = steps == own.steps and not steps % 2
+            if pause is None or (is_noted and time.monotonic_ns() - self._news.stamp > _LATELY):
                 return False
             await asyncio.sleep(pause)
 
