@@ -76,6 +76,7 @@ from publisher.server.upstream.admin_requests import AdminRequests
 from publisher.server.upstream.policy.records import FolderRecords
 from publisher.server.upstream.service import Upstream
 from publisher.server.work.inspection import InspectionPool
+from publisher.server.work.nearby import NearbyThreads
 
 _log = logging.getLogger(__name__)
 
@@ -93,7 +94,8 @@ class IndexApp:
         self._storages = open_storages(settings)
         packages, credentials = self._storages.packages, self._storages.credentials
         self._inspection = InspectionPool(settings.limits)
-        self._packages = open_packages(settings, self._storages, self._inspection)
+        self._nearby = NearbyThreads()
+        self._packages = open_packages(settings, self._storages, self._inspection, self._nearby)
         self._catalog, self._changes = self._packages.catalog, self._packages.changes
         self._forwarding = Forwarding(settings.trusted_proxies)
         generation = self._generation = Generation(credentials.news)
@@ -101,7 +103,7 @@ class IndexApp:
         self._access = AccessControl(credentials, settings.htpasswd, settings.client_uploaders, generation=generation)
         self._sessions = Sessions(credentials, self._authenticator, self._access)
         self._revocations = Revocations(credentials, generation=generation)
-        self._audit = AuditTrail(credentials, settings.audit_days)
+        self._audit = AuditTrail(credentials, settings.audit_days, self._nearby.run)
         self._maintainers = Maintainers(self._catalog, packages)
         self._publishing = self._create_publishing()
         self._publisher_endings = self._publishing.endings if self._publishing else publisher_endings(credentials)
@@ -174,6 +176,10 @@ class IndexApp:
         await self._report_accounts(again=True)
         await self._catalog.reread()
 
+    def place_threads(self) -> None:
+        """Decide which threads share a processor; called in the event loop, ten times a second."""
+        self._nearby.place()
+
     def stop_soon(self) -> None:
         """Let requests finish, but not those that only begin to read a large file; called in the event loop."""
         self._inspection.end_soon()
@@ -196,6 +202,7 @@ class IndexApp:
         self._pages.stop()
         self._authenticator.close()
         self._catalog.close()
+        self._nearby.close()
 
     def _create_authorization(self) -> Authorization:
         """Return the authorization of all requests, over the accounts, their tokens, and the records of projects."""

@@ -15,6 +15,7 @@ from publisher.server.store.changes import ReleaseChanges
 from publisher.server.store.interface import PackageCatalog, PackageChanges
 from publisher.server.store.owned_names import StateLog
 from publisher.server.work.inspection import InspectionPool
+from publisher.server.work.nearby import NearbyThreads
 
 
 @dataclass(frozen=True)
@@ -67,13 +68,15 @@ def open_storages(settings: ServerSettings) -> IndexStorages:
     return IndexStorages(folder, beside, beside, state)
 
 
-def open_packages(settings: ServerSettings, storages: IndexStorages, inspection: InspectionPool) -> IndexPackages:
+def open_packages(
+    settings: ServerSettings, storages: IndexStorages, inspection: InspectionPool, nearby: NearbyThreads
+) -> IndexPackages:
     """Return the packages in the storages."""
     if settings.bucket is not None:
         from publisher.server.routes.bucket.packages import bucket_parts  # noqa: PLC0415 - obstore, needed there alone
 
         return IndexPackages(*bucket_parts(settings, storages.packages, storages.state))
-    catalog = Catalog(settings, storages.packages, storages.state)
+    catalog = Catalog(settings, storages.packages, storages.state, nearby)
     changes = ReleaseChanges(settings, catalog, storages.packages)
     return IndexPackages(catalog, changes, FileRoutes(settings.limits, catalog, storages.packages, inspection))
 

@@ -27,6 +27,7 @@ from publisher.server.store.spool import spool_folder
 from publisher.server.store.telling.catalogs import SiblingCatalogs
 from publisher.server.store.telling.changes import ProjectChange
 from publisher.server.store.watch import CHECK_SHARE, FolderWatch, in_background
+from publisher.server.work.nearby import NearbyThreads
 from publisher.server.work.workers import Workers
 
 WRITE_TRIED_EVERY = 60.0
@@ -42,13 +43,21 @@ class Catalog:
     All state is changed in the event loop; file reads run in threads and change nothing.
     """
 
-    def __init__(self, settings: ServerSettings, storage: Storage, state: StateLog | None = None) -> None:
+    def __init__(
+        self,
+        settings: ServerSettings,
+        storage: Storage,
+        state: StateLog | None = None,
+        nearby: NearbyThreads | None = None,
+    ) -> None:
         self._settings = settings
         self._storage = storage
         self.roots = tuple(Path(os.path.abspath(root)) for root in settings.roots)  # noqa: PTH100 - keeps links
         self.dot_folder = self.roots[0] / DOT_FOLDER
         self.records = Records()
         self.workers = Workers()
+        self.nearby = nearby or NearbyThreads()
+        """Threads in which small files are stored."""
         self._next_write = 0.0
         self._write_failure: OSError | None = None
         self._contents = FolderContents(self.roots)
@@ -58,7 +67,7 @@ class Catalog:
         self._hashing = Workers(settings.limits.hashing_threads, "hashing", give_way=True)
         self._snapshots = SnapshotKeeper(self.dot_folder / "catalog", self._contents, self.workers)
         self._recorder = BackgroundRecorder(self._record, self._snapshots.save_soon)
-        self.owned = OwnedNames(settings.never_public, storage, state, self.records, self.workers)
+        self.owned = OwnedNames(settings.never_public, storage, state, self.records, self.nearby)
         self._siblings = SiblingCatalogs(storage.news, self._contents, self._watch, self._list_upload)
 
     async def start(self) -> None:
@@ -80,6 +89,7 @@ class Catalog:
         self._loader.stop()
         self._hashing.close()
         self.workers.close()
+        self.nearby.close()
 
     async def in_thread(self, work: Callable[[], _Result]) -> _Result:
         """Run blocking work in a thread."""

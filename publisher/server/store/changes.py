@@ -235,6 +235,8 @@ class ReleaseChanges:
     async def _store(self, lease: Lease, since: float, upload: IncomingFile) -> StoredFile:
         """Store a file under its lease; raise ExistsError when its name is taken after all."""
         directory = str(self._root)
+        is_large = isinstance(upload.content, Path)
+        in_thread = self._catalog.in_thread if is_large else self._catalog.nearby.run
         async with AsyncExitStack() as held:
             states = []
             if upload.new_project is not None:  # first files of a project are stored one after another
@@ -245,7 +247,7 @@ class ReleaseChanges:
             await self._catalog.owned.claim({upload.project})  # from here on the project exists for other uploads
             try:
                 async with self._storage.writing(lease, since) as files:
-                    stored = await self._catalog.in_thread(lambda: self._place(files, upload))
+                    stored = await in_thread(lambda: self._place(files, upload))
             except NotDurableError as error:
                 if error.settled is not None:
                     for each in states:

@@ -30,7 +30,7 @@ from publisher.server.store.ledger import (
 )
 from publisher.server.store.records import Records
 from publisher.server.store.watch import in_background
-from publisher.server.work.workers import Workers
+from publisher.server.work.nearby import NearbyThreads
 
 if TYPE_CHECKING:
     import asyncio
@@ -62,13 +62,18 @@ class OwnedNames:
     """
 
     def __init__(
-        self, reserved: Sequence[str], packages: Storage, state: StateLog | None, records: Records, workers: Workers
+        self,
+        reserved: Sequence[str],
+        packages: Storage,
+        state: StateLog | None,
+        records: Records,
+        nearby: NearbyThreads,
     ) -> None:
         self._reserved = reserved
         self._packages = packages
         self._state = state
         self._records = records
-        self._workers = workers
+        self._nearby = nearby
         self.lost_reason: str | None = None
         """The reason why the package storage is taken for lost, None while it is not."""
         self._identifier: str | None = None
@@ -141,13 +146,13 @@ class OwnedNames:
                 files = await both.enter_async_context(self._packages.writing())
                 works.append(partial(files.append, NAMES, state_lines(None, new)))
                 if self._packages.shared:  # its changes are durable at the end of the block
-                    await self._workers.run(works.pop())
+                    await self._nearby.run(works.pop())
                     await both.aclose()
             if unlisted and self._state is not None:
                 files = await both.enter_async_context(self._state.storage.writing())
                 works.append(partial(files.append, self._state.log, state_lines(None, unlisted)))
             if works:
-                await self._workers.run(lambda: [work() for work in works])
+                await self._nearby.run(lambda: [work() for work in works])
         self._names |= new
         self._in_state |= unlisted
 
@@ -221,7 +226,7 @@ class OwnedNames:
             files.append(NAMES, state_lines(None, names))
 
         async with self._packages.writing() as files:
-            await self._workers.run(lambda: work(files))
+            await self._nearby.run(lambda: work(files))
 
     async def _compare(self, listed: Collection[str], lease: Lease) -> None:
         """Read the state first, then bring the packages up to date: every name in the state must be in the packages."""
@@ -253,15 +258,15 @@ class OwnedNames:
         log = self._state.log
         try:
             async with self._packages.writing(lease) as files:
-                await self._workers.run(lambda: write_identity(files, identifier, complete=False))
-                await self._workers.run(lambda: files.append(NAMES, state_lines(None, names)))
+                await self._nearby.run(lambda: write_identity(files, identifier, complete=False))
+                await self._nearby.run(lambda: files.append(NAMES, state_lines(None, names)))
         except StorageError as error:  # a folder that can only be read is served, and nothing is passed on
             _log.warning("the list of owned names can't be written: %s", error)
             return NamesLedger(None, frozenset(names))
         async with self._state.storage.writing() as files:
-            await self._workers.run(lambda: files.append(log, state_lines(identifier, names)))
+            await self._nearby.run(lambda: files.append(log, state_lines(identifier, names)))
         async with self._packages.writing(lease) as files:
-            await self._workers.run(lambda: write_identity(files, identifier, complete=True))
+            await self._nearby.run(lambda: write_identity(files, identifier, complete=True))
         return NamesLedger(identifier, frozenset(names))
 
     def _packages_ledger(self, files: Files) -> NamesLedger:
@@ -275,4 +280,4 @@ class OwnedNames:
 
     async def _read(self, storage: Storage, work: Callable[[Files], _Result]) -> _Result:
         async with storage.reading() as files:
-            return await self._workers.run(lambda: work(files))
+            return await self._nearby.run(lambda: work(files))

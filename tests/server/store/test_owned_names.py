@@ -23,7 +23,7 @@ from publisher.server.store.ledger import (
 )
 from publisher.server.store.owned_names import OwnedNames, StateLog
 from publisher.server.store.records import Records
-from publisher.server.work.workers import Workers
+from publisher.server.work.nearby import NearbyThreads
 from tests.helpers.memory_bucket import running
 
 
@@ -37,7 +37,7 @@ class Names:
         self.storage, beside = FolderStorage(self.root), FolderStorage(self.accounts)
         self.contents = FolderContents((self.root,))
         log = StateLog(beside, "state") if state else None
-        self.owned = OwnedNames(list(reserved), self.storage, log, Records(), Workers())
+        self.owned = OwnedNames(list(reserved), self.storage, log, Records(), NearbyThreads())
         self._beside = beside
 
     def lists(self) -> tuple[set[str], set[str]]:
@@ -243,7 +243,7 @@ async def test_a_folder_that_can_only_be_read_is_served_and_every_name_is_ours(
     (names.root / "acme-1.0.zip").write_bytes(b"x")
     storage = ReadOnlyFolder(names.root)
     log = StateLog(FolderStorage(names.accounts), "state")
-    owned = OwnedNames([], storage, log, Records(), Workers())
+    owned = OwnedNames([], storage, log, Records(), NearbyThreads())
     await owned.start({"acme"})
     assert owned.lost_reason is None
     assert "the list of owned names can't be written" in caplog.text
@@ -271,7 +271,7 @@ async def test_names_are_durable_in_a_shared_storage_before_they_are_listed_besi
 
     packages, accounts = Noting(names.root), Noting(names.accounts)
     packages.shared = True
-    owned = OwnedNames([], packages, StateLog(accounts, "state"), Records(), Workers())
+    owned = OwnedNames([], packages, StateLog(accounts, "state"), Records(), NearbyThreads())
     await owned.start(())
     events.clear()
     if lost:

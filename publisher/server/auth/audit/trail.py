@@ -3,9 +3,10 @@
 import asyncio
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from publisher.server.auth.audit.days import FOLDER, remove_old
@@ -20,6 +21,9 @@ KEPT_DAYS = 400
 
 _MOST_WAITING = 10_000
 """Maximum number of unwritten events; beyond it, the oldest are lost."""
+
+InThread = Callable[[Callable[[], None]], Awaitable[None]]
+"""Runs blocking work in a thread."""
 
 _log = logging.getLogger(__name__)
 
@@ -55,8 +59,9 @@ class AuditTrail:
     Events that can't be written are kept and tried again: a repeated request may find nothing left to change.
     """
 
-    def __init__(self, storage: Storage, kept_days: int = KEPT_DAYS) -> None:
+    def __init__(self, storage: Storage, kept_days: int = KEPT_DAYS, in_thread: InThread = asyncio.to_thread) -> None:
         self._storage = storage
+        self._in_thread = in_thread
         self._kept_days = kept_days
         self._newest_day = ""
         self._waiting: list[tuple[datetime, AuditEvent]] = []
@@ -109,7 +114,7 @@ class AuditTrail:
             days[day] = days.get(day, b"") + line + b"\n"
         async with self._storage.writing() as files:
             for day, lines in days.items():
-                await asyncio.to_thread(files.append, f"{FOLDER}/{day}", lines)
+                await self._in_thread(partial(files.append, f"{FOLDER}/{day}", lines))
         return max(days)
 
     async def _remove_old(self) -> None:

@@ -1,0 +1,116 @@
+"""Threads for short steps of the event loop's work, on the loop's processor while several run at a time."""
+
+import asyncio
+import ctypes
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterable
+from collections.abc import Set as AbstractSet
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import TypeVar
+
+_Result = TypeVar("_Result")
+
+_THREADS = 8
+
+_MANY = 4
+"""Steps in a tenth of a second that begin while another one runs: from here on, threads share a processor."""
+
+_MOVE_EVERY = 10
+"""Tenths of a second, of which the threads are free for one, so that the system can choose another processor."""
+
+
+class NearbyThreads:
+    """
+    A pool of threads for steps of few system calls, such as giving a file its name.
+
+    At each system call, a thread releases Python's lock and acquires it again. If the event loop runs on another
+    processor, it gets the lock in between, and each time the system has to wake one of the two. On the same processor
+    the call has returned before the other one runs: eight uploads at a time take half the processor time.
+
+    All other threads run on any processor.
+    """
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(_THREADS, "nearby", initializer=self._join)
+        self._ids: list[int] = []
+        self._running = 0
+        self._overlapping = 0
+        self._ticks = 0
+        self._shared: int | None = None
+        """The processor that the threads share, None while they run anywhere."""
+        self._own: AbstractSet[int] = frozenset()
+        """The processors on which the event loop ran before."""
+
+    async def run(self, step: Callable[[], _Result]) -> _Result:
+        """Run a step in a thread."""
+        self._overlapping += self._running > 0
+        self._running += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, step)
+        finally:
+            self._running -= 1
+
+    def place(self) -> None:
+        """Decide where threads run; called in the event loop, ten times a second."""
+        self._ticks += 1
+        together = self._overlapping >= _MANY and self._ticks % _MOVE_EVERY > 0
+        self._overlapping = 0
+        if together and self._shared is None:
+            self._gather()
+        elif not together and self._shared is not None:
+            self._release(self._shared)
+
+    def close(self) -> None:
+        """End the threads; called in the event loop."""
+        if self._shared is not None:
+            self._release(self._shared)
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _gather(self) -> None:
+        self._own, current = _own_processors(), _current_processor()
+        if current is not None and current in self._own and len(self._own) > 1:
+            self._shared = current
+            _move([threading.get_native_id(), *self._ids], {current})
+
+    def _release(self, shared: int) -> None:
+        """Let the threads go, and every other one that has the loop's processor because it was started meanwhile."""
+        self._shared = None
+        threads = map(int, os.listdir("/proc/self/task"))  # noqa: PTH208 - names are all that is needed
+        _move([thread for thread in threads if _own_processors(thread) == {shared}], self._own)
+
+    def _join(self) -> None:
+        self._ids.append(threading.get_native_id())
+
+
+def run_anywhere() -> None:
+    """Let the calling thread, and processes that it starts, run on every processor that this process began with."""
+    if _AT_START:
+        _move([threading.get_native_id()], _AT_START)
+
+
+def _own_processors(thread: int = 0) -> AbstractSet[int]:
+    """Return the processors on which a thread, or the calling one, may run; nothing where threads can't be moved."""
+    if sys.platform == "linux":
+        with suppress(OSError):  # it has ended
+            return os.sched_getaffinity(thread)
+    return frozenset()
+
+
+def _current_processor() -> int | None:
+    """Return the processor that runs the calling thread (`sched_getcpu(3)`), None where that is unknown."""
+    try:
+        return int(ctypes.CDLL(None).sched_getcpu())
+    except (OSError, AttributeError):  # another C library
+        return None
+
+
+def _move(threads: Iterable[int], processors: AbstractSet[int]) -> None:
+    for thread in threads:
+        with suppress(OSError):  # it has ended, or a sandbox forbids it
+            os.sched_setaffinity(thread, processors)
+
+
+_AT_START = _own_processors()
