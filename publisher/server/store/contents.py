@@ -80,6 +80,7 @@ class FolderContents:
         if not self.supersede(number):
             return False
         self._paths.clear()
+        known = set(self._unlisted_uploads)
         gone = list(self._vanished_uploads(number, listings))
         for directory, came, went in differences(self.listings, listings):
             gone += [(directory, filename) for filename in went]
@@ -87,7 +88,8 @@ class FolderContents:
             removed = (
                 {each for each in came if number <= self._removed.get((directory, each), 0)} if self._removed else ()
             )
-            self._insert_all(directory, came.difference(removed))
+            uploaded = {each for each in came if (directory, each) in known} if known else ()
+            self._insert_all(directory, came.difference(removed, uploaded))
         for directory, filename in gone:
             self._remove(directory, filename)
         self.listings = listings

@@ -70,6 +70,25 @@ def test_a_scan_lists_all_files_however_many_are_grouped_at_a_time(
     assert contents.unrecorded == contents.unnoted == set(expected)
 
 
+@pytest.mark.parametrize(("copied", "is_news"), [(None, False), ("gadgets", False), ("widgets", True)])
+def test_a_scan_that_finds_an_upload_leaves_its_project_in_memory(
+    tmp_path: Path, copied: str | None, *, is_news: bool
+) -> None:
+    contents = FolderContents([tmp_path])
+    _scan(contents, 1)
+    make_wheel(tmp_path, "widgets")
+    contents.add_upload(str(tmp_path), NAME, 1)
+    project = contents.projects["widgets"]
+    project.files = {}
+    if copied is not None:
+        make_wheel(tmp_path, copied, "2.0")
+    _scan(contents, 2)
+    assert (project.files is None) is is_news
+    assert contents.unrecorded == ({copied} if copied else set())
+    _scan(contents, 3)
+    assert set(project.places) == ({NAME, "widgets-2.0-py3-none-any.whl"} if is_news else {NAME})
+
+
 def _two_folders(tmp_path: Path) -> tuple[FolderContents, list[Path]]:
     folders = [tmp_path / "first", tmp_path / "second"]
     for folder in folders:
