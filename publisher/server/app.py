@@ -176,9 +176,9 @@ class IndexApp:
         await self._report_accounts(again=True)
         await self._catalog.reread()
 
-    def place_threads(self) -> None:
-        """Decide which threads share a processor; called in the event loop, ten times a second."""
-        self._nearby.place()
+    def tick(self) -> None:
+        """Let threads run on any processor again; called in the event loop, ten times a second."""
+        self._nearby.tick()
 
     def stop_soon(self) -> None:
         """Let requests finish, but not those that only begin to read a large file; called in the event loop."""

@@ -238,14 +238,14 @@ class _Server(uvicorn.Server):
 
     async def on_tick(self, counter: int) -> bool:
         """
-        Reload after SIGHUP, and place threads; once a second, drop slow clients and collect garbage.
+        Reload after SIGHUP, and let the application do the same; once a second, drop slow clients and collect garbage.
 
         A tick is a tenth of a second.
         """
         if self._reload_asked and (self._reloading is None or self._reloading.done()):
             self._reload_asked = False
             self._reloading = asyncio.create_task(self._app.reload())
-        self._app.place_threads()
+        self._app.tick()
         if counter % 10 == 0:
             now = asyncio.get_running_loop().time()
             for connection in list(self.server_state.connections):

@@ -38,7 +38,7 @@ class NearbyThreads:
         self._ids: list[int] = []
         self._running = 0
         self._overlapping = 0
-        self._ticks = 0
+        self._ticks = 1
         self._shared: int | None = None
         """The processor that the threads share, None while they run anywhere."""
         self._own: AbstractSet[int] = frozenset()
@@ -46,21 +46,22 @@ class NearbyThreads:
 
     async def run(self, step: Callable[[], _Result]) -> _Result:
         """Run a step in a thread."""
-        self._overlapping += self._running > 0
+        if self._running:
+            self._overlapping += 1
+            if self._overlapping == _MANY and self._shared is None and self._ticks % _MOVE_EVERY > 0:
+                self._gather()
         self._running += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._pool, step)
         finally:
             self._running -= 1
 
-    def place(self) -> None:
-        """Decide where threads run; called in the event loop, ten times a second."""
+    def tick(self) -> None:
+        """Let the threads go where few steps overlap now, and once a second; called ten times a second."""
         self._ticks += 1
         together = self._overlapping >= _MANY and self._ticks % _MOVE_EVERY > 0
         self._overlapping = 0
-        if together and self._shared is None:
-            self._gather()
-        elif not together and self._shared is not None:
+        if not together and self._shared is not None:
             self._release(self._shared)
 
     def close(self) -> None:

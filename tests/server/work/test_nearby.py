@@ -76,15 +76,15 @@ def test_threads_share_the_loops_processor_while_steps_overlap() -> None:
     async def work(threads: NearbyThreads) -> None:
         with another_thread() as other:
             await overlap(threads)
-            threads.place()
+            threads.tick()
             (own,) = processors()
             assert await threads.run(processors) == {own}
             await overlap(threads, 8)  # threads that are new
             assert await asyncio.gather(*(threads.run(processors) for _ in range(8))) == [{own}] * 8
             assert set(os.sched_getaffinity(other)) == ALL
-            threads.place()
+            threads.tick()
             assert processors() == {own}
-            threads.place()  # nothing has overlapped since
+            threads.tick()  # nothing has overlapped since
             assert processors() == ALL
             assert await threads.run(processors) == ALL
 
@@ -98,7 +98,7 @@ def test_few_steps_are_run_anywhere(count: int, *, together: bool) -> None:
         for _ in range(20):
             await threads.run(lambda: None)  # one at a time
         await overlap(threads, count)
-        threads.place()
+        threads.tick()
         assert (len(processors()) == 1) is together
 
     run(work)
@@ -111,7 +111,7 @@ def test_the_system_may_choose_the_processor_anew_each_second() -> None:
     async def work(threads: NearbyThreads) -> None:
         for _ in range(30):
             await overlap(threads)
-            threads.place()
+            threads.tick()
             found.append(len(processors()) == 1)
 
     run(work)
@@ -122,10 +122,10 @@ def test_the_system_may_choose_the_processor_anew_each_second() -> None:
 def test_a_thread_that_was_started_meanwhile_is_let_go_too() -> None:
     async def work(threads: NearbyThreads) -> None:
         await overlap(threads)
-        threads.place()
+        threads.tick()
         with another_thread() as other:
             assert set(os.sched_getaffinity(other)) == processors() != ALL
-            threads.place()
+            threads.tick()
             assert set(os.sched_getaffinity(other)) == ALL
 
     run(work)
@@ -136,10 +136,10 @@ def test_a_thread_that_runs_elsewhere_stays_there() -> None:
     async def work(threads: NearbyThreads) -> None:
         with another_thread() as other:
             await overlap(threads)
-            threads.place()
+            threads.tick()
             elsewhere = {min(ALL - processors())}
             os.sched_setaffinity(other, elsewhere)
-            threads.place()
+            threads.tick()
             assert processors() == ALL
             assert set(os.sched_getaffinity(other)) == elsewhere
 
@@ -150,7 +150,7 @@ def test_a_thread_that_runs_elsewhere_stays_there() -> None:
 def test_the_end_lets_all_threads_go() -> None:
     async def work(threads: NearbyThreads) -> None:
         await overlap(threads)
-        threads.place()
+        threads.tick()
         assert processors() != ALL
 
     run(work)
@@ -163,9 +163,9 @@ def test_processors_that_an_admin_has_taken_away_are_left_alone() -> None:
         allowed = {min(ALL), max(ALL)}
         os.sched_setaffinity(0, allowed)
         await overlap(threads)
-        threads.place()
+        threads.tick()
         assert len(processors()) == 1
-        threads.place()
+        threads.tick()
         assert processors() == allowed
 
     run(work)
@@ -186,7 +186,7 @@ def test_nothing_is_moved_where_that_makes_no_sense(
 
     async def work(threads: NearbyThreads) -> None:
         await overlap(threads)
-        threads.place()
+        threads.tick()
 
     run(work)
     assert moved == []
