@@ -28,7 +28,7 @@ def keep_bytecode(packages: Path) -> None:
     for source, key in modules(packages):
         if key not in known:
             with suppress(OSError):  # most modules were not imported
-                code = compiled(source).read_bytes()[HEADER:]
+                code = Path(compiled(source)).read_bytes()[HEADER:]
                 if digest(source) == key:
                     cache.write(key, header(code) + code)
     cache.trim()

@@ -1,7 +1,9 @@
 """Bytecode that is kept for later environments, by the digest of its source."""
 
+import errno
 import hashlib
 import importlib.util
+import os
 import py_compile
 from base64 import urlsafe_b64encode
 from pathlib import Path
@@ -142,6 +144,38 @@ def test_a_broken_record_does_not_stop_the_others(tmp_path: Path) -> None:
     keep_bytecode(first)
     assert len(_kept()) == 1
     restore_bytecode(first)
+
+
+def test_a_kept_file_gets_a_second_name(kept: Path, tmp_path: Path) -> None:
+    second = _packages(tmp_path / "second")
+    restore_bytecode(second)
+    assert _compiled(second).samefile(kept)
+
+
+def test_a_kept_file_on_another_disk_is_copied(kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.link
+
+    def link(source: str, target: str) -> None:
+        if Path(target).parent.is_dir():
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+        real(source, target)
+
+    monkeypatch.setattr(os, "link", link)
+    second = _packages(tmp_path / "second")
+    restore_bytecode(second)
+    assert _compiled(second).read_bytes() == kept.read_bytes()
+    assert not _compiled(second).samefile(kept)
+
+
+@pytest.mark.usefixtures("kept")
+def test_bytecode_that_a_package_brings_stays_as_it_is(tmp_path: Path) -> None:
+    second = _packages(tmp_path / "second")
+    own, cached = _compiled(second), tmp_path / "cached"
+    cached.write_bytes(b"its own")
+    own.parent.mkdir()
+    own.hardlink_to(cached)
+    restore_bytecode(second)
+    assert own.read_bytes() == cached.read_bytes() == b"its own"
 
 
 @pytest.mark.usefixtures("kept")
