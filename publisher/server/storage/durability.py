@@ -2,6 +2,8 @@
 
 import errno
 import logging
+from pathlib import Path
+from tempfile import TemporaryFile
 
 from publisher.server.storage.errors import StorageError, StorageFullError, StorageReadOnlyError, StorageWriteError
 
@@ -18,6 +20,17 @@ def write_failure(error: OSError) -> StorageError:
     return StorageWriteError(
         "The index can't write to its package folder; nothing was stored. Ask its administrator to check the folder."
     )
+
+
+def try_to_write(folder: Path) -> OSError | None:
+    """Write a file to a folder, which leaves nothing; return the failure, None where there is none."""
+    try:
+        with TemporaryFile(dir=folder) as probe:
+            probe.write(b"ok")
+            probe.flush()
+    except OSError as error:
+        return error
+    return None
 
 
 def is_read_only(error: OSError) -> bool:

@@ -6,12 +6,12 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, suppress
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import TypeVar
 
 from publisher.server.names.filenames import guess
 from publisher.server.settings import ServerSettings
 from publisher.server.storage.base import Storage
+from publisher.server.storage.durability import try_to_write
 from publisher.server.storage.errors import StorageError, StorageUnavailableError
 from publisher.server.storage.folder import DOT_FOLDER
 from publisher.server.store.contents import FolderContents, file_count
@@ -283,7 +283,7 @@ class Catalog:
         now = time.monotonic()
         if now >= self._next_write:
             async with self._storage.reading():
-                self._write_failure = await self.workers.run(lambda: _write_failure(self.dot_folder))
+                self._write_failure = await self.workers.run(lambda: try_to_write(self.dot_folder))
             self._next_write = now + (WRITE_TRIED_EVERY if self._write_failure is None else 1.0)
         return self._write_failure
 
@@ -396,14 +396,3 @@ class Catalog:
             is_recorded = await self.workers.run(lambda: self._loader.is_recorded(storage, name, places))
         if not is_recorded:
             await self.files(project)
-
-
-def _write_failure(folder: Path) -> OSError | None:
-    """Return why a file can't be written to a folder, or None when it can."""
-    try:
-        with TemporaryFile(dir=folder) as probe:
-            probe.write(b"ok")
-            probe.flush()
-    except OSError as error:
-        return error
-    return None

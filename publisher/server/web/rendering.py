@@ -10,7 +10,6 @@ from contextlib import suppress
 
 from publisher.limits import LIMITS
 from publisher.project.child_environment import bare_environment
-from publisher.server.work.nearby import run_anywhere
 
 _LOOK_EVERY = 0.25
 
@@ -31,7 +30,6 @@ def render_bounded(
     environment = bare_environment(os.environ)
     given: bytes | None = json.dumps({"text": text, "content_type": content_type}).encode()
     deadline = time.monotonic() + time_limit
-    run_anywhere()
     with subprocess.Popen(  # noqa: S603 - ourselves
         command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     ) as process:

@@ -17,7 +17,6 @@ from publisher.limits import Limits
 from publisher.project.archives import Source, no_checkpoint
 from publisher.project.child_environment import bare_environment
 from publisher.server.work import helper as helper_program  # for its name, and so that a deployment takes it along
-from publisher.server.work.nearby import run_anywhere
 from publisher.server.work.turns import BusyError
 
 _LOOK_EVERY = 0.25
@@ -128,7 +127,6 @@ class _Helper:
     """A process that answers one request after another."""
 
     def __init__(self) -> None:
-        run_anywhere()
         self._process = subprocess.Popen(  # noqa: S603 - our own module
             [sys.executable, "-P", "-m", helper_program.__name__],
             env=bare_environment(os.environ),

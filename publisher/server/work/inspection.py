@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from publisher.limits import Limits
 from publisher.server.work.helpers import HelperProcesses
+from publisher.server.work.nearby import run_anywhere
 from publisher.server.work.turns import BusyError, FairTurns
 
 Checkpoint = Callable[[], None]
@@ -37,7 +38,7 @@ class InspectionPool:
 
     def __init__(self, limits: Limits) -> None:
         threads = limits.inspections
-        self._threads = ThreadPoolExecutor(threads, "inspection")
+        self._threads = ThreadPoolExecutor(threads, "inspection", initializer=run_anywhere)
         self._turns = FairTurns(
             "uploads",
             running=threads,

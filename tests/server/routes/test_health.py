@@ -35,7 +35,7 @@ def test_a_folder_that_can_only_be_read_is_healthy_and_a_full_one_is_not(
         tried += 1
         return OSError(number, "full")
 
-    monkeypatch.setattr(catalog, "_write_failure", fail)
+    monkeypatch.setattr(catalog, "try_to_write", fail)
     with serving_app(tmp_path) as (url, _):
         found = [Client(url, None).get("health") for _ in range(3)]
         reasons = Client(url, ("ada", "correct horse")).get("health").json()
@@ -48,7 +48,7 @@ def test_a_folder_that_can_only_be_read_is_healthy_and_a_full_one_is_not(
 
 def test_writing_is_tried_once_a_minute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[Path] = []
-    monkeypatch.setattr(catalog, "_write_failure", tried.append)
+    monkeypatch.setattr(catalog, "try_to_write", tried.append)
     with serving_app(tmp_path) as (url, _):
         assert {Client(url, None).get("health").status_code for _ in range(5)} == {200}
     assert len(tried) == 1

@@ -140,7 +140,7 @@ def test_a_full_or_broken_disk_refuses_and_keeps_nothing(
     broken = threading.Event()
 
     def refuse(*arguments: Any, **options: Any) -> Any:
-        if broken.is_set() and threading.current_thread().name.startswith("store"):
+        if broken.is_set() and threading.current_thread().name.startswith("nearby"):
             raise OSError(number, os.strerror(number))
         return allowed(*arguments, **options)
 

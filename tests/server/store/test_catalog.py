@@ -210,7 +210,7 @@ async def test_whether_the_folder_can_be_written_is_tried_once_a_minute(
     async with started(root) as catalog:
         assert await catalog.write_failure() is None
         assert list((root / ".pypi-publish").glob("tmp*")) == []
-        monkeypatch.setattr(module, "_write_failure", try_to_write)
+        monkeypatch.setattr(module, "try_to_write", try_to_write)
         assert await catalog.write_failure() is None
         assert tried == []
         for seconds, count in ((59.0, 0), (1.0, 1)):
