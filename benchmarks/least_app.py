@@ -7,7 +7,6 @@ No rights, no limits, no pages. Usage: python benchmarks/least_app.py ROOT print
 """
 
 import argparse
-import asyncio
 import fcntl
 import hashlib
 import io
@@ -17,7 +16,7 @@ import socket
 import sys
 import zipfile
 from collections.abc import Awaitable, Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,8 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks.least_index import THREADS, sync_folder
+from benchmarks.least_index import sync_folder
+from publisher.server.work.nearby import NearbyThreads
 
 LISTS = ("names", "state")
 """The lists of the names of all projects: in the folder, and a second one, by which a lost folder is noticed."""
@@ -134,7 +134,7 @@ class App:
 
     def __init__(self, place: Place) -> None:
         self._place = place
-        self._threads = ThreadPoolExecutor(THREADS)
+        self._threads = NearbyThreads()
 
     async def __call__(
         self,
@@ -150,7 +150,7 @@ class App:
             more = message["more_body"]
         status = 200
         try:
-            await asyncio.get_running_loop().run_in_executor(self._threads, self._place.take, form)
+            await self._threads.run(partial(self._place.take, form))
         except (ValueError, FileExistsError):
             status = 400
         await send({"type": "http.response.start", "status": status, "headers": [(b"content-length", b"0")]})
