@@ -32,7 +32,6 @@ from benchmarks.serve import copy_to_site, fill, in_turn, nginx, our_index, rate
 from benchmarks.tables import floor, floor_heading
 from benchmarks.upstream import processor_time
 from benchmarks.writing import AUTHORIZATION, BOUNDARY, form
-from tests.helpers.dists import make_wheel
 from tests.helpers.http import JSON
 from tests.helpers.projects import commit, make_project
 
@@ -156,15 +155,13 @@ def send(port: int, bodies: Sequence[bytes]) -> None:
             assert answer.startswith(b"HTTP/1.1 200"), answer
 
 
-def requests_for(work: Path, kind: str, number: int) -> list[bytes]:
+def requests_for(kind: str, number: int) -> list[bytes]:
     """Return the bytes of uploads, each to a new project or all to twenty projects; the first 20 are to warm up."""
     found = []
     for each in range(UPLOADS + 20):
         new = kind == "new"
         name, version = (f"new{number}x{each}", "1.0") if new else (f"known{each % 20}", f"{number}.{each}")
-        wheel = make_wheel(work, name, version, members={f"{name}/data": os.urandom(18_000)})
-        body = form(wheel)
-        wheel.unlink()
+        body = form(name, version, {f"{name}/data": os.urandom(18_000)})
         head = (
             f"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {AUTHORIZATION}\r\n"
             f"Content-Type: multipart/form-data; boundary={BOUNDARY}\r\nContent-Length: {len(body)}\r\n\r\n"
@@ -197,7 +194,7 @@ def uploads(bench: Bench) -> None:
         found: dict[tuple[str, str, int], list[tuple[float, float]]] = {}
         for number in range(bench.rounds + 1):  # the first is not counted
             for kind, clients in runs:
-                requests = requests_for(bench.work, kind, number * 10 + clients)
+                requests = requests_for(kind, number * 10 + clients)
                 for side, (port, pid) in sides.items():
                     found.setdefault((side, kind, clients), []).append(cost(port, pid, requests, clients))
     middle = {
