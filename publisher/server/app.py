@@ -103,7 +103,7 @@ class IndexApp:
         self._access = AccessControl(credentials, settings.htpasswd, settings.client_uploaders, generation=generation)
         self._sessions = Sessions(credentials, self._authenticator, self._access)
         self._revocations = Revocations(credentials, generation=generation)
-        self._audit = AuditTrail(credentials, settings.audit_days, self._nearby.run)
+        self._audit = AuditTrail(self._storages.audit, settings.audit_days, self._nearby.run)
         self._maintainers = Maintainers(self._catalog, packages)
         self._publishing = self._create_publishing()
         self._publisher_endings = self._publishing.endings if self._publishing else publisher_endings(credentials)

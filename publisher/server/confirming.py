@@ -28,7 +28,7 @@ async def confirm_loss_of(root: Path, htpasswd: Path, state: Path | None, who: P
         assert found is not None  # noqa: S101 - the list lies beside the accounts
         if found.lost:
             event = AuditEvent("loss-confirmed", who, details={"names": found.names})
-            await AuditTrail(storages.credentials).record(event)
+            await AuditTrail(storages.audit).record(event)
     except StorageError as error:
         raise ConfigurationError(f"The loss can't be confirmed: {error.message}") from error
     except AccountsUnavailableError as error:

@@ -23,13 +23,14 @@ class IndexStorages:
     """
     The storages that an index opens once, at its start.
 
-    ``accounts`` has the htpasswd file, ``credentials`` all that belongs to accounts otherwise: tokens, roles, the audit
-    trail.
+    ``accounts`` has the htpasswd file, ``credentials`` the tokens, roles and trusted publishers, which other processes
+    of this index read again after each change. ``audit`` is in the same place, but its changes are no news to them.
     """
 
     packages: Storage
     credentials: Storage
     accounts: Storage
+    audit: Storage
     state: StateLog | None
 
 
@@ -52,20 +53,20 @@ def open_storages(settings: ServerSettings) -> IndexStorages:
         accounts: Storage = credentials
         if settings.htpasswd_is_foreign and settings.htpasswd is not None:
             accounts = ReadOnlyFolder(settings.htpasswd.absolute().parent)
-        return IndexStorages(packages, credentials, accounts, state)
+        return IndexStorages(packages, credentials, accounts, credentials, state)
     siblings = settings.siblings
     folder = settings.packages_storage or FolderStorage(
         settings.roots[0].absolute(),
         needs_dot_folder=True,
         news=siblings.package_news() if siblings is not None else None,
     )
-    beside = settings.credentials_storage or _private(
-        (settings.htpasswd or Path("htpasswd")).absolute().parent,
-        siblings.credential_news() if siblings is not None else None,
-    )
+    place = (settings.htpasswd or Path("htpasswd")).absolute().parent
+    news = siblings.credential_news() if siblings is not None else None
+    beside = settings.credentials_storage or _private(place, news)
+    audit = settings.credentials_storage or _private(place)
     if state is None and settings.htpasswd is not None:
-        state = StateLog(beside, f"{settings.htpasswd.name}.state")
-    return IndexStorages(folder, beside, beside, state)
+        state = StateLog(audit, f"{settings.htpasswd.name}.state")
+    return IndexStorages(folder, beside, beside, audit, state)
 
 
 def open_packages(

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from publisher.server.auth.audit.trail import AuditEvent, AuditTrail
+from publisher.server.auth.principal import ANONYMOUS
 from publisher.server.settings import ServerSettings
 from publisher.server.siblings.files import sibling_files
 from publisher.server.storage.base import Storage
@@ -87,7 +89,7 @@ def test_without_accounts_they_would_be_in_the_working_folder(
 def test_the_list_of_names_is_beside_the_accounts_or_where_it_is_said_to_be(folder: Path) -> None:
     beside = of(folder, htpasswd=folder / "accounts" / "users")
     assert beside.state is not None
-    assert beside.state.storage is beside.credentials
+    assert written(beside.state.storage, folder).parent == folder / "accounts"
     assert beside.state.log == "users.state"
     elsewhere = of(folder, htpasswd=folder / "accounts" / "users", state=folder / "state" / "names")
     assert elsewhere.state is not None
@@ -111,6 +113,7 @@ def test_given_storages_are_used_as_they_are(folder: Path) -> None:
         credentials_storage=credentials,
     )
     assert (storages.packages, storages.credentials, storages.accounts) == (packages, credentials, credentials)
+    assert storages.audit is credentials
     assert storages.state is not None
     assert storages.state.storage is credentials
 
@@ -127,6 +130,22 @@ def test_siblings_hear_of_changes_of_packages_and_of_accounts_apart(folder: Path
         assert credentials.stamp == before[1]
         storages.credentials.news.tell(b"two")
         assert credentials.stamp != before[1]
+
+
+def test_uploads_and_failed_logins_are_no_news_of_accounts(folder: Path) -> None:
+    """Each would have the other processes of the index read tokens and roles again, and forget who was allowed."""
+    with sibling_files() as siblings:
+        storages = of(folder, htpasswd=folder / "accounts" / "users", siblings=siblings)
+        credentials = siblings.credential_news()
+        before = credentials.stamp
+        assert storages.state is not None
+        assert written(storages.state.storage, folder).parent == folder / "accounts"
+        (folder / "accounts" / "new").unlink()
+        asyncio.run(AuditTrail(storages.audit).record(AuditEvent("upload", ANONYMOUS)))
+        assert list((folder / "accounts" / "audit").iterdir())
+        assert credentials.stamp == before
+        written(storages.credentials, folder)
+        assert credentials.stamp != before
 
 
 def test_an_index_alone_has_no_listeners(folder: Path) -> None:
