@@ -135,6 +135,7 @@ class App:
     def __init__(self, place: Place) -> None:
         self._place = place
         self._threads = NearbyThreads()
+        self._threads.tick()
 
     async def __call__(
         self,

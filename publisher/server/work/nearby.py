@@ -30,7 +30,7 @@ class NearbyThreads:
     processor, it gets the lock in between, and each time the system has to wake one of the two. On the same processor
     the call has returned before the other one runs: eight uploads at a time take half the processor time.
 
-    All other threads run on any processor.
+    All other threads run on any processor, and these too where `tick` is not called.
     """
 
     def __init__(self) -> None:
@@ -38,7 +38,7 @@ class NearbyThreads:
         self._ids: list[int] = []
         self._running = 0
         self._overlapping = 0
-        self._ticks = 1
+        self._ticks = 0
         self._shared: int | None = None
         """The processor that the threads share, None while they run anywhere."""
         self._own: AbstractSet[int] = frozenset()
@@ -71,8 +71,9 @@ class NearbyThreads:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _gather(self) -> None:
-        self._own, current = _own_processors(), _current_processor()
-        if current is not None and current in self._own and len(self._own) > 1:
+        self._own = _own_processors()
+        current = _current_processor() if len(self._own) > 1 else None
+        if current is not None and current in self._own:
             self._shared = current
             _move([threading.get_native_id(), *self._ids], {current})
 

@@ -36,6 +36,7 @@ def as_before() -> Iterator[None]:
 def run(work: Callable[[NearbyThreads], Coroutine[Any, Any, None]]) -> None:
     async def whole() -> None:
         threads = NearbyThreads()
+        threads.tick()
         try:
             await work(threads)
         finally:
@@ -118,6 +119,17 @@ def test_the_system_may_choose_the_processor_anew_each_second() -> None:
 
     run(work)
     assert found == [*[True] * 8, False, False] * 3  # steps gather their threads again in the tenth after that
+
+
+@several
+def test_nothing_is_moved_by_a_server_that_does_not_tick() -> None:
+    async def whole() -> None:
+        threads = NearbyThreads()
+        await overlap(threads, 8)
+        assert processors() == ALL
+        threads.close()
+
+    asyncio.run(whole())
 
 
 @several
