@@ -20,11 +20,12 @@ WHEEL = BuildOptions("uv", frozenset({Kind.WHEEL}))
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
-    """Build this project as it is (slow: a real build)."""
+    """Build a copy of this project (slow: a real build), because a build writes the version into the sources."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("UV_DEFAULT_INDEX", ABSENT_INDEX)
         patch.setenv("UV_FIND_LINKS", str(ROOT / ".venv/wheels"))
-        return zipfile.ZipFile(build_project(ROOT, tmp_path_factory.mktemp("out"), WHEEL)[0])
+        checkout = copy_checkout(tmp_path_factory.mktemp("copy") / "checkout")
+        return zipfile.ZipFile(build_project(checkout, tmp_path_factory.mktemp("out"), WHEEL)[0])
 
 
 def test_the_wheel_holds_the_package_and_nothing_else(wheel: zipfile.ZipFile) -> None:

@@ -6,6 +6,7 @@ import os
 import select
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -150,8 +151,8 @@ def after(number: int) -> Callable[[], None]:
 
 def serve_on(pipes: WorkerPipes) -> None:
     pipes.serves()
-    while True:
-        signal.pause()
+    while True:  # a signal that comes just before a wait does not end it
+        time.sleep(0.01)
 
 
 def restarts(reports: list[str]) -> list[str]:
