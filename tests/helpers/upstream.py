@@ -90,6 +90,12 @@ class FakeUpstream:
         """Return the number of requests for pages, metadata or files."""
         return Counter(map(kind_of, self.requests))[kind]
 
+    def headers_of(self, kind: str) -> list[dict[str, str]]:
+        """Return the headers of the requests for pages, metadata or files."""
+        with self.lock:
+            asked = list(zip(self.requests, self.headers, strict=True))
+        return [headers for path, headers in asked if kind_of(path) == kind]
+
     def page(self, name: str) -> dict[str, Any]:
         files = [self.entry(file) for file in self.projects[name]]
         versions = sorted({file["filename"].split("-")[1] for file in files})
