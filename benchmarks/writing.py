@@ -46,8 +46,8 @@ def form(name: str, version: str, members: Mapping[str, bytes] | None = None) ->
     """
     Return the body by which twine uploads a new wheel, which is made in memory.
 
-    ext4 searches for a free inode past all that were freed in the last minutes: files that are made and removed beside
-    those of an index make its uploads slower.
+    When ext4 looks for a free inode, it skips those that were freed in the last minutes, so creating and removing
+    wheels beside an index would slow down its uploads.
     """
     with TemporaryDirectory(dir=MEMORY) as folder:
         return _form(make_wheel(Path(folder), name, version, members=members))

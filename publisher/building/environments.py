@@ -139,7 +139,7 @@ class Companion(Protocol):
         """Start in an environment that is still empty."""
 
     def go_on(self) -> None:
-        """Do the slow part of the work, while uv runs."""
+        """Do the slow part of the work while uv runs."""
 
     def finish(self, environment: "UvEnvironment") -> bool:
         """Go on before any build uses the environment; return whether the bytecode of its packages was restored."""

@@ -172,11 +172,11 @@ def read_distribution(
 
     Raises InvalidDistributionError when they do not agree or cannot be read, OSError when the file cannot be opened.
     """
+    from publisher.project.archives import no_checkpoint  # noqa: PLC0415 - file names alone need no archives
+
     path = Path(filename or "") if isinstance(source, bytes) else source
     file = parse_filename(path.name if filename is None else filename)
     try:
-        from publisher.project.archives import no_checkpoint  # noqa: PLC0415 - file names alone need no archives
-
         read = _wheel_metadata if file.kind is Kind.WHEEL else _sdist_metadata
         metadata = read(source, file, checkpoint or no_checkpoint, limits)
         fields, unparsed = _agreeing_fields(file, metadata, limits)

@@ -177,7 +177,7 @@ class IndexApp:
         await self._catalog.reread()
 
     def tick(self) -> None:
-        """Let threads run on any processor again; called in the event loop, ten times a second."""
+        """Update which threads share a processor; called in the event loop, ten times a second."""
         self._nearby.tick()
 
     def stop_soon(self) -> None:
@@ -202,7 +202,7 @@ class IndexApp:
         self._pages.stop()
         self._authenticator.close()
         self._catalog.close()
-        self._nearby.close()
+        self._nearby.close()  # the audit trail uses it, even if the packages are in a bucket
 
     def _create_authorization(self) -> Authorization:
         """Return the authorization of all requests, over the accounts, their tokens, and the records of projects."""

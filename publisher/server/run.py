@@ -238,7 +238,7 @@ class _Server(uvicorn.Server):
 
     async def on_tick(self, counter: int) -> bool:
         """
-        Reload after SIGHUP, and let the application do the same; once a second, drop slow clients and collect garbage.
+        Reload after SIGHUP, and pass the tick on; once a second, drop slow clients and collect garbage.
 
         A tick is a tenth of a second.
         """

@@ -23,8 +23,8 @@ class IndexStorages:
     """
     The storages that an index opens once, at its start.
 
-    ``accounts`` has the htpasswd file, ``credentials`` the tokens, roles and trusted publishers, which other processes
-    of this index read again after each change. ``audit`` is in the same place, but its changes are no news to them.
+    ``accounts`` has the htpasswd file, ``credentials`` the tokens, roles and trusted publishers, and ``audit``, in the
+    same place, the audit trail, whose changes are not announced to the other processes of this index.
     """
 
     packages: Storage

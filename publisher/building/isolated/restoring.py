@@ -35,7 +35,7 @@ def restore(packages: Path, kept: Path) -> None:
 
 
 def _place(path: str, target: str, content: bytes) -> None:
-    """Give the file at a path a second name, or copy its contents: a new file takes ten times as long as a new name."""
+    """Link the target to a file, or write its contents if that fails: creating a file takes ten times as long."""
     try:
         _link(path, target)
     except FileExistsError:  # the package has its own, which may be a second name of a file in uv's cache

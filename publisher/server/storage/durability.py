@@ -23,7 +23,7 @@ def write_failure(error: OSError) -> StorageError:
 
 
 def try_to_write(folder: Path) -> OSError | None:
-    """Write a file to a folder, which leaves nothing; return the failure, None where there is none."""
+    """Return the error from writing a temporary file to a folder, or None if there is none."""
     try:
         with TemporaryFile(dir=folder) as probe:
             probe.write(b"ok")

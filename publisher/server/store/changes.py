@@ -235,8 +235,8 @@ class ReleaseChanges:
     async def _store(self, lease: Lease, since: float, upload: IncomingFile) -> StoredFile:
         """Store a file under its lease; raise ExistsError when its name is taken after all."""
         directory = str(self._root)
-        is_large = isinstance(upload.content, Path)
-        in_thread = self._catalog.in_thread if is_large else self._catalog.nearby.run
+        may_be_copied = isinstance(upload.content, Path)  # which takes too long for the event loop's processor
+        in_thread = self._catalog.in_thread if may_be_copied else self._catalog.nearby.run
         async with AsyncExitStack() as held:
             states = []
             if upload.new_project is not None:  # first files of a project are stored one after another

@@ -72,7 +72,7 @@ class OwnChanges:
         self.tell: Callable[[LeftTimes], None] = lambda _: None
         """Notifies other processes of this index how a directory was left; called in any thread."""
         self.steps = 0
-        """The number of changes that began, and of those that are noted: odd while one is not noted yet."""
+        """Grows when a change begins and when it ends, so it is odd during a change."""
         self._lock = threading.Lock()
 
     @contextmanager

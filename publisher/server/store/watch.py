@@ -24,7 +24,7 @@ INLINE_SCAN = 0.004
 """Seconds: a folder that is read faster than this is read at once, a slower one in a thread."""
 
 INLINE_DELAY = 0.04
-"""Seconds: a scan that is no slower may have waited for a processor, so the one before it may be the faster one."""
+"""Seconds that one scan may take after a fast one: on a busy machine, any scan may have to wait for a processor."""
 
 INLINE_ENTRIES = 4_000
 """Files that such a folder has at most, however little of it the newest scan had to read."""
@@ -52,7 +52,7 @@ class FolderWatch:
         self._next_check = 0.0
         self._next_scan = 0.0
         self._scan_costs = deque([0.0], maxlen=2)
-        """The seconds that each of the newest scans took which read anything; they begin with a fast one."""
+        """Seconds that the last two scans took; scans that had nothing to read don't count."""
         self._entries = 0
         self._scanning: asyncio.Task[None] | None = None
         self._distrusted = 0

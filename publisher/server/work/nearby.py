@@ -1,4 +1,4 @@
-"""Threads for short steps of the event loop's work, on the loop's processor while several run at a time."""
+"""Threads for short steps of requests; while several run at a time, they share the event loop's processor."""
 
 import asyncio
 import ctypes
@@ -16,10 +16,10 @@ _Result = TypeVar("_Result")
 _THREADS = 8
 
 _MANY = 4
-"""Steps in a tenth of a second that begin while another one runs: from here on, threads share a processor."""
+"""Number of overlapping steps between two ticks from which on threads share a processor."""
 
 _MOVE_EVERY = 10
-"""Tenths of a second, of which the threads are free for one, so that the system can choose another processor."""
+"""Ticks from one release of the threads to the next; each lasts one tick, so that the system can move them."""
 
 
 class NearbyThreads:
@@ -27,10 +27,11 @@ class NearbyThreads:
     A pool of threads for steps of few system calls, such as giving a file its name.
 
     At each system call, a thread releases Python's lock and acquires it again. If the event loop runs on another
-    processor, it gets the lock in between, and each time the system has to wake one of the two. On the same processor
-    the call has returned before the other one runs: eight uploads at a time take half the processor time.
+    processor, it gets the lock in between, and the system has to wake one of the two each time. On the same processor,
+    the call returns before the other one runs: eight uploads at a time take half the processor time.
 
-    All other threads run on any processor, and these too where `tick` is not called.
+    Without calls of `tick`, the threads run on any processor. Threads that the event loop starts while it shares its
+    processor stay there until the next release.
     """
 
     def __init__(self) -> None:
@@ -40,9 +41,9 @@ class NearbyThreads:
         self._overlapping = 0
         self._ticks = 0
         self._shared: int | None = None
-        """The processor that the threads share, None while they run anywhere."""
+        """The shared processor, or None while the threads run on any."""
         self._own: AbstractSet[int] = frozenset()
-        """The processors on which the event loop ran before."""
+        """The processors that the event loop may use when it shares none."""
 
     async def run(self, step: Callable[[], _Result]) -> _Result:
         """Run a step in a thread."""
@@ -57,7 +58,7 @@ class NearbyThreads:
             self._running -= 1
 
     def tick(self) -> None:
-        """Let the threads go where few steps overlap now, and once a second; called ten times a second."""
+        """Release the threads if few steps overlap, and once a second; called in the event loop, ten times a second."""
         self._ticks += 1
         together = self._overlapping >= _MANY and self._ticks % _MOVE_EVERY > 0
         self._overlapping = 0
@@ -78,7 +79,7 @@ class NearbyThreads:
             _move([threading.get_native_id(), *self._ids], {current})
 
     def _release(self, shared: int) -> None:
-        """Let the threads go, and every other one that has the loop's processor because it was started meanwhile."""
+        """Release the threads, and others that the event loop has started since, which inherited its processor."""
         self._shared = None
         threads = map(int, os.listdir("/proc/self/task"))  # noqa: PTH208 - names are all that is needed
         _move([thread for thread in threads if _own_processors(thread) == {shared}], self._own)
@@ -88,7 +89,7 @@ class NearbyThreads:
 
 
 def run_anywhere() -> None:
-    """Let the calling thread, and processes that it starts, run on every processor that this process began with."""
+    """Let the calling thread, and processes that it starts, use every processor that this process started with."""
     if _AT_START:
         _move([threading.get_native_id()], _AT_START)
 

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 @contextmanager
 def begin_build(folders: Sequence[Path], build: BuildArgs, jobs: int | None) -> "Iterator[Builder | None]":
     """
-    Yield the builder of a single project, which has begun unless the project may be published as it is.
+    Yield the builder of a single project; its build has begun, unless there may be nothing new to build.
 
-    It is None for other folders, and for failures, which are raised where the project is published.
+    Yields None if the folders are anything else, and after a failure, which is raised when the project is published.
     """
     builder = None
     try:

@@ -13,7 +13,7 @@ from publisher.server.store.telling.changes import LOOK_AT_EVERYTHING, ProjectCh
 from publisher.server.store.watch import FolderWatch
 
 _PAUSES = (0.001, 0.002, 0.004)
-"""Seconds between looks whether a change has been noted as one's own."""
+"""Seconds to wait before checking again whether this index made a change."""
 
 _LATELY = 1_000_000_000
 """Nanoseconds since the last news within which more may be on their way."""
@@ -51,7 +51,7 @@ class SiblingCatalogs:
         """
         Return whether only processes of this index have changed the folders.
 
-        One of them, or a thread of this one, may have made a change just now and be about to note it.
+        If a change is not recorded yet, by another process or by a thread of this one, wait a moment for that.
         """
         own, pauses = self._watch.own_changes, iter(_PAUSES)
         while True:
