@@ -48,7 +48,8 @@ def waiting_for(what: str, *, limit: float | None = None, give_up: Callable[[], 
                 return
             _reported.add(what)
             is_reported = True
-        _reports[-1](what)
+            tell = _reports[-1]  # it may have ended a moment later
+        tell(what)
 
     def end() -> None:
         if give_up is not None:

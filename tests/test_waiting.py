@@ -1,5 +1,6 @@
 """No silence: whatever is waited for is named after a while, and ends where no person is asked."""
 
+import re
 import socketserver
 import subprocess
 import sys
@@ -62,6 +63,14 @@ def hanging(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
 
     git.repository_variables.cache_clear()
     return put
+
+
+def test_no_test_replaces_the_clock_by_which_threads_wait() -> None:
+    replaced = re.compile(r"""setattr\((?:"[\w.]*\btime\.|(?:\w+\.)?time,\s*")monotonic""")
+    assert replaced.search('patch.setattr("package.module.time.monotonic", clock)')
+    assert replaced.search('patch.setattr(module.time, "monotonic", clock)')
+    found = [path for path in Path(__file__).parent.rglob("*.py") if replaced.search(path.read_text("utf-8"))]
+    assert found == [Path(__file__)], "use set_monotonic"
 
 
 def test_what_ends_soon_is_not_reported(reported: list[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ import keyring
 import pytest
 
 from publisher.client.url import IndexUrl, parse_index_url
+from publisher.credentials import trusted
 from publisher.credentials.chain import Target, find_credentials
 from publisher.credentials.trusted import TrustedLogin, TrustedMode, token_variable
 from publisher.errors import (
@@ -21,6 +22,7 @@ from publisher.errors import (
 )
 from publisher.secret import Credentials, Secret
 from tests.helpers.answering import Answer, Request, answering, of_json
+from tests.helpers.clock import set_monotonic
 
 
 class Host:
@@ -96,7 +98,7 @@ def test_a_job_exchanges_its_id_token_for_one_of_the_index(host: Host) -> None:
 
 def test_a_token_is_requested_once_and_again_after_eight_minutes(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0
-    monkeypatch.setattr("publisher.credentials.trusted.time.monotonic", lambda: now)
+    set_monotonic(monkeypatch, lambda: now, trusted)
     job = Job(host.job)
     assert [job.token(host.url) for _ in range(3)] == ["upload-1"] * 3
     now += 480.0

@@ -8,6 +8,7 @@ from publisher.server.auth import decisions
 from publisher.server.auth.decisions import Decisions, Generation, Recalled
 from publisher.server.auth.principal import ANONYMOUS, Principal, PrincipalKind
 from publisher.server.siblings.news import NoNews
+from tests.helpers.clock import set_monotonic
 
 ADA = Principal("ada", PrincipalKind.ACCOUNT, account="ada")
 HEADER = b"Basic YWRhOnRlc3Q="
@@ -67,9 +68,9 @@ def test_a_decision_about_no_account_holds_for_no_account() -> None:
 def test_a_decision_ends_with_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
     now = time.monotonic()
     kept = Kept(until=now + 5)
-    monkeypatch.setattr(time, "monotonic", lambda: now + 4.9)
+    set_monotonic(monkeypatch, lambda: now + 4.9, decisions)
     assert kept.recall() is ADA
-    monkeypatch.setattr(time, "monotonic", lambda: now + 5)
+    set_monotonic(monkeypatch, lambda: now + 5, decisions)
     assert kept.recall() is None
 
 

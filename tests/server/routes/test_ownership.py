@@ -12,6 +12,7 @@ from publisher.server.routes.public.ownership import TRUSTED, TRUSTED_SHARED, Ca
 from publisher.server.settings import ServerSettings
 from publisher.server.storage.errors import StorageUnavailableError
 from publisher.server.store.interface import PackageCatalog
+from tests.helpers.clock import set_monotonic
 from tests.helpers.memory_bucket import memory_index, running
 
 
@@ -54,7 +55,7 @@ def catalog() -> Catalog:
 @pytest.fixture
 def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     moment = [1000.0]
-    monkeypatch.setattr("publisher.server.routes.public.ownership.time.monotonic", lambda: moment[0])
+    set_monotonic(monkeypatch, lambda: moment[0], ownership)
     return moment
 
 

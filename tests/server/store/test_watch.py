@@ -3,7 +3,6 @@
 import asyncio
 import os
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,7 +14,9 @@ from publisher.server.store import watch as module
 from publisher.server.store.contents import FolderContents
 from publisher.server.store.scan import Listings, ScanResult, compare_times, read_folders
 from publisher.server.store.watch import FolderWatch
+from publisher.server.work import looks
 from publisher.server.work.workers import Workers
+from tests.helpers.clock import set_monotonic
 from tests.helpers.dists import make_wheel
 
 _Result = TypeVar("_Result")
@@ -156,7 +157,7 @@ def test_a_change_is_seen_soon_after_a_look_that_was_interrupted(
         watch = FolderWatch([tmp_path], FolderContents([tmp_path]), FolderStorage(tmp_path), workers)
         await watch.rescan()
         monkeypatch.setattr(module, "compare_times", compared)
-        monkeypatch.setattr(time, "monotonic", lambda: moments[0])
+        set_monotonic(monkeypatch, lambda: moments[0], module, looks)
         for _ in range(2):
             assert watch.is_current()
             moments[0] += 0.001

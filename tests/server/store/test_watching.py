@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,9 @@ from publisher.server.store import watch as module
 from publisher.server.store.contents import FolderContents
 from publisher.server.store.scan import DirectoryListing, ScanResult, read_folders
 from publisher.server.store.watch import KNOWN_PATIENCE, FolderWatch, in_background
+from publisher.server.work import looks
 from publisher.server.work.workers import Workers
+from tests.helpers.clock import set_monotonic
 from tests.helpers.dists import make_wheel
 
 
@@ -61,7 +62,7 @@ class Watched:
         self.contents = FolderContents([root])
         self.workers = Workers(1)
         self.watch = FolderWatch([root], self.contents, self.storage, self.workers)
-        monkeypatch.setattr(time, "monotonic", lambda: self.now)
+        set_monotonic(monkeypatch, lambda: self.now, module, looks)
         monkeypatch.setattr(module, "compare_times", self._compare)
         monkeypatch.setattr(module, "read_folders", self._read)
 

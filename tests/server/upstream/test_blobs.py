@@ -9,6 +9,7 @@ import pytest
 
 from publisher.server.upstream.files import blobs
 from publisher.server.upstream.files.blobs import BlobStore
+from tests.helpers.clock import set_monotonic
 
 DIGEST = "ab" * 32
 
@@ -141,7 +142,7 @@ def test_a_full_cache_is_reported_once_an_hour(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     now = [10_000.0]
-    monkeypatch.setattr("publisher.server.upstream.files.blobs.time.monotonic", lambda: now[0])
+    set_monotonic(monkeypatch, lambda: now[0], blobs)
     store = BlobStore(tmp_path, 100)
     store.store(DIGEST, b"x" * 60)
     store.pin("set", {DIGEST})

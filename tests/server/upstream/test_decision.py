@@ -15,6 +15,7 @@ from publisher.server.upstream.policy import decision
 from publisher.server.upstream.policy.decision import Policy, ProjectPolicy, ProjectRules, Verdict, read_malicious
 from publisher.server.upstream.policy.ledger import Allowance, Ledger
 from publisher.server.upstream.policy.records import NoRecords
+from tests.helpers.clock import set_monotonic
 from tests.helpers.passing_on import DAY, Clock, filenames, find, passing_on, settings_for
 from tests.helpers.upstream import FakeUpstream
 
@@ -109,7 +110,7 @@ def test_the_list_of_malicious_releases_is_read_again_when_it_changes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [1000.0]
-    monkeypatch.setattr("publisher.server.upstream.policy.decision.time.monotonic", lambda: now[0])
+    set_monotonic(monkeypatch, lambda: now[0], decision)
     path = tmp_path / "malicious.txt"
     path.write_text("Foo==1.0\n")
     chosen = policy(tmp_path, Clock(), malicious=path)

@@ -13,8 +13,10 @@ from publisher.server.app import IndexApp
 from publisher.server.settings import Activity
 from publisher.server.storage.errors import StorageUnavailableError
 from publisher.server.upstream.errors import UpstreamUnavailableError
+from publisher.server.upstream.files import flights
 from publisher.server.upstream.files.flights import Flights
 from publisher.server.upstream.files.wanted import Wanted
+from tests.helpers.clock import set_monotonic
 from tests.helpers.http import HTML, JSON, Client
 from tests.helpers.inside import serving_app
 from tests.helpers.passing_on import DAY, Clock, passing_on, settings_for
@@ -138,16 +140,16 @@ def test_a_failure_is_remembered_for_a_minute_and_no_longer(
 
     async def scenario() -> None:
         async with passing_on(settings) as upstream:
-            flights = Flights(upstream.context)
+            found = Flights(upstream.context)
             wanted = Wanted(settings.sources[0], fake.url, "a-1.0.tar.gz", "a", {}, None, 1000)
             with monkeypatch.context() as patched:
-                patched.setattr("publisher.server.upstream.files.flights.time.monotonic", lambda: now[0])
-                flights.ended(wanted, UpstreamUnavailableError("refused"))
+                set_monotonic(patched, lambda: now[0], flights)
+                found.ended(wanted, UpstreamUnavailableError("refused"))
                 now[0] += 59.9
                 with pytest.raises(UpstreamUnavailableError, match="refused"):
-                    flights.raise_remembered("a")
+                    found.raise_remembered("a")
                 now[0] += 0.2
-                flights.raise_remembered("a")
-                assert not flights.has_failed("a")
+                found.raise_remembered("a")
+                assert not found.has_failed("a")
 
     asyncio.run(scenario())

@@ -1,10 +1,10 @@
 """Times of looks: a share of the time, and never long for a single look that was interrupted."""
 
-import time
-
 import pytest
 
+from publisher.server.work import looks
 from publisher.server.work.looks import LOOK_SHARE, LookTimes
+from tests.helpers.clock import set_monotonic
 
 INTERRUPTED = 0.02
 
@@ -24,7 +24,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(time, "monotonic", lambda: clock.now)
+    set_monotonic(monkeypatch, lambda: clock.now, looks)
     return clock
 
 

@@ -1,12 +1,13 @@
 """Records of stored tokens: what a request may ask for, and what a file of any age says."""
 
 import json
-import time
+from types import SimpleNamespace
 
 import pytest
 
 from publisher.server.auth.principal import Grant, Right
 from publisher.server.auth.tokens import format as token_format
+from publisher.server.auth.tokens import records
 from publisher.server.auth.tokens.format import PREFIX, identifier_of, new_token
 from publisher.server.auth.tokens.records import (
     InvalidTokenRequestError,
@@ -88,8 +89,7 @@ def test_a_file_of_another_form_is_a_failure(data: bytes) -> None:
 
 def test_a_token_expires_at_its_end_and_not_before(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0
-    monkeypatch.setattr(time, "time", lambda: now)
-    monkeypatch.setattr(time, "monotonic", lambda: 50.0)
+    monkeypatch.setattr(records, "time", SimpleNamespace(time=lambda: now, monotonic=lambda: 50.0))
     record = TokenRecord("1", "ci", "ada", "", (), 0.0, "ada", 1010.0)
     assert (record.is_expired, record.ends_at) == (False, 60.0)
     now = 1009.9

@@ -1,6 +1,5 @@
 """Signed URLs: how long each is given out, and how many are remembered."""
 
-import time
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -8,6 +7,7 @@ import pytest
 from publisher.server.routes.bucket import signed_urls
 from publisher.server.routes.bucket.signed_urls import SignedUrls
 from publisher.server.storage.bucket.objects import open_bucket
+from tests.helpers.clock import set_monotonic
 
 
 class Signer:
@@ -26,7 +26,7 @@ class Signer:
 @pytest.fixture
 def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     clock = [1000.0]
-    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    set_monotonic(monkeypatch, lambda: clock[0], signed_urls)
     return clock
 
 
