@@ -19,7 +19,7 @@ import time
 import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -234,6 +234,20 @@ def tokens(work: Path) -> None:
             lambda: wrk(index.url, path, JSON, authorization=f"Basic {token}")[0], lambda: rate(index.url, path, JSON)
         )
     row("page with a token, JSON, requests/s, of one with a password", by_token, by_password, ">= 0.95")
+
+
+def logs(work: Path) -> None:
+    """Measure a page with the access log as it is by default, in a file, and without it."""
+    rates: dict[str, Callable[[], float]] = {}
+    with ExitStack() as running:
+        for form in ("text", "none"):
+            root = work / f"logs-{form}"
+            fill(root, 10, 10)
+            index = running.enter_context(our_index(work / f"ours-logs-{form}", root, "--log-format", form))
+            settle(index)
+            rates[form] = partial(rate, index.url, "simple/project0/", JSON)
+        logged, without = in_turn(rates["text"], rates["none"])
+    row("page with its line in the log, JSON, requests/s, of one without", logged, without, ">= 0.6")
 
 
 def workers(work: Path, files: int) -> None:
@@ -626,6 +640,7 @@ def main() -> None:
             "pages": lambda: pages(work, 10_000 // scale, max(10 // scale, 2)),
             "workers": lambda: workers(work, 10_000 // scale),
             "tokens": lambda: tokens(work),
+            "logs": lambda: logs(work),
             "lists": lambda: lists(work, [1_000 // scale, 10_000 // scale]),
             "downloads": lambda: downloads(work, 100_000_000 // scale),
             "bucket": lambda: bucket(work, 100_000_000 // scale),

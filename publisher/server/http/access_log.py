@@ -28,12 +28,12 @@ class AccessLog:
             return
         milliseconds = (time.perf_counter() - started) * 1000
         if self._form == "json":
-            self._writer.write(_as_json(request, status, sent, milliseconds))
+            self._writer.write_soon(_as_json(request, status, sent, milliseconds))
         else:
             path = _printable(request.path).replace('"', "%22")
             user = _printable(request.username or "-").replace(" ", "%20").replace('"', "%22")
             line = f'{request.client} {user} "{request.method} {path}" {status} {sent} {milliseconds:.1f}ms'
-            self._writer.write(line)
+            self._writer.write_soon(line)
 
 
 def _as_json(request: Request, status: int, sent: int, milliseconds: float) -> str:

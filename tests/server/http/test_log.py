@@ -52,6 +52,23 @@ def test_lines_arrive_in_order_and_a_full_queue_counts_dropped_ones() -> None:
     os.close(reading)
 
 
+def test_lines_of_many_requests_are_written_together_and_the_last_ones_before_the_end() -> None:
+    reading, writing = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)  # each write is a datagram
+    with reading, writing:
+        reading.settimeout(10)
+        writer = LogWriter(writing.fileno())
+        for number in range(300):
+            writer.write_soon(str(number))
+        writer.flush(10)
+        writer.write_soon("the last")
+        writer.flush(10)
+        found = [reading.recv(2**16)]
+        while not found[-1].endswith(b"the last\n"):
+            found.append(reading.recv(2**16))
+    assert b"".join(found).decode().splitlines() == [*map(str, range(300)), "the last"]
+    assert len(found) < 30
+
+
 def test_log_records_of_the_program_go_the_same_way(monkeypatch: pytest.MonkeyPatch) -> None:
     lines: list[str] = []
     writer = LogWriter()
@@ -68,7 +85,7 @@ def test_names_in_the_log_are_one_line(form: Any) -> None:
     lines: list[str] = []
 
     class Kept(LogWriter):
-        def write(self, line: str) -> None:
+        def write_soon(self, line: str) -> None:
             lines.append(line)
 
     scope = {"type": "http", "method": "GET", "path": '/a"\n\x1b[2J\u202e', "headers": [], "client": ("here", 1)}
@@ -86,7 +103,7 @@ def test_a_line_of_text_has_each_field_once(user: str | None, shown: str) -> Non
     lines: list[str] = []
 
     class Kept(LogWriter):
-        def write(self, line: str) -> None:
+        def write_soon(self, line: str) -> None:
             lines.append(line)
 
     scope = {"type": "http", "method": "GET", "path": '/a "b"/', "headers": [], "client": ("192.0.2.7", 1)}
