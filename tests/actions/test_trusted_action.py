@@ -79,7 +79,7 @@ def test_the_workflow_of_init_publishes_without_a_secret(
     run = _run(act, repository, issuer)
     assert run.code == 0, run.log
     assert len([path for path in trusting.root.iterdir() if path.is_file()]) == 2
-    log = trusting.log.read_text()
+    log = trusting.complete_log()
     assert "/_/oidc/burn-token" in log
     shown = re.sub(r"::add-mask::.*", "", run.log)
     for secret in secrets_of(trusting, issuer):

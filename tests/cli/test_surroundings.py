@@ -138,10 +138,8 @@ SURROUNDINGS: dict[str, Callable[[Place], None]] = {
 NARROW = {
     "nothing special",
     "a HOME that nobody can write",
-    "no configuration folder",
     "locale C",
     "no git",
-    "stdout closed",
     "stdout full",
     "a password that is not UTF-8",
     "a project nested too deeply",

@@ -91,14 +91,14 @@ def test_after_logout_nothing_is_found(logged_in: RunningIndex, keyring_chain: P
     assert "hopper" not in keyring_chain.read_text()
 
 
-@pytest.mark.parametrize(
-    "text", ["", "{", "[]", "null", '{"http://a/": 1}', '{"no url": "x"}', "[" * 100_000, "\udcff"]
-)
-def test_a_broken_file_of_logins_is_ignored(logged_in: RunningIndex, text: str) -> None:
-    _logins_file().write_bytes(text.encode("utf-8", "surrogateescape"))
-    assert _ask((f"{logged_in.url}legacy/", None), ("example.org", "me")) == [None, None]
-    assert _ask((logged_in.url, "hopper")) == [["hopper", LATIN]]  # what needs no user name works on
-    assert pypi_publish("login", "-u", "hopper", "--password-stdin", given=f"{LATIN}\n").code == 0
+def test_a_broken_file_of_logins_is_ignored(logged_in: RunningIndex) -> None:
+    questions = (f"{logged_in.url}legacy/", None), ("example.org", "me"), (logged_in.url, "hopper")
+    for text in ("", "{", "[]", "null", '{"http://a/": 1}', '{"no url": "x"}', "[" * 100_000, "\udcff"):
+        _logins_file().write_bytes(text.encode("utf-8", "surrogateescape"))
+        assert _ask(*questions) == [None, None, ["hopper", LATIN]], text[:20]  # what needs no user name works on
+        if text in {"{", "\udcff"}:
+            assert pypi_publish("login", "-u", "hopper", "--password-stdin", given=f"{LATIN}\n").code == 0
+            assert _ask(*questions)[0] == ["hopper", LATIN]
 
 
 def test_without_another_backend_it_is_not_there(index: RunningIndex, keyring_chain: Path) -> None:

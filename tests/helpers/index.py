@@ -1,6 +1,7 @@
 """A real index in a process of its own."""
 
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -10,12 +11,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
+import requests
 from passlib.apache import HtpasswdFile
 
 from tests.helpers.secret_search import SEARCH
+from tests.helpers.waiting import eventually
 
 ADMIN_TOKEN = "a-token-for-tests"
 START_LIMIT = 60
+_MARK = "end-of-log-"
 
 
 @contextmanager
@@ -28,6 +32,14 @@ def running_index(folder: Path, username: str, password: str, *options: str) -> 
     finally:
         if index.process.poll() is None:  # a test may have ended it
             assert index.stop() == 0
+
+
+def complete_log(url: str, log: Path) -> str:
+    """Return a log with the lines of all requests until now, which are written a moment later; asks for one page."""
+    mark = f"{_MARK}{secrets.token_hex(8)}"
+    requests.get(f"{url}{mark}", timeout=30)
+    assert eventually(lambda: mark in log.read_text(), step=0.005)
+    return "".join(line for line in log.read_text().splitlines(keepends=True) if _MARK not in line)
 
 
 class RunningIndex:
@@ -85,6 +97,10 @@ class RunningIndex:
         beside = self.htpasswd.with_suffix(".new")
         users.save(str(beside))
         beside.replace(self.htpasswd)
+
+    def complete_log(self) -> str:
+        """Return the log with the lines of all requests until now."""
+        return complete_log(self.url, self.log)
 
     def stop(self) -> int:
         """End the index kindly and return its exit code."""

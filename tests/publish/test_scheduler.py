@@ -300,9 +300,9 @@ def test_connections_are_kept(slow: ThreadingHTTPServer, tmp_path: Path) -> None
 
 
 def test_a_new_project_costs_one_request_and_one_for_each_file(index: RunningIndex, tmp_path: Path) -> None:
-    begun = len(index.log.read_text())
+    begun = len(index.complete_log())
     assert pypi_publish("upload", make_wheel(tmp_path, "brand_new"), make_sdist(tmp_path, "brand_new")).code == 0
-    asked = re.findall(r'"(\w+ \S+)" (\d+)', index.log.read_text()[begun:])
+    asked = re.findall(r'"(\w+ \S+)" (\d+)', index.complete_log()[begun:])
     assert asked == [("GET /simple/brand-new/", "404"), ("POST /", "200"), ("POST /", "200")]
 
 

@@ -75,6 +75,7 @@ def lines_of(app: IndexApp, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Return the list to which the log's lines go from now on."""
     lines: list[str] = []
     monkeypatch.setattr(app.log_writer, "write", lines.append)
+    monkeypatch.setattr(app.log_writer, "write_soon", lines.append)
     return lines
 
 

@@ -60,7 +60,9 @@ def lasting(options: list[str], tmp_path_factory: pytest.TempPathFactory) -> Ite
         yield index
 
 
-@pytest.fixture(params=STATES)
+@pytest.fixture(
+    params=[pytest.param(each, marks=[pytest.mark.wide] if each in {"401", "404"} else []) for each in STATES]
+)
 def state(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

@@ -54,7 +54,7 @@ def test_every_change_is_on_record_with_its_sender_and_no_secret(own: OwnIndex, 
     assert of_acme == ["token-created", "upload", "yank", "unyank", "delete"]
     assert admin.events("?user=bob")[0]["what"] == "account-created"
     assert eventually(lambda: admin.events("?since=0.0") == [])
-    everything = json.dumps(events) + index.log.read_text()
+    everything = json.dumps(events) + index.complete_log()
     for text in (
         secret,
         PASSWORD,
