@@ -21,6 +21,8 @@ def publish_projects(
     """
     observer = SerializedObserver(observer)
     target, names = options.target, [source.name for source in sources if source.name]
+    if not sources:
+        return Report(target.url, [], options.dry_run)
     settle = begin_to_settle(sources, target.url, request.kinds)
     if settle is None:
         from publisher.publish.build_and_upload import build_and_upload  # noqa: PLC0415 - as below

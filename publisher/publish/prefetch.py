@@ -1,7 +1,7 @@
 """Reading the index in the background while files are built."""
 
 import threading
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 _CONCURRENT_READS = 6
 """Projects that are read at the same time."""
+
+_ENDING = 2.0
+"""Seconds for which a thread is waited for at the end: an import takes less, and an index that hangs is left alone."""
 
 _MANY = 8
 """Number of projects from which reading the list of all projects pays off: new projects then cost no request."""
@@ -38,7 +41,8 @@ class IndexPrefetch:
         self._files: dict[str, Mapping[str, RemoteFile]] = {}
         self._reading = threading.Lock()
         self._started: Future[None] = Future()
-        threading.Thread(target=self._start, daemon=True, name="prefetch").start()
+        self._threads: list[threading.Thread] = []
+        self._run_in_background(self._start)
 
     def connect(self, prompt: Prompt | None) -> "IndexClient":
         """
@@ -69,12 +73,23 @@ class IndexPrefetch:
     def expect_upload(self) -> None:
         """Import in the background what an upload needs."""
         if self._alone:
-            threading.Thread(target=_import_for_upload, daemon=True, name="prefetch").start()
+            self._run_in_background(_import_for_upload)
 
     def close(self) -> None:
-        """Close the connections."""
+        """
+        Close the connections, after what goes on in the background.
+
+        Python may crash if a thread still imports modules when the program ends: it waits for a lock that is gone.
+        """
+        for thread in self._threads:
+            thread.join(_ENDING)
         if self._index is not None:
             self._index.close()
+
+    def _run_in_background(self, work: Callable[[], None]) -> None:
+        thread = threading.Thread(target=work, daemon=True, name="prefetch")  # an index that hangs delays no end
+        self._threads.append(thread)
+        thread.start()
 
     def _start(self) -> None:
         try:

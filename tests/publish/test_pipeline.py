@@ -109,6 +109,11 @@ def _listed(name: str, version: str = "1.0", uploaded: datetime = LATER) -> Remo
     return RemoteFile(filename, f"https://acme.example/{filename}", {"sha256": "ab"}, uploaded=uploaded, size=7)
 
 
+def test_without_a_project_nothing_is_asked_of_the_index(run: Run) -> None:
+    assert run.publish([], replace(OPTIONS, dry_run=True)) == {}
+    assert (run.report.url, run.report.dry_run, run.named, run.index.closes) == (TARGET.url, True, [], 0)
+
+
 def test_a_project_is_built_and_published_and_not_a_second_time(run: Run, tmp_path: Path) -> None:
     source = _source(tmp_path, "a")
     commit(tmp_path)

@@ -1,6 +1,7 @@
 """The index, read in the background: what is asked of it, and where its failures come to light."""
 
 import threading
+import time
 from collections.abc import Callable
 from contextlib import closing
 from typing import Any
@@ -92,6 +93,41 @@ def test_what_an_upload_needs_is_imported_when_one_is_expected(
         assert imported.is_set() is not alone
         prefetch.expect_upload()
         assert imported.wait(20)
+
+
+def test_imports_have_ended_when_it_is_closed(
+    opened: Callable[..., list[Read]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closing_it, imported = threading.Event(), threading.Event()
+
+    def work() -> None:
+        closing_it.wait(20)
+        time.sleep(0.05)
+        imported.set()
+
+    monkeypatch.setattr(prefetch_module, "_import_for_upload", work)
+    opened()
+    with closing(IndexPrefetch(TARGET, ["a"])):
+        closing_it.set()
+    assert imported.is_set()
+
+
+def test_an_index_that_hangs_does_not_keep_it_open(
+    opened: Callable[..., list[Read]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prefetch_module, "_ENDING", 0.05)
+    asked, answered = threading.Event(), threading.Event()
+
+    def hang() -> list[str]:
+        asked.set()
+        answered.wait(20)
+        return []
+
+    indexes = opened(projects=hang)
+    with closing(IndexPrefetch(TARGET, [f"p-{number}" for number in range(8)])):
+        assert asked.wait(20)
+    assert (indexes[0].closes, answered.is_set()) == (1, False)
+    answered.set()
 
 
 @pytest.mark.parametrize(("count", "asks_for_the_list"), [(7, False), (8, True)])
