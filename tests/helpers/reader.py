@@ -31,6 +31,8 @@ class ReaderTerminal:
         self._username, self._password, self._agrees = username, password, agrees
         self._process, self._terminal = pty.fork()
         if self._process == 0:
+            for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):  # ignored where tests run under nohup
+                signal.signal(number, signal.SIG_DFL)
             os.chdir(folder)
             os.execve(shell[0], [*shell], {**environment, "PS1": "", "PS2": ""})
         self._write("stty -echo; bind 'set enable-bracketed-paste off' 2>/dev/null; PS1=; PS2=; echo @@done $?\n")
