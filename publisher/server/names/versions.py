@@ -2,13 +2,11 @@
 
 from collections.abc import Iterable
 
-from packaging.version import Version
-
 from publisher.project.versions import parse_version
 
 
 def newest_first(texts: Iterable[str]) -> list[str]:
     """Return the distinct versions, newest first; texts that are not valid versions come last."""
-    different = set(filter(None, texts))
-    valid = sorted(filter(parse_version, different), key=Version, reverse=True)
-    return valid + sorted(different - set(valid), reverse=True)
+    parsed = {text: parse_version(text) for text in filter(None, texts)}
+    versions = {text: version for text, version in parsed.items() if version is not None}
+    return sorted(versions, key=versions.__getitem__, reverse=True) + sorted(parsed.keys() - versions, reverse=True)

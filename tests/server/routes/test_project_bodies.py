@@ -48,8 +48,11 @@ def test_a_file_that_is_yanked_without_a_reason_is_yanked() -> None:
 
 
 def test_versions_are_listed_once_oldest_first() -> None:
-    files = [_file(f"acme-{version}.zip", version) for version in ("1.10", "1.9", "1.9", "odd")]
-    assert json.loads(project_json("acme", files, ""))["versions"] == ["odd", "1.9", "1.10"]
+    files = [
+        _file(f"acme-{version}{end}", version) for version in ("1.10", "1.9", "", "odd") for end in (".zip", ".whl")
+    ]
+    body = project_json("acme", ordered({file.filename: file for file in files}), "")
+    assert json.loads(body)["versions"] == ["odd", "1.9", "1.10"]
 
 
 def test_a_page_in_html_has_an_anchor_for_each_file() -> None:

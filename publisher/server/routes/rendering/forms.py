@@ -1,15 +1,8 @@
-"""JSON and HTML as pages of the simple API have them."""
+"""HTML as pages of the simple API have it, and the version of that API."""
 
 import html
-import json
-from typing import Any
 
 API_VERSION = "1.4"
-
-
-def as_json(page: Any) -> bytes:
-    """Return a value as JSON without blanks."""
-    return json.dumps(page, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def as_html(title: str, body: str) -> bytes:

@@ -6,7 +6,8 @@ from heapq import merge
 from itertools import islice
 from urllib.parse import quote
 
-from publisher.server.routes.rendering.forms import API_VERSION, as_html, as_json
+from publisher.server.routes.rendering.forms import API_VERSION, as_html
+from publisher.server.upstream.pages.json_text import encode
 
 PIECE = 1000
 """Names that are sorted or written in one step: while one takes place in C, no other thread runs."""
@@ -30,8 +31,8 @@ class NameOrder:
 
 def index_json(names: Iterable[str]) -> bytes:
     """Return the list in JSON."""
-    pieces = [as_json([{"name": name} for name in piece])[1:-1] for piece in _pieces(names)]
-    return b'{"meta":%b,"projects":[%b]}' % (as_json({"api-version": API_VERSION}), b",".join(pieces))
+    pieces = [encode([{"name": name} for name in piece])[1:-1] for piece in _pieces(names)]
+    return b'{"meta":%b,"projects":[%b]}' % (encode({"api-version": API_VERSION}), b",".join(pieces))
 
 
 def index_html(names: Iterable[str]) -> bytes:

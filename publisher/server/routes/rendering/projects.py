@@ -9,9 +9,9 @@ from urllib.parse import quote
 from packaging.version import Version
 
 from publisher.project.versions import parse_version
-from publisher.server.names.versions import newest_first
-from publisher.server.routes.rendering.forms import API_VERSION, as_html, as_json
+from publisher.server.routes.rendering.forms import API_VERSION, as_html
 from publisher.server.store.projects import StoredFile
+from publisher.server.upstream.pages.json_text import encode
 
 
 def file_url(file: StoredFile, prefix: str) -> str:
@@ -31,11 +31,11 @@ def ordered(files: Mapping[str, StoredFile]) -> list[StoredFile]:
 
 
 def project_json(name: str, files: list[StoredFile], prefix: str) -> bytes:
-    """Return the page of a project in JSON; each file on its own, so that other threads run in between."""
-    versions = as_json(newest_first(file.version for file in files)[::-1])
-    entries = b",".join(as_json(_file_json(file, prefix)) for file in files)
-    meta = as_json({"api-version": API_VERSION})
-    return b'{"meta":%b,"name":%b,"versions":%b,"files":[%b]}' % (meta, as_json(name), versions, entries)
+    """Return the page of ordered files in JSON; each file on its own, so that other threads run in between."""
+    versions = encode([version for version in dict.fromkeys(file.version for file in files) if version])
+    entries = b",".join(encode(_file_json(file, prefix)) for file in files)
+    meta = encode({"api-version": API_VERSION})
+    return b'{"meta":%b,"name":%b,"versions":%b,"files":[%b]}' % (meta, encode(name), versions, entries)
 
 
 def _file_json(file: StoredFile, prefix: str) -> dict[str, Any]:
@@ -58,7 +58,7 @@ def _file_json(file: StoredFile, prefix: str) -> dict[str, Any]:
 
 
 def project_html(name: str, files: list[StoredFile], prefix: str) -> bytes:
-    """Return the page of a project in HTML."""
+    """Return the page of ordered files in HTML."""
     return as_html(f"Links for {name}", "\n".join(_anchor(file, prefix) for file in files))
 
 
