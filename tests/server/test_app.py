@@ -5,6 +5,7 @@ import json
 import logging
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,7 +16,11 @@ import pytest
 
 from publisher.server.app import IndexApp, create_app
 from publisher.server.http.messages import ClientGoneError, Message, Response
+from publisher.server.routes import simple
+from publisher.server.routes.page_memory import JSON
+from publisher.server.routes.rendering.projects import project_json
 from publisher.server.settings import Activity, ServerSettings, UpstreamSettings, UpstreamSource
+from publisher.server.store.projects import StoredFile
 from tests.helpers.dists import make_wheel
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ImportWarning")  # of pypiserver
@@ -288,3 +293,45 @@ def test_an_index_with_an_upstream_administers_it_and_knows_its_own_names(tmp_pa
             assert app.admin_requests() is not None
 
     asyncio.run(look())
+
+
+def test_clients_that_ask_at_once_share_the_making_of_a_page_and_of_one_that_goes_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    goes_on, made = threading.Event(), []
+
+    def slow_json(name: str, files: list[StoredFile], prefix: str) -> bytes:
+        made.append(len(files))
+        goes_on.wait(20)
+        return project_json(name, files, prefix)
+
+    monkeypatch.setattr(simple, "project_json", slow_json)
+
+    async def begun(number: int) -> None:
+        while len(made) < number:  # noqa: ASYNC110 - it is a thread that makes it
+            await asyncio.sleep(0.01)
+
+    async def run() -> None:
+        async with open_app(tmp_path) as app:
+            wheel = make_wheel(tmp_path / "packages", "acme")
+            asking = [asyncio.create_task(ask(app, "/simple/acme/", accept=JSON))]
+            await begun(1)
+            asking += [asyncio.create_task(ask(app, "/simple/acme/", accept=JSON)) for _ in range(7)]
+            await asyncio.sleep(0.05)  # in which they come to where they wait
+            goes_on.set()
+            assert {status for status, _, _ in await asyncio.gather(*asking)} == {200}
+            assert made == [1]  # the run after it found its page
+            goes_on.clear()
+            later = make_wheel(tmp_path / "packages", "acme", "2.0")
+            await app.reload()
+            first = asyncio.create_task(ask(app, "/simple/acme/", accept=JSON))
+            await begun(2)
+            second = asyncio.create_task(ask(app, "/simple/acme/", accept=JSON))
+            await asyncio.sleep(0.05)
+            wheel.unlink()
+            later.unlink()
+            await app.reload()
+            goes_on.set()
+            assert ((await first)[0], (await second)[0]) == (200, 404)
+
+    asyncio.run(run())

@@ -1,13 +1,15 @@
 """The simple API: all projects, and the files of each, in JSON and HTML (PEP 503, 592, 629, 658, 691, 700, 714)."""
 
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from urllib.parse import quote
 
 from publisher.limits import LIMITS
-from publisher.server.http.memory import Memory
 from publisher.server.http.messages import HttpError, Request, Response, redirect
 from publisher.server.names.filenames import is_name, normalize
 from publisher.server.routes.authorization import Authorization
+from publisher.server.routes.kept_pages import KeptPages, PageKey
 from publisher.server.routes.page_memory import JSON, PAGE_TYPES, Page, make_page
 from publisher.server.routes.public.packages import PublicRoutes
 from publisher.server.routes.rendering.lists import NameOrder, index_html, index_json
@@ -35,7 +37,7 @@ class SimplePages:
         self._settings = settings
         self._catalog = catalog
         self._public = public
-        self._pages: Memory[tuple[str, str, str], Page] = Memory(settings.limits.page_memory, lambda page: page.size)
+        self._pages = KeptPages(settings.limits.page_memory)
         self._order = NameOrder()
 
     async def answer(self, request: Request, name: str) -> Response:
@@ -70,23 +72,31 @@ class SimplePages:
             if project is None or project.is_due():
                 return None
             revision = project.revision
-        page = self._pages.get(key)
-        return page.answer(request) if page is not None and page.revision == revision else None
+        page = self._pages.recall(key, revision)
+        return page.answer(request) if page is not None else None
 
     async def _index(self, request: Request, kind: str) -> Response:
         await self._catalog.refresh()
         key = ("", kind, "")
         scope = await self._authorization.read_scope(request)
-        page = self._recall(key, self._catalog.revision) if scope.is_everything else None
+        if not scope.is_everything:
+            return (await self._make_index(kind, scope.only)).answer(request)
+        page = self._pages.recall(key, self._catalog.revision)
         if page is None:
-            make = index_json if kind == JSON else index_html
-            names, revision = self._catalog.names(), self._catalog.revision
-            page = await self._catalog.in_thread(
-                lambda: make_page(make(scope.only(self._order.sorted(names))), kind, revision)
-            )
-            if scope.is_everything:
-                self._pages.keep(key, page)
+            page = await self._pages.made(key, partial(self._keep_index, key))
+            assert page is not None  # noqa: S101 - there always is a list
         return page.answer(request)
+
+    async def _keep_index(self, key: PageKey) -> Page:
+        page = await self._make_index(key[1], lambda names: names)
+        self._pages.keep(key, page)
+        return page
+
+    async def _make_index(self, kind: str, shown: Callable[[list[str]], list[str]]) -> Page:
+        """Return the list of the projects that are shown of all those there are."""
+        make = index_json if kind == JSON else index_html
+        names, revision = self._catalog.names(), self._catalog.revision
+        return await self._catalog.in_thread(lambda: make_page(make(shown(self._order.sorted(names))), kind, revision))
 
     async def _project(self, request: Request, name: str, kind: str) -> Response:
         own_alone = _wants_own_alone(request)
@@ -96,22 +106,32 @@ class SimplePages:
         project = await self._catalog.find(name)
         if project is None:
             return await self._unknown(name, own_alone=own_alone)
-        prefix = request.root_path
-        key = (name, kind, prefix)
+        key = (name, kind, request.root_path)
         try:
-            files = await self._catalog.files(project)
+            await self._catalog.files(project)
+            page = self._pages.recall(key, project.revision)
+            if page is None:
+                page = await self._pages.made(key, partial(self._make, key))
         except StorageError:
-            last = self._pages.get(key)
-            if last is None or self._catalog.unavailable_reason is not None:
+            page = self._pages.last(key)
+            if page is None or self._catalog.unavailable_reason is not None:
                 raise
-            return last.answer(request)  # its volume is busy: the last page is better than none
-        page = self._recall(key, project.revision)
+            return page.answer(request)  # its volume is busy: the last page is better than none
+        return page.answer(request) if page is not None else await self._unknown(name, own_alone=own_alone)
+
+    async def _make(self, key: PageKey) -> Page | None:
+        """Return the page of a project as it is now; None when it is gone."""
+        name, kind, prefix = key
+        project = self._catalog.project(name)
+        if project is None:
+            return None
+        files = await self._catalog.files(project)
+        page, revision = self._pages.recall(key, project.revision), project.revision
         if page is None:
             make = project_json if kind == JSON else project_html
-            revision = project.revision
             page = await self._catalog.in_thread(lambda: make_page(make(name, ordered(files), prefix), kind, revision))
             self._pages.keep(key, page)
-        return page.answer(request)
+        return page
 
     async def _unknown(self, name: str, *, own_alone: bool) -> Response:
         """Answer for a name without files: 404, or another index if the operator chose one and the name is not ours."""
@@ -122,10 +142,6 @@ class SimplePages:
             location = f"{url.rstrip('/')}/{quote(name)}/"
             return Response(302, b"", [(b"location", location.encode()), (b"cache-control", b"no-store")])
         raise HttpError(404, f"This index has no project {name}.")
-
-    def _recall(self, key: tuple[str, str, str], revision: int) -> Page | None:
-        page = self._pages.get(key)
-        return page if page is not None and page.revision == revision else None
 
 
 def _wants_own_alone(request: Request) -> bool:
