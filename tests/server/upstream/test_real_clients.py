@@ -59,7 +59,9 @@ def _expect(result: Result) -> Result:
     return result
 
 
-@pytest.mark.parametrize("version", OLD_PIPS)
+@pytest.mark.parametrize(
+    "version", [pytest.param(each, marks=[pytest.mark.wide] if each != min(OLD_PIPS) else []) for each in OLD_PIPS]
+)
 def test_old_pips(index: RunningIndex, tmp_path: Path, version: str) -> None:
     if sys.version_info[1] > OLD_PIPS[version]:
         pytest.skip(f"pip {version} does not run on this Python")
