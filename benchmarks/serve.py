@@ -237,7 +237,7 @@ def tokens(work: Path) -> None:
 
 
 def logs(work: Path) -> None:
-    """Measure a page with the access log as it is by default, in a file, and without it."""
+    """Measure a page with the default access log, written to a file, and without a log."""
     rates: dict[str, Callable[[], float]] = {}
     with ExitStack() as running:
         for form in ("text", "none"):
@@ -247,7 +247,7 @@ def logs(work: Path) -> None:
             settle(index)
             rates[form] = partial(rate, index.url, "simple/project0/", JSON)
         logged, without = in_turn(rates["text"], rates["none"])
-    row("page with its line in the log, JSON, requests/s, of one without", logged, without, ">= 0.6")
+    row("page with the access log, JSON, requests/s, of one without", logged, without, ">= 0.6")
 
 
 def workers(work: Path, files: int) -> None:

@@ -48,7 +48,7 @@ def waiting_for(what: str, *, limit: float | None = None, give_up: Callable[[], 
                 return
             _reported.add(what)
             is_reported = True
-            tell = _reports[-1]  # it may have ended a moment later
+            tell = _reports[-1]  # before its block can end and remove it
         tell(what)
 
     def end() -> None:

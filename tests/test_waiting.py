@@ -65,12 +65,12 @@ def hanging(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
     return put
 
 
-def test_no_test_replaces_the_clock_by_which_threads_wait() -> None:
+def test_no_test_replaces_time_monotonic_for_all_threads() -> None:
     replaced = re.compile(r"""setattr\((?:"[\w.]*\btime\.|(?:\w+\.)?time,\s*")monotonic""")
     assert replaced.search('patch.setattr("package.module.time.monotonic", clock)')
     assert replaced.search('patch.setattr(module.time, "monotonic", clock)')
     found = [path for path in Path(__file__).parent.rglob("*.py") if replaced.search(path.read_text("utf-8"))]
-    assert found == [Path(__file__)], "use set_monotonic"
+    assert found == [Path(__file__)], "use set_monotonic instead"
 
 
 def test_what_ends_soon_is_not_reported(reported: list[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ _CONCURRENT_READS = 6
 """Projects that are read at the same time."""
 
 _ENDING = 2.0
-"""Seconds for which a thread is waited for at the end: an import takes less, and an index that hangs is left alone."""
+"""Seconds to wait for a thread on close: enough for an import, without blocking on an index that hangs."""
 
 _MANY = 8
 """Number of projects from which reading the list of all projects pays off: new projects then cost no request."""
@@ -77,9 +77,9 @@ class IndexPrefetch:
 
     def close(self) -> None:
         """
-        Close the connections, after what goes on in the background.
+        Wait for background work, then close the connections.
 
-        Python may crash if a thread still imports modules when the program ends: it waits for a lock that is gone.
+        Python may crash at exit while a thread imports modules, because it frees a lock that the thread waits for.
         """
         for thread in self._threads:
             thread.join(_ENDING)
@@ -87,7 +87,7 @@ class IndexPrefetch:
             self._index.close()
 
     def _run_in_background(self, work: Callable[[], None]) -> None:
-        thread = threading.Thread(target=work, daemon=True, name="prefetch")  # an index that hangs delays no end
+        thread = threading.Thread(target=work, daemon=True, name="prefetch")  # an index that hangs must not block exit
         self._threads.append(thread)
         thread.start()
 

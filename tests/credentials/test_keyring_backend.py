@@ -95,7 +95,7 @@ def test_a_broken_file_of_logins_is_ignored(logged_in: RunningIndex) -> None:
     questions = (f"{logged_in.url}legacy/", None), ("example.org", "me"), (logged_in.url, "hopper")
     for text in ("", "{", "[]", "null", '{"http://a/": 1}', '{"no url": "x"}', "[" * 100_000, "\udcff"):
         _logins_file().write_bytes(text.encode("utf-8", "surrogateescape"))
-        assert _ask(*questions) == [None, None, ["hopper", LATIN]], text[:20]  # what needs no user name works on
+        assert _ask(*questions) == [None, None, ["hopper", LATIN]], text[:20]  # lookups with a user name still work
         if text in {"{", "\udcff"}:
             assert pypi_publish("login", "-u", "hopper", "--password-stdin", given=f"{LATIN}\n").code == 0
             assert _ask(*questions)[0] == ["hopper", LATIN]

@@ -1,4 +1,4 @@
-"""Clocks that a test sets."""
+"""Fake clocks."""
 
 import time
 from collections.abc import Callable
@@ -9,9 +9,9 @@ import pytest
 
 def set_monotonic(monkeypatch: pytest.MonkeyPatch, clock: Callable[[], float], *modules: ModuleType) -> None:
     """
-    Give some modules a monotonic clock of a test's choice.
+    Replace the monotonic clock of some modules.
 
-    Never replace ``time.monotonic`` itself: threads that wait meanwhile, as for an alarm, may then wait for hours.
+    Never replace ``time.monotonic`` itself: other threads use it for timeouts, and might then wait for hours.
     """
     for module in modules:
         monkeypatch.setattr(module, "time", SimpleNamespace(**{**vars(time), "monotonic": clock}))

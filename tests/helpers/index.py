@@ -35,7 +35,7 @@ def running_index(folder: Path, username: str, password: str, *options: str) -> 
 
 
 def complete_log(url: str, log: Path) -> str:
-    """Return a log with the lines of all requests until now, which are written a moment later; asks for one page."""
+    """Send one more request, wait until it is logged, and return the lines before it."""
     mark = f"{_MARK}{secrets.token_hex(8)}"
     requests.get(f"{url}{mark}", timeout=30)
     assert eventually(lambda: mark in log.read_text(), step=0.005)
@@ -99,7 +99,7 @@ class RunningIndex:
         beside.replace(self.htpasswd)
 
     def complete_log(self) -> str:
-        """Return the log with the lines of all requests until now."""
+        """Return the log, including all requests so far."""
         return complete_log(self.url, self.log)
 
     def stop(self) -> int:

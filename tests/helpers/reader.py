@@ -31,7 +31,11 @@ class ReaderTerminal:
         self._username, self._password, self._agrees = username, password, agrees
         self._process, self._terminal = pty.fork()
         if self._process == 0:
-            for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):  # ignored where tests run under nohup
+            for number in (
+                signal.SIGHUP,
+                signal.SIGINT,
+                signal.SIGQUIT,
+            ):  # nohup ignores some
                 signal.signal(number, signal.SIG_DFL)
             os.chdir(folder)
             os.execve(shell[0], [*shell], {**environment, "PS1": "", "PS2": ""})

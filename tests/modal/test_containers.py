@@ -222,7 +222,7 @@ def test_neither_slow_downloads_nor_slow_uploads_keep_the_volume_from_reloading(
         assert first + slow.raw.read() == wheel.read_bytes()
 
 
-@pytest.mark.wide  # 240 requests, while each reload takes 0.7 s
+@pytest.mark.wide  # 240 requests, with reloads that take 0.7 s each
 def test_nothing_vanishes_while_the_volume_looks_empty(server: Container, another: Container, tmp_path: Path) -> None:
     wheels = [make_wheel(tmp_path, name=f"acme_{n}") for n in range(4)]
     for wheel in wheels:

@@ -109,7 +109,7 @@ def _listed(name: str, version: str = "1.0", uploaded: datetime = LATER) -> Remo
     return RemoteFile(filename, f"https://acme.example/{filename}", {"sha256": "ab"}, uploaded=uploaded, size=7)
 
 
-def test_without_a_project_nothing_is_asked_of_the_index(run: Run) -> None:
+def test_without_projects_no_request_is_sent(run: Run) -> None:
     assert run.publish([], replace(OPTIONS, dry_run=True)) == {}
     assert (run.report.url, run.report.dry_run, run.named, run.index.closes) == (TARGET.url, True, [], 0)
 

@@ -95,9 +95,7 @@ def test_what_an_upload_needs_is_imported_when_one_is_expected(
         assert imported.wait(20)
 
 
-def test_imports_have_ended_when_it_is_closed(
-    opened: Callable[..., list[Read]], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_close_waits_for_imports(opened: Callable[..., list[Read]], monkeypatch: pytest.MonkeyPatch) -> None:
     closing_it, imported = threading.Event(), threading.Event()
 
     def work() -> None:
@@ -112,7 +110,7 @@ def test_imports_have_ended_when_it_is_closed(
     assert imported.is_set()
 
 
-def test_an_index_that_hangs_does_not_keep_it_open(
+def test_close_does_not_wait_for_an_index_that_hangs(
     opened: Callable[..., list[Read]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(prefetch_module, "_ENDING", 0.05)

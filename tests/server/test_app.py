@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import pytest
 from publisher.server.app import IndexApp, create_app
 from publisher.server.http.messages import ClientGoneError, Message, Response
 from publisher.server.routes import simple
+from publisher.server.routes.kept_pages import KeptPages, PageKey
 from publisher.server.routes.page_memory import JSON
 from publisher.server.routes.rendering.projects import project_json
 from publisher.server.settings import Activity, ServerSettings, UpstreamSettings, UpstreamSource
@@ -295,43 +296,65 @@ def test_an_index_with_an_upstream_administers_it_and_knows_its_own_names(tmp_pa
     asyncio.run(look())
 
 
-def test_clients_that_ask_at_once_share_the_making_of_a_page_and_of_one_that_goes_away(
+class SlowPages:
+    """Pages that are not finished before a test allows it; counts requests for them."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.may_finish = threading.Event()
+        self.begun = 0
+        self.waiting = 0
+        make = KeptPages.make
+
+        def slow_json(name: str, files: list[StoredFile], prefix: str) -> bytes:
+            self.begun += 1
+            self.may_finish.wait(20)
+            return project_json(name, files, prefix)
+
+        def counted(pages: KeptPages, key: PageKey, work: Any) -> Any:
+            self.waiting += 1
+            return make(pages, key, work)
+
+        monkeypatch.setattr(simple, "project_json", slow_json)
+        monkeypatch.setattr(KeptPages, "make", counted)
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(20):
+            while not condition():  # noqa: ASYNC110 - a thread makes the pages
+                await asyncio.sleep(0.01)
+
+
+def test_requests_at_the_same_time_share_one_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pages = SlowPages(monkeypatch)
+
+    async def run() -> None:
+        async with open_app(tmp_path) as app:
+            make_wheel(tmp_path / "packages", "acme")
+            asking = [asyncio.create_task(ask(app, "/simple/acme/", accept=JSON))]
+            await pages.until(lambda: pages.begun == 1)
+            asking += [asyncio.create_task(ask(app, "/simple/acme/", accept=JSON)) for _ in range(7)]
+            await pages.until(lambda: pages.waiting == 8)
+            pages.may_finish.set()
+            assert {status for status, _, _ in await asyncio.gather(*asking)} == {200}
+            assert pages.begun == 1
+
+    asyncio.run(run())
+
+
+def test_a_project_that_is_removed_while_a_request_waits_is_not_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    goes_on, made = threading.Event(), []
-
-    def slow_json(name: str, files: list[StoredFile], prefix: str) -> bytes:
-        made.append(len(files))
-        goes_on.wait(20)
-        return project_json(name, files, prefix)
-
-    monkeypatch.setattr(simple, "project_json", slow_json)
-
-    async def begun(number: int) -> None:
-        while len(made) < number:  # noqa: ASYNC110 - it is a thread that makes it
-            await asyncio.sleep(0.01)
+    pages = SlowPages(monkeypatch)
 
     async def run() -> None:
         async with open_app(tmp_path) as app:
             wheel = make_wheel(tmp_path / "packages", "acme")
-            asking = [asyncio.create_task(ask(app, "/simple/acme/", accept=JSON))]
-            await begun(1)
-            asking += [asyncio.create_task(ask(app, "/simple/acme/", accept=JSON)) for _ in range(7)]
-            await asyncio.sleep(0.05)  # in which they come to where they wait
-            goes_on.set()
-            assert {status for status, _, _ in await asyncio.gather(*asking)} == {200}
-            assert made == [1]  # the run after it found its page
-            goes_on.clear()
-            later = make_wheel(tmp_path / "packages", "acme", "2.0")
-            await app.reload()
             first = asyncio.create_task(ask(app, "/simple/acme/", accept=JSON))
-            await begun(2)
+            await pages.until(lambda: pages.begun == 1)
             second = asyncio.create_task(ask(app, "/simple/acme/", accept=JSON))
-            await asyncio.sleep(0.05)
+            await pages.until(lambda: pages.waiting == 2)
             wheel.unlink()
-            later.unlink()
             await app.reload()
-            goes_on.set()
+            pages.may_finish.set()
             assert ((await first)[0], (await second)[0]) == (200, 404)
 
     asyncio.run(run())

@@ -151,7 +151,7 @@ def after(number: int) -> Callable[[], None]:
 
 def serve_on(pipes: WorkerPipes) -> None:
     pipes.serves()
-    while True:  # a signal that comes just before a wait does not end it
+    while True:  # a signal that arrives just before the wait would not interrupt it
         time.sleep(0.01)
 
 

@@ -16,10 +16,10 @@ CLOSING_TIME = 1.0
 """Seconds that the last lines get at the end."""
 
 _GATHERING = 0.02
-"""Seconds in which lines of requests are gathered: waking the thread for each would more than halve the speed."""
+"""Seconds to collect lines of requests: waking the thread for each one would more than halve the index's speed."""
 
 _AT_ONCE = 1000
-"""Lines that are written together."""
+"""Maximum number of lines in one write."""
 
 
 class LogWriter:
@@ -48,13 +48,13 @@ class LogWriter:
         self._hurry.set()
 
     def write_soon(self, line: str) -> None:
-        """Have a line written together with others of the next moment; never waits."""
+        """Have a line written in the next batch; never waits."""
         if len(self._lines) >= self._limit:
             self._dropped += 1
             return
         self._lines.append(line)
         self._idle.clear()
-        if self._wake.is_set():  # the thread takes the line before it waits again
+        if self._wake.is_set():  # the thread is awake, and will pick up the line
             return
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="log", daemon=True)

@@ -1,6 +1,5 @@
 """The simple API: all projects, and the files of each, in JSON and HTML (PEP 503, 592, 629, 658, 691, 700, 714)."""
 
-from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from urllib.parse import quote
@@ -8,7 +7,7 @@ from urllib.parse import quote
 from publisher.limits import LIMITS
 from publisher.server.http.messages import HttpError, Request, Response, redirect
 from publisher.server.names.filenames import is_name, normalize
-from publisher.server.routes.authorization import Authorization
+from publisher.server.routes.authorization import Authorization, ReadScope
 from publisher.server.routes.kept_pages import KeptPages, PageKey
 from publisher.server.routes.page_memory import JSON, PAGE_TYPES, Page, make_page
 from publisher.server.routes.public.packages import PublicRoutes
@@ -79,24 +78,19 @@ class SimplePages:
         await self._catalog.refresh()
         key = ("", kind, "")
         scope = await self._authorization.read_scope(request)
+        make = partial(self._make_index, kind, scope)
         if not scope.is_everything:
-            return (await self._make_index(kind, scope.only)).answer(request)
+            return (await make()).answer(request)
         page = self._pages.recall(key, self._catalog.revision)
-        if page is None:
-            page = await self._pages.made(key, partial(self._keep_index, key))
-            assert page is not None  # noqa: S101 - there always is a list
-        return page.answer(request)
+        return (page if page is not None else await self._pages.make(key, make)).answer(request)
 
-    async def _keep_index(self, key: PageKey) -> Page:
-        page = await self._make_index(key[1], lambda names: names)
-        self._pages.keep(key, page)
-        return page
-
-    async def _make_index(self, kind: str, shown: Callable[[list[str]], list[str]]) -> Page:
-        """Return the list of the projects that are shown of all those there are."""
+    async def _make_index(self, kind: str, scope: ReadScope) -> Page:
+        """Return the list of the projects in a scope."""
         make = index_json if kind == JSON else index_html
         names, revision = self._catalog.names(), self._catalog.revision
-        return await self._catalog.in_thread(lambda: make_page(make(shown(self._order.sorted(names))), kind, revision))
+        return await self._catalog.in_thread(
+            lambda: make_page(make(scope.only(self._order.sorted(names))), kind, revision)
+        )
 
     async def _project(self, request: Request, name: str, kind: str) -> Response:
         own_alone = _wants_own_alone(request)
@@ -111,27 +105,26 @@ class SimplePages:
             await self._catalog.files(project)
             page = self._pages.recall(key, project.revision)
             if page is None:
-                page = await self._pages.made(key, partial(self._make, key))
+                page = await self._pages.make(key, partial(self._make, key))
         except StorageError:
             page = self._pages.last(key)
             if page is None or self._catalog.unavailable_reason is not None:
                 raise
-            return page.answer(request)  # its volume is busy: the last page is better than none
+            return page.answer(request)  # the volume is busy: an old page is better than none
         return page.answer(request) if page is not None else await self._unknown(name, own_alone=own_alone)
 
     async def _make(self, key: PageKey) -> Page | None:
-        """Return the page of a project as it is now; None when it is gone."""
+        """Return the page of a project as it is now, or None if the project is gone."""
         name, kind, prefix = key
         project = self._catalog.project(name)
         if project is None:
             return None
-        files = await self._catalog.files(project)
-        page, revision = self._pages.recall(key, project.revision), project.revision
-        if page is None:
-            make = project_json if kind == JSON else project_html
-            page = await self._catalog.in_thread(lambda: make_page(make(name, ordered(files), prefix), kind, revision))
-            self._pages.keep(key, page)
-        return page
+        files, revision = await self._catalog.files(project), project.revision
+        page = self._pages.recall(key, revision)
+        if page is not None:
+            return page
+        make = project_json if kind == JSON else project_html
+        return await self._catalog.in_thread(lambda: make_page(make(name, ordered(files), prefix), kind, revision))
 
     async def _unknown(self, name: str, *, own_alone: bool) -> Response:
         """Answer for a name without files: 404, or another index if the operator chose one and the name is not ours."""

@@ -23,7 +23,7 @@ def write_failure(error: OSError) -> StorageError:
 
 
 def try_to_write(folder: Path) -> OSError | None:
-    """Return the error from writing a temporary file to a folder, or None if there is none."""
+    """Try to write a temporary file to a folder; return the error, or None on success."""
     try:
         with TemporaryFile(dir=folder) as probe:
             probe.write(b"ok")

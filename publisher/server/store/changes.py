@@ -235,7 +235,7 @@ class ReleaseChanges:
     async def _store(self, lease: Lease, since: float, upload: IncomingFile) -> StoredFile:
         """Store a file under its lease; raise ExistsError when its name is taken after all."""
         directory = str(self._root)
-        may_be_copied = isinstance(upload.content, Path)  # which takes too long for the event loop's processor
+        may_be_copied = isinstance(upload.content, Path)  # copying would keep the event loop's processor busy
         in_thread = self._catalog.in_thread if may_be_copied else self._catalog.nearby.run
         async with AsyncExitStack() as held:
             states = []

@@ -72,7 +72,7 @@ class OwnChanges:
         self.tell: Callable[[LeftTimes], None] = lambda _: None
         """Notifies other processes of this index how a directory was left; called in any thread."""
         self.steps = 0
-        """Grows when a change begins and when it ends, so it is odd during a change."""
+        """Incremented when a change begins and again when it ends, so it is odd during a change."""
         self._lock = threading.Lock()
 
     @contextmanager

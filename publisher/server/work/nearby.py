@@ -1,4 +1,4 @@
-"""Threads for short steps of requests; while several run at a time, they share the event loop's processor."""
+"""Threads for short steps of requests; while several run at once, they share the event loop's processor."""
 
 import asyncio
 import ctypes
@@ -16,10 +16,10 @@ _Result = TypeVar("_Result")
 _THREADS = 8
 
 _MANY = 4
-"""Number of overlapping steps between two ticks from which on threads share a processor."""
+"""Minimum number of overlapping steps between two ticks for threads to share a processor."""
 
 _MOVE_EVERY = 10
-"""Ticks from one release of the threads to the next; each lasts one tick, so that the system can move them."""
+"""Ticks between releases of the threads; a release lasts one tick, so that the system can move them."""
 
 
 class NearbyThreads:
@@ -41,9 +41,9 @@ class NearbyThreads:
         self._overlapping = 0
         self._ticks = 0
         self._shared: int | None = None
-        """The shared processor, or None while the threads run on any."""
+        """The shared processor, or None while threads may run on any processor."""
         self._own: AbstractSet[int] = frozenset()
-        """The processors that the event loop may use when it shares none."""
+        """The processors that the event loop may use when it is not sharing one."""
 
     async def run(self, step: Callable[[], _Result]) -> _Result:
         """Run a step in a thread."""

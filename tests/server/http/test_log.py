@@ -52,7 +52,7 @@ def test_lines_arrive_in_order_and_a_full_queue_counts_dropped_ones() -> None:
     os.close(reading)
 
 
-def test_lines_of_many_requests_are_written_together_and_the_last_ones_before_the_end() -> None:
+def test_request_lines_are_written_in_batches_and_flush_writes_the_rest() -> None:
     reading, writing = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)  # each write is a datagram
     with reading, writing:
         reading.settimeout(10)

@@ -1,4 +1,4 @@
-"""Pages in memory: how many runs make them, and which run's page a request gets."""
+"""Pages in memory: how often they are made, and which page a request gets."""
 
 import asyncio
 
@@ -12,7 +12,7 @@ KEY = ("acme", JSON, "")
 
 
 class Maker:
-    """Makes pages that count, and waits where a test says so."""
+    """Makes numbered pages once a test allows it."""
 
     def __init__(self) -> None:
         self.runs = 0
@@ -33,43 +33,47 @@ def body(page: Page | None) -> bytes | None:
     return page.plain.body if page is not None else None
 
 
-def test_requests_that_come_during_a_run_share_the_next_one() -> None:
+def test_requests_that_arrive_while_a_page_is_made_share_the_next_one() -> None:
     async def ask() -> None:
         pages, maker = KeptPages(1000), Maker()
-        first = asyncio.create_task(pages.made(KEY, maker.make))
+        first = asyncio.create_task(pages.make(KEY, maker.make))
         await asyncio.sleep(0.01)
-        later = [asyncio.create_task(pages.made(KEY, maker.make)) for _ in range(7)]
-        other = asyncio.create_task(pages.made(("other", JSON, ""), maker.make))
+        later = [asyncio.create_task(pages.make(KEY, maker.make)) for _ in range(7)]
+        other = asyncio.create_task(pages.make(("other", JSON, ""), maker.make))
         await asyncio.sleep(0.01)
-        assert maker.runs == 2  # the first, and that of another page, which waits for nobody
+        assert maker.runs == 2  # one for each key; the seven later requests still wait
         maker.goes_on.set()
         assert body(await first) == b"1"
         assert {body(await each) for each in later} == {b"3"}
         assert body(await other) == b"2"
-        assert body(await pages.made(KEY, maker.make)) == b"4"
+        assert body(await pages.make(KEY, maker.make)) == b"4"
         assert not pages._making
 
     asyncio.run(ask())
 
 
-def test_a_failure_is_that_of_everyone_who_waits_and_the_next_run_is_new() -> None:
+def test_all_waiting_requests_get_a_failure_and_the_next_request_tries_again() -> None:
     async def ask() -> None:
         pages, maker = KeptPages(1000), Maker()
         maker.goes_on.set()
         maker.failure = StorageUnavailableError()
-        both = await asyncio.gather(*(pages.made(KEY, maker.make) for _ in range(2)), return_exceptions=True)
+        both = await asyncio.gather(*(pages.make(KEY, maker.make) for _ in range(2)), return_exceptions=True)
         assert [type(each) for each in both] == [StorageUnavailableError] * 2
         maker.failure, maker.is_gone = None, True
-        assert await pages.made(KEY, maker.make) is None
+        assert await pages.make(KEY, maker.make) is None
         assert (maker.runs, pages._making) == (2, {})
 
     asyncio.run(ask())
 
 
 @pytest.mark.parametrize(("revision", "found"), [(1, True), (2, False)])
-def test_a_page_of_another_revision_is_old(revision: int, *, found: bool) -> None:
-    pages, page = KeptPages(1000), make_page(b"x", JSON, 1)
-    assert pages.last(KEY) is pages.recall(KEY, 1) is None
-    pages.keep(KEY, page)
-    assert pages.last(KEY) is page
-    assert (pages.recall(KEY, revision) is page) is found
+def test_only_a_page_of_the_current_revision_is_recalled(revision: int, *, found: bool) -> None:
+    async def ask() -> None:
+        pages, maker = KeptPages(1000), Maker()
+        maker.goes_on.set()
+        assert pages.last(KEY) is pages.recall(KEY, 1) is None
+        page = await pages.make(KEY, maker.make)
+        assert pages.last(KEY) is page
+        assert (pages.recall(KEY, revision) is page) is found
+
+    asyncio.run(ask())

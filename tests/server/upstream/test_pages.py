@@ -68,7 +68,7 @@ def test_a_stale_page_is_answered_at_once_and_asked_for_behind(fake: FakeUpstrea
             clock.now += 601
             await filenames(upstream, "foo")
             await eventually_async(lambda: fake.count("page") == 3)
-            assert "if-none-match" in fake.headers_of("page")[-1]  # metadata may have been asked for since
+            assert "if-none-match" in fake.headers_of("page")[-1]  # metadata may have been requested in the meantime
 
     asyncio.run(scenario())
 

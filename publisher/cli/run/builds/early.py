@@ -21,7 +21,7 @@ def begin_build(folders: Sequence[Path], build: BuildArgs, jobs: int | None) -> 
     """
     Yield the builder of a single project; its build has begun, unless there may be nothing new to build.
 
-    Yields None if the folders are anything else, and after a failure, which is raised when the project is published.
+    Yields None if the folders are not a single project, or after a failure; publishing the project then raises it.
     """
     builder = None
     try:

@@ -1,4 +1,4 @@
-"""HTML as pages of the simple API have it, and the version of that API."""
+"""HTML template for pages of the simple API, and the version of that API."""
 
 import html
 

@@ -31,7 +31,7 @@ def ordered(files: Mapping[str, StoredFile]) -> list[StoredFile]:
 
 
 def project_json(name: str, files: list[StoredFile], prefix: str) -> bytes:
-    """Return the page of ordered files in JSON; each file on its own, so that other threads run in between."""
+    """Return the JSON page of ordered files; each is encoded separately, so that other threads can run in between."""
     versions = encode([version for version in dict.fromkeys(file.version for file in files) if version])
     entries = b",".join(encode(_file_json(file, prefix)) for file in files)
     meta = encode({"api-version": API_VERSION})
@@ -58,7 +58,7 @@ def _file_json(file: StoredFile, prefix: str) -> dict[str, Any]:
 
 
 def project_html(name: str, files: list[StoredFile], prefix: str) -> bytes:
-    """Return the page of ordered files in HTML."""
+    """Return the HTML page of ordered files."""
     return as_html(f"Links for {name}", "\n".join(_anchor(file, prefix) for file in files))
 
 

@@ -51,7 +51,7 @@ class SiblingCatalogs:
         """
         Return whether only processes of this index have changed the folders.
 
-        If a change is not recorded yet, by another process or by a thread of this one, wait a moment for that.
+        If a change by another process or thread is not recorded yet, wait briefly for it.
         """
         own, pauses = self._watch.own_changes, iter(_PAUSES)
         while True:
