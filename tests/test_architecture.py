@@ -202,6 +202,23 @@ def test_every_folder_is_a_room_of_the_table() -> None:
     assert len(ROOMS) <= MODULES_IN_A_FOLDER
 
 
+def test_every_folder_of_the_server_is_a_room_of_its_table() -> None:
+    folders = {path.name for path in (PACKAGE / "server").iterdir() if any(path.rglob("*.py"))}
+    assert folders | {"settings"} == set(SERVER_ROOMS)
+
+
+def test_tables_of_rooms_are_in_the_order_of_imports() -> None:
+    rows = re.findall(r"^\| `([\w/.]+)` \| .+ \| .+ \|$", _PAGE, re.MULTILINE)
+    names = [name.removesuffix(".py").removesuffix("/") for name in rows]
+    listed = ROOMS | SERVER_ROOMS
+    assert not [
+        (name, other)
+        for number, name in enumerate(names)
+        for other in listed[name]
+        if other.partition(".")[0] not in names[:number]
+    ]
+
+
 @each_module
 def test_rooms_import_only_allowed_rooms(module: Module) -> None:
     if not module.place:
