@@ -143,7 +143,12 @@ class IndexApp:
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1000})
 
-    def from_memory(self, scope: Scope) -> Response | None:
+    def begin(self, scope: Scope) -> Request:
+        """Return a GET request for `from_memory`."""
+        self._forwarding.apply(scope)
+        return Request(scope, _nothing_to_receive)
+
+    def from_memory(self, request: Request) -> Response | None:
         """
         Return the answer to a GET request where it is in memory, proven to be still right without waiting for anything.
 
@@ -152,11 +157,9 @@ class IndexApp:
         if self._started is None or not self._started.done():
             return None
         started = time.perf_counter()
-        route, rest = self.table.find("GET", scope["path"][1:])
+        route, rest = self.table.find("GET", request.scope["path"][1:])
         if route.from_memory is None:
             return None
-        self._forwarding.apply(scope)
-        request = Request(scope, _nothing_to_receive)
         if not self._authorization.from_memory(request, route.right, rest):
             return None
         answer = route.from_memory(request, rest)

@@ -8,11 +8,7 @@ serves instead.
 import asyncio
 import os
 import re
-import select
-import threading
-import time
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Iterable
 from functools import lru_cache, partial
 from typing import Any
 
@@ -22,7 +18,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState  # noqa: TID251
 
 from publisher.limits import Limits
-from publisher.server.http.messages import REASON, TEXT_TYPE, ZERO_COPY, ClientGoneError, Message, Response, Scope
+from publisher.server.http.kernel_sending import KernelSending
+from publisher.server.http.messages import REASON, TEXT_TYPE, ZERO_COPY, ClientGoneError, Message, Request, Response
+from publisher.server.http.repeated_head import RepeatedHead, repeated_head
 
 JOINED = 2**16
 """Bytes of body up to which head and body are copied together instead of being handed over as two pieces."""
@@ -32,17 +30,6 @@ _LONGEST_HOST = 300
 
 _HOST = re.compile(rb"([\w.-]*|\[[0-9A-Fa-f:.]+\])(:\d{0,5})?")
 """A name or an address, and a port (RFC 9112, 3.2): everything else would be part of a URL in answers."""
-
-_PATIENCE = 0.02
-"""
-Seconds that a download waits for its client in the thread that sends it, before the event loop waits.
-
-A client nearby takes a file of megabytes in that time, and a way to the event loop and back would cost as much as
-some hundred kilobytes.
-"""
-
-_WAITING = threading.Semaphore(3)
-"""Threads that may wait so: fewer than there are on any machine, so that slow clients hold up no one else's files."""
 
 _PROTOCOL = {
     *("config", "loop", "parser", "transport", "flow", "scope", "headers", "cycle", "server_state", "root_path"),
@@ -89,7 +76,11 @@ class IndexProtocol(HttpToolsProtocol):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._limits: Limits = self.config.app.limits  # type: ignore[union-attr]
-        self._from_memory: Callable[[Scope], Response | None] = self.config.app.from_memory  # type: ignore[union-attr]
+        self._app: Any = self.config.app
+        self._request: Request | None = None
+        """The newest request that could be answered at once."""
+        self._repeated: RepeatedHead | None = None
+        """The last request, if it was answered at once and nothing has come after it."""
         self._scope: dict[str, Any] = {}
         """The parts that the scopes of all requests of the connection share."""
         self._answered = False
@@ -137,11 +128,17 @@ class IndexProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Take bytes of a request; refuse a head or trailers that grow too large."""
         self._now = self.loop.time()
-        if self.timeout_keep_alive_task is not None or self._idle_since is not None:  # a head is owed from now on
+        if self._repeated is not None and self._answer_again(self._repeated, data):
+            return
+        self._repeated = None
+        was_idle = self._idle_since is not None
+        if was_idle or self.timeout_keep_alive_task is not None:  # a head is owed from now on
             self._head_since = self._now
             self._idle_since = None
         self._idle_bytes += len(data)
         HttpToolsProtocol.data_received(self, data)
+        if was_idle and self._idle_since is not None and self._request is not None:
+            self._repeated = repeated_head(data, self._request)
         if self._idle_bytes > self._limits.head_size and (self._head_since or self._body_since) is not None:
             self._refuse(431, f"The request's head or trailers are larger than {self._limits.head_size} bytes.")
 
@@ -242,14 +239,30 @@ class IndexProtocol(HttpToolsProtocol):
             HttpToolsProtocol.on_message_complete(self)
 
     def _answer_at_once(self) -> bool:
-        url, scope, transport = self.url, self.scope, self.transport
-        if b"%" in url or b"?" in url or transport.get_write_buffer_size():
+        url, scope = self.url, self.scope
+        if b"%" in url or b"?" in url or self.transport.get_write_buffer_size():
             return False
         scope["method"] = "GET"
         scope["path"] = url.decode("latin-1")
-        response = self._from_memory(scope)  # type: ignore[arg-type]
+        self._request = self._app.begin(scope)
+        return self._answer_from_memory(self._request)
+
+    def _answer_again(self, repeated: RepeatedHead, data: bytes) -> bool:
+        """Answer a request at once that has the headers of the one before, without parsing them."""
+        if len(data) > self._limits.head_size or self.transport.get_write_buffer_size():
+            return False
+        request = repeated.again(data)
+        if request is None or not self._answer_from_memory(request):
+            return False
+        self._idle_since = self._now
+        self.server_state.total_requests += 1
+        return True
+
+    def _answer_from_memory(self, request: Request) -> bool:
+        response: Response | None = self._app.from_memory(request)
         if response is None:
             return False
+        transport = self.transport
         pieces = (response.head, self._common_lines(), response.body)
         if len(response.body) < JOINED:
             transport.write(b"".join(pieces))
@@ -301,12 +314,9 @@ class IndexProtocol(HttpToolsProtocol):
             await asyncio.sleep(0.001)
         connection = os.dup(self.transport.get_extra_info("socket").fileno())
         try:
-            end, patience = offset + length, _PATIENCE
-            while offset < end and not cycle.disconnected:
-                offset = await self.loop.run_in_executor(None, _send_some, connection, file, offset, end, patience)
-                patience = 0.0
-                if offset < end:
-                    await asyncio.wait_for(_writable(self.loop, connection), self._limits.stalled_download)
+            sending = KernelSending(connection, file, offset, length)
+            while not sending.is_complete and not cycle.disconnected:
+                await sending.send(self._limits.stalled_download)
         except (ConnectionError, TimeoutError) as error:
             cycle.disconnected = True
             self.transport.abort()
@@ -346,43 +356,3 @@ async def _no_app(_scope: Any, _receive: Any, _send: Any) -> None:
 def _header_lines(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
     """Return the headers that every answer has, the date above all, and the blank line after them."""
     return b"".join(b"%s: %s\r\n" % header for header in headers) + b"\r\n"
-
-
-def _send_some(connection: int, file: int, offset: int, end: int, patience: float) -> int:
-    """Send until the connection takes no more for so many seconds in all, and return the offset that was reached."""
-    while offset < end:
-        try:
-            sent = os.sendfile(connection, file, offset, end - offset)
-        except BlockingIOError:
-            began = time.monotonic()
-            if patience <= 0 or not _becomes_writable(connection, patience):
-                return offset
-            patience -= time.monotonic() - began
-            continue
-        if sent == 0:
-            raise OSError("the file became shorter while it was sent")
-        offset += sent
-    return offset
-
-
-def _becomes_writable(connection: int, patience: float) -> bool:
-    """Return whether a connection takes bytes again within so many seconds; False if enough threads wait."""
-    if not _WAITING.acquire(blocking=False):
-        return False
-    try:
-        poll = select.poll()
-        poll.register(connection, select.POLLOUT)
-        return bool(poll.poll(patience * 1000))
-    finally:
-        _WAITING.release()
-
-
-async def _writable(loop: asyncio.AbstractEventLoop, connection: int) -> None:
-    """Return when a connection takes bytes again."""
-    ready = asyncio.Event()
-    loop.add_writer(connection, ready.set)
-    try:
-        await ready.wait()
-    finally:
-        with suppress(RuntimeError):  # the loop is closed
-            loop.remove_writer(connection)

@@ -13,10 +13,12 @@ from typing import Any
 import pytest
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from publisher.server import run, uvicorn_protocol
+from publisher.server import run
+from publisher.server.http import kernel_sending
+from publisher.server.http.kernel_sending import send_some
 from publisher.server.http.multipart import FormParser
 from publisher.server.store.spool import Spool
-from publisher.server.uvicorn_protocol import IndexProtocol, _send_some, missing_internals
+from publisher.server.uvicorn_protocol import IndexProtocol, missing_internals
 from tests.helpers.dists import make_wheel
 from tests.helpers.http import Client
 from tests.helpers.inside import serving, serving_app
@@ -131,7 +133,7 @@ def test_a_client_that_takes_a_file_gets_it_in_one_visit_to_a_thread(
     taker = threading.Thread(target=take)
     taker.start()
     with (tmp_path / "file").open("rb") as file:
-        assert _send_some(server.fileno(), file.fileno(), 0, size, 60.0) == size
+        assert send_some(server.fileno(), file.fileno(), 0, size, 60.0) == size
     taker.join()
     assert sum(taken) == size
 
@@ -145,10 +147,10 @@ def test_a_client_that_takes_nothing_holds_a_thread_for_a_moment_at_most(
     threads: int,
 ) -> None:
     waiting = threading.Semaphore(threads)
-    monkeypatch.setattr(uvicorn_protocol, "_WAITING", waiting)
+    monkeypatch.setattr(kernel_sending, "_WAITING", waiting)
     (tmp_path / "file").write_bytes(bytes(2**23))
     with (tmp_path / "file").open("rb") as file:
-        assert 0 < _send_some(connection[0].fileno(), file.fileno(), 0, 2**23, patience) < 2**23
+        assert 0 < send_some(connection[0].fileno(), file.fileno(), 0, 2**23, patience) < 2**23
     assert waiting.acquire(blocking=False) is bool(threads)
 
 

@@ -137,6 +137,13 @@ class Request:
         self._principal: Sender | None = None
         self._identify: Callable[[Request], Sender] | None = None
 
+    def repeat(self, path: str) -> None:
+        """Become the client's next request, which has the same method and headers."""
+        scope = self.scope
+        scope["path"] = path
+        self.path = path if not scope.get("root_path") else _path_below_root(scope)
+        self._principal = self._identify = None
+
     @property
     def principal(self) -> "Sender | None":
         """The sender with its rights, once authorized (`publisher.server.routes.authorization.principal_of`)."""

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from publisher.server.http.messages import ZERO_COPY, Headers, Request, Response, Send
 from publisher.server.http.negotiation import UnsatisfiableRangeError, byte_range, is_unmodified
 from publisher.server.names.filenames import SIGNATURE
+from publisher.server.routes.browsers import SECURITY_HEADERS
 from publisher.server.storage.localcopies import PIECE, LocalCopies, Stamp
 
 SMALL = 2**20
@@ -24,7 +25,7 @@ _CONDITIONS = {b"if-none-match", b"if-modified-since", b"range"}
 IMMUTABLE: Headers = [
     (b"cache-control", b"private, max-age=365000000, immutable"),
     (b"accept-ranges", b"bytes"),
-    (b"x-content-type-options", b"nosniff"),
+    *SECURITY_HEADERS,
 ]
 _TYPES = {".whl": b"application/zip", ".zip": b"application/zip", ".egg": b"application/zip", SIGNATURE: b"text/plain"}
 _OTHER_TYPE = b"application/octet-stream"
@@ -197,4 +198,4 @@ def _content_range(first: int, end: int, size: int) -> tuple[bytes, bytes]:
 
 
 def _unsatisfiable(size: int) -> Response:
-    return Response(416, b"", [(b"content-range", f"bytes */{size}".encode())])
+    return Response(416, b"", [(b"content-range", f"bytes */{size}".encode()), *SECURITY_HEADERS])
