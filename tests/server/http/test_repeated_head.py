@@ -324,7 +324,7 @@ def _agrees(known: RepeatedHead, data: bytes) -> bool:
         return False
     parsed: list[Any] = []
 
-    class Told:
+    class Callbacks:
         def on_url(self, url: bytes) -> None:
             parsed.append(url)
 
@@ -334,7 +334,7 @@ def _agrees(known: RepeatedHead, data: bytes) -> bool:
         def on_message_complete(self) -> None:
             parsed.append("end")
 
-    parser = httptools.HttpRequestParser(Told())
+    parser = httptools.HttpRequestParser(Callbacks())
     parser.feed_data(data)
     assert parsed == [again.path.encode(), (b"Host", b"index"), "end"]
     assert (parser.get_method(), parser.get_http_version(), parser.should_keep_alive()) == (b"GET", "1.1", True)
