@@ -22,7 +22,7 @@ from publisher.server.http.kernel_sending import KernelSending
 from publisher.server.http.messages import REASON, TEXT_TYPE, ZERO_COPY, ClientGoneError, Message, Request, Response
 from publisher.server.http.repeated_head import RepeatedHead, repeated_head
 
-JOINED = 2**16
+JOINED = 2**12
 """Bytes of body up to which head and body are copied together instead of being handed over as two pieces."""
 
 _LONGEST_HOST = 300
