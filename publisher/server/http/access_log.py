@@ -3,12 +3,15 @@
 import json
 import time
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Literal
 
 from publisher.server.http.log_writer import LogWriter
 from publisher.server.http.messages import Request
 
 LogFormat = Literal["text", "json", "none"]
+
+_quoted = json.JSONEncoder().encode
 
 
 class AccessLog:
@@ -37,17 +40,24 @@ class AccessLog:
 
 
 def _as_json(request: Request, status: int, sent: int, milliseconds: float) -> str:
-    fields = {
-        "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
-        "client": request.client,
-        "user": request.username,
-        "method": request.method,
-        "path": _printable(request.path),
-        "status": status,
-        "bytes": sent,
-        "ms": round(milliseconds, 1),
-    }
-    return json.dumps(fields)
+    # writing texts one by one takes a third of the time of writing an object
+    client, user = _quoted(request.client), _quoted(request.username)
+    method, path = _quoted(request.method), _quoted(_printable(request.path))
+    return (
+        f'{{"time": "{time_text(time.time_ns() // 10**6)}", "client": {client}, "user": {user}, "method": {method}, '
+        f'"path": {path}, "status": {status}, "bytes": {sent}, "ms": {milliseconds:.1f}}}'
+    )
+
+
+def time_text(milliseconds: int) -> str:
+    """Return a time since 1970, in UTC, in the format of RFC 3339."""
+    seconds, rest = divmod(milliseconds, 1000)
+    return f"{_second_text(seconds)}.{rest:03}+00:00"
+
+
+@lru_cache(maxsize=1)
+def _second_text(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def _printable(text: str) -> str:

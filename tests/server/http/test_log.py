@@ -1,5 +1,6 @@
 """A log that is never read, or can't be written, never stops the index."""
 
+import json
 import logging
 import os
 import signal
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ import pytest
 import requests
 
 from publisher.server.auth.principal import Principal, PrincipalKind
-from publisher.server.http.access_log import AccessLog
+from publisher.server.http.access_log import AccessLog, time_text
 from publisher.server.http.log_writer import LogWriter, logging_through
 from publisher.server.http.messages import Request
 from tests.helpers.http import Client
@@ -116,6 +118,46 @@ def test_a_line_of_text_has_each_field_once(user: str | None, shown: str) -> Non
     assert float(took.removesuffix("ms")) >= 2000
     AccessLog("none", Kept()).log(request, 200, 1, 0.0)
     assert len(lines) == 1
+
+
+@pytest.mark.parametrize("user", [None, "ada", 'a"\\b', "\u00e4\u202e", "\udcff"])
+def test_a_line_in_json_has_each_field(user: str | None) -> None:
+    lines: list[str] = []
+
+    class Kept(LogWriter):
+        def write_soon(self, line: str) -> None:
+            lines.append(line)
+
+    scope = {"type": "http", "method": "GET", "path": '/a "b"/', "headers": [], "client": ("192.0.2.7", 1)}
+    request = Request(scope, None)  # type: ignore[arg-type]
+    if user is not None:
+        request.principal = Principal(user, PrincipalKind.ACCOUNT)
+    began = datetime.now(UTC) - timedelta(milliseconds=1)
+    AccessLog("json", Kept()).log(request, 206, 17, time.perf_counter() - 2.0)
+    ended = datetime.now(UTC)
+    fields = json.loads(lines[0])
+    assert began <= datetime.fromisoformat(fields.pop("time")) <= ended
+    assert fields.pop("ms") >= 2000
+    assert fields == {
+        "client": "192.0.2.7",
+        "user": user,
+        "method": "GET",
+        "path": '/a "b"/',
+        "status": 206,
+        "bytes": 17,
+    }
+
+
+def test_times_in_the_log_have_milliseconds() -> None:
+    times = [time_text(each) for each in (0, 1, 999, 1000, 1_795_788_896_007, 1000)]
+    assert times == [
+        "1970-01-01T00:00:00.000+00:00",
+        "1970-01-01T00:00:00.001+00:00",
+        "1970-01-01T00:00:00.999+00:00",
+        "1970-01-01T00:00:01.000+00:00",
+        "2026-11-27T14:14:56.007+00:00",
+        "1970-01-01T00:00:01.000+00:00",
+    ]
 
 
 def start(folder: Path, stderr: int, port: int = 0) -> "subprocess.Popen[bytes]":
