@@ -211,7 +211,11 @@ ROUTES_OF = {
     token_burnt: ("POST", "_/oidc/burn-token"),
     publisher_removed: ("DELETE", "-/trust/*"),
 }
-"""The route of each step that uses one."""
+"""
+Routes that take rights away, each by the function that sends such a request.
+
+The function is in a pair of `WAYS` for each kind of credentials that can lose rights by it.
+"""
 
 HARMLESS = {
     *(("POST", path) for path in ("-/tokens", "-/trust", "_/oidc/mint-token", "_/oidc/github/mint-token")),
@@ -222,7 +226,11 @@ HARMLESS = {
     ("PUT", "-/owners/*"),  # what rests on maintainers is not kept
     ("DELETE", "-/sessions"),  # nor is what rests on sessions
 }
-"""Routes that take no right away that a kept decision could rest on."""
+"""
+Routes that take no rights away, or only rights of maintainers or sessions.
+
+The index keeps no decision that depends on who maintains a project, or on a session.
+"""
 
 WAYS: list[tuple[Step, Step]] = [
     *((by_password, each) for each in (account_removed, password_changed, password_set, accounts_rewritten)),
@@ -235,6 +243,7 @@ WAYS: list[tuple[Step, Step]] = [
     *((by_minted_token, each) for each in (role_removed, roles_rewritten, time_passes)),
     (by_minted_token_of_a_publisher, publisher_removed),
 ]
+"""Kinds of credentials, and steps that take rights away from those who send them."""
 
 
 def open_index(folder: Path, monkeypatch: pytest.MonkeyPatch, *, is_open: bool) -> IndexApp:
