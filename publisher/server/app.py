@@ -157,12 +157,13 @@ class IndexApp:
         if self._started is None or not self._started.done():
             return None
         started = time.perf_counter()
-        route, rest = self.table.find("GET", request.scope["path"][1:])
-        if route.from_memory is None:
+        try:
+            route, rest = self.table.find("GET", request.scope["path"][1:])
+            if route.from_memory is None or not self._authorization.from_memory(request, route.right, rest):
+                return None
+            answer = route.from_memory(request, rest)
+        except Exception:  # noqa: BLE001 - the application answers instead, and logs what fails there, too
             return None
-        if not self._authorization.from_memory(request, route.right, rest):
-            return None
-        answer = route.from_memory(request, rest)
         if answer is not None:
             self._access_log.log(request, answer.status, len(answer.body), started)
         return answer

@@ -37,12 +37,15 @@ def is_unmodified(if_none_match: str, if_modified_since: str, etag: str, last_mo
     """Return whether a client has a representation already; a date counts only without tags."""
     if if_none_match and "*" not in if_none_match and etag.removeprefix("W/").strip('"') not in if_none_match:
         return False  # without parsing thousands of tags
-    return not is_resource_modified(
-        http_if_none_match=if_none_match or None,
-        http_if_modified_since=if_modified_since or None,
-        etag=etag.removeprefix("W/").strip('"'),
-        last_modified=parsedate_to_datetime(last_modified).astimezone(UTC) if last_modified else None,
-    )
+    try:
+        return not is_resource_modified(
+            http_if_none_match=if_none_match or None,
+            http_if_modified_since=if_modified_since or None,
+            etag=etag.removeprefix("W/").strip('"'),
+            last_modified=parsedate_to_datetime(last_modified).astimezone(UTC) if last_modified else None,
+        )
+    except OverflowError:  # a date with an impossible time zone, which counts as none (RFC 9110, 13.1.3)
+        return bool(if_modified_since) and is_unmodified(if_none_match, "", etag, last_modified)
 
 
 def byte_range(header: str, if_range: str, size: int, etag: str, last_modified: str = "") -> tuple[int, int] | None:
@@ -55,7 +58,10 @@ def byte_range(header: str, if_range: str, size: int, etag: str, last_modified: 
     if found is None or found.units != "bytes" or len(found.ranges) != 1:
         return None
     if if_range:
-        condition = parse_if_range_header(if_range)
+        try:
+            condition = parse_if_range_header(if_range)
+        except OverflowError:  # a date with an impossible time zone
+            return None
         by_date = condition.date is not None and if_range == last_modified
         if not by_date and (condition.etag is None or f'"{condition.etag}"' != etag or if_range.startswith("W/")):
             return None

@@ -13,6 +13,7 @@ from publisher.server.http.negotiation import (
 
 JSON, HTML, TEXT = "application/vnd.pypi.simple.v1+json", "text/html", "text/plain"
 ETAG, DATE = '"abc"', "Tue, 01 Jul 2025 12:00:00 GMT"
+IMPOSSIBLE = "01 Jan 0001 00:00:00 +99999999999999999999"
 
 
 @pytest.mark.parametrize(
@@ -71,6 +72,9 @@ def test_gzip_is_for_clients_that_accept_it(header: bytes, *, accepted: bool) ->
         ('"other"', DATE, False),
         (ETAG, "Tue, 01 Jul 2025 11:59:59 GMT", True),
         ("", "yesterday", False),
+        ("", IMPOSSIBLE, False),
+        (ETAG, IMPOSSIBLE, True),
+        ('"other"', IMPOSSIBLE, False),
     ],
 )
 @pytest.mark.parametrize("etag", [ETAG, f"W/{ETAG}"])
@@ -123,6 +127,7 @@ def test_a_range_behind_the_end_is_an_error(header: str, size: int) -> None:
         ('"other"', False),
         (DATE, True),
         ("Tue, 01 Jul 2025 12:00:01 GMT", False),
+        (IMPOSSIBLE, False),
     ],
 )
 def test_a_range_of_another_file_is_not_sent(if_range: str, *, same: bool) -> None:

@@ -37,6 +37,7 @@ HEADERS = [
     {"Accept": JSON},
     {"Accept": JSON, "Content-Length": "0"},
     credentials("correct horse") | {"Accept": JSON, "If-None-Match": "*"},
+    credentials("correct horse") | {"If-Modified-Since": "01 Jan 0001 00:00:00 +99999999999999999999"},
     credentials("battery staple") | {"Accept": JSON},
 ]
 """The last one has a wrong password, which takes too long for the long sequence."""
@@ -339,3 +340,20 @@ def _agrees(known: RepeatedHead, data: bytes) -> bool:
     assert parsed == [again.path.encode(), (b"Host", b"index"), "end"]
     assert (parser.get_method(), parser.get_http_version(), parser.should_keep_alive()) == (b"GET", "1.1", True)
     return True
+
+
+def test_a_failure_in_memory_is_the_application_s(
+    served: tuple[tuple[str, int], IndexApp], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address, app = served
+
+    def fail(_request: Request, *_others: object) -> bool:
+        raise RuntimeError("unforeseen")
+
+    with closing(Connection(address)) as connection:
+        warm(connection, app, monkeypatch)
+        monkeypatch.setattr(app._authorization, "from_memory", fail)
+        for line in LINES[:2]:
+            assert [connection.ask(head(line, HEADERS[0]))[0] for _ in range(2)] == [500, 500]
+        monkeypatch.undo()
+        assert [connection.ask(head(LINES[0], HEADERS[0]))[0] for _ in range(3)] == [200] * 3

@@ -4,13 +4,13 @@ import base64
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from publisher.limits import LIMITS
 from publisher.server.app import IndexApp, create_app
 from publisher.server.auth.principal import Right
+from publisher.server.http.messages import Request, Response
 from publisher.server.routes.authorization import Access, Need
 from publisher.server.routes.table import DOWNLOAD, LIST, RouteTable
 from publisher.server.settings import Activity, ServerSettings
@@ -126,9 +126,9 @@ def test_a_right_added_to_the_table_holds_on_both_paths(tmp_path: Path, asked: s
         client, fast = Client(url, None), 0
         answer = app.from_memory
 
-        def counted(scope: Any) -> Any:
+        def counted(request: Request) -> Response | None:
             nonlocal fast
-            found = answer(scope)
+            found = answer(request)
             fast += found is not None
             return found
 
