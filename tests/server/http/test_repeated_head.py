@@ -93,10 +93,10 @@ class Connection:
     def answer(self, method: str = "GET") -> tuple[int, dict[str, str], bytes]:
         """Return status, headers and body of the next answer."""
         assert self._socket is not None
-        answer = HTTPResponse(self._socket, method=method)
-        answer.begin()
-        headers = {name.lower(): value for name, value in answer.getheaders() if name.lower() != "date"}
-        body = answer.read()
+        with closing(HTTPResponse(self._socket, method=method)) as answer:
+            answer.begin()
+            headers = {name.lower(): value for name, value in answer.getheaders() if name.lower() != "date"}
+            body = answer.read()
         if headers.pop("connection", "") == "close" or answer.version == 10:
             self.close()
         return answer.status, headers, body
