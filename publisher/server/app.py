@@ -144,7 +144,7 @@ class IndexApp:
             await send({"type": "websocket.close", "code": 1000})
 
     def begin(self, scope: Scope) -> Request:
-        """Return a GET request for `from_memory`."""
+        """Return the GET request of a scope, for `from_memory`."""
         self._forwarding.apply(scope)
         return Request(scope, _nothing_to_receive)
 
@@ -162,7 +162,8 @@ class IndexApp:
             if route.from_memory is None or not self._authorization.from_memory(request, route.right, rest):
                 return None
             answer = route.from_memory(request, rest)
-        except Exception:  # noqa: BLE001 - the application answers instead, and logs what fails there, too
+        except Exception as error:  # noqa: BLE001 - the request is answered in the usual way instead
+            _log.warning("%s can't be answered from memory: %r", ascii(request.path), error)
             return None
         if answer is not None:
             self._access_log.log(request, answer.status, len(answer.body), started)

@@ -10,7 +10,7 @@ import os
 import re
 from collections.abc import Iterable
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, Protocol
 
 import uvicorn  # noqa: TID251 - a door to uvicorn
 from uvicorn.protocols.http.flow_control import FlowControl  # noqa: TID251
@@ -19,7 +19,16 @@ from uvicorn.server import ServerState  # noqa: TID251
 
 from publisher.limits import Limits
 from publisher.server.http.kernel_sending import KernelSending
-from publisher.server.http.messages import REASON, TEXT_TYPE, ZERO_COPY, ClientGoneError, Message, Request, Response
+from publisher.server.http.messages import (
+    REASON,
+    TEXT_TYPE,
+    ZERO_COPY,
+    ClientGoneError,
+    Message,
+    Request,
+    Response,
+    Scope,
+)
 from publisher.server.http.repeated_head import RepeatedHead, repeated_head
 
 JOINED = 2**12
@@ -65,6 +74,18 @@ def missing_internals() -> list[str]:
     return sorted(f"{type(part).__name__}.{name}" for part, name in wanted if not hasattr(part, name))
 
 
+class _QuickApp(Protocol):
+    """An application that can answer requests before a task is started for them."""
+
+    limits: Limits
+
+    def begin(self, scope: Scope) -> Request:
+        """Return the GET request of a scope."""
+
+    def from_memory(self, request: Request) -> Response | None:
+        """Return the answer if it is in memory and still right."""
+
+
 class IndexProtocol(HttpToolsProtocol):
     """
     uvicorn's HTTP protocol with two short cuts: answers from memory without a task, and files sent by the kernel.
@@ -75,12 +96,12 @@ class IndexProtocol(HttpToolsProtocol):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self._limits: Limits = self.config.app.limits  # type: ignore[union-attr]
-        self._app: Any = self.config.app
+        self._app: _QuickApp = self.config.app  # type: ignore[assignment]
+        self._limits = self._app.limits
         self._request: Request | None = None
         """The newest request that could be answered at once."""
         self._repeated: RepeatedHead | None = None
-        """The last request, if it was answered at once and nothing has come after it."""
+        """The last request, if it was answered at once and nothing else was received since."""
         self._scope: dict[str, Any] = {}
         """The parts that the scopes of all requests of the connection share."""
         self._answered = False
@@ -244,11 +265,11 @@ class IndexProtocol(HttpToolsProtocol):
             return False
         scope["method"] = "GET"
         scope["path"] = url.decode("latin-1")
-        self._request = self._app.begin(scope)
+        self._request = self._app.begin(scope)  # type: ignore[arg-type]
         return self._answer_from_memory(self._request)
 
     def _answer_again(self, repeated: RepeatedHead, data: bytes) -> bool:
-        """Answer a request at once that has the headers of the one before, without parsing them."""
+        """Answer a request at once, without parsing it, if its headers are those of the last request."""
         if len(data) > self._limits.head_size or self.transport.get_write_buffer_size():
             return False
         request = repeated.again(data)
@@ -259,7 +280,7 @@ class IndexProtocol(HttpToolsProtocol):
         return True
 
     def _answer_from_memory(self, request: Request) -> bool:
-        response: Response | None = self._app.from_memory(request)
+        response = self._app.from_memory(request)
         if response is None:
             return False
         transport = self.transport

@@ -31,11 +31,8 @@ class ReaderTerminal:
         self._username, self._password, self._agrees = username, password, agrees
         self._process, self._terminal = pty.fork()
         if self._process == 0:
-            for number in (
-                signal.SIGHUP,
-                signal.SIGINT,
-                signal.SIGQUIT,
-            ):  # nohup ignores some
+            # tests that run under nohup or in the background inherit that these signals are ignored
+            for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
                 signal.signal(number, signal.SIG_DFL)
             os.chdir(folder)
             os.execve(shell[0], [*shell], {**environment, "PS1": "", "PS2": ""})

@@ -40,17 +40,17 @@ class AccessLog:
 
 
 def _as_json(request: Request, status: int, sent: int, milliseconds: float) -> str:
-    # writing texts one by one takes a third of the time of writing an object
+    # encoding each field takes a third of the time that encoding a dict takes
     client, user = _quoted(request.client), _quoted(request.username)
     method, path = _quoted(request.method), _quoted(_printable(request.path))
     return (
-        f'{{"time": "{time_text(time.time_ns() // 10**6)}", "client": {client}, "user": {user}, "method": {method}, '
+        f'{{"time": "{log_time(time.time_ns() // 10**6)}", "client": {client}, "user": {user}, "method": {method}, '
         f'"path": {path}, "status": {status}, "bytes": {sent}, "ms": {milliseconds:.1f}}}'
     )
 
 
-def time_text(milliseconds: int) -> str:
-    """Return a time since 1970, in UTC, in the format of RFC 3339."""
+def log_time(milliseconds: int) -> str:
+    """Return a time in milliseconds since 1970 as text (RFC 3339), in UTC."""
     seconds, rest = divmod(milliseconds, 1000)
     return f"{_second_text(seconds)}.{rest:03}+00:00"
 

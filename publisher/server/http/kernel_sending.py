@@ -1,4 +1,4 @@
-"""Sending a file over a connection in the kernel, by turns in a thread and in the event loop."""
+"""Sending files to clients with `sendfile`: a thread sends, and the event loop waits for slow clients."""
 
 import asyncio
 import os
@@ -9,18 +9,18 @@ from contextlib import suppress
 
 _PATIENCE = 0.02
 """
-Seconds that a download waits for its client in the thread that sends it, before the event loop waits.
+Seconds that the thread waits for a client before the event loop waits instead.
 
-A client nearby takes a file of megabytes in that time, and a way to the event loop and back would cost as much as
-some hundred kilobytes.
+A nearby client receives a file of several megabytes in this time. Switching to the event loop and back costs as much
+as sending some hundred kilobytes.
 """
 
 _WAITING = threading.Semaphore(3)
-"""Threads that may wait so: fewer than there are on any machine, so that slow clients hold up no one else's files."""
+"""Threads that may wait at the same time: a few, so that slow clients never occupy all of them."""
 
 
 class KernelSending:
-    """One part of a file on its way to a connection; ``connection`` and ``file`` are descriptors."""
+    """A part of a file that is being sent to a client; ``connection`` and ``file`` are file descriptors."""
 
     def __init__(self, connection: int, file: int, offset: int, count: int) -> None:
         self._connection = connection
@@ -36,9 +36,9 @@ class KernelSending:
 
     async def send(self, stalled: float) -> None:
         """
-        Send until the connection takes no more, and wait until it takes some again.
+        Send as much as the client takes, then wait until it takes more.
 
-        Raises TimeoutError if it takes nothing for ``stalled`` seconds, and OSError if the file became shorter.
+        Raises TimeoutError if the client takes nothing for ``stalled`` seconds, OSError if the file became shorter.
         """
         loop = asyncio.get_running_loop()
         self._offset = await loop.run_in_executor(
@@ -50,7 +50,7 @@ class KernelSending:
 
 
 def send_some(connection: int, file: int, offset: int, end: int, patience: float) -> int:
-    """Send until the connection takes no more for so many seconds in all, and return the offset that was reached."""
+    """Send until the client takes no more, waiting ``patience`` seconds in all; return the offset that was reached."""
     while offset < end:
         try:
             sent = os.sendfile(connection, file, offset, end - offset)
@@ -67,7 +67,7 @@ def send_some(connection: int, file: int, offset: int, end: int, patience: float
 
 
 def _becomes_writable(connection: int, patience: float) -> bool:
-    """Return whether a connection takes bytes again within so many seconds; False if enough threads wait."""
+    """Return whether a client takes more within ``patience`` seconds; False if too many threads wait already."""
     if not _WAITING.acquire(blocking=False):
         return False
     try:
@@ -79,7 +79,7 @@ def _becomes_writable(connection: int, patience: float) -> bool:
 
 
 async def _writable(loop: asyncio.AbstractEventLoop, connection: int) -> None:
-    """Return when a connection takes bytes again."""
+    """Return when a client takes more."""
     ready = asyncio.Event()
     loop.add_writer(connection, ready.set)
     try:

@@ -138,7 +138,7 @@ class Request:
         self._identify: Callable[[Request], Sender] | None = None
 
     def repeat(self, path: str) -> None:
-        """Become the client's next request, which has the same method and headers."""
+        """Turn into the client's next request, which has the same method and headers but another path."""
         scope = self.scope
         scope["path"] = path
         self.path = path if not scope.get("root_path") else _path_below_root(scope)

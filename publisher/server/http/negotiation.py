@@ -44,7 +44,7 @@ def is_unmodified(if_none_match: str, if_modified_since: str, etag: str, last_mo
             etag=etag.removeprefix("W/").strip('"'),
             last_modified=parsedate_to_datetime(last_modified).astimezone(UTC) if last_modified else None,
         )
-    except OverflowError:  # a date with an impossible time zone, which counts as none (RFC 9110, 13.1.3)
+    except OverflowError:  # a date with an impossible time zone is ignored (RFC 9110, 13.1.3)
         return bool(if_modified_since) and is_unmodified(if_none_match, "", etag, last_modified)
 
 

@@ -1,4 +1,4 @@
-"""Requests of one connection that differ only in the path: installers send the same headers each time."""
+"""Recognizing a request with the same headers as the previous one on its connection, as installers send them."""
 
 import re
 from dataclasses import dataclass
@@ -8,18 +8,18 @@ from publisher.server.http.messages import Request
 _BLANK_LINE = b"\r\n\r\n"
 _VERSION = b" HTTP/1.1\r\n"
 _START = re.compile(rb"GET (/[A-Za-z0-9._~+/-]*)")
-"""The start of a request line with a path that needs no decoding, and without a query (RFC 9112, 3)."""
+"""The start of a request line whose path has no query and needs no decoding (RFC 9112, 3)."""
 
 
 @dataclass(frozen=True, slots=True)
 class RepeatedHead:
-    """The head of a GET request after its path, as bytes, and the request that was parsed from it."""
+    """A GET request, and the bytes of its head after the path."""
 
     rest: bytes
     request: Request
 
     def again(self, data: bytes) -> Request | None:
-        """Return the request, with its new path, if ``data`` is one more with the same headers, and nothing else."""
+        """Return the request with its new path if ``data`` is one request with the same headers, else None."""
         if not data.endswith(self.rest):
             return None
         start = _START.fullmatch(data, 0, len(data) - len(self.rest))
@@ -30,7 +30,7 @@ class RepeatedHead:
 
 
 def repeated_head(data: bytes, request: Request) -> RepeatedHead | None:
-    """Return what a request is recognized by that was parsed from all of ``data``; None for unusual ones."""
+    """Return the head of a request that was parsed from exactly ``data``; None if it has an unusual form."""
     start = _START.match(data)
     if start is None or not data.startswith(_VERSION, start.end()):
         return None

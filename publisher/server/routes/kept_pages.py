@@ -1,4 +1,4 @@
-"""Pages of the simple API in memory, each of which is made once for all requests that wait for it."""
+"""Pages of the simple API, kept in memory; requests that wait for the same page share it."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar, cast

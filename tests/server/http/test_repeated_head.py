@@ -1,4 +1,4 @@
-"""Requests with the headers of the one before: answered as if they were parsed, whatever comes between them."""
+"""Requests whose headers are not parsed again get the same answers as requests that are parsed."""
 
 import asyncio
 import base64
@@ -6,9 +6,10 @@ import itertools
 import random
 import re
 import socket
-import time
+import threading
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from http.client import HTTPResponse
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ import pytest
 from publisher.server.app import IndexApp
 from publisher.server.http.messages import Request, Response
 from publisher.server.http.repeated_head import RepeatedHead, repeated_head
+from publisher.server.routes.table import RouteTable
+from publisher.server.uvicorn_protocol import IndexProtocol
 from tests.helpers.dists import make_wheel
 from tests.helpers.inside import serving_app
 from tests.helpers.waiting import eventually
@@ -40,10 +43,7 @@ HEADERS = [
     credentials("correct horse") | {"If-Modified-Since": "01 Jan 0001 00:00:00 +99999999999999999999"},
     credentials("battery staple") | {"Accept": JSON},
 ]
-"""The last one has a wrong password, which takes too long for the long sequence."""
-
-PAUSE = 0.05
-"""Seconds after which the server has the first part of a request: it would not fail if it got both at once."""
+"""The last one has a wrong password: the delay after each would make the long sequence slow."""
 
 PATHS = ["/simple/acme/", "/simple/other/", "/simple/", "/packages/acme-1.0-py3-none-any.whl", "/simple/no-such/"]
 LINES = [
@@ -64,7 +64,21 @@ def head(line: str, headers: dict[str, str]) -> bytes:
 
 
 @pytest.fixture
-def served(tmp_path: Path) -> Iterator[tuple[tuple[str, int], IndexApp]]:
+def received(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """The data that servers receive, read by read."""
+    found: list[bytes] = []
+    receive = IndexProtocol.data_received
+
+    def watched(protocol: IndexProtocol, data: bytes) -> None:
+        receive(protocol, data)
+        found.append(data)
+
+    monkeypatch.setattr(IndexProtocol, "data_received", watched)
+    return found
+
+
+@pytest.fixture
+def served(tmp_path: Path, received: list[bytes]) -> Iterator[tuple[tuple[str, int], IndexApp]]:  # noqa: ARG001 - first
     with serving_app(tmp_path, {"trusted_proxies": ("127.0.0.1",)}) as (url, app):
         for name in ("acme", "other"):
             make_wheel(tmp_path / "packages", name)
@@ -146,7 +160,7 @@ def test_other_credentials_are_never_those_of_the_request_before(
 
 
 def warm(connection: Connection, app: IndexApp, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ask until both pages are answered from memory: a folder that changed a moment ago is looked at again."""
+    """Ask until both pages are answered from memory: after a change, the index reads the folder a few more times."""
     answers: list[Response | None] = []
     from_memory = app.from_memory
 
@@ -165,48 +179,59 @@ def warm(connection: Connection, app: IndexApp, monkeypatch: pytest.MonkeyPatch)
         assert eventually(is_warm)
 
 
+def send_alone(connection: Connection, data: bytes, received: list[bytes]) -> None:
+    """Send a part of a request, and wait until the server has received it, without anything that follows."""
+    received.clear()
+    connection.send(data)
+    assert eventually(lambda: received == [data], step=0.005)
+
+
 def test_a_request_waits_for_the_answer_to_the_one_before(
-    served: tuple[tuple[str, int], IndexApp], monkeypatch: pytest.MonkeyPatch
+    served: tuple[tuple[str, int], IndexApp], received: list[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     address, app = served
     answer = app._answer
 
+    may_answer = threading.Event()
+
     async def slow(request: Request) -> Any:
-        await asyncio.sleep(3 * PAUSE)
+        while not may_answer.is_set():  # noqa: ASYNC110 - the test sets it, in another thread
+            await asyncio.sleep(0.005)
         return await answer(request)
 
     with closing(Connection(address)) as connection:
         warm(connection, app, monkeypatch)
         monkeypatch.setattr(app, "_answer", slow)
-        connection.send(head("GET /simple/no-such/ HTTP/1.1", HEADERS[0]))
-        time.sleep(PAUSE)
-        connection.send(head(LINES[0], HEADERS[0]))
+        for line in ("GET /simple/no-such/ HTTP/1.1", LINES[0]):
+            send_alone(connection, head(line, HEADERS[0]), received)
+        may_answer.set()
         assert connection.statuses(2) == ["404", "200"]
 
 
-def test_a_body_is_no_request(served: tuple[tuple[str, int], IndexApp], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_body_is_no_request(
+    served: tuple[tuple[str, int], IndexApp], received: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
     address, app = served
     known = head(LINES[0], HEADERS[0])
     form = {"Content-Type": "multipart/form-data; boundary=x", "Content-Length": str(len(known))}
     with closing(Connection(address)) as connection:
         warm(connection, app, monkeypatch)
-        connection.send(head("POST / HTTP/1.1", credentials("correct horse") | form))
-        time.sleep(PAUSE)
+        send_alone(connection, head("POST / HTTP/1.1", credentials("correct horse") | form), received)
         connection.send(known)
         assert connection.answer("POST")[0] == 400
 
 
 def test_the_end_of_a_head_is_no_head(
-    served: tuple[tuple[str, int], IndexApp], monkeypatch: pytest.MonkeyPatch
+    served: tuple[tuple[str, int], IndexApp], received: list[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Else its headers would be recognized without the credentials before them."""
+    """Otherwise, it would later be answered with the credentials that came before it."""
     address, app = served
     end = b"GET /simple/other/ HTTP/1.1\r\nHost: index\r\n\r\n"
     with closing(Connection(address)) as connection:
         warm(connection, app, monkeypatch)
         for _ in range(2):
-            connection.send(head(LINES[0], HEADERS[0])[: -len("\r\n")].replace(b"Host: index\r\n", b"") + b"X: ")
-            time.sleep(PAUSE)
+            begin = head(LINES[0], HEADERS[0])[: -len("\r\n")].replace(b"Host: index\r\n", b"") + b"X: "
+            send_alone(connection, begin, received)
             connection.send(end)
             assert connection.answer()[0] == 200
             assert connection.ask(end)[0] == 401
@@ -227,7 +252,7 @@ def test_the_same_headers_are_parsed_once(
     data = [head(LINES[number], HEADERS[0]) for number in (0, 1)]
 
     def are_recognized() -> bool:
-        """Return whether no headers were parsed; a folder that changed a moment ago is looked at again."""
+        """Return whether no headers were parsed; after a change, the index reads the folder a few more times."""
         begun.clear()
         for each in (data[0], data[0], data[0], data[1]):
             connection.ask(each)
@@ -342,18 +367,17 @@ def _agrees(known: RepeatedHead, data: bytes) -> bool:
     return True
 
 
-def test_a_failure_in_memory_is_the_application_s(
-    served: tuple[tuple[str, int], IndexApp], monkeypatch: pytest.MonkeyPatch
+def test_a_failure_of_the_quick_answer_is_logged_and_costs_no_request(
+    served: tuple[tuple[str, int], IndexApp], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     address, app = served
 
-    def fail(_request: Request, *_others: object) -> bool:
+    def fail(_request: Request, _rest: str) -> Response | None:
         raise RuntimeError("unforeseen")
 
     with closing(Connection(address)) as connection:
         warm(connection, app, monkeypatch)
-        monkeypatch.setattr(app._authorization, "from_memory", fail)
-        for line in LINES[:2]:
-            assert [connection.ask(head(line, HEADERS[0]))[0] for _ in range(2)] == [500, 500]
-        monkeypatch.undo()
-        assert [connection.ask(head(LINES[0], HEADERS[0]))[0] for _ in range(3)] == [200] * 3
+        failing = [replace(route, from_memory=fail) if route.from_memory else route for route in app.table.routes]
+        monkeypatch.setattr(app, "table", RouteTable(failing))
+        assert [connection.ask(head(line, HEADERS[0]))[0] for line in (*LINES[:2], *LINES[:2])] == [200] * 4
+    assert "'/simple/acme/' can't be answered from memory: RuntimeError('unforeseen')" in caplog.messages
