@@ -251,6 +251,7 @@ class Limits(_Bounds):
     # memory, log
     page_memory: int = 64 * MEGABYTE
     file_memory: int = 32 * MEGABYTE
+    repeat_memory: int = 8 * MEGABYTE
     log_lines: int = 10_000
     # in groups
     distributions: DistributionLimits = DistributionLimits()
@@ -263,6 +264,7 @@ class Limits(_Bounds):
             self,
             page_memory=self.page_memory // workers,
             file_memory=self.file_memory // workers,
+            repeat_memory=self.repeat_memory // workers,
             inspections=max(1, self.inspections // workers),
             hashing_threads=max(1, self.hashing_threads // workers),
             login_threads=max(1, self.login_threads // workers),

@@ -21,13 +21,21 @@ def test_limits_with_the_same_values_are_equal() -> None:
 
 def test_several_processes_share_memory_and_work_and_nothing_else() -> None:
     whole = replace(
-        LIMITS, page_memory=101, file_memory=50, inspections=8, hashing_threads=4, login_threads=4, parallel_uploads=16
+        LIMITS,
+        page_memory=101,
+        file_memory=50,
+        repeat_memory=10,
+        inspections=8,
+        hashing_threads=4,
+        login_threads=4,
+        parallel_uploads=16,
     )
     each = whole.divided(4)
-    assert (each.page_memory, each.file_memory) == (25, 12)
+    memories = {"page_memory", "file_memory", "repeat_memory"}
+    assert (each.page_memory, each.file_memory, each.repeat_memory) == (25, 12, 2)
     assert (each.inspections, each.hashing_threads, each.login_threads) == (2, 1, 1)
     changed = {field.name for field in fields(Limits) if getattr(each, field.name) != getattr(whole, field.name)}
-    assert changed == {"page_memory", "file_memory", "inspections", "hashing_threads", "login_threads"}
+    assert changed == memories | {"inspections", "hashing_threads", "login_threads"}
 
 
 def test_every_process_can_do_one_thing_at_a_time() -> None:

@@ -8,7 +8,7 @@ serves instead.
 import asyncio
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from functools import lru_cache, partial
 from typing import Any, Protocol
 
@@ -74,16 +74,24 @@ def missing_internals() -> list[str]:
     return sorted(f"{type(part).__name__}.{name}" for part, name in wanted if not hasattr(part, name))
 
 
-class _QuickApp(Protocol):
-    """An application that can answer requests before a task is started for them."""
-
-    limits: Limits
+class _QuickAnswers(Protocol):
+    """Answers from memory to requests for which no task is started yet."""
 
     def begin(self, scope: Scope) -> Request:
         """Return the GET request of a scope."""
 
-    def from_memory(self, request: Request) -> Response | None:
-        """Return the answer if it is in memory and still right."""
+    def again(self, key: Hashable, request: Request) -> Response | None:
+        """Return the answer that a request with the same key got, if it is still right; ``request`` may be changed."""
+
+    def from_memory(self, request: Request, key: Hashable = None) -> Response | None:
+        """Return the answer if it is in memory and still right, and keep it for requests with the same key."""
+
+
+class _QuickApp(Protocol):
+    """An application that may have answers ready."""
+
+    limits: Limits
+    quick: _QuickAnswers
 
 
 class IndexProtocol(HttpToolsProtocol):
@@ -96,8 +104,8 @@ class IndexProtocol(HttpToolsProtocol):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self._app: _QuickApp = self.config.app  # type: ignore[assignment]
-        self._limits = self._app.limits
+        app: _QuickApp = self.config.app  # type: ignore[assignment]
+        self._quick, self._limits = app.quick, app.limits
         self._request: Request | None = None
         """The newest request that could be answered at once."""
         self._repeated: RepeatedHead | None = None
@@ -265,31 +273,35 @@ class IndexProtocol(HttpToolsProtocol):
             return False
         scope["method"] = "GET"
         scope["path"] = url.decode("latin-1")
-        self._request = self._app.begin(scope)  # type: ignore[arg-type]
-        return self._answer_from_memory(self._request)
+        self._request = self._quick.begin(scope)  # type: ignore[arg-type]
+        response = self._quick.from_memory(self._request)
+        if response is not None:
+            self._write(response)
+        return response is not None
 
     def _answer_again(self, repeated: RepeatedHead, data: bytes) -> bool:
         """Answer a request at once, without parsing it, if its headers are those of the last request."""
-        if len(data) > self._limits.head_size or self.transport.get_write_buffer_size():
+        key = repeated.key(data)
+        if key is None or self.transport.get_write_buffer_size():
             return False
-        request = repeated.again(data)
-        if request is None or not self._answer_from_memory(request):
+        response = self._quick.again(key, repeated.request)
+        if response is None and len(data) <= self._limits.head_size:
+            request = repeated.again(data)
+            response = self._quick.from_memory(request, key) if request is not None else None
+        if response is None:
             return False
+        self._write(response)
         self._idle_since = self._now
         self.server_state.total_requests += 1
         return True
 
-    def _answer_from_memory(self, request: Request) -> bool:
-        response = self._app.from_memory(request)
-        if response is None:
-            return False
+    def _write(self, response: Response) -> None:
         transport = self.transport
         pieces = (response.head, self._common_lines(), response.body)
         if len(response.body) < JOINED:
             transport.write(b"".join(pieces))
         else:
             transport.writelines(pieces)
-        return True
 
     def _common_lines(self) -> bytes:
         """Return the lines of the headers that every answer has, and the blank line after them."""

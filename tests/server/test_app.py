@@ -70,7 +70,7 @@ async def answer_from_memory(app: IndexApp, scope: dict[str, Any]) -> tuple[Resp
     deadline = time.monotonic() + 30
     while True:
         _, body, _ = await ask(app, scope["path"])
-        answer = app.from_memory(app.begin(scope))
+        answer = app.quick.from_memory(app.quick.begin(scope))
         if answer is not None:
             return answer, body
         assert time.monotonic() < deadline
@@ -97,7 +97,7 @@ def test_the_server_s_start_and_end_are_acknowledged_in_turn(tmp_path: Path) -> 
             sent.append(message["type"])
 
         async with open_app(tmp_path) as app:
-            assert app.from_memory(app.begin(scope_of("/simple/"))) is None
+            assert app.quick.from_memory(app.quick.begin(scope_of("/simple/"))) is None
             await app({"type": "lifespan"}, receive, send)
         return sent
 
@@ -144,8 +144,8 @@ def test_a_page_that_was_made_is_answered_from_memory_and_logged(
             assert (answer.status, answer.body) == (200, body)
             assert len(lines) >= 2
             assert all(f'"GET /simple/acme/" 200 {len(body)} ' in line for line in lines)
-            assert app.from_memory(app.begin(scope_of("/simple/other/"))) is None
-            assert app.from_memory(app.begin(scope_of("/health"))) is None
+            assert app.quick.from_memory(app.quick.begin(scope_of("/simple/other/"))) is None
+            assert app.quick.from_memory(app.quick.begin(scope_of("/health"))) is None
 
     asyncio.run(again())
 

@@ -3,7 +3,8 @@
 import hashlib
 import os
 import time
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
+from functools import partial
 from typing import NamedTuple, Protocol
 
 from publisher.server.auth.principal import Principal
@@ -75,6 +76,19 @@ class Decisions:
         if header is not None and not self._accounts.is_current():
             return None
         return found.principal
+
+    def proof(self, header: bytes | None, need: Hashable, path: str) -> Callable[[], bool] | None:
+        """Return what proves later that the decision that is kept about a path still counts; None without one."""
+        found = self._kept.get((self._digest(header), need, path))
+        if found is None:
+            return None
+        return partial(self._counts, self._number, found.until, None if header is None else self._accounts)
+
+    def _counts(self, number: int, until: float, accounts: CurrentAccounts | None) -> bool:
+        """Return whether a decision of a generation still counts; it does so until a time, and rests on accounts."""
+        if self._generation.number != number or until <= time.monotonic():
+            return False
+        return accounts is None or accounts.is_current()
 
     def keep(self, header: bytes | None, need: Hashable, path: str, allowed: Recalled) -> None:
         """Keep that a principal was allowed to use a path."""

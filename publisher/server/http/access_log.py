@@ -21,6 +21,11 @@ class AccessLog:
         self._form = form
         self._writer = writer
 
+    @property
+    def is_on(self) -> bool:
+        """Whether requests are logged at all."""
+        return self._form != "none"
+
     def log(self, request: Request, status: int, sent: int, started: float) -> None:
         """
         Log one request; ``started`` is the ``time.perf_counter`` of its arrival, ``sent`` the bytes of body.

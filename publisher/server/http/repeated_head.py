@@ -1,7 +1,10 @@
 """Recognizing a request with the same headers as the previous one on its connection, as installers send them."""
 
+import hashlib
+import os
 import re
 from dataclasses import dataclass
+from functools import cached_property
 
 from publisher.server.http.messages import Request
 
@@ -10,13 +13,33 @@ _VERSION = b" HTTP/1.1\r\n"
 _START = re.compile(rb"GET (/[A-Za-z0-9._~+/-]*)")
 """The start of a request line whose path has no query and needs no decoding (RFC 9112, 3)."""
 
+_FORWARDED = re.compile(rb"\nx-forwarded-", re.IGNORECASE)
+_hash = hashlib.blake2b(key=os.urandom(32), digest_size=32)
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True)
 class RepeatedHead:
     """A GET request, and the bytes of its head after the path."""
 
     rest: bytes
     request: Request
+
+    @cached_property
+    def _digest(self) -> bytes:
+        """A digest of the headers; of a proxy's headers, whose meaning depends on the peer, one that no other has."""
+        if _FORWARDED.search(self.rest):
+            return os.urandom(32)
+        hashed = _hash.copy()
+        hashed.update(self.rest)
+        return hashed.digest()
+
+    def key(self, data: bytes) -> tuple[bytes, bytes] | None:
+        """
+        Return what stands for all that the answer to a request depends on; None if ``data`` has other headers.
+
+        It is the same for the same request on any connection of this process.
+        """
+        return (self._digest, data[: -len(self.rest)]) if data.endswith(self.rest) else None
 
     def again(self, data: bytes) -> Request | None:
         """Return the request with its new path if ``data`` is one request with the same headers, else None."""

@@ -114,7 +114,7 @@ class Authorization:
         if header is None:
             if session_principal(request) is not None:
                 return self._decide(request, need, rest, Recalled(_of_session(request), float("-inf")))
-        elif need in self._open and self._decisions.recall(None, need, rest) and self._access.anonymous is None:
+        elif self._is_open(need) and self._decisions.recall(None, need, rest):
             request.identify_later(self._recalled)  # any sender may go on
             return True
         allowed = self._decisions.recall(header, need, rest)
@@ -123,6 +123,19 @@ class Authorization:
             return True
         found = self._identification.recall(header) if header is not None and need is not Access.ADMIN else None
         return self._decide(request, need, rest, found or Recalled(ANONYMOUS, float("inf")))
+
+    def proof(self, request: Request, need: Need | Access, rest: str) -> Callable[[], bool] | None:
+        """
+        Return what proves later that a request with the same headers may go on, as `from_memory` just decided.
+
+        Return None for a decision about that request alone.
+        """
+        header = None if self._is_open(need) else request.headers.get(b"authorization")
+        return self._decisions.proof(header, need, rest)
+
+    def _is_open(self, need: Need | Access) -> bool:
+        """Return whether any sender may go on, as far as that was decided before."""
+        return need in self._open and self._access.anonymous is None
 
     def _decide(self, request: Request, need: Need | Access, rest: str, sender: Recalled) -> bool:
         """Return whether a request may go on; remember consent that rests on the sender's grants alone."""

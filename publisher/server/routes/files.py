@@ -15,6 +15,7 @@ from publisher.server.http.inspecting import inspect
 from publisher.server.http.memory import Memory
 from publisher.server.http.messages import Headers, HttpError, Request, Response
 from publisher.server.names.filenames import METADATA_SUFFIX
+from publisher.server.routes.quick.repeats import Remembered
 from publisher.server.routes.sending import IMMUTABLE, CopiedFile, LargeFile, content_type, open_file, ranged
 from publisher.server.storage.base import Storage
 from publisher.server.storage.errors import StorageUnavailableError
@@ -60,18 +61,22 @@ class FileRoutes:
             raise StorageUnavailableError
         raise HttpError(404, f"This index has no file {url_path}.")
 
-    def from_memory(self, request: Request, url_path: str) -> Response | None:
+    def from_memory(self, request: Request, url_path: str) -> Remembered | None:
         """Return an answer that is in memory and still right; None when anything has to be waited for."""
         kept = self._kept.get(url_path)
-        if kept is None or not self._catalog.is_current() or self._storage.reading_paused:
+        if kept is None or not self._is_unchanged(url_path, kept.stamp):
             return None
+        return Remembered(ranged(request, kept.response), partial(self._is_unchanged, url_path, kept.stamp))
+
+    def _is_unchanged(self, url_path: str, stamp: Stamp) -> bool:
+        """Return whether the file of a URL path is listed, and still the one that has the stamp."""
+        if not self._catalog.is_current() or self._storage.reading_paused:
+            return False
         path = self._catalog.path_of(url_path)
         try:
-            if path is None or kept.stamp != stamp_of(os.stat(path)):  # noqa: PTH116 - the hot path
-                return None
+            return path is not None and stamp == stamp_of(os.stat(path))  # noqa: PTH116 - the hot path
         except OSError:
-            return None
-        return ranged(request, kept.response)
+            return False
 
     async def _find(self, url_path: str) -> str | None:
         """Return the path of a file; an unknown one is looked for in the folder and, where there is one, beyond."""
@@ -83,7 +88,7 @@ class FileRoutes:
     async def _file(self, request: Request, path: str, url_path: str) -> Response | LargeFile | CopiedFile:
         remembered = self.from_memory(request, url_path)
         if remembered is not None:
-            return remembered
+            return remembered.response
         try:
             return await self._read(request, path, url_path)
         except FileNotFoundError:

@@ -11,6 +11,7 @@ from publisher.server.routes.authorization import Authorization, ReadScope
 from publisher.server.routes.kept_pages import KeptPages, PageKey
 from publisher.server.routes.page_memory import JSON, PAGE_TYPES, Page, make_page
 from publisher.server.routes.public.packages import PublicRoutes
+from publisher.server.routes.quick.repeats import Remembered
 from publisher.server.routes.rendering.lists import NameOrder, index_html, index_json
 from publisher.server.routes.rendering.projects import ordered, project_html, project_json
 from publisher.server.settings import ServerSettings
@@ -52,27 +53,28 @@ class SimplePages:
             return redirect(request, f"simple/{normalize(name.rstrip('/'))}/")
         return await self._project(request, name[:-1], kind)
 
-    def from_memory(self, request: Request, name: str) -> Response | None:
+    def from_memory(self, request: Request, name: str) -> Remembered | None:
         """Return an answer that is in memory and still right; None when anything has to be waited for."""
         if name[-1:] not in {"/", ""}:
             return None
         kind = PAGE_TYPES[request.headers.get(b"accept", b"")]
         if self._public is not None and name and self._catalog.project(name[:-1]) is None:
             return None if _wants_own_alone(request) else self._public.page_from_memory(request, name[:-1], kind)
-        if not self._catalog.is_current(name[:-1] or None):
+        if not name and not self._authorization.reads_everything(request):
             return None
+        page = self._pages.last((name[:-1], kind, request.root_path if name else ""))
+        if page is None or not self._is_newest(name[:-1], page.revision):
+            return None
+        return Remembered(page.answer(request), partial(self._is_newest, name[:-1], page.revision))
+
+    def _is_newest(self, name: str, revision: int) -> bool:
+        """Return whether memory proves that a revision of a project, or of the list of all, is the newest."""
+        if not self._catalog.is_current(name or None):
+            return False
         if not name:
-            if not self._authorization.reads_everything(request):
-                return None
-            key, revision = ("", kind, ""), self._catalog.revision
-        else:
-            key = (name[:-1], kind, request.root_path)
-            project = self._catalog.project(key[0])
-            if project is None or project.is_due():
-                return None
-            revision = project.revision
-        page = self._pages.recall(key, revision)
-        return page.answer(request) if page is not None else None
+            return self._catalog.revision == revision
+        project = self._catalog.project(name)
+        return project is not None and project.revision == revision and not project.is_due()
 
     async def _index(self, request: Request, kind: str) -> Response:
         await self._catalog.refresh()

@@ -23,6 +23,7 @@ from publisher.server.routes.oidc.exchange import OidcRoutes
 from publisher.server.routes.oidc.publishers import NEW_PUBLISHER, PublisherRoutes
 from publisher.server.routes.public.admin import PUBLIC_CHANGE, PublicAdminRoutes
 from publisher.server.routes.public.packages import JoinedDownload, PublicRoutes
+from publisher.server.routes.quick.repeats import Remembered
 from publisher.server.routes.releases import YANK, ReleaseRoutes
 from publisher.server.routes.sending import CopiedFile, LargeFile
 from publisher.server.routes.simple import SimplePages
@@ -37,7 +38,7 @@ from publisher.server.settings import Activity
 
 Answer = Response | LargeFile | CopiedFile | StreamedFile | JoinedDownload | MountedAnswer
 Handler = Callable[[Request, str], Awaitable[Answer]]
-FromMemory = Callable[[Request, str], Response | None]
+FromMemory = Callable[[Request, str], Remembered | None]
 
 
 _REMEMBERED, _REMEMBERED_LENGTH = 4096, 512
@@ -166,7 +167,7 @@ class PackageFiles(Protocol):
     async def answer(self, request: Request, url_path: str) -> Answer:
         """Return a file, a part of it, or the metadata of a wheel; HttpError 404 where the index has no such file."""
 
-    def from_memory(self, request: Request, url_path: str) -> Response | None:
+    def from_memory(self, request: Request, url_path: str) -> Remembered | None:
         """Return an answer that is in memory and still right; None when anything has to be waited for."""
 
 

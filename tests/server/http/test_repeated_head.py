@@ -7,7 +7,7 @@ import random
 import re
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from http.client import HTTPResponse
@@ -20,6 +20,7 @@ import pytest
 from publisher.server.app import IndexApp
 from publisher.server.http.messages import Request, Response
 from publisher.server.http.repeated_head import RepeatedHead, repeated_head
+from publisher.server.routes.quick.repeats import Remembered
 from publisher.server.routes.table import RouteTable
 from publisher.server.uvicorn_protocol import IndexProtocol
 from tests.helpers.dists import make_wheel
@@ -162,11 +163,15 @@ def test_other_credentials_are_never_those_of_the_request_before(
 def warm(connection: Connection, app: IndexApp, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ask until both pages are answered from memory: after a change, the index reads the folder a few more times."""
     answers: list[Response | None] = []
-    from_memory = app.from_memory
+    from_memory, again = app.quick.from_memory, app.quick.again
 
-    def watched(request: Request) -> Response | None:
-        answers.append(from_memory(request))
+    def watched(request: Request, key: Hashable = None) -> Response | None:
+        answers.append(from_memory(request, key))
         return answers[-1]
+
+    def watched_again(key: Hashable, request: Request) -> Response | None:
+        answers.extend(filter(None, [found := again(key, request)]))
+        return found
 
     def is_warm() -> bool:
         answers.clear()
@@ -175,7 +180,8 @@ def warm(connection: Connection, app: IndexApp, monkeypatch: pytest.MonkeyPatch)
         return len(answers) == 2 and None not in answers
 
     with monkeypatch.context() as patch:
-        patch.setattr(app, "from_memory", watched)
+        patch.setattr(app.quick, "from_memory", watched)
+        patch.setattr(app.quick, "again", watched_again)
         assert eventually(is_warm)
 
 
@@ -242,13 +248,13 @@ def test_the_same_headers_are_parsed_once(
 ) -> None:
     address, app = served
     begun: list[str] = []
-    begin = app.begin
+    begin = app.quick.begin
 
     def counted(scope: dict[str, Any]) -> Request:
         begun.append(scope["path"])
         return begin(scope)
 
-    monkeypatch.setattr(app, "begin", counted)
+    monkeypatch.setattr(app.quick, "begin", counted)
     data = [head(LINES[number], HEADERS[0]) for number in (0, 1)]
 
     def are_recognized() -> bool:
@@ -344,6 +350,36 @@ def test_everything_that_is_recognized_is_parsed_to_the_same() -> None:
     assert recognized > 500
 
 
+def test_the_same_request_has_the_same_key_on_every_connection() -> None:
+    one, two, other = (repeated_head(data, request()) for data in (GET, GET, GET.replace(b"index", b"other")))
+    assert one is not None
+    assert two is not None
+    assert other is not None
+    assert one.key(GET) == two.key(GET) is not None
+    assert one.key(GET) == one.key(GET)
+    assert one.key(GET) != one.key(GET.replace(b"acme", b"other")) is not None
+    assert other.key(GET) is None
+    assert one.key(GET) != other.key(GET.replace(b"index", b"other"))
+
+
+@pytest.mark.parametrize("name", [b"X-Forwarded-For", b"x-forwarded-prefix"])
+def test_a_proxy_s_request_has_the_same_key_only_on_its_connection(name: bytes) -> None:
+    """Which of these headers count depends on the address of the peer."""
+    data = GET[:-2] + name + b": 192.0.2.1\r\n\r\n"
+    one, two = (repeated_head(data, request()) for _ in range(2))
+    assert one is not None
+    assert two is not None
+    assert one.key(data) == one.key(data) is not None
+    assert one.key(data) != two.key(data) is not None
+
+
+def test_no_credentials_can_be_read_from_a_key() -> None:
+    data = head(LINES[0], HEADERS[0])
+    known = repeated_head(data, request())
+    assert known is not None
+    assert HEADERS[0]["Authorization"].encode() not in repr(known.key(data)).encode()
+
+
 def _agrees(known: RepeatedHead, data: bytes) -> bool:
     again = known.again(data)
     if again is None:
@@ -372,12 +408,12 @@ def test_a_failure_of_the_quick_answer_is_logged_and_costs_no_request(
 ) -> None:
     address, app = served
 
-    def fail(_request: Request, _rest: str) -> Response | None:
+    def fail(_request: Request, _rest: str) -> Remembered | None:
         raise RuntimeError("unforeseen")
 
     with closing(Connection(address)) as connection:
         warm(connection, app, monkeypatch)
         failing = [replace(route, from_memory=fail) if route.from_memory else route for route in app.table.routes]
-        monkeypatch.setattr(app, "table", RouteTable(failing))
-        assert [connection.ask(head(line, HEADERS[0]))[0] for line in (*LINES[:2], *LINES[:2])] == [200] * 4
+        monkeypatch.setattr(app.quick, "table", RouteTable(failing))
+        assert [connection.ask(head(line, HEADERS[1]))[0] for line in (*LINES[:2], *LINES[:2])] == [200] * 4
     assert "'/simple/acme/' can't be answered from memory: RuntimeError('unforeseen')" in caplog.messages

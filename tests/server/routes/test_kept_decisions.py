@@ -89,14 +89,20 @@ class World:
         authorization = self.app._authorization
         return authorization._decisions.recall(None if LIST in authorization._open else self.header, LIST, PATH)
 
+    def proof(self) -> Callable[[], bool] | None:
+        """Return what proves later that the sender may still read the page."""
+        return self.app._authorization.proof(self._request(), LIST, PATH)
+
+    def _request(self) -> Request:
+        headers = [] if self.header is None else [(b"authorization", self.header)]
+        return Request({"type": "http", "method": "GET", "path": "/simple/acme/", "headers": headers}, _nothing)
+
     def decides_anew(self, monkeypatch: pytest.MonkeyPatch) -> bool:
         """Tell what is decided about the request, from memory, without what is kept."""
-        headers = [] if self.header is None else [(b"authorization", self.header)]
-        request = Request({"type": "http", "method": "GET", "path": "/simple/acme/", "headers": headers}, _nothing)
         with monkeypatch.context() as patched:
             patched.setattr(self.app._authorization._decisions, "recall", lambda *_: None)
             patched.setattr(self.app._authorization._decisions, "keep", lambda *_: None)
-            return self.app._authorization.from_memory(request, LIST, PATH)
+            return self.app._authorization.from_memory(self._request(), LIST, PATH)
 
 
 async def _nothing() -> Any:
@@ -280,13 +286,18 @@ def test_a_kept_decision_ends_when_a_new_one_would(
         for _ in range(2):  # the first one may have to be proven
             assert (await world.ask("GET", "simple/acme/", world.header))[0] == 200
         assert world.kept() is not None
+        proof = world.proof()
+        assert proof is not None
+        assert proof()
         await change(world)
         deadline = time.monotonic() + 20
         while (await world.ask("GET", "simple/acme/", world.header))[0] == 200:
             if not world.decides_anew(monkeypatch):
+                assert not proof()
                 assert world.kept() is None
             assert time.monotonic() < deadline
             await asyncio.sleep(0.01)
+        assert not proof()
         assert world.kept() is None
         await world.app.stop()
 
@@ -311,6 +322,7 @@ def test_what_a_maintainer_may_is_not_kept(tmp_path: Path, monkeypatch: pytest.M
         assert (await world.ask("GET", "simple/acme/", world.header))[0] == 200
         assert world.decides_anew(monkeypatch)
         assert world.kept() is None
+        assert world.proof() is None
         await world.change("PUT", "-/owners/acme", {"remove": "eve"})
         assert (await world.ask("GET", "simple/acme/", world.header))[0] == 403
         await world.app.stop()

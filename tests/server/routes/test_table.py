@@ -2,6 +2,7 @@
 
 import base64
 import re
+from collections.abc import Hashable
 from dataclasses import replace
 from pathlib import Path
 
@@ -124,17 +125,17 @@ def test_a_right_added_to_the_table_holds_on_both_paths(tmp_path: Path, asked: s
     with serving_app(tmp_path, {"authenticate": frozenset[Activity]()}) as (url, app):
         make_wheel(tmp_path / "packages", "fast")
         client, fast = Client(url, None), 0
-        answer = app.from_memory
+        answer = app.quick.from_memory
 
-        def counted(request: Request) -> Response | None:
+        def counted(request: Request, key: Hashable = None) -> Response | None:
             nonlocal fast
-            found = answer(request)
+            found = answer(request, key)
             fast += found is not None
             return found
 
-        app.from_memory = counted  # type: ignore[method-assign]
+        app.quick.from_memory = counted  # type: ignore[method-assign]
         assert eventually(lambda: client.get(asked).status_code == 200 and fast > 0), "the page came from memory"
-        app.table = RouteTable(replace(route, right=Access.ACCOUNT) for route in app.table.routes)
+        app.table = app.quick.table = RouteTable(replace(route, right=Access.ACCOUNT) for route in app.table.routes)
         fast = 0
         assert client.get(asked).status_code == 401
         assert client.request("HEAD", asked).status_code == 401

@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from datetime import datetime
 from email.utils import formatdate
+from functools import partial
 
 from publisher.server.http.memory import Memory
 from publisher.server.http.messages import Headers, HttpError, Request, Response
 from publisher.server.names.filenames import METADATA_SUFFIX, SIGNATURE, guess
 from publisher.server.routes.bucket.signed_urls import SignedUrls
 from publisher.server.routes.bucket.streamed import StreamedFile
+from publisher.server.routes.quick.repeats import Remembered
 from publisher.server.routes.sending import IMMUTABLE, SMALL, content_type, ranged
 from publisher.server.settings import ServerSettings
 from publisher.server.storage.bucket.storage import BucketStorage
@@ -45,7 +47,7 @@ class BucketFileRoutes:
             return StreamedFile(self._objects, key, file.metadata.size, headers)
         return ranged(request, await self._read(key, headers))
 
-    def from_memory(self, request: Request, url_path: str) -> Response | None:
+    def from_memory(self, request: Request, url_path: str) -> Remembered | None:
         """Return an answer that is in memory and still right; None when anything has to be waited for."""
         guessed = guess(_file_of(url_path))
         if guessed is None or not self._catalog.is_current(guessed.project):
@@ -56,9 +58,15 @@ class BucketFileRoutes:
         file, key = found
         kept = self._kept.get(key)
         if kept is not None:
-            return ranged(request, kept)
+            return Remembered(ranged(request, kept), partial(self._is_listed, guessed.project, file))
         signed = self._signed.recall(key) if key == str(file.path) and self._is_signed(request, file) else None
-        return _redirect(signed.url, signed.rest) if signed is not None else None
+        return Remembered(_redirect(signed.url, signed.rest)) if signed is not None else None
+
+    def _is_listed(self, project: str, file: StoredFile) -> bool:
+        """Return whether memory proves that a project still has a file, and that it is the same one."""
+        if not self._catalog.is_current(project):
+            return False
+        return self._catalog.known_files(project).get(file.filename) is file
 
     async def _find(self, url_path: str) -> tuple[StoredFile, str] | None:
         """Return the file that a URL path belongs to, and the key of the object that it names."""

@@ -12,6 +12,7 @@ from publisher.server.http.negotiation import GZIP_ACCEPTED
 from publisher.server.names.filenames import METADATA_SUFFIX
 from publisher.server.routes.page_memory import JSON, Page, make_page_in_one_form
 from publisher.server.routes.public.first_uses import FirstUses
+from publisher.server.routes.quick.repeats import Remembered
 from publisher.server.routes.sending import (
     IMMUTABLE,
     LargeFile,
@@ -61,10 +62,12 @@ class PublicRoutes:
         body = rendered.zipped or await self._upstream.context.in_thread(partial(compress, rendered.plain))
         return make_page_in_one_form(body, kind, revision, rendered.tag, is_zipped=True)
 
-    def page_from_memory(self, request: Request, name: str, kind: str) -> Response | None:
+    def page_from_memory(self, request: Request, name: str, kind: str) -> Remembered | None:
         """Return a page that is in memory and still right; None when anything has to be waited for."""
         kept = self._pages.get(_page_key(request, name, kind))
-        return kept[1].answer(request) if kept is not None and self._upstream.is_right(kept[0]) else None
+        if kept is None or not self._upstream.is_right(kept[0]):
+            return None
+        return Remembered(kept[1].answer(request), partial(self._upstream.is_right, kept[0]))
 
     async def file(self, request: Request, path: str) -> "Response | LargeFile | JoinedDownload":
         """Return a file or its metadata; raises UpstreamError, StorageUnavailableError and HttpError."""
@@ -97,10 +100,12 @@ class PublicRoutes:
             return ranged(request, self._keep(path, found, opened, headers))
         return JoinedDownload(self._upstream, opened, _headers(opened.wanted.key, content_type(filename)))
 
-    def file_from_memory(self, request: Request, path: str) -> Response | None:
+    def file_from_memory(self, request: Request, path: str) -> Remembered | None:
         """Return a file that is in memory and may still be passed on; None when anything has to be waited for."""
         kept = self._files.get(path)
-        return ranged(request, kept[1]) if kept is not None and self._upstream.is_right(kept[0]) else None
+        if kept is None or not self._upstream.is_right(kept[0]):
+            return None
+        return Remembered(ranged(request, kept[1]), partial(self._upstream.is_right, kept[0]))
 
     async def _stored(
         self, request: Request, path: str, found: FoundFile, stored: StoredPublicFile

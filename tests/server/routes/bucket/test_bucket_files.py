@@ -74,9 +74,14 @@ async def test_a_small_file_is_read_once_and_then_in_memory(tmp_path: Path) -> N
     assert b"immutable" in headers[b"cache-control"]
     served.process.orders.take()
     assert await served.answer(WHEEL) is first
-    assert served.routes.from_memory(request, WHEEL) is first
+    remembered = served.routes.from_memory(request, WHEEL)
+    assert remembered is not None
+    assert remembered.response is first
+    assert remembered.is_right is not None
+    assert remembered.is_right()
     assert served.process.orders.take() == []
     served.process.age(3)
+    assert not remembered.is_right()
     assert served.routes.from_memory(request, WHEEL) is None  # it may have been deleted meanwhile
     assert await served.answer(WHEEL) is first
     assert served.process.orders.take() == ["read index.json", "read projects/acme.json"]
@@ -91,7 +96,9 @@ async def test_metadata_and_signature_are_beside_their_file(tmp_path: Path) -> N
     assert dict(metadata.headers)[b"etag"] == f'"{file.metadata.metadata_sha256}"'.encode()
     assert signature.body == b"signature"
     assert dict(signature.headers)[b"content-type"] == b"text/plain"
-    assert served.routes.from_memory(_request(), f"{WHEEL}.metadata") is metadata
+    remembered = served.routes.from_memory(_request(), f"{WHEEL}.metadata")
+    assert remembered is not None
+    assert remembered.response is metadata
     sdist = make_sdist(tmp_path, "acme")
     await served.process.upload(sdist)
     for ending in (".metadata", ".asc"):
@@ -149,7 +156,10 @@ async def test_a_redirect_is_the_same_while_its_url_is_kept(tmp_path: Path) -> N
     served, file = await _served(tmp_path, signed_from=1)
     assert served.routes.from_memory(_request(), WHEEL) is None
     answers = [await served.answer(WHEEL) for _ in range(3)]
-    for answer in (*answers, served.routes.from_memory(_request(), WHEEL)):
+    remembered = served.routes.from_memory(_request(), WHEEL)
+    assert remembered is not None
+    assert remembered.is_right is None, "the time for which it may be kept ends with the URL's"
+    for answer in (*answers, remembered.response):
         assert isinstance(answer, Response)
         assert (answer.status, answer.body) == (302, b"")
         headers = dict(answer.headers)

@@ -124,9 +124,12 @@ def test_a_page_that_is_still_right_is_not_asked_for_again() -> None:
     assert _run(routes.page(_request(), "acme", JSON)).body == b"{}"
     memory = routes.page_from_memory(_request(), "acme", JSON)
     assert memory is not None
-    assert memory.body == b"{}"
+    assert memory.response.body == b"{}"
+    assert memory.is_right is not None
+    assert memory.is_right()
     assert upstream.asked == [("page", "acme", "", True), ("source", "acme")]
     upstream.right = False
+    assert not memory.is_right()
     assert routes.page_from_memory(_request(), "acme", JSON) is None
     assert _run(routes.page(_request(), "acme", JSON)).body == b"[]"
     upstream.right, upstream.owned = True, True
@@ -204,7 +207,9 @@ def test_a_small_file_is_kept_while_it_may_be_passed_on(kept_file: int, *, is_ke
     memory = routes.file_from_memory(_request((b"range", b"bytes=2-3")), PATH)
     assert (memory is not None) == is_kept
     if memory is not None:
-        assert (memory.status, memory.body) == (206, b"wh")
+        assert (memory.response.status, memory.response.body) == (206, b"wh")
+        assert memory.is_right is not None
+        assert memory.is_right()
     asked = len(upstream.asked)
     again = _run(routes.file(_request((b"range", b"bytes=0-0")), PATH))
     assert (again.status, again.body) == (206, b"a")
@@ -212,6 +217,7 @@ def test_a_small_file_is_kept_while_it_may_be_passed_on(kept_file: int, *, is_ke
     assert is_kept == (upstream.asked[-1] == ("source", "acme"))
     upstream.right = False
     assert routes.file_from_memory(_request(), PATH) is None
+    assert memory is None or (memory.is_right is not None and not memory.is_right())
 
 
 def test_a_kept_file_that_may_be_passed_on_no_longer_is_looked_for_again() -> None:
@@ -235,7 +241,7 @@ def test_metadata_is_a_text_with_a_tag_of_its_own() -> None:
     assert upstream.asked == [("find", "ab", WHEEL), ("metadata", WHEEL)]
     kept = routes.file_from_memory(_request(), f"{PATH}.metadata")
     assert kept is not None
-    assert kept.body == b"Name: acme\n"
+    assert kept.response.body == b"Name: acme\n"
     assert routes.file_from_memory(_request(), PATH) is None
 
 

@@ -1,0 +1,104 @@
+"""The short way from a request to its answer: where it is in memory, and proven to be still right without waiting."""
+
+import logging
+import time
+from collections.abc import Callable, Hashable
+
+from publisher.server.http.access_log import AccessLog
+from publisher.server.http.forwarding import Forwarding
+from publisher.server.http.messages import ClientGoneError, Message, Request, Response, Scope
+from publisher.server.routes.authorization import Authorization
+from publisher.server.routes.quick.repeats import Repeat, Repeats
+from publisher.server.routes.table import RouteTable
+
+_log = logging.getLogger(__name__)
+
+
+class QuickAnswers:
+    """
+    Answers GET requests from memory, by the same table and the same decisions as the application.
+
+    A server that asks here before it starts a task answers most requests in a fraction of the time. Where nothing is
+    in memory, or where something fails, the request is answered in the usual way.
+    """
+
+    def __init__(  # noqa: PLR0913 - the parts that a request passes
+        self,
+        table: RouteTable,
+        authorization: Authorization,
+        forwarding: Forwarding,
+        access_log: AccessLog,
+        repeats: Repeats,
+        *,
+        is_started: Callable[[], bool],
+    ) -> None:
+        self._authorization = authorization
+        self._forwarding = forwarding
+        self._access_log = access_log
+        self._repeats = repeats
+        self._is_started = is_started
+        self.table = table
+
+    def begin(self, scope: Scope) -> Request:
+        """Return the GET request of a scope, for `from_memory`."""
+        self._forwarding.apply(scope)
+        return Request(scope, _nothing_to_receive)
+
+    def again(self, key: Hashable, request: Request) -> Response | None:
+        """
+        Return the answer that a request with the same key got from memory, if it is proven to be still right.
+
+        ``request`` has the same headers; it is changed if the answer is logged.
+        """
+        started = time.perf_counter()
+        try:
+            repeat = self._repeats.recall(key)
+        except Exception as error:  # noqa: BLE001 - the request is answered in the usual way instead
+            _log.warning("an answer can't be given again: %r", error)
+            return None
+        if repeat is None:
+            return None
+        if self._access_log.is_on:
+            request.repeat(repeat.path)
+            if repeat.sender is not None:
+                request.principal = repeat.sender
+            self._access_log.log(request, repeat.response.status, len(repeat.response.body), started)
+        return repeat.response
+
+    def from_memory(self, request: Request, key: Hashable = None) -> Response | None:
+        """
+        Return the answer to a request, None where it is not in memory.
+
+        ``key`` stands for all that the answer may depend on: `again` gives it to requests with the same.
+        """
+        if not self._is_started():
+            return None
+        started = time.perf_counter()
+        try:
+            answer = self._remembered(request, key)
+        except Exception as error:  # noqa: BLE001 - the request is answered in the usual way instead
+            _log.warning("%s can't be answered from memory: %r", ascii(request.path), error)
+            return None
+        if answer is not None:
+            self._access_log.log(request, answer.status, len(answer.body), started)
+        return answer
+
+    def _remembered(self, request: Request, key: Hashable) -> Response | None:
+        """Return an answer from memory, and keep it for requests with the same key."""
+        path = request.scope["path"]
+        route, rest = self.table.find("GET", path[1:])
+        if route.from_memory is None or not self._authorization.from_memory(request, route.right, rest):
+            return None
+        found = route.from_memory(request, rest)
+        if found is None:
+            return None
+        if key is not None and found.is_right is not None:
+            may_read = self._authorization.proof(request, route.right, rest)
+            if may_read is not None:
+                sender = request.principal if self._access_log.is_on else None
+                self._repeats.keep(key, Repeat(found.response, may_read, found.is_right, path, sender))
+        return found.response
+
+
+async def _nothing_to_receive() -> Message:
+    raise ClientGoneError
