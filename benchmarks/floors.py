@@ -7,7 +7,9 @@ Needs git, nginx, wrk and Linux. Usage: python benchmarks/floors.py [--rounds N]
 """
 
 import argparse
+import itertools
 import os
+import pickle
 import platform
 import shutil
 import socket
@@ -72,6 +74,27 @@ with open("pyproject.toml", "rb") as file:
     name = tomllib.load(file)["project"]["name"]
 """
 """Read the project and have git look for its last change; one of the next two asks the index."""
+
+SEND = """
+import click, http.client
+import pickle, socket, sys
+from concurrent.futures import ThreadPoolExecutor
+
+def send(requests):
+    with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as connection:
+        for request in requests:
+            connection.sendall(request)
+            answer = connection.recv(65536)
+            assert answer.startswith(b"HTTP/1.1 200"), answer
+
+with open(sys.argv[2], "rb") as file:
+    requests = pickle.load(file)
+with ThreadPoolExecutor(8) as threads:
+    list(threads.map(send, [requests[client::8] for client in range(8)]))
+"""
+"""Import a parser of options and an HTTP client, and send requests that are ready: no files, no checks, no output."""
+
+LEAST = "the least with all promises"
 
 WITH_REQUESTS = """
 import requests
@@ -181,7 +204,7 @@ def cost(port: int, pid: int, requests: Sequence[bytes], clients: int) -> tuple[
 
 
 def uploads(bench: Bench) -> None:
-    """Compare the least index with this one and with the limit of an upload, and both with those of 100 wheels."""
+    """Compare the least index with this one and with the limit of an upload."""
     ours = int(bench.index.url.rstrip("/").rpartition(":")[2]), bench.index.process.pid
     runs = [(kind, clients) for kind in ("known", "new") for clients in (1, 8)]
     for folder in ("least", "promises"):
@@ -190,7 +213,7 @@ def uploads(bench: Bench) -> None:
         least(least_index, bench.work / "least") as least_server,
         least(least_app, bench.work / "promises") as promising,
     ):
-        sides = {"the least index": least_server, "the least with all promises": promising, "this index": ours}
+        sides = {"the least index": least_server, LEAST: promising, "this index": ours}
         found: dict[tuple[str, str, int], list[tuple[float, float]]] = {}
         for number in range(bench.rounds + 1):  # the first is not counted
             for kind, clients in runs:
@@ -206,13 +229,27 @@ def uploads(bench: Bench) -> None:
         for side, least_cost in zip(sides, floors, strict=False):
             floor(f"{what}, {side.removeprefix('the ')}", least_cost, UPLOAD_LIMIT, " ms")
         print(f"  (this index in the same run: {own:.3g} ms)", flush=True)
-    uv, twine = bench.in_turn(
-        *(partial(_uploaded, bench, command, UPLOADS) for command in ([UV, "publish"], [TWINE, "upload"]))
-    )
-    for side in reversed(sides):
-        seconds = min(middle[side, "new", clients][0] for clients in (1, 8))
-        for peer, took, part in (("uv publish", uv, 0.6), ("twine", twine, 0.3)):
-            floor(f"{UPLOADS} built wheels of 20 KB to {side}, of {peer}", seconds, part * took.wall, " s")
+
+
+def wheels(bench: Bench) -> None:
+    """Compare the least command that sends wheels with its peers: to this index, and to one that costs the least."""
+    (bench.work / "promises").mkdir()
+    numbers = itertools.count(1000)
+
+    def least_command(port: int) -> Took:
+        requests = bench.work / "requests"
+        requests.write_bytes(pickle.dumps(requests_for("new", next(numbers))[:UPLOADS]))
+        return bench.run([(bench.work, python(SEND, str(port), str(requests)))])
+
+    with least(least_app, bench.work / "promises") as (promising, _):
+        for side, port in (("this index", int(bench.index.url.rstrip("/").rpartition(":")[2])), (LEAST, promising)):
+            bench.reach(f"http://127.0.0.1:{port}/")
+            ours, uv, twine = bench.in_turn(
+                partial(least_command, port),
+                *(partial(_uploaded, bench, command, UPLOADS) for command in ([UV, "publish"], [TWINE, "upload"])),
+            )
+            for peer, took, part in (("uv publish", uv, 0.6), ("twine", twine, 0.3)):
+                floor(f"{UPLOADS} built wheels of 20 KB to {side}, of {peer}", ours.wall, part * took.wall, " s")
 
 
 def pages(bench: Bench) -> None:
@@ -237,7 +274,7 @@ def _number(bound: str) -> float:
     return float(bound.split()[1])
 
 
-SECTIONS: tuple[Callable[[Bench], None], ...] = (builds, nothing_new, uploads, pages)
+SECTIONS: tuple[Callable[[Bench], None], ...] = (builds, nothing_new, uploads, wheels, pages)
 
 
 def main() -> None:

@@ -22,7 +22,7 @@ from typing import Any
 
 import uvicorn
 from packaging.metadata import parse_email
-from packaging.utils import parse_wheel_filename
+from packaging.utils import canonicalize_name, parse_wheel_filename
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -49,6 +49,7 @@ class Form:
             {
                 "on_part_begin": self._begin,
                 "on_header_value": lambda data, start, end: self._header.append(data[start:end]),
+                "on_header_end": lambda: self._header.append(b"\n"),
                 "on_headers_finished": self._headers_finished,
                 "on_part_data": lambda data, start, end: self._parts.append(data[start:end]),
                 "on_part_end": self._end,
@@ -59,7 +60,8 @@ class Form:
         self._header, self._parts = [], []
 
     def _headers_finished(self) -> None:
-        options = parse_options_header(b"".join(self._header))[1]
+        disposition = b"".join(self._header).partition(b"\n")[0]  # the first header, as all clients send it
+        options = parse_options_header(disposition)[1]
         self._name = options[b"name"].decode()
         if b"filename" in options:
             self.filename = options[b"filename"].decode()
@@ -88,7 +90,7 @@ class Place:
             members = archive.namelist()
             entry = next(entry for entry in members if entry.endswith(".dist-info/METADATA"))
             described, _ = parse_email(archive.read(entry))
-        if described["name"] != name or described["version"] != str(version):
+        if canonicalize_name(described["name"]) != name or described["version"] != str(version):
             raise ValueError("the metadata differs")
         if form.filename in self._deleted(name):
             raise ValueError("the file was deleted")

@@ -44,6 +44,15 @@ ROUNDS = 3
 _NUMBERS = itertools.count()
 IDLE = 0.02
 """Seconds of processor time that an idle index uses at most in half a second."""
+IN_TURN = """
+local number = 0
+request = function()
+  number = (number + 1) %% %d
+  return wrk.format("GET", "/simple/project" .. number .. "/")
+end
+"""
+"""Lua for wrk, with the number of projects to ask for."""
+
 UV = str(Path(sys.executable).with_name("uv"))
 
 
@@ -55,8 +64,9 @@ def wrk(  # noqa: PLR0913 - what is asked for, and how
     seconds: int = 2,
     authorization: str = AUTHORIZATION,
     connections: int = 8,
+    script: Path | None = None,
 ) -> tuple[float, float]:
-    """Return requests and megabytes a second: one thread, every request authenticated."""
+    """Return requests and megabytes a second: one thread, every request authenticated; a script may choose paths."""
     command = [
         "wrk",
         "-t1",
@@ -66,6 +76,7 @@ def wrk(  # noqa: PLR0913 - what is asked for, and how
         f"Authorization: {authorization}",
         "-H",
         f"Accept: {accept}",
+        *(["-s", str(script)] if script else []),
     ]
     output = subprocess.run([*command, url + path], capture_output=True, text=True, check=True).stdout
     errors = re.search(r"Non-2xx or 3xx responses: (\d+)", output)
@@ -217,6 +228,20 @@ def pages(work: Path, files: int, legacy_seconds: int) -> None:
                     row(f"{name}, of nginx", ours, without, ">= 0.9")
                     row(f"{name}, of nginx auth_basic", ours, with_password, than_guarded)
                     row(f"{name}, of pypiserver", ours, legacy, than_legacy)
+
+
+def many_pages(work: Path, projects: int) -> None:
+    """Measure the pages of many projects, which are asked for in turn."""
+    root, site, script = work / "many", work / "site-many", work / "in-turn.lua"
+    fill(root, projects, 10)
+    script.write_text(IN_TURN % projects)
+    with our_index(work / "ours-many", root) as index:
+        settle(index)
+        names = [f"simple/project{number}/" for number in range(projects)]
+        copy_to_site(index.url, site, {f"{name}index.json": (name, JSON) for name in names})
+        with nginx(work, site, auth=False) as plain:
+            ours, other = in_turn(*(lambda url=url: wrk(url, "", JSON, script=script)[0] for url in (index.url, plain)))
+    row(f"pages of {projects:,} projects in turn, JSON, requests/s, of nginx", ours, other, ">= 0.6")
 
 
 def tokens(work: Path) -> None:
@@ -639,6 +664,7 @@ def main() -> None:
         heading()
         measurements: dict[str, Callable[[], None]] = {
             "pages": lambda: pages(work, 10_000 // scale, max(10 // scale, 2)),
+            "in turn": lambda: many_pages(work, 1_000 // scale),
             "workers": lambda: workers(work, 10_000 // scale),
             "tokens": lambda: tokens(work),
             "logs": lambda: logs(work),
