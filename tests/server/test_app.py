@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -265,6 +266,32 @@ def test_a_trusted_proxy_names_scheme_and_client_also_of_answers_from_memory(
             await answer_from_memory(app, scope_of("/simple/acme/", **forwarded))
             assert {line.split()[0] for line in lines[1:-1]} == {"::1"}
             assert (lines[0].split()[0], lines[-1].split()[0]) == ("192.0.2.7", "192.0.2.7")
+
+    asyncio.run(proxied())
+
+
+def test_an_answer_from_memory_is_found_below_the_prefix_that_a_proxy_keeps(tmp_path: Path) -> None:
+    forwarded = {"x-forwarded-prefix": "/pypi"}
+
+    async def proxied() -> None:
+        async with open_app(tmp_path, trusted_proxies=("::1",)) as app:
+            make_wheel(tmp_path / "packages", "acme")
+            scope = partial(scope_of, "/pypi/simple/acme/", **forwarded)
+            async with asyncio.timeout(30):
+                while (answer := app.quick.from_memory(app.quick.begin(scope()))) is None:
+                    await ask(app, "/simple/acme/", **forwarded)
+                    await asyncio.sleep(0.01)
+            assert b"/pypi/packages/acme-1.0" in answer.body
+
+    asyncio.run(proxied())
+
+
+def test_a_prefix_that_a_proxy_keeps_is_no_part_of_the_path(tmp_path: Path) -> None:
+    async def proxied() -> None:
+        async with open_app(tmp_path, trusted_proxies=("::1",)) as app:
+            await answer_from_memory(app, scope_of("/simple/"))
+            scope = scope_of("/simple/", **{"x-forwarded-prefix": "/simple"})
+            assert app.quick.from_memory(app.quick.begin(scope)) is None, "it is the home page"
 
     asyncio.run(proxied())
 

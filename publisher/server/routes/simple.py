@@ -1,5 +1,6 @@
 """The simple API: all projects, and the files of each, in JSON and HTML (PEP 503, 592, 629, 658, 691, 700, 714)."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from urllib.parse import quote
@@ -55,24 +56,39 @@ class SimplePages:
 
     def from_memory(self, request: Request, name: str) -> Remembered | None:
         """Return an answer that is in memory and still right; None when anything has to be waited for."""
-        if name[-1:] not in {"/", ""}:
-            return None
         kind = PAGE_TYPES[request.headers.get(b"accept", b"")]
-        if self._public is not None and name and self._catalog.project(name[:-1]) is None:
-            return None if _wants_own_alone(request) else self._public.page_from_memory(request, name[:-1], kind)
-        if not name and not self._authorization.reads_everything(request):
+        if not name:
+            return self._list_from_memory(request, kind) if self._authorization.reads_everything(request) else None
+        project = name[:-1]
+        if not project or name[-1] != "/":
             return None
-        page = self._pages.last((name[:-1], kind, request.root_path if name else ""))
-        if page is None or not self._is_newest(name[:-1], page.revision):
+        if self._public is not None and self._catalog.project(project) is None:
+            found = self._public.page_from_memory(request, project, kind) if not _wants_own_alone(request) else None
+            if found is None or found.is_right is None:
+                return found
+            return Remembered(found.response, partial(self._is_still_public, project, found.is_right))
+        page = self._pages.last((project, kind, request.root_path))
+        if page is None or not self._is_newest(project, page.revision):
             return None
-        return Remembered(page.answer(request), partial(self._is_newest, name[:-1], page.revision))
+        return Remembered(page.answer(request), partial(self._is_newest, project, page.revision))
+
+    def _is_still_public(self, name: str, is_right: Callable[[], bool]) -> bool:
+        return self._catalog.project(name) is None and is_right()
+
+    def _list_from_memory(self, request: Request, kind: str) -> Remembered | None:
+        page = self._pages.last(("", kind, ""))
+        if page is None or not self._is_newest_list(page.revision):
+            return None
+        return Remembered(page.answer(request), partial(self._is_newest_list, page.revision))
+
+    def _is_newest_list(self, revision: int) -> bool:
+        """Return whether memory proves that a revision of the list of all projects is the newest."""
+        return self._catalog.is_current() and self._catalog.revision == revision
 
     def _is_newest(self, name: str, revision: int) -> bool:
-        """Return whether memory proves that a revision of a project, or of the list of all, is the newest."""
-        if not self._catalog.is_current(name or None):
+        """Return whether memory proves that a revision of a project is the newest."""
+        if not self._catalog.is_current(name):
             return False
-        if not name:
-            return self._catalog.revision == revision
         project = self._catalog.project(name)
         return project is not None and project.revision == revision and not project.is_due()
 

@@ -23,7 +23,7 @@ class Catalog:
         self.listed: set[str] = set()
         self.recorded: set[str] = set()
         self.unavailable_reason: str | None = None
-        self.lost_while_asked = ""
+        self.lost_while_asked = self.grows_while_asked = ""
         self.is_shared = False
         self.revision = 1
         self.current = True
@@ -43,6 +43,8 @@ class Catalog:
         return name in self.recorded
 
     def _lose(self, question: str) -> None:
+        if self.grows_while_asked == question:
+            self.revision += 1
         if self.lost_while_asked == question:
             self.unavailable_reason = "the folder is gone"
 
@@ -75,6 +77,17 @@ def test_a_name_is_owned_that_is_listed_or_recorded_or_reserved(catalog: Catalog
         assert not one.is_surely_public(name)
     assert not owned(one, "public")
     assert one.is_surely_public("public")
+
+
+@pytest.mark.parametrize("question", ["find", "owned"])
+def test_a_name_may_be_owned_if_a_project_came_while_it_was_asked_for(catalog: Catalog, question: str) -> None:
+    one = over(catalog)
+    catalog.grows_while_asked = question
+    assert not owned(one, "name")
+    assert not one.is_surely_public("name")
+    catalog.grows_while_asked = ""
+    assert not owned(one, "name")
+    assert one.is_surely_public("name")
 
 
 def test_a_reserved_name_needs_no_storage(catalog: Catalog) -> None:

@@ -8,6 +8,7 @@ from functools import partial
 from publisher.server.http.memory import Memory
 from publisher.server.http.messages import Headers, HttpError, Request, Response
 from publisher.server.names.filenames import METADATA_SUFFIX, SIGNATURE, guess
+from publisher.server.routes.browsers import SECURITY_HEADERS
 from publisher.server.routes.bucket.signed_urls import SignedUrls
 from publisher.server.routes.bucket.streamed import StreamedFile
 from publisher.server.routes.quick.repeats import Remembered
@@ -115,7 +116,7 @@ def _file_of(path: str) -> str:
 
 
 def _redirect(url: str, rest: int) -> Response:
-    headers = [(b"location", url.encode()), (b"cache-control", b"private, max-age=%d" % rest)]
+    headers = [(b"location", url.encode()), (b"cache-control", b"private, max-age=%d" % rest), *SECURITY_HEADERS]
     return Response(302, b"", headers)
 
 

@@ -42,7 +42,7 @@ class CatalogOwnership:
             return False
         if any(is_reserved(name, pattern) for pattern in self._reserved):
             return True
-        begun = time.monotonic()
+        begun, revision = time.monotonic(), self._catalog.revision
         project = await self._catalog.find(name)
         self._require_folder()
         owned = project is not None or await self._catalog.is_owned(name)
@@ -50,7 +50,7 @@ class CatalogOwnership:
         if owned:
             self._public.pop(name, None)
             return True
-        self._public[name] = begun, self._catalog.revision
+        self._public[name] = begun, revision
         self._public.move_to_end(name)
         while len(self._public) > LIMITS.upstream.remembered_owners:
             self._public.popitem(last=False)

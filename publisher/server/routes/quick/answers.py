@@ -53,17 +53,14 @@ class QuickAnswers:
         started = time.perf_counter()
         try:
             repeat = self._repeats.recall(key)
+            if repeat is not None and self._access_log.is_on:
+                request.repeat(repeat.path)
+                self._authorization.from_memory(request, repeat.need, repeat.rest)  # names the sender
+                self._access_log.log(request, repeat.response.status, len(repeat.response.body), started)
         except Exception as error:  # noqa: BLE001 - the request is answered in the usual way instead
             _log.warning("an answer can't be given again: %r", error)
             return None
-        if repeat is None:
-            return None
-        if self._access_log.is_on:
-            request.repeat(repeat.path)
-            if repeat.sender is not None:
-                request.principal = repeat.sender
-            self._access_log.log(request, repeat.response.status, len(repeat.response.body), started)
-        return repeat.response
+        return repeat.response if repeat is not None else None
 
     def from_memory(self, request: Request, key: Hashable = None) -> Response | None:
         """
@@ -85,8 +82,7 @@ class QuickAnswers:
 
     def _remembered(self, request: Request, key: Hashable) -> Response | None:
         """Return an answer from memory, and keep it for requests with the same key."""
-        path = request.scope["path"]
-        route, rest = self.table.find("GET", path[1:])
+        route, rest = self.table.find("GET", request.path[1:])
         if route.from_memory is None or not self._authorization.from_memory(request, route.right, rest):
             return None
         found = route.from_memory(request, rest)
@@ -95,8 +91,9 @@ class QuickAnswers:
         if key is not None and found.is_right is not None:
             may_read = self._authorization.proof(request, route.right, rest)
             if may_read is not None:
-                sender = request.principal if self._access_log.is_on else None
-                self._repeats.keep(key, Repeat(found.response, may_read, found.is_right, path, sender))
+                path: str = request.scope["path"]
+                repeat = Repeat(found.response, may_read, found.is_right, path, route.right, rest)
+                self._repeats.keep(key, repeat)
         return found.response
 
 

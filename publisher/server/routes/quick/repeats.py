@@ -5,15 +5,16 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from publisher.server.http.messages import Response, Sender
+from publisher.server.http.messages import Response
+from publisher.server.routes.authorization import Access, Need
 
 LONGEST_KEPT = 5.0
-"""Seconds after which all answers are let go: they may be the last that use the memory of a page or a file."""
+"""Seconds after which the next answer takes the place of all others, which may be the last to use a page's memory."""
 
 LARGEST_KEPT = 2**16
 """Bytes of the largest body: of larger ones, sending takes so long that little is gained."""
 
-_ITEM = 1000
+_ITEM = 2000
 """Bytes that an answer takes in memory besides its body."""
 
 
@@ -27,13 +28,18 @@ class Remembered(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Repeat:
-    """An answer that may be given again while two proofs hold: its sender may read it, and it is still right."""
+    """
+    An answer that may be given again while two proofs hold: its sender may read it, and it is still right.
+
+    ``need`` and ``rest`` are those of its route, to name the sender in the log.
+    """
 
     response: Response
     may_read: Callable[[], bool]
     is_right: Callable[[], bool]
     path: str
-    sender: Sender | None
+    need: Need | Access
+    rest: str
 
 
 class Repeats:

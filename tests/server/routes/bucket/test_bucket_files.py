@@ -165,6 +165,7 @@ async def test_a_redirect_is_the_same_while_its_url_is_kept(tmp_path: Path) -> N
         headers = dict(answer.headers)
         assert headers[b"location"] == f"https://store/{file.path}?1".encode()
         assert headers[b"cache-control"] == b"private, max-age=60"
+        assert headers[b"x-content-type-options"] == b"nosniff"
     assert served.routes.from_memory(_request("HEAD"), WHEEL) is None
     assert served.routes.from_memory(_request(), f"{WHEEL}.metadata") is None
     served.process.age(3)

@@ -17,6 +17,8 @@ from publisher.server.app import IndexApp
 from publisher.server.http.messages import Response
 from publisher.server.routes.quick import repeats
 from publisher.server.routes.quick.repeats import Repeat, Repeats
+from publisher.server.routes.table import LIST as LIST_NEED
+from publisher.server.settings import Activity
 from tests.helpers.clock import set_monotonic
 from tests.helpers.dists import make_wheel
 from tests.helpers.inside import serving_app
@@ -42,12 +44,12 @@ class Proof:
 
 
 def repeat(size: int = 10) -> Repeat:
-    return Repeat(Response(200, b"x" * size), Proof(), Proof(), PAGE, None)
+    return Repeat(Response(200, b"x" * size), Proof(), Proof(), PAGE, LIST_NEED, "acme/")
 
 
 def test_an_answer_needs_both_proofs_each_time() -> None:
     kept, may_read, is_right = Repeats(10**6), Proof(), Proof()
-    one = Repeat(Response(200, b"x"), may_read, is_right, PAGE, None)
+    one = Repeat(Response(200, b"x"), may_read, is_right, PAGE, LIST_NEED, "acme/")
     kept.keep("key", one)
     assert kept.recall("other") is None
     for proof in (may_read, is_right):
@@ -73,7 +75,7 @@ def test_small_answers_count_too() -> None:
     kept = Repeats(100_000)
     for number in range(1000):
         kept.keep(number, repeat(0))
-    assert sum(kept.recall(number) is not None for number in range(1000)) <= 100
+    assert sum(kept.recall(number) is not None for number in range(1000)) <= 50
 
 
 def test_a_large_answer_is_not_kept_and_displaces_none() -> None:
@@ -190,6 +192,17 @@ def test_a_project_without_files_is_no_longer_there(served: Served) -> None:
         assert [ask(connection, PAGE)[0] for _ in range(3)] == [404] * 3
 
 
+def test_a_path_without_a_name_is_no_list(served: Served) -> None:
+    served.make_warm(LIST, PAGE)
+    with closing(served.connection()) as connection:
+        assert [ask(connection, path)[0] for path in ("/simple//", LIST, "/simple//", "/simple//")] == [
+            404,
+            200,
+            404,
+            404,
+        ]
+
+
 @pytest.mark.parametrize("path", [PAGE, LIST, FILE])
 def test_other_credentials_get_their_own_answer(served: Served, path: str) -> None:
     served.make_warm(path)
@@ -235,6 +248,28 @@ def test_each_answer_is_logged_with_its_own_sender_and_path(
             rf'"bytes": {size}, "ms": .*'
         )
         assert re.fullmatch(shape, line), line
+
+
+def test_on_an_open_index_the_log_names_only_proven_senders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines: list[str] = []
+    with serving_app(tmp_path, {"authenticate": frozenset({Activity.UPDATE})}) as (url, app):
+        make_wheel(tmp_path / "packages", "acme")
+        monkeypatch.setattr(app._access_log, "_form", "text")
+        monkeypatch.setattr(app.log_writer, "write_soon", lines.append)
+
+        def name(path: str = PAGE) -> str:
+            lines.clear()
+            ask(connection, path)
+            assert eventually(lambda: bool(lines), step=0.001)
+            return lines[0].split()[1]
+
+        with closing(HTTPConnection(urlsplit(url).netloc, timeout=20)) as connection:
+            assert name("/whoami") == "ada"
+            for _ in range(20):
+                assert name() == "ada"
+            (tmp_path / "htpasswd").write_text("ben:$apr1$x$xxxxxxxxxxxxxxxxxxxxxx\n")
+            assert eventually(lambda: name() == "-", step=0.001, patience=3)
+            assert {name() for _ in range(50)} == {"-"}
 
 
 def test_a_failing_proof_is_logged_and_costs_no_request(
