@@ -28,7 +28,19 @@ from types import ModuleType
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks import least_app, least_index, least_page
-from benchmarks.publish import BACKENDS, PYTHON, TWINE, UV, Bench, _set_version, _uploaded, serving
+from benchmarks.publish import (
+    BACKENDS,
+    PYTHON,
+    TWINE,
+    UV,
+    Bench,
+    _set_version,
+    _uploaded,
+    curl_command,
+    large_wheel,
+    send_large,
+    serving,
+)
 from benchmarks.rounds import Took
 from benchmarks.serve import copy_to_site, fill, in_turn, nginx, our_index, rate, settle
 from benchmarks.tables import floor, floor_heading
@@ -93,6 +105,44 @@ with ThreadPoolExecutor(8) as threads:
     list(threads.map(send, [requests[client::8] for client in range(8)]))
 """
 """Import a parser of options and an HTTP client, and send requests that are ready: no files, no checks, no output."""
+
+LARGE = """
+import click, http.client
+import hashlib, os, sys, threading
+from concurrent.futures import ThreadPoolExecutor
+
+place, path, authorization, boundary = sys.argv[1:]
+
+def sha256():
+    digest, block = hashlib.sha256(), memoryview(bytearray(2**20))
+    with open(path, "rb", buffering=0) as file:
+        while length := file.readinto(block):
+            digest.update(block[:length])
+    return digest.hexdigest()
+
+def head(name, more=""):
+    return f'--{boundary}\\r\\nContent-Disposition: form-data; name="{name}"{more}\\r\\n\\r\\n'
+
+def body():
+    yield before.encode()
+    piece = memoryview(bytearray(2**18))
+    with open(path, "rb", buffering=0) as file:
+        while length := file.readinto(piece):
+            yield piece[:length]
+    yield f"{between}{digest.result()}{after}".encode()
+
+before = f'{head(":action")}file_upload\\r\\n' + head("content", f'; filename="{os.path.basename(path)}"')
+between, after = "\\r\\n" + head("sha256_digest"), f"\\r\\n--{boundary}--\\r\\n"
+size = len(before) + os.path.getsize(path) + len(between) + 64 + len(after)
+with ThreadPoolExecutor(1) as thread:
+    digest = thread.submit(sha256)
+    connection = http.client.HTTPConnection(place)
+    headers = {"Authorization": authorization, "Content-Length": str(size)}
+    headers["Content-Type"] = f"multipart/form-data; boundary={boundary}"
+    connection.request("POST", "/", body(), headers)
+    assert connection.getresponse().status == 200
+"""
+"""Import a parser of options and an HTTP client, and send a file with its digest: no checks, no questions, no output."""
 
 LEAST = "the least with all promises"
 
@@ -252,6 +302,17 @@ def wheels(bench: Bench) -> None:
                 floor(f"{UPLOADS} built wheels of 20 KB to {side}, of {peer}", ours.wall, part * took.wall, " s")
 
 
+def large(bench: Bench) -> None:
+    """Compare the least command that sends a wheel of 500 MB and its digest with curl, which sends no digest."""
+    source = large_wheel(bench.work)
+    place = bench.index.url.split("/")[2]
+    ours, curl = bench.in_turn(
+        partial(send_large, bench, source, python(LARGE, place, str(source), AUTHORIZATION, BOUNDARY)),
+        partial(send_large, bench, source, curl_command(bench, source)),
+    )
+    floor("one wheel of 500 MB, of curl -F", ours.wall, 1.2 * curl.wall, " s")
+
+
 def pages(bench: Bench) -> None:
     """Compare a server of one constant page, and this index, with the time that nginx takes for a page of ten files."""
     root, site = bench.work / "pages", bench.work / "site"
@@ -274,7 +335,7 @@ def _number(bound: str) -> float:
     return float(bound.split()[1])
 
 
-SECTIONS: tuple[Callable[[Bench], None], ...] = (builds, nothing_new, uploads, wheels, pages)
+SECTIONS: tuple[Callable[[Bench], None], ...] = (builds, nothing_new, uploads, wheels, large, pages)
 
 
 def main() -> None:

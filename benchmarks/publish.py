@@ -206,22 +206,35 @@ def line_to(url: str) -> Iterator[str]:
     thread.join()
 
 
-def large(bench: Bench) -> None:
-    """Upload one wheel of 500 MB."""
-    source = make_wheel(bench.work, "bench_heavy")
+def large_wheel(folder: Path) -> Path:
+    """Return a wheel of 500 MB."""
+    source = make_wheel(folder, "bench_heavy")
     with zipfile.ZipFile(source, "a", zipfile.ZIP_STORED) as archive:
         for number in range(500):
             archive.writestr(f"bench_heavy/data{number}", os.urandom(MEGABYTE))
+    return source
+
+
+def curl_command(bench: Bench, source: Path) -> list[str]:
+    """Return the command by which curl uploads a file."""
     header = "Authorization: Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
-    curl = ["curl", "-sf", "-H", header, "-F", ":action=file_upload", "-F", f"content=@{source}", bench.index.url]
+    return ["curl", "-sf", "-H", header, "-F", ":action=file_upload", "-F", f"content=@{source}", bench.index.url]
 
-    def uploaded(command: Command) -> Took:
-        for file in bench.index.root.glob("bench_heavy*"):
-            file.unlink()
-        shutil.rmtree(bench.index.root / ".pypi-publish/facts/bench-heavy", ignore_errors=True)
-        return bench.run([(bench.work, command)])
 
-    ours, other = bench.in_turn(partial(uploaded, [OURS, "upload", str(source)]), partial(uploaded, curl))
+def send_large(bench: Bench, source: Path, command: Command) -> Took:
+    """Run a command that uploads the large wheel, which the index does not have yet."""
+    (bench.index.root / source.name).unlink(missing_ok=True)
+    shutil.rmtree(bench.index.root / ".pypi-publish/facts/bench-heavy", ignore_errors=True)
+    return bench.run([(bench.work, command)])
+
+
+def large(bench: Bench) -> None:
+    """Upload one wheel of 500 MB."""
+    source = large_wheel(bench.work)
+    ours, other = bench.in_turn(
+        partial(send_large, bench, source, [OURS, "upload", str(source)]),
+        partial(send_large, bench, source, curl_command(bench, source)),
+    )
     row("one wheel of 500 MB, of curl -F", ours.wall, other.wall, "<= 1.2", " s")
     row("peak memory while it goes up, of 100 MB", ours.memory, 100, "<= 1", " MB")
 
