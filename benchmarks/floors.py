@@ -44,6 +44,7 @@ from benchmarks.publish import (
 from benchmarks.rounds import Took
 from benchmarks.serve import copy_to_site, fill, in_turn, nginx, our_index, rate, settle
 from benchmarks.tables import floor, floor_heading
+from benchmarks.upload_parts import upload_parts
 from benchmarks.upstream import processor_time
 from benchmarks.writing import AUTHORIZATION, BOUNDARY, form
 from tests.helpers.http import JSON
@@ -108,8 +109,9 @@ with ThreadPoolExecutor(8) as threads:
 
 LARGE = """
 import click, http.client
-import hashlib, os, sys, threading
+import hashlib, os, sys, threading, zipfile
 from concurrent.futures import ThreadPoolExecutor
+from packaging.metadata import parse_email
 
 place, path, authorization, boundary = sys.argv[1:]
 
@@ -131,7 +133,12 @@ def body():
             yield piece[:length]
     yield f"{between}{digest.result()}{after}".encode()
 
-before = f'{head(":action")}file_upload\\r\\n' + head("content", f'; filename="{os.path.basename(path)}"')
+with zipfile.ZipFile(path) as archive:
+    name = next(name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+    fields, _ = parse_email(archive.read(name))
+fields = {":action": "file_upload"} | {name: value for name, value in fields.items() if isinstance(value, str)}
+before = "".join(f"{head(name)}{value}\\r\\n" for name, value in fields.items())
+before += head("content", f'; filename="{os.path.basename(path)}"')
 between, after = "\\r\\n" + head("sha256_digest"), f"\\r\\n--{boundary}--\\r\\n"
 size = len(before) + os.path.getsize(path) + len(between) + 64 + len(after)
 with ThreadPoolExecutor(1) as thread:
@@ -142,7 +149,11 @@ with ThreadPoolExecutor(1) as thread:
     connection.request("POST", "/", body(), headers)
     assert connection.getresponse().status == 200
 """
-"""Import a parser of options and an HTTP client, and send a file with its digest: no checks, no questions, no output."""
+"""
+Import a parser of options, an HTTP client and one of metadata, and send a file with its metadata and its digest.
+
+It checks nothing, and prints nothing.
+"""
 
 LEAST = "the least with all promises"
 
@@ -255,6 +266,7 @@ def cost(port: int, pid: int, requests: Sequence[bytes], clients: int) -> tuple[
 
 def uploads(bench: Bench) -> None:
     """Compare the least index with this one and with the limit of an upload."""
+    parts = upload_parts(bench.work)
     ours = int(bench.index.url.rstrip("/").rpartition(":")[2]), bench.index.process.pid
     runs = [(kind, clients) for kind in ("known", "new") for clients in (1, 8)]
     for folder in ("least", "promises"):
@@ -278,6 +290,7 @@ def uploads(bench: Bench) -> None:
         *floors, own = (1000 * middle[side, kind, clients][1] / UPLOADS for side in sides)
         for side, least_cost in zip(sides, floors, strict=False):
             floor(f"{what}, {side.removeprefix('the ')}", least_cost, UPLOAD_LIMIT, " ms")
+        floor(f"{what}, with rights and limits", floors[-1] + parts, UPLOAD_LIMIT, " ms")
         print(f"  (this index in the same run: {own:.3g} ms)", flush=True)
 
 
@@ -303,7 +316,7 @@ def wheels(bench: Bench) -> None:
 
 
 def large(bench: Bench) -> None:
-    """Compare the least command that sends a wheel of 500 MB and its digest with curl, which sends no digest."""
+    """Compare the least command that sends a wheel of 500 MB, its metadata and its digest with curl."""
     source = large_wheel(bench.work)
     place = bench.index.url.split("/")[2]
     ours, curl = bench.in_turn(

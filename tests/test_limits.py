@@ -19,6 +19,14 @@ def test_limits_with_the_same_values_are_equal() -> None:
     assert LIMITS.distributions != LIMITS
 
 
+def test_a_bound_that_is_not_there_is_refused() -> None:
+    with pytest.raises(TypeError, match="Limits has no bound 'lines'"):
+        Limits(lanes=1, lines=2)
+    with pytest.raises(TypeError, match="DistributionLimits has no bound 'member'"):
+        replace(LIMITS.distributions, member=1)  # type: ignore[call-arg]
+    assert Limits(lanes=1).lanes == 1
+
+
 def test_several_processes_share_memory_and_work_and_nothing_else() -> None:
     whole = replace(
         LIMITS,

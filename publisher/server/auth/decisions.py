@@ -78,7 +78,7 @@ class Decisions:
         return found.principal
 
     def proof(self, header: bytes | None, need: Hashable, path: str) -> Callable[[], bool] | None:
-        """Return what proves later that the decision that is kept about a path still counts; None without one."""
+        """Return a function that checks whether the decision kept for a path still counts; None without a decision."""
         found = self._kept.get((self._digest(header), need, path))
         if found is None:
             return None

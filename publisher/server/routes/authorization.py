@@ -114,7 +114,7 @@ class Authorization:
         if header is None:
             if session_principal(request) is not None:
                 return self._decide(request, need, rest, Recalled(_of_session(request), float("-inf")))
-        elif self._is_open(need) and self._decisions.recall(None, need, rest):
+        elif self.is_open(need) and self._decisions.recall(None, need, rest):
             request.identify_later(self._recalled)  # any sender may go on
             return True
         allowed = self._decisions.recall(header, need, rest)
@@ -126,14 +126,14 @@ class Authorization:
 
     def proof(self, request: Request, need: Need | Access, rest: str) -> Callable[[], bool] | None:
         """
-        Return what proves later that a request with the same headers may go on, as `from_memory` just decided.
+        Return a function that checks whether requests with the same headers may still go on, as just decided.
 
-        Return None for a decision about that request alone.
+        Return None for a decision of `from_memory` about that request alone.
         """
-        header = None if self._is_open(need) else request.headers.get(b"authorization")
+        header = None if self.is_open(need) else request.headers.get(b"authorization")
         return self._decisions.proof(header, need, rest)
 
-    def _is_open(self, need: Need | Access) -> bool:
+    def is_open(self, need: Need | Access) -> bool:
         """Return whether any sender may go on, as far as that was decided before."""
         return need in self._open and self._access.anonymous is None
 

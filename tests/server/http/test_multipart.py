@@ -44,7 +44,7 @@ def raw_part(*headers: bytes) -> bytes:
 def read(*pieces: bytes, step: int = 0, **limits: int) -> tuple[FormParser, Kept]:
     """Return a form that was read whole, or so many bytes at a time, and its sink."""
     sink = Kept()
-    form = FormParser(TYPE, sink, Limits(**limits))  # type: ignore[arg-type]
+    form = FormParser(TYPE, sink, Limits(**limits))
     body = b"".join(pieces)
     for start in range(0, len(body), step or len(body)):
         form.feed(body[start : start + (step or len(body))])

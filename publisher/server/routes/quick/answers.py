@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable
 from publisher.server.http.access_log import AccessLog
 from publisher.server.http.forwarding import Forwarding
 from publisher.server.http.messages import ClientGoneError, Message, Request, Response, Scope
-from publisher.server.routes.authorization import Authorization
+from publisher.server.routes.authorization import Access, Authorization, Need
 from publisher.server.routes.quick.repeats import Repeat, Repeats
 from publisher.server.routes.table import RouteTable
 
@@ -48,15 +48,13 @@ class QuickAnswers:
         """
         Return the answer that a request with the same key got from memory, if it is proven to be still right.
 
-        ``request`` has the same headers; it is changed if the answer is logged.
+        ``request`` is another one of the same client.
         """
         started = time.perf_counter()
         try:
             repeat = self._repeats.recall(key)
             if repeat is not None and self._access_log.is_on:
-                request.repeat(repeat.path)
-                self._authorization.from_memory(request, repeat.need, repeat.rest)  # names the sender
-                self._access_log.log(request, repeat.response.status, len(repeat.response.body), started)
+                self._access_log.log_again(repeat.log_line, request.client, started)
         except Exception as error:  # noqa: BLE001 - the request is answered in the usual way instead
             _log.warning("an answer can't be given again: %r", error)
             return None
@@ -90,11 +88,22 @@ class QuickAnswers:
             return None
         if key is not None and found.is_right is not None:
             may_read = self._authorization.proof(request, route.right, rest)
-            if may_read is not None:
-                path: str = request.scope["path"]
-                repeat = Repeat(found.response, may_read, found.is_right, path, route.right, rest)
-                self._repeats.keep(key, repeat)
+            line = self._fixed_line(request, route.right, found.response)
+            if may_read is not None and line is not None:
+                self._repeats.keep(key, Repeat(found.response, may_read, found.is_right, line))
         return found.response
+
+    def _fixed_line(self, request: Request, need: Need | Access, answer: Response) -> str | None:
+        """
+        Return the part of a request's line in the log that does not change; None without such a part.
+
+        On an open index, the name of a sender changes as soon as the credentials are proven, or no longer are.
+        """
+        if not self._access_log.is_on:
+            return ""
+        if self._authorization.is_open(need) and b"authorization" in request.headers:
+            return None
+        return self._access_log.fixed_part(request, answer.status, len(answer.body))
 
 
 async def _nothing_to_receive() -> Message:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from publisher.server.http.messages import Response
-from publisher.server.routes.authorization import Access, Need
 
 LONGEST_KEPT = 5.0
 """Seconds after which the next answer takes the place of all others, which may be the last to use a page's memory."""
@@ -23,23 +22,18 @@ class Remembered(NamedTuple):
 
     response: Response
     is_right: Callable[[], bool] | None = None
-    """Proves later that the same request would get the same answer; None for an answer to one request alone."""
+    """Checks whether the same request would still get this answer; None for an answer to one request alone."""
 
 
 @dataclass(frozen=True, slots=True)
 class Repeat:
-    """
-    An answer that may be given again while two proofs hold: its sender may read it, and it is still right.
-
-    ``need`` and ``rest`` are those of its route, to name the sender in the log.
-    """
+    """An answer that may be given again while two proofs hold: its sender may read it, and it is still right."""
 
     response: Response
     may_read: Callable[[], bool]
     is_right: Callable[[], bool]
-    path: str
-    need: Need | Access
-    rest: str
+    log_line: str
+    """The part of its line in the access log that is the same each time."""
 
 
 class Repeats:

@@ -17,7 +17,6 @@ from publisher.server.app import IndexApp
 from publisher.server.http.messages import Response
 from publisher.server.routes.quick import repeats
 from publisher.server.routes.quick.repeats import Repeat, Repeats
-from publisher.server.routes.table import LIST as LIST_NEED
 from publisher.server.settings import Activity
 from tests.helpers.clock import set_monotonic
 from tests.helpers.dists import make_wheel
@@ -44,12 +43,12 @@ class Proof:
 
 
 def repeat(size: int = 10) -> Repeat:
-    return Repeat(Response(200, b"x" * size), Proof(), Proof(), PAGE, LIST_NEED, "acme/")
+    return Repeat(Response(200, b"x" * size), Proof(), Proof(), "")
 
 
 def test_an_answer_needs_both_proofs_each_time() -> None:
     kept, may_read, is_right = Repeats(10**6), Proof(), Proof()
-    one = Repeat(Response(200, b"x"), may_read, is_right, PAGE, LIST_NEED, "acme/")
+    one = Repeat(Response(200, b"x"), may_read, is_right, "")
     kept.keep("key", one)
     assert kept.recall("other") is None
     for proof in (may_read, is_right):
