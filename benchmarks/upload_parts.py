@@ -1,5 +1,5 @@
 """
-Parts of an upload to this index that the servers of `floors.py` lack, each measured alone, in microseconds.
+Parts of an upload to this index that the servers of `floors.py` lack, each measured alone.
 
 Alone, in a loop, a part finds its code and its data in the processor's caches, so it takes less time than in an upload.
 """

@@ -1,6 +1,6 @@
 """Bounds that are shared between processes, and the lighter ones for files that are read at once."""
 
-from dataclasses import fields, replace
+from dataclasses import FrozenInstanceError, fields, replace
 
 import pytest
 
@@ -25,6 +25,13 @@ def test_a_bound_that_is_not_there_is_refused() -> None:
     with pytest.raises(TypeError, match="DistributionLimits has no bound 'member'"):
         replace(LIMITS.distributions, member=1)  # type: ignore[call-arg]
     assert Limits(lanes=1).lanes == 1
+
+
+def test_a_bound_stays_as_it_is() -> None:
+    with pytest.raises(FrozenInstanceError):
+        LIMITS.lanes = 1  # type: ignore[misc]
+    with pytest.raises(FrozenInstanceError):
+        del LIMITS.lanes
 
 
 def test_several_processes_share_memory_and_work_and_nothing_else() -> None:

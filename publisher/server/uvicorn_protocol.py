@@ -81,7 +81,7 @@ class _QuickAnswers(Protocol):
         """Return the GET request of a scope."""
 
     def again(self, key: Hashable, request: Request) -> Response | None:
-        """Return the answer that a request with the same key got, if it is still right; ``request`` may be changed."""
+        """Return the answer that a request with the same key got, if it is still right."""
 
     def from_memory(self, request: Request, key: Hashable = None) -> Response | None:
         """Return the answer if it is in memory and still right, and keep it for requests with the same key."""

@@ -80,7 +80,7 @@ class Decisions:
     def proof(self, header: bytes | None, need: Hashable, path: str) -> Callable[[], bool] | None:
         """Return a function that checks whether the decision kept for a path still counts; None without a decision."""
         found = self._kept.get((self._digest(header), need, path))
-        if found is None:
+        if found is None or found.until <= time.monotonic():
             return None
         return partial(self._counts, self._number, found.until, None if header is None else self._accounts)
 

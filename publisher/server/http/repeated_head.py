@@ -37,7 +37,7 @@ class RepeatedHead:
         """
         Return what stands for all that the answer to a request depends on; None if ``data`` has other headers.
 
-        It is the same for the same request on any connection of this process.
+        It is the same for the same request on any connection of this process, unless it has a proxy's headers.
         """
         return (self._digest, data[: -len(self.rest)]) if data.endswith(self.rest) else None
 

@@ -71,11 +71,11 @@ class QuickAnswers:
         started = time.perf_counter()
         try:
             answer = self._remembered(request, key)
+            if answer is not None:
+                self._access_log.log(request, answer.status, len(answer.body), started)
         except Exception as error:  # noqa: BLE001 - the request is answered in the usual way instead
             _log.warning("%s can't be answered from memory: %r", ascii(request.path), error)
             return None
-        if answer is not None:
-            self._access_log.log(request, answer.status, len(answer.body), started)
         return answer
 
     def _remembered(self, request: Request, key: Hashable) -> Response | None:

@@ -8,10 +8,10 @@ from typing import NamedTuple
 from publisher.server.http.messages import Response
 
 LONGEST_KEPT = 5.0
-"""Seconds after which the next answer takes the place of all others, which may be the last to use a page's memory."""
+"""Seconds after which the next answer displaces all older ones, so that they don't hold the memory of old pages."""
 
 LARGEST_KEPT = 2**16
-"""Bytes of the largest body: of larger ones, sending takes so long that little is gained."""
+"""Bytes of the largest answer: sending a larger one takes so long that little is gained."""
 
 _ITEM = 2000
 """Bytes that an answer takes in memory besides its body."""
@@ -54,7 +54,7 @@ class Repeats:
     def keep(self, key: Hashable, repeat: Repeat) -> None:
         """Keep an answer for a while; let all others go where there is no room for it, or where the first is old."""
         size = len(repeat.response.body) + _ITEM
-        if size > LARGEST_KEPT:
+        if size > min(LARGEST_KEPT, self._limit):
             return
         now = time.monotonic()
         if now - self._since > LONGEST_KEPT or self._size + size > self._limit:
