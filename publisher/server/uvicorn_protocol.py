@@ -75,16 +75,16 @@ def missing_internals() -> list[str]:
 
 
 class _QuickAnswers(Protocol):
-    """Answers from memory to requests for which no task is started yet."""
+    """Answers from memory, before a task is started."""
 
     def begin(self, scope: Scope) -> Request:
         """Return the GET request of a scope."""
 
     def again(self, key: Hashable, request: Request) -> Response | None:
-        """Return the answer that a request with the same key got, if it is still right."""
+        """Return the answer to an earlier request with the same key, if it is still up to date."""
 
     def from_memory(self, request: Request, key: Hashable = None) -> Response | None:
-        """Return the answer if it is in memory and still right, and keep it for requests with the same key."""
+        """Return the answer if it is in memory and up to date, and keep it for later requests with the same key."""
 
 
 class _QuickApp(Protocol):

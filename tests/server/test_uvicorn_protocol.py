@@ -48,7 +48,7 @@ def test_another_uvicorn_serves_without_our_protocol(
 ) -> None:
     monkeypatch.setattr(run, "missing_internals", lambda: ["HttpToolsProtocol.on_body"])
     with caplog.at_level(logging.WARNING), serving_app(tmp_path) as (url, app):
-        monkeypatch.setattr(app, "quick", None)  # nobody calls it
+        monkeypatch.setattr(app, "quick", None)  # must not be used
         client = Client(url, ("ada", "correct horse"))
         wheel = make_wheel(tmp_path / "packages", "plain", members={"plain/data": bytes(2**21)})
         wheel.write_bytes(wheel.read_bytes() + bytes(2**21))  # too large to be kept in memory

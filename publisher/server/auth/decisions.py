@@ -85,7 +85,7 @@ class Decisions:
         return partial(self._counts, self._number, found.until, None if header is None else self._accounts)
 
     def _counts(self, number: int, until: float, accounts: CurrentAccounts | None) -> bool:
-        """Return whether a decision of a generation still counts; it does so until a time, and rests on accounts."""
+        """Return whether a decision of generation ``number`` counts: up to a time, and only with current accounts."""
         if self._generation.number != number or until <= time.monotonic():
             return False
         return accounts is None or accounts.is_current()

@@ -26,7 +26,7 @@ class RepeatedHead:
 
     @cached_property
     def _digest(self) -> bytes:
-        """A digest of the headers; of a proxy's headers, whose meaning depends on the peer, one that no other has."""
+        """A digest of the headers; random if they include a proxy's headers, whose meaning depends on the peer."""
         if _FORWARDED.search(self.rest):
             return os.urandom(32)
         hashed = _hash.copy()
@@ -35,9 +35,9 @@ class RepeatedHead:
 
     def key(self, data: bytes) -> tuple[bytes, bytes] | None:
         """
-        Return what stands for all that the answer to a request depends on; None if ``data`` has other headers.
+        Return a key that includes everything the answer depends on; None if ``data`` has other headers.
 
-        It is the same for the same request on any connection of this process, unless it has a proxy's headers.
+        Equal requests on different connections have equal keys, unless they have a proxy's headers.
         """
         return (self._digest, data[: -len(self.rest)]) if data.endswith(self.rest) else None
 

@@ -126,9 +126,9 @@ class Authorization:
 
     def proof(self, request: Request, need: Need | Access, rest: str) -> Callable[[], bool] | None:
         """
-        Return a function that checks whether requests with the same headers may still go on, as just decided.
+        Return a function that checks whether a request that `from_memory` has just allowed would still be allowed.
 
-        Return None for a decision of `from_memory` about that request alone.
+        Return None if the decision is not kept.
         """
         header = None if self.is_open(need) else request.headers.get(b"authorization")
         return self._decisions.proof(header, need, rest)

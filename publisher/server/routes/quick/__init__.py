@@ -1,1 +1,1 @@
-"""Answers that need nothing but memory, so that no task is started for them."""
+"""Answers from memory, which are sent without starting a task."""

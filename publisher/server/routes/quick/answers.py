@@ -1,4 +1,4 @@
-"""The short way from a request to its answer: where it is in memory, and proven to be still right without waiting."""
+"""Answering requests from memory, if the answer is proven to be up to date without waiting."""
 
 import logging
 import time
@@ -16,10 +16,10 @@ _log = logging.getLogger(__name__)
 
 class QuickAnswers:
     """
-    Answers GET requests from memory, by the same table and the same decisions as the application.
+    Answers GET requests from memory, with the application's route table and authorization.
 
-    A server that asks here before it starts a task answers most requests in a fraction of the time. Where nothing is
-    in memory, or where something fails, the request is answered in the usual way.
+    A server that asks here before it starts a task answers most requests in a fraction of the time. If the answer is
+    not in memory, or if something fails, the application has to answer the request.
     """
 
     def __init__(  # noqa: PLR0913 - the parts that a request passes
@@ -46,9 +46,9 @@ class QuickAnswers:
 
     def again(self, key: Hashable, request: Request) -> Response | None:
         """
-        Return the answer that a request with the same key got from memory, if it is proven to be still right.
+        Return the answer to an earlier request with the same key, if it is proven to be up to date.
 
-        ``request`` is another one of the same client.
+        ``request`` is any request of this client; it names the client in the log.
         """
         started = time.perf_counter()
         try:
@@ -62,9 +62,9 @@ class QuickAnswers:
 
     def from_memory(self, request: Request, key: Hashable = None) -> Response | None:
         """
-        Return the answer to a request, None where it is not in memory.
+        Return the answer to a request; None if it is not in memory.
 
-        ``key`` stands for all that the answer may depend on: `again` gives it to requests with the same.
+        With a ``key``, which must include everything the answer depends on, `again` can reuse the answer.
         """
         if not self._is_started():
             return None
@@ -79,7 +79,7 @@ class QuickAnswers:
         return answer
 
     def _remembered(self, request: Request, key: Hashable) -> Response | None:
-        """Return an answer from memory, and keep it for requests with the same key."""
+        """Return an answer from memory, and keep it for later requests with the same key."""
         route, rest = self.table.find("GET", request.path[1:])
         if route.from_memory is None or not self._authorization.from_memory(request, route.right, rest):
             return None
@@ -95,9 +95,9 @@ class QuickAnswers:
 
     def _fixed_line(self, request: Request, need: Need | Access, answer: Response) -> str | None:
         """
-        Return the part of a request's line in the log that does not change; None without such a part.
+        Return the part of the access log line that never changes; None if the user in it may change.
 
-        On an open index, the name of a sender changes as soon as the credentials are proven, or no longer are.
+        On an open index, it names the user only while the credentials are known to be valid.
         """
         if not self._access_log.is_on:
             return ""

@@ -1,4 +1,4 @@
-"""Answers to requests that come again: given again while everything that they rest on still holds."""
+"""Answers from memory that are reused for equal requests while they are proven to be up to date."""
 
 import time
 from collections.abc import Callable, Hashable
@@ -11,7 +11,7 @@ LONGEST_KEPT = 5.0
 """Seconds after which the next answer displaces all older ones, so that they don't hold the memory of old pages."""
 
 LARGEST_KEPT = 2**16
-"""Bytes of the largest answer: sending a larger one takes so long that little is gained."""
+"""Bytes of the largest answer: a larger one takes so long to send that reusing it saves little."""
 
 _ITEM = 2000
 """Bytes that an answer takes in memory besides its body."""
@@ -22,22 +22,22 @@ class Remembered(NamedTuple):
 
     response: Response
     is_right: Callable[[], bool] | None = None
-    """Checks whether the same request would still get this answer; None for an answer to one request alone."""
+    """Checks whether an equal request would get this answer, too; None for an answer that can't be reused."""
 
 
 @dataclass(frozen=True, slots=True)
 class Repeat:
-    """An answer that may be given again while two proofs hold: its sender may read it, and it is still right."""
+    """An answer that can be reused while both checks pass: the sender may read it, and it is up to date."""
 
     response: Response
     may_read: Callable[[], bool]
     is_right: Callable[[], bool]
     log_line: str
-    """The part of its line in the access log that is the same each time."""
+    """The part of its access log line that never changes."""
 
 
 class Repeats:
-    """The answers of the last seconds, by all that a request's answer depends on."""
+    """Answers of the last few seconds, by keys that include everything an answer depends on."""
 
     def __init__(self, limit: int) -> None:
         """Keep up to ``limit`` bytes."""
@@ -47,12 +47,12 @@ class Repeats:
         self._kept: dict[Hashable, Repeat] = {}
 
     def recall(self, key: Hashable) -> Repeat | None:
-        """Return the answer to the same request if it is proven to be still right."""
+        """Return the answer to an equal request if both of its checks pass."""
         found = self._kept.get(key)
         return found if found is not None and found.may_read() and found.is_right() else None
 
     def keep(self, key: Hashable, repeat: Repeat) -> None:
-        """Keep an answer for a while; let all others go where there is no room for it, or where the first is old."""
+        """Keep an answer; drop all others first if they leave no room for it, or if the oldest has expired."""
         size = len(repeat.response.body) + _ITEM
         if size > min(LARGEST_KEPT, self._limit):
             return

@@ -1,4 +1,4 @@
-"""Answers that are given again are those that the index would give anew, on any connection."""
+"""Reused answers are the same as new ones, on every connection."""
 
 import base64
 import re
