@@ -1,7 +1,6 @@
 """Connections that another thread can break while one waits for the other side."""
 
-import socket
-from contextlib import suppress
+from threading import Lock
 from typing import Any
 from weakref import WeakSet
 
@@ -10,12 +9,15 @@ from requests.adapters import HTTPAdapter  # noqa: TID251 - a door to requests
 from urllib3.connection import HTTPConnection, HTTPSConnection  # noqa: TID251
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool  # noqa: TID251
 
+from publisher.client.plain.connection import break_off
+
 
 class AbortableAdapter(HTTPAdapter):
     """Transport of a session that knows its open sockets, also those through a proxy."""
 
     def __init__(self, max_retries: urllib3.Retry | int) -> None:
         self._connections: WeakSet[HTTPConnection] = WeakSet()
+        self._lock = Lock()
         super().__init__(max_retries=max_retries)
 
     def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
@@ -31,23 +33,28 @@ class AbortableAdapter(HTTPAdapter):
 
     def abort(self) -> None:
         """Shut every open socket down: a thread that reads or writes it fails at once."""
-        for connection in list(self._connections):
-            if connection.sock is not None:
-                with suppress(OSError):  # closed in the meantime
-                    connection.sock.shutdown(socket.SHUT_RDWR)
+        with self._lock:
+            connections = list(self._connections)
+        for connection in connections:
+            if (sock := connection.sock) is not None:
+                break_off(sock)
+
+    def _add(self, connection: HTTPConnection) -> None:
+        with self._lock:
+            self._connections.add(connection)
 
     def _track(self, manager: urllib3.PoolManager) -> None:
-        connections = self._connections
+        add = self._add
 
         class Plain(HTTPConnection):
             def connect(self) -> None:
                 super().connect()
-                connections.add(self)
+                add(self)
 
         class Encrypted(HTTPSConnection):
             def connect(self) -> None:
                 super().connect()
-                connections.add(self)
+                add(self)
 
         class PlainPool(HTTPConnectionPool):
             ConnectionCls = Plain

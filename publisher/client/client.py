@@ -1,7 +1,7 @@
 """Client of one index: its projects and files, changes to them, and the account behind the credentials."""
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import closing
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ from packaging.version import Version
 from publisher.client.answers import error_text, expect_success
 from publisher.client.models import Account, RemoteFile
 from publisher.client.pages import SIMPLE_ACCEPT, is_web_page, parse_files, parse_projects
-from publisher.client.plain import get_plainly
+from publisher.client.plain.session import Body, PlainSession
 from publisher.client.response import IndexResponse, parse_json, redirect_target
 from publisher.client.url import IndexUrl
 from publisher.errors import (
@@ -27,7 +27,7 @@ from publisher.errors import (
 )
 from publisher.project.distributions import parse_filename, parse_metadata
 from publisher.project.kinds import Kind
-from publisher.secret import Credentials, Secret, mask_urls
+from publisher.secret import Credentials, Secret
 
 if TYPE_CHECKING:
     from publisher.client.http import IndexSession
@@ -42,6 +42,7 @@ class IndexClient:
     def __init__(self, url: IndexUrl, credentials: Credentials | None) -> None:
         self.url = url
         self.credentials = credentials
+        self._plain = PlainSession(url.root, credentials)
         self._opened: IndexSession | None = None
         self._opening = threading.Lock()
 
@@ -58,27 +59,24 @@ class IndexClient:
 
     def close(self) -> None:
         """Close the connections."""
+        self._plain.close()
         if self._opened is not None:
             self._opened.close()
 
     def abort(self) -> None:
         """Break the connections, so that requests of other threads fail at once."""
+        self._plain.abort()
         if self._opened is not None:
             self._opened.abort()
 
-    def files(self, project: str, *, alone: bool = False) -> dict[str, RemoteFile]:
+    def files(self, project: str) -> dict[str, RemoteFile]:
         """
         Return the files of a project (its normalized name), by file name; nothing for an unknown project.
-
-        With ``alone``, which saves time if the run sends no other request, the library `requests` is used only where
-        it makes a difference.
 
         Raises CredentialsError when the index refuses the credentials, IndexUnavailableError when it fails or when
         something else answers in its place.
         """
-        page = self.url.project_api(project)
-        plain = get_plainly(page, _PUBLISHED_HERE, self.credentials, mask_urls(self.url.root)) if alone else None
-        response = plain or self._session.get(page, _PUBLISHED_HERE)
+        response = self._get(self.url.project_api(project), _PUBLISHED_HERE)
         if response.status_code == HTTPStatus.NOT_FOUND or _is_passed_on(response, project):
             return {}
         expect_success(response, self.url, self.credentials)
@@ -104,17 +102,22 @@ class IndexClient:
 
     def projects(self) -> list[str]:
         """Return the names of all projects; raises CredentialsError and IndexUnavailableError."""
-        response = self._session.get(self.url.simple, {"Accept": SIMPLE_ACCEPT})
+        response = self._get(self.url.simple, {"Accept": SIMPLE_ACCEPT})
         expect_success(response, self.url, self.credentials)
         return parse_projects(response)
 
-    def post(self, form: Iterable[bytes | memoryview], content_type: str) -> IndexResponse:
+    def _get(self, url: str, headers: Mapping[str, str]) -> IndexResponse:
+        return self._plain.get(url, headers) or self._session.get(url, headers)
+
+    def post(self, form: Body, content_type: str) -> IndexResponse:
         """
         Send an upload form to the index's root and return the answer, whatever its status.
 
         Raises IndexUnavailableError without an answer.
         """
-        return self._session.request("POST", self.url.root, headers={"Content-Type": content_type}, body=form)
+        headers = {"Content-Type": content_type}
+        plain = self._plain.post(self.url.root, headers, form)
+        return plain or self._session.request("POST", self.url.root, headers=headers, body=form)
 
     def change(self, method: str, path: str, body: Mapping[str, Any] | None) -> dict[str, Any]:
         """
@@ -180,7 +183,7 @@ class IndexClient:
         return isinstance(found, dict) and found.get("passes-on") is True
 
     def _ask_whoami(self) -> tuple[IndexResponse, object]:
-        response = self._session.get(self.url.endpoint("whoami"), {"Accept": "application/json"})
+        response = self._get(self.url.endpoint("whoami"), {"Accept": "application/json"})
         return response, parse_json(response) if response.ok else None
 
     def _whoami_of_another_index(self) -> Account:
@@ -188,11 +191,11 @@ class IndexClient:
         from publisher.client.http import IndexSession  # noqa: PLC0415 - imports requests
 
         with closing(IndexSession(self.url.root)) as anonymous:
-            response = anonymous.get(self.url.simple, {"Accept": SIMPLE_ACCEPT})
-        if response.status_code == HTTPStatus.OK:
-            parse_projects(response)
+            open_to_all = anonymous.get(self.url.simple, {"Accept": SIMPLE_ACCEPT})
+        if open_to_all.status_code == HTTPStatus.OK:
+            parse_projects(open_to_all)
             raise CredentialsError(f"{self.url} can be read without an account, so it can't check a password.")
-        response = self._session.get(self.url.simple, {"Accept": SIMPLE_ACCEPT})
+        response = self._get(self.url.simple, {"Accept": SIMPLE_ACCEPT})
         if response.status_code == HTTPStatus.NOT_FOUND:
             raise IndexUnavailableError(
                 f"{self.url} is not the root of a package index: there is nothing at {self.url.simple}.",

@@ -6,6 +6,7 @@ import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http.client import HTTPException
 from typing import NoReturn, TypeVar
 from urllib.parse import urlsplit
 
@@ -21,6 +22,9 @@ _CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 _PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 _NOT_TLS = ("WRONG_VERSION_NUMBER", "wrong version number", "RECORD_LAYER_FAILURE")
 
+_BROKEN = (requests.RequestException, urllib3.exceptions.HTTPError, HTTPException, OSError)
+"""Exceptions of requests, urllib3 and the standard library when there is no whole answer."""
+
 _Cause = TypeVar("_Cause", bound=BaseException)
 _Explanation = tuple[str, str]
 """A cause, and a remedy."""
@@ -31,7 +35,7 @@ def translate_failures(url: str) -> Iterator[None]:
     """Raise an IndexUnavailableError with cause and remedy for every way in which a request can get no answer."""
     try:
         yield
-    except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+    except (*_BROKEN, ValueError) as error:
         reason, hint = _explain(_Failure(error, url))
         raise IndexUnavailableError(f"No answer from {mask_urls(url)}: {reason}.", hint=hint) from error
 
@@ -164,8 +168,7 @@ def _refused(failure: _Failure) -> _Explanation | None:
 
 def _invalid_redirect(failure: _Failure) -> _Explanation | None:
     """Explain a redirect to an invalid URL, which requests parses even if it does not follow redirects."""
-    known = requests.RequestException | urllib3.exceptions.HTTPError | OSError | UnicodeError
-    if isinstance(failure.error, known):
+    if isinstance(failure.error, (*_BROKEN, UnicodeError)):
         return None
     return "it redirects to an address that is not valid", _CHECK_URL
 

@@ -17,8 +17,8 @@ import urllib3  # noqa: TID251 - a door to urllib3
 
 from publisher.client.abort import AbortableAdapter
 from publisher.client.failures import refuse_proxy_answer, translate_failures
-from publisher.client.plain import USER_AGENT
-from publisher.client.response import parse_json, redirect_target
+from publisher.client.plain.session import USER_AGENT
+from publisher.client.response import WORTH_ANOTHER_TRY, parse_json, redirect_target, refuse_downgrade
 from publisher.client.url import is_same_origin
 from publisher.errors import IndexUnavailableError
 from publisher.secret import Secret, mask_urls
@@ -31,12 +31,6 @@ TIMEOUT = (10.0, 60.0)
 
 _WHOLE_READ = 5
 """Limit of a whole read, as a multiple of the limit without a byte."""
-
-WORTH_ANOTHER_TRY = frozenset(
-    {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS, *range(500, 600)}
-    - {HTTPStatus.NOT_IMPLEMENTED, HTTPStatus.HTTP_VERSION_NOT_SUPPORTED}
-)
-"""The statuses of failures that pass: RFC 9110, RFC 6585 and RFC 8470."""
 
 _REDIRECTS = 4
 _LONGEST_PAUSE = 10.0
@@ -227,7 +221,7 @@ class IndexSession:
             response = self._session.request(method, url, allow_redirects=False, timeout=self._timeout, **options)
         if response.status_code == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
             refuse_proxy_answer(url)
-        _refuse_downgrade(url, response)
+        refuse_downgrade(url, response)
         return response
 
     @contextmanager
@@ -248,19 +242,6 @@ class IndexSession:
                 raise IndexUnavailableError(
                     f"{self._shown} did not finish its answer within {limit:.0f} seconds.", hint="Try again later."
                 )
-
-
-def _refuse_downgrade(url: str, response: Response) -> None:
-    target = redirect_target(response)
-    if target is None or urlsplit(url).scheme != "https" or urlsplit(target).scheme != "http":
-        return
-    if urlsplit(url).hostname == urlsplit(target).hostname:
-        raise IndexUnavailableError(
-            f"{mask_urls(url)} redirects from https to {mask_urls(target)}, which is not encrypted; "
-            "the redirect was not followed.",
-            hint="The index's administrator has to correct the proxy in front of it: it hides that clients use https "
-            "(X-Forwarded-Proto).",
-        )
 
 
 def _certificate_end(response: Response) -> dt.datetime | None:

@@ -1,7 +1,17 @@
 """An index's answer, as the modules that judge it see it, whichever HTTP client has received it."""
 
+from http import HTTPStatus
 from typing import Any, Protocol, overload
 from urllib.parse import urljoin, urlsplit
+
+from publisher.errors import IndexUnavailableError
+from publisher.secret import mask_urls
+
+WORTH_ANOTHER_TRY = frozenset(
+    {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS, *range(500, 600)}
+    - {HTTPStatus.NOT_IMPLEMENTED, HTTPStatus.HTTP_VERSION_NOT_SUPPORTED}
+)
+"""The statuses of failures that pass: RFC 9110, RFC 6585 and RFC 8470."""
 
 
 class Headers(Protocol):
@@ -74,3 +84,17 @@ def redirect_target(response: IndexResponse) -> str | None:
     except ValueError:
         return None
     return target
+
+
+def refuse_downgrade(url: str, response: IndexResponse) -> None:
+    """Raise IndexUnavailableError when an answer redirects from https to http on the same host."""
+    target = redirect_target(response)
+    if target is None or urlsplit(url).scheme != "https" or urlsplit(target).scheme != "http":
+        return
+    if urlsplit(url).hostname == urlsplit(target).hostname:
+        raise IndexUnavailableError(
+            f"{mask_urls(url)} redirects from https to {mask_urls(target)}, which is not encrypted; "
+            "the redirect was not followed.",
+            hint="The index's administrator has to correct the proxy in front of it: it hides that clients use https "
+            "(X-Forwarded-Proto).",
+        )

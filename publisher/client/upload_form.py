@@ -11,8 +11,8 @@ from typing import Any
 
 from packaging.version import Version
 from twine.package import PackageFile  # noqa: TID251 - the only door to twine
-from urllib3.fields import RequestField  # noqa: TID251 - a door to urllib3
 
+from publisher.errors import CheckFailedError
 from publisher.project.distributions import Distribution
 from publisher.project.kinds import Kind
 
@@ -29,6 +29,7 @@ _QUICK = 0.02
 """Seconds in which a fast line takes a piece."""
 
 _DIGEST_LENGTH = 64
+_QUOTED = str.maketrans({'"': "%22", "\r": "%0D", "\n": "%0A"})
 _LICENSE_FILES_SINCE = Version("2.4")
 
 
@@ -38,11 +39,14 @@ class UploadForm:
 
     ``on_sent`` gets the number of bytes sent so far, and may raise to stop. After the last piece,
     `sha256` is the digest of the file. A piece is valid only until the next one: both share a buffer.
+
+    A file whose size changes meanwhile ends the iteration before the end of the form, with CheckFailedError.
     """
 
     def __init__(self, distribution: Distribution, on_sent: Callable[[int], None]) -> None:
         self.sha256 = ""
         self._path = distribution.path
+        self._filename = distribution.filename
         self._on_sent = on_sent
         boundary = secrets.token_hex(16)
         self.content_type = f"multipart/form-data; boundary={boundary}"
@@ -69,6 +73,7 @@ class UploadForm:
     def _whole(self) -> bytes:
         """Return the body around a small file; ``on_sent`` is called before it can be complete."""
         content = self._path.read_bytes()
+        self._expect_size(len(content))
         self._on_sent(len(content))
         self.sha256 = hashlib.sha256(content).hexdigest()
         return b"".join((self._before, content, self._between, self.sha256.encode(), self._after))
@@ -79,11 +84,20 @@ class UploadForm:
         memory = memoryview(bytearray(min(longest, self._size + 1)))
         with self._path.open("rb", buffering=0) as file:
             while length := file.readinto(memory[:size]):
+                self._expect_size(sent + length, at_most=True)
                 began = time.monotonic()
                 yield memory[:length]
                 size = longest if time.monotonic() - began < _QUICK else PIECES[0]
                 sent += length
                 self._on_sent(sent)
+        self._expect_size(sent)
+
+    def _expect_size(self, size: int, *, at_most: bool = False) -> None:
+        if size > self._size or (size < self._size and not at_most):
+            raise CheckFailedError(
+                f"{self._filename} changed while it was uploaded; the index did not get all of it.",
+                hint="Run the same command again once nothing writes to the file.",
+            )
 
 
 @contextmanager
@@ -153,6 +167,6 @@ def _texts(name: str, value: Any) -> list[str]:
 
 
 def _head(boundary: str, name: str, filename: str | None = None) -> bytes:
-    field = RequestField(name, b"", filename)
-    field.make_multipart(content_type="application/octet-stream" if filename else None)
-    return f"--{boundary}\r\n{field.render_headers()}".encode()
+    """Return the lines before a field's value, with the quoting of HTML's "multipart/form-data"."""
+    file = f'; filename="{filename.translate(_QUOTED)}"\r\nContent-Type: application/octet-stream' if filename else ""
+    return f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"{file}\r\n\r\n'.encode()

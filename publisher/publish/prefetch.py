@@ -103,17 +103,14 @@ class IndexPrefetch:
         from publisher.client.client import IndexClient  # noqa: PLC0415 - slow to import; the build covers it
 
         self._index = IndexClient(target.url, find_credentials(target))
-        if self._alone:
-            self._files = {project: self._index.files(project, alone=True) for project in self._projects}
-        else:
-            self._files = _fetch(self._index, self._projects)
+        self._files = _fetch(self._index, self._projects)
+        if not self._alone:
             _import_for_upload()
 
 
 def _import_for_upload() -> None:
     """Import the large modules that checks and uploads need."""
     import publisher.checks.engine  # noqa: PLC0415
-    import publisher.client.http  # noqa: PLC0415
     import publisher.client.upload_form  # noqa: F401, PLC0415
 
 

@@ -6,8 +6,7 @@ from collections.abc import Callable, Sequence
 
 from publisher.client.answers import expect_stored, retry_after
 from publisher.client.client import IndexClient
-from publisher.client.http import WORTH_ANOTHER_TRY
-from publisher.client.response import IndexResponse
+from publisher.client.response import WORTH_ANOTHER_TRY, IndexResponse
 from publisher.client.upload_form import UploadForm
 from publisher.errors import IndexUnavailableError, StoppedError
 from publisher.publish.events import Observer

@@ -18,6 +18,7 @@ from publisher.client.url import parse_index_url
 from publisher.errors import IndexUnavailableError
 from publisher.secret import Credentials, Secret
 from tests.helpers.answering import Answer, Request, answering
+from tests.helpers.bodies import Pieces
 
 AUTH = BasicAuth("ada", Secret("lovelace"))
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
@@ -80,7 +81,7 @@ def test_credentials_go_to_one_origin_only() -> None:
         lambda client: client.whoami(),
         lambda client: client.change("PUT", "projects/acme/1.0/yanked", {}),
         lambda client: client.change_password(Secret("new")),
-        lambda client: client.post(b"form", "multipart/form-data"),
+        lambda client: client.post(Pieces(b"form"), "multipart/form-data"),
     ],
 )
 def test_no_request_of_a_client_follows_a_redirect_to_another_origin(use: Callable[[IndexClient], object]) -> None:

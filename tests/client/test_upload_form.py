@@ -9,7 +9,9 @@ import pytest
 from twine.package import PackageFile
 from twine.repository import Repository
 
+from publisher.client import upload_form
 from publisher.client.upload_form import PIECES, SMALL, UploadForm, form_fields
+from publisher.errors import CheckFailedError
 from publisher.project.distributions import read_distribution
 from tests.helpers.dists import make_sdist, make_wheel
 
@@ -96,6 +98,25 @@ def test_a_file_that_changes_while_it_is_sent_gets_a_digest_that_its_index_refus
     body = b"".join(map(bytes, form))
     assert body.count(before[: PIECES[0]]) == 1
     assert hashlib.sha256(before).hexdigest().encode() not in body
+
+
+@pytest.mark.parametrize("size", [1000, PIECES[0], 3 * PIECES[1]])
+@pytest.mark.parametrize("change", [-1, 1])
+def test_a_file_whose_size_changes_while_it_is_sent_ends_the_upload(tmp_path: Path, size: int, change: int) -> None:
+    path = make_wheel(tmp_path, members={"acme_widgets/data": os.urandom(size)})
+    content = path.read_bytes()
+    form = UploadForm(read_distribution(path), lambda _: None)
+    path.write_bytes(content[:change] if change < 0 else content + b"x")
+    sent: list[int] = []
+    with pytest.raises(CheckFailedError, match="changed while it was uploaded"):
+        sent.extend(map(len, form))
+    assert sum(sent) < len(form)
+    assert not form.sha256
+
+
+def test_the_name_of_a_file_is_quoted() -> None:
+    head = upload_form._head("edge", "content", 'a"\r\nb.whl').decode()
+    assert 'form-data; name="content"; filename="a%22%0D%0Ab.whl"\r\n' in head
 
 
 def test_a_small_file_is_sent_in_one_piece_and_can_be_stopped_only_before(tmp_path: Path) -> None:

@@ -57,7 +57,6 @@ class ScriptedIndex(IndexClient):
         self.list_failure: PublishError | None = None
         self.posted: list[bytes] = []
         self.asked: list[str] = []
-        self.alone = False
         self.aborts = 0
         self.closes = 0
         self._answers = list(answers)
@@ -71,8 +70,7 @@ class ScriptedIndex(IndexClient):
             raise found
         return found
 
-    def files(self, project: str, *, alone: bool = False) -> dict[str, RemoteFile]:
-        self.alone = alone
+    def files(self, project: str) -> dict[str, RemoteFile]:
         self.asked.append(project)
         if self.list_failure is not None:
             raise self.list_failure

@@ -1,6 +1,7 @@
-"""A GET without `requests`: where it answers, and where `requests` has to ask instead."""
+"""Requests without `requests`: where they are made, what they bring, and where `requests` has to make them."""
 
 import gzip
+import os
 import socket
 import ssl
 import subprocess
@@ -16,14 +17,17 @@ import pytest
 import trustme
 from urllib3.util.ssl_ import create_urllib3_context
 
-from publisher.client import plain
 from publisher.client.client import IndexClient
-from publisher.client.http import IndexSession
-from publisher.client.plain import get_plainly
+from publisher.client.http import BasicAuth, IndexSession
+from publisher.client.plain import session as plain
+from publisher.client.plain.connection import tls_context
+from publisher.client.plain.response import PlainResponse
+from publisher.client.plain.session import PlainSession
 from publisher.client.url import parse_index_url
 from publisher.errors import IndexUnavailableError, RefusedCredentialsError
 from publisher.secret import Credentials, Secret
 from tests.helpers.answering import Answer, Request, answering, of_json, of_text
+from tests.helpers.bodies import Pieces
 
 ADA = Credentials("ada", Secret("p\u00e4ss"), "keyring")
 PAGE = {"files": [{"filename": "a-1.tar.gz", "url": "f", "hashes": {}}]}
@@ -38,24 +42,41 @@ def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name.upper(), raising=False)
 
 
-def _get(url: str, credentials: Credentials | None = ADA) -> plain.PlainResponse | None:
-    return get_plainly(f"{url}simple/a/", {"Accept": "application/json"}, credentials, "the index")
+def _get(url: str, credentials: Credentials | None = ADA) -> PlainResponse | None:
+    with closing(PlainSession(url, credentials)) as session:
+        return session.get(f"{url}simple/a/", {"Accept": "application/json"})
 
 
+def _post(url: str, body: bytes = b"form") -> PlainResponse | None:
+    with closing(PlainSession(url, ADA)) as session:
+        return session.post(url, {"Content-Type": "text/plain"}, Pieces(body))
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize("credentials", [ADA, None])
-def test_it_sends_what_requests_sends(credentials: Credentials | None) -> None:
+def test_it_sends_what_requests_sends(credentials: Credentials | None, method: str) -> None:
     asked: list[Request] = []
 
     def answer(request: Request) -> Answer:
         asked.append(request)
         return of_json(PAGE)
 
-    with answering(answer) as url:
-        for alone in (True, False):
-            with closing(IndexClient(parse_index_url(url), credentials)) as client:
-                assert list(client.files("a", alone=alone)) == ["a-1.tar.gz"]
+    auth = BasicAuth(credentials.username, credentials.password) if credentials else None
+    headers = {"Content-Type": "text/plain"} if method == "POST" else {"Accept": "application/json"}
+    body = Pieces(b"fo", b"rm") if method == "POST" else None
+    with (
+        answering(answer) as url,
+        closing(PlainSession(url, credentials)) as plainly,
+        closing(IndexSession(url, auth)) as usually,
+    ):
+        assert (plainly.post(url, headers, body) if body else plainly.get(url, headers)) is not None
+        usually.request(method, url, headers=headers, body=body)
     own, usual = asked
-    assert (own.method, own.path) == (usual.method, usual.path) == ("GET", "/simple/a/")
+    assert (
+        (own.method, own.path, own.body)
+        == (usual.method, usual.path, usual.body)
+        == (method, "/", b"form" if body else b"")
+    )
     assert set(usual.headers) - set(own.headers) == {"Connection"}
     assert set(own.headers) <= set(usual.headers)
     other = {"Accept-Encoding", "Connection"}
@@ -71,8 +92,12 @@ def test_it_sends_what_requests_sends(credentials: Credentials | None) -> None:
         of_json({"files": []}),
         Answer(200, gzip.compress(b'{"files": []}'), {**JSON, "Content-Encoding": "gzip"}),
         Answer(200, "<a href=f>\u00e4</a>".encode(), {"Content-Type": "text/html; charset=UTF-8"}),
+        Answer(200, b"<a href=f>a</a>", {"Content-Type": "text/html"}),
+        Answer(200, b"<a href=f>a</a>"),
         of_text(401),
+        of_text(403),
         of_text(404),
+        of_text(410),
         Answer(404, b"<html>\xff", {"Content-Type": "text/html"}),
     ],
 )
@@ -85,21 +110,24 @@ def test_it_returns_what_requests_returns(answer: Answer) -> None:
     assert own.headers.get("content-TYPE") == usual.headers.get("content-TYPE")
     if own.ok:
         assert own.text == usual.text
-    if own.ok and "json" in own.headers["Content-Type"]:
+    if own.ok and "json" in own.headers.get("Content-Type", ""):
         assert own.json() == usual.json()
 
 
 @pytest.mark.parametrize(
     "answer",
     [
-        *(of_text(status) for status in (302, 403, 407, 408, 425, 429, 500, 503)),
+        *(of_text(status) for status in (302, 407, 408, 425, 429, 500, 503)),
         Answer(302, b"", {"Location": "/elsewhere/"}),
-        Answer(200, b"<a>", {"Content-Type": "text/html"}),
+        Answer(200, "<a>\u00e4".encode(), {"Content-Type": "text/html"}),
         Answer(200, b"<a>", {"Content-Type": "text/html; charset=latin-1"}),
-        Answer(200, b"<a>"),
+        Answer(200, "<a>\u00e4".encode()),
         Answer(200, b"{}", {**JSON, "Content-Encoding": "zstd"}),
         Answer(200, b"{}", {**JSON, "Content-Encoding": "gzip"}),
         Answer(200, gzip.compress(b"{}")[:-1], {**JSON, "Content-Encoding": "gzip"}),
+        Answer(200, b'{"files": ["\xe4"]}', JSON),
+        Answer(200, '{"a": "\u00e4"}'.encode("latin-1"), {"Content-Type": "application/json; charset=latin-1"}),
+        Answer(200, b"{}", {"Content-Type": "application/json; charset*=a\0b'x'y"}),
         Answer(200, gzip.compress(b"{}") * 2, {**JSON, "Content-Encoding": "gzip"}),
         Answer(200, zlib.compress(b"{}"), {**JSON, "Content-Encoding": "gzip"}),
         Answer(200, b"{}", {**JSON, "Content-Length": "3"}),
@@ -192,7 +220,7 @@ def test_a_server_whose_certificate_is_in_doubt_gets_no_request(
 def test_tls_is_as_strict_as_that_of_requests(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
     monkeypatch.delenv("CURL_CA_BUNDLE", raising=False)
-    context = plain._tls()
+    context = tls_context()
     usual = create_urllib3_context()
     assert context.verify_mode is ssl.CERT_REQUIRED
     assert context.check_hostname
@@ -258,28 +286,39 @@ def test_a_refused_password_is_sent_once() -> None:
         closing(IndexClient(parse_index_url(url), ADA)) as client,
         pytest.raises(RefusedCredentialsError),
     ):
-        client.files("a", alone=True)
+        client.files("a")
     assert len(asked) == 1
+
+
+def test_credentials_that_are_no_text_are_left_to_requests() -> None:
+    with answering(lambda _: of_json(PAGE)) as url:
+        assert _get(url, Credentials("ad\udcff", Secret("x"), "a prompt")) is None
 
 
 def test_requests_asks_again_and_explains_its_failure() -> None:
     url = "http://127.0.0.1:1/"
     with closing(IndexClient(parse_index_url(url), ADA)) as client, pytest.raises(IndexUnavailableError) as caught:
-        client.files("a", alone=True)
+        client.files("a")
     assert "the connection was refused" in caught.value.message
 
 
-@pytest.mark.parametrize(("alone", "imported"), [(True, False), (False, True)])
-def test_requests_is_imported_only_where_it_is_needed(*, alone: bool, imported: bool) -> None:
+@pytest.mark.parametrize("proxy", [True, False])
+def test_requests_is_imported_only_where_it_is_needed(*, proxy: bool) -> None:
     code = (
         "import sys\nfrom publisher.client.client import IndexClient\n"
         "from publisher.client.url import parse_index_url\n"
-        f"client = IndexClient(parse_index_url(sys.argv[1]), None)\nclient.files('a', alone={alone})\nclient.close()\n"
+        "from tests.helpers.bodies import Pieces\n"
+        "client = IndexClient(parse_index_url(sys.argv[1]), None)\n"
+        "client.files('a')\nclient.projects()\nclient.passes_on()\n"
+        "client.post(Pieces(b'form'), 'text/plain')\nclient.close()\n"
         "print('requests' in sys.modules)\n"
     )
-    with answering(lambda _: of_json(PAGE)) as url:
-        done = subprocess.run([sys.executable, "-c", code, url], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == [str(imported)]
+    with answering(lambda _: of_json({**PAGE, "projects": []})) as url:
+        environment = {**os.environ, "NO_PROXY": "127.0.0.1"} | ({"HTTP_PROXY": "http://127.0.0.1:1"} if proxy else {})
+        done = subprocess.run(
+            [sys.executable, "-c", code, url], capture_output=True, text=True, check=True, env=environment
+        )
+    assert done.stdout.split() == [str(proxy)]
 
 
 @contextmanager
