@@ -28,6 +28,7 @@ from publisher.project import git
 from publisher.project.display import human_size
 from publisher.project.distributions import read_distribution
 from publisher.publish.options import PublishOptions
+from publisher.publish.prefetch import IndexPrefetch
 from publisher.publish.upload import publish_files
 from publisher.secret import Secret
 from publisher.waiting import reporting_waits, waiting_for
@@ -227,7 +228,8 @@ def test_an_upload_that_takes_long_is_named_in_lines(reported: list[str], tmp_pa
     wheel = read_distribution(make_wheel(tmp_path))
     with answering(answer) as url:
         target = Target(parse_index_url(url), "ada", Secret("s3cret"))
-        publish_files([wheel], PublishOptions(target), LineObserver(Output(verbosity=-1)))
+        with closing(IndexPrefetch(target, [wheel.name])) as prefetch:
+            publish_files([wheel], PublishOptions(target), LineObserver(Output(verbosity=-1)), prefetch)
     shown = f"the upload of {wheel.filename} ({human_size(wheel.path.stat().st_size)})"
     assert reported.count(shown) == 1
 

@@ -16,6 +16,9 @@ TOKEN_USER = "__token__"  # noqa: S105 - a user name
 RENEWED_AFTER = 480.0
 """Seconds after which an upload begins with a new token: they live for 15 minutes, and a build may take longer."""
 
+_BURNED_WITHIN = 2.0
+"""Seconds to wait at the end of a run for a token that is still requested."""
+
 REQUEST_URL, REQUEST_TOKEN = "ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"
 
 PERMISSIONS = "    permissions:\n      contents: read\n      id-token: write"
@@ -93,8 +96,14 @@ class TrustedLogin:
             return self._found
 
     def burn(self) -> None:
-        """End the token, if there is one; a failure is no reason to fail, because it ends by itself."""
-        with self._lock:
+        """
+        End the token, if there is one; a failure is no reason to fail, because it ends by itself.
+
+        A token that another thread still requests is waited for only briefly.
+        """
+        if not self._lock.acquire(timeout=_BURNED_WITHIN):
+            return
+        try:
             if self._found is None or self._url is None:
                 return
             from publisher.client import token_exchange  # noqa: PLC0415 - as in `_request`
@@ -104,6 +113,8 @@ class TrustedLogin:
                 token_exchange.burn(self._url, token)
             except IndexUnavailableError as error:
                 self.going_on(f"{error.message} It ends by itself within 15 minutes.")
+        finally:
+            self._lock.release()
 
     def _request(self, url: IndexUrl) -> Credentials:
         from publisher.client import token_exchange  # noqa: PLC0415 - the HTTP client, which other places do without

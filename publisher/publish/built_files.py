@@ -1,6 +1,6 @@
 """Built files, read and checked before they are published."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from publisher.errors import CheckFailedError
@@ -15,11 +15,16 @@ def check_files(files: Iterable[Path], observer: Observer) -> list[Distribution]
 
     Raises ConfigurationError for a missing file, CheckFailedError for every other reason not to publish.
     """
+    distributions = read_files(files)
+    check_distributions(distributions, observer)
+    return distributions
+
+
+def check_distributions(distributions: Sequence[Distribution], observer: Observer) -> None:
+    """Check distributions that are to be published together; raises CheckFailedError."""
     from publisher.checks.engine import enforce_files  # noqa: PLC0415 - slow to import
 
-    distributions = read_files(files)
     observer.checked(distributions, [*map(str, enforce_files(distributions))])
-    return distributions
 
 
 def read_files(files: Iterable[Path]) -> list[Distribution]:

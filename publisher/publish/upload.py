@@ -1,7 +1,6 @@
 """Uploading checked files: connect, plan, send, report."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from functools import partial
 
 from publisher.client.client import IndexClient
@@ -21,15 +20,12 @@ from publisher.publish.sender import FileSender
 
 
 def publish_files(
-    distributions: Sequence[Distribution],
-    options: PublishOptions,
-    observer: Observer,
-    prefetch: IndexPrefetch | None = None,
+    distributions: Sequence[Distribution], options: PublishOptions, observer: Observer, prefetch: IndexPrefetch
 ) -> Report:
     """
     Upload the files that the index lacks, unless it has one of them with other contents.
 
-    Several go at the same time, in the order of `UploadScheduler`. ``prefetch`` has read the index already.
+    Several go at the same time, in the order of `UploadScheduler`. ``prefetch`` reads the index already.
 
     Raises CheckFailedError when the tag has another version, CredentialsError, ConflictError (before anything is
     published, unless the conflict arises meanwhile), IndexUnavailableError, StoppedError; the hint names the files
@@ -38,17 +34,16 @@ def publish_files(
     if options.tag is not None:
         check_tag(options.tag, distributions)
     target = options.target
-    with closing(prefetch or IndexPrefetch(target, (each.name for each in distributions))) as ready:
-        index = ready.connect(target.prompt)
-        if index.credentials is not None:
-            observer.connected(target.url, index.credentials)
-        plan = make_plan(distributions, ready, index.url, skip_existing=options.skip_existing)
-        states = dict(plan.states)
-        if plan.to_send and not options.dry_run:
-            states |= _send_all(plan, FileSender(index, SerializedObserver(observer)), options)
-        urls = _locate(plan, index) if options.locate or _has_own_client(plan) else {}
-        files = [_report_file(upload, states, urls) for upload in plan.uploads]
-        passes_on = any(file.release.dependencies for file in files) and index.passes_on()
+    index = prefetch.connect(target.prompt)
+    if index.credentials is not None:
+        observer.connected(target.url, index.credentials)
+    plan = make_plan(distributions, prefetch, index.url, skip_existing=options.skip_existing)
+    states = dict(plan.states)
+    if plan.to_send and not options.dry_run:
+        states |= _send_all(plan, FileSender(index, SerializedObserver(observer)), options)
+    urls = _locate(plan, index) if options.locate or _has_own_client(plan) else {}
+    files = [_report_file(upload, states, urls) for upload in plan.uploads]
+    passes_on = any(file.release.dependencies for file in files) and index.passes_on()
     return Report(target.url, files, options.dry_run, passes_on)
 
 

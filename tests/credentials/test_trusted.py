@@ -1,6 +1,7 @@
 """A job's upload token: when it is requested, renewed and ended, and what an index says that has none."""
 
 import json
+import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -8,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import keyring
 import pytest
 
+from publisher.client import token_exchange
 from publisher.client.url import IndexUrl, parse_index_url
 from publisher.credentials import trusted
 from publisher.credentials.chain import Target, find_credentials
@@ -317,3 +319,28 @@ def test_a_password_without_a_name_is_reported_before_anything_is_asked(host: Ho
     with pytest.raises(CredentialsError, match="no user name"):
         find_credentials(Target(host.url, password=Secret("x"), trusted=Job(host.job).login))
     assert host.asked == []
+
+
+def test_the_end_of_a_run_waits_only_briefly_for_a_token_that_is_still_requested(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trusted, "_BURNED_WITHIN", 0.05)
+    is_asked, is_over = threading.Event(), threading.Event()
+    job = Job(host.job)
+
+    def mint(url: IndexUrl, id_token: Secret) -> Secret:
+        is_asked.set()
+        is_over.wait(20)
+        return Secret(f"{url}{id_token}")
+
+    monkeypatch.setattr(token_exchange, "exchange", mint)
+    thread = threading.Thread(target=job.token, args=[host.url])
+    thread.start()
+    assert is_asked.wait(20)
+    job.login.burn()
+    assert not is_over.is_set()
+    is_over.set()
+    thread.join(20)
+    assert "/_/oidc/burn-token" not in host.asked
+    job.login.burn()
+    assert "/_/oidc/burn-token" in host.asked

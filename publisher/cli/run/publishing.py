@@ -80,14 +80,17 @@ def build_projects(folders: Sequence[Path], build: BuildArgs, *, jobs: int | Non
 
 def upload_files(files: Sequence[Path], target: TargetArgs, publish: PublishArgs, *, jobs: int | None = None) -> Report:
     """Publish built files and print the outcome for each."""
-    from publisher.publish.built_files import check_files
+    from publisher.publish.built_files import check_distributions, read_files
+    from publisher.publish.prefetch import IndexPrefetch
     from publisher.publish.upload import publish_files  # the HTTP client, which `build` does without
 
     options = resolve_publish(target, publish, project_config([]), jobs=jobs)
     with closing(make_observer(current_output())) as observer, burning(options.target):
-        distributions = check_files(files, observer)
+        distributions = read_files(files)
         chosen = select_distributions(options.tag, distributions) if options.tag else distributions
-        report = publish_files(chosen, options, observer)
+        with closing(IndexPrefetch(options.target, (each.name for each in chosen))) as prefetch:
+            check_distributions(distributions, observer)
+            report = publish_files(chosen, options, observer, prefetch)
     _show(report)
     return report
 
