@@ -1,17 +1,15 @@
 """Values that an index returns, without the code that asks for them: its files and accounts."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from publisher.project.display import human_age
 
 SHOWN_GRANTS = 5
 
 
-@dataclass(frozen=True)
-class RemoteFile:
+class RemoteFile(NamedTuple):
     """
     A file on the index.
 
@@ -27,8 +25,7 @@ class RemoteFile:
     size: int | None = None
 
 
-@dataclass(frozen=True)
-class Account:
+class Account(NamedTuple):
     """An account on an index: a user name, and the rights of that user."""
 
     username: str

@@ -1,6 +1,6 @@
 """The URL of an index, and the URLs below it."""
 
-from dataclasses import dataclass, field
+from typing import NamedTuple
 from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
 
 from publisher.errors import ConfigurationError
@@ -11,8 +11,7 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 _EXAMPLE = "Give the index's root, for example https://acme--pypiserver-server.modal.run/"
 
 
-@dataclass(frozen=True)
-class IndexUrl:
+class IndexUrl(NamedTuple):
     """
     The root of an index without credentials, with its trailing slash: uploads go to it, `simple` is below it.
 
@@ -21,7 +20,7 @@ class IndexUrl:
 
     root: str
     username: str | None = None
-    password: Secret | None = field(default=None, repr=False)
+    password: Secret | None = None
 
     @property
     def simple(self) -> str:

@@ -2,8 +2,8 @@
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from platformdirs import user_config_path  # noqa: TID251 - a door to platformdirs
 
@@ -13,8 +13,7 @@ from publisher.files.atomic import replace_file
 from publisher.files.lock import locked
 
 
-@dataclass(frozen=True)
-class RememberedLogin:
+class RememberedLogin(NamedTuple):
     """An index, and the user whose password `login` stored for it."""
 
     url: IndexUrl

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from math import prod
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from packaging.utils import (
     InvalidName,
@@ -30,8 +30,7 @@ if TYPE_CHECKING:
     from publisher.project.archives import Checkpoint, Source
 
 
-@dataclass(frozen=True, slots=True)
-class DistName:
+class DistName(NamedTuple):
     """A valid distribution file name, parsed; `text` is the name on disk."""
 
     text: str

@@ -4,11 +4,10 @@ import os
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 from publisher.errors import ConfigurationError, PublishError
 from publisher.project.child_environment import without_own_secrets
@@ -92,8 +91,7 @@ def begin_tree_hash(folder: Path) -> Callable[[], str | None]:
     return finish
 
 
-@dataclass(frozen=True)
-class Uncommitted:
+class Uncommitted(NamedTuple):
     """Files below a folder whose contents are in no commit, relative to the folder and with ``/``."""
 
     changed: Sequence[str]

@@ -3,10 +3,9 @@
 import re
 import tomllib
 from copy import deepcopy
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from publisher.errors import ConfigurationError
 
@@ -18,8 +17,7 @@ FILENAME = "pyproject.toml"
 _PROJECT_FILES = (FILENAME, "setup.py")
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(NamedTuple):
     """A project's folder, and its name and version where they can be known without building."""
 
     folder: Path

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
@@ -21,8 +21,7 @@ _WRONG_VERSION_HINT = (
 _SEPARATOR = re.compile(r"[-/@]v?(?=\d)")
 
 
-@dataclass(frozen=True)
-class Tag:
+class Tag(NamedTuple):
     """A release tag: the version it names, and the project where it names one."""
 
     text: str

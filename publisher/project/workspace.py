@@ -2,9 +2,8 @@
 
 import glob
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from publisher.errors import ConfigurationError
 from publisher.project.config import TABLE, read_project_config
@@ -14,8 +13,7 @@ NOT_FOR_PUBLISHING = "Private :: Do Not Upload"
 """Classifier of projects that must not be published; the public index rejects every classifier with its prefix."""
 
 
-@dataclass(frozen=True)
-class _Members:
+class _Members(NamedTuple):
     """A root's projects: patterns relative to it, patterns to leave out, and the table with them."""
 
     patterns: Sequence[str]

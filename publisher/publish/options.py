@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from publisher.credentials.chain import Target
 from publisher.project.kinds import Kind
@@ -35,8 +35,7 @@ class PublishOptions:
     allow_dirty: bool = False
 
 
-@dataclass(frozen=True)
-class BuildRequest:
+class BuildRequest(NamedTuple):
     """
     Kinds of files to build, and the folder for them, None for each project's own.
 

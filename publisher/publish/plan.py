@@ -2,8 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from publisher.errors import ConflictError
 from publisher.project.distributions import Distribution
@@ -49,8 +48,7 @@ class Upload:
         self._sha256 = sha256
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(NamedTuple):
     """The files of a run in the order of their upload, each with its state by name."""
 
     uploads: Sequence[Upload]

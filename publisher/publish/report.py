@@ -4,7 +4,7 @@ import enum
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from packaging.utils import NormalizedName
 from packaging.version import Version
@@ -42,8 +42,7 @@ class Release:
     dependencies: Sequence[str] | None = field(default=None, compare=False)
 
 
-@dataclass(frozen=True)
-class FileReport:
+class FileReport(NamedTuple):
     """
     One file: its release, its outcome, its size in bytes and its SHA-256 digest in hexadecimal.
 

@@ -140,7 +140,7 @@ def test_a_project_with_another_version_than_the_last_is_built_before_the_index_
     commit(tmp_path)
     run.publish([source])
     run.versions["a"] = "1.1"
-    assert list(run.publish([replace(source, version=Version("1.1"))])) == ["a-1.1-py3-none-any.whl"]
+    assert list(run.publish([source._replace(version=Version("1.1"))])) == ["a-1.1-py3-none-any.whl"]
     assert (run.built, run.alone) == (["a", "a"], False)
 
 
@@ -169,7 +169,7 @@ def test_of_several_projects_those_that_are_there_unchanged_are_not_built(run: R
 
 
 def test_projects_whose_version_only_the_build_knows_are_compared_after_it(run: Run, tmp_path: Path) -> None:
-    sources = [_source(tmp_path, "a", None), _source(tmp_path, "b", None), replace(_source(tmp_path, "c"), name=None)]
+    sources = [_source(tmp_path, "a", None), _source(tmp_path, "b", None), _source(tmp_path, "c")._replace(name=None)]
     commit(tmp_path)
     run.has(_listed("a"))
     found = run.publish(sources)

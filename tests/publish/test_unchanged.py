@@ -1,7 +1,6 @@
 """Projects that are not built, because the index has their files and nothing was changed since."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import cast
@@ -92,8 +91,8 @@ def test_one_project_is_settled_only_after_it_was_published_from_here(repository
     record(one, published)
     (when,) = find_settled([one]).values()
     assert when < WHEN
-    assert find_settled([replace(one, name=None)]) == {}
-    assert find_settled([replace(one, version=None)]) == {}
+    assert find_settled([one._replace(name=None)]) == {}
+    assert find_settled([one._replace(version=None)]) == {}
 
 
 def test_a_record_is_for_one_index_one_version_one_set_of_kinds_and_one_state_of_the_folder(repository: Path) -> None:
@@ -103,11 +102,11 @@ def test_a_record_is_for_one_index_one_version_one_set_of_kinds_and_one_state_of
     assert not is_recorded(one)
     record(one, published)
     assert is_recorded(one)
-    assert is_recorded(replace(one, folder=repository / "two/../one"))
-    assert not is_recorded(one, replace(URL, root="https://other.example/"))
+    assert is_recorded(one._replace(folder=repository / "two/../one"))
+    assert not is_recorded(one, URL._replace(root="https://other.example/"))
     assert not is_recorded(one, kinds={Kind.WHEEL})
-    assert not is_recorded(replace(one, version=Version("1.1")))
-    assert not is_recorded(replace(one, folder=repository / "two"))
+    assert not is_recorded(one._replace(version=Version("1.1")))
+    assert not is_recorded(one._replace(folder=repository / "two"))
     (repository / "one/file").write_text("changed")
     assert not is_recorded(one)
 

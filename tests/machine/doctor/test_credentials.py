@@ -1,7 +1,6 @@
 """The checks of credentials, with places and an index of the test's own."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -100,7 +99,7 @@ def test_options_and_environment_come_first(index: Index) -> None:
 def test_name_and_password_of_the_url_count_behind_options(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(credentials, "in_keyring", lambda _url, name: index.searched.append(("keyring", name)))
     monkeypatch.setattr(credentials, "in_netrc", lambda _url, _name: None)
-    monkeypatch.setattr(credentials, "prove", lambda _url, given: replace(ADA, username=given.username))
+    monkeypatch.setattr(credentials, "prove", lambda _url, given: ADA._replace(username=given.username))
     url = parse_index_url("https://bob:good@acme.example/")
     _, accepted = _check(Target(url))
     assert accepted is not None
@@ -154,7 +153,7 @@ def test_refused_credentials_are_a_problem_and_others_are_still_compared(index: 
         (("ada", "good"), None, ("agree", "ok", "Netrc has the same.")),
         (
             ("bob", "good"),
-            replace(ADA, username="bob"),
+            ADA._replace(username="bob"),
             ("agree", "note", "Netrc has the account of bob, which also works."),
         ),
         (
@@ -207,7 +206,7 @@ def test_rights_of_the_account(
     index: Index, rights: tuple[str, ...] | None, level: str | None, words: str | None
 ) -> None:
     index.keyring = _kept("ada", "good", "keyring")
-    index.accounts["ada", "good"] = replace(ADA, rights=rights)
+    index.accounts["ada", "good"] = ADA._replace(rights=rights)
     found = [finding for finding in _check()[0] if finding[0] == "rights"]
     assert found == ([("rights", level, words)] if level else [])
 
@@ -218,7 +217,7 @@ def test_rights_of_the_account(
 )
 def test_public_packages_of_the_index(index: Index, *, passes_on: bool, version: str | None, level: str | None) -> None:
     index.keyring = _kept("ada", "good", "keyring")
-    index.accounts["ada", "good"] = replace(ADA, passes_on=passes_on, version=version)
+    index.accounts["ada", "good"] = ADA._replace(passes_on=passes_on, version=version)
     found = [(check, verdict) for check, verdict, _ in _check()[0] if check == "public-packages"]
     assert found == ([("public-packages", level)] if level else [])
 
@@ -226,7 +225,7 @@ def test_public_packages_of_the_index(index: Index, *, passes_on: bool, version:
 @pytest.mark.parametrize(("version", "noted"), [(__version__, False), (None, False), ("0.0.1", True)])
 def test_another_version_of_the_index_is_noted(index: Index, version: str | None, noted: object) -> None:
     index.keyring = _kept("ada", "good", "keyring")
-    index.accounts["ada", "good"] = replace(ADA, version=version)
+    index.accounts["ada", "good"] = ADA._replace(version=version)
     found = [what for check, _, what in _check()[0] if check == "version"]
     assert bool(found) is noted
     assert all(f"runs pypi-publish 0.0.1; this is {__version__}" in what for what in found)

@@ -1,6 +1,5 @@
 """Lock files that install past an index which passes public packages on, in each tool's form."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -50,7 +49,7 @@ def test_a_broken_file_is_the_business_of_its_tool(name: str, tmp_path: Path) ->
 
 def test_other_hosts_are_right_where_the_index_redirects(tmp_path: Path) -> None:
     (tmp_path / "uv.lock").write_text(LOCKS["uv.lock"].format("public.example"))
-    redirecting = Accepted(ACCEPTED.credentials, replace(ACCEPTED.account, cooldown=None))
+    redirecting = Accepted(ACCEPTED.credentials, ACCEPTED.account._replace(cooldown=None))
     assert not list(check_lock_files(tmp_path, URL, redirecting))
     assert not list(check_lock_files(tmp_path, URL, None))
 
