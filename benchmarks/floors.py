@@ -7,9 +7,7 @@ Needs git, nginx, wrk and Linux. Usage: python benchmarks/floors.py [--rounds N]
 """
 
 import argparse
-import itertools
 import os
-import pickle
 import platform
 import shutil
 import socket
@@ -24,14 +22,17 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import ModuleType
+from urllib.parse import quote
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks import least_app, least_index, least_page
+from benchmarks import least_app, least_index, least_page, least_upload
 from benchmarks.publish import (
     BACKENDS,
+    PASSWORD,
     PYTHON,
     TWINE,
+    USER,
     UV,
     Bench,
     _set_version,
@@ -88,74 +89,11 @@ with open("pyproject.toml", "rb") as file:
 """
 """Read the project and have git look for its last change; one of the next two asks the index."""
 
-SEND = """
-import click, http.client
-import pickle, socket, sys
-from concurrent.futures import ThreadPoolExecutor
-
-def send(requests):
-    with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as connection:
-        for request in requests:
-            connection.sendall(request)
-            answer = connection.recv(65536)
-            assert answer.startswith(b"HTTP/1.1 200"), answer
-
-with open(sys.argv[2], "rb") as file:
-    requests = pickle.load(file)
-with ThreadPoolExecutor(8) as threads:
-    list(threads.map(send, [requests[client::8] for client in range(8)]))
-"""
-"""Import a parser of options and an HTTP client, and send requests that are ready: no files, no checks, no output."""
-
-LARGE = """
-import click, http.client
-import hashlib, os, sys, threading, zipfile
-from concurrent.futures import ThreadPoolExecutor
-from packaging.metadata import parse_email
-
-place, path, authorization, boundary = sys.argv[1:]
-
-def sha256():
-    digest, block = hashlib.sha256(), memoryview(bytearray(2**20))
-    with open(path, "rb", buffering=0) as file:
-        while length := file.readinto(block):
-            digest.update(block[:length])
-    return digest.hexdigest()
-
-def head(name, more=""):
-    return f'--{boundary}\\r\\nContent-Disposition: form-data; name="{name}"{more}\\r\\n\\r\\n'
-
-def body():
-    yield before.encode()
-    piece = memoryview(bytearray(2**18))
-    with open(path, "rb", buffering=0) as file:
-        while length := file.readinto(piece):
-            yield piece[:length]
-    yield f"{between}{digest.result()}{after}".encode()
-
-with zipfile.ZipFile(path) as archive:
-    name = next(name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
-    fields, _ = parse_email(archive.read(name))
-fields = {":action": "file_upload"} | {name: value for name, value in fields.items() if isinstance(value, str)}
-before = "".join(f"{head(name)}{value}\\r\\n" for name, value in fields.items())
-before += head("content", f'; filename="{os.path.basename(path)}"')
-between, after = "\\r\\n" + head("sha256_digest"), f"\\r\\n--{boundary}--\\r\\n"
-size = len(before) + os.path.getsize(path) + len(between) + 64 + len(after)
-with ThreadPoolExecutor(1) as thread:
-    digest = thread.submit(sha256)
-    connection = http.client.HTTPConnection(place)
-    headers = {"Authorization": authorization, "Content-Length": str(size)}
-    headers["Content-Type"] = f"multipart/form-data; boundary={boundary}"
-    connection.request("POST", "/", body(), headers)
-    assert connection.getresponse().status == 200
-"""
-"""
-Import a parser of options, an HTTP client and one of metadata, and send a file with its metadata and its digest.
-
-It checks nothing, and prints nothing.
-"""
+LEAST_UPLOAD = [PYTHON, str(Path(least_upload.__file__)), "--index-url"]
+"""The command that uploads files, without the index's URL."""
 
 LEAST = "the least with all promises"
+WITH_PARTS = f"{LEAST}, rights and limits"
 
 WITH_REQUESTS = """
 import requests
@@ -214,9 +152,9 @@ def nothing_new(bench: Bench) -> None:
 
 
 @contextmanager
-def least(program: ModuleType, path: Path) -> Iterator[tuple[int, int]]:
+def least(program: ModuleType, path: Path, *options: str) -> Iterator[tuple[int, int]]:
     """Run one of the least servers over a folder or a file; yield its port and its process."""
-    process = subprocess.Popen([PYTHON, str(program.__file__), str(path)], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen([PYTHON, str(program.__file__), str(path), *options], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
         yield int(process.stdout.readline()), process.pid
@@ -296,34 +234,34 @@ def uploads(bench: Bench) -> None:
 
 def wheels(bench: Bench) -> None:
     """Compare the least command that sends wheels with its peers: to this index, and to one that costs the least."""
+    parts = upload_parts(bench.work)
     (bench.work / "promises").mkdir()
-    numbers = itertools.count(1000)
-
-    def least_command(port: int) -> Took:
-        requests = bench.work / "requests"
-        requests.write_bytes(pickle.dumps(requests_for("new", next(numbers))[:UPLOADS]))
-        return bench.run([(bench.work, python(SEND, str(port), str(requests)))])
-
-    with least(least_app, bench.work / "promises") as (promising, _):
-        for side, port in (("this index", int(bench.index.url.rstrip("/").rpartition(":")[2])), (LEAST, promising)):
-            bench.reach(f"http://127.0.0.1:{port}/")
+    with least(least_app, bench.work / "promises", "--besides", str(parts)) as (promising, _):
+        for side, url in (("this index", bench.index.url), (WITH_PARTS, f"http://127.0.0.1:{promising}/")):
+            bench.reach(url)
             ours, uv, twine = bench.in_turn(
-                partial(least_command, port),
-                *(partial(_uploaded, bench, command, UPLOADS) for command in ([UV, "publish"], [TWINE, "upload"])),
+                *(
+                    partial(_uploaded, bench, command, UPLOADS)
+                    for command in ([*LEAST_UPLOAD, with_account(url)], [UV, "publish"], [TWINE, "upload"])
+                )
             )
             for peer, took, part in (("uv publish", uv, 0.6), ("twine", twine, 0.3)):
                 floor(f"{UPLOADS} built wheels of 20 KB to {side}, of {peer}", ours.wall, part * took.wall, " s")
 
 
 def large(bench: Bench) -> None:
-    """Compare the least command that sends a wheel of 500 MB, its metadata and its digest with curl."""
+    """Compare the least command that sends a wheel of 500 MB with curl."""
     source = large_wheel(bench.work)
-    place = bench.index.url.split("/")[2]
     ours, curl = bench.in_turn(
-        partial(send_large, bench, source, python(LARGE, place, str(source), AUTHORIZATION, BOUNDARY)),
+        partial(send_large, bench, source, [*LEAST_UPLOAD, with_account(bench.index.url), str(source)]),
         partial(send_large, bench, source, curl_command(bench, source)),
     )
     floor("one wheel of 500 MB, of curl -F", ours.wall, 1.2 * curl.wall, " s")
+
+
+def with_account(url: str) -> str:
+    """Return the URL of an index with the name and the password of an account."""
+    return url.replace("://", f"://{USER}:{quote(PASSWORD)}@")
 
 
 def pages(bench: Bench) -> None:

@@ -3,7 +3,8 @@ The least index that has this one's promises and libraries, for a known account:
 
 Beyond `least_index.py`: uvicorn, python-multipart and packaging's names; deleted files keep their names; a file never
 replaces another; its record and the lists of names are as durable as the file, and other processes may write too.
-No rights, no limits, no pages. Usage: python benchmarks/least_app.py ROOT prints the port that it listens on.
+No rights, no limits, and empty pages. Usage: python benchmarks/least_app.py ROOT prints the port that it listens on;
+with ``--besides MILLISECONDS``, each upload takes so much more processor time, as for rights and limits.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import json
 import os
 import socket
 import sys
+import time
 import zipfile
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
@@ -29,6 +31,11 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.least_index import sync_folder
 from publisher.server.work.nearby import NearbyThreads
+
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+EMPTY = b'{"meta":{"api-version":"1.1"},"projects":[],"files":[]}'
+"""The list of all projects, and the page of each of them."""
 
 LISTS = ("names", "state")
 """The lists of the names of all projects: in the folder, and a second one, by which a lost folder is noticed."""
@@ -134,8 +141,9 @@ class Place:
 class App:
     """Uploads over ASGI."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, besides: float) -> None:
         self._place = place
+        self._besides = besides / 1000
         self._threads = NearbyThreads()
         self._threads.tick()
 
@@ -143,8 +151,11 @@ class App:
         self,
         scope: dict[str, Any],
         receive: Callable[[], Awaitable[dict[str, Any]]],
-        send: Callable[[dict[str, Any]], Awaitable[None]],
+        send: Send,
     ) -> None:
+        if scope["method"] == "GET":
+            await _answer(send, 200, EMPTY)
+            return
         form = Form(next(value for name, value in scope["headers"] if name == b"content-type"))
         more = True
         while more:
@@ -152,20 +163,30 @@ class App:
             form.parser.write(message["body"])
             more = message["more_body"]
         status = 200
+        end = time.perf_counter() + self._besides
+        while time.perf_counter() < end:
+            pass
         try:
             await self._threads.run(partial(self._place.take, form))
         except (ValueError, FileExistsError):
             status = 400
-        await send({"type": "http.response.start", "status": status, "headers": [(b"content-length", b"0")]})
-        await send({"type": "http.response.body", "body": b""})
+        await _answer(send, status, b"")
+
+
+async def _answer(send: Send, status: int, body: bytes) -> None:
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("root", type=Path)
+    parser.add_argument("--besides", type=float, default=0.0)
+    arguments = parser.parse_args()
     listening = socket.create_server(("127.0.0.1", 0))
     print(listening.getsockname()[1], flush=True)
-    app = App(Place(parser.parse_args().root))
+    app = App(Place(arguments.root), arguments.besides)
     settings = uvicorn.Config(
         app, lifespan="off", access_log=False, log_level="warning", loop="uvloop", http="httptools"
     )

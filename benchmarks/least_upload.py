@@ -1,0 +1,150 @@
+"""
+The least command that uploads wheels with this one's promises and libraries: `floors.py` measures what it takes.
+
+It reads options with click, validates names and metadata with packaging, asks the index what it has before it sends the
+first file, sends eight files at a time with metadata and digest, and looks at each answer.
+No configuration, no stored passwords, no checks of contents, no second attempts, no progress, no report.
+"""
+
+import base64
+import gc
+import hashlib
+import json
+import secrets
+import zipfile
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from http.client import HTTPConnection
+from pathlib import Path
+from threading import local
+from urllib.parse import unquote, urlsplit
+
+import click
+from packaging.metadata import Metadata, parse_email
+from packaging.utils import canonicalize_name, parse_wheel_filename
+
+SMALL, PIECE, BLOCK = 2**16, 2**18, 2**20
+MANY = 8
+SENT_AS = {"platforms": "platform", "supported_platforms": "supported_platform", "license_files": "license_file"}
+
+
+class Wheel:
+    """A wheel whose name and metadata agree."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.project, version, _, _ = parse_wheel_filename(path.name)
+        with zipfile.ZipFile(path) as archive:
+            name = next(name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+            fields, unknown = parse_email(archive.read(name))
+        Metadata.from_raw(fields)
+        if unknown or canonicalize_name(fields["name"]) != self.project or fields["version"] != str(version):
+            raise click.UsageError(f"{path}: name and metadata differ")
+        self.fields = fields
+
+
+class Form:
+    """The body of a request, with the digest behind the file."""
+
+    def __init__(self, wheel: Wheel, hashing: ThreadPoolExecutor) -> None:
+        self.boundary = secrets.token_hex(16)
+        self._path = wheel.path
+        fields = {":action": "file_upload", "protocol_version": "1", "filetype": "bdist_wheel", "pyversion": "py3"}
+        before = "".join(self._head(name) + value + "\r\n" for name, value in fields.items())
+        for name, value in wheel.fields.items():
+            for text in value if isinstance(value, list) else [str(value)]:
+                before += f"{self._head(SENT_AS.get(name, name))}{text}\r\n"
+        self._before = f"{before}{self._head('content', wheel.path.name)}".encode()
+        self._between = f"\r\n{self._head('sha256_digest')}".encode()
+        self._after = f"\r\n--{self.boundary}--\r\n".encode()
+        size = wheel.path.stat().st_size
+        self._digest: Future[str] | None = hashing.submit(_sha256, wheel.path) if size > SMALL else None
+        self.length = len(self._before) + size + len(self._between) + 64 + len(self._after)
+
+    def pieces(self) -> Iterator[bytes | memoryview]:
+        if self._digest is None:
+            content = self._path.read_bytes()
+            digest = hashlib.sha256(content).hexdigest().encode()
+            yield b"".join((self._before, content, self._between, digest, self._after))
+            return
+        yield self._before
+        piece = memoryview(bytearray(PIECE))
+        with self._path.open("rb", buffering=0) as file:
+            while length := file.readinto(piece):
+                yield piece[:length]
+        yield self._between + self._digest.result().encode() + self._after
+
+    def _head(self, name: str, filename: str = "") -> str:
+        more = f'; filename="{filename}"' if filename else ""
+        return f'--{self.boundary}\r\nContent-Disposition: form-data; name="{name}"{more}\r\n\r\n'
+
+
+class Index:
+    """The connections to an index, one for each thread."""
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        self._place = f"{parts.hostname}:{parts.port}"
+        pair = f"{parts.username}:{unquote(parts.password or '')}".encode()
+        self._headers = {"Authorization": f"Basic {base64.b64encode(pair).decode()}"}
+        self._own = local()
+
+    def known(self, projects: Sequence[str]) -> set[str]:
+        """Return the projects or files that the index has: all projects, or the files of a few."""
+        found: set[str] = set()
+        headers = {**self._headers, "Accept": "application/vnd.pypi.simple.v1+json"}
+        for path in ["/simple/"] if len(projects) >= MANY else [f"/simple/{project}/" for project in projects]:
+            self._connection.request("GET", path, headers=headers)
+            answer = self._connection.getresponse()
+            body = answer.read()
+            if answer.status == 200:
+                page = json.loads(body)
+                found |= {each["name"] for each in page.get("projects", ())}
+                found |= {each["filename"] for each in page.get("files", ())}
+        return found
+
+    def send(self, hashing: ThreadPoolExecutor, wheel: Wheel) -> None:
+        """Upload a file; raise an error unless it is stored."""
+        form = Form(wheel, hashing)
+        headers = {**self._headers, "Content-Length": str(form.length)}
+        headers["Content-Type"] = f"multipart/form-data; boundary={form.boundary}"
+        self._connection.request("POST", "/", form.pieces(), headers)
+        answer = self._connection.getresponse()
+        body = answer.read()
+        if answer.status != 200:
+            raise click.ClickException(f"{wheel.path}: {answer.status} {body.decode()}")
+
+    @property
+    def _connection(self) -> HTTPConnection:
+        if not hasattr(self._own, "connection"):
+            self._own.connection = HTTPConnection(self._place, timeout=60)
+        connection: HTTPConnection = self._own.connection
+        return connection
+
+
+def _sha256(path: Path) -> str:
+    digest, block = hashlib.sha256(), memoryview(bytearray(BLOCK))
+    with path.open("rb", buffering=0) as file:
+        while length := file.readinto(block):
+            digest.update(block[:length])
+    return digest.hexdigest()
+
+
+@click.command()
+@click.option("--index-url", required=True)
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path, exists=True))
+def main(index_url: str, files: Sequence[Path]) -> None:
+    """Upload wheels that the index does not have."""
+    gc.disable()
+    wheels = [Wheel(path) for path in files]
+    index = Index(index_url)
+    known = index.known([wheel.project for wheel in wheels])
+    if any(wheel.project in known or wheel.path.name in known for wheel in wheels):
+        raise click.UsageError("the index has some of them")
+    with ThreadPoolExecutor(MANY) as hashing, ThreadPoolExecutor(MANY) as sending:
+        list(sending.map(partial(index.send, hashing), wheels))
+
+
+if __name__ == "__main__":
+    main()
