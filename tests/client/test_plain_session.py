@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import certifi
 import pytest
@@ -156,7 +157,17 @@ def test_an_answer_that_requests_may_understand_differently_counts_for_nothing(a
         "http://acme.invalid/",
     ],
 )
-def test_a_url_that_is_not_plain_or_does_not_answer_is_left_to_requests(url: str) -> None:
+def test_a_url_that_is_not_plain_or_does_not_answer_is_left_to_requests(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resolve = socket.getaddrinfo
+
+    def resolve_here(host: str, *options: Any, **more: Any) -> Any:
+        if host == "acme.invalid":
+            raise socket.gaierror(socket.EAI_NONAME, "unknown")
+        return resolve(host, *options, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve_here)
     assert _get(url) is None
 
 

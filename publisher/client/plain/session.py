@@ -30,7 +30,7 @@ _PATIENCE = 10.0
 """Seconds to connect, and seconds without a byte of a GET's answer; then `requests` asks again, and waits longer."""
 
 _POST_PATIENCE = 60.0
-"""Seconds without a byte of a POST's answer, or in which none is accepted."""
+"""Seconds without a byte of a POST's answer, or until a piece of its body is accepted."""
 
 _WHOLE_READ = 30.0
 """Seconds for the whole answer to a GET."""
@@ -53,8 +53,8 @@ class PlainSession:
     """
     The connections to one origin, with the credentials of one user or none; several threads may use them.
 
-    It asks nothing where the environment names a proxy, where a URL is not a plain one or another origin's, and where
-    no connection can be made, for example because a certificate is not trusted.
+    It sends nothing if the environment names a proxy, if a URL is not a plain one or has another origin, or if no
+    connection can be made, for example because a certificate is not trusted.
     """
 
     def __init__(self, url: str, credentials: Credentials | None) -> None:
@@ -70,9 +70,9 @@ class PlainSession:
 
     def get(self, url: str, headers: Mapping[str, str]) -> PlainResponse | None:
         """
-        Return the answer to a GET; None where `requests` has to ask.
+        Return the answer to a GET; None if `requests` has to ask.
 
-        That is also so after an answer that it would not accept as the last, or might read differently.
+        It has to ask, too, after an answer that it would not accept as the last one, or might read differently.
         """
         connection = self._connect(url)
         if connection is None:
@@ -90,7 +90,7 @@ class PlainSession:
 
     def post(self, url: str, headers: Mapping[str, str], body: Body) -> PlainResponse | None:
         """
-        Return the answer to a POST, whatever its status; None where `requests` has to send it, and nothing was sent.
+        Return the answer to a POST, whatever its status; None if nothing was sent, so that `requests` has to send it.
 
         Raises IndexUnavailableError without an answer, and when the answer is a redirect to the same host from https to
         http.
@@ -130,7 +130,7 @@ class PlainSession:
             connection.abort()
 
     def _connect(self, url: str) -> Connection | None:
-        """Return a connection, one that is open where possible; None where `requests` has to make it."""
+        """Return a connection, one that is open already if there is one; None if `requests` has to make it."""
         if not self._is_direct or not _PLAIN_URL.fullmatch(url) or not is_same_origin(self._url, url):
             return None
         with self._lock:
