@@ -23,7 +23,7 @@ _PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 _NOT_TLS = ("WRONG_VERSION_NUMBER", "wrong version number", "RECORD_LAYER_FAILURE")
 
 _BROKEN = (requests.RequestException, urllib3.exceptions.HTTPError, HTTPException, OSError)
-"""Exceptions of requests, urllib3 and the standard library when there is no whole answer."""
+"""Exceptions that requests, urllib3 and the standard library raise when an answer is missing or incomplete."""
 
 _Cause = TypeVar("_Cause", bound=BaseException)
 _Explanation = tuple[str, str]

@@ -87,7 +87,7 @@ def redirect_target(response: IndexResponse) -> str | None:
 
 
 def refuse_downgrade(url: str, response: IndexResponse) -> None:
-    """Raise IndexUnavailableError when an answer redirects from https to http on the same host."""
+    """Raise IndexUnavailableError if an answer redirects from https to http on the same host."""
     target = redirect_target(response)
     if target is None or urlsplit(url).scheme != "https" or urlsplit(target).scheme != "http":
         return

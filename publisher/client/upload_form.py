@@ -40,7 +40,7 @@ class UploadForm:
     ``on_sent`` gets the number of bytes sent so far, and may raise to stop. After the last piece,
     `sha256` is the digest of the file. A piece is valid only until the next one: both share a buffer.
 
-    A file whose size changes meanwhile ends the iteration before the end of the form, with CheckFailedError.
+    Raises CheckFailedError before the end of the form if the size of the file changes.
     """
 
     def __init__(self, distribution: Distribution, on_sent: Callable[[int], None]) -> None:
@@ -73,7 +73,7 @@ class UploadForm:
     def _whole(self) -> bytes:
         """Return the body around a small file; ``on_sent`` is called before it can be complete."""
         content = self._path.read_bytes()
-        self._expect_size(len(content))
+        self._require_size(len(content))
         self._on_sent(len(content))
         self.sha256 = hashlib.sha256(content).hexdigest()
         return b"".join((self._before, content, self._between, self.sha256.encode(), self._after))
@@ -83,20 +83,20 @@ class UploadForm:
         size, longest = PIECES
         memory = memoryview(bytearray(min(longest, self._size + 1)))
         with self._path.open("rb", buffering=0) as file:
-            while length := file.readinto(memory[:size]):
-                self._expect_size(sent + length, at_most=True)
+            while length := file.readinto(memory[: min(size, self._size - sent)]):
                 began = time.monotonic()
                 yield memory[:length]
                 size = longest if time.monotonic() - began < _QUICK else PIECES[0]
                 sent += length
                 self._on_sent(sent)
-        self._expect_size(sent)
+        self._require_size(sent)
+        self._require_size(self._path.stat().st_size)
 
-    def _expect_size(self, size: int, *, at_most: bool = False) -> None:
-        if size > self._size or (size < self._size and not at_most):
+    def _require_size(self, size: int) -> None:
+        if size != self._size:
             raise CheckFailedError(
-                f"{self._filename} changed while it was uploaded; the index did not get all of it.",
-                hint="Run the same command again once nothing writes to the file.",
+                f"{self._filename} changed during the upload; the index has not stored it.",
+                hint="Wait until no program writes to the file, and run the same command again.",
             )
 
 
@@ -167,6 +167,6 @@ def _texts(name: str, value: Any) -> list[str]:
 
 
 def _head(boundary: str, name: str, filename: str | None = None) -> bytes:
-    """Return the lines before a field's value, with the quoting of HTML's "multipart/form-data"."""
+    """Return the header of a field, quoted as HTML defines it for "multipart/form-data"."""
     file = f'; filename="{filename.translate(_QUOTED)}"\r\nContent-Type: application/octet-stream' if filename else ""
     return f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"{file}\r\n\r\n'.encode()

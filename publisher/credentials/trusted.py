@@ -17,7 +17,7 @@ RENEWED_AFTER = 480.0
 """Seconds after which an upload begins with a new token: they live for 15 minutes, and a build may take longer."""
 
 _BURNED_WITHIN = 2.0
-"""Seconds to wait at the end of a run for a token that is still requested."""
+"""Seconds that `burn` waits for a thread that is still requesting the token."""
 
 REQUEST_URL, REQUEST_TOKEN = "ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"
 
@@ -97,9 +97,9 @@ class TrustedLogin:
 
     def burn(self) -> None:
         """
-        End the token, if there is one; a failure is no reason to fail, because it ends by itself.
+        Revoke the token, if there is one. A failure is only reported, because the token expires soon.
 
-        A token that another thread still requests is waited for only briefly.
+        If another thread is still requesting the token, wait only briefly.
         """
         if not self._lock.acquire(timeout=_BURNED_WITHIN):
             return

@@ -9,7 +9,6 @@ from time import time
 from urllib.parse import urlsplit
 
 import pytest
-import trustme
 
 from publisher.client import http
 from publisher.client.client import IndexClient
@@ -21,14 +20,6 @@ from tests.helpers.answering import Answer, Request, answering
 from tests.helpers.bodies import Pieces
 
 AUTH = BasicAuth("ada", Secret("lovelace"))
-PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
-
-
-@pytest.fixture(autouse=True)
-def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in PROXIES:
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
 
 
 class _Recorder:
@@ -45,17 +36,6 @@ class _Recorder:
     @property
     def authorized(self) -> list[bool]:
         return ["Authorization" in request.headers for request in self.requests]
-
-
-@pytest.fixture
-def tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
-    """A server's TLS context, whose authority is trusted for the test."""
-    authority = trustme.CA()
-    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1").configure_cert(context)
-    return context
 
 
 def _with(auth: BasicAuth | None, url: str, use: Callable[[IndexSession], object], *, retries: bool = False) -> None:

@@ -108,7 +108,7 @@ def test_a_file_whose_size_changes_while_it_is_sent_ends_the_upload(tmp_path: Pa
     form = UploadForm(read_distribution(path), lambda _: None)
     path.write_bytes(content[:change] if change < 0 else content + b"x")
     sent: list[int] = []
-    with pytest.raises(CheckFailedError, match="changed while it was uploaded"):
+    with pytest.raises(CheckFailedError, match="changed during the upload"):
         sent.extend(map(len, form))
     assert sum(sent) < len(form)
     assert not form.sha256

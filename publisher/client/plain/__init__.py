@@ -1,1 +1,1 @@
-"""Requests to one origin with the standard library alone: importing `requests` takes longer than most answers do."""
+"""An HTTP client made of the standard library, which starts faster than `requests`."""

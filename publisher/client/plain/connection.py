@@ -1,4 +1,4 @@
-"""One connection of the standard library's HTTP client, which another thread can break."""
+"""A connection of the standard library's HTTP client that another thread can abort."""
 
 import os
 import select
@@ -15,32 +15,31 @@ from publisher.client.plain.response import PlainResponse, receive
 _CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 """Variables that name the certificate authorities for `requests`, the first that is set."""
 
-
 _CLOSED = (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
-"""Exceptions of a write to a connection that the other side has closed."""
+"""Exceptions that a write raises when the server has closed the connection."""
 
 
 class Connection(HTTPConnection):
     """
-    A connection that another thread can break while an answer is read, also an answer that ends with the connection.
+    A connection that another thread can abort, even while it reads an answer that ends with the connection.
 
-    It is made by `connect`, and never made again.
+    Only `connect` opens it; a request never opens it again.
     """
 
     is_aborted = False
     is_spent = False
-    """Whether no other request can follow: one was not sent in whole, or an answer is still to come."""
+    """Whether the connection can't be reused: a request was not sent completely, or an answer is still outstanding."""
     auto_open = 0
     _socket: socket.socket | None = None
 
     def connect(self) -> None:
-        """Connect, for requests that follow; raises OSError."""
+        """Open the connection; raises OSError."""
         super().connect()
         self._socket = self.sock
         self._require_not_aborted()
 
     def abort(self) -> None:
-        """Have the thread that reads or writes fail at once."""
+        """Make the thread that reads or writes fail at once."""
         self.is_aborted = True
         if self._socket is not None:
             break_off(self._socket)
@@ -56,7 +55,7 @@ class Connection(HTTPConnection):
         """
         Send a request and return the answer; ``patience`` is the number of seconds without a byte.
 
-        Raises OSError, http.client.HTTPException and ValueError where there is no whole answer.
+        Raises OSError, http.client.HTTPException or ValueError if the answer is missing or incomplete.
         """
         self._require_not_aborted()
         if self.sock is not None:
@@ -73,11 +72,11 @@ class Connection(HTTPConnection):
 
     def _require_not_aborted(self) -> None:
         if self.is_aborted:
-            raise ConnectionAbortedError("the connection was broken off")
+            raise ConnectionAbortedError("the connection was aborted")
 
     @property
     def is_reusable(self) -> bool:
-        """Whether another request can follow: nothing failed, and the other side has not closed it or sent more."""
+        """Whether another request can use it: nothing failed, and the server neither closed it nor sent more."""
         if self.sock is None or self.is_aborted or self.is_spent:
             return False
         has_more = isinstance(self.sock, ssl.SSLSocket) and self.sock.pending() > 0
@@ -85,14 +84,14 @@ class Connection(HTTPConnection):
 
 
 class EncryptedConnection(Connection, HTTPSConnection):
-    """The same over TLS."""
+    """A `Connection` over TLS."""
 
 
 def break_off(sock: socket.socket) -> None:
     """
-    Shut a connection down, so that a thread that reads or writes it fails at once.
+    Shut down a socket, so that a thread that reads from it or writes to it fails at once.
 
-    An `ssl.SSLSocket` would first forget that it encrypts, and the thread might send its next bytes in clear text.
+    `ssl.SSLSocket.shutdown` first turns encryption off, so the thread might send its next bytes in clear text.
     """
     with suppress(OSError):  # closed in the meantime
         socket.socket.shutdown(sock, socket.SHUT_RDWR)

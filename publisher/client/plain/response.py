@@ -1,4 +1,4 @@
-"""An answer that the standard library's HTTP client has received, decompressed, in the shape of `IndexResponse`."""
+"""An answer of the standard library's HTTP client, with the attributes of `IndexResponse`."""
 
 import json
 import zlib
@@ -18,7 +18,7 @@ _GUNZIP = 16 + zlib.MAX_WBITS
 
 
 class PlainResponse(NamedTuple):
-    """An answer; its text is read as UTF-8 unless its type names another encoding."""
+    """An answer, whose text is UTF-8 unless its Content-Type names another encoding."""
 
     status_code: int
     reason: str
@@ -26,7 +26,7 @@ class PlainResponse(NamedTuple):
     headers: HTTPMessage
     content: bytes
     is_decoded: bool
-    """Whether the content is without the coding that it was sent with (RFC 9110, 8.4); otherwise it is as it came."""
+    """Whether the Content-Encoding (RFC 9110, 8.4) was removed from the content."""
 
     @property
     def ok(self) -> bool:
@@ -55,14 +55,14 @@ class PlainResponse(NamedTuple):
 
     @property
     def is_conclusive(self) -> bool:
-        """Whether `requests` would read the same from it, and neither ask again nor go elsewhere."""
+        """Whether `requests` would accept it as the last answer, and read the same from it."""
         if self.status_code in _ASKS_AGAIN | _REDIRECTS or self.status_code < HTTPStatus.OK:
             return False
         return self.is_decoded and (not self.ok or self._has_clear_encoding)
 
     @property
     def _has_clear_encoding(self) -> bool:
-        """Whether the body means the same to all: where no encoding is named, `requests` takes Latin-1, or guesses."""
+        """Whether the encoding is certain: if none is named, `requests` uses Latin-1 or guesses."""
         if self._charset == "utf-8" or (self._charset is None and "json" in self.headers.get("Content-Type", "")):
             return _is_utf8(self.content)
         return self._charset is None and self.content.isascii()
@@ -71,12 +71,12 @@ class PlainResponse(NamedTuple):
     def _charset(self) -> str | None:
         try:
             return self.headers.get_content_charset()
-        except ValueError:  # one that is not a text
+        except ValueError:  # a name with invalid characters
             return ""
 
 
 def receive(received: HTTPResponse, url: str) -> PlainResponse:
-    """Read the rest of an answer; raises OSError and http.client.HTTPException when the connection fails."""
+    """Read the body of an answer; raises OSError or http.client.HTTPException if the connection fails."""
     content = received.read()
     decoded = _decoded(content, ", ".join(received.headers.get_all("Content-Encoding", [])).strip().lower())
     shown = content if decoded is None else decoded
@@ -84,7 +84,7 @@ def receive(received: HTTPResponse, url: str) -> PlainResponse:
 
 
 def _decoded(content: bytes, coding: str) -> bytes | None:
-    """Return a body without its coding; None where it has another one, or is not whole."""
+    """Return a decompressed body; None if the encoding is unknown or the body is incomplete."""
     if not content or coding in _PLAIN:
         return content
     if coding not in _GZIP:

@@ -1,4 +1,4 @@
-"""Requests to one origin where `requests` would do the same; in all other cases, the caller has to use `requests`."""
+"""Requests to one origin for which `requests` is not needed; for all others, the caller has to use it."""
 
 import base64
 import os
@@ -42,7 +42,7 @@ _FAILURES = (OSError, HTTPException, ValueError)
 
 
 class Body(Protocol):
-    """The pieces of a request's body, whose length in bytes is known; one that is iterated over again begins anew."""
+    """A request's body, in pieces; its length is in bytes, and a second iteration starts from the beginning."""
 
     def __len__(self) -> int: ...
 
@@ -116,14 +116,14 @@ class PlainSession:
         return response
 
     def close(self) -> None:
-        """Close the connections, those of other threads as soon as they have their answers."""
+        """Close all connections; those in use are closed after their answers."""
         with self._lock:
             self._is_closed = True
             while self._idle:
                 self._idle.pop().close()
 
     def abort(self) -> None:
-        """Break the connections, so that requests that other threads wait for fail at once."""
+        """Abort all connections, so that the requests of other threads fail at once."""
         with self._lock:
             connections = list(self._connections)
         for connection in connections:
@@ -159,7 +159,7 @@ class PlainSession:
 
     @contextmanager
     def _keeping(self, connection: Connection) -> Iterator[None]:
-        """Keep a connection for the next request after the body; close it after a failure, or once no other comes."""
+        """Keep a connection for the next request, unless the body fails or the session is closed."""
         with _closed_on_failure(connection):
             yield
         with self._lock:
