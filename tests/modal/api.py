@@ -166,8 +166,9 @@ class LoopbackModal(api_grpc.ModalClientBase):
     def _mount(self, ask: Any) -> Message:
         if ask.deployment_name:
             return api_pb2.MountGetOrCreateResponse(mount_id=f"mo-{ask.deployment_name}")
-        mount_id = f"mo-{len(self.workspace.mounts) + 1}"
-        self.workspace.mounts[mount_id] = {each.filename: each.sha256_hex for each in ask.files}
+        files = {each.filename: each.sha256_hex for each in ask.files}
+        mount_id = f"mo-{hashlib.sha256(repr(sorted(files.items())).encode()).hexdigest()[:12]}"
+        self.workspace.mounts[mount_id] = files
         return api_pb2.MountGetOrCreateResponse(mount_id=mount_id)
 
     def _put_file(self, ask: Any) -> Message:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.modal.api import LoopbackModal, new_api, running
-from tests.modal.containers import IMAGE, Platform
+from tests.modal.containers import IMAGE, Platform, build_image
 
 ROOT = Path(__file__).parents[2]
 
@@ -72,10 +72,16 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> LoopbackModal:
     return api
 
 
-@pytest.fixture
-def platform(deployed: LoopbackModal, tmp_path: Path) -> Iterator[Platform]:
+@pytest.fixture(scope="session")
+def image_root(deployed: LoopbackModal, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the home in the image of that deploy, for all containers of this process."""
     if not (IMAGE / ".ready").exists():
         pytest.exit(f"{IMAGE} lacks the packages of the image: run the tests with `make test`.", 2)
-    platform = Platform(deployed.workspace, tmp_path)
+    return build_image(deployed.workspace, tmp_path_factory.mktemp("image"))
+
+
+@pytest.fixture
+def platform(deployed: LoopbackModal, image_root: Path, tmp_path: Path) -> Iterator[Platform]:
+    platform = Platform(deployed.workspace, image_root, tmp_path)
     yield platform
     platform.close()

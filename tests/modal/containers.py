@@ -5,6 +5,7 @@ import json
 import os
 import pickle
 import random
+import shlex
 import signal
 import socket
 import subprocess
@@ -33,18 +34,29 @@ TOKEN = "made-up-admin-token"
 _Result = TypeVar("_Result")
 
 
-class Platform:
-    """A deployed app: the uploaded sources, its volumes, and one event loop for all that serves its containers."""
+def build_image(deployed: Workspace, folder: Path) -> Path:
+    """Unpack all that was uploaded below a folder, compile it as the image says, and return the home in it."""
+    for files in deployed.mounts.values():
+        for name, digest in files.items():
+            target = folder / name.lstrip("/")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(deployed.files[digest])
+    for image in deployed.images.values():
+        for command in image.dockerfile_commands:
+            if command.startswith("RUN python -m compileall "):
+                arguments = shlex.split(command.removeprefix("RUN python "))
+                arguments[-1] = f"{folder}{arguments[-1]}"
+                subprocess.run([IMAGE / "bin" / "python", *arguments], check=True, timeout=60)
+    return folder / "root"
 
-    def __init__(self, deployed: Workspace, folder: Path) -> None:
+
+class Platform:
+    """A deployed app: its image's home, its volumes, and one event loop for all that serves its containers."""
+
+    def __init__(self, deployed: Workspace, root: Path, folder: Path) -> None:
         self.workspace = deployed
         self.folder = folder
-        self.root = folder / "root"
-        for files in deployed.mounts.values():
-            for name, digest in files.items():
-                target = folder / name.lstrip("/")
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_bytes(deployed.files[digest])
+        self.root = root
         self.volumes = {volume: Volume(folder / "volumes" / volume) for volume in deployed.volumes.values()}
         self.loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self.loop.run_forever, name="platform")

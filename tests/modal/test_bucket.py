@@ -10,7 +10,7 @@ from tests.helpers.bucket_index import new_index
 from tests.helpers.dists import make_wheel
 from tests.modal.api import new_api, running
 from tests.modal.conftest import run_deploy
-from tests.modal.containers import TOKEN, Platform
+from tests.modal.containers import TOKEN, Platform, build_image
 
 ANN = ("ann", "correct horse")
 
@@ -23,7 +23,7 @@ def test_containers_share_a_bucket(tmp_path: Path) -> None:
     with running(api) as api_url:
         done = run_deploy(api_url, tmp_path, {"PYPI_DEPLOY_BUCKET": url})
     assert done.returncode == 0, done.stdout + done.stderr
-    platform = Platform(api.workspace, tmp_path / "platform")
+    platform = Platform(api.workspace, build_image(api.workspace, tmp_path / "image"), tmp_path / "platform")
     try:
         one, other, registration = (platform.start(name) for name in ("server", "server", "register_user"))
         account = {"username": ANN[0], "password": ANN[1]}

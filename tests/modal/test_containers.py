@@ -392,6 +392,14 @@ def test_nothing_but_what_serving_needs_is_imported(platform: Platform, server: 
     assert done.stdout.strip() == "[]", done.stdout + done.stderr
 
 
+def test_no_start_compiles_a_module(platform: Platform) -> None:
+    folder = platform.root / "publisher"
+    compiled = list(folder.rglob("__pycache__/*.pyc"))
+    assert {file.parents[1] / f"{file.name.split('.')[0]}.py" for file in compiled} == set(folder.rglob("*.py"))
+    unchecked = (1).to_bytes(4, "little")  # PEP 552: by hash, which nobody compares with the source
+    assert {file.read_bytes()[4:8] for file in compiled} == {unchecked}
+
+
 @pytest.mark.wide
 def test_of_two_first_uploaders_in_two_containers_one_maintains_the_project(platform: Platform, tmp_path: Path) -> None:
     people = [ANN, ("bob", "correct horse")]

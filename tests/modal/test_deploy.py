@@ -157,17 +157,20 @@ def test_no_secret_is_uploaded(deployed: LoopbackModal) -> None:
     assert b"as-made-up" not in everything
 
 
-def test_deploying_again_keeps_the_ids(api: LoopbackModal, deploy: Deploy) -> None:
+def test_deploying_again_keeps_ids_and_sources(api: LoopbackModal, deploy: Deploy) -> None:
     done = deploy()
     assert done.returncode == 0, done.stdout + done.stderr
     before = dict(api.workspace.function_ids), dict(api.workspace.volumes)
-    done = deploy()
+    images = set(api.workspace.images)
+    done = deploy({"PYPI_INDEX_REVISION": "0123456789ab"})
     assert done.returncode == 0, done.stdout + done.stderr
     assert len(api.asked("AppCreate")) == 1
     first, second = api.asked("AppPublish")
     assert first.app_id == second.app_id
     assert dict(first.function_ids) == dict(second.function_ids)
     assert before == (dict(api.workspace.function_ids), dict(api.workspace.volumes))
+    (new,) = set(api.workspace.images) - images  # the same sources are neither copied nor compiled again
+    assert all(command.startswith(("FROM ", "ENV ")) for command in api.workspace.images[new].dockerfile_commands)
 
 
 def test_it_deploys_its_own_checkout_from_any_folder(api: LoopbackModal, deploy: Deploy, tmp_path: Path) -> None:

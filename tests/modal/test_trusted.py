@@ -14,7 +14,7 @@ from tests.helpers.issuer import REPOSITORY, Issuer, github_claims, running_issu
 from tests.helpers.waiting import eventually
 from tests.modal.api import new_api, running
 from tests.modal.conftest import run_deploy
-from tests.modal.containers import TOKEN, Container, Platform
+from tests.modal.containers import TOKEN, Container, Platform, build_image
 
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 DOMAINS = "pypi.acme.example,packages.acme.example"
@@ -87,7 +87,7 @@ def test_the_audience_is_the_first_domain_of_the_deployment(issuer: Issuer, tmp_
     with running(api) as url:
         done = run_deploy(url, tmp_path, {"PYPI_DEPLOY_DOMAIN": DOMAINS})
     assert done.returncode == 0, done.stdout + done.stderr
-    platform = Platform(api.workspace, tmp_path / "platform")
+    platform = Platform(api.workspace, build_image(api.workspace, tmp_path / "image"), tmp_path / "platform")
     try:
         server = platform.start("server")
         trust(server, issuer, creates=True)
