@@ -1,5 +1,6 @@
 """Fixtures of all tests: a home of its own for each, one index and one object store for each process."""
 
+import gc
 import os
 import re
 import signal
@@ -136,6 +137,12 @@ def keyring_chain(monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("PYPI_PUBLISH_USERNAME", "PYPI_PUBLISH_PASSWORD"):
         monkeypatch.delenv(name, raising=False)
     return Path(os.environ["XDG_DATA_HOME"]) / "python_keyring/keyring_pass.cfg"
+
+
+def pytest_collection_finish() -> None:
+    """Have each collection of garbage during the tests pass over the tests themselves, which stay until the end."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_configure() -> None:

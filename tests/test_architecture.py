@@ -7,7 +7,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -173,7 +173,11 @@ def _read(path: Path) -> Module:
 GENERATED = {"_version.py", "release.json"}
 """Written when the package is built, and in no commit."""
 
-MODULES = [_read(path) for path in sorted(PACKAGE.rglob("*.py")) if path.name not in GENERATED]
+
+@cache
+def modules() -> list[Module]:
+    """Return all modules; they are parsed by the first test and not by each process that collects tests."""
+    return [_read(path) for path in sorted(PACKAGE.rglob("*.py")) if path.name not in GENERATED]
 
 
 def each_module(check: Callable[[Module], None]) -> Callable[[], None]:
@@ -181,7 +185,7 @@ def each_module(check: Callable[[Module], None]) -> Callable[[], None]:
 
     def test() -> None:
         found = []
-        for module in MODULES:
+        for module in modules():
             try:
                 check(module)
             except AssertionError as error:
@@ -255,7 +259,7 @@ def test_every_outside_library_has_its_doors(module: Module) -> None:
 
 
 def test_every_door_is_used() -> None:
-    used = {(module.name, imported.partition(".")[0]) for module in MODULES for imported, _ in module.imports}
+    used = {(module.name, imported.partition(".")[0]) for module in modules() for imported, _ in module.imports}
     for library, doors in DOORS.items():
         for door in doors:
             assert any(name == library and _is_below(module, [door]) for module, name in used), f"{door}: {library}"
@@ -283,13 +287,13 @@ def test_limits_are_in_one_place(module: Module) -> None:
 
 
 def test_nothing_imports_modal() -> None:
-    assert not [module.name for module in MODULES for name, _ in module.imports if name.partition(".")[0] == "modal"]
+    assert not [module.name for module in modules() for name, _ in module.imports if name.partition(".")[0] == "modal"]
 
 
 def test_imports_have_no_cycle() -> None:
     graph = {
         module.name: {imported for imported, for_types in module.imports if imported != "publisher" and not for_types}
-        for module in MODULES
+        for module in modules()
     }
     TopologicalSorter(graph).prepare()  # raises CycleError
 
@@ -297,7 +301,7 @@ def test_imports_have_no_cycle() -> None:
 def test_class_names_have_one_meaning() -> None:
     names = Counter(
         node.name
-        for module in MODULES
+        for module in modules()
         for node in module.tree.body
         if isinstance(node, ast.ClassDef) and node.name[0] != "_"
     )
@@ -305,7 +309,7 @@ def test_class_names_have_one_meaning() -> None:
 
 
 def test_folders_have_at_most_16_modules() -> None:
-    folders = {module.path.parent for module in MODULES} - {PACKAGE / "cli"}
+    folders = {module.path.parent for module in modules()} - {PACKAGE / "cli"}
     sizes = {folder: len([path for path in folder.glob("*.py") if path.name != "__init__.py"]) for folder in folders}
     assert not {folder.name: size for folder, size in sizes.items() if size > MODULES_IN_A_FOLDER}
 
@@ -331,14 +335,14 @@ WALKS = re.findall(r"^```text walk\n(.*?)^```", _PAGE, re.MULTILINE | re.DOTALL)
 
 @pytest.mark.parametrize("walk", WALKS, ids=lambda walk: walk.split()[0])
 def test_each_step_of_a_documented_walk_is_an_import(walk: str) -> None:
-    modules = {module.name.removeprefix("publisher."): module for module in MODULES}
+    by_name = {module.name.removeprefix("publisher."): module for module in modules()}
     above: list[str] = []
     for line in walk.splitlines():
         depth, name = (len(line) - len(line.lstrip())) // 2, line.split()[0]
-        assert name in modules, f"{name} does not exist"
+        assert name in by_name, f"{name} does not exist"
         above = above[:depth]
         if above:
-            imported = {found.removeprefix("publisher.") for found, _ in modules[above[-1]].imports}
+            imported = {found.removeprefix("publisher.") for found, _ in by_name[above[-1]].imports}
             assert name in imported, f"{above[-1]} does not import {name}"
         above.append(name)
 

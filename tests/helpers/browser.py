@@ -63,6 +63,7 @@ class Visit:
 
     def scrolls_sideways(self) -> bool:
         """Return whether the page is wider than the window."""
+        self.page.wait_for_load_state()  # a click may have begun to open another page
         return bool(self.page.evaluate("document.documentElement.scrollWidth > window.innerWidth"))
 
     def barriers(self) -> list[str]:
