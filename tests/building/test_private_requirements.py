@@ -17,6 +17,7 @@ import pytest
 
 from publisher.building.installer import choose_installer
 from publisher.building.uv import read_uv_settings
+from tests.helpers.cases import main_and_wide
 from tests.helpers.dists import make_wheel
 from tests.helpers.index import running_index
 from tests.helpers.tool import Result
@@ -176,7 +177,7 @@ def test_settings_of_uv_mean_what_they_mean_to_uv_build(
     assert PASSWORD not in built.everything
 
 
-@pytest.mark.parametrize("setting", PIP, ids=lambda setting: setting.name)
+@pytest.mark.parametrize("setting", main_and_wide(PIP, "index", "pip.conf"))
 def test_settings_of_pip_mean_what_they_mean_to_build_and_choose_pip(
     tmp_path: Path, setting: Setting, url: str, links: Path
 ) -> None:
@@ -187,7 +188,7 @@ def test_settings_of_pip_mean_what_they_mean_to_build_and_choose_pip(
     assert (built.code == 0) is setting.builds, built.stderr
 
 
-@pytest.mark.parametrize("setting", LEAKS, ids=lambda setting: setting.name)
+@pytest.mark.parametrize("setting", main_and_wide(LEAKS, "target"))
 def test_settings_of_pip_for_other_environments_do_not_count(
     tmp_path: Path, setting: Setting, url: str, links: Path
 ) -> None:

@@ -18,6 +18,7 @@ from publisher.building.reproducible import source_date_epoch
 from publisher.building.sdists import make_reproducible
 from publisher.errors import BuildFailedError, ConfigurationError
 from publisher.project.git import commit_time
+from tests.helpers.cases import main_and_wide
 from tests.helpers.projects import commit, git, make_project
 
 UV = BuildOptions("uv")
@@ -78,7 +79,7 @@ if sys.platform == "linux" and os.geteuid() == 0:
     CHECKOUTS.append(_of_another_user)
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", main_and_wide(BACKENDS, "hatchling", "setuptools"))
 def test_every_checkout_of_a_commit_gives_the_same_bytes(
     tmp_path: Path, backend: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from publisher.checks.backend_quirks import Backend, find_backend
 from publisher.project.pyproject import read_pyproject
+from tests.helpers.cases import main_and_wide
 from tests.helpers.projects import make_project
 from tests.helpers.tool import pypi_publish
 
@@ -35,7 +36,7 @@ def is_refused(folder: Path, backend: str, lines: str) -> bool:
     return done.code == 3
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", main_and_wide(BACKENDS, "hatchling", "setuptools"))
 def test_backends_refuse_the_documented_values(tmp_path: Path, backend: str) -> None:
     assert not is_refused(tmp_path / "good", backend, "")
     known = find_backend(read_pyproject(tmp_path / "good"))

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import PASSWORD, USER
+from tests.helpers.cases import main_and_wide
 from tests.helpers.index import RunningIndex
 from tests.helpers.projects import make_project
 
@@ -138,7 +139,6 @@ SURROUNDINGS: dict[str, Callable[[Place], None]] = {
 NARROW = {
     "nothing special",
     "a HOME that nobody can write",
-    "locale C",
     "no git",
     "stdout full",
     "a password that is not UTF-8",
@@ -149,9 +149,7 @@ NARROW = {
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/dev/full, /proc and closed streams are made as on Linux")
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[] if name in NARROW else [pytest.mark.wide]) for name in SURROUNDINGS]
-)
+@pytest.mark.parametrize("name", main_and_wide(SURROUNDINGS, *NARROW))
 def test_every_command_ends_with_a_cause_and_a_remedy(name: str, index: RunningIndex, tmp_path: Path) -> None:
     home, project = tmp_path / "home", make_project(tmp_path / "project", "walked")
     home.mkdir()

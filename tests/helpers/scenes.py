@@ -79,6 +79,7 @@ SCENES = (
     ),
     Scene(
         ("docs/how-to/find-out-what-is-wrong.md",),
+        wide=True,
         before=f"{SAVED}\npypi-publish config --all --write --only-index",
         needs=("jq",),
         logged_in=False,
@@ -112,6 +113,7 @@ SCENES = (
     Scene(("docs/how-to/pre-commit.md",), files={"pyproject.toml": MISTAKES, "README.md": "Widgets"}),
     Scene(
         ("docs/how-to/public-packages.md",),
+        wide=True,
         before="mkdir -p srv/pypi/packages && cp INDEX_ROOT/*-1.1.0-*.whl srv/pypi/packages\n"
         "pypi-publish users add ada --htpasswd srv/pypi/htpasswd\n"
         "echo requests==2.40.1 > requirements.txt",

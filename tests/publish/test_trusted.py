@@ -12,6 +12,7 @@ import requests
 
 from tests.conftest import ROOT
 from tests.helpers.answering import Answer, answering
+from tests.helpers.cases import main_and_wide
 from tests.helpers.dists import make_wheel
 from tests.helpers.index import ADMIN_TOKEN, RunningIndex
 from tests.helpers.issuer import Issuer, github_claims, gitlab_claims, running_issuer
@@ -197,7 +198,7 @@ def test_without_a_url_trust_says_why(tmp_path: Path) -> None:
 CLIENTS = ROOT / ".venv" / "clients" / "bin"
 
 
-@pytest.mark.parametrize("tool", ["uv", "pdm", "exchange"])
+@pytest.mark.parametrize("tool", main_and_wide(["uv", "pdm", "exchange"], "uv", "exchange"))
 def test_other_tools(tmp_path: Path, issuer: Issuer, wheel: Path, tool: str) -> None:
     """Speak https to the root of the host, as uv does; `exchange` is what gh-action-pypi-publish documents."""
     port = free_port()

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import pytest
 
+from tests.helpers.cases import main_and_wide
 from tests.helpers.dists import make_sdist, make_wheel, metadata
 from tests.helpers.http import Client, sha256
 from tests.helpers.index import RunningIndex
@@ -68,7 +69,7 @@ OLD_PIPS = {"20.3.4": 11, "21.3.1": 11, "22.3.1": 11, "23.1.2": 11, "23.2.1": 13
 """Versions of pip in use, each with its own way to read pages, and the newest Python 3 that each runs on."""
 
 
-@pytest.mark.parametrize("version", OLD_PIPS)
+@pytest.mark.parametrize("version", main_and_wide(OLD_PIPS, "20.3.4", "23.2.1"))
 def test_old_pips_install_wheels_and_sdists(client: Client, index_url: str, tmp_path: Path, version: str) -> None:
     if sys.version_info[1] > OLD_PIPS[version]:
         pytest.skip(f"pip {version} does not run on this Python")
@@ -182,6 +183,7 @@ def test_poetry_publishes_and_installs(client: Client, tmp_path: Path) -> None:
     assert list(user.glob(".venv/lib/*/site-packages/by_poetry"))
 
 
+@pytest.mark.wide
 def test_pdm_publishes_and_installs(client: Client, index_url: str, tmp_path: Path) -> None:
     project = make_project(tmp_path / "project", "by-pdm", backend="pdm_backend")
     (project / "dist").mkdir()

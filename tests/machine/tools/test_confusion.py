@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.cases import main_and_wide
 from tests.helpers.dists import make_wheel
 from tests.helpers.front import Front, in_front_of
 from tests.helpers.http import Client
@@ -38,9 +39,7 @@ def public(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningIndex]:
     index.stop()
 
 
-@pytest.fixture(
-    scope="module", params=[pytest.param(mode, marks=[] if mode == "one-url" else pytest.mark.wide) for mode in MODES]
-)
+@pytest.fixture(scope="module", params=main_and_wide(MODES, "one-url"))
 def options(
     request: pytest.FixtureRequest, public: RunningIndex, tmp_path_factory: pytest.TempPathFactory
 ) -> list[str]:
@@ -60,9 +59,7 @@ def lasting(options: list[str], tmp_path_factory: pytest.TempPathFactory) -> Ite
         yield index
 
 
-@pytest.fixture(
-    params=[pytest.param(each, marks=[pytest.mark.wide] if each in {"401", "404"} else []) for each in STATES]
-)
+@pytest.fixture(params=main_and_wide(STATES, "unchanged", "deleted"))
 def state(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

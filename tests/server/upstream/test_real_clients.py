@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.cases import main_and_wide
 from tests.helpers.index import RunningIndex
 from tests.helpers.tool import Result, run
 from tests.helpers.upstream import FakeUpstream, fake_upstream
@@ -59,9 +60,7 @@ def _expect(result: Result) -> Result:
     return result
 
 
-@pytest.mark.parametrize(
-    "version", [pytest.param(each, marks=[pytest.mark.wide] if each != min(OLD_PIPS) else []) for each in OLD_PIPS]
-)
+@pytest.mark.parametrize("version", main_and_wide(OLD_PIPS, min(OLD_PIPS)))
 def test_old_pips(index: RunningIndex, tmp_path: Path, version: str) -> None:
     if sys.version_info[1] > OLD_PIPS[version]:
         pytest.skip(f"pip {version} does not run on this Python")
@@ -110,6 +109,7 @@ def test_an_exact_pin_takes_a_yanked_file(index: RunningIndex, tmp_path: Path) -
     assert "broken" in done.everything
 
 
+@pytest.mark.wide
 def test_pipenv_locks_and_a_cold_index_without_its_cache_installs_the_lock(fake: FakeUpstream, tmp_path: Path) -> None:
     index = _start(tmp_path / "index", fake)
     (tmp_path / "Pipfile").write_text(
