@@ -2,9 +2,8 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from publisher.building.hooks import OutputCallback
 from publisher.building.uv import UvBuildSettings
@@ -13,8 +12,7 @@ Installer = Literal["pip", "uv"]
 DistributionKind = Literal["sdist", "wheel"]
 
 
-@dataclass(frozen=True)
-class BuildContext:
+class BuildContext(NamedTuple):
     """Circumstances of one project's build: variables and output of its hooks, and uv's settings for it."""
 
     variables: Mapping[str, str]

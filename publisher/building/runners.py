@@ -2,8 +2,7 @@
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from publisher.building.bytecode import kept_bytecode
 from publisher.building.hooks import CAN_FORK, ForkingHookRunner, HookRunner, hook_variables, open_runner
@@ -19,8 +18,7 @@ _IDLE_LIMIT = 4
 """Number of idle runners to keep."""
 
 
-@dataclass(frozen=True)
-class RunnerKey:
+class RunnerKey(NamedTuple):
     """Equal for two builds that may share a runner, one after the other."""
 
     requirements: frozenset[str]
@@ -118,7 +116,7 @@ class EarlyRunner:
     def go_on(self) -> None:
         """Find out the variables."""
         try:
-            self._key = replace(self._key, variables=tuple(sorted(self._variables().items())))
+            self._key = self._key._replace(variables=tuple(sorted(self._variables().items())))
         except PublishError:
             self._runner = None  # the build raises it
 

@@ -1,8 +1,8 @@
 """Projects and built files selected by the arguments of `check`."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from publisher.errors import ConfigurationError
 from publisher.project.pyproject import FILENAME
@@ -12,8 +12,7 @@ _BUILT = (".whl", ".tar.gz", ".zip")
 _TESTS = frozenset({"test", "tests", "testing", "testdata", "test_data", "fixtures"})
 
 
-@dataclass(frozen=True)
-class CheckTargets:
+class CheckTargets(NamedTuple):
     """The folders of projects, the paths of wheels and sdists, and the roots of workspaces that are no projects."""
 
     projects: Sequence[Path]

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from packaging.version import Version
 
@@ -28,8 +29,7 @@ from publisher.project.toml_positions import Lines, Place
 FilesOf = Mapping[str, RemoteFile]
 
 
-@dataclass(frozen=True)
-class Published:
+class Published(NamedTuple):
     """The index's files of a project; ``trouble`` is the reason why it could not be asked."""
 
     files: FilesOf

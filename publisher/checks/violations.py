@@ -1,9 +1,9 @@
 """A rule, and a violation of it in a file."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import NamedTuple
 
 from publisher.project.display import without_control_characters
 
@@ -28,8 +28,7 @@ class Enforcement(StrEnum):
     OFF = "off"
 
 
-@dataclass(frozen=True)
-class Rule:
+class Rule(NamedTuple):
     """A rule: its code, title, reason and remedy, in Markdown."""
 
     code: str
@@ -50,8 +49,7 @@ class Rule:
         return Enforcement.ERROR if self.severity is Severity.ERROR else Enforcement.OFF
 
 
-@dataclass(frozen=True)
-class Violation:
+class Violation(NamedTuple):
     """A violation of a rule in a file, on a line counted from 1."""
 
     rule: Rule

@@ -1,9 +1,8 @@
 """Client of an index's tokens, roles, owners, trusted publishers and audit trail."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 
 from publisher.client.accounts import PATIENCE, TOKEN_VARIABLE, admin_token_hint
 from publisher.client.answers import error_text
@@ -13,8 +12,7 @@ from publisher.client.url import IndexUrl
 from publisher.errors import ConfigurationError, CredentialsError, IndexUnavailableError, NotOfferedError, PublishError
 
 
-@dataclass(frozen=True)
-class AccessHints:
+class AccessHints(NamedTuple):
     """
     The next step when an index refuses an account, lacks a right, does not know a name, or has nothing of the kind.
 

@@ -5,9 +5,8 @@ import socket
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from http.client import HTTPException
-from typing import NoReturn, TypeVar
+from typing import NamedTuple, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
 import requests  # noqa: TID251 - a door to requests
@@ -48,8 +47,7 @@ def refuse_proxy_answer(url: str) -> NoReturn:
     )
 
 
-@dataclass(frozen=True)
-class _Failure:
+class _Failure(NamedTuple):
     error: Exception
     url: str
 

@@ -4,12 +4,11 @@ import datetime as dt
 import ssl
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from http.cookiejar import DefaultCookiePolicy
 from threading import Event
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 from urllib.parse import urlsplit
 
 import requests  # noqa: TID251 - a door to requests
@@ -117,8 +116,7 @@ class _Session(requests.Session):
         return {**found, "proxies": dict(found["proxies"]), "stream": found["stream"] if stream is None else stream}
 
 
-@dataclass(frozen=True)
-class Probe:
+class Probe(NamedTuple):
     """One answer and facts about the connection: seconds until it came, the server's clock, its certificate."""
 
     response: Response

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from publisher.client.access import AccessClient, AccessHints
 from publisher.client.client import IndexClient
@@ -20,8 +20,7 @@ Exchange = Callable[[Credentials], Credentials]
 _NO_SESSIONS = "Run `pypi-publish logout` without --everywhere: no browser can be signed in there."
 
 
-@dataclass(frozen=True)
-class Login:
+class Login(NamedTuple):
     """A successful login: the account, and the name of the keyring that holds the password."""
 
     account: Account

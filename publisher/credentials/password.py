@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from publisher.client.client import IndexClient
 from publisher.client.url import IndexUrl
@@ -14,8 +14,7 @@ from publisher.errors import CredentialsError, IndexUnavailableError, NotOffered
 from publisher.secret import Credentials, Secret
 
 
-@dataclass(frozen=True)
-class PasswordChange:
+class PasswordChange(NamedTuple):
     """A password that was changed: whose, the keyring that has the new one, and the places that have the old one."""
 
     username: str

@@ -6,15 +6,14 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from publisher.errors import ConfigurationError
 from publisher.files.atomic import replacing
 
 
-@dataclass(frozen=True)
-class FileChange:
+class FileChange(NamedTuple):
     """Old and new text of a file, None for no file; ``private`` makes it the owner's alone."""
 
     path: Path

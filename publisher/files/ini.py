@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from configparser import Error
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from configupdater import ConfigUpdater, Option, Section  # noqa: TID251 - the only door to configupdater
 
@@ -10,8 +10,7 @@ from publisher.errors import ConfigurationError
 from publisher.files.managed_blocks import BYTE_ORDER_MARK, LineEdit, insert_blocks, split_lines
 
 
-@dataclass(frozen=True)
-class IniText:
+class IniText(NamedTuple):
     """An INI text that was understood: where its sections begin, and where each option stands."""
 
     headers: Mapping[str, int]

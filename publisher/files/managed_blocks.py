@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _BEGIN = "#>>>pypi-publish-config-"
 _END = "#<<<pypi-publish-config-"  # one word: Python's netrc takes a second one in a comment for a part of an entry
@@ -16,8 +16,7 @@ _MADE = ":the-file-is-made-of-these-lines"
 BYTE_ORDER_MARK = "\ufeff"
 
 
-@dataclass(frozen=True)
-class LineEdit:
+class LineEdit(NamedTuple):
     """Lines to put in place of those from ``start`` to ``end``, counted from 0; the old ones are kept as comments."""
 
     start: int

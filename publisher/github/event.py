@@ -2,15 +2,13 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 _DEPENDABOT = "dependabot[bot]"
 
 
-@dataclass(frozen=True)
-class Event:
+class Event(NamedTuple):
     """
     An event of GitHub's, the ref that the run is for, and the tag where it is for one.
 

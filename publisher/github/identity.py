@@ -4,8 +4,8 @@ import json
 import re
 import shutil
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from publisher.project.git import remote_url
 
@@ -14,8 +14,7 @@ _PATIENCE = 10.0
 """Seconds that `gh` gets."""
 
 
-@dataclass(frozen=True)
-class GitHubIdentity:
+class GitHubIdentity(NamedTuple):
     """A repository's name, ``owner/name``, and the numbers of it and its owner, where they are known."""
 
     repository: str

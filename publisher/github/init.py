@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from publisher.errors import ConfigurationError
 from publisher.files.changes import FileChange, read_text
@@ -21,8 +22,7 @@ HOOKS = ("pypi-publish-check", "pypi-publish-version")
 _NO_PROJECTS = frozenset({"build", "dist", "node_modules", "site-packages", "tests", "test", "docs", "examples"})
 
 
-@dataclass(frozen=True)
-class Repository:
+class Repository(NamedTuple):
     """A git repository's root, the projects in it that are published, and the root of their workspace if it has one."""
 
     root: Path

@@ -1,8 +1,8 @@
 """Installation from an index in later steps of a CI job: a netrc file, and variables without a secret."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from publisher.client.url import IndexUrl
 from publisher.credentials.netrc import netrc_entry, netrc_hosts
@@ -14,8 +14,7 @@ from publisher.secret import Credentials
 FILENAME = "pypi-publish.netrc"
 
 
-@dataclass(frozen=True)
-class JobSetup:
+class JobSetup(NamedTuple):
     """A netrc file of mode 600, and the variables that the following steps need."""
 
     netrc: Path

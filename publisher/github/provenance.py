@@ -2,10 +2,9 @@
 
 import json
 import re
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from publisher.errors import ConfigurationError
@@ -17,8 +16,7 @@ _HOST = "github.com"
 _REFERENCE = re.compile(r"([A-Za-z0-9][\w-]*/[\w.-]+)@([0-9a-f]{40})")
 
 
-@dataclass(frozen=True)
-class ActionRef:
+class ActionRef(NamedTuple):
     """A repository on GitHub, ``owner/name``, and a commit in it, forty hexadecimal digits."""
 
     repository: str

@@ -2,8 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -14,8 +13,7 @@ SUMMARY_LIMIT = 1024 * 1024
 _CUT = "\n\n*The rest did not fit.*\n"
 
 
-@dataclass(frozen=True)
-class Runner:
+class Runner(NamedTuple):
     """
     The runner of the step that this process is, with the files that it reads when the step is over.
 

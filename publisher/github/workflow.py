@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from publisher.errors import ConfigurationError
 from publisher.github.provenance import ActionRef
@@ -58,8 +58,7 @@ _ACCOUNT = """\
 """
 
 
-@dataclass(frozen=True)
-class Workflow:
+class Workflow(NamedTuple):
     """
     The values that differ between the workflows of repositories.
 

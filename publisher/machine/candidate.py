@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from packaging.utils import (
     InvalidSdistFilename,
@@ -20,8 +20,7 @@ _EXAMINED = 20
 """Maximum number of projects that are searched for one with a wheel."""
 
 
-@dataclass(frozen=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A package that the index has: its name, its newest version, and all of them."""
 
     name: str

@@ -4,7 +4,6 @@ import re
 import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
 from publisher.client.models import Account
@@ -89,7 +88,7 @@ def setup_changes(
             after = edit.put(None if change.after is None else remove_blocks(change.after, tool.name))
         except ConfigurationError as error:
             raise ConfigurationError(f"{edit.path}: {error.message}", hint=error.hint, path=edit.path) from error
-        changes[edit.path] = replace(change, after=after, private=edit.holds_secret or change.private)
+        changes[edit.path] = change._replace(after=after, private=edit.holds_secret or change.private)
     return changes
 
 
@@ -101,7 +100,7 @@ def removal_changes(
     for path in tool.paths(machine, scope):
         change = _change_of(path, changes)
         if change.after is not None:
-            changes[path] = replace(change, after=remove_blocks(change.after, tool.name))
+            changes[path] = change._replace(after=remove_blocks(change.after, tool.name))
     return changes
 
 

@@ -9,9 +9,9 @@ import time
 import venv
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 from publisher.client.answers import error_text
 from publisher.client.http import BearerAuth, IndexSession
@@ -57,8 +57,7 @@ class DemoFailedError(PublishError):
     title = "The demo failed"
 
 
-@dataclass(frozen=True)
-class Show:
+class Show(NamedTuple):
     """Callbacks that print the demo's report: title of a step, its command, a line of output, seconds taken."""
 
     step: Callable[[str], None]

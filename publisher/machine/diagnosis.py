@@ -1,8 +1,8 @@
 """A diagnosis: the verdict of one check, its message, and the remedy."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import Enum, StrEnum
+from typing import NamedTuple
 
 from publisher.errors import ConfigurationError, CredentialsError, IndexUnavailableError
 
@@ -38,8 +38,7 @@ class Area(Enum):
         self.exit_code = exit_code
 
 
-@dataclass(frozen=True)
-class Diagnosis:
+class Diagnosis(NamedTuple):
     """One line of the report; ``check`` is the name that programs know it by."""
 
     area: Area
@@ -66,8 +65,7 @@ def gravest(diagnoses: Iterable[Diagnosis]) -> Diagnosis | None:
     return next(iter(problems or trouble), None)
 
 
-@dataclass(frozen=True)
-class Reporter:
+class Reporter(NamedTuple):
     """Makes the diagnoses of one area."""
 
     area: Area

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 from publisher.credentials.netrc import netrc_entry
 from publisher.errors import ConfigurationError
@@ -19,8 +20,7 @@ PLACEHOLDER = "PACKAGE"
 """The package in a command where the index has none yet."""
 
 
-@dataclass(frozen=True)
-class FirstInstall:
+class FirstInstall(NamedTuple):
     """A tool, the command that installs with it, and why a trial failed; ``tried`` is False without a package."""
 
     tool: str

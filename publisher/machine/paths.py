@@ -3,14 +3,13 @@
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from publisher.errors import ConfigurationError
 
 
-@dataclass(frozen=True)
-class Machine:
+class Machine(NamedTuple):
     """A platform as `sys.platform` names it, a person's home and environment, and the folder of a project."""
 
     platform: str

@@ -6,8 +6,8 @@ import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from publisher.project.child_environment import without_own_secrets
 from publisher.secret import mask_urls
@@ -26,8 +26,7 @@ OUR_OWN = ("PYPI_PUBLISH_",)
 _running: set[subprocess.Popen[bytes]] = set()
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """Exit code and output of a program; the code is None when it had to be stopped."""
 
     code: int | None

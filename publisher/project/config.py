@@ -1,9 +1,8 @@
 """The validated ``[tool.pypi-publish]`` table of a project."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from publisher.errors import ConfigurationError
 from publisher.project.pyproject import FILENAME, read_pyproject
@@ -11,8 +10,7 @@ from publisher.project.pyproject import FILENAME, read_pyproject
 TABLE = "tool.pypi-publish"
 
 
-@dataclass(frozen=True)
-class ProjectConfig:
+class ProjectConfig(NamedTuple):
     """The keys of ``[tool.pypi-publish]``; None where the table does not have the key."""
 
     index_url: str | None = None
@@ -104,16 +102,16 @@ def combine_configs(projects: Sequence[ProjectConfig], fallback: ProjectConfig) 
     Raises ConfigurationError when two of them say different things.
     """
     combined: dict[str, Any] = {}
-    for field in fields(ProjectConfig):
-        if field.name in {"packages", "check"}:
+    for name in ProjectConfig._fields:
+        if name in {"packages", "check"}:
             continue
-        said = {value for project in projects if (value := getattr(project, field.name)) is not None}
+        said = {value for project in projects if (value := getattr(project, name)) is not None}
         if len(said) > 1:
-            key = field.name.replace("_", "-")
+            key = name.replace("_", "-")
             values = " and ".join(sorted(map(repr, said)))
             raise ConfigurationError(
                 f"The projects disagree about {key!r}: {values}.",
                 hint="Publish them separately, or set it on the command line or in the environment.",
             )
-        combined[field.name] = said.pop() if said else getattr(fallback, field.name)
+        combined[name] = said.pop() if said else getattr(fallback, name)
     return ProjectConfig(**combined)

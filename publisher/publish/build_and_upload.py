@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import replace
 
 from publisher.building.builder import Builder
 from publisher.errors import StoppedError
@@ -87,4 +86,4 @@ def _run(  # noqa: PLR0913, PLR0917 - all that was decided before
     report = publish_files(distributions, options, observer, prefetch)
     if current and report.is_complete:
         record(sources[0], current)
-    return replace(report, files=[*report.files, *kept])
+    return report._replace(files=[*report.files, *kept])

@@ -1,7 +1,6 @@
 """Options of one publishing run."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,8 +15,7 @@ DEFAULT_CONNECTIONS = 6
 """Concurrent uploads: enough to cover the wait for each answer, few enough for any index."""
 
 
-@dataclass(frozen=True)
-class PublishOptions:
+class PublishOptions(NamedTuple):
     """
     Destination and conditions of a run.
 

@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from packaging.utils import canonicalize_name
@@ -13,8 +12,7 @@ from publisher.credentials.chain import Target, find_credentials
 from publisher.errors import ConfigurationError
 
 
-@dataclass(frozen=True)
-class Changed:
+class Changed(NamedTuple):
     """The change that the index made, and its files."""
 
     status: str

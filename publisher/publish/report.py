@@ -59,8 +59,7 @@ class FileReport(NamedTuple):
     url: str | None = None
 
 
-@dataclass(frozen=True)
-class Report:
+class Report(NamedTuple):
     """One run against one index."""
 
     url: IndexUrl

@@ -4,7 +4,7 @@ import tarfile
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from publisher.errors import BuildFailedError, CheckFailedError
 from publisher.project.distributions import Distribution
@@ -21,8 +21,7 @@ _PACKAGE_FOLDERS = ("src/", "lib/", "python/")
 _SIGNS_OF_GIT_VERSIONS = ("unable to detect version", "no tags", "setuptools-scm", "setuptools_scm", "hatch-vcs")
 
 
-@dataclass(frozen=True)
-class Worktree:
+class Worktree(NamedTuple):
     """A project's folder as it was before its build; ``uncommitted`` is None outside a git repository."""
 
     source: Source

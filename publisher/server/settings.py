@@ -3,6 +3,7 @@
 import enum
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from publisher.limits import LIMITS, MEGABYTE, Limits, UpstreamLimits
 from publisher.secret import Credentials, Secret
@@ -21,8 +22,7 @@ class Activity(enum.StrEnum):
     UPDATE = "update"
 
 
-@dataclass(frozen=True)
-class UpstreamSource:
+class UpstreamSource(NamedTuple):
     """
     An index whose packages are passed on: its simple API's URL, and patterns of the names that belong to it.
 
@@ -37,8 +37,7 @@ class UpstreamSource:
     credentials: Credentials | None = None
 
 
-@dataclass(frozen=True)
-class Denial:
+class Denial(NamedTuple):
     """Public files that are never passed on: a pattern of names, a version specifier (empty for all), and why."""
 
     name: str
@@ -46,8 +45,7 @@ class Denial:
     reason: str = ""
 
 
-@dataclass(frozen=True)
-class UpstreamSettings:
+class UpstreamSettings(NamedTuple):
     """
     Which public packages are passed on, and where they are cached.
 

@@ -1,7 +1,7 @@
 """The storages of one index: its packages, its accounts, and the list of owned names beside these."""
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from publisher.server.routes.files import FileRoutes
 from publisher.server.routes.table import PackageFiles
@@ -18,8 +18,7 @@ from publisher.server.work.inspection import InspectionPool
 from publisher.server.work.nearby import NearbyThreads
 
 
-@dataclass(frozen=True)
-class IndexStorages:
+class IndexStorages(NamedTuple):
     """
     The storages that an index opens once, at its start.
 
@@ -34,8 +33,7 @@ class IndexStorages:
     state: StateLog | None
 
 
-@dataclass(frozen=True)
-class IndexPackages:
+class IndexPackages(NamedTuple):
     """The packages of an index: their catalog, their changes, and their files as answers."""
 
     catalog: PackageCatalog

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import FrameType
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from publisher.errors import ConfigurationError, PublishError
 from publisher.server.http.log_writer import SupervisorLog
@@ -19,8 +19,7 @@ from publisher.server.terminal import ends_with_terminal, has_terminal
 from publisher.server.worker import ReportedError, WorkerPipes, read_reports
 
 
-@dataclass(frozen=True)
-class SupervisorTimes:
+class SupervisorTimes(NamedTuple):
     """
     Seconds between the ends of a worker and the next start, and that workers get to end.
 

@@ -1,7 +1,6 @@
 """The pool of hook runners: which one a build gets, and when each is closed."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,7 +15,7 @@ from publisher.building.uv import UvBuildSettings
 from publisher.errors import BuildFailedError, ConfigurationError
 
 KEY = RunnerKey(frozenset({"hatchling"}), UvBuildSettings(), "hatchling.build", (("SOURCE_DATE_EPOCH", "42"),))
-EARLY_KEY = replace(KEY, variables=())
+EARLY_KEY = KEY._replace(variables=())
 ENVIRONMENT: Any = SimpleNamespace(
     python_executable="/env/bin/python",
     make_extra_environ=lambda: {"PATH": "/env/bin"},
@@ -94,10 +93,10 @@ def test_a_runner_is_used_by_one_build_at_a_time(pool: RunnerPool) -> None:
 @pytest.mark.parametrize(
     "other",
     [
-        replace(KEY, requirements=frozenset({"hatchling", "more"})),
-        replace(KEY, settings=UvBuildSettings("offline = true\n")),
-        replace(KEY, backend="other"),
-        replace(KEY, variables=()),
+        KEY._replace(requirements=frozenset({"hatchling", "more"})),
+        KEY._replace(settings=UvBuildSettings("offline = true\n")),
+        KEY._replace(backend="other"),
+        KEY._replace(variables=()),
     ],
 )
 def test_a_build_of_another_kind_gets_a_runner_of_its_own(pool: RunnerPool, other: RunnerKey) -> None:
@@ -126,7 +125,7 @@ def test_modules_of_one_runner_are_preloaded_by_the_next(pool: RunnerPool) -> No
 
 
 def test_a_project_without_a_known_backend_module_preloads_nothing(pool: RunnerPool) -> None:
-    key = replace(KEY, backend=None)
+    key = KEY._replace(backend=None)
     runner = _borrow(pool, key)
     runner.modules = ["json"]
     pool.give_back(key, runner)
@@ -141,7 +140,7 @@ def test_closing_ends_busy_and_idle_runners_and_refuses_new_ones(pool: RunnerPoo
     pool.give_back(KEY, idle)
     pool.close()
     assert (busy.closed, idle.closed) == (1, 1)
-    for key in (KEY, replace(KEY, backend="other")):
+    for key in (KEY, KEY._replace(backend="other")):
         with pytest.raises(BuildFailedError, match=r"^The build was stopped\.$"):
             pool.borrow(ENVIRONMENT, key)
     pool.give_back(KEY, busy)  # a build that ends late
@@ -151,7 +150,7 @@ def test_closing_ends_busy_and_idle_runners_and_refuses_new_ones(pool: RunnerPoo
 def test_an_early_runner_takes_up_what_was_installed_and_is_the_first_that_a_build_gets(pool: RunnerPool) -> None:
     first = _borrow(pool)
     first.modules = ["hatchling.build", "json", "pluggy"]
-    pool.give_back(replace(KEY, variables=(("OTHER", "1"),)), first)
+    pool.give_back(KEY._replace(variables=(("OTHER", "1"),)), first)
     early = pool.early(EARLY_KEY, lambda: {"SOURCE_DATE_EPOCH": "42"})
     assert early is not None
     early.start(ENVIRONMENT)
@@ -166,12 +165,12 @@ def test_an_early_runner_takes_up_what_was_installed_and_is_the_first_that_a_bui
 
 
 def test_an_early_runner_without_a_known_backend_module_preloads_nothing(pool: RunnerPool) -> None:
-    early = pool.early(replace(EARLY_KEY, backend=None), dict)
+    early = pool.early(EARLY_KEY._replace(backend=None), dict)
     assert early is not None
     early.start(ENVIRONMENT)
     early.go_on()
     assert early.finish(ENVIRONMENT)
-    runner = _borrow(pool, replace(EARLY_KEY, backend=None))
+    runner = _borrow(pool, EARLY_KEY._replace(backend=None))
     assert len(runner.set_ups) == 1
     assert runner.preloaded == []
 

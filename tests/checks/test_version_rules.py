@@ -1,7 +1,6 @@
 """A project's version against files of an index and tags, without an index that runs."""
 
 import datetime as dt
-from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
@@ -97,7 +96,7 @@ def test_an_unknown_version_is_noted(tmp_path: Path, text: str | None, name: str
 
 
 def test_an_index_that_could_not_be_asked_is_a_warning(tmp_path: Path) -> None:
-    files = replace(_files("acme-9.tar.gz"), trouble="no answer")
+    files = _files("acme-9.tar.gz")._replace(trouble="no answer")
     assert _check(_source(tmp_path), files) == ["PP604 skipped: no answer"]
 
 

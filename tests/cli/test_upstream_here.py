@@ -3,7 +3,6 @@
 import getpass
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +38,7 @@ def place(fake: FakeUpstream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def _alone(place: PublicPackagesArgs) -> PublicPackagesArgs:
-    return replace(place, root=None)
+    return place._replace(root=None)
 
 
 def _events(folder: Path) -> list[dict[str, Any]]:
@@ -118,15 +117,15 @@ def test_values_that_are_wrong_are_the_commands_and_a_failing_upstream_is_not(
 
 
 def test_without_an_upstream_there_is_nothing_to_open(place: PublicPackagesArgs) -> None:
-    with pytest.raises(ConfigurationError) as caught, opened(replace(place, upstream="", cooldown="")):
+    with pytest.raises(ConfigurationError) as caught, opened(place._replace(upstream="", cooldown="")):
         pass
     assert caught.value.message == "No upstream is set."
     assert "--upstream public" in str(caught.value.hint)
 
 
 def test_a_cache_among_the_packages_is_refused(place: PublicPackagesArgs, tmp_path: Path) -> None:
-    inside = replace(place, upstream_cache=tmp_path / "packages/cache")
+    inside = place._replace(upstream_cache=tmp_path / "packages/cache")
     with pytest.raises(ConfigurationError, match="must be apart"), opened(inside):
         pass
-    with opened(replace(inside, root=None)) as here:
+    with opened(inside._replace(root=None)) as here:
         assert here.show("projects")["projects"] == []

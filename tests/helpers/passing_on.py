@@ -3,7 +3,6 @@
 import json
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +43,7 @@ class Owned:
 
 def settings_for(fake: FakeUpstream, folder: Path, **changes: Any) -> UpstreamSettings:
     source = UpstreamSource(f"{fake.url}simple/")
-    return replace(UpstreamSettings((source,), folder / "cache", limits=QUICK), **changes)
+    return UpstreamSettings((source,), folder / "cache", limits=QUICK)._replace(**changes)
 
 
 @asynccontextmanager

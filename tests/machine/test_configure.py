@@ -92,7 +92,7 @@ def test_the_setup_of_an_account() -> None:
     ],
 )
 def test_the_usual_scope(machine: Machine, tool: str, environment: dict[str, str], scope: str) -> None:
-    assert default_scope(TOOLS[tool], replace(machine, environment=environment)) == scope
+    assert default_scope(TOOLS[tool], machine._replace(environment=environment)) == scope
 
 
 def test_tools_that_are_not_set_up(programs: StandIns, machine: Machine) -> None:
@@ -153,7 +153,7 @@ def _set_up(machine: Machine, tool: str, scope: str, setup: Setup) -> Path:
 
 
 def test_a_person_s_files_are_forgotten_and_a_project_s_are_not(machine: Machine, tmp_path: Path) -> None:
-    inside = replace(machine, environment={"VIRTUAL_ENV": str(tmp_path / "venv")})
+    inside = machine._replace(environment={"VIRTUAL_ENV": str(tmp_path / "venv")})
     (tmp_path / "venv").mkdir()
     user = _set_up(machine, "pip", "user", ALONE)
     site = _set_up(inside, "pip", "site", ALONE)

@@ -1,7 +1,6 @@
 """The commands that install from the index, tried with installers of the test's own."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
@@ -150,7 +149,7 @@ def test_installers_of_this_machine_are_tried_in_their_order(machine: Machine, m
 
 def test_a_trial_that_was_not_made_does_not_work() -> None:
     made = FirstInstall("a", "x", tried=True)
-    assert (made.works, replace(made, tried=False).works, replace(made, failure="no").works) == (True, False, False)
+    assert (made.works, made._replace(tried=False).works, made._replace(failure="no").works) == (True, False, False)
 
 
 @pytest.mark.usefixtures("programs")

@@ -1,6 +1,5 @@
 """The places of a person's configuration files on each platform."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,7 +23,7 @@ from publisher.machine.paths import Machine, this_machine
 def test_folders_of_each_platform(
     machine: Machine, platform: str, environment: dict[str, str], config: str, support: str
 ) -> None:
-    found = replace(machine, platform=platform, environment=environment)
+    found = machine._replace(platform=platform, environment=environment)
     assert (found.config, found.application_support) == (machine.home.parent / config, machine.home.parent / support)
     assert found.is_windows is (platform == "win32")
 
@@ -33,7 +32,7 @@ def test_a_variable_wins_over_the_usual_place_and_knows_the_home(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", "/homes/ada")
-    found = replace(machine, environment={"PLACE": "~/mine", "EMPTY": ""})
+    found = machine._replace(environment={"PLACE": "~/mine", "EMPTY": ""})
     assert found.variable("PLACE", Path("/usual")) == Path("/homes/ada/mine")
     assert found.variable("EMPTY", Path("/usual")) == Path("/usual")
     assert found.variable("ABSENT", Path("/usual")) == Path("/usual")

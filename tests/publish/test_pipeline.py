@@ -1,7 +1,6 @@
 """The steps from project folders to a report: what is built, what is left out, and what ends a run before an upload."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -110,7 +109,7 @@ def _listed(name: str, version: str = "1.0", uploaded: datetime = LATER) -> Remo
 
 
 def test_without_projects_no_request_is_sent(run: Run) -> None:
-    assert run.publish([], replace(OPTIONS, dry_run=True)) == {}
+    assert run.publish([], OPTIONS._replace(dry_run=True)) == {}
     assert (run.report.url, run.report.dry_run, run.named, run.index.closes) == (TARGET.url, True, [], 0)
 
 
@@ -123,7 +122,7 @@ def test_a_project_is_built_and_published_and_not_a_second_time(run: Run, tmp_pa
     assert (run.report.url, run.report.dry_run) == (TARGET.url, False)
     assert run.closes >= 1
     run.has(_listed("a"))
-    assert run.publish([source], replace(OPTIONS, dry_run=True)) == {"a-1.0-py3-none-any.whl": State.UNCHANGED}
+    assert run.publish([source], OPTIONS._replace(dry_run=True)) == {"a-1.0-py3-none-any.whl": State.UNCHANGED}
     assert (run.built, run.prepared, run.report.dry_run, run.index.posted) == (["a"], [["a"]], True, [])
     assert (run.resolved, run.alone, run.prefetch.expects_upload) == (1, True, False)
     assert run.index.closes == 1
@@ -148,9 +147,9 @@ def test_a_project_with_another_version_than_the_last_is_built_before_the_index_
 def test_only_a_publication_is_remembered(run: Run, tmp_path: Path, *, dry_run: bool) -> None:
     source = _source(tmp_path, "a")
     commit(tmp_path)
-    run.publish([source], replace(OPTIONS, dry_run=dry_run))
+    run.publish([source], OPTIONS._replace(dry_run=dry_run))
     run.has(_listed("a"))
-    run.publish([source], replace(OPTIONS, skip_existing=True))
+    run.publish([source], OPTIONS._replace(skip_existing=True))
     assert len(run.built) == (2 if dry_run else 1)
 
 
@@ -190,7 +189,7 @@ def test_a_release_of_a_tag_has_no_uncommitted_changes(
     source = _source(tmp_path, "a")
     commit(tmp_path)
     (source.folder / "a/__init__.py").write_text("changed = True\n")
-    options = replace(OPTIONS, tag=parse_tag(tag, None) if tag else None, allow_dirty=allow_dirty)
+    options = OPTIONS._replace(tag=parse_tag(tag, None) if tag else None, allow_dirty=allow_dirty)
     if ends:
         with pytest.raises(CheckFailedError, match="Uncommitted changes"):
             run.publish([source], options)
@@ -204,7 +203,7 @@ def test_a_build_of_another_version_than_the_tags_is_not_published(run: Run, tmp
     source = _source(tmp_path, "a")
     run.versions = {"a": "1.1"}
     with pytest.raises(CheckFailedError):
-        run.publish([source], replace(OPTIONS, tag=parse_tag("v1.0", None)))
+        run.publish([source], OPTIONS._replace(tag=parse_tag("v1.0", None)))
     assert (run.built, run.index.posted) == (["a"], [])
     assert list(run.publish([source])) == ["a-1.1-py3-none-any.whl"]
 

@@ -1,7 +1,6 @@
 """Uncommitted files in a release, and advice for versions that git decides, without a build."""
 
 import zipfile
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -176,7 +175,7 @@ def test_a_build_that_fails_for_want_of_a_version_gets_the_advice(message: str, 
 
 
 def test_where_no_advice_fits_the_remedy_stays() -> None:
-    written = replace(_worktree("a"), source=Source(Path("project"), None, Version("1.0")))
+    written = _worktree("a")._replace(source=Source(Path("project"), None, Version("1.0")))
     with pytest.raises(BuildFailedError) as caught, advice_on_versions([written], TAG):
         raise BuildFailedError("no tags", hint="its own")
     assert caught.value.hint == "its own"

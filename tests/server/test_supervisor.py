@@ -82,7 +82,7 @@ class Stage:
             try:
                 signal.alarm(PATIENCE)
                 signal.signal(signal.SIGHUP, hangup)
-                self._supervise(serve, count, ready, death, SupervisorTimes(**{**vars(SOON), **times}))
+                self._supervise(serve, count, ready, death, SOON._replace(**times))
             except SystemExit as ending:  # this is a worker
                 os._exit(int(str(ending.code)))
             except BaseException:  # noqa: BLE001 - no copy of the tests may go on with them

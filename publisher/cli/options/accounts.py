@@ -1,7 +1,7 @@
 """Options of `users`: the place of the accounts."""
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 
@@ -9,8 +9,7 @@ from publisher.cli.options.gather import gather
 from publisher.cli.options.places import FILE, admin_url_option
 
 
-@dataclass(frozen=True)
-class AccountsArgs:
+class AccountsArgs(NamedTuple):
     """An htpasswd file, or an index or its register-user endpoint."""
 
     admin_url: str | None = None

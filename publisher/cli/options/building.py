@@ -1,17 +1,15 @@
 """Build options."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import click
 
 from publisher.cli.options.gather import gather
 
 
-@dataclass(frozen=True)
-class BuildArgs:
+class BuildArgs(NamedTuple):
     """Output folder, installer and kinds of files; neither ``sdist`` nor ``wheel`` means both."""
 
     out_dir: Path | None = None

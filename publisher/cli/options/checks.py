@@ -1,14 +1,13 @@
 """Options of `check`: the rules to run, and the handling of their findings."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import click
 
 from publisher.cli.options.gather import gather
 
 
-@dataclass(frozen=True)
-class CheckArgs:
+class CheckArgs(NamedTuple):
     """The kinds of rules to run (all by default), the tag to compare with, and the handling of findings."""
 
     only: tuple[str, ...] = ()

@@ -1,8 +1,7 @@
-"""Groups of click options whose values reach a command as one frozen dataclass."""
+"""Groups of click options whose values reach a command as one named tuple."""
 
 import functools
 from collections.abc import Callable
-from dataclasses import fields
 from typing import Any, TypeVar
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -10,16 +9,15 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 def gather(arguments: type[Any], name: str, *options: Callable[[Any], Any]) -> Callable[[Command], Command]:
     """
-    Return a decorator that adds options to a command and passes their values as the dataclass ``arguments``.
+    Return a decorator that adds options to a command and passes their values as the named tuple ``arguments``.
 
     The command receives it under ``name``. A field without an option keeps its default: other callers fill it.
     """
-    known = [field.name for field in fields(arguments)]
 
     def decorate(command: Command) -> Command:
         @functools.wraps(command)
         def collect(**values: Any) -> Any:
-            given = {field: values.pop(field) for field in known if field in values}
+            given = {field: values.pop(field) for field in arguments._fields if field in values}
             return command(**values, **{name: arguments(**given)})
 
         wrapped: Any = collect

@@ -1,7 +1,7 @@
 """Options of `upstream` and `projects`: a running index, or the folders of one on this machine."""
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 
@@ -9,8 +9,7 @@ from publisher.cli.options.gather import gather
 from publisher.cli.options.places import FILE, FOLDER, admin_url_option
 
 
-@dataclass(frozen=True)
-class PublicPackagesArgs:
+class PublicPackagesArgs(NamedTuple):
     """A running index, or its package folder, cache and upstream."""
 
     admin_url: str | None = None

@@ -1,14 +1,13 @@
 """Upload options."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import click
 
 from publisher.cli.options.gather import gather
 
 
-@dataclass(frozen=True)
-class PublishArgs:
+class PublishArgs(NamedTuple):
     """Tag and conditions as they were given; None where the project's configuration decides."""
 
     tag: str | None = None

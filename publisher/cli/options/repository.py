@@ -1,14 +1,13 @@
 """Options of `init`: contents of the workflow, and whether to ask before writing."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import click
 
 from publisher.cli.options.gather import gather
 
 
-@dataclass(frozen=True)
-class InitArgs:
+class InitArgs(NamedTuple):
     """The action, environment and hooks to write, and on which conditions."""
 
     action: str | None = None

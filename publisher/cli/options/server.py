@@ -1,9 +1,8 @@
 """Options of `serve`; the environment can hold each of them as ``PYPI_INDEX_...``."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import click
 
@@ -12,8 +11,7 @@ from publisher.cli.options.gather import gather
 LogFormat = Literal["text", "json", "none"]
 
 
-@dataclass(frozen=True)
-class ServeArgs:
+class ServeArgs(NamedTuple):
     """Address, folders, rights and limits of an index on this machine."""
 
     host: str = "127.0.0.1"

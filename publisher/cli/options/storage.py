@@ -1,7 +1,7 @@
 """Options of `storage`: the index whose storage is administered."""
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 
@@ -9,8 +9,7 @@ from publisher.cli.options.gather import gather
 from publisher.cli.options.places import FILE, admin_url_option
 
 
-@dataclass(frozen=True)
-class StorageArgs:
+class StorageArgs(NamedTuple):
     """A running index, or the folder and the accounts file of one on this machine."""
 
     admin_url: str | None = None
@@ -33,7 +32,7 @@ storage_options = gather(
         "-P",
         "--htpasswd",
         metavar="FILE",
-        default=StorageArgs.htpasswd,
+        default=StorageArgs().htpasswd,
         show_default=True,
         type=FILE,
         help="Accounts file of the index with that folder.",

@@ -1,6 +1,6 @@
 """Options that name the index, the account and its password."""
 
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import click
 
@@ -9,8 +9,7 @@ from publisher.cli.options.places import index_url_option, username_option
 from publisher.secret import Secret
 
 
-@dataclass(frozen=True)
-class TargetArgs:
+class TargetArgs(NamedTuple):
     """
     The index and account as they were given; None where the project's configuration decides.
 
@@ -20,7 +19,7 @@ class TargetArgs:
     index_url: str | None = None
     username: str | None = None
     password_stdin: bool = False
-    password: Secret | None = field(default=None, repr=False)
+    password: Secret | None = None
     repository: str | None = None
 
 

@@ -1,6 +1,6 @@
 """Options of `config`: which tool, where, and how the index is used."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import click
 
@@ -9,8 +9,7 @@ from publisher.cli.options.gather import gather
 SCOPES = ("user", "site", "global", "project")
 
 
-@dataclass(frozen=True)
-class ConfigArgs:
+class ConfigArgs(NamedTuple):
     """The change of a tool's configuration and its values; None where index or tool decide."""
 
     everything: bool = False

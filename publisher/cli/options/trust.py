@@ -1,6 +1,6 @@
 """Options of `trust`: the index, and the fields that all publishers share."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import click
 
@@ -8,16 +8,14 @@ from publisher.cli.options.gather import gather
 from publisher.cli.options.places import index_url_option, username_option
 
 
-@dataclass(frozen=True)
-class TrustPlaceArgs:
+class TrustPlaceArgs(NamedTuple):
     """The index, and the account that vouches; None for the admin token, else the account that logged in."""
 
     index_url: str | None = None
     username: str | None = None
 
 
-@dataclass(frozen=True)
-class TrustArgs:
+class TrustArgs(NamedTuple):
     """The projects of a publisher, and the conditions of its jobs."""
 
     projects: tuple[str, ...] = ()
@@ -50,7 +48,7 @@ voucher_option = click.option(
 )
 environment_option = click.option("--environment", metavar="NAME", default="", help="Environment that jobs must use.")
 ref_option = click.option(
-    "--ref", metavar="PATTERN", default=TrustArgs.ref, show_default=True, help="Refs that may publish."
+    "--ref", metavar="PATTERN", default=TrustArgs().ref, show_default=True, help="Refs that may publish."
 )
 
 job_options = gather(TrustArgs, "trust", project_option, environment_option, ref_option, create_option, voucher_option)

@@ -133,7 +133,7 @@ def _export_token(inputs: Inputs, runner: github.Runner) -> None:
     event = read_event(os.environ)
     with _hints_for_workflows():
         release_tag(inputs, event, os.environ.get("PYPI_PUBLISH_TAG"))
-        url = resolve_target(replace(_target(inputs), password=None), project_config([])).url
+        url = resolve_target(_target(inputs)._replace(password=None), project_config([])).url
         login = resolve_trusted(TrustedMode.ALWAYS, ProjectConfig())
         credentials = login.find(url) if login is not None else None
     assert credentials is not None  # noqa: S101 - for the type checker: it is required, or an error was raised
@@ -169,8 +169,8 @@ def _publish_with_build_index(
     with burning(target):
         credentials = find_credentials(target)
         os.environ.update(build_index_variables(target.url, credentials, os.environ.get("UV_INDEX", "")))
-        found = replace(args, username=credentials.username, password=credentials.password)
-        never = replace(publish, trusted_publishing=TrustedMode.NEVER)
+        found = args._replace(username=credentials.username, password=credentials.password)
+        never = publish._replace(trusted_publishing=TrustedMode.NEVER)
         return publish_projects(folders, found, never, BuildArgs(inputs.packages_dir))
 
 

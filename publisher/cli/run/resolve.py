@@ -98,8 +98,7 @@ def named_target(args: TargetArgs) -> TargetArgs:
 
     server = read_server(args.repository)
     given = given_password(args)
-    return replace(
-        args,
+    return args._replace(
         repository=None,
         index_url=server.url,
         username=args.username or server.username,

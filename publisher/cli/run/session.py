@@ -1,7 +1,6 @@
 """Logging in to an index, logging out, and showing the account."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -40,7 +39,7 @@ def log_in(args: TargetArgs, *, configure: bool | None, as_token: bool = False) 
     args = named_target(args)
     require_holder()
     if can_ask() and not args.index_url and not project_config([]).index_url:
-        args = replace(args, index_url=click.prompt("Index URL", err=True))
+        args = args._replace(index_url=click.prompt("Index URL", err=True))
     target = resolve_target(args, project_config([Path()]))
     exchange = (lambda proven: machine_token(target.url, proven)) if as_token else None
     login, credentials = _log_in(target, exchange)

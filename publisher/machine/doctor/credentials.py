@@ -1,7 +1,7 @@
 """The checks of credentials: their places, their agreement, and the index's verdict."""
 
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from publisher import __version__
 from publisher.client.models import Account
@@ -18,8 +18,7 @@ _CREDENTIALS = Reporter(Area.CREDENTIALS)
 _NEEDED = ("download", "list")
 
 
-@dataclass(frozen=True)
-class Accepted:
+class Accepted(NamedTuple):
     """Credentials that the index accepted, and their account."""
 
     credentials: Credentials

@@ -3,9 +3,9 @@
 import datetime as dt
 from collections.abc import Generator, Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from http import HTTPStatus
 from ipaddress import ip_address
+from typing import NamedTuple
 from urllib.parse import urljoin
 
 from publisher.client import http
@@ -18,8 +18,7 @@ from publisher.machine.diagnosis import Area, Diagnosis, Reporter
 _INDEX = Reporter(Area.INDEX)
 
 
-@dataclass(frozen=True)
-class Thresholds:
+class Thresholds(NamedTuple):
     """Limits without a warning: seconds for an answer, seconds between two clocks, days left of a certificate."""
 
     slow: float = 2.0
@@ -27,8 +26,7 @@ class Thresholds:
     certificate_days: int = 14
 
 
-@dataclass(frozen=True)
-class Reached:
+class Reached(NamedTuple):
     """An index after its checks: does it answer as one, and does it ask for a password."""
 
     answers: bool

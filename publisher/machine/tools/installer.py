@@ -5,7 +5,7 @@ from abc import abstractmethod
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from publisher.errors import ConfigurationError
 from publisher.machine.candidate import Candidate
@@ -21,8 +21,7 @@ REPORT = Reporter(Area.TOOLS)
 _VERSION = re.compile(r"\d+(?:\.\d+)+\S*")
 
 
-@dataclass(frozen=True)
-class InstalledTool:
+class InstalledTool(NamedTuple):
     """A program that was found, and its version."""
 
     name: str
@@ -44,8 +43,7 @@ class Examined:
     """Added to the tool's environment in a trial: credentials, in place of a person who would be asked for them."""
 
 
-@dataclass(frozen=True)
-class TypedCredentials:
+class TypedCredentials(NamedTuple):
     """Credentials that a person could type, the netrc file that has them, and the package to install with them."""
 
     credentials: Credentials
@@ -63,8 +61,7 @@ class Fallback:
     """The preparation that it needs."""
 
 
-@dataclass(frozen=True)
-class Trial:
+class Trial(NamedTuple):
     """A trial download: how the tool ended, the version that it took, and the remedy if that was wrong."""
 
     outcome: Outcome

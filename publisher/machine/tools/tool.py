@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from publisher.client.url import IndexUrl, parse_index_url
@@ -55,8 +55,7 @@ class Setup:
         return urlunsplit(parts._replace(netloc=f"{user}{secret}@{parts.netloc}"))
 
 
-@dataclass(frozen=True)
-class FileEdit:
+class FileEdit(NamedTuple):
     """A file of a tool, and the function that adds a setup to its text (None for a new file)."""
 
     path: Path

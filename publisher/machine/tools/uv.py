@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from packaging.utils import canonicalize_name
 
@@ -46,8 +46,7 @@ class UvIndex(ConfiguredIndex):
     """The table as written in the file."""
 
 
-@dataclass(frozen=True)
-class UvSettings:
+class UvSettings(NamedTuple):
     """The settings of uv's files and variables together; the first index comes first, the default one last."""
 
     indexes: Sequence[UvIndex]
@@ -184,7 +183,7 @@ class Uv(Installer):
             _named_by_projects(examined.setup),
         )
         indexes = settings.indexes if own in settings.indexes else [*settings.indexes, own]
-        project = _trial_project(candidate, own, replace(settings, indexes=indexes))
+        project = _trial_project(candidate, own, settings._replace(indexes=indexes))
         hint = f"Let uv ask keyring: {how_to_configure('uv')}." if not settings.keyring else "`uv -v` says more."
         with TemporaryDirectory(prefix="pypi-publish-") as temporary:
             folder = Path(temporary)

@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from publisher.server.auth.hashes import STAND_IN, Scheme, scheme_of
 
@@ -17,8 +18,7 @@ SERVICE = "*service*"
 """The entry of a service account, in place of a hash: it has tokens, and no password."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """The hash of one account, and its kind."""
 
     text: str

@@ -4,8 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from publisher.server.auth.errors import AccountsUnavailableError
 from publisher.server.storage.base import Files, Storage
@@ -19,8 +18,7 @@ MALFORMED = (ValueError, KeyError, TypeError, AttributeError)
 """Errors of parsing a record that is not valid JSON or lacks expected fields."""
 
 
-@dataclass(frozen=True)
-class CopyTimes:
+class CopyTimes(NamedTuple):
     """Seconds until a copy is read again, seconds until it must not be used any more, and the timeout of a read."""
 
     fresh: float = 5.0

@@ -4,10 +4,9 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from publisher.errors import ConfigurationError
 from publisher.limits import LIMITS
@@ -35,8 +34,7 @@ class Change(StrEnum):
     UNCHANGED = "unchanged"
 
 
-@dataclass(frozen=True)
-class LoadedAccounts:
+class LoadedAccounts(NamedTuple):
     """The accounts of a file, its version, and the time (`time.time`) from which on it can be relied upon."""
 
     table: AccountTable

@@ -4,6 +4,7 @@ import enum
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from publisher.server.names.filenames import is_reserved
 from publisher.server.settings import CLIENT_NAME
@@ -49,8 +50,7 @@ class PrincipalKind(enum.StrEnum):
     """A person with the index's folders at hand, who proved nothing to it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Grant:
+class Grant(NamedTuple):
     """
     Rights on the projects that a pattern matches, as `publisher.server.names.filenames.is_reserved` does.
 
@@ -71,8 +71,7 @@ class Grant:
         return self.pattern == EVERYTHING or is_reserved(project, self.pattern)
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """The job that a minted token was issued to, for the audit trail and the record of a release."""
 
     issuer: str

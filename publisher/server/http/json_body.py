@@ -3,9 +3,8 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 
 from publisher.limits import LIMITS
 from publisher.server.http.messages import HttpError, Request
@@ -39,8 +38,7 @@ _TYPES: Mapping[JsonKind, type | tuple[type, ...]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class JsonKey:
+class JsonKey(NamedTuple):
     """A key of a body; null in a ``nullable`` one is as if it was missing."""
 
     kind: JsonKind
@@ -48,8 +46,7 @@ class JsonKey:
     nullable: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class JsonBody:
+class JsonBody(NamedTuple):
     """The keys of a route's body, and no others, so that no misspelled condition is passed over."""
 
     keys: Mapping[str, JsonKey]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from http import HTTPStatus
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from urllib.parse import quote
 
 from publisher.limits import LIMITS, Limits
@@ -87,8 +87,7 @@ class Response:
         return len(body)
 
 
-@dataclass(frozen=True, slots=True)
-class MountedApp:
+class MountedApp(NamedTuple):
     """The answer of another ASGI application."""
 
     app: Callable[[Scope, Receive, Send], Awaitable[None]]

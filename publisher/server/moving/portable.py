@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from publisher.server.storage.base import Files
 from publisher.server.store.metadata import FileMetadata
@@ -11,8 +11,7 @@ from publisher.server.store.metadata import FileMetadata
 Details = Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class PortableFile:
+class PortableFile(NamedTuple):
     """A file: its name, the folder below the packages in its URL, its metadata, and the reason of a yank."""
 
     filename: str

@@ -3,11 +3,11 @@
 import errno
 import hashlib
 import os
-from dataclasses import dataclass
 from email.utils import formatdate
 from functools import partial
 from pathlib import Path
 from stat import S_ISREG
+from typing import NamedTuple
 
 from publisher.errors import InvalidDistributionError
 from publisher.limits import Limits
@@ -28,8 +28,7 @@ _UNREADABLE = {errno.ELOOP, errno.EACCES, errno.EPERM, errno.ENXIO}
 """Failures that are one file's own, which is on no page then."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
+class _Kept(NamedTuple):
     """A small file in memory, with the stamp of the file on the disk."""
 
     stamp: Stamp

@@ -2,7 +2,7 @@
 
 import gzip
 import hashlib
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from publisher.server.http.messages import Headers, Request, Response
 from publisher.server.http.negotiation import GZIP_ACCEPTED, best_type, is_unmodified
@@ -40,8 +40,7 @@ The first of equals is ``text/html``; a header that accepts none of them gets th
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(NamedTuple):
     """A page as it is sent, and its origin; ``plain`` and ``zipped`` are complete answers."""
 
     revision: int

@@ -2,9 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from publisher.limits import LIMITS
 from publisher.server.auth.principal import Right
@@ -83,8 +82,7 @@ PUT = frozenset({"PUT"})
 DELETE = frozenset({"DELETE"})
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(NamedTuple):
     """
     One entry of the table; handlers get the part of the path that ``*`` matches.
 
@@ -171,8 +169,7 @@ class PackageFiles(Protocol):
         """Return an answer that is in memory and still right; None when anything has to be waited for."""
 
 
-@dataclass(frozen=True)
-class Handlers:
+class Handlers(NamedTuple):
     """The groups of routes, one object each."""
 
     accounts: AccountRoutes

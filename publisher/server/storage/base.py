@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from publisher.server.storage.errors import AbsentError, ChangedError, ExistsError
 
@@ -21,8 +20,7 @@ LEASE_PATIENCE = 60.0
 """Seconds that a writer waits for a lease that another one holds, before its client is asked to come again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stat:
+class Stat(NamedTuple):
     """Size in bytes, time of the last change in nanoseconds since 1970, and a version that follows the contents."""
 
     size: int

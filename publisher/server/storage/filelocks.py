@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from publisher.files.atomic import sync_directory
 from publisher.server.storage.base import LEASE_PATIENCE, Files
@@ -139,8 +140,7 @@ class FileLocks:
         return descriptor
 
 
-@dataclass(frozen=True)
-class _Held:
+class _Held(NamedTuple):
     """A lock that is held: the descriptor that has it, and the file that is there for it alone."""
 
     descriptor: int

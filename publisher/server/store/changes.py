@@ -3,8 +3,9 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from packaging.utils import canonicalize_version
 from packaging.version import Version
@@ -31,8 +32,7 @@ from publisher.server.store.records import state_lease
 from publisher.server.store.spool import SpoolCopy, digest_file
 
 
-@dataclass(frozen=True)
-class IncomingFile:
+class IncomingFile(NamedTuple):
     """
     A complete file, in memory or on this machine's disk, and the name it is to have.
 

@@ -7,7 +7,7 @@ import threading
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from publisher.server.storage.base import Files
 from publisher.server.storage.errors import AbsentError, ExistsError
@@ -24,8 +24,7 @@ _PLAIN = re.compile(rb'\{"v":1,"name":"([^"\\]*)"\}')
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class NamesLedger:
+class NamesLedger(NamedTuple):
     """An identifier, None for none, and names; ``complete`` once both storages have it."""
 
     identifier: str | None
@@ -39,8 +38,7 @@ def read_packages_ledger(files: Files) -> NamesLedger:
     return NamesLedger(identity[0], frozenset(_names(files.lines(NAMES))), complete=identity[1])
 
 
-@dataclass(frozen=True)
-class Confirmation:
+class Confirmation(NamedTuple):
     """How many names the index owns, and whether it had lost packages until a person confirmed that."""
 
     names: int

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from publisher.errors import InvalidDistributionError
 from publisher.project.archives import Checkpoint, no_checkpoint
@@ -62,8 +63,7 @@ def read_metadata(path: Path, filename: str, checkpoint: Checkpoint = no_checkpo
     return replace(found, requires_python=distribution.requires_python, metadata_sha256=metadata)
 
 
-@dataclass(frozen=True, slots=True)
-class NewProject:
+class NewProject(NamedTuple):
     """The project that a file is to be the first of, and the account that maintains it from then on, if any."""
 
     maintainer: str | None = None

@@ -4,9 +4,8 @@ import logging
 import time
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from publisher.server.names.filenames import is_reserved
 from publisher.server.storage.base import Files, Lease, Storage
@@ -45,8 +44,7 @@ _log = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
 
 
-@dataclass(frozen=True)
-class StateLog:
+class StateLog(NamedTuple):
     """The place of the list beside the accounts: a storage, and the key of a log in it."""
 
     storage: Storage

@@ -10,8 +10,7 @@ import ssl
 import zlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urljoin, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -31,8 +30,7 @@ _TLS_OBJECT = re.compile(r" ssl:(?:default|True|<[^>]*>)")
 _MAX_AGE = re.compile(r"(?:s-maxage|max-age)=(\d{1,9})")
 
 
-@dataclass(frozen=True, slots=True)
-class PageReply:
+class PageReply(NamedTuple):
     """
     Upstream's answer to a request for a page; ``max_age`` in seconds.
 

@@ -3,9 +3,8 @@
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
@@ -17,8 +16,7 @@ _INCLUDED = re.compile(r"(?:-r|--requirement)[\s=]*(\S.*)")
 _HASH = re.compile(r"--hash[= ]\s*sha256:([0-9a-fA-F]{64})")
 
 
-@dataclass(frozen=True, slots=True)
-class PinnedPackage:
+class PinnedPackage(NamedTuple):
     """A package in one version, with the SHA-256 of the files that are wanted; without any, all files are."""
 
     name: str

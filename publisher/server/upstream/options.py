@@ -4,8 +4,8 @@ import os
 import re
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from publisher.errors import ConfigurationError
 from publisher.secret import Credentials, Secret
@@ -22,8 +22,7 @@ _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kMGT]?B)", re.IGNORECASE)
 _BYTES = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
 
 
-@dataclass(frozen=True)
-class UpstreamChoices:
+class UpstreamChoices(NamedTuple):
     """
     An operator's choices, as text.
 
@@ -106,7 +105,7 @@ def _with_credentials(source: UpstreamSource, environment: Mapping[str, str]) ->
     username, password = environment.get(for_name, ""), environment.get(for_password, "")
     if not username and not password:
         return source
-    return replace(source, credentials=Credentials(username, Secret(password), for_name))
+    return source._replace(credentials=Credentials(username, Secret(password), for_name))
 
 
 def _require_writable(cache: Path) -> None:

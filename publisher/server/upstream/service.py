@@ -5,8 +5,7 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from publisher.server.names.filenames import guess, is_name
 from publisher.server.settings import UpstreamSettings, UpstreamSource
@@ -33,8 +32,7 @@ LEDGER_CHECK = 5.0
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Basis:
+class Basis(NamedTuple):
     """Everything that an answer was made from: it is right as long as nothing of it changed."""
 
     name: str
@@ -43,8 +41,7 @@ class Basis:
     until: float
 
 
-@dataclass(frozen=True, slots=True)
-class PublicPage:
+class PublicPage(NamedTuple):
     """A page to answer, its basis, and the upstream of a project that was never passed on before."""
 
     rendered: RenderedPage
@@ -52,8 +49,7 @@ class PublicPage:
     first_from: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class FoundFile:
+class FoundFile(NamedTuple):
     """A public file that may be passed on now, its upstream, and the basis of that; ``first_from`` as for a page."""
 
     file: ListedFile

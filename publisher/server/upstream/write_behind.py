@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import Executor
 from contextlib import suppress
-from dataclasses import dataclass
+from typing import NamedTuple
 
 QUIET = 0.05
 """Seconds without another write that make a moment quiet: an installation asks for its files one after the other."""
@@ -16,8 +16,7 @@ LATEST = 0.5
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class _Write:
+class _Write(NamedTuple):
     """Work on the disk, the bytes that it keeps in memory until then, and a future that is done afterwards."""
 
     size: int

@@ -1,17 +1,16 @@
 """The style sheet and the script of the pages, under names that change with their contents."""
 
 import hashlib
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 STATIC = Path(__file__).with_name("static")
 
 _TYPES = {".css": b"text/css; charset=utf-8", ".js": b"text/javascript; charset=utf-8", ".svg": b"image/svg+xml"}
 
 
-@dataclass(frozen=True, slots=True)
-class Asset:
+class Asset(NamedTuple):
     """A file that pages load: its name in URLs, its bytes, and its content type."""
 
     name: str

@@ -2,10 +2,9 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from email.utils import getaddresses
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from packaging.markers import Marker
@@ -45,16 +44,14 @@ _SPACE = re.compile(r"\s+")
 Fields = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class PageLink:
+class PageLink(NamedTuple):
     """A link with its text; without a URL it is the text alone."""
 
     label: str
     url: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Dependency:
+class Dependency(NamedTuple):
     """A requirement: the project as written and as looked up, its versions, and its condition."""
 
     name: str

@@ -4,8 +4,8 @@ import re
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from heapq import nsmallest
+from typing import NamedTuple
 
 from publisher.limits import LIMITS
 from publisher.server.web.vocabulary import Vocabulary
@@ -24,8 +24,7 @@ Scores = Mapping[str, int]
 _Words = tuple[set[str], set[str], set[str]]
 
 
-@dataclass(frozen=True, slots=True)
-class SearchResult:
+class SearchResult(NamedTuple):
     """The best names, and the number of all that were found."""
 
     names: list[str]

@@ -2,13 +2,12 @@
 
 import re
 import shlex
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 _PLAIN = re.compile(r"[^a-z0-9]+")
 
 
-@dataclass(frozen=True, slots=True)
-class ToolLines:
+class ToolLines(NamedTuple):
     """
     Lines to type or paste for one tool; ``file`` names the file that ``lines`` go to, if they are not typed.
 
@@ -82,8 +81,7 @@ def with_login(lines: list[ToolLines], name: str, base_url: str, username: str) 
         "pdm": "With -v, pdm asks for your user name and password.",
     }
     return [
-        replace(
-            each,
+        each._replace(
             login=logins.get(each.tool, ""),
             note=f"{asks.get(each.tool, '')} {each.note}".strip(),
             lines=each.lines.replace("pdm add ", "pdm add -v "),

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
@@ -76,7 +75,7 @@ def _examine(
 
 
 def _machine(folder: Path) -> Machine:
-    return replace(this_machine(), folder=folder)
+    return this_machine()._replace(folder=folder)
 
 
 def _shown(findings: list[Diagnosis], check: str) -> str:

@@ -1,7 +1,5 @@
 """The netrc file: its place, its entry, and the hosts that it names."""
 
-from dataclasses import replace
-
 import pytest
 
 from publisher.client.url import parse_index_url
@@ -27,7 +25,7 @@ SETUP = Setup(URL, "acme", "ada", Secret("correct"))
     ],
 )
 def test_where_it_is(machine: Machine, platform: str, environment: dict[str, str], path: str) -> None:
-    found = Netrc().paths(replace(machine, platform=platform, environment=environment), "user")
+    found = Netrc().paths(machine._replace(platform=platform, environment=environment), "user")
     assert list(found) == [machine.home.parent / path]
 
 

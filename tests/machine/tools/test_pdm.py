@@ -53,7 +53,7 @@ def _user_file(machine: Machine, text: str) -> Path:
     ],
 )
 def test_its_files(machine: Machine, platform: str, environment: Mapping[str, str], place: str) -> None:
-    found = replace(machine, platform=platform, environment=environment)
+    found = machine._replace(platform=platform, environment=environment)
     assert list(Pdm().paths(found, "user")) == [machine.home.parent / place]
     assert list(Pdm().paths(found, "project")) == [machine.folder / "pyproject.toml"]
     assert (Pdm.name, Pdm.command, list(Pdm.scopes)) == ("pdm", "pdm", ["project", "user"])
@@ -136,7 +136,7 @@ def test_the_default_index_is_the_one_that_pdm_shows(machine: Machine, tool: Ins
     assert programs.calls("pdm") == ["config"]
     programs.add("pdm", f"{shown} 'x.pypi.url = y'")
     assert _asked(machine, tool) == [(PUBLIC, "its default")]
-    named = replace(machine, environment={"PDM_PYPI_URL": OTHER})
+    named = machine._replace(environment={"PDM_PYPI_URL": OTHER})
     assert _asked(named, tool) == [(OTHER, "PDM_PYPI_URL")]
     assert len(programs.calls("pdm")) == 2
 

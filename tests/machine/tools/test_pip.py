@@ -45,13 +45,13 @@ def _pip(programs: StandIns, *pairs: tuple[str, str], version: str = "25.0") -> 
     ],
 )
 def test_its_files(machine: Machine, platform: str, environment: Mapping[str, str], *, scope: str, place: str) -> None:
-    found = replace(machine, platform=platform, environment=environment)
+    found = machine._replace(platform=platform, environment=environment)
     expected = Path(place) if place.startswith("C:") else machine.home.parent / place
     assert list(Pip().paths(found, scope)) == [expected]
 
 
 def test_its_folder_of_apple_s_kind_is_used_where_there_is_one(machine: Machine) -> None:
-    mac = replace(machine, platform="darwin")
+    mac = machine._replace(platform="darwin")
     (mac.application_support / "pip").mkdir(parents=True)
     assert list(Pip().paths(mac, "user")) == [mac.application_support / "pip/pip.conf"]
 
@@ -59,7 +59,7 @@ def test_its_folder_of_apple_s_kind_is_used_where_there_is_one(machine: Machine)
 @pytest.mark.parametrize("environment", [{}, {"VIRTUAL_ENV": ""}])
 def test_there_is_no_site_without_an_active_environment(machine: Machine, environment: dict[str, str]) -> None:
     with pytest.raises(ConfigurationError, match="VIRTUAL_ENV is not set") as caught:
-        Pip().paths(replace(machine, environment=environment), "site")
+        Pip().paths(machine._replace(environment=environment), "site")
     assert "--scope user" in str(caught.value.hint)
 
 
@@ -110,19 +110,19 @@ def test_every_file_and_variable_that_names_an_index_is_read(machine: Machine, t
     )
     site.write_text("[install]\nextra-index-url =\n    https://a.example/\n    https://b.example/\n")
     variables = {"PIP_INDEX_URL": "https://c.example/", "PIP_EXTRA_INDEX_URL": "https://d.example/ https://e.example/"}
-    found = Pip().read(replace(machine, environment=variables))
+    found = Pip().read(machine._replace(environment=variables))
     from_variables = [
         ("https://c.example/", "PIP_INDEX_URL"),
         ("https://d.example/", "PIP_EXTRA_INDEX_URL"),
         ("https://e.example/", "PIP_EXTRA_INDEX_URL"),
     ]
     assert [(index.url, index.origin) for index in found] == [(OURS, str(user)), (OTHER, str(user)), *from_variables]
-    found = Pip().read(replace(machine, environment={"VIRTUAL_ENV": str(tmp_path / "venv")}))
+    found = Pip().read(machine._replace(environment={"VIRTUAL_ENV": str(tmp_path / "venv")}))
     assert [(index.url, index.origin) for index in found[2:]] == [
         ("https://a.example/", str(site)),
         ("https://b.example/", str(site)),
     ]
-    assert list(Pip().read(replace(machine, home=tmp_path / "nobody"))) == []
+    assert list(Pip().read(machine._replace(home=tmp_path / "nobody"))) == []
 
 
 def _asked(programs: StandIns, machine: Machine, listed: str, debug: str = "") -> list[tuple[str, str]]:
@@ -248,7 +248,7 @@ def test_where_the_system_installs_itself_an_environment_is_made(
     programs: StandIns, machine: Machine, *, platform: str, environment: Mapping[str, str], prefix: str
 ) -> None:
     tool = _pip(programs, MANAGED)
-    examined = Examined(replace(machine, platform=platform, environment=environment), BESIDE, None)
+    examined = Examined(machine._replace(platform=platform, environment=environment), BESIDE, None)
     assert Pip().install_command(tool, [OWN], examined, "widgets") == f"{prefix}pip install widgets"
     assert programs.calls("pip") == ([] if environment else ["install --no-index pip==0"])
 

@@ -47,7 +47,7 @@ def _examined(machine: Machine, setup: Setup = BESIDE) -> Examined:
     ],
 )
 def test_its_files(machine: Machine, platform: str, environment: Mapping[str, str], place: str) -> None:
-    found = replace(machine, platform=platform, environment=environment)
+    found = machine._replace(platform=platform, environment=environment)
     assert list(Poetry().paths(found, "project")) == [machine.folder / "pyproject.toml", machine.home.parent / place]
     assert (Poetry.name, Poetry.command, list(Poetry.scopes)) == ("poetry", "poetry", ["project"])
 
@@ -231,7 +231,7 @@ def _locking(version: str, code: int = 0) -> str:
 def test_a_trial_locks_and_installs_what_is_on_the_index(
     machine: Machine, programs: StandIns, tmp_path: Path, *, version: str, code: int, calls: list[str]
 ) -> None:
-    tool = replace(TOOL, program=programs.add("poetry", _locking(version, code)))
+    tool = TOOL._replace(program=programs.add("poetry", _locking(version, code)))
     examined = Examined(machine, BESIDE, WIDGETS, {"KEPT": str(tmp_path / "kept"), "GIVEN": "given"})
     asked = _project(machine, ("b", OTHER, ""))
     trial = Poetry().try_download(tool, asked, examined, WIDGETS)
@@ -249,7 +249,7 @@ def test_a_trial_locks_and_installs_what_is_on_the_index(
 def test_a_trial_in_a_project_with_the_index_uses_its_source(
     machine: Machine, programs: StandIns, tmp_path: Path
 ) -> None:
-    tool = replace(TOOL, program=programs.add("poetry", _locking("1.1")))
+    tool = TOOL._replace(program=programs.add("poetry", _locking("1.1")))
     examined = Examined(machine, BESIDE, WIDGETS, {"KEPT": str(tmp_path / "kept")})
     asked = _project(machine, ("b", OTHER, ""), ("ours", OURS, ""))
     trial = Poetry().try_download(tool, asked, examined, WIDGETS)

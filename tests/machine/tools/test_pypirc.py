@@ -138,7 +138,7 @@ def test_where_twine_uploads_without_options(
 ) -> None:
     programs.add("twine", "echo twine version 6.1.0")
     _write(machine, text)
-    found = _findings(replace(machine, environment=environment)).get("twine-leak")
+    found = _findings(machine._replace(environment=environment)).get("twine-leak")
     if place is None:
         assert found is None
     else:
@@ -162,7 +162,7 @@ def test_a_password_that_others_can_read(
     machine: Machine, *, platform: str, text: str, mode: int, warned: object
 ) -> None:
     path = _write(machine, text, mode)
-    found = _findings(replace(machine, platform=platform)).get("pypirc-mode")
+    found = _findings(machine._replace(platform=platform)).get("pypirc-mode")
     assert (found is not None) is warned
     if found:
         assert (found[0], found[2]) == ("warning", f"chmod 600 {path}")

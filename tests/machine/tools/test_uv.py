@@ -30,11 +30,11 @@ TOOL = InstalledTool("uv", Path("/bin/uv"), "0.9")
 @pytest.fixture
 def lonely(machine: Machine) -> Machine:
     """A machine whose shared files of uv are not the ones of the machine that runs the tests."""
-    return replace(machine, environment={"XDG_CONFIG_DIRS": str(machine.home / "shared")})
+    return machine._replace(environment={"XDG_CONFIG_DIRS": str(machine.home / "shared")})
 
 
 def _with(machine: Machine, **variables: str) -> Machine:
-    return replace(machine, environment={**machine.environment, **variables})
+    return machine._replace(environment={**machine.environment, **variables})
 
 
 def _user_file(machine: Machine, text: str) -> str:
@@ -69,7 +69,7 @@ def _asked(machine: Machine) -> list[tuple[str, str]]:
     ],
 )
 def test_its_files(machine: Machine, platform: str, environment: Mapping[str, str], place: str) -> None:
-    found = replace(machine, platform=platform, environment=environment)
+    found = machine._replace(platform=platform, environment=environment)
     assert list(Uv().paths(found, "user")) == [machine.home.parent / place]
     assert list(Uv().paths(found, "project")) == [machine.folder / "pyproject.toml"]
     assert (Uv.name, Uv.command, list(Uv.scopes)) == ("uv", "uv", ["user", "project"])
@@ -116,10 +116,10 @@ def test_the_nearest_folder_with_settings_counts_alone(lonely: Machine) -> None:
     inner = lonely.folder / "a/b"
     outer = _project(lonely.folder, f"[[tool.uv.index]]\nurl = '{OURS}'\n")
     _project(inner, "[project]\nname = 'x'\n")  # without settings of uv
-    assert _asked(replace(lonely, folder=inner))[0] == (OURS, outer)
+    assert _asked(lonely._replace(folder=inner))[0] == (OURS, outer)
     own = _project(lonely.folder / "a", _index(OTHER), "uv.toml")
     _project(lonely.folder / "a", f"[[tool.uv.index]]\nurl = '{OURS}'\n")  # uv.toml wins
-    assert _asked(replace(lonely, folder=inner)) == [(OTHER, own), (PUBLIC, "its default")]
+    assert _asked(lonely._replace(folder=inner)) == [(OTHER, own), (PUBLIC, "its default")]
 
 
 @pytest.mark.parametrize(("value", "read"), [("1", False), ("TRUE", False), ("yes", False), ("0", True), ("", True)])
@@ -141,7 +141,7 @@ def test_shared_files_of_each_platform(lonely: Machine, tmp_path: Path) -> None:
     assert _asked(several)[0] == (OURS, second)
     _project(tmp_path / "one/uv", _index(OTHER), "uv.toml")
     assert _asked(several)[0][0] == OTHER
-    windows = replace(_with(several, PROGRAMDATA=str(tmp_path / "data")), platform="win32")
+    windows = _with(several, PROGRAMDATA=str(tmp_path / "data"))._replace(platform="win32")
     assert _asked(windows) == [(PUBLIC, "its default")]
     data = _project(tmp_path / "data/uv", _index(OURS), "uv.toml")
     assert _asked(windows)[0] == (OURS, data)
@@ -403,7 +403,7 @@ def test_a_trial_resolves_and_installs_what_is_on_the_index(
     version: str | None,
     calls: list[str],
 ) -> None:
-    tool = replace(TOOL, program=programs.add("uv", _resolving(pinned, code)))
+    tool = TOOL._replace(program=programs.add("uv", _resolving(pinned, code)))
     examined = Examined(lonely, BESIDE, WIDGETS, {"KEPT": str(tmp_path / "kept"), "GIVEN": "given"})
     trial = Uv().try_download(tool, [UvIndex(OTHER, "")], examined, WIDGETS)
     assert (trial.version, trial.outcome.code) == (version, code)
@@ -423,7 +423,7 @@ def test_a_trial_resolves_and_installs_what_is_on_the_index(
 
 def test_a_trial_that_installs_nothing_has_no_version(lonely: Machine, programs: StandIns, tmp_path: Path) -> None:
     script = _resolving("widgets==1.1").replace(f"{MKDIR} -p", ":")
-    tool = replace(TOOL, program=programs.add("uv", script))
+    tool = TOOL._replace(program=programs.add("uv", script))
     examined = Examined(lonely, BESIDE, WIDGETS, {"KEPT": str(tmp_path / "kept")})
     assert Uv().try_download(tool, [], examined, WIDGETS).version is None
 
@@ -431,7 +431,7 @@ def test_a_trial_that_installs_nothing_has_no_version(lonely: Machine, programs:
 def test_a_trial_takes_the_indexes_of_the_person(lonely: Machine, programs: StandIns, tmp_path: Path) -> None:
     text = 'keyring-provider = "subprocess"\nindex-strategy = "unsafe-any"\n'
     _user_file(lonely, text + _index(OTHER) + _index(OURS, name="ours"))
-    tool = replace(TOOL, program=programs.add("uv", _resolving("widgets==1.1")))
+    tool = TOOL._replace(program=programs.add("uv", _resolving("widgets==1.1")))
     examined = Examined(lonely, BESIDE, WIDGETS, {"KEPT": str(tmp_path / "kept")})
     trial = Uv().try_download(tool, read_settings(lonely).indexes, examined, WIDGETS)
     assert trial.hint == "`uv -v` says more."

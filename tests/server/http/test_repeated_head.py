@@ -9,7 +9,6 @@ import socket
 import threading
 from collections.abc import Hashable, Iterator
 from contextlib import closing
-from dataclasses import replace
 from http.client import HTTPResponse
 from pathlib import Path
 from typing import Any
@@ -413,7 +412,7 @@ def test_a_failure_of_the_quick_answer_is_logged_and_costs_no_request(
 
     with closing(Connection(address)) as connection:
         warm(connection, app, monkeypatch)
-        failing = [replace(route, from_memory=fail) if route.from_memory else route for route in app.table.routes]
+        failing = [route._replace(from_memory=fail) if route.from_memory else route for route in app.table.routes]
         monkeypatch.setattr(app.quick, "table", RouteTable(failing))
         assert [connection.ask(head(line, HEADERS[1]))[0] for line in (*LINES[:2], *LINES[:2])] == [200] * 4
     assert "'/simple/acme/' can't be answered from memory: RuntimeError('unforeseen')" in caplog.messages

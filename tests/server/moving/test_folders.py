@@ -4,6 +4,7 @@ import hashlib
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,9 +19,9 @@ from publisher.server.store.records import Records
 WHEEL, SDIST = "acme-1.0-py3-none-any.whl", "acme-1.0.tar.gz"
 
 
-def _file(filename: str = WHEEL, data: bytes = b"data", **more: object) -> PortableFile:
+def _file(filename: str = WHEEL, data: bytes = b"data", **more: Any) -> PortableFile:
     metadata = FileMetadata(len(data), 0, hashlib.sha256(data).hexdigest(), "2026", uploader="ada")
-    return replace(PortableFile(filename, metadata), **more)  # type: ignore[arg-type]
+    return PortableFile(filename, metadata)._replace(**more)
 
 
 @pytest.fixture

@@ -83,7 +83,7 @@ def _everything(source: PackageSource) -> dict[str, PortableProject]:
     for name in source.names():
         project = source.project(name)
         files = tuple(
-            replace(each, metadata=replace(each.metadata, mtime_ns=0))
+            each._replace(metadata=replace(each.metadata, mtime_ns=0))
             for each in sorted(project.files, key=lambda file: file.filename)
         )
         found[name] = replace(project, files=files)

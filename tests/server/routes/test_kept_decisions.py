@@ -253,7 +253,7 @@ WAYS: list[tuple[Step, Step]] = [
 
 
 def open_index(folder: Path, monkeypatch: pytest.MonkeyPatch, *, is_open: bool) -> IndexApp:
-    monkeypatch.setattr(CopyTimes.__init__, "__defaults__", (0.3, 60.0, 10.0))
+    monkeypatch.setattr(CopyTimes.__new__, "__defaults__", (0.3, 60.0, 10.0))
     root = folder / "packages"
     root.mkdir()
     make_wheel(root, "acme")

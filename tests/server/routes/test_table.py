@@ -3,7 +3,6 @@
 import base64
 import re
 from collections.abc import Hashable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -135,7 +134,7 @@ def test_a_right_added_to_the_table_holds_on_both_paths(tmp_path: Path, asked: s
 
         app.quick.from_memory = counted  # type: ignore[method-assign]
         assert eventually(lambda: client.get(asked).status_code == 200 and fast > 0), "the page came from memory"
-        app.table = app.quick.table = RouteTable(replace(route, right=Access.ACCOUNT) for route in app.table.routes)
+        app.table = app.quick.table = RouteTable(route._replace(right=Access.ACCOUNT) for route in app.table.routes)
         fast = 0
         assert client.get(asked).status_code == 401
         assert client.request("HEAD", asked).status_code == 401

@@ -285,4 +285,4 @@ def test_the_length_of_a_file_is_what_the_page_or_the_answer_says(
     assert wanted.length_in(reply) == expected
     if expected is not None:
         with pytest.raises(UpstreamUnavailableError, match="larger than the 6 bytes"):
-            replace(wanted, limit=6).length_in(reply)
+            wanted._replace(limit=6).length_in(reply)

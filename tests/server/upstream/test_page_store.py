@@ -4,7 +4,6 @@ import hashlib
 import json
 import math
 import os
-from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -45,7 +44,7 @@ def test_a_page_is_stored_with_its_facts_and_its_confirmation(
     assert store.load("foo") is None
     assert store.body("foo") is None
     saved = store.save("foo", FACTS, BODY, 1000.0, packed)
-    assert saved == replace(FACTS, digest=DIGEST)
+    assert saved == FACTS._replace(digest=DIGEST)
     assert store.has("foo")
     assert store.load("foo") == (saved, 1000.0)
     assert store.body("foo") == store.body("foo", DIGEST) == BODY
@@ -68,7 +67,7 @@ def test_pages_are_named_in_order_and_removed_with_what_was_made_of_them(store: 
 
 
 def _head(**changes: object) -> bytes:
-    return json.dumps({**asdict(FACTS), "digest": DIGEST, **changes}).encode() + b"\n"
+    return json.dumps({**FACTS._asdict(), "digest": DIGEST, **changes}).encode() + b"\n"
 
 
 @pytest.mark.parametrize(
@@ -154,8 +153,8 @@ def renderings(store: PageStore, tmp_path: Path) -> RenderingStore:
 def test_a_rendering_comes_back_as_it_was_made(
     renderings: RenderingStore, until: float, following: Listing | None
 ) -> None:
-    page = replace(PAGE, until=until)
-    renderings.save("foo", "basis", replace(EARLY, page=page, next=following))
+    page = PAGE._replace(until=until)
+    renderings.save("foo", "basis", EARLY._replace(page=page, next=following))
     found = renderings.load("foo", "basis", 1000.0, 7)
     assert found is not None
     assert (found.page, found.next, found.basis) == (page, following, 7)

@@ -526,7 +526,7 @@ def test_the_end_waits_for_requests_that_it_ends(run: Run) -> None:
 def test_a_long_page_is_rendered_when_it_comes_and_stored_so(run: Run, number: int) -> None:
     long = number > 1
     whole = reply(*(f"{each}.0" for each in range(number)))
-    whole = replace(whole, body=whole.body.replace(b'"hashes": {}', b'"hashes": {"sha256": "%s"}' % (b"a" * 64)))
+    whole = whole._replace(body=whole.body.replace(b'"hashes": {}', b'"hashes": {"sha256": "%s"}' % (b"a" * 64)))
 
     async def work(open_process: Open) -> None:
         process = open_process(whole)

@@ -64,9 +64,9 @@ def test_a_start_answers_without_making_the_page_again(
     ("change", "moved", "shown"),
     [
         (lambda settings: settings, 0.0, 4),
-        (lambda settings: replace(settings, cooldown=0.0), 0.0, 6),
-        (lambda settings: replace(settings, cooldown=4.5 * DAY), 0.0, 2),
-        (lambda settings: replace(settings, denials=(Denial("f*", "==1.0", "broken"),)), 0.0, 3),
+        (lambda settings: settings._replace(cooldown=0.0), 0.0, 6),
+        (lambda settings: settings._replace(cooldown=4.5 * DAY), 0.0, 2),
+        (lambda settings: settings._replace(denials=(Denial("f*", "==1.0", "broken"),)), 0.0, 3),
         (lambda settings: settings, DAY, 5),
         (lambda settings: settings, -DAY, 3),
     ],

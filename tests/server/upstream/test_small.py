@@ -140,7 +140,7 @@ def test_as_many_failures_as_the_bound_are_remembered(run: Run) -> None:
         files = open_files(*[ScriptedFile([], 404)] * 4, remembered_files=2)
         for key in ("a", "b", "a", "b", "c", "a"):
             with pytest.raises(NotUpstreamError):
-                await files.small.get(replace(WANTED, key=key))
+                await files.small.get(WANTED._replace(key=key))
         assert files.client.answers == []
 
     run(work)
@@ -226,7 +226,7 @@ def test_an_archive_is_known_by_its_first_bytes_alone(run: Run) -> None:
 def test_only_a_file_whose_end_is_certain_is_stored(
     run: Run, changes: dict[str, Any], *, has_end: bool, kept: bool
 ) -> None:
-    wanted = replace(WANTED, **changes)
+    wanted = WANTED._replace(**changes)
 
     async def work(open_files: Open) -> None:
         files = open_files(ScriptedFile([BODY], has_end=has_end), ScriptedFile([BODY], has_end=has_end))
@@ -240,7 +240,7 @@ def test_only_a_file_whose_end_is_certain_is_stored(
 
 
 def test_metadata_without_a_digest_is_looked_at(run: Run) -> None:
-    wanted = replace(WANTED, filename="foo-1.0-py3-none-any.whl.metadata", hashes={}, size=None)
+    wanted = WANTED._replace(filename="foo-1.0-py3-none-any.whl.metadata", hashes={}, size=None)
 
     async def work(open_files: Open) -> None:
         files = open_files(ScriptedFile([b"please sign in"]))

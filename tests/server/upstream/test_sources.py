@@ -5,7 +5,6 @@ import base64
 import json
 import ssl
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -151,8 +150,8 @@ def test_the_cache_is_apart_from_the_packages(
             chosen_upstream(args)
         assert "--upstream-cache" in str(caught.value.hint)
         assert not list((tmp_path / "packages").iterdir())
-        assert chosen_upstream(replace(args, upstream="")) is None
-        assert chosen_upstream(replace(args, storage="s3://bucket/")) is not None
+        assert chosen_upstream(args._replace(upstream="")) is None
+        assert chosen_upstream(args._replace(storage="s3://bucket/")) is not None
 
 
 def test_a_proxy_is_used_except_for_hosts_in_no_proxy(

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import time
-from dataclasses import replace
 
 import pytest
 
@@ -131,7 +130,7 @@ async def test_of_many_that_take_a_free_lease_one_holds_it_at_a_time() -> None:
 async def test_a_beat_on_its_way_does_not_keep_a_lease_that_is_given_back() -> None:
     objects, one, _ = _pair()
     async with one.hold("name", "", 1.0) as lease:
-        await lease.change(replace(lease.entry, beat=7))
+        await lease.change(lease.entry._replace(beat=7))
         lease.version = '"older"'  # as if its answer were still to come
     entry = _entry(objects)
     assert (entry["free"], entry["beat"]) == (True, 7)

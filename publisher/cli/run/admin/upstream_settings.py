@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 
 from publisher.cli.options.server import ServeArgs
@@ -35,7 +34,7 @@ def chosen_upstream(args: ServeArgs) -> UpstreamSettings | None:
     if settings is None:
         return None
     public = settings.sources[-1].url if args.upstream == "public" else ""
-    return replace(settings, sources=tuple(_with_keyring(source, public) for source in settings.sources))
+    return settings._replace(sources=tuple(_with_keyring(source, public) for source in settings.sources))
 
 
 def cache_path(chosen: Path | None) -> Path:
@@ -59,4 +58,4 @@ def _with_keyring(source: UpstreamSource, public: str) -> UpstreamSource:
     if source.credentials is not None or source.url == public:
         return source
     found = find_in_child([source.url], None)
-    return replace(source, credentials=Credentials(*found, "keyring")) if found is not None else source
+    return source._replace(credentials=Credentials(*found, "keyring")) if found is not None else source

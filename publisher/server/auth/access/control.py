@@ -4,8 +4,8 @@ import asyncio
 import json
 import logging
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from publisher.server.auth.access.rules import AccessRules, InvalidAccessError, parse_rules
 from publisher.server.auth.decisions import Generation
@@ -24,8 +24,7 @@ FORMAT = 1
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class _FileState:
+class _FileState(NamedTuple):
     """The file as it was read: its text, None where there is none, and its rules or its problem."""
 
     text: str | None = None

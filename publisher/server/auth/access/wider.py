@@ -1,7 +1,7 @@
 """Rules that still give more than a role that was set: rights add up, so a narrower role alone takes none away."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from publisher.server.auth.access.rules import AccessRules, composed, role_name
 from publisher.server.auth.principal import MAINTAINER_RIGHTS, Grant, Right
@@ -10,8 +10,7 @@ from publisher.server.names.filenames import is_reserved
 EVERYONE = "[everyone]"
 
 
-@dataclass(frozen=True)
-class WiderRule:
+class WiderRule(NamedTuple):
     """A rule with rights beyond a role: its place, the rights together, and its projects."""
 
     place: str

@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from publisher.server.auth.audit.days import FOLDER, days_of
 from publisher.server.storage.base import Files
@@ -14,8 +13,7 @@ NEWEST = 10_000
 """Maximum number of events in one answer, the newest ones."""
 
 
-@dataclass(frozen=True)
-class AuditQuery:
+class AuditQuery(NamedTuple):
     """The events of a project, of a user (or a repository), since a time; an empty criterion selects all."""
 
     project: str = ""

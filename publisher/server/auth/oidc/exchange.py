@@ -3,8 +3,7 @@
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from publisher.server.auth.oidc.errors import (
     ClaimMismatchError,
@@ -25,8 +24,7 @@ _LONGEST_LIFE = 86_400.0
 """Longest lifetime of an issuer's token, in seconds; used tokens are remembered that long."""
 
 
-@dataclass(frozen=True)
-class ExchangeParts:
+class ExchangeParts(NamedTuple):
     """The parts that an exchange works with; ``is_published`` returns whether a project has files."""
 
     registry: PublisherRegistry

@@ -1,7 +1,7 @@
 """Fetching the small JSON documents of an issuer: in bounded time and size, and never through a redirect."""
 
 import asyncio
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import aiohttp  # noqa: TID251 - a door to aiohttp
 
@@ -10,8 +10,7 @@ from publisher.server.auth.oidc.errors import IssuerUnavailableError
 _HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity"}
 
 
-@dataclass(frozen=True)
-class FetchLimits:
+class FetchLimits(NamedTuple):
     """
     Bounds on one document: seconds and bytes.
 

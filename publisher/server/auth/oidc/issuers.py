@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from publisher.server.auth.oidc.errors import InvalidJwtError, InvalidPublisherError, IssuerUnavailableError
 from publisher.server.auth.oidc.fetching import FetchLimits, fetch
@@ -16,8 +17,7 @@ _DISCOVERY = "/.well-known/openid-configuration"
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class KeyTimes:
+class KeyTimes(NamedTuple):
     """Seconds after which keys are fetched again, between two attempts, and between those while no key is known."""
 
     fresh: float = 3600.0

@@ -2,8 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import jwt  # noqa: TID251 - the only door to jwt
 from cryptography.exceptions import UnsupportedAlgorithm  # noqa: TID251 - the only door to cryptography
@@ -23,16 +22,14 @@ OWN_ALGORITHMS = frozenset({_OWN})
 ISSUER_ALGORITHMS = frozenset({"RS256", "ES256"})
 
 
-@dataclass(frozen=True)
-class PublicKey:
+class PublicKey(NamedTuple):
     """A public key of an issuer, and the one algorithm that it verifies."""
 
     key: rsa.RSAPublicKey | ec.EllipticCurvePublicKey
     algorithm: str
 
 
-@dataclass(frozen=True)
-class UnverifiedJwt:
+class UnverifiedJwt(NamedTuple):
     """The unverified parts of a token that select the issuer and the key."""
 
     key_id: str

@@ -2,12 +2,12 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from publisher.server.auth.principal import Grant, Principal, Right
 
 
-@dataclass(frozen=True)
-class PublisherPart:
+class PublisherPart(NamedTuple):
     """The grants that one publisher gives, and the account that vouches for it; None for the admin token."""
 
     grants: tuple[Grant, ...]

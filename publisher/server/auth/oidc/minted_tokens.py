@@ -5,8 +5,8 @@ import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
 
 from publisher.server.auth.decisions import Recalled
 from publisher.server.auth.errors import CredentialsRefusedError
@@ -39,8 +39,7 @@ class Vouchers(Protocol):
         """Return an account, None when there is none of that name."""
 
 
-@dataclass(frozen=True)
-class Share:
+class Share(NamedTuple):
     """One publisher's contribution to a token: its projects, and whether the one of them may be created."""
 
     publisher: str
@@ -59,7 +58,7 @@ class Share:
 class MintedToken:
     """A token, its end in seconds since 1970, and its sender."""
 
-    text: str
+    text: str = field(repr=False)
     expires: int
     principal: Principal
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from packaging.utils import canonicalize_name, is_normalized_name
 
@@ -31,8 +31,7 @@ class PublisherState(StrEnum):
     ACTIVE = "active"
 
 
-@dataclass(frozen=True)
-class PublisherKind:
+class PublisherKind(NamedTuple):
     """Differences between the systems that publish: the issuer, the settings, the claims."""
 
     issuer: str | None

@@ -5,7 +5,7 @@ import json
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from publisher.server.auth.fresh_copy import CopyTimes, FreshCopy
 from publisher.server.auth.rewriting import parse_for_change, rewrite_alone
@@ -30,7 +30,7 @@ class SigningKey:
     """A secret key, its name, and when it was made (seconds since 1970)."""
 
     key_id: str
-    secret: bytes
+    secret: bytes = field(repr=False)
     created: float
 
 

@@ -2,7 +2,7 @@
 
 import time
 from collections import OrderedDict
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from publisher.server.storage.bucket.objects import Objects
 
@@ -19,8 +19,7 @@ _REMEMBERED = 20_000
 _ROLE_PARAMETER = "X-Amz-Security-Token"
 
 
-@dataclass(frozen=True, slots=True)
-class SignedUrl:
+class SignedUrl(NamedTuple):
     """A URL, and the monotonic time until which it is given out."""
 
     url: str

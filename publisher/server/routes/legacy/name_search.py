@@ -1,6 +1,5 @@
 """The search for projects by name that ``pip search`` and other clients of XML-RPC send."""
 
-import xmlrpc.client
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any
@@ -37,6 +36,8 @@ class NameSearch:
         return Response(200, body, [(b"content-type", b"text/xml"), (b"cache-control", b"no-store")])
 
     def _found(self, text: str, scope: ReadScope) -> bytes:
+        import xmlrpc.client  # noqa: PLC0415 - 10 ms, and most indexes are never searched
+
         found = list(islice(self._entries(normalize(text), scope), self._limits.search_results))
         return xmlrpc.client.dumps((found,), methodresponse=True).encode()
 

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from publisher.server.http.messages import Response
@@ -25,8 +24,7 @@ class Remembered(NamedTuple):
     """Checks whether an equal request would get this answer, too; None for an answer that can't be reused."""
 
 
-@dataclass(frozen=True, slots=True)
-class Repeat:
+class Repeat(NamedTuple):
     """An answer that can be reused while both checks pass: the sender may read it, and it is up to date."""
 
     response: Response

@@ -1,8 +1,8 @@
 """The details of files for their pages: metadata, README, contents; read once for each digest, and kept."""
 
 import asyncio
-from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from publisher.errors import InvalidDistributionError
 from publisher.limits import LIMITS
@@ -18,8 +18,7 @@ from publisher.server.web.rendering import render_bounded
 from publisher.server.work.inspection import Checkpoint, InspectionPool
 
 
-@dataclass(frozen=True, slots=True)
-class _Description:
+class _Description(NamedTuple):
     text: str = ""
     content_type: str = ""
 
@@ -70,7 +69,7 @@ class DetailsReader:
             except OSError as error:
                 raise StorageUnavailableError from error
         if description.text:
-            found = replace(found, readme=await self._pool.run(key, lambda check: _render(description, check)))
+            found = found._replace(readme=await self._pool.run(key, lambda check: _render(description, check)))
         async with self._storage.reading() as files:
             size = await self._pool.run(key, lambda _: self._records.keep(files, file, found))
         self._records.prune_when_due()

@@ -1,7 +1,6 @@
 """The home page: search, recent releases, all projects, and how to use this index."""
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlencode
 
 from publisher.limits import LIMITS
@@ -16,8 +15,7 @@ from publisher.server.web.searching import SearchResult
 from publisher.server.web.setup_lines import index_lines, index_name
 
 
-@dataclass(frozen=True, slots=True)
-class _Wanted:
+class _Wanted(NamedTuple):
     query: str
     page: int
 

@@ -5,8 +5,7 @@ import logging
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from publisher.server.names.filenames import guess
 from publisher.server.storage.base import Files, Lease, Storage
@@ -37,8 +36,7 @@ _FOR_REMOVAL = 1000
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class FileDetails:
+class FileDetails(NamedTuple):
     """
     Metadata, README and contents of a file; ``readme`` is HTML that is safe in a page.
 
@@ -75,7 +73,7 @@ class PageRecords:
 
     def keep(self, files: Files, file: StoredFile, found: FileDetails) -> int:
         """Keep a file's details and return the bytes of the record."""
-        record = json.dumps(asdict(found), ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+        record = json.dumps(found._asdict(), ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
         try:
             with suppress(ExistsError):
                 files.create(_key(file), record)

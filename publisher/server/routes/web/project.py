@@ -1,8 +1,7 @@
 """The pages of projects and releases: README, facts, requirements, dependents, versions, files, contents."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
 from publisher.limits import LIMITS
@@ -29,8 +28,7 @@ from publisher.server.web.describing import (
 from publisher.server.web.setup_lines import ToolLines, index_name, package_lines
 
 
-@dataclass(frozen=True, slots=True)
-class _Subject:
+class _Subject(NamedTuple):
     """The subject of a page: a release of a project, and the requested file."""
 
     project: Project

@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from publisher.project.versions import parse_version
 from publisher.server.names.versions import newest_first
@@ -16,8 +16,7 @@ _KEPT = 100
 """Projects whose releases are kept."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReleaseView:
+class ReleaseView(NamedTuple):
     """A release with its files, wheels last; ``yanked`` is the reason, maybe empty, None where it is not yanked."""
 
     version: str

@@ -6,8 +6,9 @@ import time
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from hashlib import sha256
+from typing import NamedTuple
 
 from publisher.server.storage.bucket.objects import Objects
 from publisher.server.storage.errors import (
@@ -28,8 +29,7 @@ _PAUSE = 0.05
 _LONGEST_PAUSE = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class LeaseEntry:
+class LeaseEntry(NamedTuple):
     """A lease as it is written: its number, its holder, its purpose; the beat grows as the holder lives."""
 
     number: int
@@ -40,7 +40,7 @@ class LeaseEntry:
 
     def to_bytes(self) -> bytes:
         """Return the entry as an object's contents."""
-        return json.dumps({"v": 1, **asdict(self)}).encode()
+        return json.dumps({"v": 1, **self._asdict()}).encode()
 
 
 @dataclass
@@ -127,7 +127,7 @@ class BucketLeases:
         while True:
             await asyncio.sleep(self._seconds / 3)
             with suppress(StorageError, ChangedError):  # the next beat may succeed; `check` notices a lost lease
-                await lease.change(replace(lease.entry, beat=lease.entry.beat + 1))
+                await lease.change(lease.entry._replace(beat=lease.entry.beat + 1))
 
     async def _give_back(self, lease: BucketLease) -> None:
         if lease.renewing is not None:
@@ -137,7 +137,7 @@ class BucketLeases:
         with suppress(StorageError):  # it ends on its own then
             while True:
                 with suppress(ChangedError):
-                    return await lease.change(replace(lease.entry, free=True))
+                    return await lease.change(lease.entry._replace(free=True))
                 found = await asyncio.to_thread(_read, self._objects, lease.key)
                 if found is None or found[0].holder != lease.entry.holder:
                     return None

@@ -6,10 +6,9 @@ import time
 import uuid
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import obstore  # noqa: TID251 - the only door to obstore
 from obstore.exceptions import (  # noqa: TID251
@@ -55,8 +54,7 @@ _WRITER = "writer"
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Object:
+class Object(NamedTuple):
     """The contents of an object and its metadata."""
 
     data: bytes

@@ -4,8 +4,7 @@ import asyncio
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from publisher.server.storage.base import Files
 from publisher.server.storage.bucket.files import BucketFiles
@@ -25,8 +24,7 @@ Change = Callable[[RecordEditor], bool]
 """Makes the next version of a record; returns False where nothing has to be changed. May be called several times."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReadRecord:
+class ReadRecord(NamedTuple):
     """A record as it was read; no version for a project that has none yet."""
 
     record: ProjectRecord

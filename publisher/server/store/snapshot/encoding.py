@@ -6,9 +6,10 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 from publisher.files.atomic import replace_file
 from publisher.server.names import filenames
@@ -20,8 +21,7 @@ _FORMAT = 1
 _Places = Mapping[str, Sequence[str]]
 
 
-@dataclass(frozen=True)
-class Snapshot:
+class Snapshot(NamedTuple):
     """The listings of directories, and for each of them the names of its files by project."""
 
     listings: Listings

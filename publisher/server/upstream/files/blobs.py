@@ -7,8 +7,8 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from publisher.server.upstream.disk import move, put_file, temporary_in
 
@@ -28,8 +28,7 @@ LEFTOVER_AGE = 86400.0
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Blob:
+class Blob(NamedTuple):
     """A stored file: its key, size in bytes, and when it was last used, in seconds since 1970."""
 
     key: str

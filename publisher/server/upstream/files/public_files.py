@@ -3,8 +3,8 @@
 import hashlib
 import zipfile
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from publisher.server.names.filenames import METADATA_SUFFIX, guess
 from publisher.server.settings import UpstreamSource
@@ -19,8 +19,7 @@ from publisher.server.upstream.pages.learned import LearnedFacts
 from publisher.server.upstream.pages.listing import ListedFile
 
 
-@dataclass(frozen=True, slots=True)
-class StoredPublicFile:
+class StoredPublicFile(NamedTuple):
     """A public file in the cache; its bytes were verified when they were stored."""
 
     path: Path

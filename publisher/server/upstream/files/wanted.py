@@ -4,8 +4,7 @@ import hashlib
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from publisher.server.names.filenames import METADATA_SUFFIX
 from publisher.server.settings import UpstreamSource
@@ -26,8 +25,7 @@ _MAGIC = {
 _HEADER = re.compile(rb"^Metadata-Version:", re.IGNORECASE | re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(NamedTuple):
     """The source of a file, its key in the store, its page's announcement, and the most bytes that are accepted."""
 
     source: UpstreamSource

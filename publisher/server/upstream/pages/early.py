@@ -1,6 +1,5 @@
 """Pages rendered before anybody asks: in the thread that parsed them, or at an earlier run of this index."""
 
-from dataclasses import replace
 from functools import partial
 
 from publisher.server.settings import UpstreamSource
@@ -47,7 +46,7 @@ class EarlyRenderings:
         if len(page.body) < ZIPPED_FROM:
             return RenderedEarly(page, revision, newest)
         may_last = not self._learned.without_metadata(name) and all(file.hashes for file in listing.files.values())
-        zipped = replace(page, zipped=compress(page.body))
+        zipped = page._replace(zipped=compress(page.body))
         return RenderedEarly(zipped, revision, newest, rules if may_last else "", made)
 
     def recall(self, name: str, digest: str, source: UpstreamSource) -> RenderedEarly | None:

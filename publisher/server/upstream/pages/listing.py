@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from hashlib import algorithms_guaranteed
 from typing import Any, NamedTuple
@@ -56,8 +55,7 @@ class ListedFile(NamedTuple):
         return self.hashes.get("sha256")
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(NamedTuple):
     """The files of a project by name, and its status (PEP 792)."""
 
     name: str
@@ -65,8 +63,7 @@ class Listing:
     files: Mapping[str, ListedFile]
 
 
-@dataclass(frozen=True, slots=True)
-class ParsedPage:
+class ParsedPage(NamedTuple):
     """
     A page that is believed: its JSON as upstream sent it, and the listing that was read from it.
 

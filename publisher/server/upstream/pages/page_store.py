@@ -5,15 +5,14 @@ import json
 import os
 import zlib
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from publisher.server.upstream.disk import put_file
 from publisher.server.upstream.pages.gzips import compress, decompress
 
 
-@dataclass(frozen=True, slots=True)
-class PageFacts:
+class PageFacts(NamedTuple):
     """
     The state of a page; times in seconds since 1970.
 
@@ -69,8 +68,8 @@ class PageStore:
 
         ``packed`` is the body compressed, where upstream did that.
         """
-        facts = PageFacts(**{**asdict(facts), "digest": hashlib.sha256(body).hexdigest()})
-        data = json.dumps(asdict(facts)).encode() + b"\n" + (packed or compress(body))
+        facts = facts._replace(digest=hashlib.sha256(body).hexdigest())
+        data = json.dumps(facts._asdict()).encode() + b"\n" + (packed or compress(body))
         put_file(self._cache, self._path(name), data, modified=confirmed)
         return facts
 

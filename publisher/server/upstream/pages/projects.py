@@ -5,7 +5,7 @@ import logging
 import time
 from collections import OrderedDict
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from publisher.server.settings import UpstreamSource
@@ -281,7 +281,7 @@ class ProjectPages:
         """Believe a 404 for a page that was there only when it comes a second time, later."""
         now = self._context.clock()
         if state is not None and not state.facts.gone:
-            state.facts = replace(state.facts, gone=now)
+            state.facts = state.facts._replace(gone=now)
             body = await self._context.in_thread(lambda: self._store.body(name))
             if body is not None:
                 facts, confirmed = state.facts, state.confirmed

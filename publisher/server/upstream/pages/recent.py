@@ -2,7 +2,7 @@
 
 import marshal
 from collections import OrderedDict
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from publisher.limits import UpstreamLimits
 from publisher.server.upstream.pages.listing import ListedFile, Listing
@@ -70,8 +70,7 @@ def pack(listing: Listing) -> bytes:
     return marshal.dumps((listing.status, [tuple(file) for file in listing.files.values()]))
 
 
-@dataclass(frozen=True, slots=True)
-class RenderedEarly:
+class RenderedEarly(NamedTuple):
     """
     A page that was rendered when it came, its other dependencies, and the requests that likely follow.
 
@@ -87,7 +86,7 @@ class RenderedEarly:
 
     def for_disk(self) -> "RenderedEarly | None":
         """Return what is worth storing, without the plain page, which would wait in memory; None where nothing is."""
-        return replace(self, page=replace(self.page, plain=b"")) if self.rules else None
+        return self._replace(page=self.page._replace(plain=b"")) if self.rules else None
 
 
 class EarlyPages:

@@ -4,8 +4,7 @@ import hashlib
 import html
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from packaging.version import InvalidVersion, Version
 
@@ -23,8 +22,7 @@ ZIPPED_FROM = 1024
 _METADATA_KEYS = ("core-metadata", "dist-info-metadata", "data-dist-info-metadata")
 
 
-@dataclass(frozen=True, slots=True)
-class RenderedPage:
+class RenderedPage(NamedTuple):
     """
     A page's body, the number of its files, and the time in seconds since 1970 until which it is right.
 

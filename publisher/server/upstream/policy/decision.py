@@ -5,10 +5,10 @@ import math
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
@@ -29,8 +29,7 @@ _RULES_FORMAT = 1
 """Grows when the same rules begin to mean another page."""
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """``reason`` is why a file is withheld, empty for one that is passed on; it holds until ``until``."""
 
     reason: str = ""
@@ -41,8 +40,7 @@ class Verdict:
 ALLOWED = Verdict()
 
 
-@dataclass(frozen=True, slots=True)
-class ProjectRules:
+class ProjectRules(NamedTuple):
     """All that a decision on one project's files depends on, besides the files and the time."""
 
     status: str

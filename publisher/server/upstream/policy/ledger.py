@@ -7,8 +7,7 @@ import secrets
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from publisher.project.versions import same_version
 from publisher.server.upstream.policy.records import RecordStorage
@@ -19,8 +18,7 @@ BATCHES = 64
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Allowance:
+class Allowance(NamedTuple):
     """An exception from the cooldown: for a name, or one version of it, until a time in seconds since 1970."""
 
     name: str
@@ -35,8 +33,7 @@ class Allowance:
         return not self.version or same_version(self.version, version)
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """A public name that may be published here: its admin, the time, and the public project that it hides."""
 
     name: str
@@ -94,8 +91,8 @@ class Ledger:
     async def allow(self, allowance: Allowance) -> None:
         """Add an exception; raises a StorageError when it can't be recorded."""
         key = f"allowed/{allowance.name}-{secrets.token_hex(6)}"
-        await self._records.write({key: json.dumps(asdict(allowance)).encode()})
-        self._take(key, asdict(allowance))
+        await self._records.write({key: json.dumps(allowance._asdict()).encode()})
+        self._take(key, allowance._asdict())
 
     async def disallow(self, name: str, version: str) -> int:
         """Remove the exceptions for a name or one version; return how many there were."""
@@ -112,8 +109,8 @@ class Ledger:
     async def claim(self, claim: Claim) -> None:
         """Allow that a public name is published here."""
         key = f"claimed/{claim.name}"
-        await self._records.write({key: json.dumps(asdict(claim)).encode()})
-        self._take(key, asdict(claim))
+        await self._records.write({key: json.dumps(claim._asdict()).encode()})
+        self._take(key, claim._asdict())
 
     async def refresh(self, *, fresh: bool = False) -> None:
         """Read records of other processes, with ``fresh`` also of other machines; raises StorageError."""

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import parse_qsl
 
 from publisher.server.auth.sessions.sessions import Session, Sessions
@@ -17,8 +17,7 @@ TOKEN = "token"  # noqa: S105 - a field's name
 _FIELDS = 50
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(NamedTuple):
     """A form that was refused, which its page shows again as it was filled in, with the reason."""
 
     form: str

@@ -1,8 +1,7 @@
 """The forms for trusted publishers: which repository may publish a project from CI, with no password."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from publisher.server.auth.errors import AuthError
@@ -11,8 +10,7 @@ from publisher.server.routes.web.account.api_calls import ApiCalls
 from publisher.server.routes.web.account.forms import PLACE
 
 
-@dataclass(frozen=True, slots=True)
-class OwnPublishers:
+class OwnPublishers(NamedTuple):
     """The publishers of an account's projects, and whether it may add some."""
 
     publishers: Sequence[Mapping[str, Any]]
