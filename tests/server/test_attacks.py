@@ -12,6 +12,7 @@ import pytest
 
 from tests.helpers.dists import make_wheel
 from tests.helpers.http import Client
+from tests.helpers.speed import is_within
 from tests.helpers.waiting import eventually
 from tests.helpers.watched import WatchedIndex
 from tests.server.attacks.archives import ARCHIVES
@@ -53,9 +54,9 @@ def test_an_attack_is_bounded_and_a_bystander_is_answered(index: WatchedIndex, a
         assert bystander.upload(make_wheel(tmp_path, f"by{number}")).status_code == 200
         assert it.client(newcomer).get("whoami").status_code == 200
         assert it.client(None).get("health").status_code == 200
-        assert index.processor_time() - time_before < allowed.seconds
+        assert is_within(index.processor_time() - time_before, allowed.seconds)
         assert index.memory() - memory_before < allowed.megabytes
-        assert index.longest_hold() < allowed.held
+        assert is_within(index.longest_hold(), allowed.held)
     assert index.process.poll() is None
 
 

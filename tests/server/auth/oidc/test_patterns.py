@@ -7,6 +7,7 @@ from itertools import product
 import pytest
 
 from publisher.server.auth.oidc.kinds.patterns import LONGEST, matches
+from tests.helpers.speed import is_within
 
 TEXTS = ["".join(letters) for length in range(5) for letters in product("ab", repeat=length)]
 
@@ -26,7 +27,7 @@ def test_nothing_else_is_special() -> None:
 def test_many_stars_cost_no_more_than_few() -> None:
     began = time.process_time()
     assert not matches("*a" * (LONGEST // 2 - 1) + "*b", "a" * 10_000)
-    assert time.process_time() - began < 1
+    assert is_within(time.process_time() - began, 1)
 
 
 def test_no_part_of_a_text_is_used_twice() -> None:

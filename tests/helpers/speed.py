@@ -1,0 +1,24 @@
+"""Bounds on processor time that fit the machine, which may be a slow one, or one that its neighbors slow down."""
+
+import time
+
+USUAL = 0.05
+"""Seconds of processor time that `_work` takes on the machine on which the bounds were measured."""
+
+
+def is_within(used: float, seconds: float) -> bool:
+    """Return whether work has taken less processor time than it may, by the speed of this machine at this moment."""
+    return used < seconds or used < seconds * _seconds_of_work() / USUAL
+
+
+def _seconds_of_work() -> float:
+    began = time.process_time()
+    for _ in range(3):
+        _work()
+    return (time.process_time() - began) / 3
+
+
+def _work() -> None:
+    found = {}
+    for number in range(200_000):
+        found[f"name{number % 1000}"] = number, str(number)
