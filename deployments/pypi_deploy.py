@@ -130,9 +130,9 @@ image = (
     modal.Image.debian_slim(python_version="3.12")
     .pip_install_from_requirements(str(ROOT / "requirements" / "modal.txt"), extra_options="--require-hashes")
     .add_local_dir(SOURCES, "/root/publisher", ignore=is_left_out, copy=True)
-    # else every container would compile them when it starts; nothing changes them in the image
+    # otherwise each container would compile them when it starts
     .run_commands("python -m compileall -q --invalidation-mode unchecked-hash /root/publisher")
-    .env({**deployment.variables(), REVISION: revision(os.environ)})  # last: other values rebuild nothing
+    .env({**deployment.variables(), REVISION: revision(os.environ)})  # last, so that a change rebuilds no other layer
 )
 
 with image.imports():  # type: ignore[no-untyped-call]

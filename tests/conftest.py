@@ -140,7 +140,7 @@ def keyring_chain(monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def pytest_collection_finish() -> None:
-    """Have each collection of garbage during the tests pass over the tests themselves, which stay until the end."""
+    """Exempt the collected tests from garbage collection, because all of them stay until the end."""
     gc.collect()
     gc.freeze()
 

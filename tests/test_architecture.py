@@ -176,7 +176,7 @@ GENERATED = {"_version.py", "release.json"}
 
 @cache
 def modules() -> list[Module]:
-    """Return all modules; they are parsed by the first test and not by each process that collects tests."""
+    """Return all modules, parsed when a test first needs them, not while tests are collected."""
     return [_read(path) for path in sorted(PACKAGE.rglob("*.py")) if path.name not in GENERATED]
 
 

@@ -89,6 +89,8 @@ def test_of_more_than_three_releases_only_the_common_part_is_shown(
 ) -> None:
     shown = _shown(Report(URL, [_file(name, State.UPLOADED) for name in names]), capsys)
     assert line in shown
+    dry = _shown(Report(URL, [_file(name, State.WOULD_UPLOAD) for name in names], dry_run=True), capsys)
+    assert line.replace(" are on ", " would be on ") in dry
     assert "  pip install --index-url https://acme.example/simple/ PROJECT" in shown
     three = _shown(Report(URL, [_file(name, State.UPLOADED) for name in names[:3]]), capsys)
     assert not [each for each in three if "PROJECT" in each]

@@ -1,4 +1,4 @@
-"""Bounds on processor time that fit the machine, which may be a slow one, or one that its neighbors slow down."""
+"""Bounds on processor time, adjusted to the current speed of the machine."""
 
 import time
 
@@ -7,7 +7,7 @@ USUAL = 0.05
 
 
 def is_within(used: float, seconds: float) -> bool:
-    """Return whether work has taken less processor time than it may, by the speed of this machine at this moment."""
+    """Return whether processor time in seconds is below a bound, which grows if the machine is slow."""
     return used < seconds or used < seconds * _seconds_of_work() / USUAL
 
 

@@ -74,7 +74,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> LoopbackModal:
 
 @pytest.fixture(scope="session")
 def image_root(deployed: LoopbackModal, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the home in the image of that deploy, for all containers of this process."""
+    """Return the home folder of the deployed image, which all tests of this process share."""
     if not (IMAGE / ".ready").exists():
         pytest.exit(f"{IMAGE} lacks the packages of the image: run the tests with `make test`.", 2)
     return build_image(deployed.workspace, tmp_path_factory.mktemp("image"))

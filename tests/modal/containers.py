@@ -35,7 +35,7 @@ _Result = TypeVar("_Result")
 
 
 def build_image(deployed: Workspace, folder: Path) -> Path:
-    """Unpack all that was uploaded below a folder, compile it as the image says, and return the home in it."""
+    """Unpack the uploaded files below a folder, run the image's compile command there, and return the home folder."""
     for files in deployed.mounts.values():
         for name, digest in files.items():
             target = folder / name.lstrip("/")
@@ -51,7 +51,7 @@ def build_image(deployed: Workspace, folder: Path) -> Path:
 
 
 class Platform:
-    """A deployed app: its image's home, its volumes, and one event loop for all that serves its containers."""
+    """A deployed app: the home folder of its image, its volumes, and one event loop that serves all containers."""
 
     def __init__(self, deployed: Workspace, root: Path, folder: Path) -> None:
         self.workspace = deployed

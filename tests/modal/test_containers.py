@@ -396,7 +396,7 @@ def test_no_start_compiles_a_module(platform: Platform) -> None:
     folder = platform.root / "publisher"
     compiled = list(folder.rglob("__pycache__/*.pyc"))
     assert {file.parents[1] / f"{file.name.split('.')[0]}.py" for file in compiled} == set(folder.rglob("*.py"))
-    unchecked = (1).to_bytes(4, "little")  # PEP 552: by hash, which nobody compares with the source
+    unchecked = (1).to_bytes(4, "little")  # PEP 552: Python does not check it against the source
     assert {file.read_bytes()[4:8] for file in compiled} == {unchecked}
 
 

@@ -169,7 +169,7 @@ def test_deploying_again_keeps_ids_and_sources(api: LoopbackModal, deploy: Deplo
     assert first.app_id == second.app_id
     assert dict(first.function_ids) == dict(second.function_ids)
     assert before == (dict(api.workspace.function_ids), dict(api.workspace.volumes))
-    (new,) = set(api.workspace.images) - images  # the same sources are neither copied nor compiled again
+    (new,) = set(api.workspace.images) - images  # sources that did not change are not copied or compiled again
     assert all(command.startswith(("FROM ", "ENV ")) for command in api.workspace.images[new].dockerfile_commands)
 
 

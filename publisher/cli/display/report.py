@@ -35,7 +35,8 @@ def show_report(report: Report, output: Output) -> None:
         output.line(line)
     releases = report.releases or report.unchanged
     if len(releases) > SHOWN_IN_FULL:
-        output.say(f"\n{_count(releases)} are on {report.url}")
+        are = "would be" if report.dry_run else "are"
+        output.say(f"\n{_count(releases)} {are} on {report.url}")
         lines = install_lines(report.url.simple, "PROJECT", dependencies=None)
         output.line("\n".join(f"  {line}" for line in lines))
     else:

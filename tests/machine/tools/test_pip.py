@@ -122,7 +122,7 @@ def test_every_file_and_variable_that_names_an_index_is_read(machine: Machine, t
         ("https://a.example/", str(site)),
         ("https://b.example/", str(site)),
     ]
-    assert list(Pip().read(machine._replace(home=tmp_path / "nobody"))) == []
+    assert list(Pip().read(machine._replace(home=tmp_path / "absent"))) == []
 
 
 def _asked(programs: StandIns, machine: Machine, listed: str, debug: str = "") -> list[tuple[str, str]]:
