@@ -1,5 +1,5 @@
 """
-The least command that uploads wheels with this one's promises and libraries: `floors.py` measures what it takes.
+The least command that uploads small wheels with this one's promises and libraries: `floors.py` measures what it takes.
 
 It reads options with click, validates names and metadata with packaging, asks the index what it has before it sends the
 first file, sends eight files at a time with metadata and digest, and looks at each answer.
@@ -12,9 +12,8 @@ import hashlib
 import json
 import secrets
 import zipfile
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from functools import partial
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
 from pathlib import Path
 from threading import local
@@ -24,7 +23,6 @@ import click
 from packaging.metadata import Metadata, parse_email
 from packaging.utils import canonicalize_name, parse_wheel_filename
 
-SMALL, PIECE, BLOCK = 2**16, 2**18, 2**20
 MANY = 8
 SENT_AS = {"platforms": "platform", "supported_platforms": "supported_platform", "license_files": "license_file"}
 
@@ -47,33 +45,17 @@ class Wheel:
 class Form:
     """The body of a request, with the digest behind the file."""
 
-    def __init__(self, wheel: Wheel, hashing: ThreadPoolExecutor) -> None:
+    def __init__(self, wheel: Wheel) -> None:
         self.boundary = secrets.token_hex(16)
-        self._path = wheel.path
         fields = {":action": "file_upload", "protocol_version": "1", "filetype": "bdist_wheel", "pyversion": "py3"}
         before = "".join(self._head(name) + value + "\r\n" for name, value in fields.items())
         for name, value in wheel.fields.items():
             for text in value if isinstance(value, list) else [str(value)]:
                 before += f"{self._head(SENT_AS.get(name, name))}{text}\r\n"
-        self._before = f"{before}{self._head('content', wheel.path.name)}".encode()
-        self._between = f"\r\n{self._head('sha256_digest')}".encode()
-        self._after = f"\r\n--{self.boundary}--\r\n".encode()
-        size = wheel.path.stat().st_size
-        self._digest: Future[str] | None = hashing.submit(_sha256, wheel.path) if size > SMALL else None
-        self.length = len(self._before) + size + len(self._between) + 64 + len(self._after)
-
-    def pieces(self) -> Iterator[bytes | memoryview]:
-        if self._digest is None:
-            content = self._path.read_bytes()
-            digest = hashlib.sha256(content).hexdigest().encode()
-            yield b"".join((self._before, content, self._between, digest, self._after))
-            return
-        yield self._before
-        piece = memoryview(bytearray(PIECE))
-        with self._path.open("rb", buffering=0) as file:
-            while length := file.readinto(piece):
-                yield piece[:length]
-        yield self._between + self._digest.result().encode() + self._after
+        before += self._head("content", wheel.path.name)
+        content = wheel.path.read_bytes()
+        after = f"\r\n{self._head('sha256_digest')}{hashlib.sha256(content).hexdigest()}\r\n--{self.boundary}--\r\n"
+        self.body = b"".join((before.encode(), content, after.encode()))
 
     def _head(self, name: str, filename: str = "") -> str:
         more = f'; filename="{filename}"' if filename else ""
@@ -104,12 +86,11 @@ class Index:
                 found |= {each["filename"] for each in page.get("files", ())}
         return found
 
-    def send(self, hashing: ThreadPoolExecutor, wheel: Wheel) -> None:
+    def send(self, wheel: Wheel) -> None:
         """Upload a file; raise an error unless it is stored."""
-        form = Form(wheel, hashing)
-        headers = {**self._headers, "Content-Length": str(form.length)}
-        headers["Content-Type"] = f"multipart/form-data; boundary={form.boundary}"
-        self._connection.request("POST", "/", form.pieces(), headers)
+        form = Form(wheel)
+        headers = {**self._headers, "Content-Type": f"multipart/form-data; boundary={form.boundary}"}
+        self._connection.request("POST", "/", form.body, headers)
         answer = self._connection.getresponse()
         body = answer.read()
         if answer.status != 200:
@@ -123,14 +104,6 @@ class Index:
         return connection
 
 
-def _sha256(path: Path) -> str:
-    digest, block = hashlib.sha256(), memoryview(bytearray(BLOCK))
-    with path.open("rb", buffering=0) as file:
-        while length := file.readinto(block):
-            digest.update(block[:length])
-    return digest.hexdigest()
-
-
 @click.command()
 @click.option("--index-url", required=True)
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path, exists=True))
@@ -142,8 +115,8 @@ def main(index_url: str, files: Sequence[Path]) -> None:
     known = index.known([wheel.project for wheel in wheels])
     if any(wheel.project in known or wheel.path.name in known for wheel in wheels):
         raise click.UsageError("the index has some of them")
-    with ThreadPoolExecutor(MANY) as hashing, ThreadPoolExecutor(MANY) as sending:
-        list(sending.map(partial(index.send, hashing), wheels))
+    with ThreadPoolExecutor(MANY) as sending:
+        list(sending.map(index.send, wheels))
 
 
 if __name__ == "__main__":

@@ -16,6 +16,9 @@ from publisher.server.store.errors import FileTooLargeError
 BLOCK = 2**20
 """Bytes that are written and hashed at a time, while the next ones come in."""
 
+WRITE_BACK = 8 * BLOCK
+"""Bytes after which the system is asked to write them to the disk, so that the sync at the end waits for few."""
+
 INLINE = 2**16
 """Bytes that are hashed faster than a thread is asked to."""
 
@@ -63,6 +66,9 @@ class Spool:
         self.size = 0
         self._path: Path | None = None
         self._descriptor: int | None = None
+        self._written = 0
+        self._on_its_way = 0
+        """Bytes at the beginning of the file that the system was asked to write to the disk."""
         self._content = b""
         self.copy: SpoolCopy | None = None
         """The place to which blocks go too, once they are on the disk; chosen before the first one is full."""
@@ -146,6 +152,10 @@ class Spool:
             while written < len(block):
                 with block[written:] as rest:
                     written += os.write(descriptor, rest)
+            self._written += written
+            if self._written - self._on_its_way >= WRITE_BACK:
+                _write_back(descriptor, self._on_its_way, self._written)
+                self._on_its_way = self._written
             for each in self._hashes.values():
                 each.update(block)
             if self.copy is not None:
@@ -211,6 +221,16 @@ def digest_file(path: Path, algorithm: str, checkpoint: Checkpoint = no_checkpoi
             checkpoint()
             found.update(buffer[:count])
     return found.hexdigest()
+
+
+def _write_back(descriptor: int, start: int, end: int) -> None:
+    """
+    Have the system begin to write a part of a file to the disk, without waiting for it.
+
+    Linux does so when it hears that the part is not needed in memory; the part leaves memory only once it is written.
+    """
+    with suppress(OSError, AttributeError):  # another file system, or macOS
+        os.posix_fadvise(descriptor, start, end - start, os.POSIX_FADV_DONTNEED)
 
 
 def _short_reads(descriptor: int) -> Callable[[int], None]:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from publisher.server.store.errors import FileTooLargeError
-from publisher.server.store.spool import BLOCK, Spool, clean_up, digest_file, digest_of, spool_folder
+from publisher.server.store.spool import BLOCK, WRITE_BACK, Spool, clean_up, digest_file, digest_of, spool_folder
 
 ALGORITHMS = ("sha256", "md5", "blake2_256")
 
@@ -88,6 +88,32 @@ def test_a_file_has_its_bytes_and_digests(
 
     _run(work)
     assert list(tmp_path.rglob("upload-*")) == []
+
+
+@pytest.mark.parametrize("failure", [None, OSError(errno.ENOSYS, "no such call")])
+def test_the_disk_begins_while_more_comes(
+    tmp_path: Path, threads: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch, failure: OSError | None
+) -> None:
+    data = os.urandom(2 * WRITE_BACK + BLOCK)
+    asked: list[tuple[int, int, int]] = []
+
+    def advise(descriptor: int, start: int, length: int, _advice: int) -> None:
+        asked.append((start, length, os.fstat(descriptor).st_size))
+        if failure is not None:
+            raise failure
+
+    monkeypatch.setattr(os, "posix_fadvise", advise)
+
+    async def work() -> None:
+        spool = Spool(tmp_path, len(data), threads)
+        spool.hash_with(ALGORITHMS)
+        assert await _fill(spool, data, BLOCK // 4) == _digests(data)
+        assert isinstance(spool.content, Path)
+        assert spool.content.read_bytes() == data
+        await spool.discard()
+
+    _run(work)
+    assert asked == [(0, WRITE_BACK, WRITE_BACK), (WRITE_BACK, WRITE_BACK, 2 * WRITE_BACK)]
 
 
 @pytest.mark.parametrize(("limit", "refused"), [(10, False), (9, True)])
