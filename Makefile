@@ -74,7 +74,7 @@ test: $(READY) $(WHEELS)/.ready $(IMAGE)/.ready $(CLIENTS)/.ready
 
 # the remaining cells of the slow tables; CI runs them after the suite
 test-wide: $(READY) $(WHEELS)/.ready $(IMAGE)/.ready $(CLIENTS)/.ready
-	@$(BIN)/python -m pytest -m wide $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -m 'wide and not campaign' $(PYTEST_ARGS)
 
 # tests that take a quarter of an hour; run by hand
 test-campaign: $(READY) $(WHEELS)/.ready $(IMAGE)/.ready $(CLIENTS)/.ready

@@ -14,6 +14,7 @@ import pytest
 
 from tests.helpers.index import RunningIndex, running_index
 from tests.helpers.object_store import ObjectStore, running_store
+from tests.helpers.preloaded import Preloaded
 from tests.helpers.projects import ABSENT_INDEX
 from tests.helpers.secret_search import (  # noqa: F401 - fixtures of every test
     _secrets_are_known,
@@ -23,6 +24,18 @@ from tests.helpers.secret_search import (  # noqa: F401 - fixtures of every test
 ROOT = Path(__file__).parents[1]
 USER, PASSWORD = "ada", "p:ä ß✓"
 WHEELS = Path(sys.executable).parents[1] / "wheels"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _preloaded_indexes() -> Iterator[None]:
+    """Let the tests of this process start indexes faster."""
+    if sys.platform == "linux":
+        RunningIndex.preloaded = Preloaded()
+        yield
+        RunningIndex.preloaded.close()
+        RunningIndex.preloaded = None
+    else:
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -6,14 +6,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Self
+from typing import BinaryIO, ClassVar, Self
 
 import requests
 from passlib.apache import HtpasswdFile
 
+from tests.helpers.preloaded import Fork, Preloaded
 from tests.helpers.secret_search import SEARCH
 from tests.helpers.waiting import eventually
 
@@ -46,8 +47,10 @@ class RunningIndex:
     """An index that `pypi-publish serve` runs on a free port, over folders of the test."""
 
     module = "publisher.cli.main"
+    preloaded: ClassVar[Preloaded | None] = None
+    """A process that forks indexes; without one, each is started anew."""
 
-    def __init__(self, process: subprocess.Popen[bytes], url: str, folder: Path) -> None:
+    def __init__(self, process: subprocess.Popen[bytes] | Fork, url: str, folder: Path) -> None:
         self.process = process
         self.url = url
         self.folder = folder
@@ -66,7 +69,7 @@ class RunningIndex:
     ) -> Self:
         """Start an index over ``folder/packages`` (or other roots), and return it when it serves."""
         folder.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", cls.module, "serve", "--port", "0"]
+        command = ["serve", "--port", "0"]
         if "--storage" not in options:
             for root in roots or [folder / "packages"]:
                 command += ["--root", str(root)]
@@ -78,7 +81,7 @@ class RunningIndex:
         SEARCH.note(environment["AUTH_TOKEN"], "AUTH_TOKEN")
         with log.open("ab") as sink:
             began = sink.tell()
-            process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink)
+            process = cls._launch(command, environment, sink)
         deadline = time.monotonic() + limit
         while process.poll() is None and time.monotonic() < deadline:
             for line in log.read_bytes()[began:].decode().splitlines(keepends=True):
@@ -88,6 +91,17 @@ class RunningIndex:
         process.kill()
         process.wait()
         raise AssertionError(f"the index did not start:\n{log.read_text()}")
+
+    @classmethod
+    def _launch(
+        cls, arguments: Sequence[str], environment: Mapping[str, str], sink: BinaryIO
+    ) -> subprocess.Popen[bytes] | Fork:
+        if cls.preloaded is not None and cls.module == RunningIndex.module:
+            fork = cls.preloaded.start(arguments, environment, sink)
+            if fork is not None:
+                return fork
+        command = [sys.executable, "-m", cls.module, *arguments]
+        return subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink)
 
     def add_user(self, username: str, password: str) -> None:
         """Add an account with a hash that costs little, straight in the file."""

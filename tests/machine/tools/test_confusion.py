@@ -23,6 +23,12 @@ from tests.machine.conftest import CLIENTS, PASSWORD, USER, LogIn, Person
 from tests.machine.tools.test_tools import BIN, PIP, PROJECT
 
 STATES = ("unchanged", "401", "404", "503", "deleted", "dependency deleted")
+MAIN_STATES = ("unchanged", "deleted")
+IN_FEW_STATES = pytest.mark.parametrize(
+    "state", main_and_wide(STATES, *MAIN_STATES, campaign={"401", "404", "dependency deleted"}), indirect=True
+)
+"""The tools that take longest are asked in the other states by hand."""
+
 MODES = ("beside-public", "passes-on", "one-url")
 PRIVATE, STRANGE = "1.1.0", "99.0.0"
 METADATA = f"Metadata-Version: 2.4\nName: acme-widgets\nVersion: {PRIVATE}\nRequires-Dist: acme-core\n"
@@ -59,7 +65,7 @@ def lasting(options: list[str], tmp_path_factory: pytest.TempPathFactory) -> Ite
         yield index
 
 
-@pytest.fixture(params=main_and_wide(STATES, "unchanged", "deleted"))
+@pytest.fixture(params=main_and_wide(STATES, *MAIN_STATES))
 def state(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -147,6 +153,7 @@ def test_uv(log_in: LogIn, private: RunningIndex, public: RunningIndex, front: F
     _judge(state, person.run(BIN / "uv", "lock", "--no-cache", **public_index), person.machine.folder / "uv.lock")
 
 
+@IN_FEW_STATES
 def test_poetry(log_in: LogIn, private: RunningIndex, public: RunningIndex, front: Front, state: str) -> None:
     person = _person(log_in, private, front)
     with (person.machine.folder / "pyproject.toml").open("a") as file:
@@ -163,6 +170,7 @@ def test_poetry(log_in: LogIn, private: RunningIndex, public: RunningIndex, fron
     )
 
 
+@IN_FEW_STATES
 def test_pdm(log_in: LogIn, private: RunningIndex, public: RunningIndex, front: Front, state: str) -> None:
     person = _person(log_in, private, front)
     person.config("pdm", "--write")

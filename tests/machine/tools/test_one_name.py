@@ -2,7 +2,7 @@
 A stranger has the name of a private package, and one URL is all that each tool asks: what may go wrong at the index.
 
 Wherever the name was published here, the tool gets the private version or an error, and never the stranger's. Every
-cell starts an index and a foreign tool, which takes seconds.
+cell starts an index and a foreign tool, which takes seconds. What may go wrong is the index: CI asks with pip and uv.
 """
 
 import os
@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.cases import main_and_wide
 from tests.helpers.dists import make_wheel
 from tests.helpers.http import Client
 from tests.helpers.index import ADMIN_TOKEN, RunningIndex
@@ -22,8 +23,6 @@ from tests.helpers.upstream import FakeUpstream, PublicFile, fake_upstream
 from tests.helpers.waiting import eventually
 from tests.machine.conftest import CLIENTS, PASSWORD, USER, LogIn, Person
 from tests.machine.tools.test_tools import BIN, PIP, PROJECT
-
-pytestmark = pytest.mark.wide
 
 PRIVATE, STRANGE = "1.1.0", "99.0.0"
 NEEDS = 'dependencies = ["acme-widgets"]'
@@ -111,7 +110,7 @@ def world(public: tuple[FakeUpstream, PublicFile], tmp_path: Path) -> Iterator[W
         yield World(tmp_path, *public, stack)
 
 
-@pytest.fixture(params=TOOLS)
+@pytest.fixture(params=main_and_wide(TOOLS, campaign=("poetry", "pdm")))
 def tool(request: pytest.FixtureRequest) -> Tool:
     return TOOLS[request.param]
 

@@ -1,0 +1,165 @@
+"""
+Starting `pypi-publish` as a fork of a process that has imported what an index needs: importing is most of a start.
+
+A fork takes its arguments, environment, folder and output from the test, like a program that was started.
+Usage: ``python -m tests.helpers.preloaded DESCRIPTOR``, the number of an inherited socket, over which requests come.
+"""
+
+import gc
+import json
+import os
+import re
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+ROOT = Path(__file__).parents[2]
+_LONGEST = 2**17
+"""Bytes of a request."""
+
+_READ_AT_THE_START = re.compile(r"PYTHON[A-Z]|LD_|LC_|LANG|MALLOC_")
+"""Beginnings of the names of variables that only a program that is started reads."""
+
+
+class Preloaded:
+    """A process that forks; it is started when it is first needed."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._control: socket.socket | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._environment: dict[str, str] = {}
+
+    def start(self, arguments: Sequence[str], environment: Mapping[str, str], output: BinaryIO) -> "Fork | None":
+        """Start `pypi-publish`; return None where only a program of its own could have that environment."""
+        with self._lock:
+            if self._control is None:
+                self._open(environment)
+        if _at_the_start(environment) != self._environment:
+            return None
+        request = {"arguments": list(arguments), "environment": dict(environment), "folder": str(Path.cwd())}
+        return Fork(self, self._ask(request, [output.fileno()]))
+
+    def wait(self, pid: int) -> int:
+        """Wait until a fork has ended, and return its exit code."""
+        return self._ask({"wait": pid}, [])
+
+    def close(self) -> None:
+        """End the process; its forks go on."""
+        if self._control is not None and self._process is not None:
+            self._control.close()
+            self._process.wait()
+
+    def _ask(self, request: Mapping[str, Any], descriptors: list[int]) -> int:
+        assert self._control is not None
+        with self._lock:
+            socket.send_fds(self._control, [json.dumps(request).encode()], descriptors)
+            return int(self._control.recv(_LONGEST))
+
+    def _open(self, environment: Mapping[str, str]) -> None:
+        self._environment = _at_the_start(environment)
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            command = [sys.executable, "-m", "tests.helpers.preloaded", str(theirs.fileno())]
+            self._process = subprocess.Popen(
+                command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()]
+            )
+
+
+class Fork:
+    """A process that was forked, with the methods of `subprocess.Popen` that tests use."""
+
+    def __init__(self, parent: Preloaded, pid: int) -> None:
+        self.pid = pid
+        self.returncode: int | None = None
+        self._parent = parent
+        self._ended = os.pidfd_open(pid)
+
+    def poll(self) -> int | None:
+        """Return the exit code, None while the process runs."""
+        return self._look(0.0)
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait until the process has ended; raise TimeoutExpired after some seconds."""
+        code = self._look(timeout)
+        if code is None:
+            raise subprocess.TimeoutExpired(["pypi-publish"], timeout or 0.0)
+        return code
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal, unless the process has ended."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        """End the process kindly."""
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End the process at once."""
+        self.send_signal(signal.SIGKILL)
+
+    def _look(self, timeout: float | None) -> int | None:
+        if self.returncode is None and select.select([self._ended], [], [], timeout)[0]:
+            self.returncode = self._parent.wait(self.pid)
+            os.close(self._ended)
+        return self.returncode
+
+
+def _at_the_start(environment: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in environment.items() if _READ_AT_THE_START.match(name)}
+
+
+def _serve(control: socket.socket) -> None:
+    """Fork, and wait for forks, as the requests say; return in each fork, and leave the process at their end."""
+    while True:
+        message, descriptors, _, _ = socket.recv_fds(control, _LONGEST, 1)
+        if not message:
+            sys.exit()
+        request = json.loads(message)
+        if "wait" in request:
+            answer = os.waitstatus_to_exitcode(os.waitpid(request["wait"], 0)[1])
+        else:
+            answer = os.fork()
+            if answer == 0:
+                control.close()
+                _become(request, descriptors[0])
+                return
+            os.close(descriptors[0])
+        control.send(str(answer).encode())
+
+
+def _become(request: Mapping[str, Any], output: int) -> None:
+    """Take over what a program is started with."""
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    os.close(output)
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    time.tzset()
+    tempfile.tempdir = None
+    os.chdir(request["folder"])
+    sys.argv[1:] = request["arguments"]
+
+
+def _main() -> None:
+    import uvloop  # noqa: F401, PLC0415 - these are imported here, and not by the tests
+
+    import publisher.cli.run.admin.serving  # noqa: F401, PLC0415
+    from publisher.cli.main import main  # noqa: PLC0415
+
+    gc.freeze()
+    _serve(socket.socket(fileno=int(sys.argv[1])))
+    main()
+
+
+if __name__ == "__main__":
+    _main()
