@@ -76,7 +76,7 @@ test: $(READY) $(WHEELS)/.ready $(IMAGE)/.ready $(CLIENTS)/.ready
 test-wide: $(READY) $(WHEELS)/.ready $(IMAGE)/.ready $(CLIENTS)/.ready
 	@$(BIN)/python -m pytest -m 'wide and not campaign' $(PYTEST_ARGS)
 
-# tests that take a quarter of an hour; run by hand
+# the slowest tests; run by hand
 test-campaign: $(READY) $(WHEELS)/.ready $(IMAGE)/.ready $(CLIENTS)/.ready
 	@$(BIN)/python -m pytest -m campaign $(PYTEST_ARGS)
 
