@@ -68,7 +68,7 @@ with open(sys.argv[1], "rb", buffering=0) as file:
         digest.update(block[:length])
 assert curl.wait() == 0
 """
-"""Have curl send a file, and compute its digest meanwhile, where that delays curl and the index the least."""
+"""Have curl send a file, and compute its digest meanwhile with a low priority, which delays the upload the least."""
 
 BUILD = """
 import os, subprocess, sys, tarfile, tomllib

@@ -6,6 +6,7 @@ import re
 import signal
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from itertools import count
 from pathlib import Path
 
@@ -29,13 +30,12 @@ WHEELS = Path(sys.executable).parents[1] / "wheels"
 @pytest.fixture(scope="session", autouse=True)
 def _preloaded_indexes() -> Iterator[None]:
     """Let the tests of this process start indexes faster."""
-    if sys.platform == "linux":
-        RunningIndex.preloaded = Preloaded()
+    if sys.platform != "linux":
         yield
-        RunningIndex.preloaded.close()
-        RunningIndex.preloaded = None
-    else:
+        return
+    with closing(Preloaded()) as RunningIndex.preloaded:
         yield
+    RunningIndex.preloaded = None
 
 
 @pytest.fixture(scope="session")

@@ -81,6 +81,7 @@ class Fork:
         self.pid = pid
         self.returncode: int | None = None
         self._parent = parent
+        self._lock = threading.Lock()
         self._ended = os.pidfd_open(pid)
 
     def poll(self) -> int | None:
@@ -107,10 +108,17 @@ class Fork:
         """End the process at once."""
         self.send_signal(signal.SIGKILL)
 
+    def __del__(self) -> None:
+        """Close the descriptor."""
+        os.close(self._ended)
+
     def _look(self, timeout: float | None) -> int | None:
-        if self.returncode is None and select.select([self._ended], [], [], timeout)[0]:
-            self.returncode = self._parent.wait(self.pid)
-            os.close(self._ended)
+        ended = select.poll()
+        ended.register(self._ended, select.POLLIN)
+        if self.returncode is None and ended.poll(None if timeout is None else 1000 * timeout):
+            with self._lock:  # the exit code can be asked for once
+                if self.returncode is None:
+                    self.returncode = self._parent.wait(self.pid)
         return self.returncode
 
 

@@ -97,7 +97,8 @@ def test_the_disk_begins_while_more_comes(
     data = os.urandom(2 * WRITE_BACK + BLOCK)
     asked: list[tuple[int, int, int]] = []
 
-    def advise(descriptor: int, start: int, length: int, _advice: int) -> None:
+    def advise(descriptor: int, start: int, length: int, advice: int) -> None:
+        assert advice == os.POSIX_FADV_DONTNEED
         asked.append((start, length, os.fstat(descriptor).st_size))
         if failure is not None:
             raise failure

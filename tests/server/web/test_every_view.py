@@ -22,7 +22,7 @@ pytestmark = pytest.mark.wide  # a browser, six looks and two examinations for e
 WIDTHS = (390, 1280, 1920)
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 EXAMINED = {(390, "dark"), (1280, "light")}
-"""Width and colors in which a view is looked at for barriers: each width once, and each scheme once."""
+"""Pairs of width and color scheme in which a view is examined for barriers; no width or scheme is in two of them."""
 
 FROM_RIGHT_TO_LEFT = """# مشروع 🎉
 
