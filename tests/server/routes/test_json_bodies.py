@@ -164,7 +164,7 @@ def on_an_index(folder: Path, work: Callable[[Asked, Route], Awaitable[None]]) -
         await app.start()
         routes = [route for route in app.table.routes if route.methods & {"POST", "PUT", "PATCH"}]
         await asked.ask(next(route for route in routes if route.path == "password"), JSON, b"")
-        await eventually_async(recorded.exists)  # the index describes the wheel in the background
+        await eventually_async(lambda: recorded.exists() and recorded.read_bytes().endswith(b"\n"))  # in the background
         before = everything_below(folder)
         for route in routes:
             await work(asked, route)

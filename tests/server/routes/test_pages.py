@@ -354,7 +354,7 @@ def test_unused_summaries_are_pruned(own: OwnIndex) -> None:
     make_wheel(index.root, "one_kept")
     log = index.root / ".pypi-publish/summaries.jsonl"
     assert eventually(lambda: "For tests" in client.get("").text)
-    assert eventually(log.exists)
+    assert eventually(lambda: log.exists() and log.read_text().endswith("\n"))
     (line,) = log.read_text().splitlines()
     index.stop()
     unused = [line.replace(json.loads(line)["sha256"], f"{number:064}") for number in range(1100)]
@@ -370,7 +370,7 @@ def test_summaries_are_kept_and_follow_other_writers(own: OwnIndex) -> None:
     make_wheel(index.root, "one_kept")
     assert eventually(lambda: "For tests" in client.get("").text)
     log = index.root / ".pypi-publish/summaries.jsonl"
-    assert eventually(log.exists)
+    assert eventually(lambda: log.exists() and log.read_text().endswith("\n"))
     log.write_text(log.read_text().replace("For tests", "From the log") + "{}\nno json\n")
     index.stop()
     _, client = own.start()
