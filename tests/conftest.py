@@ -28,8 +28,8 @@ WHEELS = Path(sys.executable).parents[1] / "wheels"
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _preloaded_indexes() -> Iterator[None]:
-    """Let the tests of this process start indexes faster."""
+def _preloaded() -> Iterator[None]:
+    """Let the tests of this process start indexes and commands faster."""
     if sys.platform != "linux":
         yield
         return

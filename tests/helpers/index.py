@@ -48,7 +48,7 @@ class RunningIndex:
 
     module = "publisher.cli.main"
     preloaded: ClassVar[Preloaded | None] = None
-    """A process that forks indexes; without one, each is started anew."""
+    """A process that forks indexes and commands; without one, each is started anew."""
 
     def __init__(self, process: subprocess.Popen[bytes] | Fork, url: str, folder: Path) -> None:
         self.process = process
@@ -97,7 +97,8 @@ class RunningIndex:
         cls, arguments: Sequence[str], environment: Mapping[str, str], sink: BinaryIO
     ) -> subprocess.Popen[bytes] | Fork:
         if cls.preloaded is not None and cls.module == RunningIndex.module:
-            fork = cls.preloaded.start(arguments, environment, sink)
+            with Path(os.devnull).open("rb") as nothing:
+                fork = cls.preloaded.start(arguments, environment, [nothing, sink, sink], Path.cwd())
             if fork is not None:
                 return fork
         command = [sys.executable, "-m", cls.module, *arguments]

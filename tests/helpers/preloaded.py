@@ -1,11 +1,13 @@
 """
-Starting `pypi-publish` as a fork of a process that has imported what an index needs: importing is most of a start.
+Starting `pypi-publish` as a fork of a process that has imported its modules: importing is most of a start.
 
-A fork takes its arguments, environment, folder and output from the test, like a program that was started.
+A fork takes its arguments, environment, folder, input and outputs from the test, like a program that was started.
 Usage: ``python -m tests.helpers.preloaded DESCRIPTOR``, the number of an inherited socket, over which requests come.
 """
 
+import atexit
 import gc
+import importlib
 import json
 import os
 import re
@@ -25,6 +27,19 @@ ROOT = Path(__file__).parents[2]
 _LONGEST = 2**17
 """Bytes of a request."""
 
+_MODULES = (
+    "uvloop",
+    "publisher.cli.run.admin.serving",
+    "publisher.cli.run.checking",
+    "publisher.cli.run.publishing",
+    "publisher.cli.run.repository",
+    "publisher.cli.run.session",
+)
+"""Modules of the index and of most commands."""
+
+_STREAMS = 3
+"""Descriptors that come with a request for a fork."""
+
 _READ_AT_THE_START = re.compile(r"PYTHON[A-Z]|LD_|LC_|LANG|MALLOC_")
 """Beginnings of the names of variables that only a program that is started reads."""
 
@@ -38,15 +53,21 @@ class Preloaded:
         self._process: subprocess.Popen[bytes] | None = None
         self._environment: dict[str, str] = {}
 
-    def start(self, arguments: Sequence[str], environment: Mapping[str, str], output: BinaryIO) -> "Fork | None":
-        """Start `pypi-publish`; return None where only a program of its own could have that environment."""
+    def start(
+        self, arguments: Sequence[str], environment: Mapping[str, str], streams: Sequence[BinaryIO], folder: Path
+    ) -> "Fork | None":
+        """
+        Start `pypi-publish` with its input and two outputs.
+
+        Return None where only a program of its own could have that environment.
+        """
         with self._lock:
             if self._control is None:
                 self._open(environment)
         if _at_the_start(environment) != self._environment:
             return None
-        request = {"arguments": list(arguments), "environment": dict(environment), "folder": str(Path.cwd())}
-        return Fork(self, self._ask(request, [output.fileno()]))
+        request = {"arguments": list(arguments), "environment": dict(environment), "folder": str(folder)}
+        return Fork(self, self._ask(request, [stream.fileno() for stream in streams]))
 
     def wait(self, pid: int) -> int:
         """Wait until a fork has ended, and return its exit code."""
@@ -129,7 +150,7 @@ def _at_the_start(environment: Mapping[str, str]) -> dict[str, str]:
 def _serve(control: socket.socket) -> None:
     """Fork, and wait for forks, as the requests say; return in each fork, and leave the process at their end."""
     while True:
-        message, descriptors, _, _ = socket.recv_fds(control, _LONGEST, 1)
+        message, descriptors, _, _ = socket.recv_fds(control, _LONGEST, _STREAMS)
         if not message:
             sys.exit()
         request = json.loads(message)
@@ -139,17 +160,18 @@ def _serve(control: socket.socket) -> None:
             answer = os.fork()
             if answer == 0:
                 control.close()
-                _become(request, descriptors[0])
+                _become(request, descriptors)
                 return
-            os.close(descriptors[0])
+            for descriptor in descriptors:
+                os.close(descriptor)
         control.send(str(answer).encode())
 
 
-def _become(request: Mapping[str, Any], output: int) -> None:
+def _become(request: Mapping[str, Any], descriptors: Sequence[int]) -> None:
     """Take over what a program is started with."""
-    os.dup2(output, 1)
-    os.dup2(output, 2)
-    os.close(output)
+    for stream, descriptor in enumerate(descriptors):
+        os.dup2(descriptor, stream)
+        os.close(descriptor)
     os.environ.clear()
     os.environ.update(request["environment"])
     time.tzset()
@@ -159,14 +181,29 @@ def _become(request: Mapping[str, Any], output: int) -> None:
 
 
 def _main() -> None:
-    import uvloop  # noqa: F401, PLC0415 - these are imported here, and not by the tests
-
-    import publisher.cli.run.admin.serving  # noqa: F401, PLC0415
+    for module in _MODULES:  # here, and not in the processes of the tests
+        importlib.import_module(module)
     from publisher.cli.main import main  # noqa: PLC0415
 
     gc.freeze()
     _serve(socket.socket(fileno=int(sys.argv[1])))
-    main()
+    code: object = 1
+    try:
+        main()
+    except SystemExit as end:
+        code = end.code
+    except BaseException:  # noqa: BLE001 - as Python reports what nothing has caught
+        sys.excepthook(*sys.exc_info())
+    _leave(code)
+
+
+def _leave(code: object) -> None:
+    """End this process as Python does, but without freeing each of its modules, which takes longer than a command."""
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code if isinstance(code, int) else int(code is not None))
 
 
 if __name__ == "__main__":

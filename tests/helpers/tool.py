@@ -7,9 +7,14 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
+from tests.helpers.index import RunningIndex
 from tests.helpers.secret_search import SEARCH
+
+LIMIT = 120
+"""Seconds that a command may take."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +36,35 @@ def pypi_publish(
     *arguments: str | Path, given: str = "", cwd: Path | None = None, env: Mapping[str, str] | None = None
 ) -> Result:
     """Run `pypi-publish` with no terminal; ``env`` is added to the test's environment."""
-    return run([sys.executable, "-m", "publisher.cli.main", *map(str, arguments)], given=given, cwd=cwd, env=env)
+    command = [sys.executable, "-m", "publisher.cli.main", *map(str, arguments)]
+    done = _forked(command[3:], given, cwd or Path.cwd(), {**os.environ, **(env or {})})
+    if done is None:
+        return run(command, given=given, cwd=cwd, env=env)
+    SEARCH.note_program(command, env or {}, given, done.stdout, done.stderr)
+    return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def _forked(
+    arguments: list[str], given: str, folder: Path, environment: Mapping[str, str]
+) -> "subprocess.CompletedProcess[bytes] | None":
+    """Run `pypi-publish` as a fork of a process with its modules; return None where it has to be started anew."""
+    if RunningIndex.preloaded is None:
+        return None
+    with TemporaryFile() as stdin, TemporaryFile() as stdout, TemporaryFile() as stderr:
+        stdin.write(given.encode())
+        stdin.seek(0)
+        fork = RunningIndex.preloaded.start(arguments, environment, [stdin, stdout, stderr], folder)
+        if fork is None:
+            return None
+        try:
+            code = fork.wait(LIMIT)
+        except subprocess.TimeoutExpired:
+            fork.kill()
+            fork.wait()
+            raise
+        stdout.seek(0)
+        stderr.seek(0)
+        return subprocess.CompletedProcess(arguments, code, stdout.read(), stderr.read())
 
 
 def run(
@@ -45,7 +78,7 @@ def run(
         cwd=cwd,
         env={**os.environ, **(env or {})},
         check=False,
-        timeout=120,
+        timeout=LIMIT,
     )
     SEARCH.note_program(command, env or {}, given, done.stdout, done.stderr)
     return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
