@@ -1,7 +1,6 @@
 """Checks of the contents of built files: secrets, missing modules, leftovers."""
 
 import re
-import tarfile
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from importlib.util import find_spec
@@ -50,10 +49,9 @@ def check_contents(distributions: Iterable[Distribution], folder: Path | None = 
         size = distribution.path.stat().st_size
         if size > SIZE_LIMIT:
             yield report("PP714", f"the file is {human_size(size)}")
-        names = _names(distribution)
-        yield from _find_secrets(names, report)
+        yield from _find_secrets(distribution.files, report)
         if distribution.kind is Kind.WHEEL:
-            yield from _check_wheel(distribution, names, report)
+            yield from _check_wheel(distribution, report)
             if can_look_into_wheels():
                 yield from _check_with_library(distribution, folder, report)
 
@@ -61,7 +59,7 @@ def check_contents(distributions: Iterable[Distribution], folder: Path | None = 
 def check_secrets(distributions: Iterable[Distribution]) -> Iterator[Violation]:
     """Check that files contain no secrets."""
     for distribution in distributions:
-        yield from _find_secrets(_names(distribution), reporter(distribution))
+        yield from _find_secrets(distribution.files, reporter(distribution))
 
 
 def _find_secrets(names: Iterable[str], report: Report) -> Iterator[Violation]:
@@ -71,16 +69,8 @@ def _find_secrets(names: Iterable[str], report: Report) -> Iterator[Violation]:
             yield report("PP713", f"it contains {name}")
 
 
-def _names(distribution: Distribution) -> list[str]:
-    """Return the files of an archive, which has been read once and is whole."""
-    if zipfile.is_zipfile(distribution.path):
-        with zipfile.ZipFile(distribution.path) as archive:
-            return [name for name in archive.namelist() if not name.endswith("/")]
-    with tarfile.open(distribution.path) as tar:
-        return [member.name for member in tar if member.isfile()]
-
-
-def _check_wheel(wheel: Distribution, names: Sequence[str], report: Report) -> Iterator[Violation]:
+def _check_wheel(wheel: Distribution, report: Report) -> Iterator[Violation]:
+    names = wheel.files
     info = next(name.partition("/")[0] for name in names if ".dist-info/" in name)
     for name in wheel.fields.get("license_files", []):
         if not any(f"{info}/{folder}{name}" in names for folder in ("licenses/", "license_files/", "")):

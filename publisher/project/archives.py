@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from publisher.errors import InvalidDistributionError, OversizedDistributionError
 from publisher.limits import LIMITS, DistributionLimits
@@ -18,6 +19,14 @@ from publisher.project.tar_guard import TarGuard
 Checkpoint = Callable[[], None]
 Source = Path | bytes
 """Path or bytes of an archive."""
+
+
+class Members(NamedTuple):
+    """The names of an archive's files and of its other members (folders, links), and the bytes of picked files."""
+
+    files: list[str]
+    others: list[str]
+    picked: dict[str, bytes]
 
 
 def no_checkpoint() -> None:
@@ -35,9 +44,9 @@ def read_zip(
     wanted: Callable[[list[str]], list[str]],
     checkpoint: Checkpoint = no_checkpoint,
     limits: DistributionLimits = LIMITS.distributions,
-) -> dict[str, bytes]:
+) -> Members:
     """
-    Return the members that ``wanted`` picks from the list of all member names, as bytes.
+    Return the members of a zip file; ``wanted`` picks some from the list of all names.
 
     Sizes are those that the central directory declares: members that are not wanted are not decompressed.
     ``checkpoint`` is called now and then, and may raise to end the work.
@@ -51,7 +60,8 @@ def read_zip(
         for name in wanted(list(sizes)):
             _bound_member(name, sizes[name], limits)
             picked[name] = archive.read(name)
-        return picked
+        files = [name for name in sizes if not name.endswith("/")]
+        return Members(files, [name for name in sizes if name.endswith("/")], picked)
 
 
 def list_members(
@@ -99,23 +109,24 @@ def read_tar(
     wanted: Callable[[str], bool],
     checkpoint: Checkpoint = no_checkpoint,
     limits: DistributionLimits = LIMITS.distributions,
-) -> tuple[list[str], dict[str, bytes]]:
+) -> Members:
     """
-    Return the names of all members of a gzipped tar file, and the bytes of the regular files that ``wanted`` accepts.
+    Return the members of a gzipped tar file; ``wanted`` picks some by their names, of which regular files are read.
 
     The whole stream is decompressed once, so a truncated or corrupt file is always noticed. The last of
     several members with one name counts, as when the file is unpacked; some backends write such sdists.
 
     Raises InvalidDistributionError as `read_zip` does, and for device nodes and links that leave the archive.
     """
-    names: list[str] = []
+    files: list[str] = []
+    others: list[str] = []
     picked: dict[str, bytes] = {}
     with _opened(source) as file, _readable("gzipped tar file"), gzip.open(file, "rb") as stream:
         bounded = _BoundedReader(stream, _stream_limit(source, limits), checkpoint)
         with tarfile.open(fileobj=TarGuard(bounded, limits), mode="r|") as archive:
             for member in archive:
                 name = _safe_name(member.name)
-                names.append(name)
+                (files if member.isfile() else others).append(name)
                 if member.isdev():
                     raise InvalidDistributionError(f"{name!r} is a device node")
                 if member.issym() or member.islnk():
@@ -128,7 +139,7 @@ def read_tar(
                     picked[name] = extracted.read() if extracted is not None else b""
         while bounded.read(_CHUNK):
             pass  # to the end of the gzip stream: its checksum is there
-    return names, picked
+    return Members(files, others, picked)
 
 
 class _BoundedFile(io.BufferedReader):

@@ -45,12 +45,13 @@ class Distribution:
     A wheel or sdist whose archive could be read and whose metadata agrees with its file name.
 
     ``path`` is where the bytes are (not necessarily under the distribution's own name; only that name for bytes in
-    memory), ``metadata`` the verbatim bytes of METADATA or PKG-INFO, ``fields`` the parsed part of them,
-    unvalidated, and ``unparsed`` the rest.
+    memory), ``files`` the names of the files in it, ``metadata`` the verbatim bytes of METADATA or PKG-INFO, ``fields``
+    the parsed part of them, unvalidated, and ``unparsed`` the rest.
     """
 
     path: Path
     file: DistName
+    files: Sequence[str] = field(repr=False)
     metadata: bytes = field(repr=False)
     fields: "RawMetadata" = field(repr=False)
     unparsed: Mapping[str, Sequence[str]] = field(repr=False)
@@ -177,14 +178,17 @@ def read_distribution(
     file = parse_filename(path.name if filename is None else filename)
     try:
         read = _wheel_metadata if file.kind is Kind.WHEEL else _sdist_metadata
-        metadata = read(source, file, checkpoint or no_checkpoint, limits)
+        files, metadata = read(source, file, checkpoint or no_checkpoint, limits)
         fields, unparsed = _agreeing_fields(file, metadata, limits)
     except InvalidDistributionError as error:
         raise type(error)(f"{file.text}: {error.message}", hint=error.hint) from error
-    return Distribution(path, file, metadata, fields, unparsed)
+    return Distribution(path, file, files, metadata, fields, unparsed)
 
 
-def _wheel_metadata(source: "Source", file: DistName, checkpoint: "Checkpoint", limits: DistributionLimits) -> bytes:
+def _wheel_metadata(
+    source: "Source", file: DistName, checkpoint: "Checkpoint", limits: DistributionLimits
+) -> tuple[list[str], bytes]:
+    """Return the names of a wheel's files, and its METADATA."""
     from publisher.project.archives import read_zip  # noqa: PLC0415 - as above
 
     def wanted(names: list[str]) -> list[str]:
@@ -195,7 +199,8 @@ def _wheel_metadata(source: "Source", file: DistName, checkpoint: "Checkpoint", 
                 raise InvalidDistributionError(f"the wheel has no {name}")
         return needed[:2]
 
-    return next(iter(read_zip(source, wanted, checkpoint, limits).values()))
+    found = read_zip(source, wanted, checkpoint, limits)
+    return found.files, next(iter(found.picked.values()))
 
 
 def _dist_info(names: Iterable[str], file: DistName) -> str:
@@ -210,7 +215,10 @@ def _dist_info(names: Iterable[str], file: DistName) -> str:
     return folder
 
 
-def _sdist_metadata(source: "Source", file: DistName, checkpoint: "Checkpoint", limits: DistributionLimits) -> bytes:
+def _sdist_metadata(
+    source: "Source", file: DistName, checkpoint: "Checkpoint", limits: DistributionLimits
+) -> tuple[list[str], bytes]:
+    """Return the names of an sdist's files, and its PKG-INFO."""
     from publisher.project.archives import read_tar, read_zip  # noqa: PLC0415 - as above
 
     def is_pkg_info(name: str) -> bool:
@@ -218,21 +226,16 @@ def _sdist_metadata(source: "Source", file: DistName, checkpoint: "Checkpoint", 
         return len(parts) == 2 and parts[1] == "PKG-INFO"
 
     if file.text.endswith(".zip"):
-        names: list[str] = []
-
-        def wanted(found: list[str]) -> list[str]:
-            names.extend(found)
-            return [name for name in found if is_pkg_info(name)]
-
-        picked = read_zip(source, wanted, checkpoint, limits)
+        found = read_zip(source, lambda names: [*filter(is_pkg_info, names)], checkpoint, limits)
     else:
-        names, picked = read_tar(source, is_pkg_info, checkpoint, limits)
+        found = read_tar(source, is_pkg_info, checkpoint, limits)
+    names = [*found.files, *found.others]
     tops = {PurePosixPath(name).parts[0] for name in names if PurePosixPath(name).parts}
     if len(tops) != 1:
         raise InvalidDistributionError("an sdist has exactly one top-level folder, this one has " + _few(tops))
-    if len(picked) != 1:
+    if len(found.picked) != 1:
         raise InvalidDistributionError(f"the sdist has no {tops.pop()}/PKG-INFO")
-    return next(iter(picked.values()))
+    return found.files, next(iter(found.picked.values()))
 
 
 def _agreeing_fields(

@@ -71,9 +71,10 @@ def test_other_files_and_keys_of_tests_are_no_secrets(tmp_path: Path, name: str)
     assert [*check_secrets([read_distribution(make_wheel(tmp_path, members={name: b"x"}))])] == []
 
 
-def test_folders_are_no_files(tmp_path: Path) -> None:
+def test_folders_and_links_are_no_files(tmp_path: Path) -> None:
     wheel = make_wheel(tmp_path, members={"acme_widgets/.env/": b""})
-    assert [*check_secrets([read_distribution(wheel)])] == []
+    sdist = make_sdist(tmp_path, links={"acme_widgets-1.0/.env": "pyproject.toml"})
+    assert [*check_secrets([read_distribution(wheel), read_distribution(sdist)])] == []
 
 
 @pytest.mark.parametrize(("size", "expected"), [(SIZE_LIMIT, []), (SIZE_LIMIT + 1, ["PP714 the file is 100 MB"])])

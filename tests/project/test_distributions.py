@@ -23,11 +23,14 @@ def test_a_wheel_says_name_version_and_metadata(tmp_path: Path) -> None:
     assert (wheel.kind, wheel.name, str(wheel.version)) == (Kind.WHEEL, "acme-widgets", "1.0")
     assert (wheel.display_name, wheel.requires_python) == ("Acme.Widgets", ">=3.11")
     assert wheel.metadata == metadata("Acme.Widgets", "1.0", extra)
+    info = "acme_widgets-1.0.dist-info"
+    assert wheel.files == ["acme_widgets/__init__.py", f"{info}/METADATA", f"{info}/WHEEL", f"{info}/RECORD"]
 
 
 def test_an_sdist_says_name_version_and_metadata(tmp_path: Path) -> None:
     sdist = read_distribution(make_sdist(tmp_path, members={"acme_widgets-1.0/tests/PKG-INFO": b"a decoy"}))
     assert (sdist.kind, sdist.name, str(sdist.version)) == (Kind.SDIST, "acme-widgets", "1.0")
+    assert sdist.files == [f"acme_widgets-1.0/{name}" for name in ("PKG-INFO", "pyproject.toml", "tests/PKG-INFO")]
 
 
 def test_a_file_under_a_temporary_name_is_read_under_its_own(tmp_path: Path) -> None:

@@ -36,9 +36,9 @@ def read_upload(
 def read_wheel_metadata(source: Source, *, limits: DistributionLimits, checkpoint: Checkpoint) -> str:
     """Return a wheel's METADATA, a character for each byte; raise InvalidDistributionError for none."""
     found = read_zip(source, lambda names: [name for name in names if _is_metadata(name)][:1], checkpoint, limits)
-    if not found:
+    if not found.picked:
         raise InvalidDistributionError("the wheel has no METADATA")
-    return next(iter(found.values())).decode("latin-1")
+    return next(iter(found.picked.values())).decode("latin-1")
 
 
 def _is_metadata(name: str) -> bool:
