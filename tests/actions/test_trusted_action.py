@@ -74,7 +74,7 @@ def test_the_workflow_of_init_publishes_without_a_secret(
     commit(repository)
     refused = _run(act, repository, issuer)
     assert refused.code != 0
-    assert "pypi-publish trust add github" in refused.log
+    assert "pypi-publish trust add github" in refused.log, refused.log
     trust(trusting, issuer, "--project", "acme-widgets", "--create", "--environment", "release")
     run = _run(act, repository, issuer)
     assert run.code == 0, run.log
