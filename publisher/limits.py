@@ -1,10 +1,7 @@
 """Bounds on input from strangers and on waiting requests, in one frozen `Limits`: bytes, seconds, numbers."""
 
-# Generating __init__, __repr__ and __eq__ for 140 fields takes 5 ms, which every command would take longer to start.
-
 import os
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import NamedTuple
 
 KILOBYTE = 2**10
 MEGABYTE = 2**20
@@ -12,24 +9,7 @@ MEGABYTE = 2**20
 _CORES = os.cpu_count() or 1
 
 
-class _Bounds:
-    """Bounds that are equal when all of their values are."""
-
-    def __init__(self, **chosen: Any) -> None:
-        values = {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
-        if unknown := chosen.keys() - values.keys():
-            raise TypeError(f"{type(self).__name__} has no bound {min(unknown)!r}")
-        vars(self).update(values | chosen)
-
-    def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and vars(self) == vars(other)
-
-    def __hash__(self) -> int:
-        return hash(tuple(vars(self).values()))
-
-
-@dataclass(frozen=True, init=False, repr=False, eq=False)
-class DistributionLimits(_Bounds):
+class DistributionLimits(NamedTuple):
     """
     Bounds on reading a distribution file, for the index and for the command.
 
@@ -61,8 +41,7 @@ class DistributionLimits(_Bounds):
 
     def light(self) -> "DistributionLimits":
         """Return limits that keep reading to a few milliseconds; nearly all packages are within them."""
-        return replace(
-            self,
+        return self._replace(
             members=min(self.members, 500),
             zip_directory=min(self.zip_directory, 128 * KILOBYTE),
             metadata=min(self.metadata, 256 * KILOBYTE),
@@ -74,8 +53,7 @@ class DistributionLimits(_Bounds):
 
     def brief(self) -> "DistributionLimits":
         """Return limits that keep reading to one to three milliseconds, so that it needs no thread."""
-        return replace(
-            self.light(),
+        return self.light()._replace(
             members=min(self.members, 100),
             zip_directory=min(self.zip_directory, 32 * KILOBYTE),
             metadata=min(self.metadata, 32 * KILOBYTE),
@@ -86,8 +64,7 @@ class DistributionLimits(_Bounds):
         )
 
 
-@dataclass(frozen=True, init=False, repr=False, eq=False)
-class UpstreamLimits(_Bounds):
+class UpstreamLimits(NamedTuple):
     """
     Bounds on requests to upstream.
 
@@ -140,8 +117,7 @@ class UpstreamLimits(_Bounds):
     admin_patience: float = 1800.0
 
 
-@dataclass(frozen=True, init=False, repr=False, eq=False)
-class PageLimits(_Bounds):
+class PageLimits(NamedTuple):
     """
     Bounds on the web pages.
 
@@ -175,8 +151,7 @@ class PageLimits(_Bounds):
     made_memory: int = 32 * MEGABYTE
 
 
-@dataclass(frozen=True, init=False, repr=False, eq=False)
-class Limits(_Bounds):
+class Limits(NamedTuple):
     """
     The bounds that keep one client from using up the index.
 
@@ -267,8 +242,7 @@ class Limits(_Bounds):
 
     def divided(self, workers: int) -> "Limits":
         """Return the bounds of one of several processes, which share the machine's memory and cores."""
-        return replace(
-            self,
+        return self._replace(
             page_memory=self.page_memory // workers,
             file_memory=self.file_memory // workers,
             repeat_memory=self.repeat_memory // workers,

@@ -5,8 +5,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from platformdirs import user_config_path  # noqa: TID251 - a door to platformdirs
-
 from publisher.client.url import IndexUrl, parse_index_url
 from publisher.errors import ConfigurationError
 from publisher.files.atomic import replace_file
@@ -66,6 +64,8 @@ def _remembered() -> Iterator[RememberedLogin]:
 
 
 def _path() -> Path:
+    from platformdirs import user_config_path  # noqa: PLC0415, TID251 - not needed for credentials of the environment
+
     return user_config_path("pypi-publish", appauthor=False) / "logins.json"
 
 

@@ -6,7 +6,6 @@ import io
 import tarfile
 import zipfile
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -85,9 +84,9 @@ def test_members_of_tars_are_listed_with_their_sizes_and_without_folders(tmp_pat
 @pytest.mark.parametrize("name", ["a.whl", "a.tar.gz"])
 def test_a_list_of_members_is_bounded_and_can_be_ended(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(_zip() if name == "a.whl" else _tar())
-    assert list_members(tmp_path / name, limits=replace(LIMIT, members=3))
+    assert list_members(tmp_path / name, limits=LIMIT._replace(members=3))
     with pytest.raises(OversizedDistributionError, match="more than 2 members"):
-        list_members(tmp_path / name, limits=replace(LIMIT, members=2))
+        list_members(tmp_path / name, limits=LIMIT._replace(members=2))
 
     def end() -> None:
         raise KeyboardInterrupt
@@ -99,13 +98,13 @@ def test_a_list_of_members_is_bounded_and_can_be_ended(tmp_path: Path, name: str
 def test_the_directory_of_a_zip_is_bounded_in_bytes() -> None:
     data = _zip()
     directory = int.from_bytes(data[-10:-6], "little")
-    assert read_zip(data, _every, limits=replace(LIMIT, zip_directory=directory))
+    assert read_zip(data, _every, limits=LIMIT._replace(zip_directory=directory))
     with pytest.raises(OversizedDistributionError, match=f"has {directory} bytes"):
-        read_zip(data, _every, limits=replace(LIMIT, zip_directory=directory - 1))
+        read_zip(data, _every, limits=LIMIT._replace(zip_directory=directory - 1))
 
 
 def test_wanted_members_are_bounded_and_others_are_not() -> None:
-    limits = replace(LIMIT, metadata=3)
+    limits = LIMIT._replace(metadata=3)
     assert read_zip(_zip(), lambda _: ["a/one.txt"], limits=limits).picked == {"a/one.txt": b"one"}
     assert read_tar(_tar(), lambda name: name == "a/one.txt", limits=limits).picked == {"a/one.txt": b"one"}
     with pytest.raises(OversizedDistributionError, match=r"'a/two\.txt' has 6 bytes; metadata may have 3"):
@@ -118,23 +117,23 @@ def test_a_zip_expands_to_the_floor_or_to_a_multiple_of_its_size() -> None:
     data = _zip({"zeros": bytes(10_000)})
     assert len(data) < 200
     for floor, ratio in ((10_000, 0), (0, 10_000 // len(data) + 1)):
-        assert read_zip(data, _every, limits=replace(LIMIT, expansion_floor=floor, expansion_ratio=ratio))
+        assert read_zip(data, _every, limits=LIMIT._replace(expansion_floor=floor, expansion_ratio=ratio))
     with pytest.raises(OversizedDistributionError, match="more than 9999 bytes"):
-        read_zip(data, _every, limits=replace(LIMIT, expansion_floor=9_999, expansion_ratio=0))
+        read_zip(data, _every, limits=LIMIT._replace(expansion_floor=9_999, expansion_ratio=0))
 
 
 def test_a_tar_expands_to_the_floor_or_to_the_bound_of_streams() -> None:
     data = _tar({"zeros": bytes(100_000)})
     size = len(gzip.decompress(data))
     for limits in (
-        replace(LIMIT, expansion_floor=size, expansion_ratio=0),
-        replace(LIMIT, tar_stream=size, tar_file=len(data)),
+        LIMIT._replace(expansion_floor=size, expansion_ratio=0),
+        LIMIT._replace(tar_stream=size, tar_file=len(data)),
     ):
         assert read_tar(data, lambda _: False, limits=limits).files == ["zeros"]
     for limits in (
-        replace(LIMIT, expansion_floor=size - 1, expansion_ratio=0),
-        replace(LIMIT, tar_stream=size - 1),
-        replace(LIMIT, tar_file=len(data) - 1),
+        LIMIT._replace(expansion_floor=size - 1, expansion_ratio=0),
+        LIMIT._replace(tar_stream=size - 1),
+        LIMIT._replace(tar_file=len(data) - 1),
     ):
         with pytest.raises(OversizedDistributionError, match="more than"):
             read_tar(data, lambda _: False, limits=limits)

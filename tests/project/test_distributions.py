@@ -1,7 +1,6 @@
 import io
 import tarfile
 import zipfile
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -197,7 +196,7 @@ def test_a_file_keeps_its_path_whatever_it_is_called(tmp_path: Path) -> None:
 def test_every_refusal_begins_with_the_name_and_keeps_its_class(tmp_path: Path) -> None:
     path = make_wheel(tmp_path)
     with pytest.raises(OversizedDistributionError, match=f"^{WHEEL}: "):
-        read_distribution(path, limits=replace(LIMITS.distributions, metadata=10))
+        read_distribution(path, limits=LIMITS.distributions._replace(metadata=10))
     with pytest.raises(InvalidDistributionError, match="is neither a wheel") as caught:
         read_distribution(path.rename(tmp_path / "acme.exe"))
     assert "dist/*.whl" in str(caught.value.hint)
@@ -243,14 +242,14 @@ def _metadata(count: int, *, line: bytes = b"X%d: a\n") -> bytes:
 @pytest.mark.parametrize(
     ("limits", "within", "beyond"),
     [
-        (replace(LIMITS.distributions, field_names=5), _metadata(5), _metadata(6)),
+        (LIMITS.distributions._replace(field_names=5), _metadata(5), _metadata(6)),
         (
-            replace(LIMITS.distributions, metadata_fields=5),
+            LIMITS.distributions._replace(metadata_fields=5),
             _metadata(5, line=b"A: b\n"),
             _metadata(6, line=b"A: b\n"),
         ),
-        (replace(LIMITS.distributions, metadata_head=8), b"A: bcdef", b"A: bcdefg"),
-        (replace(LIMITS.distributions, metadata_head=8), b"A: bcd\n\n" + b"x" * 90, b"A: bcdefg\n\n"),
+        (LIMITS.distributions._replace(metadata_head=8), b"A: bcdef", b"A: bcdefg"),
+        (LIMITS.distributions._replace(metadata_head=8), b"A: bcd\n\n" + b"x" * 90, b"A: bcdefg\n\n"),
     ],
 )  # fmt: skip
 def test_as_many_fields_as_are_allowed_are_read_and_more_are_not(
@@ -263,7 +262,7 @@ def test_as_many_fields_as_are_allowed_are_read_and_more_are_not(
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
 def test_lines_of_metadata_may_end_in_three_ways(end: bytes) -> None:
-    limits = replace(LIMITS.distributions, field_names=2)
+    limits = LIMITS.distributions._replace(field_names=2)
     parse_metadata(
         b"A: b" + end + b"C: d" + end + b" folded: e" + end + b"\tmore: f" + end + end + b"G: h" + end, limits
     )

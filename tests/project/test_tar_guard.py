@@ -6,7 +6,6 @@ import tarfile
 import time
 import zipfile
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -196,14 +195,14 @@ BOUNDS = {
 @pytest.mark.parametrize("name", BOUNDS)
 def test_as_much_as_is_allowed_is_read_and_one_more_is_not(name: str) -> None:
     bound, *within, beyond = BOUNDS[name]
-    limits = replace(LIMITS.distributions, **{name: bound})
+    limits = LIMITS.distributions._replace(**{name: bound})
     assert _read_within(limits, *within) == "evil"
     with pytest.raises(InvalidDistributionError, match=r"more than 3 members|too large or too many"):
         _read_within(limits, beyond, *within)
 
 
 def test_headers_in_a_row_are_counted_from_each_member() -> None:
-    limits = replace(LIMITS.distributions, chained_headers=1)
+    limits = LIMITS.distributions._replace(chained_headers=1)
     header = member("x", record(b"comment", b"b"), b"x")
     assert _read_within(limits, header, PKG_INFO, header, member("evil-1.0/a")) == "evil"
 
@@ -275,11 +274,11 @@ def test_a_header_may_come_in_pieces() -> None:
             return super().read(min(size or 100, 100) if size != -1 else 100)
 
     data = member("x", record(b"comment", b"c" * 700), b"x") + PKG_INFO + END
-    guard = TarGuard(Drops(data), replace(LIMITS.distributions, members=1))
+    guard = TarGuard(Drops(data), LIMITS.distributions._replace(members=1))
     read = b""
     while piece := guard.read(512):
         read += piece
     assert read == data
-    guard = TarGuard(Drops(data), replace(LIMITS.distributions, members=0))
+    guard = TarGuard(Drops(data), LIMITS.distributions._replace(members=0))
     with pytest.raises(InvalidDistributionError, match="more than 0 members"):
         list(iter(lambda: guard.read(512), b""))

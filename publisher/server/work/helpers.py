@@ -9,7 +9,6 @@ import threading
 from base64 import b64encode
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict
 from typing import Any, TypeVar, cast
 
 from publisher.errors import InvalidDistributionError, OversizedDistributionError
@@ -73,7 +72,7 @@ class HelperProcesses:
             request["bytes"] = b64encode(source).decode()
         else:
             request["path"] = os.fspath(source)
-        line = json.dumps({**request, "limits": asdict(self._limits.distributions)}).encode() + b"\n"
+        line = json.dumps({**request, "limits": self._limits.distributions._asdict()}).encode() + b"\n"
         while not self._places.acquire(timeout=_LOOK_EVERY):
             checkpoint()
         try:

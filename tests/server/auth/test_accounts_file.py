@@ -1,6 +1,5 @@
 """The file of the accounts as it is loaded: what is taken from it, what is doubted, and what an admin is warned of."""
 
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -95,7 +94,7 @@ def test_a_file_that_is_too_large_is_not_used(
     file: File, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     size = len(f"ada:{HASH}\n")
-    monkeypatch.setattr(htpasswd, "LIMITS", replace(LIMITS, accounts_file=size))
+    monkeypatch.setattr(htpasswd, "LIMITS", LIMITS._replace(accounts_file=size))
     assert file.load(f"ada:{HASH}").table.entries
     file.write(f"adam:{HASH}")
     file.refusal()

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -27,7 +26,7 @@ class Clock:
 
 
 def attempts_with(clock: Clock | None = None, siblings: SiblingFiles | None = None, **limits: Any) -> Attempts:
-    return Attempts(replace(LIMITS, **limits), clock or Clock(), siblings)
+    return Attempts(LIMITS._replace(**limits), clock or Clock(), siblings)
 
 
 @pytest.fixture(params=["one process", "several processes"])

@@ -80,7 +80,7 @@ class Counted:
 
     def limit(self, **limits: Any) -> None:
         """Set limits of the authenticators that are made from now on."""
-        self.settings = replace(self.settings, limits=replace(self.settings.limits, **limits))
+        self.settings = replace(self.settings, limits=self.settings.limits._replace(**limits))
 
     def write(self, **entries: str) -> None:
         self.write_text("".join(f"{name}:{entry}\n" for name, entry in entries.items()).encode())

@@ -5,7 +5,6 @@ import base64
 import os
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from pathlib import Path
 
 import bcrypt
@@ -68,7 +67,7 @@ class Index:
         self.folder = folder
         (folder / "htpasswd").write_text(ENTRY)
         os.utime(folder / "htpasswd", (time.time() - 60,) * 2)
-        limits = replace(LIMITS, first_delay=0.0)
+        limits = LIMITS._replace(first_delay=0.0)
         settings = ServerSettings((folder,), folder / "htpasswd", admin_token=Secret(admin_token), limits=limits)
         storage = FolderStorage(folder)
         self.generation = Generation()

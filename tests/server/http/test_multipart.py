@@ -1,6 +1,7 @@
 """The form of an upload: its fields, its one file, and every bound on both."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -41,7 +42,7 @@ def raw_part(*headers: bytes) -> bytes:
     return b"--xx\r\n" + b"".join(header + b"\r\n" for header in headers) + b"\r\nvalue\r\n"
 
 
-def read(*pieces: bytes, step: int = 0, **limits: int) -> tuple[FormParser, Kept]:
+def read(*pieces: bytes, step: int = 0, **limits: Any) -> tuple[FormParser, Kept]:
     """Return a form that was read whole, or so many bytes at a time, and its sink."""
     sink = Kept()
     form = FormParser(TYPE, sink, Limits(**limits))

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -42,7 +41,7 @@ class Trail:
 @pytest.fixture
 def trail(monkeypatch: pytest.MonkeyPatch) -> Trail:
     monkeypatch.setattr(first_uses, "principal_of", lambda _: ADA)
-    monkeypatch.setattr(first_uses, "LIMITS", replace(LIMITS, upstream=replace(LIMITS.upstream, remembered_files=3)))
+    monkeypatch.setattr(first_uses, "LIMITS", LIMITS._replace(upstream=LIMITS.upstream._replace(remembered_files=3)))
     return Trail()
 
 

@@ -1,7 +1,6 @@
 """Whether a name is this index's: reserved, listed or recorded, and unknown while the packages are."""
 
 import asyncio
-from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -154,7 +153,7 @@ def test_a_change_of_the_catalog_ends_it(catalog: Catalog) -> None:
 
 
 def test_a_bounded_number_of_names_is_remembered(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ownership, "LIMITS", replace(LIMITS, upstream=replace(LIMITS.upstream, remembered_owners=2)))
+    monkeypatch.setattr(ownership, "LIMITS", LIMITS._replace(upstream=LIMITS.upstream._replace(remembered_owners=2)))
     one = over(catalog)
     for name in ("a", "b", "a", "c"):
         assert not owned(one, name)

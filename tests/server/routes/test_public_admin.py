@@ -1,7 +1,6 @@
 """The administration of public packages answers in time, also when upstream does not."""
 
 import asyncio
-from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -29,7 +28,7 @@ async def _show(requests: _Requests) -> None:
 
 
 def test_a_command_that_does_not_finish_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
-    limits = replace(LIMITS, upstream=replace(LIMITS.upstream, admin_patience=0.01))
+    limits = LIMITS._replace(upstream=LIMITS.upstream._replace(admin_patience=0.01))
     monkeypatch.setattr(admin, "LIMITS", limits)
     with pytest.raises(HttpError, match="send the request again") as caught:
         asyncio.run(_show(_Requests()))

@@ -4,7 +4,6 @@ import asyncio
 import errno
 import os
 import shutil
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -145,7 +144,7 @@ def test_a_full_disk_fails_no_page_and_no_small_file(
     files = [fake.add(tmp_path, f"foo{number}", data=os.urandom(1000)) for number in range(4)]
     monkeypatch.setattr(blobs, "put_file", _no_space)
     monkeypatch.setattr(page_store, "put_file", _no_space)
-    limits = replace(QUICK, unsaved_pages=size)
+    limits = QUICK._replace(unsaved_pages=size)
 
     async def scenario() -> None:
         async with passing_on(settings_for(fake, tmp_path, limits=limits)) as upstream:

@@ -5,7 +5,6 @@ import gzip
 import socket
 import ssl
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -44,7 +43,7 @@ class Asked:
         **limits: Any,
     ) -> None:
         self.requests: list[Request] = []
-        self.limits = replace(QUICK, **limits)
+        self.limits = QUICK._replace(**limits)
 
         def note(request: Request) -> Answer | None:
             self.requests.append(request)
@@ -294,7 +293,7 @@ def test_a_file_comes_as_it_is_and_a_cut_one_is_a_failure(length: str, *, whole:
         return Answer(200, b"file", {"Content-Length": length, "Connection": "close"})
 
     async def read(url: str) -> bytes:
-        client = UpstreamClient(replace(QUICK, silence=0.1))
+        client = UpstreamClient(QUICK._replace(silence=0.1))
         try:
             async with client.file(UpstreamSource(f"{url}simple/"), f"{url}packages/foo") as found:
                 assert (found.status, found.length) == (200, int(length))
@@ -315,7 +314,7 @@ def _in_loop(work: Callable[[UpstreamClient], Any]) -> Any:
     """Return the result of asynchronous work with a client."""
 
     async def run() -> Any:
-        client = UpstreamClient(replace(QUICK, remembered_proxies=2))
+        client = UpstreamClient(QUICK._replace(remembered_proxies=2))
         try:
             return await work(client)
         finally:
@@ -344,7 +343,7 @@ def test_certificates_are_for_tls_to_the_host_or_to_a_proxy(proxies: dict[str, s
 
 
 def test_the_proxy_of_a_host_is_looked_up_once_and_some_hosts_are_remembered(proxies: dict[str, str]) -> None:
-    client = UpstreamClient(replace(QUICK, remembered_proxies=2))
+    client = UpstreamClient(QUICK._replace(remembered_proxies=2))
     proxies.update(https="http://one.example", no="inside.example")
     assert client._proxy_for("https://a.example/x") == "http://one.example"
     assert client._proxy_for("http://a.example/x") is None

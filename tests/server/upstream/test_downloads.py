@@ -2,7 +2,6 @@ import asyncio
 import hashlib
 import os
 import shutil
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -254,7 +253,7 @@ def test_a_file_without_a_digest_is_announced_with_that_of_its_first_bytes(
 def test_failures_of_files_are_remembered_up_to_a_number_and_count_only_where_upstream_is_at_fault(
     fake: FakeUpstream, tmp_path: Path
 ) -> None:
-    settings = settings_for(fake, tmp_path, limits=replace(QUICK, remembered_files=2))
+    settings = settings_for(fake, tmp_path, limits=QUICK._replace(remembered_files=2))
 
     async def scenario() -> None:
         async with passing_on(settings) as upstream:

@@ -5,7 +5,6 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -59,7 +58,7 @@ def test_the_answers_and_the_disk_are_as_documented(fake: FakeUpstream, tmp_path
     }
     for name in fake.projects:
         fake.page_extra[name] = {"note": "long enough for a page that is stored as it was rendered, too. " * 20}
-    limits = replace(QUICK, silence=SECOND) if fault == "slow" else QUICK
+    limits = QUICK._replace(silence=SECOND) if fault == "slow" else QUICK
     settings = settings_for(fake, tmp_path, limits=limits)
     clock = Clock()
     observed: dict[str, dict[str, str]] = {kind: {} for kind in KINDS}

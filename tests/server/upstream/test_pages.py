@@ -1,6 +1,5 @@
 import asyncio
 import os
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -143,7 +142,7 @@ def test_an_old_page_is_better_than_none(fake: FakeUpstream, tmp_path: Path) -> 
 
 def test_the_breaker_leaves_a_failing_upstream_alone(fake: FakeUpstream, tmp_path: Path) -> None:
     fake.faults["page"] = "503"
-    limits = replace(QUICK, breaker_failures=3)
+    limits = QUICK._replace(breaker_failures=3)
 
     async def scenario() -> None:
         async with passing_on(settings_for(fake, tmp_path, limits=limits)) as upstream:

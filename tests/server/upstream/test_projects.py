@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from tests.helpers.passing_on import QUICK, Clock, Owned
 from tests.helpers.scripted_upstream import ScriptedClient
 
 SOURCE = UpstreamSource("https://up.example/simple/")
-LIMITS = replace(QUICK, fresh_least=100.0, fresh_default=200.0, fresh_most=300.0, stale=10_000.0, remembered=50.0)
+LIMITS = QUICK._replace(fresh_least=100.0, fresh_default=200.0, fresh_most=300.0, stale=10_000.0, remembered=50.0)
 DOWN = UpstreamUnavailableError("Upstream can't be reached: it is down.")
 
 
@@ -59,7 +58,7 @@ class Process:
     """The pages of one process, and the upstream that it asks."""
 
     def __init__(self, folder: Path, clock: Clock, *answers: PageReply | Exception, **limits: Any) -> None:
-        settings = UpstreamSettings((SOURCE,), folder / "cache", limits=replace(LIMITS, **limits))
+        settings = UpstreamSettings((SOURCE,), folder / "cache", limits=LIMITS._replace(**limits))
         self.clock = clock
         self.upstream = Upstream(settings, NoRecords(), Owned(), clock)
         self.client = self.upstream.context.client = ScriptedClient(*answers)

@@ -4,7 +4,6 @@ import asyncio
 import hashlib
 import zipfile
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -50,7 +49,7 @@ class Room:
     """The public files of a cache, whose upstream is scripted."""
 
     def __init__(self, folder: Path, *answers: ScriptedFile | Exception, **limits: Any) -> None:
-        self.context = UpstreamContext(replace(QUICK, **limits))
+        self.context = UpstreamContext(QUICK._replace(**limits))
         self.client = self.context.client = ScriptedClient(*answers)
         self.blobs = BlobStore(folder / "cache", 10**6)
         self.learned = LearnedFacts(folder / "cache")

@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import threading
-from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -52,14 +51,14 @@ def test_a_listing_is_that_of_its_revision() -> None:
 @pytest.mark.parametrize(("room", "left"), [(0, ["c"]), (1, ["c"]), (2, ["b", "c"]), (3, ["a", "b", "c"])])
 def test_the_oldest_listings_give_way_but_never_the_newest(room: int, left: list[str]) -> None:
     size = len(pack(listing("a")))
-    kept = RecentListings(replace(UpstreamLimits(), listings=room * size))
+    kept = RecentListings(UpstreamLimits()._replace(listings=room * size))
     for name in ("a", "a", "b", "c"):
         kept.keep(name, 1, pack(listing(name)))
     assert [name for name in "abc" if kept.whole(name, 1) is not None] == left
 
 
 def test_a_bounded_number_of_single_files_is_kept() -> None:
-    kept = RecentListings(replace(UpstreamLimits(), found_files=2))
+    kept = RecentListings(UpstreamLimits()._replace(found_files=2))
     for number in range(3):
         kept.keep_file(1, listing("foo", 3), f"foo-{number}.tar.gz")
     kept.keep_file(1, listing("foo"), "absent")
@@ -83,7 +82,7 @@ def test_a_page_that_was_rendered_early_is_taken_once_and_only_for_its_revision(
 
 @pytest.mark.parametrize(("room", "left"), [(39, ["c"]), (40, ["b", "c"]), (59, ["b", "c"]), (60, ["a", "b", "c"])])
 def test_the_oldest_early_pages_give_way(room: int, left: list[str]) -> None:
-    pages = EarlyPages(replace(UpstreamLimits(), recent_pages=room))
+    pages = EarlyPages(UpstreamLimits()._replace(recent_pages=room))
     for name in ("a", "a", "b", "c"):
         pages.keep(name, 1, early(10))
     assert [name for name in "abc" if pages.take(name, 1) is not None] == left
@@ -98,7 +97,7 @@ def test_only_a_page_that_lasts_is_stored_and_without_its_plain_form() -> None:
 
 def test_a_page_up_to_a_size_is_read_at_once_and_a_larger_one_in_its_turn() -> None:
     async def scenario() -> None:
-        context = UpstreamContext(replace(QUICK, page_at_once=10))
+        context = UpstreamContext(QUICK._replace(page_at_once=10))
         here = threading.get_ident()
         assert await context.parsing(10, threading.get_ident) == here
         assert await context.parsing(11, threading.get_ident) != here
@@ -115,7 +114,7 @@ def test_a_page_up_to_a_size_is_read_at_once_and_a_larger_one_in_its_turn() -> N
 
 def test_a_bounded_number_of_unknown_names_is_remembered(fake: FakeUpstream, tmp_path: Path) -> None:
     async def scenario() -> None:
-        async with passing_on(settings_for(fake, tmp_path, limits=replace(QUICK, states=2))) as upstream:
+        async with passing_on(settings_for(fake, tmp_path, limits=QUICK._replace(states=2))) as upstream:
             for name in ("a", "b", "c", "c", "b", "a"):
                 with pytest.raises(NotUpstreamError):
                     await filenames(upstream, name)

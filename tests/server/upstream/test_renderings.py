@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -79,7 +78,7 @@ def test_what_changed_between_two_runs_counts(
     moved: float,
     shown: int,
 ) -> None:
-    limits = replace(QUICK, fresh_least=10 * DAY, fresh_most=10 * DAY)
+    limits = QUICK._replace(fresh_least=10 * DAY, fresh_most=10 * DAY)
     settings, clock = settings_for(fake, tmp_path, cooldown=2.5 * DAY, limits=limits), Clock()
     add_releases(fake, tmp_path, clock)
     assert len(names_on(asyncio.run(ask(settings, clock)))) == 4

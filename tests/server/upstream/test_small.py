@@ -3,7 +3,6 @@
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +36,7 @@ class Files:
     """Small files of a cache, whose upstream is scripted."""
 
     def __init__(self, folder: Path, *answers: ScriptedFile | Exception, room: int = 10_000, **limits: Any) -> None:
-        self.context = UpstreamContext(replace(QUICK, **limits))
+        self.context = UpstreamContext(QUICK._replace(**limits))
         self.client = self.context.client = ScriptedClient(*answers)
         self.blobs = BlobStore(folder / "cache", room)
         self.stored: list[tuple[str, str]] = []

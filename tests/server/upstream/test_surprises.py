@@ -5,7 +5,6 @@ import gzip
 import json
 import socket
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -48,7 +47,7 @@ def test_a_page_that_would_take_much_memory_is_not_believed(
     fake.add(tmp_path, "foo")
     monkeypatch.setattr(fake, "body_of", lambda _: (body, JSON))
     assert len(gzip.compress(body)) < MEGABYTE
-    settings = settings_for(fake, tmp_path, limits=replace(QUICK, page_size=MEGABYTE))
+    settings = settings_for(fake, tmp_path, limits=QUICK._replace(page_size=MEGABYTE))
 
     async def scenario() -> None:
         async with passing_on(settings) as upstream:

@@ -4,7 +4,6 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -157,7 +156,7 @@ def test_a_helper_ends_with_its_client(helpers: HelperProcesses, tmp_path: Path)
 
 
 def test_work_beyond_the_number_of_helpers_waits(tmp_path: Path) -> None:
-    helpers = HelperProcesses(replace(LIMITS, helpers=1))
+    helpers = HelperProcesses(LIMITS._replace(helpers=1))
     ended, begun = threading.Event(), tmp_path / "begun"
 
     def checkpoint() -> None:

@@ -6,7 +6,6 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -138,7 +137,7 @@ def test_pages_files_and_logins_go_on_while_all_threads_read(tmp_path: Path, mon
 
 def run(work: Callable[[InspectionPool], object], **limits: int) -> None:
     async def inside() -> None:
-        pool = InspectionPool(replace(LIMITS, **limits))  # type: ignore[arg-type]
+        pool = InspectionPool(LIMITS._replace(**limits))  # type: ignore[arg-type]
         try:
             await work(pool)  # type: ignore[misc]
         finally:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -243,7 +242,7 @@ def test_a_project_that_can_not_be_read_waits_for_its_next_change(failure: BaseE
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(overview, "LIMITS", replace(LIMITS, pages=replace(LIMITS.pages, patience=0.01)))
+    monkeypatch.setattr(overview, "LIMITS", LIMITS._replace(pages=LIMITS.pages._replace(patience=0.01)))
 
 
 @pytest.mark.usefixtures("impatient")
