@@ -1,16 +1,19 @@
 """
 The least command that uploads small wheels with this one's promises and libraries: `floors.py` measures what it takes.
 
-It reads options with click, validates names and metadata with packaging, asks the index what it has before it sends the
-first file, sends eight files at a time with metadata and digest, and looks at each answer.
-No configuration, no stored passwords, no checks of contents, no second attempts, no progress, no report.
+It reads options with click and the project's settings, validates names, parts and metadata of wheels, looks for files
+with secrets, asks the index what it has before it sends the first file, sends eight files at a time with metadata and
+digest, looks at each answer, and lists what it has sent.
+No stored passwords, no bounds on what it reads, no check of descriptions, no second attempts, no progress.
 """
 
 import base64
 import gc
 import hashlib
 import json
+import re
 import secrets
+import tomllib
 import zipfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +27,8 @@ from packaging.metadata import Metadata, parse_email
 from packaging.utils import canonicalize_name, parse_wheel_filename
 
 MANY = 8
+SETTINGS = Path("pyproject.toml")
+SECRET = re.compile(r"(^|/)(\.pypirc|\.netrc|\.env|id_(rsa|dsa|ecdsa|ed25519)|[^/]+\.(p12|pfx|keystore))$")
 SENT_AS = {"platforms": "platform", "supported_platforms": "supported_platform", "license_files": "license_file"}
 
 
@@ -34,8 +39,11 @@ class Wheel:
         self.path = path
         self.project, version, _, _ = parse_wheel_filename(path.name)
         with zipfile.ZipFile(path) as archive:
-            name = next(name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
-            fields, unknown = parse_email(archive.read(name))
+            names = archive.namelist()
+            info = next(name for name in names if name.endswith(".dist-info/METADATA")).partition("/")[0]
+            fields, unknown = parse_email(archive.read(f"{info}/METADATA"))
+        if {f"{info}/WHEEL", f"{info}/RECORD"} - {*names} or any(map(SECRET.search, names)):
+            raise click.UsageError(f"{path}: a part is missing, or a file may be secret")
         Metadata.from_raw(fields)
         if unknown or canonicalize_name(fields["name"]) != self.project or fields["version"] != str(version):
             raise click.UsageError(f"{path}: name and metadata differ")
@@ -110,6 +118,8 @@ class Index:
 def main(index_url: str, files: Sequence[Path]) -> None:
     """Upload wheels that the index does not have."""
     gc.disable()
+    if SETTINGS.exists():
+        index_url = tomllib.loads(SETTINGS.read_text())["tool"]["pypi-publish"].get("index-url", index_url)
     wheels = [Wheel(path) for path in files]
     index = Index(index_url)
     known = index.known([wheel.project for wheel in wheels])
@@ -117,6 +127,9 @@ def main(index_url: str, files: Sequence[Path]) -> None:
         raise click.UsageError("the index has some of them")
     with ThreadPoolExecutor(MANY) as sending:
         list(sending.map(index.send, wheels))
+    for wheel in wheels:
+        click.echo(f"{wheel.path.name}  {wheel.path.stat().st_size / 1000:.1f} kB  uploaded")
+    click.echo(f"pip install --index-url {index_url}simple/ PROJECT")
 
 
 if __name__ == "__main__":
