@@ -1,10 +1,10 @@
 """
 The least command that uploads small wheels with this one's promises and libraries: `floors.py` measures what it takes.
 
-It reads options with click and the project's settings, validates names, parts and metadata of wheels, looks for files
-with secrets, asks the index what it has before it sends the first file, sends eight files at a time with metadata and
-digest, looks at each answer, and lists what it has sent.
-No stored passwords, no bounds on what it reads, no check of descriptions, no second attempts, no progress.
+It reads options with click and the project's settings, validates names, parts and metadata of wheels, searches for
+files with secrets, asks the index for its projects before it sends the first file, sends eight files at a time with
+metadata and digest, checks each answer, and lists the uploaded files.
+No stored passwords, no bounds on the size of its input, no check of descriptions, no second attempts, no progress.
 """
 
 import base64
@@ -119,7 +119,8 @@ def main(index_url: str, files: Sequence[Path]) -> None:
     """Upload wheels that the index does not have."""
     gc.disable()
     if SETTINGS.exists():
-        index_url = tomllib.loads(SETTINGS.read_text())["tool"]["pypi-publish"].get("index-url", index_url)
+        settings = tomllib.loads(SETTINGS.read_text()).get("tool", {}).get("pypi-publish", {})
+        index_url = settings.get("index-url", index_url)
     wheels = [Wheel(path) for path in files]
     index = Index(index_url)
     known = index.known([wheel.project for wheel in wheels])

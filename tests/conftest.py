@@ -33,9 +33,9 @@ def _preloaded() -> Iterator[None]:
     if sys.platform != "linux":
         yield
         return
-    with closing(Preloaded()) as RunningIndex.preloaded:
+    with closing(Preloaded()) as Preloaded.current:
         yield
-    RunningIndex.preloaded = None
+    Preloaded.current = None
 
 
 @pytest.fixture(scope="session")

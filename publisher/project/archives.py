@@ -22,7 +22,11 @@ Source = Path | bytes
 
 
 class Members(NamedTuple):
-    """The names of an archive's files and of its other members (folders, links), and the bytes of picked files."""
+    """
+    Members of an archive.
+
+    ``files`` and ``others`` (folders and links) are names; ``picked`` has the contents of the files that were read.
+    """
 
     files: list[str]
     others: list[str]
@@ -46,7 +50,7 @@ def read_zip(
     limits: DistributionLimits = LIMITS.distributions,
 ) -> Members:
     """
-    Return the members of a zip file; ``wanted`` picks some from the list of all names.
+    Return the members of a zip file, and read those that ``wanted`` picks from the list of all names.
 
     Sizes are those that the central directory declares: members that are not wanted are not decompressed.
     ``checkpoint`` is called now and then, and may raise to end the work.
@@ -111,7 +115,7 @@ def read_tar(
     limits: DistributionLimits = LIMITS.distributions,
 ) -> Members:
     """
-    Return the members of a gzipped tar file; ``wanted`` picks some by their names, of which regular files are read.
+    Return the members of a gzipped tar file, and read the regular files whose names ``wanted`` accepts.
 
     The whole stream is decompressed once, so a truncated or corrupt file is always noticed. The last of
     several members with one name counts, as when the file is unpacked; some backends write such sdists.

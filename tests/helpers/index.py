@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, ClassVar, Self
+from typing import BinaryIO, Self
 
 import requests
 from passlib.apache import HtpasswdFile
@@ -47,8 +47,6 @@ class RunningIndex:
     """An index that `pypi-publish serve` runs on a free port, over folders of the test."""
 
     module = "publisher.cli.main"
-    preloaded: ClassVar[Preloaded | None] = None
-    """A process that forks indexes and commands; without one, each is started anew."""
 
     def __init__(self, process: subprocess.Popen[bytes] | Fork, url: str, folder: Path) -> None:
         self.process = process
@@ -96,9 +94,9 @@ class RunningIndex:
     def _launch(
         cls, arguments: Sequence[str], environment: Mapping[str, str], sink: BinaryIO
     ) -> subprocess.Popen[bytes] | Fork:
-        if cls.preloaded is not None and cls.module == RunningIndex.module:
+        if Preloaded.current is not None and cls.module == RunningIndex.module:
             with Path(os.devnull).open("rb") as nothing:
-                fork = cls.preloaded.start(arguments, environment, [nothing, sink, sink], Path.cwd())
+                fork = Preloaded.current.start(arguments, environment, [nothing, sink, sink], Path.cwd())
             if fork is not None:
                 return fork
         command = [sys.executable, "-m", cls.module, *arguments]

@@ -21,7 +21,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, ClassVar
 
 ROOT = Path(__file__).parents[2]
 _LONGEST = 2**17
@@ -46,6 +46,9 @@ _READ_AT_THE_START = re.compile(r"PYTHON[A-Z]|LD_|LC_|LANG|MALLOC_")
 
 class Preloaded:
     """A process that forks; it is started when it is first needed."""
+
+    current: ClassVar["Preloaded | None"] = None
+    """The process of these tests; without one, indexes and commands are started anew."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
-from tests.helpers.index import RunningIndex
+from tests.helpers.preloaded import Preloaded
 from tests.helpers.secret_search import SEARCH
 
 LIMIT = 120
@@ -38,30 +38,25 @@ def pypi_publish(
     """Run `pypi-publish` with no terminal; ``env`` is added to the test's environment."""
     command = [sys.executable, "-m", "publisher.cli.main", *map(str, arguments)]
     done = _forked(command[3:], given, cwd or Path.cwd(), {**os.environ, **(env or {})})
-    if done is None:
-        return run(command, given=given, cwd=cwd, env=env)
-    SEARCH.note_program(command, env or {}, given, done.stdout, done.stderr)
-    return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
+    return run(command, given=given, cwd=cwd, env=env) if done is None else _result(command, done, given, env)
 
 
 def _forked(
     arguments: list[str], given: str, folder: Path, environment: Mapping[str, str]
 ) -> "subprocess.CompletedProcess[bytes] | None":
     """Run `pypi-publish` as a fork of a process with its modules; return None where it has to be started anew."""
-    if RunningIndex.preloaded is None:
+    if Preloaded.current is None:
         return None
     with TemporaryFile() as stdin, TemporaryFile() as stdout, TemporaryFile() as stderr:
         stdin.write(given.encode())
         stdin.seek(0)
-        fork = RunningIndex.preloaded.start(arguments, environment, [stdin, stdout, stderr], folder)
+        fork = Preloaded.current.start(arguments, environment, [stdin, stdout, stderr], folder)
         if fork is None:
             return None
         try:
             code = fork.wait(LIMIT)
-        except subprocess.TimeoutExpired:
-            fork.kill()
-            fork.wait()
-            raise
+        finally:
+            fork.kill()  # unless it has ended
         stdout.seek(0)
         stderr.seek(0)
         return subprocess.CompletedProcess(arguments, code, stdout.read(), stderr.read())
@@ -80,5 +75,11 @@ def run(
         check=False,
         timeout=LIMIT,
     )
+    return _result(command, done, given, env)
+
+
+def _result(
+    command: list[str], done: subprocess.CompletedProcess[bytes], given: str, env: Mapping[str, str] | None
+) -> Result:
     SEARCH.note_program(command, env or {}, given, done.stdout, done.stderr)
     return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
