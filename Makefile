@@ -5,7 +5,7 @@
 .DEFAULT_GOAL := help
 # if set, Python would compile every module again at each start
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help demo test test-wide test-campaign test-mutants test-all test-essential bench install uninstall deploy lint check docs lock clean
+.PHONY: help demo prepare test test-wide test-campaign test-mutants test-all prepare-essential test-essential bench install uninstall deploy lint check docs lock clean
 
 PYTHON ?= $(shell for p in python3 python3.15 python3.14 python3.13 python3.12 python3.11 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -69,19 +69,22 @@ $(CLIENTS)/.ready: $(READY) requirements/clients.txt
 demo: $(READY)
 	@$(BIN)/pypi-publish demo
 
-test: $(READY) $(WHEELS)/.ready $(IMAGE)/.ready $(CLIENTS)/.ready
+# the environments of all tests
+prepare: $(READY) $(WHEELS)/.ready $(IMAGE)/.ready $(CLIENTS)/.ready
+
+test: prepare
 	@$(BIN)/python -m pytest -m 'not wide and not campaign' $(PYTEST_ARGS)
 
 # the remaining cells of the slow tables; CI runs them after the suite
-test-wide: $(READY) $(WHEELS)/.ready $(IMAGE)/.ready $(CLIENTS)/.ready
+test-wide: prepare
 	@$(BIN)/python -m pytest -m 'wide and not campaign' $(PYTEST_ARGS)
 
 # the slowest tests; run by hand
-test-campaign: $(READY) $(WHEELS)/.ready $(IMAGE)/.ready $(CLIENTS)/.ready
+test-campaign: prepare
 	@$(BIN)/python -m pytest -m campaign $(PYTEST_ARGS)
 
 # mutation tests: random wrong changes that the suite should notice; takes hours, run by hand
-test-mutants: $(READY) $(WHEELS)/.ready $(IMAGE)/.ready $(CLIENTS)/.ready
+test-mutants: prepare
 	@$(BIN)/python tests/tools/mutate.py $(MUTANTS_ARGS)
 
 test-all: test test-wide test-campaign test-mutants
@@ -120,8 +123,11 @@ uninstall:
 	@echo 'Removed pypi-publish. Passwords that `pypi-publish login` saved are still in your keyring.'
 
 # with another Python: make test-essential PYTHON=/usr/bin/python3 VENV=.venv/debian
-test-essential: $(READY) $(WHEELS)/.ready
-	@$(BIN)/python -m pytest -m essential $(PYTEST_ARGS)
+# (collecting the modules without essential tests would take longer than half of these tests)
+test-essential: prepare-essential
+	@$(BIN)/python -m pytest -m essential $(PYTEST_ARGS) $$(grep -rlw essential tests --include='test_*.py')
+
+prepare-essential: $(READY) $(WHEELS)/.ready
 
 # each script compares with its peers in one run and prints ratios: benchmarks/README.md
 bench: $(READY) $(WHEELS)/.ready $(CLIENTS)/.ready
