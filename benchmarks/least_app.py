@@ -2,7 +2,8 @@
 The least index that has this one's promises and libraries, for a known account: `floors.py` measures what it takes.
 
 Beyond `least_index.py`: uvicorn, python-multipart and packaging's names; deleted files keep their names; a file never
-replaces another; its record and the lists of names are as durable as the file, and other processes may write too.
+replaces another; the account that publishes a project first maintains it; its record and all lists are as durable as
+the file, and other processes may write too.
 No rights, no limits, and empty pages. Usage: python benchmarks/least_app.py ROOT prints the port that it listens on;
 with ``--besides MILLISECONDS``, each upload takes so much more processor time, as for rights and limits.
 """
@@ -37,6 +38,7 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 EMPTY = b'{"meta":{"api-version":"1.1"},"projects":[],"files":[]}'
 """The list of all projects, and the page of each of them."""
 
+ACCOUNT = "ada"
 LISTS = ("names", "state")
 """The lists of the names of all projects: in the folder, and a second one, by which a lost folder is noticed."""
 
@@ -104,6 +106,7 @@ class Place:
         if name not in self._names:
             for each in LISTS:
                 self._append(each, {"name": name})
+            self._append("maintainers", {"name": name, "account": ACCOUNT})
             self._names.add(name)
         self._create(form.filename, data, f"records/{name}", {"file": form.filename, "sha256": digest})
         self._append("audit", {"event": "upload", "project": name, "sha256": digest})

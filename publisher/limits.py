@@ -17,14 +17,14 @@ class DistributionLimits(NamedTuple):
     ``expansion_floor`` bytes however small it is. ``global_headers`` bounds all global pax headers together, which
     `tarfile` copies for every member, and ``chained_headers`` those in a row, which it reads by recursion.
     ``field_names`` counts different names of fields: the specification has some thirty. ``tags`` are all
-    combinations of the parts of a wheel's name. A tar file may have
-    ``tar_file`` bytes as it is, and ``tar_stream`` unpacked.
+    combinations of the parts of a wheel's name. ``directory`` is the list of a zip file's members in bytes, and for a
+    tar file the length of all names. A tar file may have ``tar_file`` bytes as it is, and ``tar_stream`` unpacked.
     """
 
     filename: int = 255
     version: int = 500
     members: int = 40_000
-    zip_directory: int = 16 * MEGABYTE
+    directory: int = 16 * MEGABYTE
     expansion_ratio: int = 50
     expansion_floor: int = 64 * MEGABYTE
     extended_header: int = 64 * KILOBYTE
@@ -43,7 +43,7 @@ class DistributionLimits(NamedTuple):
         """Return limits that keep reading to a few milliseconds; nearly all packages are within them."""
         return self._replace(
             members=min(self.members, 500),
-            zip_directory=min(self.zip_directory, 128 * KILOBYTE),
+            directory=min(self.directory, 128 * KILOBYTE),
             metadata=min(self.metadata, 256 * KILOBYTE),
             metadata_fields=min(self.metadata_fields, 300),
             metadata_head=min(self.metadata_head, 32 * KILOBYTE),
@@ -55,7 +55,7 @@ class DistributionLimits(NamedTuple):
         """Return limits that keep reading to one to three milliseconds, so that it needs no thread."""
         return self.light()._replace(
             members=min(self.members, 100),
-            zip_directory=min(self.zip_directory, 32 * KILOBYTE),
+            directory=min(self.directory, 32 * KILOBYTE),
             metadata=min(self.metadata, 32 * KILOBYTE),
             metadata_fields=min(self.metadata_fields, 40),
             metadata_head=min(self.metadata_head, 4 * KILOBYTE),

@@ -1,13 +1,17 @@
 """Checks of the contents of built files: secrets, missing modules, leftovers."""
 
+import csv
 import re
 import zipfile
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 
 from publisher.checks.metadata import Report, reporter
 from publisher.checks.violations import Violation
+from publisher.errors import InvalidDistributionError
+from publisher.project.archives import readable
 from publisher.project.display import human_size
 from publisher.project.distributions import Distribution
 from publisher.project.git import tracked_files
@@ -17,9 +21,14 @@ SIZE_LIMIT = 100 * 10**6
 """Bytes; the limit of the Python Package Index."""
 
 _SECRET = re.compile(
-    r"(^|/)(\.pypirc|\.netrc|_netrc|\.env|\.envrc|id_(rsa|dsa|ecdsa|ed25519)|[^/]+\.(p12|pfx|keystore))$"
+    r"(^|/)(\.pypirc|\.netrc|_netrc|\.env|\.envrc|\.git-credentials"
+    r"|id_(rsa|dsa|ecdsa|ed25519)(_sk)?|[^/]+\.(p12|pfx|keystore))$",
+    re.IGNORECASE,
 )
-_ANNOTATION = re.compile(rb"^\s*(async\s+)?def\s+\w+\([^)]*\)\s*->|^\s*def\s+\w+\([^)]*\w\s*:\s*\w", re.MULTILINE)
+_FUNCTION = re.compile(rb"^[ \t]*(async[ \t]+)?def[ \t]+\w+[ \t]*\(", re.MULTILINE)
+_PARAMETER = re.compile(rb"\w\s*:\s*\w")
+_PARAMETERS = 2000
+"""Bytes of a function's parameters that are looked at."""
 _TESTS = frozenset({"test", "tests", "testing", "testdata", "test_data", "fixtures"})
 _FROM_LIBRARY = {
     "W001": "PP708",
@@ -51,9 +60,12 @@ def check_contents(distributions: Iterable[Distribution], folder: Path | None = 
             yield report("PP714", f"the file is {human_size(size)}")
         yield from _find_secrets(distribution.files, report)
         if distribution.kind is Kind.WHEEL:
-            yield from _check_wheel(distribution, report)
-            if can_look_into_wheels():
-                yield from _check_with_library(distribution, folder, report)
+            try:
+                yield from _check_wheel(distribution, report)
+                if can_look_into_wheels():
+                    yield from _check_with_library(distribution, folder, report)
+            except InvalidDistributionError as error:
+                yield report("PP719", error.message)
 
 
 def check_secrets(distributions: Iterable[Distribution]) -> Iterator[Violation]:
@@ -64,29 +76,59 @@ def check_secrets(distributions: Iterable[Distribution]) -> Iterator[Violation]:
 
 def _find_secrets(names: Iterable[str], report: Report) -> Iterator[Violation]:
     """Find files with secrets, except keys in folders of tests."""
-    for name in names:
+    for name in dict.fromkeys(names):
         if _SECRET.search(name) and _TESTS.isdisjoint(PurePosixPath(name).parts[:-1]):
             yield report("PP713", f"it contains {name}")
 
 
 def _check_wheel(wheel: Distribution, report: Report) -> Iterator[Violation]:
-    names = wheel.files
-    info = next(name.partition("/")[0] for name in names if ".dist-info/" in name)
+    names = set(wheel.files)
     for name in wheel.fields.get("license_files", []):
-        if not any(f"{info}/{folder}{name}" in names for folder in ("licenses/", "license_files/", "")):
+        if not any(f"{_info(wheel)}/{folder}{name}" in names for folder in ("licenses/", "license_files/", "")):
             yield report("PP715", f"it lacks the license file {name}")
-    packages = {name.partition("/")[0] for name in names if name.endswith("/__init__.py") and name.count("/") == 1}
-    for package in sorted(packages - {each.partition("/")[0] for each in names if each.endswith("/py.typed")}):
-        if not package.endswith("-stubs") and _is_annotated(wheel.path, package, names):
-            yield report("PP710", f"the package {package} has annotations but no py.typed")
+    for package in _annotated(wheel.path, _untyped(wheel.files)):
+        yield report("PP710", f"the package {package} has annotations but no py.typed")
 
 
-def _is_annotated(path: Path, package: str, names: Iterable[str]) -> bool:
-    """Return whether at least half of a package's modules with functions have annotated ones."""
-    modules = [name for name in names if name.startswith(f"{package}/") and name.endswith(".py")]
-    with zipfile.ZipFile(path) as archive:
-        texts = [text for name in modules if b"def " in (text := archive.read(name))]
-    return bool(texts) and sum(bool(_ANNOTATION.search(text)) for text in texts) * 2 >= len(texts)
+def _info(wheel: Distribution) -> str:
+    """Return the name of a wheel's own .dist-info folder; packages that it brings along may have more."""
+    tops = (name.partition("/")[0] for name in wheel.files)
+    return next(top for top in tops if top.endswith(".dist-info"))
+
+
+def _untyped(names: Iterable[str]) -> dict[str, list[str]]:
+    """Return the modules of each package without ``py.typed``."""
+    packages: set[str] = set()
+    typed: set[str] = set()
+    modules: dict[str, list[str]] = defaultdict(list)
+    for name in names:
+        top, _, below = name.partition("/")
+        if below == "__init__.py" and not top.endswith("-stubs"):
+            packages.add(top)
+        if name.endswith("/py.typed"):
+            typed.add(top)
+        if name.endswith(".py"):
+            modules[top].append(name)
+    return {package: modules[package] for package in sorted(packages - typed)}
+
+
+def _annotated(path: Path, packages: dict[str, list[str]]) -> Iterator[str]:
+    """Yield packages in which at least half of the modules with functions have annotated ones."""
+    with readable("zip file"), zipfile.ZipFile(path) as archive:
+        for package, modules in packages.items():
+            texts = (text for name in modules if b"def " in (text := archive.read(name)))
+            found = [_has_annotations(text) for text in texts]
+            if found and sum(found) * 2 >= len(found):
+                yield package
+
+
+def _has_annotations(text: bytes) -> bool:
+    """Return whether a function of a module has annotations; only the beginning of long parameters is looked at."""
+    for function in _FUNCTION.finditer(text):
+        parameters, end, rest = text[function.end() : function.end() + _PARAMETERS].partition(b")")
+        if (end and rest.lstrip().startswith(b"->")) or _PARAMETER.search(parameters):
+            return True
+    return False
 
 
 def _check_with_library(wheel: Distribution, folder: Path | None, report: Report) -> Iterator[Violation]:
@@ -94,14 +136,18 @@ def _check_with_library(wheel: Distribution, folder: Path | None, report: Report
     from check_wheel_contents.contents import WheelContents  # noqa: PLC0415, TID251 - the only door to it
     from check_wheel_contents.errors import WheelValidationError  # noqa: PLC0415, TID251 - the only door to it
 
-    try:
-        contents = WheelContents.from_wheel(wheel.path)
-        contents.validate_tree()
-    except (WheelValidationError, ValueError) as error:  # whatever its models do not accept
-        yield report("PP719", str(error).splitlines()[0].rstrip("."))
-        return
+    _require_few_rows(wheel)
     checker = WheelChecker()
-    for failed in checker.check_contents(contents):
+    with readable("zip file"):
+        try:
+            contents = WheelContents.from_wheel(wheel.path)
+            contents.validate_tree()
+        except (WheelValidationError, ValueError) as error:  # whatever its models do not accept
+            raise InvalidDistributionError(str(error).splitlines()[0].rstrip(".")) from error
+        except (TypeError, csv.Error) as error:  # a file in place of a folder, for one
+            raise InvalidDistributionError("RECORD is not valid") from error
+        found = checker.check_contents(contents)
+    for failed in found:
         code = _FROM_LIBRARY.get(failed.check.name)
         if code is not None:
             yield report(code, f"{_words(failed.check.value)}{': ' if failed.args else ''}{', '.join(failed.args[:5])}")
@@ -115,6 +161,14 @@ def _check_with_library(wheel: Distribution, folder: Path | None, report: Report
     for failed in checker.check_contents(contents):
         if failed.check.name == "W101":
             yield from _missing(failed.args, packages, folder, known, report)
+
+
+def _require_few_rows(wheel: Distribution) -> None:
+    """Raise InvalidDistributionError for a RECORD of far more rows than files, which would fill the memory."""
+    with readable("zip file"), zipfile.ZipFile(wheel.path) as archive:
+        rows = archive.read(f"{_info(wheel)}/RECORD").count(b"\n")
+    if rows > 2 * len(wheel.files) + 100:
+        raise InvalidDistributionError(f"RECORD has {rows} lines, and the wheel {len(wheel.files)} files")
 
 
 def _words(text: str) -> str:

@@ -3,6 +3,8 @@
 import errno
 import gzip
 import io
+import stat
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -25,11 +27,12 @@ class Members(NamedTuple):
     """
     Members of an archive.
 
-    ``files`` and ``others`` (folders and links) are names; ``picked`` has the contents of the files that were read.
+    ``files`` are the names of files and links, ``folders`` those of folders; ``picked`` has the contents of the files
+    that were read.
     """
 
     files: list[str]
-    others: list[str]
+    folders: list[str]
     picked: dict[str, bytes]
 
 
@@ -41,6 +44,9 @@ _ZIP_METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 _CHUNK = 2**20
 _ENTRY = b"PK\x01\x02"
 """The beginning of each entry in the directory of a zip file."""
+
+_UNICODE_PATH = 0x7075
+"""The extra field with a second name of a member (Info-ZIP), which Python follows since 3.12."""
 
 
 def read_zip(
@@ -55,10 +61,10 @@ def read_zip(
     Sizes are those that the central directory declares: members that are not wanted are not decompressed.
     ``checkpoint`` is called now and then, and may raise to end the work.
 
-    Raises InvalidDistributionError when the file is not a readable zip file, a member has a dangerous name, occurs
-    twice or is encrypted, or the archive is beyond ``limits``.
+    Raises InvalidDistributionError when the file is not a readable zip file, a member has a dangerous name or two
+    names, occurs twice or is encrypted, or the archive is beyond ``limits``.
     """
-    with _BoundedFile(_opened(source), limits) as file, _readable("zip file"), zipfile.ZipFile(file) as archive:
+    with _BoundedFile(_opened(source), limits) as file, readable("zip file"), zipfile.ZipFile(file) as archive:
         sizes = _zip_sizes(archive, _expansion_limit(source, limits), checkpoint)
         picked: dict[str, bytes] = {}
         for name in wanted(list(sizes)):
@@ -77,11 +83,11 @@ def list_members(
     Raises InvalidDistributionError as `read_zip` and `read_tar` do.
     """
     if path.name.endswith((".whl", ".zip", ".egg")):
-        with _BoundedFile(io.FileIO(path), limits) as file, _readable("zip file"), zipfile.ZipFile(file) as archive:
+        with _BoundedFile(_opened(path), limits) as file, readable("zip file"), zipfile.ZipFile(file) as archive:
             sizes = _zip_sizes(archive, _expansion_limit(path, limits), checkpoint)
             return [(name, size) for name, size in sizes.items() if not name.endswith("/")]
     found: list[tuple[str, int]] = []
-    with _readable("gzipped tar file"), gzip.open(path, "rb") as stream:
+    with _opened(path) as plain, readable("gzipped tar file"), gzip.open(plain, "rb") as stream:
         guarded = TarGuard(_BoundedReader(stream, _stream_limit(path, limits), checkpoint), limits)
         with tarfile.open(fileobj=guarded, mode="r|") as members:
             found = [(_safe_name(member.name), member.size) for member in members if not member.isdir()]
@@ -95,6 +101,8 @@ def _zip_sizes(archive: zipfile.ZipFile, expansion: int, checkpoint: Checkpoint)
     sizes: dict[str, int] = {}
     for member in members:
         name = _safe_name(member.orig_filename)
+        if member.extra and _second_name(member.extra) not in {None, name}:
+            raise InvalidDistributionError(f"the member {name!r} has a second name, which only some programs follow")
         if name in sizes:
             raise InvalidDistributionError(f"the archive has the member {name!r} twice")
         sizes[name] = member.file_size
@@ -106,6 +114,16 @@ def _zip_sizes(archive: zipfile.ZipFile, expansion: int, checkpoint: Checkpoint)
             raise InvalidDistributionError(f"{member.filename!r} is encrypted")
     _bound_expansion(sum(sizes.values()), expansion)
     return sizes
+
+
+def _second_name(extra: bytes) -> str | None:
+    """Return the name in the extra field for one, None where there is none."""
+    while len(extra) >= 4:
+        kind, size = struct.unpack_from("<HH", extra)
+        if kind == _UNICODE_PATH:
+            return extra[9 : 4 + size].decode("utf-8", "replace")  # behind a version and a checksum
+        extra = extra[4 + size :]
+    return None
 
 
 def read_tar(
@@ -120,22 +138,31 @@ def read_tar(
     The whole stream is decompressed once, so a truncated or corrupt file is always noticed. The last of
     several members with one name counts, as when the file is unpacked; some backends write such sdists.
 
-    Raises InvalidDistributionError as `read_zip` does, and for device nodes and links that leave the archive.
+    Raises InvalidDistributionError as `read_zip` does, for device nodes, for links that leave the archive, and for
+    links and folders with a name that ``wanted`` accepts.
     """
     files: list[str] = []
-    others: list[str] = []
+    folders: list[str] = []
     picked: dict[str, bytes] = {}
-    with _opened(source) as file, _readable("gzipped tar file"), gzip.open(file, "rb") as stream:
+    named = 0
+    with _opened(source) as file, readable("gzipped tar file"), gzip.open(file, "rb") as stream:
         bounded = _BoundedReader(stream, _stream_limit(source, limits), checkpoint)
         with tarfile.open(fileobj=TarGuard(bounded, limits), mode="r|") as archive:
             for member in archive:
                 name = _safe_name(member.name)
-                (files if member.isfile() else others).append(name)
+                (folders if member.isdir() else files).append(name)
+                named += len(name)
+                if named > limits.directory:
+                    raise OversizedDistributionError(
+                        f"the names of its members have more than {limits.directory} bytes"
+                    )
                 if member.isdev():
                     raise InvalidDistributionError(f"{name!r} is a device node")
                 if member.issym() or member.islnk():
                     _check_link(member)
-                if member.isfile() and wanted(name):
+                if wanted(name):
+                    if not member.isfile():  # in place of a file that was read, once it is unpacked
+                        raise InvalidDistributionError(f"{name!r} is not a regular file")
                     if picked and name not in picked:
                         raise InvalidDistributionError(f"the archive has {next(iter(picked))!r} and {name!r}")
                     _bound_member(name, member.size, limits)
@@ -143,7 +170,7 @@ def read_tar(
                     picked[name] = extracted.read() if extracted is not None else b""
         while bounded.read(_CHUNK):
             pass  # to the end of the gzip stream: its checksum is there
-    return Members(files, others, picked)
+    return Members(files, folders, picked)
 
 
 class _BoundedFile(io.BufferedReader):
@@ -154,7 +181,7 @@ class _BoundedFile(io.BufferedReader):
         self._limits = limits
 
     def read(self, size: int | None = -1, /) -> bytes:
-        if size is not None and size > self._limits.zip_directory:
+        if size is not None and size > self._limits.directory:
             raise OversizedDistributionError(f"the directory of the zip file has {size} bytes")
         data = super().read(size)
         if data.startswith(_ENTRY) and data.count(_ENTRY) > self._limits.members:
@@ -180,7 +207,7 @@ class _BoundedReader(io.BufferedIOBase):
 
 
 @contextmanager
-def _readable(what: str) -> Iterator[None]:
+def readable(what: str) -> Iterator[None]:
     """Turn every way in which the archive modules fail on bad bytes into one error."""
     try:
         yield
@@ -228,7 +255,13 @@ def _check_link(member: tarfile.TarInfo) -> None:
 
 
 def _opened(source: Source) -> io.FileIO | io.BytesIO:
-    return io.BytesIO(source) if isinstance(source, bytes) else io.FileIO(source)
+    """Open an archive; raise InvalidDistributionError for a pipe or a device, which may have no end."""
+    if isinstance(source, bytes):
+        return io.BytesIO(source)
+    mode = source.stat().st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        raise InvalidDistributionError("not a regular file")
+    return io.FileIO(source)
 
 
 def _size(source: Source) -> int:

@@ -223,18 +223,20 @@ def _sdist_metadata(
 
     def is_pkg_info(name: str) -> bool:
         parts = PurePosixPath(name).parts
-        return len(parts) == 2 and parts[1] == "PKG-INFO"
+        return len(parts) == 2 and parts[1] == "PKG-INFO" and not name.endswith("/")
 
     if file.text.endswith(".zip"):
         found = read_zip(source, lambda names: [*filter(is_pkg_info, names)], checkpoint, limits)
     else:
         found = read_tar(source, is_pkg_info, checkpoint, limits)
-    names = [*found.files, *found.others]
+    names = [*found.files, *found.folders]
     tops = {PurePosixPath(name).parts[0] for name in names if PurePosixPath(name).parts}
     if len(tops) != 1:
         raise InvalidDistributionError("an sdist has exactly one top-level folder, this one has " + _few(tops))
-    if len(found.picked) != 1:
+    if not found.picked:
         raise InvalidDistributionError(f"the sdist has no {tops.pop()}/PKG-INFO")
+    if len(found.picked) > 1:
+        raise InvalidDistributionError("an sdist has exactly one PKG-INFO, this one has " + _few(found.picked))
     return found.files, next(iter(found.picked.values()))
 
 

@@ -1,14 +1,19 @@
 """The contents of built files at the limits of each rule, in wheels made in memory."""
 
+import io
+import time
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from publisher.checks import contents
-from publisher.checks.contents import SIZE_LIMIT, check_contents, check_secrets
+from publisher.checks.contents import SIZE_LIMIT, _has_annotations, check_contents, check_secrets
 from publisher.project.distributions import read_distribution
 from tests.helpers.dists import make_sdist, make_wheel
 from tests.helpers.projects import commit
+from tests.helpers.speed import is_within
 
 TYPED = b"def f(x: int) -> int:\n    return x\n"
 PLAIN = b"def f(x):\n    return x\n"
@@ -35,6 +40,10 @@ def _wheel(folder: Path, code: str, members: dict[str, bytes], extra: str = "") 
         "acme_widgets/id_dsa",
         "acme_widgets/id_ecdsa",
         "acme_widgets/id_ed25519",
+        "acme_widgets/id_ed25519_sk",
+        "acme_widgets/.git-credentials",
+        "acme_widgets/.ENV",
+        "acme_widgets/KEY.PFX",
         "acme_widgets/key.p12",
         "acme_widgets/key.pfx",
         "acme_widgets/key.keystore",
@@ -71,10 +80,16 @@ def test_other_files_and_keys_of_tests_are_no_secrets(tmp_path: Path, name: str)
     assert [*check_secrets([read_distribution(make_wheel(tmp_path, members={name: b"x"}))])] == []
 
 
-def test_folders_and_links_are_no_files(tmp_path: Path) -> None:
+def test_a_secret_that_is_there_twice_is_found_once(tmp_path: Path) -> None:
+    sdist = make_sdist(tmp_path, members={"acme_widgets-1.0/.env": b"x"}, links={"acme_widgets-1.0/.env": "setup.py"})
+    assert len([*check_secrets([read_distribution(sdist)])]) == 1
+
+
+def test_folders_are_no_files_and_links_are(tmp_path: Path) -> None:
     wheel = make_wheel(tmp_path, members={"acme_widgets/.env/": b""})
     sdist = make_sdist(tmp_path, links={"acme_widgets-1.0/.env": "pyproject.toml"})
-    assert [*check_secrets([read_distribution(wheel), read_distribution(sdist)])] == []
+    found = check_secrets([read_distribution(wheel), read_distribution(sdist)])
+    assert [each.message for each in found] == ["it contains acme_widgets-1.0/.env"]
 
 
 @pytest.mark.parametrize(("size", "expected"), [(SIZE_LIMIT, []), (SIZE_LIMIT + 1, ["PP714 the file is 100 MB"])])
@@ -190,3 +205,96 @@ def test_without_the_package_in_the_project_nothing_is_missing(tmp_path: Path) -
     wheel = read_distribution(make_wheel(tmp_path))
     assert not [each for each in check_contents([wheel], folder) if each.rule.code in {"PP705", "PP706"}]
     assert not [each for each in check_contents([wheel]) if each.rule.code in {"PP705", "PP706"}]
+
+
+def _changed(folder: Path, change: Callable[[bytes], bytes], members: dict[str, bytes]) -> list[str]:
+    """Return the findings in a wheel whose bytes were changed."""
+    path = make_wheel(folder, members=members)
+    path.write_bytes(change(path.read_bytes()))
+    return [f"{each.rule.code} {each.message}" for each in check_contents([read_distribution(path)])]
+
+
+def _replaced(folder: Path, replacements: dict[str, bytes], members: dict[str, bytes] | None = None) -> list[str]:
+    """Return the findings in a wheel some of whose files were replaced by others, without a change of RECORD."""
+    path = make_wheel(folder, members=members)
+    with zipfile.ZipFile(path) as archive:
+        kept = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in {**kept, **replacements}.items():
+            archive.writestr(name, data)
+    return [f"{each.rule.code} {each.message}" for each in check_contents([read_distribution(path)])]
+
+
+def test_a_module_that_is_damaged_is_found(tmp_path: Path) -> None:
+    def damage(data: bytes) -> bytes:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            info = archive.getinfo("acme_widgets/x.py")
+        begin = info.header_offset + 30 + len(info.filename)
+        return data[:begin] + bytes(each ^ 0xFF for each in data[begin : begin + 4]) + data[begin + 4 :]
+
+    [found] = [each for each in _changed(tmp_path, damage, {"acme_widgets/x.py": TYPED}) if "PP719" in each]
+    assert found.startswith("PP719 not a complete, readable zip file: ")
+
+
+@pytest.mark.parametrize(
+    ("record", "message"),
+    [
+        (b"a" * 200_000 + b",,\n", "RECORD is not valid"),
+        (b",,\n" * 200, "RECORD has 200 lines, and the wheel 4 files"),
+    ],
+)
+def test_a_list_of_files_that_is_none_is_found(tmp_path: Path, record: bytes, message: str) -> None:
+    assert f"PP719 {message}" in _replaced(tmp_path, {"acme_widgets-1.0.dist-info/RECORD": record})
+
+
+def test_a_file_in_the_place_of_a_folder_is_found(tmp_path: Path) -> None:
+    path = make_wheel(tmp_path, members={"acme_widgets-1.0.data": b"x"})
+    found = [each for each in check_contents([read_distribution(path)]) if each.rule.code == "PP719"]
+    assert [each.message for each in found] == ["RECORD is not valid"]
+
+
+def test_folders_that_are_nested_too_deeply_are_found(tmp_path: Path) -> None:
+    path = make_wheel(tmp_path, members={f"{'a/' * 2000}x.py": b"x = 1\n"})
+    found = [each for each in check_contents([read_distribution(path)]) if each.rule.code == "PP719"]
+    assert len(found) == 1
+    assert "recursion" in found[0].message
+
+
+def test_the_license_is_looked_for_beside_the_wheels_own_metadata(tmp_path: Path) -> None:
+    vendored = {"acme_widgets/_vendor/other-2.0.dist-info/METADATA": b"x"}
+    own = {"acme_widgets-1.0.dist-info/licenses/LICENSE": b"x"}
+    assert _wheel(tmp_path, "PP715", {**vendored, **own}, "License-File: LICENSE\n") == []
+    elsewhere = {"acme_widgets/_vendor/other-2.0.dist-info/licenses/LICENSE": b"x"}
+    found = _wheel(tmp_path, "PP715", elsewhere, "License-File: LICENSE\n")
+    assert found == ["PP715 it lacks the license file LICENSE"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"\n" * 100_000 + b"def ",
+        b"def a(\n" * 20_000,
+        b"def a(" + b" " * 200_000,
+        (b"def a(" + b"b " * 900 + b"\n") * 200,
+    ],
+)
+def test_a_module_of_any_kind_is_looked_through_in_one_pass(body: bytes) -> None:
+    began = time.process_time()
+    assert not _has_annotations(body)
+    assert is_within(time.process_time() - began, 1)  # the first took minutes
+
+
+def test_a_wheel_is_opened_once_for_all_its_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    members = {f"p{number}/__init__.py": TYPED for number in range(30)}
+    wheel = read_distribution(make_wheel(tmp_path, members=members))
+    monkeypatch.setattr(contents, "can_look_into_wheels", lambda: False)
+    opened = []
+
+    class Counted(zipfile.ZipFile):
+        def __init__(self, path: Path) -> None:
+            opened.append(path)
+            super().__init__(path)
+
+    monkeypatch.setattr(zipfile, "ZipFile", Counted)
+    assert len([each for each in check_contents([wheel]) if each.rule.code == "PP710"]) == 30
+    assert opened == [wheel.path]

@@ -3,8 +3,11 @@
 import errno
 import gzip
 import io
+import os
+import struct
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,6 +16,7 @@ import pytest
 from publisher.errors import InvalidDistributionError, OversizedDistributionError
 from publisher.limits import LIMITS
 from publisher.project.archives import list_members, read_tar, read_zip
+from publisher.project.distributions import read_distribution
 
 LIMIT = LIMITS.distributions
 FILES = {"a/": b"", "a/one.txt": b"one", "a/two.txt": b"twotwo"}
@@ -43,6 +47,43 @@ def _tar(files: Mapping[str, bytes] = FILES, links: Mapping[str, tuple[bytes, st
 
 def _every(names: list[str]) -> list[str]:
     return [name for name in names if not name.endswith("/")]
+
+
+def _with_second_name(name: str, second: str) -> bytes:
+    """Return a zip file with a member that has an Info-ZIP Unicode Path, behind another extra field."""
+    info = zipfile.ZipInfo(name)
+    field = b"\1" + struct.pack("<L", zlib.crc32(name.encode())) + second.encode()
+    info.extra = struct.pack("<HHL", 0x5455, 4, 0) + struct.pack("<HH", 0x7075, len(field)) + field
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr(info, b"one")
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("second", ["a/.env", "../b", "a/"])
+def test_a_member_with_two_names_is_refused(second: str) -> None:
+    with pytest.raises(InvalidDistributionError, match=r"the member 'a/one\.txt' has a second name"):
+        read_zip(_with_second_name("a/one.txt", second), _every)
+
+
+def test_a_member_whose_name_is_there_twice_is_read() -> None:
+    assert read_zip(_with_second_name("a/one.txt", "a/one.txt"), _every).picked == {"a/one.txt": b"one"}
+
+
+def test_the_names_in_a_tar_file_have_a_bound_together() -> None:
+    length = sum(map(len, ("a", "a/one.txt", "a/two.txt")))
+    assert read_tar(_tar(), lambda _: False, limits=LIMIT._replace(directory=length))
+    with pytest.raises(OversizedDistributionError, match=f"the names of its members have more than {length - 1} bytes"):
+        read_tar(_tar(), lambda _: False, limits=LIMIT._replace(directory=length - 1))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no named pipes")
+@pytest.mark.parametrize("name", ["a-1.0-py3-none-any.whl", "a-1.0.tar.gz"])
+def test_a_pipe_is_not_waited_for(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / name)
+    for read in (read_distribution, list_members):
+        with pytest.raises(InvalidDistributionError, match="not a regular file"):
+            read(tmp_path / name)
 
 
 def test_a_zip_gives_the_members_that_are_asked_for_out_of_all_names(tmp_path: Path) -> None:
@@ -98,9 +139,9 @@ def test_a_list_of_members_is_bounded_and_can_be_ended(tmp_path: Path, name: str
 def test_the_directory_of_a_zip_is_bounded_in_bytes() -> None:
     data = _zip()
     directory = int.from_bytes(data[-10:-6], "little")
-    assert read_zip(data, _every, limits=LIMIT._replace(zip_directory=directory))
+    assert read_zip(data, _every, limits=LIMIT._replace(directory=directory))
     with pytest.raises(OversizedDistributionError, match=f"has {directory} bytes"):
-        read_zip(data, _every, limits=LIMIT._replace(zip_directory=directory - 1))
+        read_zip(data, _every, limits=LIMIT._replace(directory=directory - 1))
 
 
 def test_wanted_members_are_bounded_and_others_are_not() -> None:
@@ -187,7 +228,13 @@ def test_names_that_leave_the_archive_are_refused_with_the_reason(name: str, rea
     ],
 )
 def test_links_that_stay_inside_are_members_without_contents(link: str, kind: bytes, target: str) -> None:
-    assert read_tar(_tar({}, {link: (kind, target)}), lambda _: True) == ([], [link], {})
+    assert read_tar(_tar({}, {link: (kind, target)}), lambda _: False) == ([link], [], {})
+
+
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.DIRTYPE])
+def test_no_link_and_no_folder_may_replace_a_file_that_is_read(kind: bytes) -> None:
+    with pytest.raises(InvalidDistributionError, match=r"'a/one\.txt' is not a regular file"):
+        read_tar(_tar(FILES, {"a/one.txt": (kind, "a/two.txt")}), lambda name: name == "a/one.txt")
 
 
 @pytest.mark.parametrize(

@@ -97,7 +97,7 @@ RULES = (
         "PP713",
         Severity.ERROR,
         "The file contains no secrets",
-        "Everyone who may download the file can read them, and they stay in every copy. Keys below a folder of tests "
+        "Everyone who may download the file can read them, and they stay in every copy. Files below a folder of tests "
         "don't count.",
         "Remove the file, and change the password or key in it.",
         publish=Enforcement.WARNING,

@@ -130,7 +130,7 @@ serve_options = gather(
     _option(
         "--client-uploader", metavar="USER", multiple=True, help="Account that may publish pypi-publish itself here."
     ),
-    _option("--audit-days", metavar="N", type=click.IntRange(1), help="Retention of the audit trail, in days."),
+    _option("--audit-days", metavar="N", type=click.IntRange(1, 36_500), help="Retention of the audit trail, in days."),
     _option("--max-size", metavar="MB", type=click.IntRange(1), help="Largest upload accepted, in MB."),
     _option("--root-path", metavar="PATH", help="Path prefix under which a proxy serves the index."),
     _option("--public-url", metavar="URL", help="URL of the index for its users; trusted publishing needs it."),

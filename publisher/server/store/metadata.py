@@ -14,6 +14,9 @@ from publisher.project.distributions import read_distribution
 from publisher.project.kinds import Kind
 from publisher.server.store.spool import digest_file
 
+_LAST = 253_402_300_799 * 10**9
+"""Nanoseconds from 1970 to the last second of the year 9999."""
+
 
 @dataclass(frozen=True, slots=True)
 class FileMetadata:
@@ -75,7 +78,11 @@ def now_text() -> str:
 
 
 def time_text(nanoseconds: int) -> str:
-    """Return a time in nanoseconds since 1970 as the simple API writes it (PEP 700), cut to microseconds."""
-    seconds, rest = divmod(nanoseconds, 10**9)
+    """
+    Return a time in nanoseconds since 1970 as the simple API writes it (PEP 700), cut to microseconds.
+
+    A file that was copied in may have a time after the last one of the calendar, which takes its place.
+    """
+    seconds, rest = divmod(min(nanoseconds, _LAST), 10**9)
     moment = datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest // 1000)
     return moment.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"

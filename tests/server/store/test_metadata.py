@@ -23,3 +23,8 @@ def test_a_time_is_cut_to_microseconds(tmp_path: Path, nanoseconds: int, text: s
     wheel = make_wheel(tmp_path, "widgets")
     os.utime(wheel, ns=(nanoseconds, nanoseconds))
     assert read_metadata(wheel, wheel.name).uploaded == text
+
+
+def test_a_time_after_the_last_year_is_the_last_second() -> None:
+    for seconds in (253_402_300_799, 253_402_300_800, 300_000_000_000):
+        assert time_text(seconds * 10**9) == "9999-12-31T23:59:59.000000Z"

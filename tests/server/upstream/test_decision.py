@@ -90,6 +90,12 @@ def test_a_reason_has_both_dates() -> None:
     assert reason.endswith("hides it until 1970-04-11 12:00 UTC.")
 
 
+def test_a_cooldown_may_end_after_the_last_year() -> None:
+    born = 253_402_300_000.0
+    reason = ProjectPolicy(rules(cooldown=DAY), NOW).verdict(listed(uploaded=born)).reason
+    assert reason.endswith("hides it until 9999-12-31 23:59 UTC.")
+
+
 def policy(folder: Path, clock: Clock, **changes: Any) -> Policy:
     sources = (UpstreamSource("https://x.example/simple/"),)
     settings = UpstreamSettings(**{"sources": sources, "cache": folder, **changes})

@@ -21,6 +21,13 @@ def test_ages(text: str, seconds: float) -> None:
     assert seconds_of(text) == seconds
 
 
+def test_an_age_has_a_bound() -> None:
+    assert seconds_of("3650d") == 3650 * 86400
+    for text in ("3650.1d", "9999999d", f"{'9' * 400}w"):
+        with pytest.raises(ConfigurationError, match="expected ten years at most"):
+            seconds_of(text)
+
+
 @pytest.mark.parametrize("text", ["", "3", "d", "-3d", "3 days", "3y", "3d4h", "1,5d"])
 def test_other_ages_are_refused(text: str) -> None:
     with pytest.raises(ConfigurationError, match="an age like 3d"):
