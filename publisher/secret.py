@@ -45,6 +45,11 @@ class Secret:
         raise TypeError("a secret is not pickled")
 
 
+FROM_OPTIONS = "options and environment"
+FROM_NETRC = "netrc"
+"""Places that credentials come from, as messages name them."""
+
+
 @dataclass(frozen=True)
 class Credentials:
     """A user name and password for one index, and the words for where they come from."""

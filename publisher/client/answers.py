@@ -18,7 +18,7 @@ from publisher.errors import (
     RefusedCredentialsError,
 )
 from publisher.project.display import without_control_characters
-from publisher.secret import Credentials, mask_urls
+from publisher.secret import FROM_NETRC, FROM_OPTIONS, Credentials, mask_urls
 
 DIGEST_HEADER = "X-Checksum-Sha256"
 """Holds the SHA-256 digest of the file that our index has stored, in hexadecimal."""
@@ -62,7 +62,7 @@ def expect_success(response: IndexResponse, url: IndexUrl, credentials: Credenti
             raise CredentialsError(f"{url} asks for a password.", hint=HOW_TO_LOG_IN)
         raise RefusedCredentialsError(
             f"{url} refused the password of {credentials.username!r} (from {credentials.source}).",
-            hint="Run `pypi-publish login` to save the right one, or ask the index's administrator for an account.",
+            hint=_remedy(credentials),
         )
     if status == HTTPStatus.FORBIDDEN:
         raise _forbidden(response, url, credentials)
@@ -81,6 +81,15 @@ def expect_success(response: IndexResponse, url: IndexUrl, credentials: Credenti
         )
 
 
+def _remedy(credentials: Credentials) -> str:
+    """Return where to correct credentials that were refused: a password that `login` saves counts last."""
+    if credentials.source == FROM_OPTIONS:
+        return "Correct or unset PYPI_PUBLISH_PASSWORD (or the password in the index URL), or ask for a new password."
+    if credentials.source == FROM_NETRC:
+        return "Correct the index's entry in your netrc file, or ask the index's administrator for a new password."
+    return "Run `pypi-publish login` to save the right ones, or ask the index's administrator for an account."
+
+
 def _forbidden(response: IndexResponse, url: IndexUrl, credentials: Credentials | None) -> CredentialsError:
     """Return the error for a 403: some indexes send it instead of a 401, and firewalls before an index do too."""
     text = error_text(response)
@@ -89,7 +98,7 @@ def _forbidden(response: IndexResponse, url: IndexUrl, credentials: Credentials 
     if _ABOUT_CREDENTIALS.search(f"{response.reason} {text}"):
         return RefusedCredentialsError(
             f"{url} refused the credentials of {credentials.username!r} (from {credentials.source}): {text}",
-            hint="Run `pypi-publish login` to save the right ones, or ask the index's administrator for an account.",
+            hint=_remedy(credentials),
         )
     hint = "Ask the index's administrator for the right. The credentials were accepted, so another password won't help."
     if is_web_page(response):

@@ -9,7 +9,7 @@ from publisher.credentials.netrc import DEFAULT, netrc_file, parse_netrc
 from publisher.credentials.remembered import remembered_username
 from publisher.credentials.trusted import TrustedLogin
 from publisher.errors import HOW_TO_LOG_IN, ConfigurationError, CredentialsError, NoCredentialsError
-from publisher.secret import Credentials, Secret, is_unicode, trimmed
+from publisher.secret import FROM_OPTIONS, Credentials, Secret, is_unicode, trimmed
 
 Prompt = Callable[[str | None], Credentials]
 """Ask a person for missing credentials; the argument is the user name if it is known."""
@@ -58,7 +58,7 @@ def find_credentials(target: Target) -> Credentials:
                 "A password is set, but no user name.",
                 hint="Pass --username, or set PYPI_PUBLISH_USERNAME or `username` in [tool.pypi-publish].",
             )
-        return Credentials(username, password, "options and environment")
+        return Credentials(username, password, FROM_OPTIONS)
     found = trusted.find(index) if trusted is not None else None
     found = found or in_keyring(index, username) or in_netrc(index, username)
     if found is None and target.prompt is not None:

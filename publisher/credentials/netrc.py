@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from publisher.errors import ConfigurationError
-from publisher.secret import Credentials, Secret, trimmed
+from publisher.secret import FROM_NETRC, Credentials, Secret, trimmed
 
 DEFAULT = "default"
 """The name of the entry for every host without one."""
@@ -93,7 +93,7 @@ def _add(found: dict[str, Credentials | None], host: str | None, entry: Mapping[
     if host is None or host in found:
         return
     login, password = entry.get("login"), entry.get("password")
-    found[host] = Credentials(login, Secret(password), "netrc") if login and password else None
+    found[host] = Credentials(login, Secret(password), FROM_NETRC) if login and password else None
 
 
 def _quote(token: str) -> str:

@@ -11,7 +11,7 @@ from publisher.credentials import keyring, remembered
 from publisher.credentials.chain import Target, find_credentials
 from publisher.credentials.login import prove
 from publisher.errors import CredentialsError, IndexUnavailableError, NotOfferedError, PublishError
-from publisher.secret import Credentials, Secret
+from publisher.secret import FROM_OPTIONS, Credentials, Secret
 
 
 class PasswordChange(NamedTuple):
@@ -99,7 +99,7 @@ def _outdated(
     credentials: Credentials, url: IndexUrl, keyring: str | None, files: Callable[[IndexUrl], Iterable[Path]]
 ) -> Iterator[str]:
     """Name the places that still have the old password, given the keyring that has the new one."""
-    if credentials.source == "options and environment":
+    if credentials.source == FROM_OPTIONS:
         yield "PYPI_PUBLISH_PASSWORD, or wherever it was taken from"
     if credentials.source == "keyring" and keyring is None:
         yield "keyring"

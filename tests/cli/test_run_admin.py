@@ -213,6 +213,13 @@ def test_a_role_is_set_and_rules_that_give_more_are_named(
     assert done.stderr.splitlines() == lines
 
 
+@pytest.mark.parametrize(("role", "said"), [("reader", True), ("none", False)])
+def test_a_role_of_an_account_that_is_not_there_is_said(index: Asked, role: str, *, said: bool) -> None:
+    index.answer = {"wider": [], "known": False}
+    done = _run(lambda: roles.set_role(PLACE, "bob", role, "a"))
+    assert ("There is no account bob yet" in done.stderr) is said
+
+
 PUBLISHER = {
     "name": "n",
     "title": "acme/widgets",
@@ -443,10 +450,10 @@ def test_cached_projects_are_results_and_the_rest_messages(public: Public) -> No
             {"until": "2027", "name": "b", "version": "", "reason": "s"},
         ],
         "claimed": [{"name": "c", "hides": ""}, {"name": "d", "hides": "D"}],
-        "projects": [{"name": "e", "files": 2, "bytes": 12345}],
+        "projects": [{"name": "e", "files": 2, "bytes": 12345}, {"name": "f", "files": 1, "bytes": 1}],
     }
     done = _run(lambda: public_packages.list_cached(PACKAGES))
-    assert done.stdout == "e  2 files  12,345 bytes\n"
+    assert done.stdout == "e  2 files  12.3 kB\nf  1 file  1 bytes\n"
     assert done.stderr.splitlines() == [
         "u: up",
         "v: down: slow",
@@ -491,7 +498,7 @@ def test_an_exception_needs_an_end_and_a_reason(public: Public) -> None:
 def test_claims_pages_and_removals_are_said(public: Public) -> None:
     public.answer = {"asked": 3, "claims": [{"name": "a", "hides": "A"}]}
     done = _run(lambda: public_packages.list_claims(PACKAGES))
-    assert (done.stdout, done.stderr.splitlines()[1]) == ("a  A\n", "Asked for 3 names; 1 of them exist publicly.")
+    assert (done.stdout, done.stderr.splitlines()[1]) == ("a  A\n", "Names asked for: 3; of these exist publicly: 1.")
     public.answer = {"name": "a", "hides": "A", "files": 2, "confirmed": "now"}
     assert _run(lambda: public_packages.claim_name(PACKAGES, "a")).stderr == "a may be published here; it hides A.\n"
     assert (

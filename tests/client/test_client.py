@@ -44,6 +44,22 @@ def failure(reply: Reply | Answer, use: Callable[[IndexClient], object], who: Cr
     return caught.value
 
 
+@pytest.mark.parametrize(
+    ("source", "remedy"),
+    [
+        ("options and environment", "Correct or unset PYPI_PUBLISH_PASSWORD"),
+        ("netrc", "Correct the index's entry in your netrc file"),
+        ("keyring", "Run `pypi-publish login`"),
+    ],
+)
+@pytest.mark.parametrize("answer", [of_text(401), of_text(403, "wrong password")])
+def test_the_remedy_for_a_refused_password_depends_on_its_place(source: str, remedy: str, answer: Answer) -> None:
+    error = failure(answer, lambda made: made.projects(), Credentials("ada", Secret("x"), source))
+    assert isinstance(error, RefusedCredentialsError)
+    assert error.hint is not None
+    assert error.hint.startswith(remedy)
+
+
 def test_the_files_of_a_project_are_asked_for_afresh_and_never_of_another_index() -> None:
     page = {"files": [{"filename": "a-1.tar.gz", "url": "f", "hashes": {}}]}
     with client(of_json(page)) as (made, asked):

@@ -52,7 +52,8 @@ def delete(args: TargetArgs, project: str, version: str, filename: str | None, *
     if not confirmed:
         if not can_ask():
             raise click.UsageError(f"No terminal to confirm the deletion of {what}; add --yes.")
-        if not click.confirm(f"Delete {what} from {target.url} permanently?", err=True):
+        consequence = "These file names can't be published again; `yank` can be undone."
+        if not click.confirm(f"Delete {what} from {target.url} permanently? {consequence}", err=True):
             raise StoppedError("Nothing was deleted.")
     _show(project, version, releases.delete(target, project, version, filename))
 

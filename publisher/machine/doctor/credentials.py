@@ -12,7 +12,7 @@ from publisher.credentials.remembered import remembered_username
 from publisher.errors import HOW_TO_LOG_IN, CredentialsError, PublishError
 from publisher.machine.diagnosis import Area, Diagnosis, Reporter
 from publisher.machine.doctor.index import Reached
-from publisher.secret import Credentials
+from publisher.secret import FROM_NETRC, FROM_OPTIONS, Credentials
 
 _CREDENTIALS = Reporter(Area.CREDENTIALS)
 _NEEDED = ("download", "list")
@@ -70,7 +70,7 @@ def _given(target: Target) -> Credentials | None:
         raise CredentialsError(
             "PYPI_PUBLISH_PASSWORD is set, but no user name.", hint="Set PYPI_PUBLISH_USERNAME as well, or neither."
         )
-    return Credentials(username, password, "options and environment")
+    return Credentials(username, password, FROM_OPTIONS)
 
 
 def _check_netrc_mode() -> Iterator[Diagnosis]:
@@ -154,7 +154,7 @@ def _check_others(target: Target, used: Credentials, others: Sequence[Credential
         try:
             prove(target.url, other)
         except CredentialsError:
-            first = " pip and uv look there first." if other.source == "netrc" else ""
+            first = " pip and uv look there first." if other.source == FROM_NETRC else ""
             yield _CREDENTIALS.warning(
                 "agree",
                 f"{_capitalized(other.source)} has a password of {other.username} that the index refuses.{first}",
@@ -169,7 +169,7 @@ def _check_others(target: Target, used: Credentials, others: Sequence[Credential
 
 
 def _how_to_fix(outdated: Credentials) -> str:
-    if outdated.source == "netrc":
+    if outdated.source == FROM_NETRC:
         return f"Remove the entry from {netrc_file()}, or put the valid password there."
     return "Run `pypi-publish login` with the valid one."
 

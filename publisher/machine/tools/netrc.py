@@ -10,7 +10,7 @@ from publisher.files.changes import read_text
 from publisher.files.managed_blocks import LineEdit, insert_blocks, split_lines
 from publisher.machine.paths import Machine
 from publisher.machine.tools.tool import ConfiguredIndex, FileEdit, Setup, Tool
-from publisher.secret import Credentials
+from publisher.secret import FROM_NETRC, Credentials
 
 
 class Netrc(Tool):
@@ -31,7 +31,7 @@ class Netrc(Tool):
                 "A netrc file holds the password itself, so that every program of yours can read it.",
                 hint="Pass --embed-credentials to write it anyway; with keyring you don't need it.",
             )
-        credentials = Credentials(setup.username, setup.password, "netrc")
+        credentials = Credentials(setup.username, setup.password, FROM_NETRC)
         path = self.paths(machine, scope)[0]
 
         def put(text: str | None) -> str:

@@ -70,6 +70,9 @@ class UpstreamAdmin:
             }
             for file, verdict in verdicts
         ]
+        if version and not files:
+            reason = f"{source.url} has no {name} {version}, as of {time_text(state.confirmed)}."
+            return {**answer, "owned": False, "upstream": source.url, "status": listing.status, "reason": reason}
         reason = f"Passed on from {source.url}, confirmed {time_text(state.confirmed)}."
         if state.failure:
             reason += f" The last refresh failed: {state.failure}"

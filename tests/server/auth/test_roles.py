@@ -144,6 +144,9 @@ def test_edits_keep_comments_and_other_lines(own: OwnIndex) -> None:
     admin = Admin(index.url)
     admin.set_role("kim", "reader", "Acme_*")
     admin.set_role("@web", "reader", "shop-*")
+    for name, known in (("kim", True), ("@web", True), ("kimm", False)):
+        asked = {"name": name, "role": "none", "project": "nothing-*"}
+        assert admin.request("PUT", "-/roles", json=asked).json()["known"] is known
     admin.set_role("bob", "none", "acme-tools")
     text = access_file(index).read_text()
     assert "# the team's rules" in text

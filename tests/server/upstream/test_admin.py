@@ -66,6 +66,7 @@ def test_why_names_the_reason_for_each_file(fake: FakeUpstream, tmp_path: Path) 
     assert [file["version"] for file in one["files"]] == ["2.0"]
     assert "cooldown of 1 day" in one["files"][0]["reason"]
     assert none["files"] == []
+    assert none["reason"].startswith(f"{fake.url}simple/ has no foo 3.0, as of 2026-")
 
 
 def test_why_says_when_the_last_refresh_failed(fake: FakeUpstream, tmp_path: Path) -> None:

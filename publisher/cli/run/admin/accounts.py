@@ -37,8 +37,8 @@ class AccountEditor(Protocol):
 
 def add_account(place: AccountsArgs, username: str, *, generate: bool, password_stdin: bool) -> None:
     """Create an account or change its password; a generated password is printed to stdout."""
-    password = _new_password(username, generate=generate, password_stdin=password_stdin)
-    with _open(place) as accounts:
+    with _open(place) as accounts:  # first: a password that can't be sent is not asked for
+        password = _new_password(username, generate=generate, password_stdin=password_stdin)
         status = accounts.add(username, password)
     words = {"created": "is created", "changed": "has a new password", "unchanged": "had this password already"}
     output = current_output()

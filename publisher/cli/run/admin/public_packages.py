@@ -15,6 +15,7 @@ from publisher.cli.run.admin.connection import named_index
 from publisher.cli.run.admin.extras import require_server
 from publisher.client.public_packages import PublicPackagesClient
 from publisher.errors import IndexUnavailableError
+from publisher.project.display import human_size
 
 
 class PublicPackages(Protocol):
@@ -38,7 +39,11 @@ def list_cached(place: PublicPackagesArgs) -> None:
         output.say(f"allowed until {allowance['until']}: {_pin(allowance)} ({allowance['reason']})")
     for claim in found["claimed"]:
         output.say(f"claimed: {claim['name']}{_after(', hides ', claim['hides'])}")
-    _print(found, [f"{each['name']}  {each['files']} files  {each['bytes']:,} bytes" for each in found["projects"]])
+    _print(found, [_cached(each) for each in found["projects"]])
+
+
+def _cached(project: Mapping[str, Any]) -> str:
+    return f"{project['name']}  {_count(project['files'], 'file')}  {human_size(project['bytes'])}"
 
 
 def explain(place: PublicPackagesArgs, requirement: str) -> None:
@@ -66,7 +71,7 @@ def allow_early(
     with _open(place) as packages:
         if remove:
             found = packages.change("disallow", {"name": name, "version": version})
-            current_output().say(f"Removed {found['removed']} exceptions for {requirement}.")
+            current_output().say(f"Removed {_count(found['removed'], 'exception')} for {requirement}.")
         else:
             found = packages.change(
                 "allow", {"name": name, "version": version, "until": until or "", "reason": reason or ""}
@@ -81,7 +86,7 @@ def list_claims(place: PublicPackagesArgs) -> None:
     output.say("Asking upstream for your private names, except reserved ones.")
     with _open(place) as packages:
         found = packages.change("claims", {})
-    output.say(f"Asked for {found['asked']} names; {len(found['claims'])} of them exist publicly.")
+    output.say(f"Names asked for: {found['asked']}; of these exist publicly: {len(found['claims'])}.")
     _print(found, [f"{each['name']}  {each['hides']}" for each in found["claims"]])
 
 
@@ -103,7 +108,7 @@ def warm_cache(place: PublicPackagesArgs, lock_file: Path) -> None:
             values = {"name": package.name, "version": package.version, "digests": sorted(package.digests)}
             found = packages.change("warm", {**values, "set": lock_file.name})
             results.append(found)
-            state = "private" if found.get("owned") else f"{len(found['files'])} files"
+            state = "private" if found.get("owned") else _count(len(found["files"]), "file")
             output.say(f"[{number}/{len(pinned)}] {package.name} {package.version}: {state}")
             for filename, reason in found["failed"].items():
                 output.say(f"  {filename}: {reason}")
@@ -111,7 +116,8 @@ def warm_cache(place: PublicPackagesArgs, lock_file: Path) -> None:
     _print({"packages": results}, [])
     if failed:
         raise IndexUnavailableError(
-            f"{len(failed)} files could not be fetched.", hint="Run the same command again: it is safe to repeat."
+            f"{_count(len(failed), 'file')} could not be fetched.",
+            hint="Run the same command again: it is safe to repeat.",
         )
 
 
@@ -119,7 +125,8 @@ def refresh_page(place: PublicPackagesArgs, name: str) -> None:
     """Ask upstream for a page."""
     with _open(place) as packages:
         found = packages.change("refresh", {"name": name})
-    current_output().say(f"{found['name']} has {found['files']} files upstream; page checked at {found['confirmed']}.")
+    files = _count(found["files"], "file")
+    current_output().say(f"{found['name']} has {files} upstream; page checked at {found['confirmed']}.")
     _print(found, [])
 
 
@@ -127,7 +134,7 @@ def remove_cached(place: PublicPackagesArgs, name: str) -> None:
     """Remove a project from the cache."""
     with _open(place) as packages:
         found = packages.change("remove", {"name": name})
-    current_output().say(f"Removed {found['name']} with {found['files']} files from the cache.")
+    current_output().say(f"Removed {found['name']} with {_count(found['files'], 'file')} from the cache.")
     _print(found, [])
 
 
@@ -168,6 +175,10 @@ def _split(requirement: str) -> tuple[str, str]:
 
 def _pin(allowance: Mapping[str, str]) -> str:
     return f"{allowance['name']}=={allowance['version']}" if allowance["version"] else allowance["name"]
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _after(separator: str, text: str) -> str:

@@ -25,6 +25,8 @@ def set_role(place: TrustPlaceArgs, name: str, role: str, project: str) -> None:
     if maintained := [str(rule["project"]) for rule in wider if rule["rule"] == "record"]:
         still.append(f"{name} still maintains {_few(maintained)}")
     output.say(f"{now}, but {still[0]}." if still else f"{now}.")
+    if not found.get("known", True) and role != "none":
+        output.say(f"There is no account {name} yet; the role is for the next one of that name.")
     for more in still[1:]:
         output.say(f"Also, {more}.")
     if rules:

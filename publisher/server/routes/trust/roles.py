@@ -46,12 +46,13 @@ class RoleRoutes:
         try:
             check_name(name.removeprefix("@"))
             maintained = frozenset() if name.startswith("@") else await self._maintainers.projects_of(name)
+            known = name.startswith("@") or await self._authenticator.knows(name)
             wider = await self._roles.set_role(name, role, project, sorted(maintained))
         except (InvalidAccountError, InvalidRoleError) as error:
             raise HttpError(422, str(error)) from error
         await self._oversight.record(request, "role-set", account=name, role=role, pattern=project)
         rules = [rule.as_json() for rule in wider]
-        return json_response({"name": name, "role": role, "project": project, "wider": rules})
+        return json_response({"name": name, "role": role, "project": project, "known": known, "wider": rules})
 
     async def owners(self, _request: Request, path: str) -> Response:
         """List the maintainers in a project's record."""
