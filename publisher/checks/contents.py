@@ -55,9 +55,8 @@ def check_contents(distributions: Iterable[Distribution], folder: Path | None = 
     """Check the contents of files; ``folder`` is the project that they were built from, where that is known."""
     for distribution in distributions:
         report = reporter(distribution)
-        size = distribution.path.stat().st_size
-        if size > SIZE_LIMIT:
-            yield report("PP714", f"the file is {human_size(size)}")
+        if distribution.size > SIZE_LIMIT:
+            yield report("PP714", f"the file is {human_size(distribution.size)}")
         yield from _find_secrets(distribution.files, report)
         if distribution.kind is Kind.WHEEL:
             try:

@@ -19,7 +19,7 @@ def command() -> None:
     """
     Let CI jobs publish without a stored secret.
 
-    Needs an account that manages the project, or the index's AUTH_TOKEN in PYPI_PUBLISH_ADMIN_TOKEN.
+    Needs an account that manages the project, or the admin token in PYPI_PUBLISH_ADMIN_TOKEN.
     """
 
 

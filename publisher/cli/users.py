@@ -12,7 +12,7 @@ def command() -> None:
     """
     Administer the accounts of an index.
 
-    Needs AUTH_TOKEN in PYPI_PUBLISH_ADMIN_TOKEN or keyring, or --htpasswd FILE on the index's machine. An admin's
+    Needs the admin token, in PYPI_PUBLISH_ADMIN_TOKEN or keyring, or --htpasswd FILE on the index's machine. An admin's
     password is enough for `set-role`.
     """
 

@@ -45,12 +45,13 @@ class Distribution:
     A wheel or sdist whose archive could be read and whose metadata agrees with its file name.
 
     ``path`` is where the bytes are (not necessarily under the distribution's own name; only that name for bytes in
-    memory), ``files`` the names of the files in it, ``metadata`` the verbatim bytes of METADATA or PKG-INFO, ``fields``
-    the parsed part of them, unvalidated, and ``unparsed`` the rest.
+    memory), ``size`` how many they are, ``files`` the names of the files in it, ``metadata`` the verbatim bytes of
+    METADATA or PKG-INFO, ``fields`` the parsed part of them, unvalidated, and ``unparsed`` the rest.
     """
 
     path: Path
     file: DistName
+    size: int
     files: Sequence[str] = field(repr=False)
     metadata: bytes = field(repr=False)
     fields: "RawMetadata" = field(repr=False)
@@ -182,7 +183,8 @@ def read_distribution(
         fields, unparsed = _agreeing_fields(file, metadata, limits)
     except InvalidDistributionError as error:
         raise type(error)(f"{file.text}: {error.message}", hint=error.hint) from error
-    return Distribution(path, file, files, metadata, fields, unparsed)
+    size = len(source) if isinstance(source, bytes) else source.stat().st_size
+    return Distribution(path, file, size, files, metadata, fields, unparsed)
 
 
 def _wheel_metadata(

@@ -28,7 +28,7 @@ class Upload:
 
     def __init__(self, distribution: Distribution) -> None:
         self.distribution = distribution
-        self.size = distribution.path.stat().st_size
+        self.size = distribution.size
         self._sha256: str | None = None
 
     @property

@@ -136,15 +136,19 @@ class Report(NamedTuple):
 
 
 def files_as_json(distributions: Iterable[Distribution]) -> list[dict[str, Any]]:
-    """Return the output of ``build --json`` and ``check --json``, for files that were not compared with an index."""
+    """
+    Return the output of ``build --json`` and ``check --json``, for files that were not compared with an index.
+
+    ``path`` is None for a file that was only built to be checked, and is gone.
+    """
     return [
         {
             "filename": distribution.filename,
-            "path": str(distribution.path),
+            "path": str(distribution.path) if distribution.path.exists() else None,
             "kind": distribution.kind.value,
             "project": distribution.name,
             "version": str(distribution.version),
-            "size": distribution.path.stat().st_size,
+            "size": distribution.size,
         }
         for distribution in distributions
     ]

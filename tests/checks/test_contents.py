@@ -1,5 +1,6 @@
 """Every rule about built files, on files that break it."""
 
+import json
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -140,6 +141,21 @@ def test_files_missing_from_the_wheel_are_reported(tmp_path: Path) -> None:
     assert f"PP706 the wheel lacks {name}/table.csv" in done.stderr
     assert "pycache" not in done.stderr
     assert "test_turn" not in done.stderr
+
+
+def test_files_that_are_built_to_be_checked_have_no_path(tmp_path: Path) -> None:
+    # slow: three real builds
+    project = make_project(tmp_path / "project", backend="hatchling")
+    check = ("check", "--only", "build")
+    names = ["acme_widgets-1.0-py3-none-any.whl", "acme_widgets-1.0.tar.gz"]
+    assert sorted(pypi_publish(*check, cwd=project).stdout.split()) == names
+    files = json.loads(pypi_publish(*check, "--json", cwd=project).stdout)["files"]
+    assert sorted((each["filename"], each["path"], each["size"] > 0) for each in files) == [
+        (name, None, True) for name in names
+    ]
+    kept = pypi_publish(*check, "--json", "--out-dir", tmp_path / "out", cwd=project)
+    paths = sorted(each["path"] for each in json.loads(kept.stdout)["files"])
+    assert paths == sorted(map(str, (tmp_path / "out").iterdir()))
 
 
 def test_files_are_checked_without_building(tmp_path: Path) -> None:

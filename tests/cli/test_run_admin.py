@@ -52,7 +52,7 @@ class Asked:
         self, place: TrustPlaceArgs, *, as_admin: bool = False, hints: AccessHints | None = None
     ) -> Iterator["Asked"]:
         assert place is PLACE
-        assert hints is None or "AUTH_TOKEN" in hints.refused
+        assert hints is None or "admin token" in hints.refused
         self.as_admin.append(as_admin)
         yield self
 

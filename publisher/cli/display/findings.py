@@ -34,7 +34,8 @@ def conclude(found: Sequence[Violation], built: Sequence[Distribution], *, stric
         output.result(json.dumps(payload, indent=2))
     else:
         for distribution in built:
-            output.result(str(distribution.path))
+            is_kept = distribution.path.exists()  # else it was only built to be checked
+            output.result(str(distribution.path) if is_kept else distribution.filename)
     counts = Counter(finding.rule.severity for finding in found)
     failed = counts[Severity.ERROR] or (strict and counts[Severity.WARNING])
     words = [f"{count} {kind.value}{'s' if count > 1 else ''}" for kind in Severity if (count := counts[kind])]

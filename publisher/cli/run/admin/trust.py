@@ -18,8 +18,8 @@ _OWN_WORKFLOW = ".github/workflows/publish.yaml"
 """The workflow of this project that others call."""
 
 _WHO_MAY = (
-    f"Use an account whose role manages the project, or the index's AUTH_TOKEN in {TOKEN_VARIABLE}; "
-    "without roles, only AUTH_TOKEN can do this."
+    f"Use an account whose role manages the project, or the admin token in {TOKEN_VARIABLE}; "
+    "without roles, only the admin token can do this."
 )
 _HINTS = AccessHints(
     refused=_WHO_MAY,
