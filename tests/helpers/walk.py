@@ -13,6 +13,7 @@ import pkgutil
 import pwd
 import resource
 import sys
+import threading
 from collections.abc import Collection
 from pathlib import Path
 
@@ -69,6 +70,9 @@ def become(arguments: list[str], traits: Collection[str], out: int, err: int) ->
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else int(error.code is not None)
     finally:
+        for thread in threading.enumerate():  # as Python ends: one removes the build's environment
+            if thread is not threading.current_thread() and not thread.daemon:
+                thread.join()
         os._exit(code)
 
 
