@@ -20,8 +20,9 @@ _PLAIN_TEXT = ("plaintext", "the demo's own")
 
 NO_BACKEND_HINT = (
     "Without a desktop, keep the password in netrc: `pypi-publish config netrc --write --embed-credentials --username "
-    "NAME`. In CI, set PYPI_PUBLISH_USERNAME and PYPI_PUBLISH_PASSWORD instead. Or install keyrings.alt beside "
-    "pypi-publish, or name a backend in PYTHON_KEYRING_BACKEND (`keyring --list-backends` lists the installed ones)."
+    "NAME`. In CI, set PYPI_PUBLISH_USERNAME and PYPI_PUBLISH_PASSWORD instead. Or install keyrings.alt into the "
+    "environment of pypi-publish, or name a backend in PYTHON_KEYRING_BACKEND (`keyring --list-backends` lists the "
+    "installed ones)."
 )
 _BROKEN_HINT = (
     "Unlock it, or set PYPI_PUBLISH_USERNAME and PYPI_PUBLISH_PASSWORD. `keyring --list-backends` lists the installed "
