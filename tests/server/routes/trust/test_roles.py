@@ -142,17 +142,23 @@ def test_maintainers_are_listed_in_order() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "project", "maintained"),
-    [("ada", "acme-*", ["acme", "lib"]), ("grace", None, []), ("@web", "acme", [])],
+    ("name", "project", "maintained", "known"),
+    [
+        ("ada", "acme-*", ["acme", "lib"], True),
+        ("grace", None, [], True),
+        ("@web", "acme", [], True),
+        ("bob", None, [], False),
+    ],
 )
 def test_a_role_is_set_with_what_records_leave_the_account(
-    name: str, project: str | None, maintained: list[str]
+    name: str, project: str | None, maintained: list[str], *, known: bool
 ) -> None:
     index = _Index()
     given = {"name": name, "role": "reader", **({"project": project} if project else {})}
     answer = asyncio.run(_routes(index).set_role(_request(ADMIN_TOKEN, **given)))
     pattern = project or "*"
-    assert json.loads(answer.body) == {"name": name, "role": "reader", "project": pattern, "wider": []}
+    said = {"name": name, "role": "reader", "project": pattern, "known": known, "wider": []}
+    assert json.loads(answer.body) == said
     assert index.roles == [(name, "reader", pattern, maintained)]
     assert _recorded(index) == [("role-set", "", {"account": name, "role": "reader", "pattern": pattern})]
 
