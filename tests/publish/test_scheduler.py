@@ -26,7 +26,7 @@ from publisher.publish.scheduler import UploadScheduler
 from publisher.publish.upload import _describe_progress
 from tests.conftest import PASSWORD, USER
 from tests.helpers.dists import make_sdist, make_wheel, metadata
-from tests.helpers.index import RunningIndex
+from tests.helpers.index import START_LIMIT, RunningIndex
 from tests.helpers.projects import make_project, write_backend
 from tests.helpers.tool import pypi_publish
 from tests.helpers.waiting import eventually, is_running
@@ -110,7 +110,7 @@ def test_projects_that_need_each_other_are_sent(tmp_path: Path) -> None:
 
 
 def test_several_go_at_the_same_time(tmp_path: Path) -> None:
-    together = threading.Barrier(3, timeout=20)
+    together = threading.Barrier(3, timeout=START_LIMIT)
 
     def send(_: Upload) -> State:
         together.wait()  # raises unless three threads are here
@@ -129,7 +129,7 @@ def test_after_a_failure_nothing_more_begins_and_running_uploads_are_reported(tm
         if upload.distribution.name == "p0":
             failed.set()
             raise ConflictError("no")
-        assert failed.wait(20)
+        assert failed.wait(START_LIMIT)
         return State.UPLOADED
 
     uploads = [Upload(_file(tmp_path, f"p{number}")) for number in range(6)]
@@ -145,7 +145,7 @@ def test_an_interrupt_stops_running_uploads(tmp_path: Path) -> None:
 
     def send(_: Upload) -> State:
         signal.pthread_kill(main, signal.SIGINT)
-        assert stopped.wait(20)
+        assert stopped.wait(START_LIMIT)
         raise StoppedError("The upload was stopped.")
 
     sending = UploadScheduler([Upload(_file(tmp_path, "p"))], {}, 2)
@@ -213,7 +213,7 @@ def test_an_interrupt_while_an_upload_is_begun_ends_that_upload(tmp_path: Path) 
 
     def send(_upload: Upload) -> State:
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)  # which has yet to hear of the upload
-        assert ended.wait(20), "nothing ended the upload"
+        assert ended.wait(START_LIMIT), "nothing ended the upload"
         raise ConflictError("ended")
 
     sending = UploadScheduler([Upload(_file(tmp_path, "p"))], {}, 2)
@@ -234,9 +234,9 @@ def test_ctrl_c_ends_the_run_and_lists_published_files(slow: ThreadingHTTPServer
     command = [sys.executable, "-m", "publisher.cli.main", "upload", str(wheel), str(sdist)]
     handler = cast("type[_Slow]", slow.RequestHandlerClass)
     with subprocess.Popen(command, env={**os.environ, **settings}, stderr=subprocess.PIPE, text=True) as process:
-        assert handler.begun.wait(20)
+        assert handler.begun.wait(START_LIMIT)
         process.send_signal(signal.SIGINT)
-        _, output = process.communicate(timeout=20)
+        _, output = process.communicate(timeout=START_LIMIT)
     assert process.returncode == 130
     assert f"Uploaded before that: {wheel.name}" in output
     assert f"to upload the rest: {sdist.name}." in output
@@ -253,7 +253,7 @@ def test_ctrl_c_ends_a_build_and_its_processes(index: RunningIndex, tmp_path: Pa
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert eventually(lambda: begun.exists() and bool(begun.read_text()))
         process.send_signal(signal.SIGINT)
-        _, output = process.communicate(timeout=20)
+        _, output = process.communicate(timeout=START_LIMIT)
     assert process.returncode == 130
     assert "Interrupted while building: nothing was published." in output
     assert eventually(lambda: not is_running(int(begun.read_text())))
