@@ -26,7 +26,7 @@ def set_role(place: TrustPlaceArgs, name: str, role: str, project: str) -> None:
         still.append(f"{name} still maintains {_few(maintained)}")
     output.say(f"{now}, but {still[0]}." if still else f"{now}.")
     if not found.get("known", True) and role != "none":
-        output.say(f"There is no account {name} yet; the role is for the next one of that name.")
+        output.say(f"No account is named {name}. If you create one, it will have this role.")
     for more in still[1:]:
         output.say(f"Also, {more}.")
     if rules:
