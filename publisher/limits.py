@@ -6,6 +6,9 @@ from typing import NamedTuple
 KILOBYTE = 2**10
 MEGABYTE = 2**20
 
+LAST_SECOND = 253_402_300_799
+"""Seconds from 1970 to the end of the year 9999, after which no date can be written."""
+
 _CORES = os.cpu_count() or 1
 
 
@@ -17,14 +20,14 @@ class DistributionLimits(NamedTuple):
     ``expansion_floor`` bytes however small it is. ``global_headers`` bounds all global pax headers together, which
     `tarfile` copies for every member, and ``chained_headers`` those in a row, which it reads by recursion.
     ``field_names`` counts different names of fields: the specification has some thirty. ``tags`` are all
-    combinations of the parts of a wheel's name. ``directory`` is the list of a zip file's members in bytes, and for a
-    tar file the length of all names. A tar file may have ``tar_file`` bytes as it is, and ``tar_stream`` unpacked.
+    combinations of the parts of a wheel's name. ``member_list`` is the size of a zip file's directory in bytes, and the
+    length of all names in a tar file. A tar file may have ``tar_file`` bytes as it is, and ``tar_stream`` unpacked.
     """
 
     filename: int = 255
     version: int = 500
     members: int = 40_000
-    directory: int = 16 * MEGABYTE
+    member_list: int = 16 * MEGABYTE
     expansion_ratio: int = 50
     expansion_floor: int = 64 * MEGABYTE
     extended_header: int = 64 * KILOBYTE
@@ -43,7 +46,7 @@ class DistributionLimits(NamedTuple):
         """Return limits that keep reading to a few milliseconds; nearly all packages are within them."""
         return self._replace(
             members=min(self.members, 500),
-            directory=min(self.directory, 128 * KILOBYTE),
+            member_list=min(self.member_list, 128 * KILOBYTE),
             metadata=min(self.metadata, 256 * KILOBYTE),
             metadata_fields=min(self.metadata_fields, 300),
             metadata_head=min(self.metadata_head, 32 * KILOBYTE),
@@ -55,7 +58,7 @@ class DistributionLimits(NamedTuple):
         """Return limits that keep reading to one to three milliseconds, so that it needs no thread."""
         return self.light()._replace(
             members=min(self.members, 100),
-            directory=min(self.directory, 32 * KILOBYTE),
+            member_list=min(self.member_list, 32 * KILOBYTE),
             metadata=min(self.metadata, 32 * KILOBYTE),
             metadata_fields=min(self.metadata_fields, 40),
             metadata_head=min(self.metadata_head, 4 * KILOBYTE),

@@ -56,7 +56,7 @@ def test_every_process_can_do_one_thing_at_a_time() -> None:
 
 @pytest.mark.parametrize("name", DistributionLimits._fields)
 def test_light_bounds_are_never_wider(name: str) -> None:
-    for limits in (DistributionLimits(), DistributionLimits()._replace(members=3, directory=3, metadata=3)):
+    for limits in (DistributionLimits(), DistributionLimits()._replace(members=3, member_list=3, metadata=3)):
         assert getattr(limits.light(), name) <= getattr(limits, name)
         assert getattr(limits.brief(), name) <= getattr(limits.light(), name)
 
@@ -64,19 +64,19 @@ def test_light_bounds_are_never_wider(name: str) -> None:
 def test_light_bounds_hold_for_archives_of_some_hundred_files() -> None:
     light = DistributionLimits().light()
     assert (light.members, light.metadata_fields) == (500, 300)
-    assert (light.directory, light.metadata) == (128 * 1024, 256 * 1024)
+    assert (light.member_list, light.metadata) == (128 * 1024, 256 * 1024)
     assert (light.metadata_head, light.tar_file, light.tar_stream) == (32 * 1024, 256 * 1024, 4 * 2**20)
 
 
 def test_brief_bounds_hold_for_archives_of_some_dozen_files() -> None:
     brief = DistributionLimits().brief()
     assert (brief.members, brief.metadata_fields) == (100, 40)
-    assert (brief.directory, brief.metadata, brief.metadata_head) == (32 * 1024, 32 * 1024, 4 * 1024)
+    assert (brief.member_list, brief.metadata, brief.metadata_head) == (32 * 1024, 32 * 1024, 4 * 1024)
     assert (brief.tar_file, brief.tar_stream) == (16 * 1024, 64 * 1024)
 
 
 def test_cheap_bounds_keep_narrower_ones_and_all_others() -> None:
-    narrow = DistributionLimits(members=7, directory=8, metadata=9, metadata_fields=10, metadata_head=11)
+    narrow = DistributionLimits(members=7, member_list=8, metadata=9, metadata_fields=10, metadata_head=11)
     for cheap in (narrow.light(), narrow.brief()):
         kept = {*cheap._fields} - {"tar_file", "tar_stream"}
         assert all(getattr(cheap, name) == getattr(narrow, name) for name in kept)

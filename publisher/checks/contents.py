@@ -13,7 +13,7 @@ from publisher.checks.violations import Violation
 from publisher.errors import InvalidDistributionError
 from publisher.project.archives import readable
 from publisher.project.display import human_size
-from publisher.project.distributions import Distribution
+from publisher.project.distributions import Distribution, dist_info
 from publisher.project.git import tracked_files
 from publisher.project.kinds import Kind
 
@@ -81,18 +81,12 @@ def _find_secrets(names: Iterable[str], report: Report) -> Iterator[Violation]:
 
 
 def _check_wheel(wheel: Distribution, report: Report) -> Iterator[Violation]:
-    names = set(wheel.files)
+    names, folder = set(wheel.files), dist_info(wheel.files, wheel.file)
     for name in wheel.fields.get("license_files", []):
-        if not any(f"{_info(wheel)}/{folder}{name}" in names for folder in ("licenses/", "license_files/", "")):
+        if not any(f"{folder}/{below}{name}" in names for below in ("licenses/", "license_files/", "")):
             yield report("PP715", f"it lacks the license file {name}")
     for package in _annotated(wheel.path, _untyped(wheel.files)):
         yield report("PP710", f"the package {package} has annotations but no py.typed")
-
-
-def _info(wheel: Distribution) -> str:
-    """Return the name of a wheel's own .dist-info folder; packages that it brings along may have more."""
-    tops = (name.partition("/")[0] for name in wheel.files)
-    return next(top for top in tops if top.endswith(".dist-info"))
 
 
 def _untyped(names: Iterable[str]) -> dict[str, list[str]]:
@@ -143,7 +137,7 @@ def _check_with_library(wheel: Distribution, folder: Path | None, report: Report
             contents.validate_tree()
         except (WheelValidationError, ValueError) as error:  # whatever its models do not accept
             raise InvalidDistributionError(str(error).splitlines()[0].rstrip(".")) from error
-        except (TypeError, csv.Error) as error:  # a file in place of a folder, for one
+        except (TypeError, csv.Error) as error:  # for example a file in place of a folder
             raise InvalidDistributionError("RECORD is not valid") from error
         found = checker.check_contents(contents)
     for failed in found:
@@ -165,9 +159,9 @@ def _check_with_library(wheel: Distribution, folder: Path | None, report: Report
 def _require_few_rows(wheel: Distribution) -> None:
     """Raise InvalidDistributionError for a RECORD of far more rows than files, which would fill the memory."""
     with readable("zip file"), zipfile.ZipFile(wheel.path) as archive:
-        rows = archive.read(f"{_info(wheel)}/RECORD").count(b"\n")
+        rows = archive.read(f"{dist_info(wheel.files, wheel.file)}/RECORD").count(b"\n")
     if rows > 2 * len(wheel.files) + 100:
-        raise InvalidDistributionError(f"RECORD has {rows} lines, and the wheel {len(wheel.files)} files")
+        raise InvalidDistributionError(f"RECORD has {rows} lines for a wheel of {len(wheel.files)} files")
 
 
 def _words(text: str) -> str:

@@ -21,7 +21,7 @@ from publisher.errors import (
     PublishError,
 )
 from publisher.project.distributions import parse_filename
-from publisher.project.git import has_history, last_change
+from publisher.project.git import commit_of, last_change
 from publisher.project.pyproject import Source
 from publisher.project.tags import Tag, select_sources, version_mismatch
 from publisher.project.toml_positions import Lines, Place
@@ -81,7 +81,8 @@ def check_published(source: Source, published: Published) -> Iterator[Violation]
     there = [(file, version) for file in published.files.values() if (version := _version(file)) is not None]
     same = [file for file, version in there if version == source.version]
     if same:
-        if has_history(source.folder) and not _is_unchanged_since_upload(source.folder, same):
+        has_history = commit_of(source.folder, "HEAD") is not None
+        if has_history and not _is_unchanged_since_upload(source.folder, same):
             message = f"{source.name} {source.version} is already on the index, but the project has changed since"
             yield _violation("PP601", source, message)
         return

@@ -102,7 +102,7 @@ def _zip_sizes(archive: zipfile.ZipFile, expansion: int, checkpoint: Checkpoint)
     for member in members:
         name = _safe_name(member.orig_filename)
         if member.extra and _second_name(member.extra) not in {None, name}:
-            raise InvalidDistributionError(f"the member {name!r} has a second name, which only some programs follow")
+            raise InvalidDistributionError(f"the member {name!r} has a second name (Info-ZIP Unicode Path)")
         if name in sizes:
             raise InvalidDistributionError(f"the archive has the member {name!r} twice")
         sizes[name] = member.file_size
@@ -152,9 +152,9 @@ def read_tar(
                 name = _safe_name(member.name)
                 (folders if member.isdir() else files).append(name)
                 named += len(name)
-                if named > limits.directory:
+                if named > limits.member_list:
                     raise OversizedDistributionError(
-                        f"the names of its members have more than {limits.directory} bytes"
+                        f"the names of its members add up to more than {limits.member_list} characters"
                     )
                 if member.isdev():
                     raise InvalidDistributionError(f"{name!r} is a device node")
@@ -181,7 +181,7 @@ class _BoundedFile(io.BufferedReader):
         self._limits = limits
 
     def read(self, size: int | None = -1, /) -> bytes:
-        if size is not None and size > self._limits.directory:
+        if size is not None and size > self._limits.member_list:
             raise OversizedDistributionError(f"the directory of the zip file has {size} bytes")
         data = super().read(size)
         if data.startswith(_ENTRY) and data.count(_ENTRY) > self._limits.members:

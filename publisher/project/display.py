@@ -9,6 +9,8 @@ _HARMFUL = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 def human_size(size: float) -> str:
     """Return a number of bytes as people read it: 512 bytes, 20.5 kB, 1.2 MB."""
+    if size == 1:
+        return "1 byte"
     for unit in _UNITS[:-1]:
         if size < 1000:
             return f"{size:.1f} {unit}" if unit != "bytes" else f"{size:.0f} {unit}"

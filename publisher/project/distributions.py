@@ -194,7 +194,7 @@ def _wheel_metadata(
     from publisher.project.archives import read_zip  # noqa: PLC0415 - as above
 
     def wanted(names: list[str]) -> list[str]:
-        folder = _dist_info(names, file)
+        folder = dist_info(names, file)
         needed = [f"{folder}/METADATA", f"{folder}/WHEEL", f"{folder}/RECORD"]
         for name in needed:
             if name not in names:
@@ -205,7 +205,8 @@ def _wheel_metadata(
     return found.files, next(iter(found.picked.values()))
 
 
-def _dist_info(names: Iterable[str], file: DistName) -> str:
+def dist_info(names: Iterable[str], file: DistName) -> str:
+    """Return a wheel's .dist-info folder; raise InvalidDistributionError unless it has exactly one of its own name."""
     folders = {top for name in names if (top := name.partition("/")[0]).endswith(".dist-info") and "/" in name}
     if len(folders) != 1:
         found = ", ".join(sorted(folders)) or "none"

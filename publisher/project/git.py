@@ -49,11 +49,6 @@ def is_changed_since(folder: Path, ref: str) -> bool:
     return bool(changed or _git(folder, "ls-files", "--others", "--exclude-standard", "--", *_SOURCES))
 
 
-def has_history(folder: Path) -> bool:
-    """Return whether a folder is part of a repository, and git is there to ask about it."""
-    return _git(folder, "rev-parse", "--git-dir") is not None
-
-
 def last_change(folder: Path) -> datetime | None:
     """
     Return the time of the commit that gave a folder its current contents; None for uncommitted changes and without git.

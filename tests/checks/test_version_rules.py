@@ -72,14 +72,14 @@ def test_a_published_version_may_not_have_changed_since(
     uploaded: dt.datetime | None,
     is_same: bool,
 ) -> None:
-    monkeypatch.setattr(version, "has_history", lambda _: True)
+    monkeypatch.setattr(version, "commit_of", lambda *_: "0a")
     monkeypatch.setattr(version, "last_change", lambda folder: changed if folder == tmp_path else pytest.fail("else"))
     files = _files("acme-1.5.tar.gz", "acme-1.5-py3-none-any.whl", "acme-9.tar.gz", uploaded=uploaded)
     words = "PP601 acme 1.5 is already on the index, but the project has changed since"
     assert _check(_source(tmp_path), files) == ([] if is_same else [words])
 
 
-def test_without_git_it_is_not_known_whether_a_project_has_changed(tmp_path: Path) -> None:
+def test_without_git_no_project_is_reported_as_changed(tmp_path: Path) -> None:
     files = _files("acme-1.5.tar.gz", "acme-9.tar.gz", uploaded=CHANGED)
     assert _check(_source(tmp_path), files) == []
     newer = _files("acme-1.6.tar.gz", uploaded=CHANGED)
@@ -87,7 +87,7 @@ def test_without_git_it_is_not_known_whether_a_project_has_changed(tmp_path: Pat
 
 
 def test_one_file_of_an_earlier_upload_is_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(version, "has_history", lambda _: True)
+    monkeypatch.setattr(version, "commit_of", lambda *_: "0a")
     monkeypatch.setattr(version, "last_change", lambda _: CHANGED)
     late, early = (CHANGED + dt.timedelta(days=days) for days in (1, -1))
     files = {

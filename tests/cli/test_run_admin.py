@@ -458,7 +458,7 @@ def test_cached_projects_are_results_and_the_rest_messages(public: Public) -> No
         "projects": [{"name": "e", "files": 2, "bytes": 12345}, {"name": "f", "files": 1, "bytes": 1}],
     }
     done = _run(lambda: public_packages.list_cached(PACKAGES))
-    assert done.stdout == "e  2 files  12.3 kB\nf  1 file  1 bytes\n"
+    assert done.stdout == "e  2 files  12.3 kB\nf  1 file  1 byte\n"
     assert done.stderr.splitlines() == [
         "u: up",
         "v: down: slow",
@@ -503,7 +503,7 @@ def test_an_exception_needs_an_end_and_a_reason(public: Public) -> None:
 def test_claims_pages_and_removals_are_said(public: Public) -> None:
     public.answer = {"asked": 3, "claims": [{"name": "a", "hides": "A"}]}
     done = _run(lambda: public_packages.list_claims(PACKAGES))
-    assert (done.stdout, done.stderr.splitlines()[1]) == ("a  A\n", "Names asked for: 3; of these exist publicly: 1.")
+    assert (done.stdout, done.stderr.splitlines()[1]) == ("a  A\n", "Public names: 1 of 3.")
     public.answer = {"name": "a", "hides": "A", "files": 2, "confirmed": "now"}
     assert _run(lambda: public_packages.claim_name(PACKAGES, "a")).stderr == "a may be published here; it hides A.\n"
     assert (

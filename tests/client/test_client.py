@@ -53,7 +53,7 @@ def failure(reply: Reply | Answer, use: Callable[[IndexClient], object], who: Cr
     ],
 )
 @pytest.mark.parametrize("answer", [of_text(401), of_text(403, "wrong password")])
-def test_the_remedy_for_a_refused_password_depends_on_its_place(source: str, remedy: str, answer: Answer) -> None:
+def test_the_hint_after_a_refused_password_depends_on_its_source(source: str, remedy: str, answer: Answer) -> None:
     error = failure(answer, lambda made: made.projects(), Credentials("ada", Secret("x"), source))
     assert isinstance(error, RefusedCredentialsError)
     assert error.hint is not None

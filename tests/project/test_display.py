@@ -32,7 +32,7 @@ def test_what_steers_a_terminal_is_written_out(text: str, shown: str) -> None:
 @pytest.mark.parametrize(
     ("size", "shown"),
     [
-        (1, "1 bytes"),
+        (1, "1 byte"),
         (999.4, "999 bytes"),
         (1000, "1.0 kB"),
         (1049, "1.0 kB"),

@@ -16,7 +16,6 @@ from publisher.project.git import (
     commit_of,
     commit_time,
     find_uncommitted,
-    has_history,
     is_changed_since,
     is_shallow,
     last_change,
@@ -45,7 +44,6 @@ def repository(tmp_path: Path) -> Path:
 
 def test_outside_of_a_repository_git_has_no_answer(tmp_path: Path) -> None:
     assert last_change(tmp_path) is None
-    assert not has_history(tmp_path)
     assert commit_time(tmp_path) is None
     assert tree_hash(tmp_path) is None
     assert find_uncommitted(tmp_path) is None
@@ -91,7 +89,6 @@ def test_a_clean_folder_has_the_time_of_its_own_last_commit_and_the_checkout_tha
 ) -> None:
     (repository / "two/more.py").write_text("x")
     later = commit(repository, "2025-01-01T00:00:00Z")
-    assert has_history(repository / "one")
     assert last_change(repository / "one") == datetime.fromtimestamp(SECONDS, UTC)
     assert last_change(repository / "two") == datetime(2025, 1, 1, tzinfo=UTC)
     assert commit_time(repository / "one") == int(datetime(2025, 1, 1, tzinfo=UTC).timestamp())

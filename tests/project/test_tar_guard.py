@@ -150,7 +150,7 @@ def test_a_zip_of_many_members_is_refused_before_an_object_is_made_of_each(
         return info(*arguments, **options)
 
     monkeypatch.setattr(zipfile, "ZipInfo", counted)
-    number = LIMITS.distributions.directory // 48
+    number = LIMITS.distributions.member_list // 48
     entry = b"PK\1\2" + bytes(24) + (2).to_bytes(2, "little") + bytes(16) + b"aa"
     end = b"PK\5\6" + bytes(4) + b"\xff\xff\xff\xff" + (number * 48).to_bytes(4, "little") + bytes(6)
     path = tmp_path / "evil-1.0-py3-none-any.whl"

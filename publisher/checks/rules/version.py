@@ -7,8 +7,8 @@ RULES = (
         "PP601",
         Severity.ERROR,
         "The version is not published with other contents",
-        "The index keeps the file that it has, so the release would fail. `publish` ends with exit code 5. git knows "
-        "whether a project has changed; without a repository, only `publish` finds out, from the built files.",
+        "The index keeps the file that it has, so the release would fail. `publish` ends with exit code 5. `check` "
+        "asks git whether the project has changed; without a repository, only `publish` notices.",
         "Raise the version.",
     ),
     Rule(

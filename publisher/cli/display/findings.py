@@ -34,7 +34,7 @@ def conclude(found: Sequence[Violation], built: Sequence[Distribution], *, stric
         output.result(json.dumps(payload, indent=2))
     else:
         for distribution in built:
-            is_kept = distribution.path.exists()  # else it was only built to be checked
+            is_kept = distribution.path.exists()  # files that were only built to be checked are gone
             output.result(str(distribution.path) if is_kept else distribution.filename)
     counts = Counter(finding.rule.severity for finding in found)
     failed = counts[Severity.ERROR] or (strict and counts[Severity.WARNING])

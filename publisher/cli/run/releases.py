@@ -52,8 +52,8 @@ def delete(args: TargetArgs, project: str, version: str, filename: str | None, *
     if not confirmed:
         if not can_ask():
             raise click.UsageError(f"No terminal to confirm the deletion of {what}; add --yes.")
-        consequence = "These file names can't be published again; `yank` can be undone."
-        if not click.confirm(f"Delete {what} from {target.url} permanently? {consequence}", err=True):
+        current_output().say("Deleted file names can't be published again. To be able to undo it, use `yank` instead.")
+        if not click.confirm(f"Delete {what} from {target.url} permanently?", err=True):
             raise StoppedError("Nothing was deleted.")
     _show(project, version, releases.delete(target, project, version, filename))
 

@@ -9,13 +9,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from publisher.errors import InvalidDistributionError
+from publisher.limits import LAST_SECOND
 from publisher.project.archives import Checkpoint, no_checkpoint
 from publisher.project.distributions import read_distribution
 from publisher.project.kinds import Kind
 from publisher.server.store.spool import digest_file
-
-_LAST = 253_402_300_799 * 10**9
-"""Nanoseconds from 1970 to the last second of the year 9999."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +79,8 @@ def time_text(nanoseconds: int) -> str:
     """
     Return a time in nanoseconds since 1970 as the simple API writes it (PEP 700), cut to microseconds.
 
-    A file that was copied in may have a time after the last one of the calendar, which takes its place.
+    A file that was copied in may have a time after the year 9999; its last second is returned then.
     """
-    seconds, rest = divmod(min(nanoseconds, _LAST), 10**9)
+    seconds, rest = divmod(min(nanoseconds, LAST_SECOND * 10**9), 10**9)
     moment = datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest // 1000)
     return moment.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"

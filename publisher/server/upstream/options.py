@@ -19,7 +19,7 @@ VARIABLES = "PYPI_INDEX_UPSTREAM"
 _AGE = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])", re.IGNORECASE)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _LONGEST_AGE = 3650 * 86400
-"""Ten years; a date that is far beyond the calendar's end could not be shown."""
+"""Seconds in ten years."""
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kMGT]?B)", re.IGNORECASE)
 _BYTES = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
@@ -76,7 +76,7 @@ def seconds_of(text: str) -> float:
         raise ConfigurationError(f"Invalid --cooldown {text!r}: expected an age like 3d, 12h or 1w.")
     seconds = float(found[1]) * _SECONDS[found[2].lower()]
     if seconds > _LONGEST_AGE:
-        raise ConfigurationError(f"Invalid --cooldown {text!r}: expected ten years at most.")
+        raise ConfigurationError(f"Invalid --cooldown {text!r}: expected at most ten years (3650d).")
     return seconds
 
 

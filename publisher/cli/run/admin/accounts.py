@@ -37,7 +37,7 @@ class AccountEditor(Protocol):
 
 def add_account(place: AccountsArgs, username: str, *, generate: bool, password_stdin: bool) -> None:
     """Create an account or change its password; a generated password is printed to stdout."""
-    with _open(place) as accounts:  # first: a password that can't be sent is not asked for
+    with _open(place) as accounts:  # before asking for a password that could not be sent
         password = _new_password(username, generate=generate, password_stdin=password_stdin)
         status = accounts.add(username, password)
     words = {"created": "is created", "changed": "has a new password", "unchanged": "had this password already"}

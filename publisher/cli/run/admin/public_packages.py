@@ -86,7 +86,7 @@ def list_claims(place: PublicPackagesArgs) -> None:
     output.say("Asking upstream for your private names, except reserved ones.")
     with _open(place) as packages:
         found = packages.change("claims", {})
-    output.say(f"Names asked for: {found['asked']}; of these exist publicly: {len(found['claims'])}.")
+    output.say(f"Public names: {len(found['claims'])} of {found['asked']}.")
     _print(found, [f"{each['name']}  {each['hides']}" for each in found["claims"]])
 
 

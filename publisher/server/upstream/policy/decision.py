@@ -14,6 +14,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 from publisher import __version__
+from publisher.limits import LAST_SECOND
 from publisher.project.dependencies import parse_specifiers
 from publisher.project.display import human_age
 from publisher.server.names.filenames import is_reserved, normalize
@@ -24,8 +25,6 @@ from publisher.server.upstream.policy.ledger import Allowance, Ledger
 LIST_CHECK = 10.0
 """Seconds between two looks whether the operator's list of malicious versions changed."""
 
-_LAST = 253_402_300_799.0
-"""Seconds from 1970 to the end of the year 9999."""
 
 _RULES_FORMAT = 1
 """Grows when the same rules begin to mean another page."""
@@ -181,8 +180,8 @@ def read_malicious(path: Path) -> dict[str, list[Denial]]:
 
 
 def time_text(moment: float) -> str:
-    """Return a time in UTC as people read it; a cooldown may end after the calendar's last year."""
-    return datetime.fromtimestamp(min(moment, _LAST), UTC).strftime("%Y-%m-%d %H:%M UTC")
+    """Return a time in UTC as people read it; a cooldown may end after the year 9999."""
+    return datetime.fromtimestamp(min(moment, LAST_SECOND), UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def _too_young(file: ListedFile, born: float, cooldown: float, ripe: float) -> str:
